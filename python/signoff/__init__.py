@@ -1,0 +1,1 @@
+"""Durable workflows in Python whose other half is the browser."""

@@ -1,0 +1,1 @@
+"""The `signoff` command, and the one place where server and runtime meet. One sub-command per file."""

@@ -1,0 +1,304 @@
+"""Every exception Signoff raises, as one tree.
+
+    SignoffError
+    ├── BadRequest (400)            the request itself is malformed
+    │   ├── InvalidOffset           an offset that is not one of ours
+    │   ├── InvalidName             a name that does not match [A-Za-z0-9_.-]{1,128}
+    │   └── PayloadTooLarge (413)
+    ├── Unauthorized (401)
+    ├── Forbidden (403)             known caller, not allowed
+    │   ├── EngineOwned             the stream belongs to the engine
+    │   └── NotInAudience           this person was not asked
+    ├── NotFound (404)
+    │   ├── StreamNotFound · RunNotFound · InputNotFound · UnknownWorkflow
+    ├── Gone (410)                  the offset is older than what is kept
+    ├── Conflict409 (409)           the state of the world says no
+    │   ├── StreamConflict          other configuration, other content type, sequence regression
+    │   ├── StreamClosed            nothing may be appended any more
+    │   ├── ProducerGap · ProducerFenced (403)
+    │   ├── RunConflict             the run id is taken by another workflow or input
+    │   ├── RunClosed               the run has ended
+    │   ├── Stale                   the person has not seen the newest revision
+    │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
+    │   └── SubmissionReused        one submission id, two bodies
+    ├── InvalidAnswer (422)         the value does not match the schema; carries JSON Pointers
+    ├── StoreError (503)
+    │   ├── StoreUnavailable · SchemaTooNew · LeaseLost
+    └── WorkflowError               what workflow code meets
+        ├── StepFailed              a step used up its attempts or raised a non-retryable error
+        ├── InputExpired            the deadline passed and nobody answered
+        ├── InputWithdrawn          an operator took the request back
+        ├── EventTimedOut
+        ├── NonDeterminism          the code and the journal disagree
+        ├── NotAllowedInWorkflow    I/O, threads or wall clock inside workflow code
+        └── PublicError             raised by users: the message may be shown in a browser
+
+Each has a `code` (stable, snake_case, on the wire), an HTTP `status` and a `detail` that tells a person what happened,
+what it means for their data and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class SignoffError(Exception):
+    """Be the root of everything Signoff raises.
+
+    Args:
+        detail: what happened, what it means for the data, what to do. One or two sentences.
+        extra: members added to the problem document (RFC 9457 §3.2) and readable as `.extra`.
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.extra: Mapping[str, Any] = extra
+
+
+class BadRequest(SignoffError):
+    """Refuse a malformed request; nothing was stored."""
+
+    code, status, title = "bad_request", 400, "The request is malformed"
+
+
+class InvalidOffset(BadRequest):
+    """Refuse an offset this server never handed out."""
+
+    code, title = "invalid_offset", "The offset is malformed"
+
+
+class InvalidName(BadRequest):
+    """Refuse a name that does not match `[A-Za-z0-9_.-]{1,128}`."""
+
+    code, title = "invalid_name", "The name is malformed"
+
+
+class PayloadTooLarge(BadRequest):
+    """Refuse a body above the configured limit."""
+
+    code, status, title = "payload_too_large", 413, "The body is too large"
+
+
+class Unauthorized(SignoffError):
+    """Refuse a request that does not say who it is, or says it wrongly."""
+
+    code, status, title = "unauthorized", 401, "Authentication is required"
+
+
+class Forbidden(SignoffError):
+    """Refuse a known caller."""
+
+    code, status, title = "forbidden", 403, "Not allowed"
+
+
+class EngineOwned(Forbidden):
+    """Refuse a foreign write to a stream the engine owns."""
+
+    code, title = "engine_owned", "This stream is written by the engine alone"
+
+
+class NotInAudience(Forbidden):
+    """Refuse an answer from somebody who was not asked."""
+
+    code, title = "not_in_audience", "You are not among those asked"
+
+
+class NotFound(SignoffError):
+    """Report that there is no such thing."""
+
+    code, status, title = "not_found", 404, "There is no such thing"
+
+
+class StreamNotFound(NotFound):
+    """Report that no stream lives at this path."""
+
+    code, title = "stream_not_found", "There is no stream at this path"
+
+
+class RunNotFound(NotFound):
+    """Report that no run has this id."""
+
+    code, title = "run_not_found", "There is no run with this id"
+
+
+class InputNotFound(NotFound):
+    """Report that the run never asked for this input."""
+
+    code, title = "input_not_found", "The run has no such request"
+
+
+class UnknownWorkflow(NotFound):
+    """Report that no workflow of this name is registered here."""
+
+    code, title = "unknown_workflow", "There is no workflow of this name"
+
+
+class Gone(SignoffError):
+    """Report that what was asked for is no longer kept (Durable Streams §5.6)."""
+
+    code, status, title = "gone", 410, "This part of the stream is no longer kept"
+
+
+class Conflict409(SignoffError):
+    """Report that the state of the world does not allow the request."""
+
+    code, status, title = "conflict", 409, "The request conflicts with the current state"
+
+
+class StreamConflict(Conflict409):
+    """Report another configuration, another content type or a sequence regression."""
+
+    code, title = "stream_conflict", "The stream exists with another configuration"
+
+
+class StreamClosed(Conflict409):
+    """Report that the stream is closed (Durable Streams §5.2)."""
+
+    code, title = "stream_closed", "The stream is closed"
+
+
+class ProducerGap(Conflict409):
+    """Report a missing sequence number (Durable Streams §5.2.1)."""
+
+    code, title = "producer_gap", "A sequence number is missing"
+
+
+class ProducerFenced(Conflict409):
+    """Report that a newer epoch of this producer exists (Durable Streams §5.2.1)."""
+
+    code, status, title = "producer_fenced", 403, "A newer producer took over"
+
+
+class RunConflict(Conflict409):
+    """Report that the run id is taken by another workflow or another input."""
+
+    code, title = "run_conflict", "This run id is already in use for something else"
+
+
+class RunClosed(Conflict409):
+    """Report that the run has ended."""
+
+    code, title = "run_closed", "The run has ended"
+
+
+class Stale(Conflict409):
+    """Report that what the person saw has been revised since; carries the current `row`."""
+
+    code, title = "stale", "The request was revised after you saw it"
+
+
+class AlreadyDecided(Conflict409):
+    """Report that somebody else decided first; carries the current `row`."""
+
+    code, title = "already_decided", "This request is already decided"
+
+
+class Expired(Conflict409):
+    """Report that the deadline has passed; carries the current `row`."""
+
+    code, title = "expired", "The deadline of this request has passed"
+
+
+class Withdrawn(Conflict409):
+    """Report that the request was taken back; carries the current `row`."""
+
+    code, title = "withdrawn", "This request was withdrawn"
+
+
+class ClaimedByOther(Conflict409):
+    """Report that somebody else is working on this request; carries the current `row`."""
+
+    code, title = "claimed", "Somebody else has claimed this request"
+
+
+class SubmissionReused(Conflict409):
+    """Report that one submission id came with two different bodies."""
+
+    code, title = "submission_reused", "This submission id was used for another answer"
+
+
+class InvalidAnswer(SignoffError):
+    """Refuse a value that does not match the schema; `extra["errors"]` is `[{"pointer", "message"}]`."""
+
+    code, status, title = "invalid_answer", 422, "The answer does not match what was asked"
+
+
+class StoreError(SignoffError):
+    """Report trouble where bytes stay."""
+
+    code, status, title = "store_error", 503, "The store cannot be used right now"
+
+
+class StoreUnavailable(StoreError):
+    """Report that the store cannot be reached."""
+
+    code, title = "store_unavailable", "The store cannot be reached"
+
+
+class SchemaTooNew(StoreError):
+    """Refuse a store written by a newer version of Signoff."""
+
+    code, title = "schema_too_new", "The store was written by a newer version"
+
+
+class LeaseLost(StoreError):
+    """Report that another worker owns the run now; nothing was changed."""
+
+    code, title = "lease_lost", "Another worker owns this run now"
+
+
+class WorkflowError(SignoffError):
+    """Be the root of what workflow code can meet."""
+
+    code, title = "workflow_error", "The workflow failed"
+
+
+class StepFailed(WorkflowError):
+    """Report that a step used up its attempts or raised a non-retryable error.
+
+    `extra` has `step` (`name:n`), `error` (`{code, message, type}`) and `attempts`.
+    """
+
+    code, title = "step_failed", "A step failed"
+
+
+class InputExpired(WorkflowError):
+    """Report that a request's deadline passed and nobody answered."""
+
+    code, title = "input_expired", "Nobody answered in time"
+
+
+class InputWithdrawn(WorkflowError):
+    """Report that a request was taken back before it was answered."""
+
+    code, title = "input_withdrawn", "The request was withdrawn"
+
+
+class EventTimedOut(WorkflowError):
+    """Report that an awaited event did not come in time."""
+
+    code, title = "event_timed_out", "The event did not come in time"
+
+
+class NonDeterminism(WorkflowError):
+    """Report that code and journal disagree; `extra` has `expected`, `found` and `where`."""
+
+    code, title = "non_determinism", "The code and the journal disagree"
+
+
+class NotAllowedInWorkflow(WorkflowError):
+    """Refuse I/O, threads or wall clock in workflow code; the detail names `ctx.step`."""
+
+    code, title = "not_allowed_in_workflow", "This cannot be done inside a workflow"
+
+
+class PublicError(WorkflowError):
+    """Be raised by users: its message is meant for people and may be shown in a browser."""
+
+    code, title = "public_error", "The workflow reports a problem"

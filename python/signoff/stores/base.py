@@ -1,0 +1,394 @@
+"""The contracts between Signoff and a store: `WorkflowStore`, `EventBus`, and `Change`, one atomic unit of writing.
+
+A store knows no rule. It loads what was committed, compares the expectations of a `Change` with what is there, writes
+all of it or nothing, and returns only after the durability its URL promises. Everything in the index tables (runs,
+inputs, ledger, waits) could be rebuilt from the journals; it is written in the same commit, never by hand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, Protocol, TypeVar
+
+from signoff.streams.stream import Head, ProducerMark
+
+T = TypeVar("T")
+
+TERMINAL = frozenset({"completed", "cancelled"})
+"""Statuses that end a run for good. A failed or blocked run can be rewound or healed; it is closed for answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Hold one append as stored: units `[start, end)`.
+
+    `data` is the raw bytes, or in JSON mode the messages joined by commas without the brackets, so that a catch-up
+    read is concatenation.
+    """
+
+    start: int
+    end: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Hold a run's index entry: what the engine needs to know without reading the journal.
+
+    Attributes:
+        journal_tail: entries in `runs/{id}/journal`; every write to a run is a compare-and-swap on it.
+        public_tail: rows in `runs/{id}`.
+        ready: something a worker has not digested yet (the start, an answer, an event, a cancel).
+        wake_at: milliseconds of the earliest timer, deadline or retry; None if nothing is due by time.
+        tags: for listings.
+        state: JSON of the projection's fold state; opaque to stores.
+        epoch: grows with every claim; a write by an older epoch is refused.
+        lease_owner, lease_until: who may advance the run, and until when (milliseconds).
+    """
+
+    run_id: str
+    workflow: str
+    status: str
+    created_at: int
+    updated_at: int
+    journal_tail: int
+    public_tail: int
+    ready: bool
+    wake_at: int | None
+    tags: tuple[str, ...]
+    state: bytes
+    epoch: int = 0
+    lease_owner: str | None = None
+    lease_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunWrite:
+    """Replace a run's index entry.
+
+    Attributes:
+        record: as it shall be. Its `epoch`, `lease_owner` and `lease_until` are ignored: leases change by claim,
+            renew and release alone.
+        expect: the `journal_tail` this was decided on; None: the run must not exist yet.
+        epoch: the lease epoch of the worker that writes; None: not a lease holder's write.
+        release: give the lease up with this commit.
+    """
+
+    record: RunRecord
+    expect: int | None
+    epoch: int | None = None
+    release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """Index one request for input.
+
+    Attributes:
+        key: `name:n`.
+        status: `pending`, `validating`, `answered`, `expired` or `withdrawn`.
+        audience: principals that may answer, e.g. `group:finance`.
+        deadline: milliseconds, or None.
+        state: JSON of the request's state machine; opaque to stores.
+    """
+
+    run_id: str
+    key: str
+    status: str
+    audience: tuple[str, ...]
+    created_at: int
+    deadline: int | None
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """Remember what was accepted under an id chosen by a client, so that a retry gets the first outcome.
+
+    Attributes:
+        scope: `answer` or `event:{topic}`.
+        id: the client's id, unique in run and scope; inserting it twice is a Conflict.
+        digest: of the body, to tell a retry from a reuse.
+        outcome: JSON of the first reply.
+    """
+
+    run_id: str
+    scope: str
+    id: str
+    digest: str
+    outcome: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WaitWrite:
+    """Add (or remove) the fact that a run waits for an event."""
+
+    run_id: str
+    wait_id: str
+    topic: str
+    key: str | None = None
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAppend:
+    """Append JSON messages to a stream the engine owns; create it when absent.
+
+    Attributes:
+        data: messages joined by commas, without brackets; may be empty when only closing or creating.
+        count: number of messages in `data`.
+        at: the tail this was decided on; None: wherever the tail is.
+        close: close the stream after this append.
+    """
+
+    path: str
+    data: bytes
+    count: int
+    at: int | None = None
+    close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamWrite:
+    """Write to an application's stream.
+
+    Attributes:
+        head: as it shall be after the commit (its `version` is `expect + 1`).
+        expect: the `Head.version` this was decided on; 0: the stream must not exist.
+        data: the units between the old and the new tail; empty when only the head changes.
+        producer: producer state to keep.
+    """
+
+    head: Head
+    expect: int
+    data: bytes = b""
+    producer: ProducerMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDelete:
+    """Delete a stream with its batches and producers, if its head is still at `expect`."""
+
+    path: str
+    expect: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Hold one atomic unit of writing: all of it is committed, or none."""
+
+    run: RunWrite | None = None
+    appends: tuple[EngineAppend, ...] = ()
+    inputs: tuple[InputRecord, ...] = ()
+    ledger: tuple[LedgerEntry, ...] = ()
+    waits: tuple[WaitWrite, ...] = ()
+    streams: tuple[StreamWrite | StreamDelete, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Tell that a Change is durable.
+
+    Attributes:
+        batches: for each appended stream path, the batch as stored (with the positions it got).
+    """
+
+    batches: Mapping[str, Batch] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Tell that a Change was refused and nothing of it was written.
+
+    Attributes:
+        what: `run`, `epoch`, `stream`, `ledger`: which expectation did not hold.
+        subject: the run id, path or ledger id.
+    """
+
+    what: Literal["run", "epoch", "stream", "ledger"]
+    subject: str
+
+
+Outcome = Committed | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Hold a head, and the state of the one producer that was asked for."""
+
+    head: Head
+    producer: ProducerMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Narrow a listing of runs; None means any."""
+
+    workflow: str | None = None
+    status: str | None = None
+    tag: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Hold one page of a listing.
+
+    Attributes:
+        items: newest first.
+        cursor: pass it on to get the next page; None: this was the last.
+    """
+
+    items: tuple[T, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerKey:
+    """Name a ledger entry to look up."""
+
+    scope: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Hold what one look at a run brings: the record, the inputs and the ledger entry that were asked for."""
+
+    record: RunRecord
+    inputs: tuple[InputRecord, ...] = ()
+    ledger: LedgerEntry | None = None
+
+
+class WorkflowStore(Protocol):
+    """Keep streams and the index of runs.
+
+    Raises (every method):
+        StoreUnavailable: the store cannot be reached, or the disk is full.
+        SchemaTooNew: the store was written by a newer version of Signoff.
+    """
+
+    url: str
+
+    async def open(self) -> None:
+        """Connect, create or migrate the schema."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of files and connections."""
+        ...
+
+    async def commit(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Write several Changes in one transaction, each succeeding or conflicting on its own.
+
+        Later changes see earlier ones. Returns in the order given, after everything is durable. What is in a
+        Change is compared first: `RunWrite.expect` and `.epoch`, `EngineAppend.at` (and that the stream is open),
+        `StreamWrite.expect`, `StreamDelete.expect`, `LedgerEntry` absence. On the first that does not hold the
+        Change is a Conflict and has no effect.
+        """
+        ...
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    async def load_stream(self, path: str, producer_id: str | None = None) -> StreamState | None:
+        """Load a stream's head, and one producer's state when asked for."""
+        ...
+
+    async def read(self, path: str, start: int, max_bytes: int) -> tuple[Head, list[Batch]] | None:
+        """Read batches that overlap positions from `start` on, in order, together with the head of that moment.
+
+        The first batch may begin before `start`. Stops after the batch that brings the total to `max_bytes` or
+        more; at least one batch is returned if there is one. None: there is no such stream.
+        """
+        ...
+
+    async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
+        """Return `(tail, closed)` for those of `paths` that exist."""
+        ...
+
+    # -- runs ------------------------------------------------------------------------------------------------------
+
+    async def load_run(
+        self,
+        run_id: str,
+        *,
+        inputs: Literal["none", "pending", "all"] | str = "none",
+        ledger: LedgerKey | None = None,
+    ) -> RunState | None:
+        """Load a run's record with, in one consistent look, some inputs and one ledger entry.
+
+        Args:
+            inputs: `none`, `pending` (pending or validating ones), `all`, or the key of one (`name:n`).
+        """
+        ...
+
+    async def list_runs(self, where: RunFilter, *, limit: int, cursor: str | None = None) -> Page[RunRecord]:
+        """List runs, newest first, with stable paging: cost follows the page, not the table.
+
+        Raises:
+            BadRequest: the cursor is not one of ours.
+        """
+        ...
+
+    async def list_inputs(
+        self, *, audience: Collection[str] | None, status: str | None, limit: int, cursor: str | None = None
+    ) -> Page[InputRecord]:
+        """List requests for input, newest first, asked of any of `audience` (None: of anybody)."""
+        ...
+
+    async def waiting_on(self, topic: str, key: str | None) -> list[str]:
+        """Return ids of runs that wait for `topic` with this key or with no key, in the order they began to wait."""
+        ...
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    async def claim(
+        self, owner: str, *, now: int, lease_ms: int, limit: int, workflows: Collection[str] | None = None
+    ) -> list[RunRecord]:
+        """Take a lease on up to `limit` runs that are ready or due, and have no live lease; epoch grows by one.
+
+        Oldest due first. Runs with a terminal or failed status are never claimed. The returned records have the
+        new epoch. The same owner cannot claim a run twice.
+        """
+        ...
+
+    async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
+        """Extend leases (`run_id → epoch`) to `until`; return the ids whose lease is lost or given up."""
+        ...
+
+    async def release(self, owner: str, runs: Mapping[str, int]) -> None:
+        """Give leases up without any other change; a lease that is no longer ours is left alone."""
+        ...
+
+    async def next_due(self, workflows: Collection[str] | None = None) -> int | None:
+        """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
+        ...
+
+    def bus(self) -> EventBus:
+        """Return the bus that carries this store's wake-ups."""
+        ...
+
+
+class Subscription(Protocol):
+    """Hold an interest in topics until closed."""
+
+    def close(self) -> None:
+        """Stop the wake-ups."""
+        ...
+
+
+class EventBus(Protocol):
+    """Carry wake-ups between processes. A wake-up is a hint: it may be lost or doubled.
+
+    Topics: `stream:{path}` (something was appended, closed or deleted) and `ready` (some run may be claimable).
+    """
+
+    async def emit(self, topics: Collection[str]) -> None:
+        """Wake the subscribers of these topics, and no others. Called after a commit."""
+        ...
+
+    def subscribe(self, topic: str, wake: Callable[[], None]) -> Subscription:
+        """Call `wake` on the subscriber's event loop whenever the topic may have news."""
+        ...

@@ -1,0 +1,345 @@
+"""The journal's vocabulary. A run is its journal: an append-only list of entries, of two kinds.
+
+*Commands* are what the code asked for, in the order it asked; *notifications* are what the world answered, in the order
+it was written down. Replay feeds the notifications one at a time, runs the code until it is idle after each, and
+compares the commands that come out with those in the journal: the two sequences are ordered each for itself, so a
+notification may stand in the journal before commands that an earlier notification caused.
+
+Ids are `name:n`, n counting that name's uses in the run from 0, over all kinds of commands, so that an id names one
+thing in a run. Times (`at`, `fire_at`, …) are milliseconds. Values are what `codec.py`
+makes of Python values: plain JSON with tags for what JSON cannot say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+VERSION = 1
+
+Encoded = Any
+"""A value as `codec.py` writes it: JSON-ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Hold an error as the journal keeps it.
+
+    Attributes:
+        code: stable, snake_case; the class name of the exception in snake_case when it has no `code`.
+        message: for operators; reaches browsers only if `public`.
+        type: qualified name of the exception class.
+        public: the exception is meant for people (`PublicError`).
+    """
+
+    code: str
+    message: str
+    type: str = ""
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedBy:
+    """Tell who decided: a person, a timeout, a policy or an operator."""
+
+    kind: Literal["person", "timeout", "policy", "operator", "workflow"]
+    id: str | None = None
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """Begin the run; always the first entry. `expose` names what of the run browsers may see: `input`, `output`."""
+
+    type: ClassVar[str] = "run.started"
+    at: int
+    run_id: str
+    workflow: str
+    version: str
+    input: Encoded
+    seed: str
+    digest: str
+    tags: tuple[str, ...] = ()
+    parent: str | None = None
+    start_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepScheduled:
+    """Ask for a step. `expose`: its result may be seen by browsers."""
+
+    type: ClassVar[str] = "step.scheduled"
+    at: int
+    id: str
+    label: str | None = None
+    expose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepCancelled:
+    """Give up waiting for a step; a late result is ignored."""
+
+    type: ClassVar[str] = "step.cancelled"
+    at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerStarted:
+    """Ask to be woken at `fire_at`."""
+
+    type: ClassVar[str] = "timer.started"
+    at: int
+    id: str
+    fire_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimerCancelled:
+    """Ask not to be woken after all."""
+
+    type: ClassVar[str] = "timer.cancelled"
+    at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventAwaited:
+    """Wait for an event on `topic` (with this key, or any), until `timeout_at`."""
+
+    type: ClassVar[str] = "event.awaited"
+    at: int
+    id: str
+    topic: str
+    key: str | None = None
+    timeout_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventAbandoned:
+    """Stop waiting for an event; it swallows no later event."""
+
+    type: ClassVar[str] = "event.abandoned"
+    at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequested:
+    """Ask people for an input. `spec` is the request as the row carries it (see `inputs.py`)."""
+
+    type: ClassVar[str] = "input.requested"
+    at: int
+    id: str
+    spec: dict[str, Any]
+    to: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    deadline: int | None = None
+    expose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputRevised:
+    """Change what people are shown: `changes` replaces members of the spec."""
+
+    type: ClassVar[str] = "input.revised"
+    at: int
+    id: str
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InputWithdrawn:
+    """Take the request back, by the workflow itself; without effect if it is already decided."""
+
+    type: ClassVar[str] = "input.withdrawn"
+    at: int
+    id: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPublished:
+    """Publish one row of the application's own (`ctx.publish`, `ctx.progress`). `value` None: delete it."""
+
+    type: ClassVar[str] = "row.published"
+    at: int
+    row_type: str
+    key: str
+    value: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PatchMarked:
+    """Remember that this run took the new branch of a patch."""
+
+    type: ClassVar[str] = "patch.marked"
+    at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted:
+    """End the run with a result."""
+
+    type: ClassVar[str] = "run.completed"
+    at: int
+    output: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """End the run with an error; it can be rewound."""
+
+    type: ClassVar[str] = "run.failed"
+    at: int
+    error: Error
+
+
+@dataclass(frozen=True, slots=True)
+class RunCancelled:
+    """End the run after its cleanup has run."""
+
+    type: ClassVar[str] = "run.cancelled"
+    at: int
+    reason: str | None = None
+
+
+# -- notifications -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StepCompleted:
+    """Report a step's result."""
+
+    type: ClassVar[str] = "step.completed"
+    at: int
+    id: str
+    attempt: int
+    result: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """Report a failed attempt; `retry_at` None: it was the last one and the code gets the error."""
+
+    type: ClassVar[str] = "step.failed"
+    at: int
+    id: str
+    attempt: int
+    error: Error
+    retry_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """Report that a timer is due."""
+
+    type: ClassVar[str] = "timer.fired"
+    at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventReceived:
+    """Report an event; kept until somebody awaits its topic."""
+
+    type: ClassVar[str] = "event.received"
+    at: int
+    topic: str
+    event_id: str
+    payload: Encoded
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventTimedOut:
+    """Report that an awaited event did not come in time."""
+
+    type: ClassVar[str] = "event.timed_out"
+    at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputAnswered:
+    """Report an accepted answer. `submission_id` is the txid of the rows it changes."""
+
+    type: ClassVar[str] = "input.answered"
+    at: int
+    id: str
+    submission_id: str
+    digest: str
+    action: str
+    value: Encoded
+    by: DecidedBy
+
+
+@dataclass(frozen=True, slots=True)
+class InputExpired:
+    """Report that the deadline passed."""
+
+    type: ClassVar[str] = "input.expired"
+    at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Report that somebody wants the run cancelled; pending requests are withdrawn with it."""
+
+    type: ClassVar[str] = "run.cancel_requested"
+    at: int
+    reason: str | None = None
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunBlocked:
+    """Report that the code and the journal disagree, or no worker knows the workflow; replay passes over it."""
+
+    type: ClassVar[str] = "run.blocked"
+    at: int
+    error: Error
+
+
+@dataclass(frozen=True, slots=True)
+class RunUnblocked:
+    """Report that the run goes on after a deploy; replay passes over it."""
+
+    type: ClassVar[str] = "run.unblocked"
+    at: int
+
+
+Command = (
+    RunStarted
+    | StepScheduled
+    | StepCancelled
+    | TimerStarted
+    | TimerCancelled
+    | EventAwaited
+    | EventAbandoned
+    | InputRequested
+    | InputRevised
+    | InputWithdrawn
+    | RowPublished
+    | PatchMarked
+    | RunCompleted
+    | RunFailed
+    | RunCancelled
+)
+Notification = (
+    StepCompleted
+    | StepFailed
+    | TimerFired
+    | EventReceived
+    | EventTimedOut
+    | InputAnswered
+    | InputExpired
+    | CancelRequested
+    | RunBlocked
+    | RunUnblocked
+)
+Entry = Command | Notification
