@@ -1,0 +1,65 @@
+"""Offsets: the opaque, sortable tokens by which a client names a position (Durable Streams §8).
+
+A position is the number of units before it: messages in JSON mode, bytes otherwise. Its token is the number in sixteen
+decimal digits, so that tokens sort as their positions do. Two words are reserved: `-1` is the start, `now` is the tail.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from signoff.errors import InvalidOffset
+
+START: Final = "-1"
+NOW: Final = "now"
+WIDTH: Final = 16
+LAST: Final = 10**WIDTH - 1
+"""The highest position that has a token. A byte stream would have to hold nine petabytes to get there."""
+
+_DIGITS: Final = frozenset("0123456789")
+
+
+def encode(position: int) -> str:
+    """Write a position as its token.
+
+    Raises:
+        ValueError: the position is negative or has no token.
+
+    Example:
+        >>> encode(42)
+        '0000000000000042'
+    """
+    if not 0 <= position <= LAST:
+        raise ValueError(f"position {position} has no offset")
+    return f"{position:016d}"
+
+
+def decode(token: str) -> int:
+    """Read a token back as a position; `-1` is position 0.
+
+    `now` is not a position but a question about the present, so it is refused here; see `resolve`.
+
+    Raises:
+        InvalidOffset: the text is not an offset this server could have handed out.
+
+    Example:
+        >>> decode("0000000000000042")
+        42
+    """
+    if len(token) == WIDTH and _DIGITS.issuperset(token):
+        return int(token)
+    if token == START:
+        return 0
+    raise InvalidOffset(
+        "This offset was not handed out by this server. Send `-1` to read from the start, `now` to read from the tail, "
+        "or the last `Stream-Next-Offset` unchanged."
+    )
+
+
+def resolve(token: str, tail: int) -> int:
+    """Read a token back as a position, `now` being `tail`.
+
+    Raises:
+        InvalidOffset: the text is not an offset this server could have handed out.
+    """
+    return tail if token == NOW else decode(token)
