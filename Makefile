@@ -1,0 +1,74 @@
+# The verbs a newcomer expects. Every target sets up what it needs and is safe to run again.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+EXAMPLE := examples/react-approval
+
+.PHONY: help demo test check fix bench setup setup-python setup-js setup-browser screenshots clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: setup-python-demo $(EXAMPLE)/dist/index.html ## Start the product with the example on the embedded store
+	@exec $(PY) $(EXAMPLE)/demo.py
+
+test: setup ## Run every suite against real servers and a real browser
+	@.ci/suites
+
+check: setup ## Lint, types, import rules
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	npm --prefix js-client run --silent lint
+	npm --prefix js-client run --silent typecheck
+	npm --prefix $(EXAMPLE) run --silent lint
+	npm --prefix $(EXAMPLE) run --silent typecheck
+
+fix: setup-python ## Format and apply the safe fixes
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: setup-python ## Measure the engine
+	$(PY) bench/engine.py
+
+setup: setup-python setup-js setup-browser ## Install everything the other targets need
+
+setup-python: .venv/.dev
+setup-python-demo: .venv/.demo
+
+.venv/bin/python:
+	@.ci/setup python
+
+# The demo needs no test tools; the tests need all of it.
+.venv/.demo: .venv/bin/python pyproject.toml constraints.txt
+	@[ -f .venv/.dev ] && [ .venv/.dev -nt pyproject.toml ] || .ci/setup pip '.[cli]'
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml constraints.txt
+	@.ci/setup pip '.[dev]'
+	@touch $@ .venv/.demo
+
+setup-js: js-client/dist/index.js $(EXAMPLE)/dist/index.html tests/conformance/node_modules/.package-lock.json
+
+js-client/node_modules/.package-lock.json: js-client/package.json js-client/package-lock.json
+	@.ci/setup npm js-client && touch $@
+
+js-client/dist/index.js: js-client/node_modules/.package-lock.json $(shell find js-client/src -type f 2>/dev/null)
+	@npm --prefix js-client run --silent build && touch $@
+
+$(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package.json $(EXAMPLE)/package-lock.json js-client/dist/index.js
+	@.ci/setup npm $(EXAMPLE) && touch $@
+
+$(EXAMPLE)/dist/index.html: $(EXAMPLE)/node_modules/.package-lock.json $(EXAMPLE)/index.html $(shell find $(EXAMPLE)/src -type f 2>/dev/null)
+	@npm --prefix $(EXAMPLE) run --silent build && touch $@
+
+tests/conformance/node_modules/.package-lock.json: tests/conformance/package.json tests/conformance/package-lock.json
+	@.ci/setup npm tests/conformance && touch $@
+
+setup-browser: setup-python
+	@.ci/setup browser
+
+clean: ## Remove everything that was built or installed here
+	rm -rf .venv js-client/{node_modules,dist} $(EXAMPLE)/{node_modules,dist} tests/conformance/node_modules .demo
+	find . -name __pycache__ -not -path '*/node_modules/*' -prune -exec rm -rf {} +

@@ -1,0 +1,337 @@
+"""Drive one claimed run: feed the machine, commit what comes out, execute its steps, until nothing is left to do here.
+
+A driver is a state machine of callbacks on the host's loop, not a task: the machine may not run inside a host task, and
+every hop saved is latency of a step. `pump` is its one transition. At any time it is either *loading* the journal,
+*committing* one Change, or *waiting* for steps, a timer or news. What arrives while it loads or commits is kept in
+`_fresh` and taken at the next pump; so notifications that arrive together share a commit.
+
+The journal is the truth: after a lost race or an unknown outcome the machine is dropped, the journal read again, and
+what was not written yet is decided anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from functools import partial
+from operator import itemgetter
+from typing import Protocol
+
+from signoff.clock import Clock
+from signoff.errors import NonDeterminism, SignoffError
+from signoff.runtime.steps import StepRunner
+from signoff.service.change import RunState, Write
+from signoff.service.engine import Engine
+from signoff.service.runs import read_journal
+from signoff.stores.base import Committed, Conflict, Outcome, RunRecord
+from signoff.workflow.definition import WorkflowDefinition
+from signoff.workflow.journal import (
+    Entry,
+    EventTimedOut,
+    InputExpired,
+    Notification,
+    RunBlocked,
+    RunUnblocked,
+    StepCompleted,
+    StepFailed,
+    TimerFired,
+)
+from signoff.workflow.machine import Machine, error_of
+from signoff.workflow.projection import View, project
+
+log = logging.getLogger("signoff.runtime")
+
+BLOCKED_RETRY_MS = 10_000
+"""How often a blocked run is tried again, in case the right code has been deployed."""
+
+
+class Live:
+    """Hold a run's machine and projection at a journal position: what the cache keeps between two claims."""
+
+    __slots__ = ("journal_tail", "machine", "public_tail", "view")
+
+    def __init__(self, definition: WorkflowDefinition) -> None:
+        self.machine = Machine(definition)
+        self.view = View()
+        self.journal_tail = 0
+        self.public_tail = 0
+
+
+class Host(Protocol):
+    """What a driver needs of its worker."""
+
+    engine: Engine
+    steps: StepRunner
+    loop: asyncio.AbstractEventLoop
+
+    def finished(self, driver: RunDriver, live: Live | None) -> None:
+        """Learn that the driver has nothing left to do; `live` may be kept for the next claim."""
+        ...
+
+
+class RunDriver:
+    """Drive one claimed run.
+
+    Args:
+        host: the worker.
+        record: as claimed; its epoch fences every write.
+        definition: the workflow's code.
+        live: a machine kept from an earlier claim, if any.
+    """
+
+    def __init__(self, host: Host, record: RunRecord, definition: WorkflowDefinition, live: Live | None) -> None:
+        self.run_id = record.run_id
+        self.epoch = record.epoch
+        self._host = host
+        self._clock: Clock = host.engine.clock
+        self._record = record
+        self._definition = definition
+        self._live = live
+        self._fresh: list[Notification] = []
+        self._unwritten: list[Entry] = []
+        self._tasks: dict[str, asyncio.Task[StepCompleted | StepFailed]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._busy = False
+        self._news = True
+        self._over = False
+        self._draining = False
+        self._failures = 0
+
+    # -- what the outside tells ------------------------------------------------------------------------------------
+
+    @property
+    def journal_tail(self) -> int | None:
+        """Return the journal position this driver is at; None while it loads or commits."""
+        return None if self._busy or self._live is None else self._live.journal_tail
+
+    def news(self) -> None:
+        """Hear that somebody else has written to the journal."""
+        self._news = True
+        self.pump()
+
+    def drain(self) -> None:
+        """Finish the attempts under way, start no new ones, and give the lease up."""
+        self._draining = True
+        self.pump()
+
+    def abandon(self) -> None:
+        """Stop at once without another write: the lease is gone."""
+        self._finish(keep=False)
+
+    # -- the one transition ----------------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Take what has arrived, run the code, and commit; or wait, or let go. Call it from a plain callback."""
+        if self._over or self._busy:
+            return
+        if self._news or self._live is None:
+            self._load()
+            return
+        try:
+            entries = self._advance(self._live.machine)
+        except NonDeterminism as error:
+            self._block(self._live, error)
+        else:
+            self._settle(self._live, entries)
+
+    def _advance(self, machine: Machine) -> list[Entry]:
+        entries, self._unwritten = self._unwritten, []
+        now = max(self._clock.now_ms(), machine.now_ms)
+        while machine.outcome is None:
+            notification = self._next_step_result(machine) or _next_due(machine, now)
+            if notification is None:
+                break
+            entries.append(notification)
+            entries += machine.advance((notification,))
+        return entries
+
+    def _next_step_result(self, machine: Machine) -> Notification | None:
+        while self._fresh:
+            result = self._fresh.pop(0)
+            assert isinstance(result, StepCompleted | StepFailed)
+            if result.id in machine.open_steps:
+                return replace(result, at=max(result.at, machine.now_ms))
+        return None
+
+    def _settle(self, live: Live, entries: list[Entry]) -> None:
+        machine = live.machine
+        now = self._clock.now_ms()
+        runnable = [id_ for id_, call in machine.open_steps.items() if call.retry_at is None or call.retry_at <= now]
+        if machine.outcome is None and any(id_ in self._tasks or not self._draining for id_ in runnable):
+            if entries:
+                self._commit(live, entries, release=False)
+            else:
+                self._execute(machine)
+            return
+        self._commit(live, entries, release=True, ready=machine.outcome is None and bool(runnable))
+
+    # -- committing ------------------------------------------------------------------------------------------------
+
+    def _commit(
+        self,
+        live: Live,
+        entries: list[Entry],
+        *,
+        release: bool,
+        ready: bool = False,
+        wake_at: int | None = None,
+    ) -> None:
+        if live.machine.outcome is None and wake_at is None:
+            wake_at = live.machine.wake_at()
+        record = replace(self._record, journal_tail=live.journal_tail, public_tail=live.public_tail)
+        write = Write(
+            RunState(record, live.view), entries, ready=ready, wake_at=wake_at, epoch=self.epoch, release=release
+        )
+        self._busy = True
+        future = self._host.engine.committer.submit(write.change)
+        future.add_done_callback(partial(self._committed, write, entries, release))
+
+    def _committed(self, write: Write, entries: list[Entry], release: bool, future: asyncio.Future[Outcome]) -> None:
+        self._busy = False
+        if self._over:
+            return
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or error is not None:
+            self._again(entries, f"{error}")
+            return
+        match future.result():
+            case Committed():
+                self._written(write, release)
+            case Conflict(what="epoch"):
+                log.info("run %s: another worker has taken over; nothing of ours was written", self.run_id)
+                self.abandon()
+            case Conflict():
+                self._fall_back(entries)
+                self.pump()
+
+    def _written(self, write: Write, release: bool) -> None:
+        assert self._live is not None
+        self._failures = 0
+        self._record = write.record
+        self._live.journal_tail = write.record.journal_tail
+        self._live.public_tail = write.record.public_tail
+        if release:
+            self._finish(keep=self._live.machine.outcome is None)
+            return
+        self._execute(self._live.machine)
+        if self._fresh or self._news:
+            self.pump()
+
+    def _fall_back(self, entries: list[Entry]) -> None:
+        """Forget what the machine did beyond the journal, keep the step results it had taken."""
+        self._fresh[:0] = [entry for entry in entries if isinstance(entry, StepCompleted | StepFailed)]
+        if entries and self._live is not None:
+            self._live.machine.close()
+            self._live = None
+        self._news = True
+
+    def _again(self, entries: list[Entry], reason: str) -> None:
+        """After an unknown outcome: wait a little, then look what the journal says."""
+        self._failures += 1
+        log.warning("run %s: the outcome of a commit is unknown (%s); looking it up", self.run_id, reason)
+        self._fall_back(entries)
+        self._host.loop.call_later(min(0.05 * 2**self._failures, 5.0), self.pump)
+
+    def _block(self, live: Live, error: SignoffError) -> None:
+        """Park the run: the code does not fit its journal. A deploy of the right code heals it."""
+        log.error("run %s is blocked: %s", self.run_id, error)
+        fold = live.view.run
+        assert fold is not None
+        reason = error_of(error)
+        known = fold.row["status"] == "blocked" and fold.row["error"] == {"code": reason.code, "message": None}
+        now = max(self._clock.now_ms(), fold.last_at)
+        entries: list[Entry] = [] if known else [RunBlocked(at=now, error=reason)]
+        self._unwritten.clear()
+        self._fresh.clear()
+        self._commit(live, entries, release=True, wake_at=now + BLOCKED_RETRY_MS)
+
+    # -- loading ---------------------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        self._busy, self._news = True, False
+        task = self._host.loop.create_task(self._read())
+        task.add_done_callback(self._loaded)
+
+    async def _read(self) -> list[Entry]:
+        start = self._live.journal_tail if self._live else 0
+        entries, _ = await read_journal(self._host.engine.store, self.run_id, start)
+        return entries
+
+    def _loaded(self, task: asyncio.Task[list[Entry]]) -> None:
+        self._busy = False
+        if self._over or task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            self._again([], f"{error}")
+            return
+        live = self._live = self._live or Live(self._definition)
+        entries = task.result()
+        live.journal_tail += len(entries)
+        live.public_tail += len(project(live.view, entries, live.public_tail).public)
+        try:
+            self._unwritten += live.machine.advance(entries)
+        except NonDeterminism as blocked:
+            self._block(live, blocked)
+            return
+        if live.view.run is not None and live.view.run.row["status"] == "blocked":
+            self._unwritten.insert(0, RunUnblocked(at=max(self._clock.now_ms(), live.machine.now_ms)))
+        self.pump()
+
+    # -- executing -------------------------------------------------------------------------------------------------
+
+    def _execute(self, machine: Machine) -> None:
+        """Start the attempts the journal asks for, stop those it gave up, set the alarm for what is due later."""
+        for id_ in [id_ for id_ in self._tasks if id_ not in machine.open_steps]:
+            self._tasks.pop(id_).cancel()
+        now = self._clock.now_ms()
+        for call in machine.open_steps.values():
+            due = call.retry_at is None or call.retry_at <= now
+            if due and not self._draining and call.id not in self._tasks:
+                task = self._host.loop.create_task(self._host.steps.attempt(self.run_id, call))
+                self._tasks[call.id] = task
+                task.add_done_callback(partial(self._attempted, call.id))
+        self._set_alarm(machine.wake_at(), now)
+
+    def _attempted(self, id_: str, task: asyncio.Task[StepCompleted | StepFailed]) -> None:
+        if self._tasks.get(id_) is not task:
+            return
+        del self._tasks[id_]
+        if self._over or task.cancelled():
+            return
+        self._fresh.append(task.result())
+        self.pump()
+
+    def _set_alarm(self, wake_at: int | None, now: int) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if wake_at is not None:
+            self._alarm = self._host.loop.call_later(max(wake_at - now, 0) / 1000, self.pump)
+
+    def _finish(self, *, keep: bool) -> None:
+        if self._over:
+            return
+        self._over = True
+        self._set_alarm(None, 0)
+        for task in self._tasks.values():
+            task.cancel()
+        live = self._live
+        if not keep and live is not None:
+            live.machine.close()
+            live = None
+        self._host.finished(self, live)
+
+
+def _next_due(machine: Machine, now: int) -> Notification | None:
+    """Return what is due first by time, if anything is: a timer, a deadline or an event's timeout."""
+    due: list[tuple[int, Notification]] = [
+        (at, TimerFired(at=now, id=id_)) for id_, at in machine.open_timers.items() if at <= now
+    ]
+    due += [
+        (at, InputExpired(at=now, id=id_)) for id_, at in machine.open_inputs.items() if at is not None and at <= now
+    ]
+    due += [
+        (at, EventTimedOut(at=now, id=id_)) for id_, at in machine.open_events.items() if at is not None and at <= now
+    ]
+    return min(due, key=itemgetter(0))[1] if due else None

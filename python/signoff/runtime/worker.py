@@ -1,0 +1,209 @@
+"""The worker: claims runs, drives them, keeps their leases alive, and lets go of everything when asked to.
+
+A worker needs no HTTP and no other worker. Wake-ups come from the store's bus and are only hints: at the latest after
+`poll_ms` it looks for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+
+from signoff.errors import StoreError
+from signoff.runtime.driver import Live, RunDriver
+from signoff.runtime.steps import StepRunner
+from signoff.service.change import journal_path
+from signoff.service.engine import Engine
+from signoff.stores.base import RunRecord
+from signoff.workflow.definition import App
+
+log = logging.getLogger("signoff.runtime")
+
+
+class Worker:
+    """Run an app's workflows over an engine.
+
+    Args:
+        app: the workflows this worker knows; others are left to other workers.
+        engine: the opened services.
+        owner: who holds the leases; unique per process. Made up if None.
+        concurrency: how many runs are driven at a time. A run that waits for a person or a timer is not driven.
+        cache: how many suspended runs keep their machine, so that their next step needs no replay.
+        threads: how many sync steps run at a time.
+        lease_ms: how long a lease lasts without a heartbeat; a frozen worker loses its runs after that.
+        poll_ms: how often to look for work when no wake-up comes.
+
+    Example:
+        >>> worker = Worker(app, engine)
+        >>> task = asyncio.create_task(worker.run())
+        >>> await worker.drain()
+    """
+
+    def __init__(
+        self,
+        app: App,
+        engine: Engine,
+        *,
+        owner: str | None = None,
+        concurrency: int = 128,
+        cache: int = 256,
+        threads: int = 32,
+        lease_ms: int = 15_000,
+        poll_ms: int = 1_000,
+    ) -> None:
+        self.app = app
+        self.engine = engine
+        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="signoff-step")
+        self.steps = StepRunner(engine.clock, self._threads)
+        self._concurrency = concurrency
+        self._cache_size = cache
+        self._cache: OrderedDict[str, Live] = OrderedDict()
+        self._lease_ms = lease_ms
+        self._poll_ms = poll_ms
+        self._drivers: dict[str, RunDriver] = {}
+        self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._stopping = False
+        self._stopped = asyncio.Event()
+        self.loop: asyncio.AbstractEventLoop
+
+    async def run(self) -> None:
+        """Work until drained; store trouble is waited out, not raised."""
+        self.loop = asyncio.get_running_loop()
+        subscription = self.engine.store.bus().subscribe("ready", self._wake.set)
+        heartbeat = self.loop.create_task(self._heartbeat())
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                pause = await self._round()
+                if pause > 0:
+                    await self._sleep(pause)
+        finally:
+            subscription.close()
+            heartbeat.cancel()
+            for driver in list(self._drivers.values()):
+                driver.abandon()
+            self._drop_cache()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._stopped.set()
+
+    async def drain(self, timeout_s: float = 10.0) -> None:
+        """Take no new runs, finish the attempts under way, give every lease up, then end `run`.
+
+        Args:
+            timeout_s: after that, attempts still under way are cancelled; they run again elsewhere.
+        """
+        for driver in list(self._drivers.values()):
+            self.loop.call_soon(driver.drain)
+        self._concurrency = 0
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._empty.wait()
+        except TimeoutError:
+            log.warning("%d runs did not settle in %.0f s; their steps will run again", len(self._drivers), timeout_s)
+            await self._let_go()
+        self._stopping = True
+        self._wake.set()
+        await self._stopped.wait()
+
+    # -- claiming --------------------------------------------------------------------------------------------------
+
+    async def _round(self) -> float:
+        """Claim what can be claimed; return for how many seconds nothing is expected."""
+        try:
+            await self._tell_news()
+            free = self._concurrency - len(self._drivers)
+            if free <= 0:
+                return self._poll_ms / 1000
+            return await self._claim(free)
+        except StoreError as error:
+            log.warning("the store cannot be used (%s); trying again", error)
+            return self._poll_ms / 1000
+
+    async def _claim(self, free: int) -> float:
+        now = self.engine.clock.now_ms()
+        names = self.app.names()
+        records = await self.engine.store.claim(
+            self.owner, now=now, lease_ms=self._lease_ms, limit=free, workflows=names
+        )
+        for record in records:
+            self._drive(record)
+        if len(records) == free:
+            return self._poll_ms / 1000
+        due = await self.engine.store.next_due(names)
+        return self._poll_ms / 1000 if due is None else min(max(due - now, 1), self._poll_ms) / 1000
+
+    def _drive(self, record: RunRecord) -> None:
+        self._empty.clear()
+        live = self._cache.pop(record.run_id, None)
+        driver = RunDriver(self, record, self.app.get(record.workflow), live)
+        self._drivers[record.run_id] = driver
+        self.loop.call_soon(driver.pump)
+
+    def finished(self, driver: RunDriver, live: Live | None) -> None:
+        """Take a driver off the list and keep its machine, if it may be needed again."""
+        del self._drivers[driver.run_id]
+        if live is not None and not self._stopping:
+            self._cache[driver.run_id] = live
+            if len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)[1].machine.close()
+        if not self._drivers:
+            self._empty.set()
+        if len(self._drivers) == self._concurrency - 1:
+            self._wake.set()
+
+    async def _tell_news(self) -> None:
+        """Tell drivers that wait for a step when somebody else has written to their journal."""
+        at = {journal_path(id_): driver for id_, driver in self._drivers.items() if driver.journal_tail is not None}
+        if not at:
+            return
+        for path, (tail, _) in (await self.engine.store.tails(list(at))).items():
+            position = at[path].journal_tail
+            if position is not None and tail > position:
+                self.loop.call_soon(at[path].news)
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_ms / 3000)
+            if not self._drivers:
+                continue
+            held = {id_: driver.epoch for id_, driver in self._drivers.items()}
+            try:
+                until = self.engine.clock.now_ms() + self._lease_ms
+                lost = await self.engine.store.renew(self.owner, held, until=until)
+            except StoreError as error:
+                log.warning("leases could not be renewed (%s); trying again", error)
+                continue
+            for id_ in lost:
+                driver = self._drivers.get(id_)
+                if driver is not None and driver.epoch == held[id_]:
+                    log.info("run %s: the lease is lost; another worker goes on", id_)
+                    driver.abandon()
+
+    async def _let_go(self) -> None:
+        held = {id_: driver.epoch for id_, driver in self._drivers.items()}
+        for driver in list(self._drivers.values()):
+            driver.abandon()
+        await self.engine.store.release(self.owner, held)
+
+    # -- waiting ---------------------------------------------------------------------------------------------------
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _drop_cache(self) -> None:
+        while self._cache:
+            self._cache.popitem()[1].machine.close()

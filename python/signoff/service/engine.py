@@ -1,0 +1,63 @@
+"""Put the services together over one store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from signoff.clock import Clock, SystemClock
+from signoff.service.commit import GroupCommitter
+from signoff.service.events import Events
+from signoff.service.hub import Hub
+from signoff.service.inputs import Inputs
+from signoff.service.runs import Runs
+from signoff.service.streams import Streams
+from signoff.stores.base import WorkflowStore
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Offer everything a server, a worker or a command can do with a store.
+
+    Example:
+        >>> engine = await Engine.open(open_store("sqlite:///claims.db"))
+        >>> started = await engine.runs.start("expense", {"amount": 120})
+        >>> await engine.close()
+    """
+
+    store: WorkflowStore
+    clock: Clock
+    committer: GroupCommitter
+    hub: Hub
+    streams: Streams
+    runs: Runs
+    inputs: Inputs
+    events: Events
+
+    @classmethod
+    async def open(cls, store: WorkflowStore, clock: Clock | None = None) -> Engine:
+        """Open the store and the services over it.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached.
+            SchemaTooNew: the store was written by a newer version.
+        """
+        clock = clock or SystemClock()
+        await store.open()
+        hub = Hub(store)
+        committer = GroupCommitter(store, hub.committed)
+        return cls(
+            store=store,
+            clock=clock,
+            committer=committer,
+            hub=hub,
+            streams=Streams(store, committer, hub, clock),
+            runs=Runs(store, committer, clock),
+            inputs=Inputs(store, committer, clock),
+            events=Events(store, committer, clock),
+        )
+
+    async def close(self) -> None:
+        """End live readers, finish commits under way and close the store."""
+        await self.hub.close()
+        await self.committer.close()
+        await self.store.close()

@@ -1,0 +1,200 @@
+"""Start, look at, list and cancel runs: load → decide → commit."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from signoff.clock import Clock
+from signoff.errors import InvalidName, RunClosed, RunConflict, RunNotFound
+from signoff.service.change import RunState, Write, journal_path, public_path
+from signoff.service.commit import GroupCommitter
+from signoff.stores.base import TERMINAL, Conflict, Page, RunFilter, RunRecord, WorkflowStore
+from signoff.streams import offset
+from signoff.workflow import codec, journal
+from signoff.workflow.inputs import InputState
+from signoff.workflow.journal import CancelRequested, DecidedBy, RunStarted
+from signoff.workflow.projection import RunFold, View
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
+CLOSED = TERMINAL | {"failed"}
+"""Statuses in which a run takes no answer, event or cancel."""
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` if it may be a name on the wire.
+
+    Raises:
+        InvalidName: it does not match `[A-Za-z0-9_.-]{1,128}` or is `.` or `..`.
+    """
+    if not _NAME.match(name) or name in {".", ".."}:
+        raise InvalidName(f"The {what} {name[:140]!r} must match [A-Za-z0-9_.-]{{1,128}}; nothing was stored.")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Tell about a started run.
+
+    Attributes:
+        run: the run row.
+        created: False if the run existed already with the same workflow and input.
+        offset: position in the run's stream from which `run` is visible.
+    """
+
+    run: dict[str, Any]
+    created: bool
+    offset: str
+
+
+class Runs:
+    """Start, look at, list and cancel runs."""
+
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+
+    async def start(
+        self,
+        workflow: str,
+        input: Any = None,  # noqa: A002 - the field's name
+        *,
+        run_id: str | None = None,
+        tags: Sequence[str] = (),
+        start_at: int | None = None,
+        version: str = "1",
+    ) -> Started:
+        """Start a run, or find the one that has this id, workflow and input.
+
+        Args:
+            workflow: the workflow's name; it need not be known to this process.
+            input: plain JSON.
+            run_id: chosen by the caller for idempotency; a random one if None.
+            tags: for listings.
+            start_at: milliseconds before which the run does not begin.
+
+        Raises:
+            InvalidName: the workflow's name or the run id is malformed.
+            RunConflict: the id is taken by another workflow or another input.
+        """
+        check_name(workflow, "workflow name")
+        run_id = check_name(run_id, "run id") if run_id is not None else secrets.token_urlsafe(12).replace("_", ".")
+        started = RunStarted(
+            at=self._clock.now_ms(),
+            run_id=run_id,
+            workflow=workflow,
+            version=version,
+            input=codec.encode(input),
+            seed=secrets.token_hex(16),
+            digest=codec.digest([workflow, input]),
+            tags=tuple(tags),
+            start_at=start_at,
+        )
+        state = RunState(None, View())
+        write = Write(state, [started], ready=start_at is None, wake_at=start_at)
+        outcome = await self._committer.commit(write.change)
+        if isinstance(outcome, Conflict):
+            return await self._existing(started)
+        assert state.view.run is not None
+        return Started(state.view.run.row, True, offset.encode(write.record.public_tail))
+
+    async def _existing(self, started: RunStarted) -> Started:
+        record = await self.record(started.run_id)
+        fold = RunFold.loads(record.state)
+        if fold.digest != started.digest:
+            raise RunConflict(
+                f"The run id {started.run_id!r} is taken by a run of another workflow or with another input; "
+                "nothing was started. Use another id, or the same workflow and input to get the existing run."
+            )
+        return Started(fold.row, False, offset.encode(record.public_tail))
+
+    async def record(self, run_id: str) -> RunRecord:
+        """Load a run's index entry.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        state = await self._store.load_run(run_id)
+        if state is None:
+            raise RunNotFound(f"There is no run {run_id[:140]!r}.")
+        return state.record
+
+    async def get(self, run_id: str) -> dict[str, Any]:
+        """Return the run row.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        return RunFold.loads((await self.record(run_id)).state).row
+
+    async def list(self, where: RunFilter, limit: int = 50, cursor: str | None = None) -> Page[dict[str, Any]]:
+        """List run rows, newest first.
+
+        Raises:
+            BadRequest: the cursor is malformed.
+        """
+        page = await self._store.list_runs(where, limit=limit, cursor=cursor)
+        return Page(tuple(RunFold.loads(record.state).row for record in page.items), page.cursor)
+
+    async def cancel(self, run_id: str, reason: str | None, by: DecidedBy) -> dict[str, Any]:
+        """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
+
+        Raises:
+            RunNotFound: there is no such run.
+            RunClosed: the run has ended.
+        """
+        while True:
+            loaded = await self._store.load_run(run_id, inputs="pending")
+            if loaded is None:
+                raise RunNotFound(f"There is no run {run_id[:140]!r}.")
+            fold = RunFold.loads(loaded.record.state)
+            if loaded.record.status in CLOSED:
+                raise RunClosed(
+                    f"The run {run_id!r} is already {loaded.record.status}; there is nothing to cancel.", run=fold.row
+                )
+            if fold.cancel_requested:
+                return fold.row
+            view = View(run=fold, inputs={record.key: InputState.loads(record.state) for record in loaded.inputs})
+            entry = CancelRequested(at=max(self._clock.now_ms(), fold.last_at), reason=reason, by=by)
+            state = RunState(loaded.record, view)
+            write = Write(state, [entry], ready=True, wake_at=loaded.record.wake_at)
+            if not isinstance(await self._committer.commit(write.change), Conflict):
+                assert state.view.run is not None
+                return state.view.run.row
+
+    async def history(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the whole journal as JSON entries, oldest first.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        await self.record(run_id)
+        entries, _ = await read_journal(self._store, run_id, 0)
+        return [journal.to_json(entry) for entry in entries]
+
+
+_CHUNK = 4 << 20
+
+
+async def read_journal(store: WorkflowStore, run_id: str, start: int) -> tuple[list[journal.Entry], int]:
+    """Read a run's entries from position `start` to the tail of this moment; return them and the tail."""
+    entries: list[journal.Entry] = []
+    position = start
+    while True:
+        found = await store.read(journal_path(run_id), position, _CHUNK)
+        if found is None:
+            return entries, position
+        head, batches = found
+        for batch in batches:
+            skip = position - batch.start
+            entries += journal.loads(batch.data)[skip:]
+            position = batch.end
+        if position >= head.tail or not batches:
+            return entries, position
+
+
+__all__ = ["CLOSED", "Runs", "Started", "check_name", "journal_path", "public_path", "read_journal"]
