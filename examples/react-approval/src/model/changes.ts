@@ -1,0 +1,88 @@
+/** What a revision changed, in words: a person who read the old one should not have to search. */
+
+import { day, money, words } from "./format";
+import { type Claim, type LineItem, type Report, asReport } from "./claim";
+
+export interface Change {
+  /** What changed. */
+  what: string;
+  /** Null: it was not there. */
+  before: string | null;
+  /** Null: it is gone. */
+  after: string | null;
+}
+
+/** Compare what was shown with what is shown now. Things that are not reports are compared member by member. */
+export function changesBetween(before: unknown, after: unknown): Change[] {
+  const [old, now] = [asReport(before), asReport(after)];
+  return old && now ? reportChanges(old, now) : memberChanges(before, after);
+}
+
+function reportChanges(old: Report, now: Report): Change[] {
+  return [
+    ...factChanges(old.claim, now.claim),
+    ...itemChanges(old.claim, now.claim),
+    ...findingChanges(old, now),
+  ];
+}
+
+function factChanges(old: Claim, now: Claim): Change[] {
+  const facts = (claim: Claim): Record<string, string | null> => ({
+    Title: claim.title,
+    Total: money(claim.total, claim.currency),
+    "Cost centre": claim.cost_centre,
+    Purpose: claim.purpose || null,
+    Trip: claim.trip && `${claim.trip.destination}, ${claim.trip.start} – ${claim.trip.end}`,
+  });
+  return compare(facts(old), facts(now));
+}
+
+function itemChanges(old: Claim, now: Claim): Change[] {
+  return compare(itemTexts(old), itemTexts(now));
+}
+
+function findingChanges(old: Report, now: Report): Change[] {
+  const texts = ({ claim, findings }: Report): Record<string, string | null> =>
+    Object.fromEntries(
+      findings.map(({ code, item, message }) => {
+        const about = item === null ? undefined : claim.items[item]?.description;
+        return [about === undefined ? words(code) : `${words(code)}: ${about}`, message];
+      }),
+    );
+  return compare(texts(old), texts(now));
+}
+
+/** Items are known by their description; the second of the same description is called so. */
+function itemTexts(claim: Claim): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const item of claim.items) {
+    let name = item.description;
+    for (let n = 2; name in texts; n += 1) name = `${item.description} (${n})`;
+    texts[name] = itemText(item, claim.currency);
+  }
+  return texts;
+}
+
+function itemText(item: LineItem, currency: string): string {
+  return [day(item.date), money(item.amount, currency), item.receipt ? `receipt ${item.receipt}` : "no receipt"].join(", ");
+}
+
+function memberChanges(before: unknown, after: unknown): Change[] {
+  const members = (value: unknown): Record<string, string | null> =>
+    typeof value === "object" && value !== null
+      ? Object.fromEntries(Object.entries(value).map(([name, member]) => [words(name), text(member)]))
+      : { Value: text(value) };
+  return compare(members(before), members(after));
+}
+
+function text(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function compare(before: Record<string, string | null>, after: Record<string, string | null>): Change[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names]
+    .map((what) => ({ what, before: before[what] ?? null, after: after[what] ?? null }))
+    .filter((change) => change.before !== change.after);
+}

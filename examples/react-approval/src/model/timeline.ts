@@ -1,0 +1,32 @@
+/** A run told as a story: its rows, put in the order in which things began. Pure. */
+
+import type { InputRow, RunRow, StepRow } from "@signoff/client";
+
+export type Moment =
+  | { kind: "started"; at: string }
+  | { kind: "step"; at: string; step: StepRow }
+  | { kind: "asked"; at: string; input: InputRow }
+  | { kind: "decided"; at: string; input: InputRow }
+  | { kind: "sleeping"; at: string }
+  | { kind: "ended"; at: string; run: RunRow };
+
+const ENDED = new Set(["completed", "failed", "cancelled"]);
+
+/** Tell whether a run is over. */
+export function isOver(run: RunRow): boolean {
+  return ENDED.has(run.status);
+}
+
+/** Order a run's rows in time; of those that began together, the order they are listed in stays. */
+export function timeline(run: RunRow, steps: readonly StepRow[], inputs: readonly InputRow[]): Moment[] {
+  const moments: Moment[] = [{ kind: "started", at: run.created_at }];
+  for (const step of steps) moments.push({ kind: "step", at: step.started_at ?? run.updated_at, step });
+  for (const input of inputs) {
+    moments.push({ kind: "asked", at: input.asked_at, input });
+    if (input.status !== "pending") moments.push({ kind: "decided", at: input.decided_at ?? run.updated_at, input });
+  }
+  moments.sort((a, b) => a.at.localeCompare(b.at));
+  if (run.status === "sleeping") moments.push({ kind: "sleeping", at: run.updated_at });
+  if (isOver(run)) moments.push({ kind: "ended", at: run.updated_at, run });
+  return moments;
+}
