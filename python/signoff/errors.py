@@ -4,7 +4,9 @@
     ├── BadRequest (400)            the request itself is malformed
     │   ├── InvalidOffset           an offset that is not one of ours
     │   ├── InvalidName             a name that does not match [A-Za-z0-9_.-]{1,128}
-    │   └── PayloadTooLarge (413)
+    │   ├── PayloadTooLarge (413)
+    │   ├── MethodNotAllowed (405)  this address takes other methods
+    │   └── UnsupportedMediaType (415)
     ├── Unauthorized (401)
     ├── Forbidden (403)             known caller, not allowed
     │   ├── EngineOwned             the stream belongs to the engine
@@ -31,6 +33,7 @@
         ├── EventTimedOut
         ├── NonDeterminism          the code and the journal disagree
         ├── NotAllowedInWorkflow    I/O, threads or wall clock inside workflow code
+        ├── UnsupportedValue        a value the journal cannot keep
         └── PublicError             raised by users: the message may be shown in a browser
 
 Each has a `code` (stable, snake_case, on the wire), an HTTP `status` and a `detail` that tells a person what happened,
@@ -83,6 +86,18 @@ class PayloadTooLarge(BadRequest):
     """Refuse a body above the configured limit."""
 
     code, status, title = "payload_too_large", 413, "The body is too large"
+
+
+class MethodNotAllowed(BadRequest):
+    """Refuse a method this address does not take; `extra["allow"]` names those it does."""
+
+    code, status, title = "method_not_allowed", 405, "The address does not take this method"
+
+
+class UnsupportedMediaType(BadRequest):
+    """Refuse a body of another type than asked for."""
+
+    code, status, title = "unsupported_media_type", 415, "The body has the wrong type"
 
 
 class Unauthorized(SignoffError):
@@ -296,6 +311,12 @@ class NotAllowedInWorkflow(WorkflowError):
     """Refuse I/O, threads or wall clock in workflow code; the detail names `ctx.step`."""
 
     code, title = "not_allowed_in_workflow", "This cannot be done inside a workflow"
+
+
+class UnsupportedValue(WorkflowError):
+    """Refuse a value the journal cannot keep, or one that does not fit the type it is read as; names the place."""
+
+    code, title = "unsupported_value", "This value cannot be kept"
 
 
 class PublicError(WorkflowError):

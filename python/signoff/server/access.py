@@ -1,0 +1,219 @@
+"""Who is calling, and what they may do.
+
+With a key, a caller is what its token says (`Authorization: Bearer`, a JWT signed with HS256); no token is nobody, who
+may do nothing. Without a key the server listens on loopback alone and whoever is on this machine is the operator; an
+*unsecured* token (`alg: none`, RFC 7519 §6) is accepted there so that an application can be tried as one of its people.
+
+Claims: `sub` (a person), `groups`, and `grants`, each `action:subject` or `action:*`, or `operator`:
+
+| grant                    | allows                                                             |
+|--------------------------|--------------------------------------------------------------------|
+| `run:read:{run_id}`      | the run, its pending requests and its stream, never its journal    |
+| `run:start:{workflow}`   | starting runs                                                      |
+| `run:cancel:{run_id}`    | cancelling                                                         |
+| `workflow:list:{name}`   | listing a workflow's runs, and its stream                          |
+| `event:send:{topic}`     | sending events                                                     |
+| `stream:read:{path}`     | an application's own stream; `stream:write:{path}` to change it    |
+| `operator`               | everything                                                         |
+
+Without any grant a person sees the requests asked of them and of their groups, and answers them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from signoff.errors import Forbidden, Unauthorized
+from signoff.server.config import ServerConfig
+from signoff.workflow.inputs import Who
+from signoff.workflow.journal import DecidedBy
+
+LEEWAY_S = 30
+"""Seconds that clocks may disagree about `exp` and `nbf`."""
+
+_MOST_CLAIMS = 1_000
+_ENGINE_ROOTS = ("runs", "inbox", "workflows")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Hold who calls.
+
+    Attributes:
+        sub: the person; None: nobody, or the operator of this machine.
+        groups: the person's groups.
+        grants: what the token allows.
+        operator: may do everything.
+    """
+
+    sub: str | None = None
+    groups: frozenset[str] = frozenset()
+    grants: frozenset[str] = frozenset()
+    operator: bool = False
+
+    @property
+    def anonymous(self) -> bool:
+        """Tell whether nothing is known about the caller."""
+        return self.sub is None and not self.operator
+
+    @property
+    def principals(self) -> frozenset[str]:
+        """Return the names under which this person can be asked: `user:alice`, `group:finance`."""
+        if self.sub is None:
+            return frozenset()
+        return frozenset({f"user:{self.sub}", *(f"group:{group}" for group in self.groups)})
+
+    def by(self) -> DecidedBy:
+        """Return what the journal keeps about who did something."""
+        if self.sub is None:
+            return DecidedBy("operator", "local")
+        return DecidedBy("person", f"user:{self.sub}")
+
+    def who(self) -> Who:
+        """Return what the rules of answering need to know."""
+        return Who(self.principals, self.by(), self.operator)
+
+    def may(self, action: str, subject: str) -> bool:
+        """Tell whether a grant (or being an operator) allows `action` on `subject`."""
+        return self.operator or f"{action}:{subject}" in self.grants or f"{action}:*" in self.grants
+
+    def require(self, action: str, subject: str) -> None:
+        """Refuse unless `action` on `subject` is allowed.
+
+        Raises:
+            Unauthorized: nobody is known.
+            Forbidden: somebody is, without this grant. Says the same whether the subject exists or not.
+        """
+        self.require_known()
+        if not self.may(action, subject):
+            raise Forbidden(f"This needs the grant {action}:{subject}, which your token does not have.")
+
+    def require_known(self) -> None:
+        """Refuse nobody.
+
+        Raises:
+            Unauthorized: the request has no token.
+        """
+        if self.anonymous:
+            raise Unauthorized("Send a token: `Authorization: Bearer …`. Nothing was done.")
+
+    def require_operator(self) -> None:
+        """Refuse everybody but operators.
+
+        Raises:
+            Unauthorized, Forbidden: see `require`.
+        """
+        self.require_known()
+        if not self.operator:
+            raise Forbidden("This is for operators; your token does not have the grant `operator`.")
+
+    def may_see(self, row: dict[str, Any]) -> bool:
+        """Tell whether a request for input may be shown: to readers of its run and to those it was asked of."""
+        return self.may("run:read", row["run_id"]) or not self.principals.isdisjoint(row["audience"])
+
+
+ANONYMOUS = Identity()
+LOCAL_OPERATOR = Identity(operator=True)
+
+
+def check_stream(identity: Identity, method: str, path: str) -> None:
+    """Refuse a request to a stream that this caller may not read or write.
+
+    Whether the stream exists makes no difference. That nobody but the engine writes to `runs/`, `inbox/` and
+    `workflows/` is the endpoints' own rule.
+
+    Args:
+        method: of the request.
+        path: below the stream root, decoded, e.g. `runs/r1`.
+
+    Raises:
+        Unauthorized, Forbidden: see `Identity.require`.
+    """
+    identity.require_known()
+    if identity.operator:
+        return
+    root, _, rest = path.partition("/")
+    if method not in {"GET", "HEAD"}:
+        allowed = root in _ENGINE_ROOTS or identity.may("stream:write", path)
+    else:
+        allowed = _may_read(identity, root, rest, path)
+    if not allowed:
+        raise Forbidden(f"Your token does not let you {'read' if method in {'GET', 'HEAD'} else 'write'} this stream.")
+
+
+def _may_read(identity: Identity, root: str, rest: str, path: str) -> bool:
+    match root:
+        case "runs":
+            run_id, _, part = rest.partition("/")
+            return (part == "" or part.startswith("out/")) and identity.may("run:read", run_id)
+        case "inbox":
+            return rest in identity.principals
+        case "workflows":
+            return identity.may("workflow:list", rest)
+        case _:
+            return identity.may("stream:read", path)
+
+
+class Access:
+    """Turn an `Authorization` header into an `Identity`."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._secret = config.secret
+        self._audience = config.audience
+
+    def identify(self, authorization: str | None) -> Identity:
+        """Return who sends this header.
+
+        Raises:
+            Unauthorized: the token is malformed, has the wrong signature, has expired, or is not valid yet.
+        """
+        if authorization is None:
+            return ANONYMOUS if self._secret is not None else LOCAL_OPERATOR
+        scheme, _, token = authorization.strip().partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized("The Authorization header must read `Bearer` and a token. Nothing was done.")
+        return _identity(self._claims(token.strip()))
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            if self._secret is not None:
+                return jwt.decode(token, self._secret, algorithms=["HS256"], audience=self._audience, leeway=LEEWAY_S)
+            if jwt.get_unverified_header(token).get("alg") != "none" or not token.endswith("."):
+                raise Unauthorized(
+                    "This server has no key and cannot check a signed token: start it with SIGNOFF_SECRET, "
+                    "or send no token. Nothing was done."
+                )
+            checks = {"verify_signature": False, "verify_exp": True, "verify_nbf": True, "verify_sub": True}
+            return jwt.decode(token, options=checks, leeway=LEEWAY_S)  # type: ignore[arg-type]
+        except jwt.ExpiredSignatureError as error:
+            raise Unauthorized("The token has expired; get a new one. Nothing was done.") from error
+        except jwt.ImmatureSignatureError as error:
+            raise Unauthorized("The token is not valid yet. Nothing was done.") from error
+        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+            raise Unauthorized("The token is not valid here. Nothing was done.") from error
+
+
+def _identity(claims: dict[str, Any]) -> Identity:
+    sub = claims.get("sub")
+    if not isinstance(sub, str) or not _speakable(sub):
+        raise Unauthorized("The token's claim `sub` must be a short text without `/` or control characters.")
+    grants = _texts(claims, "grants")
+    groups = _texts(claims, "groups")
+    if not all(map(_speakable, groups)):
+        raise Unauthorized("The token's claim `groups` must hold short texts without `/` or control characters.")
+    return Identity(sub, groups, grants, operator="operator" in grants)
+
+
+def _texts(claims: dict[str, Any], name: str) -> frozenset[str]:
+    value = claims.get(name, [])
+    if not isinstance(value, list) or len(value) > _MOST_CLAIMS or not all(isinstance(item, str) for item in value):
+        raise Unauthorized(f"The token's claim `{name}` must be a list of texts.")
+    return frozenset(value)
+
+
+def _speakable(text: str) -> bool:
+    """Tell whether a name can stand in a principal and so in a stream's path."""
+    return 0 < len(text) <= 128 and text.isprintable() and "/" not in text

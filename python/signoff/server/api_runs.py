@@ -1,0 +1,103 @@
+"""`/v1/runs`: start, look at, list and cancel runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from signoff.errors import Forbidden, RunClosed
+from signoff.server.call import Call
+from signoff.server.members import Shape, anything, instant, limit, maybe, name, one_of, tags, text
+from signoff.server.reply import Reply, ok
+from signoff.stores.base import RunFilter
+
+STATUSES = ("running", "waiting", "sleeping", "paused", "blocked", "completed", "failed", "cancelled")
+
+_START = Shape(
+    required={"workflow": name},
+    optional={"input": anything, "run_id": maybe(name), "tags": tags, "start_at": maybe(instant)},
+)
+_CANCEL = Shape(optional={"reason": maybe(text(1_000, least=0, lines=True))})
+_LIST = {
+    "workflow": name,
+    "status": one_of(*STATUSES),
+    "tag": text(128),
+    "cursor": text(512),
+    "limit": limit,
+}
+
+
+def stream_of(run_id: str) -> str:
+    """Return the address of a run's public stream."""
+    return f"/v1/stream/runs/{run_id}"
+
+
+async def start(call: Call) -> Reply:
+    """Start a run; idempotent by `run_id`."""
+    call.identity.require_known()
+    asked = await call.members(_START)
+    call.identity.require("run:start", asked["workflow"])
+    started = await call.engine.runs.start(
+        asked["workflow"],
+        asked.get("input"),
+        run_id=asked.get("run_id"),
+        tags=asked.get("tags", ()),
+        start_at=asked.get("start_at"),
+    )
+    run_id = started.run["id"]
+    value = {"run": _visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
+    if started.created:
+        return ok(value, 201, (b"location", f"/v1/runs/{run_id}".encode("ascii")))
+    return ok(value, 200, (b"idempotency-replayed", b"true"))
+
+
+async def list_runs(call: Call) -> Reply:
+    """List runs, newest first: of a workflow that the caller may list, or of all for operators."""
+    call.identity.require_known()
+    asked = call.query(_LIST)
+    workflow = asked.get("workflow")
+    if workflow is not None:
+        call.identity.require("workflow:list", workflow)
+    elif not call.identity.may("workflow:list", "*"):
+        raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
+    where = RunFilter(workflow=workflow, status=asked.get("status"), tag=asked.get("tag"))
+    page = await call.engine.runs.list(where, asked.get("limit", 50), asked.get("cursor"))
+    return ok({"runs": [_visible(call, row) for row in page.items], "cursor": page.cursor})
+
+
+def _visible(call: Call, row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only readers of a run may see, as `workflows/{name}` does."""
+    if call.identity.may("run:read", row["id"]):
+        return row
+    return {member: value for member, value in row.items() if member not in {"input", "output"}}
+
+
+async def get(call: Call) -> Reply:
+    """Show one run with its pending requests."""
+    run_id = call.run_id()
+    call.identity.require("run:read", run_id)
+    call.query({})
+    row = await call.engine.runs.get(run_id)
+    pending = await call.engine.inputs.pending(run_id)
+    return ok({"run": row, "inputs": pending, "stream": stream_of(run_id)})
+
+
+async def cancel(call: Call) -> Reply:
+    """Ask a run to stop."""
+    run_id = call.run_id()
+    call.identity.require("run:cancel", run_id)
+    asked = await call.members(_CANCEL)
+    try:
+        row = await call.engine.runs.cancel(run_id, asked.get("reason"), call.identity.by())
+    except RunClosed as error:
+        if "run" in error.extra:
+            raise RunClosed(error.detail, run=_visible(call, error.extra["run"])) from error
+        raise
+    return ok({"run": _visible(call, row)}, 202)
+
+
+async def history(call: Call) -> Reply:
+    """Export a run's journal, for operators."""
+    run_id = call.run_id()
+    call.identity.require_operator()
+    call.query({})
+    return ok({"run_id": run_id, "entries": await call.engine.runs.history(run_id)})

@@ -1,0 +1,186 @@
+"""The ASGI application: one shell around everything, a router under it, and no rules.
+
+The shell refuses what must not go further (`origin.py`), finds out who calls (`access.py`), turns errors into problem
+documents, and adds the headers every answer has. Paths are Starlette's to match; what is behind them is plain ASGI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import BaseRoute, Route, Router
+
+from signoff.errors import MethodNotAllowed, NotFound
+from signoff.server import api_events, api_inputs, api_runs, body
+from signoff.server.access import Access, Identity, check_stream
+from signoff.server.call import Call
+from signoff.server.config import ServerConfig
+from signoff.server.origin import Origins
+from signoff.server.page import Page
+from signoff.server.problems import problem
+from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, header, ok
+from signoff.server.streams import StreamEndpoints
+from signoff.service.engine import Engine
+
+STREAMS = "/v1/stream/"
+IDENTITY = "signoff.identity"
+"""Where the shell leaves the caller's `Identity` in the ASGI scope."""
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+_SAFE: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_PRIVATE: Header = (b"cache-control", b"no-store")
+
+
+def create_app(engine: Engine, *, config: ServerConfig | None = None, streams: ASGI | None = None) -> ASGI:
+    """Build the ASGI application over an engine.
+
+    Args:
+        engine: opened; closing it is the caller's.
+        config: keys, origins, limits, the page.
+        streams: serves everything below `/v1/stream/`; the durable-stream endpoints over `engine` if None.
+
+    Example:
+        >>> uvicorn.run(create_app(await Engine.open(store)))
+    """
+    config = config or ServerConfig()
+    return Shell(engine, config, streams or StreamEndpoints(engine.streams))
+
+
+async def health(call: Call) -> Reply:
+    """Tell that the server is up, to everybody."""
+    call.query({})
+    return ok({"status": "ok", "version": call.version})
+
+
+ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    "/v1/runs/{run_id}/inputs/{key}/answer": {"POST": api_inputs.answer},
+    "/v1/runs": {"GET": api_runs.list_runs, "POST": api_runs.start},
+    "/v1/runs/{run_id}": {"GET": api_runs.get},
+    "/v1/runs/{run_id}/cancel": {"POST": api_runs.cancel},
+    "/v1/runs/{run_id}/history": {"GET": api_runs.history},
+    "/v1/runs/{run_id}/events/{topic}": {"POST": api_events.send},
+    "/v1/runs/{run_id}/inputs/{key}": {"GET": api_inputs.get},
+    "/v1/inputs": {"GET": api_inputs.list_inputs},
+    "/v1/events/{topic}": {"POST": api_events.emit},
+    "/health": {"GET": health},
+}
+
+
+class Shell:
+    """Be the outermost ASGI application."""
+
+    def __init__(self, engine: Engine, config: ServerConfig, streams: ASGI) -> None:
+        self._origins = Origins(config)
+        self._access = Access(config)
+        self._streams = streams
+        routes: list[BaseRoute] = [Route(path, Endpoint(engine, config, methods)) for path, methods in ROUTES.items()]
+        page = Page(config.page, config.page_policy) if config.page else _nowhere
+        self._router = Router(routes, redirect_slashes=False, default=page)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "lifespan":
+                await _lifespan(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        outgoing = _Outgoing(send, self._origins.headers(scope))
+        try:
+            self._origins.check(scope)
+            if scope["path"].startswith(STREAMS):
+                await self._stream(scope, receive, outgoing)
+                return
+            reply = self._origins.preflight(scope)
+            if reply is not None:
+                await reply.send(outgoing)
+                return
+            scope[IDENTITY] = self._access.identify(header(scope, b"authorization"))
+            await self._router(scope, receive, outgoing)
+        except body.Disconnected:
+            return
+        except Exception as error:
+            # The last line of defence: whatever it is, no traceback reaches a client.
+            if outgoing.started:
+                raise
+            await problem(error).send(outgoing, head=scope["method"] == "HEAD")
+
+    async def _stream(self, scope: Scope, receive: Receive, outgoing: _Outgoing) -> None:
+        if scope["method"] != "OPTIONS":
+            identity = self._access.identify(header(scope, b"authorization"))
+            check_stream(identity, scope["method"], scope["path"][len(STREAMS) :])
+            scope[IDENTITY] = identity
+        # Durable streams bring their own headers, CORS among them.
+        outgoing.bare = True
+        await self._streams(scope, receive, outgoing)
+
+
+class _Outgoing:
+    """Add to each response what every response has."""
+
+    __slots__ = ("_cors", "_send", "bare", "started")
+
+    def __init__(self, send: Send, cors: list[Header]) -> None:
+        self._send = send
+        self._cors = cors
+        self.bare = False
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            if not self.bare:
+                headers = [*message["headers"], *_SAFE, *self._cors]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(_PRIVATE)
+                message["headers"] = headers
+        await self._send(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Serve one path: choose the handler by method."""
+
+    engine: Engine
+    config: ServerConfig
+    methods: Mapping[str, Handler]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        head = method == "HEAD"
+        handler = self.methods.get("GET" if head else method)
+        if handler is None:
+            reply = self._other(method)
+        else:
+            identity: Identity = scope[IDENTITY]
+            reply = await handler(Call(self.engine, self.config, identity, scope, receive))
+        await reply.send(send, head=head)
+
+    def _other(self, method: str) -> Reply:
+        names = ["HEAD"] if "GET" in self.methods else []
+        allow = ", ".join(sorted([*self.methods, *names, "OPTIONS"]))
+        if method == "OPTIONS":
+            return Reply(204, b"", ((b"allow", allow.encode("ascii")),))
+        raise MethodNotAllowed(f"This address takes {allow}, not {method[:20]}. Nothing was done.", allow=allow)
+
+
+async def _nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise NotFound(f"There is nothing at {scope['path'][:140]!r}.")
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message: Any = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
