@@ -1,0 +1,1 @@
+"""The protocol's schemas and vectors, held against the running code."""
