@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
+from signoff.errors import SignoffError
 from signoff.streams.stream import Head, ProducerMark
 
 T = TypeVar("T")
@@ -210,6 +211,20 @@ class Conflict:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Tell that a Change holds something the store cannot keep; nothing of it was written.
+
+    This is a fault of who made the Change (text that is not Unicode, an integer beyond 64 bits, a str where bytes
+    belong), not of the store; its neighbours in the same commit are not harmed.
+
+    Attributes:
+        error: what to raise to the one who asked for this Change.
+    """
+
+    error: SignoffError
+
+
 Outcome = Committed | Conflict
 
 
@@ -280,13 +295,14 @@ class WorkflowStore(Protocol):
         """Finish what is under way and let go of files and connections."""
         ...
 
-    async def commit(self, changes: Sequence[Change]) -> list[Outcome]:
-        """Write several Changes in one transaction, each succeeding or conflicting on its own.
+    async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+        """Write several Changes in one transaction, each succeeding, conflicting or being rejected on its own.
 
         Later changes see earlier ones. Returns in the order given, after everything is durable. What is in a
         Change is compared first: `RunWrite.expect` and `.epoch`, `EngineAppend.at` (and that the stream is open),
         `StreamWrite.expect`, `StreamDelete.expect`, `LedgerEntry` absence. On the first that does not hold the
-        Change is a Conflict and has no effect.
+        Change is a Conflict and has no effect. A worker's `epoch` is compared before `expect`: whoever has lost the
+        lease need not look again. Two appends to one stream in one Change follow each other and count as one batch.
         """
         ...
 

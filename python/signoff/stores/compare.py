@@ -1,0 +1,126 @@
+"""Compare what a Change expects with what is committed, and tell when a run is due: the rules every backend shares.
+
+Pure. A backend brings what it knows (`Known`), asks `compare`, and writes only if there is no conflict.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from signoff.stores.base import TERMINAL, Change, Conflict, EngineAppend, LedgerEntry, RunWrite, StreamDelete
+
+NOT_CLAIMABLE = TERMINAL | {"failed"}
+"""Statuses in which a run is nobody's work. A failed run becomes work again by a write that changes its status."""
+
+OPEN_INPUTS = frozenset({"pending", "validating"})
+"""Statuses in which a request for input still waits for somebody."""
+
+
+class StreamMark(Protocol):
+    """Be what is compared of a stream."""
+
+    @property
+    def version(self) -> int:
+        """Return how many commits have touched the head."""
+        ...
+
+    @property
+    def tail(self) -> int:
+        """Return the position after the last unit."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the stream has ended."""
+        ...
+
+
+class RunMark(Protocol):
+    """Be what is compared of a run."""
+
+    @property
+    def journal_tail(self) -> int:
+        """Return the number of journal entries."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """Return the epoch of the last claim."""
+        ...
+
+    @property
+    def lease_owner(self) -> str | None:
+        """Return who holds the lease, live or not."""
+        ...
+
+
+class Known(Protocol):
+    """Answer what is committed now."""
+
+    def stream(self, path: str) -> StreamMark | None:
+        """Return a stream's mark; None if there is no such stream."""
+        ...
+
+    def run(self, run_id: str) -> RunMark | None:
+        """Return a run's mark; None if there is no such run."""
+        ...
+
+    def accepted(self, entry: LedgerEntry) -> bool:
+        """Tell whether the ledger has this run, scope and id."""
+        ...
+
+
+def compare(change: Change, known: Known) -> Conflict | None:
+    """Return the first expectation of `change` that does not hold, or None if it may be written."""
+    if change.run is not None and (conflict := _compare_run(change.run, known.run(change.run.record.run_id))):
+        return conflict
+    moved: dict[str, int] = {}
+    for append in change.appends:
+        if _refuses(append, known.stream(append.path), moved):
+            return Conflict("stream", append.path)
+    for write in change.streams:
+        path = write.path if isinstance(write, StreamDelete) else write.head.path
+        mark = known.stream(path)
+        if (mark.version if mark else 0) != write.expect:
+            return Conflict("stream", path)
+    return _compare_ledger(change, known) if change.ledger else None
+
+
+def _compare_run(write: RunWrite, mark: RunMark | None) -> Conflict | None:
+    run_id = write.record.run_id
+    if write.epoch is not None and (mark is None or mark.epoch != write.epoch or mark.lease_owner is None):
+        return Conflict("epoch", run_id)
+    if (mark.journal_tail if mark else None) != write.expect:
+        return Conflict("run", run_id)
+    return None
+
+
+def _refuses(append: EngineAppend, mark: StreamMark | None, moved: dict[str, int]) -> bool:
+    if mark is not None and mark.closed:
+        return True
+    tail = moved.get(append.path, mark.tail if mark else 0)
+    moved[append.path] = tail + append.count
+    return append.at is not None and append.at != tail
+
+
+def _compare_ledger(change: Change, known: Known) -> Conflict | None:
+    seen = set()
+    for entry in change.ledger:
+        key = (entry.run_id, entry.scope, entry.id)
+        if key in seen or known.accepted(entry):
+            return Conflict("ledger", entry.id)
+        seen.add(key)
+    return None
+
+
+def due_at(status: str, ready: bool, wake_at: int | None, lease_until: int | None) -> int | None:
+    """Return from when on `claim` may find a run: 0 at once, None never, else milliseconds.
+
+    A live lease hides a run until it ends, whatever else is due.
+    """
+    if status in NOT_CLAIMABLE:
+        return None
+    due = 0 if ready else wake_at
+    if due is None or lease_until is None:
+        return due
+    return max(due, lease_until)

@@ -1,0 +1,360 @@
+"""The store for tests and development: real semantics, one process, gone when it ends."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+from uuid import uuid4
+
+from signoff.errors import SignoffError, StoreUnavailable
+from signoff.stores import paging
+from signoff.stores.agenda import Agenda
+from signoff.stores.base import (
+    Batch,
+    Change,
+    Committed,
+    EngineAppend,
+    InputRecord,
+    LedgerEntry,
+    LedgerKey,
+    Outcome,
+    Page,
+    Rejected,
+    RunFilter,
+    RunRecord,
+    RunState,
+    RunWrite,
+    StreamDelete,
+    StreamState,
+    StreamWrite,
+    WaitWrite,
+)
+from signoff.stores.bus import LocalBus
+from signoff.stores.check import check
+from signoff.stores.compare import NOT_CLAIMABLE, OPEN_INPUTS, compare, due_at
+from signoff.streams.stream import JSON, Head, ProducerMark
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Keep a stream: its head, what was appended, and its producers."""
+
+    head: Head
+    batches: list[Batch] = field(default_factory=list)
+    producers: dict[str, ProducerMark] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Keep a run's record, and the number that orders it in listings."""
+
+    number: int
+    record: RunRecord
+
+
+class MemoryStore:
+    """Keep everything in dictionaries. Use it from one event loop.
+
+    Example:
+        >>> store = MemoryStore()
+        >>> await store.open()
+    """
+
+    url = "memory:"
+
+    def __init__(self) -> None:
+        self._streams: dict[str, _Stream] = {}
+        self._runs: dict[str, _Run] = {}
+        self._listing: list[tuple[int, int, str]] = []
+        self._inputs: dict[int, InputRecord] = {}
+        self._inputs_of: dict[str, dict[str, int]] = {}
+        self._input_listing: list[tuple[int, int]] = []
+        self._ledger: dict[tuple[str, str, str], LedgerEntry] = {}
+        self._waits: dict[tuple[str, str], WaitWrite] = {}
+        self._agenda = Agenda()
+        self._bus = LocalBus()
+        self._numbers = 0
+        self._closed = False
+
+    async def open(self) -> None:
+        """Do nothing: memory is always there."""
+        self._closed = False
+
+    async def close(self) -> None:
+        """Refuse what comes from now on; what is kept stays readable after another `open`."""
+        self._closed = True
+
+    def bus(self) -> LocalBus:
+        """Return the bus that carries this store's wake-ups."""
+        return self._bus
+
+    # -- what `compare` asks ---------------------------------------------------------------------------------------
+
+    def stream(self, path: str) -> Head | None:
+        """Return a stream's head; None if there is no such stream."""
+        kept = self._streams.get(path)
+        return kept.head if kept else None
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """Return a run's record; None if there is no such run."""
+        kept = self._runs.get(run_id)
+        return kept.record if kept else None
+
+    def accepted(self, entry: LedgerEntry) -> bool:
+        """Tell whether the ledger has this run, scope and id."""
+        return (entry.run_id, entry.scope, entry.id) in self._ledger
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+        """Write several Changes, each succeeding, conflicting or being rejected on its own."""
+        self._check_open()
+        return [self._commit(change) for change in changes]
+
+    def _commit(self, change: Change) -> Outcome | Rejected:
+        try:
+            check(change)
+        except SignoffError as error:
+            return Rejected(error)
+        if conflict := compare(change, self):
+            return conflict
+        batches: dict[str, Batch] = {}
+        for append in change.appends:
+            self._append(append, batches)
+        if change.run is not None:
+            self._write_run(change.run)
+        for one in change.inputs:
+            self._write_input(one)
+        for entry in change.ledger:
+            self._ledger[entry.run_id, entry.scope, entry.id] = entry
+        for wait in change.waits:
+            self._write_wait(wait)
+        for write in change.streams:
+            if isinstance(write, StreamDelete):
+                del self._streams[write.path]
+            else:
+                self._write_stream(write, batches)
+        return Committed(batches)
+
+    def _append(self, append: EngineAppend, batches: dict[str, Batch]) -> None:
+        kept = self._streams.get(append.path)
+        if kept is None:
+            head = Head(append.path, uuid4().hex, version=0, tail=0, content_type=JSON, engine=True)
+            kept = self._streams[append.path] = _Stream(head)
+        head = kept.head
+        batch = Batch(head.tail, head.tail + append.count, append.data)
+        kept.head = replace(head, version=head.version + 1, tail=batch.end, closed=head.closed or append.close)
+        if append.count:
+            kept.batches.append(batch)
+        batches[append.path] = joined(batches[append.path], batch) if append.path in batches else batch
+
+    def _write_stream(self, write: StreamWrite, batches: dict[str, Batch]) -> None:
+        head = write.head
+        kept = self._streams.setdefault(head.path, _Stream(replace(head, tail=head.base)))
+        if head.tail > kept.head.tail:
+            batches[head.path] = Batch(kept.head.tail, head.tail, write.data)
+            kept.batches.append(batches[head.path])
+        kept.head = head
+        if write.producer is not None:
+            kept.producers[write.producer.producer_id] = write.producer
+
+    def _write_run(self, write: RunWrite) -> None:
+        record = write.record
+        kept = self._runs.get(record.run_id)
+        if kept is None:
+            kept = self._runs[record.run_id] = _Run(self._next(), record)
+            old = replace(record, epoch=0, lease_owner=None, lease_until=None)
+            insort(self._listing, (record.created_at, kept.number, record.run_id))
+        else:
+            old = kept.record
+        owner, until = (None, None) if write.release else (old.lease_owner, old.lease_until)
+        self._put(replace(record, created_at=old.created_at, epoch=old.epoch, lease_owner=owner, lease_until=until))
+
+    def _put(self, record: RunRecord) -> None:
+        self._runs[record.run_id].record = record
+        gate = due_at(record.status, record.ready, record.wake_at, record.lease_until)
+        self._agenda.put(record.run_id, record.workflow, gate, record.updated_at)
+
+    def _write_input(self, record: InputRecord) -> None:
+        of_run = self._inputs_of.setdefault(record.run_id, {})
+        number = of_run.get(record.key)
+        if number is None:
+            number = of_run[record.key] = self._next()
+            insort(self._input_listing, (record.created_at, number))
+        self._inputs[number] = replace(record, created_at=self._inputs.get(number, record).created_at)
+
+    def _write_wait(self, wait: WaitWrite) -> None:
+        if wait.remove:
+            self._waits.pop((wait.run_id, wait.wait_id), None)
+        else:
+            self._waits.setdefault((wait.run_id, wait.wait_id), wait)
+
+    def _next(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The store is closed; open it before use.")
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    async def load_stream(self, path: str, producer_id: str | None = None) -> StreamState | None:
+        """Load a stream's head, and one producer's state when asked for."""
+        self._check_open()
+        kept = self._streams.get(path)
+        if kept is None:
+            return None
+        return StreamState(kept.head, kept.producers.get(producer_id) if producer_id is not None else None)
+
+    async def read(self, path: str, start: int, max_bytes: int) -> tuple[Head, list[Batch]] | None:
+        """Read batches that overlap positions from `start` on, together with the head of that moment."""
+        self._check_open()
+        kept = self._streams.get(path)
+        if kept is None:
+            return None
+        first = bisect_left(kept.batches, start + 1, key=lambda batch: batch.end)
+        found: list[Batch] = []
+        size = 0
+        for batch in kept.batches[first:]:
+            found.append(batch)
+            size += len(batch.data)
+            if size >= max_bytes:
+                break
+        return kept.head, found
+
+    async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
+        """Return `(tail, closed)` for those of `paths` that exist."""
+        self._check_open()
+        heads = [kept.head for path in paths if (kept := self._streams.get(path))]
+        return {head.path: (head.tail, head.closed) for head in heads}
+
+    # -- runs ------------------------------------------------------------------------------------------------------
+
+    async def load_run(
+        self,
+        run_id: str,
+        *,
+        inputs: Literal["none", "pending", "all"] | str = "none",
+        ledger: LedgerKey | None = None,
+    ) -> RunState | None:
+        """Load a run's record with some inputs and one ledger entry."""
+        self._check_open()
+        kept = self._runs.get(run_id)
+        if kept is None:
+            return None
+        asked = tuple(
+            record
+            for key, number in self._inputs_of.get(run_id, {}).items()
+            if (record := self._inputs[number])
+            and (inputs in ("all", key) or (inputs == "pending" and record.status in OPEN_INPUTS))
+        )
+        return RunState(kept.record, asked, self._ledger.get((run_id, ledger.scope, ledger.id)) if ledger else None)
+
+    async def list_runs(self, where: RunFilter, *, limit: int, cursor: str | None = None) -> Page[RunRecord]:
+        """List runs, newest first, with stable paging."""
+        self._check_open()
+        items: list[RunRecord] = []
+        last: tuple[int, int] | None = None
+        end = bisect_left(self._listing, (*paging.place(cursor), ""))
+        for created_at, number, run_id in _backwards(self._listing, end):
+            record = self._runs[run_id].record
+            if not _matches(record, where):
+                continue
+            if len(items) == limit and last:
+                return Page(tuple(items), paging.cursor(*last))
+            items.append(record)
+            last = created_at, number
+        return Page(tuple(items), None)
+
+    async def list_inputs(
+        self, *, audience: Collection[str] | None, status: str | None, limit: int, cursor: str | None = None
+    ) -> Page[InputRecord]:
+        """List requests for input, newest first, asked of any of `audience` (None: of anybody)."""
+        self._check_open()
+        items: list[InputRecord] = []
+        last: tuple[int, int] | None = None
+        end = bisect_left(self._input_listing, paging.place(cursor))
+        for created_at, number in _backwards(self._input_listing, end):
+            record = self._inputs[number]
+            if status not in (None, record.status) or (
+                audience is not None and not set(audience).intersection(record.audience)
+            ):
+                continue
+            if len(items) == limit and last:
+                return Page(tuple(items), paging.cursor(*last))
+            items.append(record)
+            last = created_at, number
+        return Page(tuple(items), None)
+
+    async def waiting_on(self, topic: str, key: str | None) -> list[str]:
+        """Return ids of runs that wait for `topic` with this key or with no key, in the order they began to wait."""
+        self._check_open()
+        waits = [wait for wait in self._waits.values() if wait.topic == topic and wait.key in (None, key)]
+        return list(dict.fromkeys(wait.run_id for wait in waits))
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    async def claim(
+        self, owner: str, *, now: int, lease_ms: int, limit: int, workflows: Collection[str] | None = None
+    ) -> list[RunRecord]:
+        """Take a lease on up to `limit` runs that are ready or due, and have no live lease."""
+        self._check_open()
+        claimed = []
+        for run_id in self._agenda.take(now, limit, workflows):
+            record = self._runs[run_id].record
+            record = replace(record, epoch=record.epoch + 1, lease_owner=owner, lease_until=now + lease_ms)
+            self._put(record)
+            claimed.append(record)
+        return claimed
+
+    async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
+        """Extend leases to `until`; return the ids whose lease is lost or given up."""
+        self._check_open()
+        lost = set()
+        for run_id, epoch in runs.items():
+            record = self._held(owner, run_id, epoch)
+            if record is None or record.status in NOT_CLAIMABLE:
+                lost.add(run_id)
+            else:
+                self._put(replace(record, lease_until=until))
+        return lost
+
+    async def release(self, owner: str, runs: Mapping[str, int]) -> None:
+        """Give leases up without any other change."""
+        self._check_open()
+        for run_id, epoch in runs.items():
+            if record := self._held(owner, run_id, epoch):
+                self._put(replace(record, lease_owner=None, lease_until=None))
+
+    def _held(self, owner: str, run_id: str, epoch: int) -> RunRecord | None:
+        record = self.run(run_id)
+        return record if record and (record.lease_owner, record.epoch) == (owner, epoch) else None
+
+    async def next_due(self, workflows: Collection[str] | None = None) -> int | None:
+        """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
+        self._check_open()
+        return self._agenda.earliest(workflows)
+
+
+def joined(first: Batch, second: Batch) -> Batch:
+    """Join two batches of JSON messages that follow each other."""
+    return Batch(first.start, second.end, b",".join(data for data in (first.data, second.data) if data))
+
+
+def _backwards(items: list[T], end: int) -> Iterator[T]:
+    return (items[index] for index in range(end - 1, -1, -1))
+
+
+def _matches(record: RunRecord, where: RunFilter) -> bool:
+    return (
+        where.workflow in (None, record.workflow)
+        and where.status in (None, record.status)
+        and (where.tag is None or where.tag in record.tags)
+        and (where.created_after is None or record.created_at > where.created_after)
+        and (where.created_before is None or record.created_at < where.created_before)
+    )

@@ -1,0 +1,73 @@
+"""Turn a URL into a store: the one place that knows which backends there are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from signoff.errors import StoreError
+from signoff.stores.base import WorkflowStore
+
+_KNOWN = "memory:, sqlite:///relative.db or sqlite:////absolute/path.db"
+_LATER = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL", "redis": "Redis", "rediss": "Redis"}
+
+
+def open_store(url: str) -> WorkflowStore:
+    """Make the store a URL names; call `open()` on it before use.
+
+    Args:
+        url: `memory:`, or `sqlite:///` and a path: `sqlite:///claims.db` is relative to the working folder,
+            `sqlite:////var/lib/claims.db` is absolute. The file and its folder are created when absent.
+
+    Raises:
+        StoreError: the URL is not understood, the backend is not part of this version, or the path cannot be used.
+
+    Example:
+        >>> store = open_store("sqlite:///claims.db")
+        >>> await store.open()
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon:
+        raise StoreError(f"{url!r} is not a store URL; use {_KNOWN}.")
+    if scheme == "memory":
+        return _memory(url, rest)
+    if scheme == "sqlite":
+        return _sqlite(url, rest)
+    if name := _LATER.get(scheme):
+        raise StoreError(f"The {name} backend is not part of this version; use {_KNOWN}.")
+    raise StoreError(f"No store is known for {scheme + ':'!r}; use {_KNOWN}.")
+
+
+def _memory(url: str, rest: str) -> WorkflowStore:
+    if rest not in ("", "//"):
+        raise StoreError(f"{url!r} has something after memory:, which has no parts; use memory: alone.")
+    from signoff.stores.memory import MemoryStore  # noqa: PLC0415  loaded only when asked for
+
+    return MemoryStore()
+
+
+def _sqlite(url: str, rest: str) -> WorkflowStore:
+    if not rest.startswith("///"):
+        raise StoreError(f"{url!r} is not a SQLite URL; write sqlite:///relative.db or sqlite:////absolute/path.db.")
+    name = unquote(rest[3:])
+    if not name:
+        raise StoreError(f"{url!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db.")
+    if "?" in name or "#" in name or "\0" in name:
+        raise StoreError(f"{url!r} has options, which SQLite URLs do not take; give the path alone.")
+    path = Path(name).absolute()
+    _check_place(path)
+    from signoff.stores.sqlite.store import SqliteStore  # noqa: PLC0415  loaded only when asked for
+
+    return SqliteStore(path, url)
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir():
+        raise StoreError(f"{path} is a directory; name a file in it, e.g. {path / 'signoff.db'}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The folder {path.parent} cannot be created: {error.strerror}.") from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise StoreError(f"The folder {path.parent} is not writable; SQLite keeps its log beside the file.")
