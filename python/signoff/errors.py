@@ -26,6 +26,7 @@
     ├── InvalidAnswer (422)         the value does not match the schema; carries JSON Pointers
     ├── StoreError (503)
     │   ├── StoreUnavailable · SchemaTooNew · LeaseLost
+    ├── ServerUnreachable (503)     raised by clients: there was no answer
     └── WorkflowError               what workflow code meets
         ├── StepFailed              a step used up its attempts or raised a non-retryable error
         ├── InputExpired            the deadline passed and nobody answered
@@ -266,6 +267,12 @@ class LeaseLost(StoreError):
     """Report that another worker owns the run now; nothing was changed."""
 
     code, title = "lease_lost", "Another worker owns this run now"
+
+
+class ServerUnreachable(SignoffError):
+    """Report, on a client's side, that no server answered; whether anything was done is unknown."""
+
+    code, status, title = "server_unreachable", 503, "The server cannot be reached"
 
 
 class WorkflowError(SignoffError):

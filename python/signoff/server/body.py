@@ -70,12 +70,13 @@ def _too_large(most: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The body has more than the {most} bytes allowed here. {_NOTHING}", limit=most)
 
 
-def parse(data: bytes, deepest: int) -> Any:
+def parse(data: bytes, deepest: int, what: str = "body") -> Any:
     """Parse JSON strictly.
 
     Args:
         data: the body as received.
         deepest: levels of arrays and objects allowed.
+        what: what to call it in errors.
 
     Raises:
         BadRequest: the body is not JSON in the sense above; the detail says where.
@@ -83,22 +84,22 @@ def parse(data: bytes, deepest: int) -> Any:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(_why_not_json(data, error)) from error
+        raise BadRequest(_why_not_json(data, what, error)) from error
     # Fewer brackets than levels allowed: no need to look.
     if data.count(b"{") + data.count(b"[") > deepest and _deeper(value, deepest):
-        raise BadRequest(f"The body nests deeper than {deepest} levels. {_NOTHING}")
+        raise BadRequest(f"The {what} nests deeper than {deepest} levels. {_NOTHING}")
     json.loads(data, object_pairs_hook=_members, parse_int=_integer)
     return value
 
 
-def _why_not_json(data: bytes, error: orjson.JSONDecodeError) -> str:
+def _why_not_json(data: bytes, what: str, error: orjson.JSONDecodeError) -> str:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as wrong:
-        return f"The body is not UTF-8: byte {wrong.start} cannot stand there. {_NOTHING}"
+        return f"The {what} is not UTF-8: byte {wrong.start} cannot stand there. {_NOTHING}"
     if not data.strip():
-        return f"The body is empty; send a JSON object. {_NOTHING}"
-    return f"The body is not JSON: line {error.lineno}, column {error.colno}: {error.msg.split(':')[0]}. {_NOTHING}"
+        return f"The {what} is empty; send a JSON object. {_NOTHING}"
+    return f"The {what} is not JSON: line {error.lineno}, column {error.colno}: {error.msg.split(':')[0]}. {_NOTHING}"
 
 
 def _deeper(value: Any, deepest: int) -> bool:
@@ -122,11 +123,11 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise BadRequest(f"The body names the member {twice[:140]!r} twice in one object. {_NOTHING}")
+        raise BadRequest(f"JSON: the member {twice[:140]!r} stands twice in one object. {_NOTHING}")
     return members
 
 
 def _integer(text: str) -> int:
     if len(text) >= 19 and not -(1 << 63) <= int(text[:40]) < 1 << 64:
-        raise BadRequest(f"The body has the integer {text[:24]}…, beyond 64 bits; send it as a string. {_NOTHING}")
+        raise BadRequest(f"JSON: the integer {text[:24]} is beyond 64 bits; send it as a string. {_NOTHING}")
     return 0

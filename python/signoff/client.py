@@ -1,0 +1,426 @@
+"""Talk to a Signoff server over HTTP: start runs, answer requests, send events, follow streams.
+
+Each method is one call of the workflow API and returns the reply's JSON as it is; what the server refuses is raised as
+the same exception the server raised. Asynchronous, because following a stream is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import orjson
+
+from signoff import errors
+from signoff.errors import InvalidName, ServerUnreachable, SignoffError
+
+DEFAULT_URL = "http://127.0.0.1:4437"
+
+Token = str | Callable[[], str | Awaitable[str | None] | None] | None
+
+_FIRST_DELAY_S = 0.2
+_LONGEST_DELAY_S = 5.0
+_SILENCE_S = 90.0
+"""Seconds without a byte after which a live connection counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Hold what one reading of a stream brought.
+
+    Attributes:
+        messages: in order; of a stream that is not JSON, one text.
+        offset: from where to read on.
+    """
+
+    messages: list[Any]
+    offset: str
+
+
+class SignoffClient:
+    """Call a Signoff server.
+
+    Args:
+        url: the server's address, without `/v1`.
+        token: a bearer token, or a function (async, too) that returns the current one.
+        timeout: seconds for one call.
+        transport: another way for requests to travel, e.g. into an application in the same process.
+
+    Raises (every method):
+        ServerUnreachable: nobody answered.
+        SignoffError: the subclass that belongs to the problem's `code`.
+
+    Example:
+        >>> async with SignoffClient("http://127.0.0.1:4437") as client:
+        ...     started = await client.start("expense", {"amount": 120})
+        ...     async for batch in client.tail(f"runs/{started['run']['id']}"):
+        ...         print(batch.messages)
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        token: Token = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=timeout,
+            transport=transport,
+            # A proxy from the environment has no business between us and this machine.
+            trust_env=urlsplit(url).hostname not in {"localhost", "127.0.0.1", "::1"},
+        )
+
+    async def __aenter__(self) -> SignoffClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    # -- runs ------------------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        workflow: str,
+        input: Any = None,  # noqa: A002 - the field's name
+        *,
+        run_id: str | None = None,
+        tags: Sequence[str] = (),
+        start_at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Start a run; idempotent by `run_id`. Returns `{run, stream, offset}`.
+
+        Args:
+            workflow: its name.
+            input: plain JSON.
+            start_at: when the run shall begin; naive times are UTC.
+
+        Raises:
+            RunConflict: the id is taken by another workflow or input.
+        """
+        body: dict[str, Any] = {"workflow": workflow, "input": input, "tags": list(tags)}
+        if run_id is not None:
+            body["run_id"] = run_id
+        if start_at is not None:
+            moment = start_at if start_at.tzinfo else start_at.replace(tzinfo=UTC)
+            body["start_at"] = moment.isoformat(timespec="milliseconds")
+        return await self._post("/v1/runs", body)
+
+    async def get(self, run_id: str) -> dict[str, Any]:
+        """Return `{run, inputs, stream}`: the run row and the rows of its pending requests."""
+        return await self._get(f"/v1/runs/{_segment(run_id)}")
+
+    async def list(
+        self,
+        *,
+        workflow: str | None = None,
+        status: str | None = None,
+        tag: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """Return `{runs, cursor}`, newest first."""
+        return await self._get(
+            "/v1/runs", {"workflow": workflow, "status": status, "tag": tag, "cursor": cursor, "limit": limit}
+        )
+
+    async def cancel(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
+        """Ask a run to stop. Returns `{run}`.
+
+        Raises:
+            RunClosed: it has ended.
+        """
+        return await self._post(f"/v1/runs/{_segment(run_id)}/cancel", {} if reason is None else {"reason": reason})
+
+    async def history(self, run_id: str) -> dict[str, Any]:
+        """Return `{run_id, entries}`: the journal."""
+        return await self._get(f"/v1/runs/{_segment(run_id)}/history")
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        run_id: str,
+        topic: str,
+        *,
+        id: str,  # noqa: A002
+        payload: Any = None,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        """Send an event to one run, once per `id`. Returns `{accepted, duplicate}`."""
+        path = f"/v1/runs/{_segment(run_id)}/events/{_segment(topic)}"
+        return await self._post(path, _event(id, payload, key))
+
+    async def emit(self, topic: str, *, id: str, payload: Any = None, key: str | None = None) -> dict[str, Any]:  # noqa: A002
+        """Send an event to every run that waits for the topic now. Returns `{delivered}`."""
+        return await self._post(f"/v1/events/{_segment(topic)}", _event(id, payload, key))
+
+    # -- inputs ----------------------------------------------------------------------------------------------------
+
+    async def inputs(
+        self,
+        *,
+        audience: str | None = None,
+        status: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """Return `{inputs, cursor}`: requests (pending ones unless `status` says otherwise), newest first."""
+        return await self._get("/v1/inputs", {"audience": audience, "status": status, "cursor": cursor, "limit": limit})
+
+    async def input(self, run_id: str, key: str) -> dict[str, Any]:
+        """Return `{input}`: one request's row."""
+        return await self._get(f"/v1/runs/{_segment(run_id)}/inputs/{_segment(key)}")
+
+    async def answer(
+        self, run_id: str, key: str, *, submission_id: str, action: str, value: Any, seen_offset: str
+    ) -> dict[str, Any]:
+        """Answer a request, once per `submission_id`. Returns `{outcome, offset, txid, row}`.
+
+        Args:
+            key: `name:n`.
+            submission_id: keep it when you try again, and a lost reply does no harm.
+            seen_offset: the `revised` of the row the answer is about.
+
+        Raises:
+            InvalidAnswer: the value does not match; `extra["errors"]` tells where.
+            Stale, AlreadyDecided, Expired, Withdrawn, RunClosed: `extra["row"]` is the request as it is now.
+            NotInAudience: somebody else was asked.
+        """
+        path = f"/v1/runs/{_segment(run_id)}/inputs/{_segment(key)}/answer"
+        body = {"submission_id": submission_id, "action": action, "value": value, "seen_offset": seen_offset}
+        return await self._post(path, body)
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    async def tail(self, path: str, *, offset: str = "-1", follow: bool = True) -> AsyncIterator[Batch]:
+        """Read a stream from `offset`, and go on as it grows, across lost connections, until it is closed.
+
+        Args:
+            path: below the stream root, e.g. `runs/r1`.
+            offset: `-1` for the start, `now` for what comes, or a `Batch.offset`.
+            follow: False: end with what is there now.
+
+        Raises:
+            StreamNotFound: there is no such stream.
+        """
+        url = "/v1/stream/" + "/".join(_segment(part) for part in path.split("/"))
+        delay = _FIRST_DELAY_S
+        while True:
+            try:
+                reading = _follow if follow else _catch_up
+                async for batch, closed in reading(self._open, url, offset):
+                    offset, delay = batch.offset, _FIRST_DELAY_S
+                    if batch.messages:
+                        yield batch
+                    if closed:
+                        return
+            except ServerUnreachable:
+                if not follow:
+                    raise
+            except SignoffError as error:
+                if not follow or error.status < 500:
+                    raise
+            if not follow:
+                return
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects, no secret
+            delay = min(delay * 2, _LONGEST_DELAY_S)
+
+    # -- the wire --------------------------------------------------------------------------------------------------
+
+    async def _get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        return await self._call("GET", path, params=params)
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            content = orjson.dumps(body)
+        except TypeError as error:
+            raise errors.BadRequest(f"This cannot be sent as JSON: {error}.") from error
+        return await self._call("POST", path, content=content, headers={"content-type": "application/json"})
+
+    async def _call(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        response = await self._open(method, path, **how)
+        try:
+            data = await response.aread()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        reply = orjson.loads(data)
+        assert isinstance(reply, dict)
+        return reply
+
+    async def _open(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """Send a request; return the response with its body unread.
+
+        Raises:
+            SignoffError: what the server refused.
+        """
+        headers = {**how.pop("headers", {}), **await self._authorization()}
+        try:
+            request = self._http.build_request(method, path, headers=headers, **how)
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise errors.BadRequest(f"This cannot be sent: {error}.") from error
+        try:
+            response = await self._http.send(request, stream=True)
+            if response.status_code >= 400:
+                await response.aread()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if response.status_code >= 400:
+            raise from_problem(response.status_code, response.content)
+        return response
+
+    def _unreachable(self, error: Exception) -> ServerUnreachable:
+        reason = str(error) or type(error).__name__
+        return ServerUnreachable(f"No Signoff server answers at {self.url} ({reason}); start one with: signoff dev")
+
+    async def _authorization(self) -> dict[str, str]:
+        token = self._token() if callable(self._token) else self._token
+        if inspect.isawaitable(token):
+            token = await token
+        return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def _segment(text: str) -> str:
+    if text in {"", ".", ".."}:
+        raise InvalidName(f"{text!r} cannot be part of an address.")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise InvalidName(f"{text!r} is not Unicode text and cannot be part of an address.") from error
+
+
+def _event(id: str, payload: Any, key: str | None) -> dict[str, Any]:  # noqa: A002
+    return {"id": id, "payload": payload, **({} if key is None else {"key": key})}
+
+
+# -- problems ----------------------------------------------------------------------------------------------------------
+
+
+def _tree(root: type[SignoffError]) -> dict[str, type[SignoffError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found = {**_tree(child), **found}
+    return found
+
+
+_BY_CODE: dict[str, type[SignoffError]] = _tree(SignoffError)
+_BY_STATUS: dict[int, type[SignoffError]] = {
+    kind.status: kind
+    for kind in (
+        errors.BadRequest,
+        errors.Unauthorized,
+        errors.Forbidden,
+        errors.NotFound,
+        errors.Conflict409,
+        errors.Gone,
+        errors.StoreError,
+    )
+}
+
+
+def from_problem(status: int, body: bytes) -> SignoffError:
+    """Return the exception a problem document stands for.
+
+    A code this version does not know gets the class of its status.
+    """
+    try:
+        problem = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {"detail": f"The server answered {status} without saying why; is it a Signoff server?"}
+    kind = _BY_CODE.get(str(problem.get("code"))) or _BY_STATUS.get(status, SignoffError)
+    own = {"type", "title", "status", "detail", "code"}
+    error = kind(str(problem.get("detail") or ""))
+    error.extra = {name: value for name, value in problem.items() if name not in own}
+    return error
+
+
+# -- reading streams ---------------------------------------------------------------------------------------------------
+
+_Open = Callable[..., Awaitable[httpx.Response]]
+
+
+async def _catch_up(open_: _Open, url: str, offset: str) -> AsyncIterator[tuple[Batch, bool]]:
+    """Read what is there now."""
+    while True:
+        response = await open_("GET", url, params={"offset": offset})
+        data = await response.aread()
+        offset = response.headers["stream-next-offset"]
+        done = "stream-up-to-date" in response.headers or "stream-closed" in response.headers
+        yield Batch(_messages(data, json=_is_json(response)), offset), done
+        if done:
+            return
+
+
+async def _follow(open_: _Open, url: str, offset: str) -> AsyncIterator[tuple[Batch, bool]]:
+    """Read over server-sent events; each batch waits for the control event that tells its offset."""
+    json = _is_json(await _closed(await open_("HEAD", url)))
+    timeout = httpx.Timeout(10.0, read=_SILENCE_S)
+    extensions = {"timeout": timeout.as_dict()}
+    response = await open_("GET", url, params={"offset": offset, "live": "sse"}, extensions=extensions)
+    messages: list[Any] = []
+    try:
+        async for event, data in _events(response):
+            if event == "data":
+                messages += _messages(data.encode(), json=json)
+            elif event == "control":
+                control = orjson.loads(data)
+                yield Batch(messages, control["streamNextOffset"]), control.get("streamClosed") is True
+                messages = []
+    except httpx.TransportError:
+        return
+    finally:
+        await response.aclose()
+
+
+async def _closed(response: httpx.Response) -> httpx.Response:
+    await response.aclose()
+    return response
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[tuple[str, str]]:
+    """Split server-sent events: (event, data)."""
+    event = "message"
+    data: list[str] = []
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if line == "":
+            if data:
+                yield event, "\n".join(data)
+            event, data = "message", []
+        elif name == "event":
+            event = value
+        elif name == "data":
+            data.append(value)
+
+
+def _is_json(response: httpx.Response) -> bool:
+    return str(response.headers.get("content-type", "")).split(";")[0].strip().lower() == "application/json"
+
+
+def _messages(data: bytes, *, json: bool) -> list[Any]:
+    if not json:
+        return [data.decode("utf-8", "replace")] if data else []
+    found = orjson.loads(data) if data else []
+    return found if isinstance(found, list) else [found]
