@@ -1,7 +1,10 @@
-"""What a stream is to the rule book: its head and the state of its producers.
+"""What a stream is to the rule book: its head, its producers, what can be asked of it and what was decided.
 
 A stream is a sequence of units: messages in JSON mode, bytes otherwise. A position is the number of units before it;
 `offset.py` writes positions as the opaque, sortable tokens of the protocol (Durable Streams §8).
+
+A command is what somebody wants; `decide.py` turns a head and a command into a decision: what the head shall be
+(`Write`), that nothing needs to be written (`Known`), or that the stream goes (`Remove`).
 """
 
 from __future__ import annotations
@@ -9,6 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 JSON = "application/json"
+
+
+def media_type(content_type: str) -> str:
+    """Return type and subtype in lower case, without parameters.
+
+    Example:
+        >>> media_type("Application/JSON; charset=utf-8")
+        'application/json'
+    """
+    return content_type.split(";", 1)[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +72,101 @@ class Head:
     @property
     def json(self) -> bool:
         """Tell whether the stream is in JSON mode (§9.1): units are messages."""
-        return self.content_type.split(";", 1)[0].strip().lower() == JSON
+        return media_type(self.content_type) == JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Hold units to append, as the store keeps them (see `json_mode.py` for messages).
+
+    Attributes:
+        content_type: as the sender declared it.
+        data: the bytes, or messages joined by commas.
+        count: number of units.
+    """
+
+    content_type: str
+    data: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Ask for a stream to exist with this configuration (§5.1).
+
+    Attributes:
+        path: where.
+        incarnation: a fresh id, for the case that the stream is new.
+        version: the first version of a new stream. Drawn at random, so that a writer who still holds the head of a
+            deleted stream never meets its own version in the stream that took its place.
+        payload: the content type, and the first content if any.
+        closed: the content is complete.
+    """
+
+    path: str
+    incarnation: str
+    payload: Payload
+    version: int = 1
+    closed: bool = False
+    ttl_s: int | None = None
+    expires_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Ask for units to be appended (§5.2), and for the stream to end with them if `close`."""
+
+    payload: Payload
+    close: bool = False
+    seq: str | None = None
+    producer: ProducerMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Ask for the stream to end as it is (§5.3)."""
+
+    producer: ProducerMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Ask for the stream to go (§5.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Tell that the stream was read, which renews a sliding time to live (§5.1)."""
+
+
+Command = Create | Append | Close | Delete | Touch
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Decide that the head becomes `head`, `data` is appended and the producer is at `producer`."""
+
+    head: Head
+    data: bytes = b""
+    producer: ProducerMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Decide that nothing is written: it is so already, or this is a retry.
+
+    `producer` is the highest append of the producer that was accepted.
+    """
+
+    head: Head
+    producer: ProducerMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Decide that the stream with this head goes."""
+
+    head: Head
+
+
+Decision = Write | Known | Remove

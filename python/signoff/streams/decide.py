@@ -1,0 +1,128 @@
+"""The rules of writing (Durable Streams §5.1 to §5.4): a head and a command in, a decision or a refusal out.
+
+Where several rules refuse an append, the first in this order speaks (§5.2): there is no stream; the stream is closed,
+unless this is the retry of the append that closed it; the content type differs; there is nothing to append; the
+producer is fenced, has a gap, or repeats itself; `Stream-Seq` goes back. So a retry is recognised before its
+`Stream-Seq` is looked at, and a closed stream always says that it is closed.
+
+The caller has checked that an expired stream is treated as absent (`expiry.is_expired`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from signoff.errors import BadRequest, StreamClosed, StreamConflict, StreamNotFound
+from signoff.streams import content_type, expiry, offset, producer
+from signoff.streams.stream import (
+    Append,
+    Close,
+    Command,
+    Create,
+    Decision,
+    Delete,
+    Head,
+    Known,
+    Payload,
+    ProducerMark,
+    Remove,
+    Touch,
+    Write,
+)
+
+
+def decide(head: Head | None, command: Command, last: ProducerMark | None, now: int) -> Decision:
+    """Decide what a command does to a stream.
+
+    Args:
+        head: of the stream; None: there is none.
+        command: what is wanted.
+        last: the highest accepted append of the producer that the command names, if any.
+        now: milliseconds.
+
+    Raises:
+        StreamNotFound, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the command is refused.
+    """
+    if isinstance(command, Create):
+        return _create(head, command, now)
+    if head is None:
+        raise StreamNotFound("There is no stream at this path; create it with PUT.")
+    match command:
+        case Append():
+            return _append(head, command, last, now)
+        case Close():
+            return _close(head, command, last, now)
+        case Delete():
+            return Remove(head)
+        case Touch():
+            renewed = expiry.renew(head, now)
+            return Known(head) if renewed is None else Write(renewed)
+
+
+def _create(head: Head | None, command: Create, now: int) -> Decision:
+    payload = command.payload
+    if head is None:
+        new = Head(
+            path=command.path,
+            incarnation=command.incarnation,
+            version=command.version,
+            tail=payload.count,
+            content_type=payload.content_type,
+            closed=command.closed,
+            created_at=now,
+            ttl_s=command.ttl_s,
+            expires_at=command.expires_at,
+            touched_at=now,
+        )
+        return Write(new, payload.data)
+    for what, equal in (
+        ("content type", content_type.same(head.content_type, payload.content_type)),
+        ("time to live", head.ttl_s == command.ttl_s),
+        ("expiry", expiry.same_end(head.expires_at, command.expires_at)),
+        ("closure", head.closed == command.closed),
+    ):
+        if not equal:
+            raise StreamConflict(f"A stream with another {what} exists at this path; it was left as it is.")
+    return Known(head)
+
+
+def _append(head: Head, command: Append, last: ProducerMark | None, now: int) -> Decision:
+    if head.closed:
+        return _on_closed(head, command.producer)
+    if not content_type.same(head.content_type, command.payload.content_type):
+        raise StreamConflict(
+            f"The stream holds {head.content_type}, not {command.payload.content_type}. Nothing was appended."
+        )
+    if command.payload.count == 0:
+        raise BadRequest("There is nothing to append: the body is empty, or an empty array.")
+    if command.producer is not None and not producer.is_new(last, command.producer):
+        return Known(head, last)
+    if command.seq is not None and head.last_seq is not None and command.seq <= head.last_seq:
+        raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
+    written = replace(_ended(head, command.producer) if command.close else head, last_seq=command.seq or head.last_seq)
+    return _write(written, command.payload, command.producer, now)
+
+
+def _close(head: Head, command: Close, last: ProducerMark | None, now: int) -> Decision:
+    if head.closed:
+        return Known(head, last)
+    if command.producer is not None and not producer.is_new(last, command.producer):
+        return Known(head, last)
+    return _write(_ended(head, command.producer), None, command.producer, now)
+
+
+def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
+    if mark is not None and mark == head.closed_by:
+        return Known(head, mark)
+    raise StreamClosed(
+        "The stream is closed. Nothing was appended, and nothing can be.", offset=offset.encode(head.tail)
+    )
+
+
+def _ended(head: Head, by: ProducerMark | None) -> Head:
+    return replace(head, closed=True, closed_by=by)
+
+
+def _write(head: Head, payload: Payload | None, mark: ProducerMark | None, now: int) -> Write:
+    count, data = (0, b"") if payload is None else (payload.count, payload.data)
+    return Write(replace(head, version=head.version + 1, tail=head.tail + count, touched_at=now), data, mark)

@@ -1,0 +1,110 @@
+"""What readers are told besides the bytes: entity tags, cursors and SSE events (Durable Streams §5.8, §10)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Final
+
+import orjson
+
+from signoff.streams import content_type, json_mode, offset
+from signoff.streams.stream import Head
+
+CURSOR_EPOCH_MS: Final = 1_728_432_000_000
+"""October 9, 2024, 00:00:00 UTC: cursors count intervals from here."""
+
+CURSOR_INTERVAL_MS: Final = 20_000
+MAX_JITTER_S: Final = 3600
+
+KEEP_ALIVE: Final = b":\n\n"
+"""A comment, which SSE readers ignore and proxies count as life."""
+
+_CURSOR: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+
+
+def etag(head: Head, start: int, end: int) -> str:
+    """Return the entity tag of the units `[start, end)`, which tells an open end from a closed one (§10.1)."""
+    mark = ":c" if head.closed and end == head.tail else ""
+    return f'"{head.incarnation}:{offset.encode(start)}:{offset.encode(end)}{mark}"'
+
+
+def matches(tag: str, if_none_match: str) -> bool:
+    """Tell whether an `If-None-Match` header names this tag (RFC 9110 §13.1.2, weak comparison)."""
+    candidates = (item.strip().removeprefix("W/") for item in if_none_match.split(","))
+    return any(item in {tag, "*"} for item in candidates)
+
+
+def cursor(now: int, given: str | None, jitter_s: int) -> str:
+    """Return the cursor for a live response: the number of the interval, but always beyond the one given (§10.1).
+
+    Args:
+        now: milliseconds.
+        given: the cursor the client echoes, if any; text that is none of ours is ignored.
+        jitter_s: a random number of seconds from 1 to `MAX_JITTER_S`, used when the given cursor is not in the past.
+    """
+    current = max(0, (now - CURSOR_EPOCH_MS) // CURSOR_INTERVAL_MS)
+    if given is None or not _CURSOR.fullmatch(given) or int(given) < current:
+        return str(current)
+    return str(int(given) + max(1, jitter_s * 1000 // CURSOR_INTERVAL_MS))
+
+
+def needs_base64(head: Head) -> bool:
+    """Tell whether SSE carries this stream in base64 (§5.8)."""
+    return not (head.json or content_type.is_text(head.content_type))
+
+
+def data_event(head: Head, data: bytes) -> bytes:
+    """Return the SSE event that carries one or more batches.
+
+    Args:
+        head: of the stream; tells the encoding.
+        data: raw bytes, or messages joined by commas.
+
+    Whatever the bytes are, they stay data: every line of theirs becomes a `data:` line.
+    """
+    if head.json:
+        return b"event: data\n" + _lines(json_mode.array((data,))) + b"\n"
+    if needs_base64(head):
+        return b"event: data\ndata:" + base64.b64encode(data) + b"\n\n"
+    return b"event: data\n" + _lines(_utf8(data)) + b"\n"
+
+
+def control_event(position: int, *, cursor: str, up_to_date: bool, closed: bool) -> bytes:
+    """Return the SSE event that follows every data event: where the reader is (§5.8).
+
+    Args:
+        position: up to where the reader has everything.
+        cursor: to send along when reconnecting; left out at the end of a closed stream.
+        up_to_date: the reader has all there is.
+        closed: the stream has ended at `position`.
+    """
+    told: dict[str, object] = {"streamNextOffset": offset.encode(position)}
+    if not closed:
+        told["streamCursor"] = cursor
+    if up_to_date or closed:
+        told["upToDate"] = True
+    if closed:
+        told["streamClosed"] = True
+    return b"event: control\ndata:" + orjson.dumps(told) + b"\n\n"
+
+
+def _lines(data: bytes) -> bytes:
+    if b"\n" not in data and b"\r" not in data:
+        return _line(data)
+    return b"".join(map(_line, _LINE_END.split(data)))
+
+
+def _line(text: bytes) -> bytes:
+    # Readers strip one space after the colon, so a line that starts with one gets another.
+    return (b"data: " if text[:1] == b" " else b"data:") + text + b"\n"
+
+
+def _utf8(data: bytes) -> bytes:
+    """Return the bytes if they are UTF-8, as an event stream must be; otherwise with replacement characters."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace").encode("utf-8")
+    return data
