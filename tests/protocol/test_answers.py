@@ -1,0 +1,145 @@
+"""Answers have the outcomes the vectors say: decided by the rules alone, and by the service over a real store."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from signoff.clock import ManualClock
+from signoff.errors import SignoffError
+from signoff.service.change import RunState, Write
+from signoff.service.engine import Engine
+from signoff.stores.open import open_store
+from signoff.workflow import inputs, journal
+from signoff.workflow.inputs import Accept, ExpireNow, InputState, Who, decide_answer, parse_answer
+from signoff.workflow.journal import DecidedBy
+from signoff.workflow.projection import View
+from tests.protocol.material import cases, complaints
+
+ALL = cases("answers.json")
+ALONE = [case for case in ALL if "earlier" not in case.values[0]]
+
+
+def _who(described: dict[str, Any]) -> Who:
+    return Who(frozenset(described["principals"]), DecidedBy(**described["by"]), described["operator"])
+
+
+def _state(case: dict[str, Any]) -> InputState:
+    row = case["row"]
+    asked = journal.from_json(case["history"][1])
+    assert isinstance(asked, journal.InputRequested)
+    return InputState(
+        row=row,
+        to=tuple(row["audience"]),
+        forbid=tuple(row["forbid"]),
+        deadline_ms=None if row["deadline"] is None else _ms(row["deadline"]),
+        expose=asked.expose,
+        asked_ms=_ms(row["asked_at"]),
+    )
+
+
+def _ms(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def _after(case: dict[str, Any], state: InputState) -> dict[str, Any]:
+    """Return the row after an accepted answer, by the transitions alone."""
+    request, by = parse_answer(case["body"]), DecidedBy(**case["who"]["by"])
+    answered = journal.InputAnswered(
+        case["now"], "approve:0", request.submission_id, "0" * 64, request.action, request.value, by
+    )
+    return inputs.answer(state, answered).row
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_the_rules_alone(case: dict[str, Any]) -> None:
+    expect, state = case["expect"], _state(case)
+    try:
+        decision = decide_answer(state, parse_answer(case["body"]), _who(case["who"]), case["now"])
+    except SignoffError as error:
+        assert (error.code if error.status != 400 else "bad_request", error.status) == (expect["code"], expect["status"])
+        assert expect["recorded"] is None
+        assert _pointers(error) == expect.get("pointers", [])
+        return
+    match decision:
+        case Accept():
+            assert expect["recorded"] == "input.answered"
+            assert _after(case, state) == case["row"] | expect["changed"]
+        case ExpireNow():
+            assert expect["recorded"] == "input.expired"
+            expired = inputs.expire(state, journal.InputExpired(case["now"], "approve:0"))
+            assert expired.row == case["row"] | expect["changed"]
+
+
+def _pointers(error: SignoffError) -> list[str]:
+    return sorted({complaint["pointer"] for complaint in error.extra.get("errors", ())})
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_the_service(case: dict[str, Any]) -> None:
+    asyncio.run(_serve(case))
+
+
+async def _serve(case: dict[str, Any]) -> None:
+    expect, clock = case["expect"], ManualClock()
+    engine = await Engine.open(open_store("memory:"), clock)
+    try:
+        entries = [journal.from_json(entry) for entry in case["history"]]
+        write = Write(RunState(None, View()), entries, ready=False, wake_at=None)
+        await engine.committer.commit(write.change)
+        assert await engine.inputs.get("r1", "approve:0") == case["row"]
+        if "earlier" in case:
+            clock.advance(case["earlier"]["now"] - clock.now_ms())
+            first = await _answer(engine, case["earlier"]["body"], case["earlier"]["who"])
+            assert first["code"] == case["earlier"].get("refused")
+        clock.advance(case["now"] - clock.now_ms())
+        before = len(await engine.runs.history("r1"))
+
+        outcome = await _answer(engine, case["body"], case["who"])
+
+        assert outcome["code"] == expect["code"]
+        assert outcome["status"] == expect["status"]
+        assert outcome["replayed"] == (expect["outcome"] == "replayed")
+        assert outcome["pointers"] == expect.get("pointers", [])
+        row = case["row"] | expect["changed"]
+        if "row" in case["reply"]["body"]:
+            assert outcome["row"] == row
+        if expect["code"] is None:
+            assert outcome["offset"] == case["reply"]["body"]["offset"]
+            assert outcome["txid"] == case["reply"]["body"]["txid"]
+        recorded = (await engine.runs.history("r1"))[before:]
+        assert [entry["type"] for entry in recorded] == ([expect["recorded"]] if expect["recorded"] else [])
+        for entry in recorded:
+            assert complaints("journal-entry.json", entry) == []
+        now = await engine.inputs.get("r1", "approve:0")
+        assert complaints("input-row.json", now) == []
+        if expect["code"] != "submission_reused":
+            assert now == row
+    finally:
+        await engine.close()
+
+
+async def _answer(engine: Engine, body: Any, who: dict[str, Any]) -> dict[str, Any]:
+    try:
+        accepted = await engine.inputs.answer("r1", "approve:0", parse_answer(body), _who(who))
+    except SignoffError as error:
+        code = "bad_request" if error.status == 400 else error.code
+        return {
+            "code": code,
+            "status": error.status,
+            "replayed": False,
+            "row": error.extra.get("row"),
+            "pointers": _pointers(error),
+        }
+    return {
+        "code": None,
+        "status": 200,
+        "replayed": accepted.replayed,
+        "row": accepted.row,
+        "offset": accepted.offset,
+        "txid": accepted.txid,
+        "pointers": [],
+    }
