@@ -12,8 +12,13 @@ makes of Python values: plain JSON with tags for what JSON cannot say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Literal, cast, get_args
+
+import orjson
+
+from signoff.errors import WorkflowError
 
 VERSION = 1
 
@@ -51,7 +56,11 @@ class DecidedBy:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """Begin the run; always the first entry. `expose` names what of the run browsers may see: `input`, `output`."""
+    """Begin the run; always the first entry.
+
+    `expose` names what of the run browsers may see (`input`, `output`), as far as the starter knew the workflow. With
+    `start_at` the code begins to run at that time.
+    """
 
     type: ClassVar[str] = "run.started"
     at: int
@@ -64,6 +73,7 @@ class RunStarted:
     tags: tuple[str, ...] = ()
     parent: str | None = None
     start_at: int | None = None
+    expose: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +172,17 @@ class InputWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class RowPublished:
-    """Publish one row of the application's own (`ctx.publish`, `ctx.progress`). `value` None: delete it."""
+    """Publish one row of the application's own (`ctx.publish`, `ctx.progress`). `value` None: delete it.
+
+    `update`: the run has published this row before and not deleted it since.
+    """
 
     type: ClassVar[str] = "row.published"
     at: int
     row_type: str
     key: str
     value: dict[str, Any] | None
+    update: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +196,12 @@ class PatchMarked:
 
 @dataclass(frozen=True, slots=True)
 class RunCompleted:
-    """End the run with a result."""
+    """End the run with a result. `expose`: browsers may see it."""
 
     type: ClassVar[str] = "run.completed"
     at: int
     output: Encoded
+    expose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +215,12 @@ class RunFailed:
 
 @dataclass(frozen=True, slots=True)
 class RunCancelled:
-    """End the run after its cleanup has run."""
+    """End the run after its cleanup has run. `error`: what the cleanup raised, if it did."""
 
     type: ClassVar[str] = "run.cancelled"
     at: int
     reason: str | None = None
+    error: Error | None = None
 
 
 # -- notifications -----------------------------------------------------------------------------------------------------
@@ -343,3 +359,93 @@ Notification = (
     | RunUnblocked
 )
 Entry = Command | Notification
+
+COMMANDS: frozenset[type] = frozenset(get_args(Command))
+NOTIFICATIONS: frozenset[type] = frozenset(get_args(Notification))
+OUTCOMES: frozenset[type] = frozenset({RunCompleted, RunFailed, RunCancelled})
+
+
+# -- codec -------------------------------------------------------------------------------------------------------------
+
+_CLASSES: dict[str, type] = {cls.type: cls for cls in COMMANDS | NOTIFICATIONS}  # type: ignore[attr-defined]
+_MEMBERS: dict[type, tuple[tuple[str, object], ...]] = {
+    cls: tuple((member.name, member.default) for member in fields(cls)) for cls in _CLASSES.values()
+}
+
+
+def _readers(cls: type) -> dict[str, Callable[[Any], Any]]:
+    known: dict[str, Callable[[Any], Any]] = {
+        "Error": lambda value: Error(**value),
+        "Error | None": lambda value: value and Error(**value),
+        "DecidedBy": lambda value: DecidedBy(**value),
+        "tuple[str, ...]": tuple,
+    }
+    return {member.name: known[str(member.type)] for member in fields(cls) if str(member.type) in known}
+
+
+_READERS: dict[type, dict[str, Callable[[Any], Any]]] = {cls: _readers(cls) for cls in _CLASSES.values()}
+_RECORDS: dict[type, tuple[str, ...]] = {
+    Error: ("code", "message", "type", "public"),
+    DecidedBy: ("kind", "id"),
+}
+
+
+def to_json(entry: Entry) -> dict[str, Any]:
+    """Write an entry as JSON. Optional members that have their default are left out.
+
+    Example:
+        >>> to_json(TimerFired(5, "sleep:0"))
+        {'v': 1, 'type': 'timer.fired', 'at': 5, 'id': 'sleep:0'}
+    """
+    written: dict[str, Any] = {"v": VERSION, "type": entry.type}
+    for name, default in _MEMBERS[type(entry)]:
+        value = getattr(entry, name)
+        if default is MISSING or value != default:
+            record = _RECORDS.get(type(value))
+            if record is not None:
+                value = {part: getattr(value, part) for part in record}
+            elif type(value) is tuple:
+                value = list(value)
+            written[name] = value
+    return written
+
+
+def from_json(written: Mapping[str, Any]) -> Entry:
+    """Read an entry.
+
+    Raises:
+        WorkflowError: the version or the type is not known here, or members are missing or unknown; it names them.
+    """
+    version = written.get("v")
+    if version != VERSION:
+        raise WorkflowError(f"The journal has an entry of version {version!r}; this release reads version {VERSION}.")
+    cls = _CLASSES.get(cast("str", written.get("type")))
+    if cls is None:
+        raise WorkflowError(f"The journal has an entry of the type {written.get('type')!r}, unknown to this release.")
+    members = dict(written)
+    del members["v"], members["type"]
+    try:
+        for name, read in _READERS[cls].items():
+            if name in members:
+                members[name] = read(members[name])
+        return cast("Entry", cls(**members))
+    except TypeError as error:
+        raise WorkflowError(f"The journal has a malformed {written['type']} entry: {error}.") from error
+
+
+def dumps(entries: Iterable[Entry]) -> bytes:
+    """Write entries as stored: JSON messages joined by commas, without brackets."""
+    return b",".join([orjson.dumps(to_json(entry)) for entry in entries])
+
+
+def loads(data: bytes) -> list[Entry]:
+    """Read entries as `dumps` wrote them.
+
+    Raises:
+        WorkflowError: the data is not JSON, or has entries this release cannot read.
+    """
+    try:
+        messages = orjson.loads(b"[" + data + b"]")
+    except orjson.JSONDecodeError as error:
+        raise WorkflowError(f"The journal is not JSON: {error}.") from error
+    return [from_json(message) for message in messages]
