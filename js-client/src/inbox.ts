@@ -1,0 +1,35 @@
+/** The requests that wait for a person, drawn together from the inboxes of all their principals. */
+import type { SignoffProblem } from "./problem.js";
+import { inputKey } from "./rows.js";
+import type { InputRow } from "./rows.js";
+import { overall, rowsOf } from "./stream-view.js";
+import type { States } from "./stream-view.js";
+import { stableList } from "./view.js";
+import type { ConnectionState, Readable } from "./view.js";
+
+export interface InboxSnapshot {
+  readonly connection: ConnectionState;
+  readonly error?: SignoffProblem;
+  /** Newest first; a request that reached several of the principals stands here once. */
+  readonly requests: readonly InputRow[];
+}
+
+/** An inbox to subscribe to. */
+export type InboxView = Readable<InboxSnapshot>;
+
+export function inboxSnapshot(states: States, previous: InboxSnapshot | undefined): InboxSnapshot {
+  const unique = new Map<string, InputRow>();
+  for (const row of states.flatMap(({ rows }) => rowsOf<InputRow>(rows, "input"))) {
+    const id = `${row.run_id}/${inputKey(row)}`;
+    const known = unique.get(id);
+    // The inboxes are separate streams: one may already show what the other will show in a moment.
+    if (known === undefined || known.revision < row.revision) unique.set(id, row);
+  }
+  const requests = [...unique.values()].reverse().sort((a, b) => newestFirst(a.asked_at, b.asked_at));
+  return { ...overall(states), requests: stableList(previous?.requests, requests) };
+}
+
+/** Order RFC 3339 times in UTC, the latest first. */
+export function newestFirst(a: string, b: string): number {
+  return a < b ? 1 : a > b ? -1 : 0;
+}

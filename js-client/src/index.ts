@@ -1,0 +1,31 @@
+/** Signoff in the browser: watch runs, and answer what they ask. No framework in here. */
+export { createSignoff } from "./client.js";
+export type { Signoff, SignoffOptions, StartRun } from "./client.js";
+export type { Backoff } from "./backoff.js";
+export type { InboxSnapshot, InboxView } from "./inbox.js";
+export type { Answer, InputSnapshot, InputView, Shown } from "./input.js";
+export type { Timing } from "./live.js";
+export type { Network, WakeReason } from "./network.js";
+export type { SignoffProblem } from "./problem.js";
+export { inputKey } from "./rows.js";
+export type {
+  AnswerError,
+  DecidedBy,
+  InputRow,
+  InputStatus,
+  Json,
+  ProgressRow,
+  Row,
+  RowError,
+  RunRow,
+  RunStatus,
+  StepRow,
+  StepStatus,
+} from "./rows.js";
+export type { RunSnapshot, RunView } from "./run.js";
+export type { RunsSnapshot, RunsView } from "./runs.js";
+export { memoryStorage } from "./storage.js";
+export type { SubmissionStorage } from "./storage.js";
+export type { Accepted, Decided, DecidedOutcome, Invalid, Outcome, Refused, Stale, Submission } from "./submission.js";
+export type { Result, TokenProvider } from "./transport.js";
+export type { ConnectionState, Readable } from "./view.js";

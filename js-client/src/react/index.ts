@@ -1,0 +1,8 @@
+/** React hooks over the views of `@signoff/client`. */
+export { SignoffProvider, useSignoff } from "./provider.js";
+export type { SignoffProviderProps } from "./provider.js";
+export { useInbox } from "./use-inbox.js";
+export { useInput } from "./use-input.js";
+export type { UseInput } from "./use-input.js";
+export { useRun } from "./use-run.js";
+export { useRuns } from "./use-runs.js";

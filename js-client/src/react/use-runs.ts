@@ -1,0 +1,8 @@
+import type { RunsSnapshot } from "../index.js";
+import { useSignoff } from "./provider.js";
+import { useView } from "./use-view.js";
+
+/** Watch the runs of one workflow, newest first. */
+export function useRuns(workflow: string): RunsSnapshot {
+  return useView(useSignoff().runs(workflow));
+}

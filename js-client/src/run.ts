@@ -1,0 +1,35 @@
+/** One run as a browser sees it: its row, its steps, its requests, its progress. */
+import type { SignoffProblem } from "./problem.js";
+import type { InputRow, ProgressRow, Row, RunRow, StepRow } from "./rows.js";
+import { overall, rowsOf } from "./stream-view.js";
+import type { States } from "./stream-view.js";
+import type { ConnectionState, Readable } from "./view.js";
+
+export interface RunSnapshot {
+  /** `ended`: the stream is closed and all of it is here. Only `run.status` says how the run ended. */
+  readonly connection: ConnectionState;
+  readonly error?: SignoffProblem;
+  readonly run?: RunRow;
+  /** In the order in which they first appeared. */
+  readonly steps: readonly StepRow[];
+  readonly inputs: readonly InputRow[];
+  readonly progress: readonly ProgressRow[];
+  /** Rows of any type, such as those the workflow publishes itself. */
+  readonly rows: <R extends Row = Row>(type: string) => readonly R[];
+}
+
+/** A run to subscribe to. */
+export type RunView = Readable<RunSnapshot>;
+
+export function runSnapshot(states: States): RunSnapshot {
+  const rows = states[0]?.rows ?? new Map<string, readonly Row[]>();
+  const run = rowsOf<RunRow>(rows, "run")[0];
+  return {
+    ...overall(states),
+    ...(run === undefined ? {} : { run }),
+    steps: rowsOf(rows, "step"),
+    inputs: rowsOf(rows, "input"),
+    progress: rowsOf(rows, "progress"),
+    rows: (type) => rowsOf(rows, type),
+  };
+}

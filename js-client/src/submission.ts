@@ -1,0 +1,219 @@
+/**
+ * The life of one answer, from the click to its outcome: a pure state machine.
+ *
+ *   idle ─given→ sending ⇄ waiting-for-network
+ *                   └─settled→ accepted | invalid | stale | decided | refused
+ *   invalid, refused ─given→ sending            (same answer, same id; another answer, a new id)
+ *   stale            ─acknowledged→ idle         (nobody answers what they were not shown)
+ *   accepted, decided ─reopened→ idle            (the run was rewound and asks again)
+ *
+ * Outcomes are states, not exceptions. Only the server decides: nothing here guesses an outcome.
+ */
+import { isObject } from "./problem.js";
+import type { SignoffProblem } from "./problem.js";
+import type { AnswerError, DecidedBy, InputRow } from "./rows.js";
+import type { Reply } from "./transport.js";
+
+/** An answer as a person gave it. */
+export interface Given {
+  readonly submissionId: string;
+  readonly action: string;
+  readonly value: unknown;
+  readonly seenOffset: string;
+}
+
+interface InFlight {
+  readonly submissionId: string;
+  readonly action: string;
+  readonly value: unknown;
+  /** How often it has been tried, from 1. */
+  readonly attempt: number;
+}
+
+export type Submission =
+  | { readonly status: "idle" }
+  | ({ readonly status: "sending" } & InFlight)
+  | ({ readonly status: "waiting-for-network"; readonly problem: SignoffProblem } & InFlight)
+  | Outcome;
+
+/** What an answer came to. */
+export type Outcome = Accepted | Invalid | Stale | Decided | Refused;
+
+export interface Accepted {
+  readonly status: "accepted";
+  readonly submissionId: string;
+  readonly action: string;
+  readonly value: unknown;
+  readonly row: InputRow;
+  /** Offset of the run's stream from which the change is visible. */
+  readonly offset: string;
+  /** True once the stream has shown the change. */
+  readonly confirmed: boolean;
+}
+
+/** The value does not fit the request's schema; nothing was recorded and the request stays open. */
+export interface Invalid {
+  readonly status: "invalid";
+  readonly submissionId: string;
+  readonly action: string;
+  readonly value: unknown;
+  readonly errors: readonly AnswerError[];
+  readonly problem: SignoffProblem;
+}
+
+/** The request changed after the person saw it; `row` is what to show before asking again. */
+export interface Stale {
+  readonly status: "stale";
+  readonly action: string;
+  readonly value: unknown;
+  readonly row: InputRow;
+}
+
+export type DecidedOutcome = "already_decided" | "expired" | "withdrawn" | "run_closed";
+
+/** It was settled otherwise: by somebody else, by time, by the workflow. */
+export interface Decided {
+  readonly status: "decided";
+  readonly outcome: DecidedOutcome;
+  readonly row: InputRow;
+  readonly by?: DecidedBy;
+}
+
+export interface Refused {
+  readonly status: "refused";
+  readonly problem: SignoffProblem;
+}
+
+export type SubmissionEvent =
+  | { readonly type: "given"; readonly given: Given }
+  | { readonly type: "tried"; readonly attempt: number }
+  | { readonly type: "unreachable"; readonly problem: SignoffProblem }
+  | { readonly type: "settled"; readonly outcome: Outcome }
+  | { readonly type: "confirmed" }
+  | { readonly type: "acknowledged" }
+  | { readonly type: "reopened" }
+  | { readonly type: "forgotten" };
+
+export const idle: Submission = { status: "idle" };
+
+/** The next state; an event that means nothing in a state leaves it as it is, the very same object. */
+export function reduce(state: Submission, event: SubmissionEvent): Submission {
+  switch (event.type) {
+    case "given":
+      return mayAnswer(state) ? sending(event.given, 1) : state;
+    case "tried":
+      return isInFlight(state) ? sending(state, event.attempt) : state;
+    case "unreachable":
+      return isInFlight(state)
+        ? { ...sending(state, state.attempt), status: "waiting-for-network", problem: event.problem }
+        : state;
+    case "settled":
+      return isInFlight(state) ? event.outcome : state;
+    case "confirmed":
+      return state.status === "accepted" && !state.confirmed ? { ...state, confirmed: true } : state;
+    case "acknowledged":
+      return state.status === "stale" || state.status === "invalid" || state.status === "refused" ? idle : state;
+    case "reopened":
+      return state.status === "accepted" || state.status === "decided" ? idle : state;
+    case "forgotten":
+      return isInFlight(state) ? idle : state;
+  }
+}
+
+/** True while an answer is on its way. */
+export function isInFlight(state: Submission): state is Extract<Submission, InFlight> {
+  return state.status === "sending" || state.status === "waiting-for-network";
+}
+
+/** True in the states from which an answer can be given. */
+export function mayAnswer(state: Submission): boolean {
+  return state.status === "idle" || state.status === "invalid" || state.status === "refused";
+}
+
+function sending(given: Omit<Given, "seenOffset">, attempt: number): Submission & { status: "sending" } {
+  const { submissionId, action, value } = given;
+  return { status: "sending", submissionId, action, value, attempt };
+}
+
+/** What a reply to an answer says: an outcome, or that it is worth trying again. */
+export type Verdict =
+  | { readonly kind: "settled"; readonly outcome: Outcome }
+  | { readonly kind: "unreachable" | "busy"; readonly problem: SignoffProblem };
+
+const DECIDED: readonly string[] = ["already_decided", "expired", "withdrawn", "run_closed"];
+
+/**
+ * Judge a reply to an answer.
+ *
+ * @param known is the request as last seen, for replies that leave the row out
+ */
+export function judge(reply: Reply, given: Given, known: InputRow | undefined): Verdict {
+  if (reply.ok) return judgeSuccess(reply.body, given, known);
+  const { problem } = reply;
+  if (problem.status === 0) return { kind: "unreachable", problem };
+  if (isPassing(problem.status)) return { kind: "busy", problem };
+  return { kind: "settled", outcome: refusal(problem, given, problem.row ?? known) };
+}
+
+function judgeSuccess(body: Readonly<Record<string, unknown>>, given: Given, known: InputRow | undefined): Verdict {
+  const row = isObject(body["row"]) ? (body["row"] as unknown as InputRow) : known;
+  const offset = body["offset"];
+  if (body["outcome"] !== "accepted" || typeof offset !== "string" || row === undefined) {
+    // A captive portal's 200, or a proxy's: whatever it is, the server did not say "accepted".
+    return { kind: "busy", problem: badReply };
+  }
+  const { submissionId, action, value } = given;
+  return { kind: "settled", outcome: { status: "accepted", submissionId, action, value, row, offset, confirmed: false } };
+}
+
+const badReply: SignoffProblem = {
+  type: "urn:signoff:problem:bad_reply",
+  title: "The reply did not come from a Signoff server",
+  status: 200,
+  detail: null,
+  code: "bad_reply",
+};
+
+function refusal(problem: SignoffProblem, given: Given, row: InputRow | undefined): Outcome {
+  const { submissionId, action, value } = given;
+  const { code, status } = problem;
+  if (status === 422) {
+    return { status: "invalid", submissionId, action, value, errors: problem.errors ?? [], problem };
+  }
+  if (status === 409 && row !== undefined) {
+    if (code === "stale") return { status: "stale", action, value, row };
+    if (isDecided(code)) return decided(code, row);
+  }
+  return { status: "refused", problem };
+}
+
+/** The outcome of a request that is settled already. */
+export function decided(outcome: DecidedOutcome, row: InputRow): Decided {
+  return { status: "decided", outcome, row, ...(row.decided_by === null ? {} : { by: row.decided_by }) };
+}
+
+function isDecided(code: string): code is DecidedOutcome {
+  return DECIDED.includes(code);
+}
+
+/** Statuses that speak of the moment and not of the answer. */
+function isPassing(status: number): boolean {
+  return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
+}
+
+/** True if two answers are one and the same, so that one submission id may stand for both. */
+export function sameAnswer(a: Omit<Given, "submissionId">, b: Omit<Given, "submissionId">): boolean {
+  return a.seenOffset === b.seenOffset && sameBody(a, b);
+}
+
+/** True if two answers say the same, whatever their authors had seen. */
+export function sameBody(a: Pick<Given, "action" | "value">, b: Pick<Given, "action" | "value">): boolean {
+  return a.action === b.action && canonical(a.value) === canonical(b.value);
+}
+
+/** JSON with sorted members; throws a TypeError where a value is not JSON. */
+function canonical(value: unknown): string | undefined {
+  return JSON.stringify(value, (_name, member: unknown) =>
+    isObject(member) ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1))) : member,
+  );
+}

@@ -1,0 +1,71 @@
+/**
+ * A view: something a screen can subscribe to and read as one immutable snapshot.
+ *
+ * Snapshots are replaced, never changed, and stay the same object while nothing changed, which is
+ * what React's useSyncExternalStore and every other framework's signals ask for.
+ */
+
+/** How a view stands with its stream(s). */
+export type ConnectionState = "connecting" | "live" | "reconnecting" | "ended" | "failed";
+
+/** A readable, subscribable value. Its methods may be passed around unbound. */
+export interface Readable<S> {
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly getSnapshot: () => S;
+}
+
+/** How a view tells whoever hands it out whether it is in use. */
+export interface Registration {
+  /** Somebody looks. */
+  readonly onWatched: () => void;
+  /** Nobody looks, and nothing is on its way. */
+  readonly onIdle: () => void;
+}
+
+/** Keeps the listeners of one view and tells its owner of the first to come and the last to go. */
+export class View<S> implements Readable<S> {
+  #snapshot: S;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(initial: S) {
+    this.#snapshot = initial;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    // A function of its own, so that one listener may subscribe twice.
+    const entry = (): void => { listener(); };
+    this.#listeners.add(entry);
+    if (this.#listeners.size === 1) this.onFirst();
+    return () => {
+      if (this.#listeners.delete(entry) && this.#listeners.size === 0) this.onLast();
+    };
+  };
+
+  readonly getSnapshot = (): S => this.#snapshot;
+
+  /** True while somebody looks. */
+  protected get watched(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  protected publish(snapshot: S): void {
+    this.#snapshot = snapshot;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Start what feeds the view. */
+  protected onFirst(): void {
+    // Nothing feeds a plain view.
+  }
+
+  /** Stop what feeds the view. */
+  protected onLast(): void {
+    // As above.
+  }
+}
+
+/** Return `previous` if it holds the same items in the same order, so that nothing rerenders for nothing. */
+export function stableList<T>(previous: readonly T[] | undefined, next: readonly T[]): readonly T[] {
+  const same = previous?.length === next.length && next.every((item, index) => item === previous[index]);
+  return same ? previous : next;
+}
