@@ -60,7 +60,10 @@ def test_the_rules_alone(case: dict[str, Any]) -> None:
     try:
         decision = decide_answer(state, parse_answer(case["body"]), _who(case["who"]), case["now"])
     except SignoffError as error:
-        assert (error.code if error.status != 400 else "bad_request", error.status) == (expect["code"], expect["status"])
+        assert (error.code if error.status != 400 else "bad_request", error.status) == (
+            expect["code"],
+            expect["status"],
+        )
         assert expect["recorded"] is None
         assert _pointers(error) == expect.get("pointers", [])
         return
