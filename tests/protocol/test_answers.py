@@ -57,16 +57,7 @@ def _after(case: dict[str, Any], state: InputState) -> dict[str, Any]:
 @pytest.mark.parametrize("case", ALONE)
 def test_the_rules_alone(case: dict[str, Any]) -> None:
     expect, state = case["expect"], _state(case)
-    try:
-        decision = decide_answer(state, parse_answer(case["body"]), _who(case["who"]), case["now"])
-    except SignoffError as error:
-        assert (error.code if error.status != 400 else "bad_request", error.status) == (
-            expect["code"],
-            expect["status"],
-        )
-        assert expect["recorded"] is None
-        assert _pointers(error) == expect.get("pointers", [])
-        return
+    decision = _decide(case, state)
     match decision:
         case Accept():
             assert expect["recorded"] == "input.answered"
@@ -75,6 +66,20 @@ def test_the_rules_alone(case: dict[str, Any]) -> None:
             assert expect["recorded"] == "input.expired"
             expired = inputs.expire(state, journal.InputExpired(case["now"], "approve:0"))
             assert expired.row == case["row"] | expect["changed"]
+        case refusal:
+            assert (_code(refusal), refusal.status, expect["recorded"]) == (expect["code"], expect["status"], None)
+            assert _pointers(refusal) == expect.get("pointers", [])
+
+
+def _decide(case: dict[str, Any], state: InputState) -> Accept | ExpireNow | SignoffError:
+    try:
+        return decide_answer(state, parse_answer(case["body"]), _who(case["who"]), case["now"])
+    except SignoffError as error:
+        return error
+
+
+def _code(error: SignoffError) -> str:
+    return error.code if error.status != 400 else "bad_request"
 
 
 def _pointers(error: SignoffError) -> list[str]:
@@ -129,9 +134,8 @@ async def _answer(engine: Engine, body: Any, who: dict[str, Any]) -> dict[str, A
     try:
         accepted = await engine.inputs.answer("r1", "approve:0", parse_answer(body), _who(who))
     except SignoffError as error:
-        code = "bad_request" if error.status == 400 else error.code
         return {
-            "code": code,
+            "code": _code(error),
             "status": error.status,
             "replayed": False,
             "row": error.extra.get("row"),
