@@ -1,0 +1,169 @@
+"""The real server process, the built page, and Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "react-approval"
+
+
+class Product:
+    """`signoff dev` with the example: can be killed and started again on the same data."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process and wait until it is healthy."""
+        with (self.data / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "signoff.cli", "dev", "workflow:app"),
+                    *("--store", f"sqlite:///{self.data / 'signoff.db'}"),
+                    *("--port", str(self.port), "--page", str(EXAMPLE / "dist")),
+                ],
+                cwd=EXAMPLE,
+                env={**os.environ, "SIGNOFF_EXAMPLE_DATA": str(self.data)},
+                stdout=log,
+                stderr=log,
+            )
+        until(self._healthy, "the server answers /health")
+
+    def _healthy(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.data / "server.log").read_text()
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """Kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Stop as Ctrl-C does and return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the API as the local operator."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}{path}", data, {"content-type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return json.loads(reply.read())
+
+    def claim(self, number: int = 0, **changes: Any) -> str:
+        """Start a run for a claim that needs a person; return its id."""
+        claims = [json.loads(line) for line in (EXAMPLE / "claims.jsonl").read_text().splitlines()]
+        large = [claim for claim in claims if claim["currency"] == "EUR" and claim["total"] > 100]
+        claim = {**large[number], **changes}
+        self.call("POST", "/v1/runs", {"workflow": "expense", "input": claim, "run_id": claim["id"]})
+        until(lambda: self.call("GET", f"/v1/runs/{claim['id']}")["inputs"], "the run asks for approval")
+        return str(claim["id"])
+
+    def row(self, run_id: str) -> dict[str, Any]:
+        """Return the run row."""
+        return dict(self.call("GET", f"/v1/runs/{run_id}")["run"])
+
+    def reaches(self, run_id: str, status: str) -> dict[str, Any]:
+        """Wait until the run has this status."""
+        until(lambda: self.row(run_id)["status"] == status, f"{run_id} is {status}")
+        return self.row(run_id)
+
+    def entries(self, run_id: str, kind: str) -> list[dict[str, Any]]:
+        """Return the journal's entries of one type."""
+        history = self.call("GET", f"/v1/runs/{run_id}/history")["entries"]
+        return [entry for entry in history if entry["type"] == kind]
+
+    def paid(self, run_id: str) -> int:
+        """Return how many reimbursements the accounting file has for a claim."""
+        file = self.data / "accounting.sqlite"
+        if not file.exists():
+            return 0
+        database = sqlite3.connect(file)
+        try:
+            return int(database.execute("SELECT count(*) FROM reimbursements WHERE claim = ?", (run_id,)).fetchone()[0])
+        finally:
+            database.close()
+
+
+def until(condition: Callable[[], object], what: str, timeout_s: float = 20) -> None:
+    """Wait for a condition, or fail saying which."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    """A running product with empty data."""
+    product = Product(tmp_path)
+    product.start()
+    yield product
+    if product.process is not None and product.process.poll() is None:
+        product.kill()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, or Playwright's own where there is none."""
+    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield browser
+        browser.close()
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(chromium: Browser, product: Product) -> Iterator[Visit]:
+    """Open the page as somebody, each in a browser profile of their own unless a context is given."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def open_page(who: str = "alice", at: str = "", *, context: BrowserContext | None = None, **options: Any) -> Page:
+        if context is None:
+            context = chromium.new_context(**options)
+            context.set_default_timeout(15_000)
+            contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"{product.url}/?as={who}{at}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []

@@ -1,0 +1,474 @@
+"""The engine as authors meet it: steps, sleeps, events, inputs, retries, cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed, current_step, step
+from signoff.errors import RunClosed, RunConflict
+from signoff.workflow.journal import DecidedBy
+from tests.runtime.scene import scene, stage, working
+
+OPERATOR = DecidedBy("operator", "test")
+
+
+@dataclass
+class Order:
+    name: str
+    amount: Decimal
+
+
+def test_steps_run_in_order_with_types(url: str) -> None:
+    app = App()
+    seen: list[str] = []
+
+    def price(order: Order) -> Decimal:
+        info = current_step()
+        seen.append(f"{info.key}#{info.attempt}")
+        return order.amount * 2
+
+    async def note(amount: Decimal, *, text: str) -> dict[str, str | None]:
+        seen.append(current_step().key)
+        return {"text": f"{text} {amount}", "nothing": None}
+
+    @app.workflow(expose=("output",))
+    async def order(ctx: Context, order: Order) -> list[object]:
+        doubled = await ctx.step("z.price", price, order)
+        noted = await ctx.step("a.note", note, doubled, text="twice")
+        again = await ctx.step("z.price", price, Order("x", Decimal(1)))
+        return [str(doubled), noted, str(again), type(doubled).__name__]
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            run = await on.start("order", {"name": "a", "amount": "2.50"})
+            row = await on.reaches(run, "completed")
+            assert row["output"] == ["5.00", {"text": "twice 5.00", "nothing": None}, "2", "Decimal"]
+            assert seen == [f"{run}/z.price:0#1", f"{run}/a.note:0", f"{run}/z.price:1#1"]
+            scheduled = await on.entries(run, "step.scheduled")
+            assert [entry["id"] for entry in scheduled] == ["z.price:0", "a.note:0", "z.price:1"]
+
+    asyncio.run(main())
+
+
+def test_gather_runs_steps_at_the_same_time(url: str) -> None:
+    app = App()
+    both = asyncio.Barrier(2)
+
+    async def meet(n: int) -> int:
+        await both.wait()
+        return n
+
+    @app.workflow(expose=("output",))
+    async def pair(ctx: Context) -> list[int]:
+        async with asyncio.timeout(20):
+            return list(await asyncio.gather(ctx.step("meet", meet, 1), ctx.step("meet", meet, 2)))
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            row = await on.reaches(await on.start("pair"), "completed")
+            assert row["output"] == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_a_sleep_outlives_the_worker(url: str) -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def nap(ctx: Context) -> float:
+        begin = ctx.now()
+        await ctx.sleep("300ms")
+        return (ctx.now() - begin).total_seconds()
+
+    async def main() -> None:
+        async with scene(url) as on:
+            run = await on.start("nap")
+            async with working(app, on):
+                await on.reaches(run, "sleeping")
+            async with working(app, on):
+                row = await on.reaches(run, "completed")
+            assert 0.3 <= row["output"] < 5
+
+    asyncio.run(main())
+
+
+def test_retries_back_off_and_then_succeed(url: str) -> None:
+    app = App()
+    attempts: list[tuple[int, float]] = []
+
+    @step(retry=Retry(attempts=4, first="40ms", factor=2.0, jitter=0.0))
+    async def flaky() -> str:
+        attempts.append((current_step().attempt, time.monotonic()))
+        if len(attempts) < 3:
+            raise OSError("not yet")
+        return "ok"
+
+    @app.workflow(expose=("output",))
+    async def stubborn(ctx: Context) -> str:
+        return await ctx.step("flaky", flaky)
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            run = await on.start("stubborn")
+            assert (await on.reaches(run, "completed"))["output"] == "ok"
+            assert [n for n, _ in attempts] == [1, 2, 3]
+            gaps = [later[1] - earlier[1] for earlier, later in zip(attempts, attempts[1:], strict=False)]
+            assert gaps[0] >= 0.035
+            assert gaps[1] >= 0.075
+            failed = await on.entries(run, "step.failed")
+            assert [entry["attempt"] for entry in failed] == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_exhausted_and_never_retried_errors_reach_the_code(url: str) -> None:
+    app = App()
+    calls: list[str] = []
+
+    async def broken(kind: str) -> None:
+        calls.append(kind)
+        raise ValueError("bad") if kind == "value" else OSError("down")
+
+    @app.workflow(expose=("output",))
+    async def careful(ctx: Context) -> list[str]:
+        told = []
+        patient = ctx.options(retry=Retry(attempts=2, first="5ms", never=(ValueError,)))
+        for kind in ("value", "os"):
+            try:
+                await patient.step("broken", broken, kind)
+            except StepFailed as error:
+                told.append(f"{error.extra['error']['code']} after {error.extra['attempts']}")
+        return told
+
+    @app.workflow
+    async def careless(ctx: Context) -> None:
+        await ctx.options(retry=Retry(attempts=1)).step("broken", broken, "os")
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            row = await on.reaches(await on.start("careful"), "completed")
+            assert row["output"] == ["value_error after 1", "os_error after 2"]
+            assert calls == ["value", "os", "os"]
+            failed = await on.reaches(await on.start("careless"), "failed")
+            assert failed["error"]["code"] == "step_failed"
+            assert failed["error"]["message"] is None
+
+    asyncio.run(main())
+
+
+def test_only_public_errors_show_their_message(url: str) -> None:
+    app = App()
+
+    @app.workflow
+    async def refuses(ctx: Context, public: bool) -> None:
+        if public:
+            raise PublicError("The budget is used up.")
+        raise RuntimeError("password=hunter2")
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            shown = await on.reaches(await on.start("refuses", True), "failed")
+            hidden = await on.reaches(await on.start("refuses", False), "failed")
+            assert shown["error"]["message"] == "The budget is used up."
+            assert hidden["error"] == {"code": "runtime_error", "message": None}
+
+    asyncio.run(main())
+
+
+def test_events_before_and_after_the_wait_arrive_in_order(url: str) -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def listener(ctx: Context) -> list[int]:
+        return [(await ctx.await_event("tick", type=int)).payload for _ in range(10)]
+
+    async def main() -> None:
+        async with scene(url) as on:
+            run = await on.start("listener")
+            for n in range(5):
+                await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)
+            async with working(app, on):
+                await on.reaches(run, "waiting")
+                for n in range(5, 10):
+                    await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)
+                    assert (await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)).duplicate
+                assert (await on.reaches(run, "completed"))["output"] == list(range(10))
+            with pytest.raises(RunClosed):
+                await on.engine.events.send(run, "tick", id="late", payload=1)
+
+    asyncio.run(main())
+
+
+def test_a_timed_out_wait_swallows_no_later_event(url: str) -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def patient(ctx: Context) -> list[str]:
+        told = []
+        try:
+            await ctx.await_event("tick", timeout="50ms")
+        except EventTimedOut:
+            told.append("timed out")
+        event = await ctx.await_event("tick", type=str)
+        return [*told, event.payload]
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            run = await on.start("patient")
+            while not await on.entries(run, "event.timed_out"):
+                await asyncio.sleep(0.01)
+            await on.engine.events.send(run, "tick", id="1", payload="late")
+            assert (await on.reaches(run, "completed"))["output"] == ["timed out", "late"]
+
+    asyncio.run(main())
+
+
+def test_emit_wakes_a_thousand_waiters_once(url: str) -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def waiter(ctx: Context, key: str) -> object:
+        return (await ctx.await_event("go", key=key)).payload
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            runs = await asyncio.gather(*(on.start("waiter", "a" if n % 2 else "b") for n in range(1000)))
+            for run in runs:
+                await on.reaches(run, "waiting")
+            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == 500
+            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == 0
+            assert await on.engine.events.emit("go", id="2", payload=2, key="b") == 500
+            for n, run in enumerate(runs):
+                assert (await on.reaches(run, "completed"))["output"] == ({"x": []} if n % 2 else 2)
+                assert len(await on.entries(run, "event.received")) == 1
+
+    asyncio.run(main())
+
+
+def test_cancel_runs_cleanup_as_durable_steps(url: str) -> None:
+    app = App()
+    cleaned: list[str] = []
+
+    async def clean(what: str) -> None:
+        cleaned.append(what)
+
+    @app.workflow
+    async def booking(ctx: Context) -> None:
+        try:
+            await ctx.await_input("confirm", bool, title="Book?", to=["group:finance"])
+        except asyncio.CancelledError:
+            await ctx.step("release", clean, "room")
+            raise
+        finally:
+            await ctx.step("log", clean, "log")
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            run = await on.start("booking")
+            await on.asks(run, "confirm:0")
+            await on.engine.runs.cancel(run, "changed plans", OPERATOR)
+            assert await on.engine.inputs.pending(run) == []
+            row = await on.reaches(run, "cancelled")
+            assert cleaned == ["room", "log"]
+            assert row["status"] == "cancelled"
+            assert (await on.engine.inputs.get(run, "confirm:0"))["status"] == "withdrawn"
+            with pytest.raises(RunClosed):
+                await on.engine.runs.cancel(run, None, OPERATOR)
+
+    asyncio.run(main())
+
+
+def test_cancel_stops_a_step_under_way(url: str) -> None:
+    app = App()
+    stopped = asyncio.Event()
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    @app.workflow
+    async def endless(ctx: Context) -> None:
+        await ctx.step("forever", forever)
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            run = await on.start("endless")
+            await on.reaches(run, "running")
+            await on.engine.runs.cancel(run, None, OPERATOR)
+            await on.reaches(run, "cancelled")
+            async with asyncio.timeout(5):
+                await stopped.wait()
+            assert stopped.is_set()
+
+    asyncio.run(main())
+
+
+def test_starting_twice_is_one_run(url: str) -> None:
+    app = App()
+
+    @app.workflow
+    async def once(ctx: Context, n: int) -> int:
+        return n
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            first = await on.engine.runs.start("once", 1, run_id="r1")
+            again = await on.engine.runs.start("once", 1, run_id="r1")
+            assert (first.created, again.created) == (True, False)
+            with pytest.raises(RunConflict):
+                await on.engine.runs.start("once", 2, run_id="r1")
+            many = await asyncio.gather(*(on.engine.runs.start("once", 1, run_id="r2") for _ in range(20)))
+            assert sum(started.created for started in many) == 1
+
+    asyncio.run(main())
+
+
+def test_a_step_that_blocks_does_not_hold_other_runs_up(url: str) -> None:
+    app = App()
+
+    def slow() -> str:
+        time.sleep(1.0)
+        return "slow"
+
+    async def quick() -> str:
+        return "quick"
+
+    @app.workflow
+    async def slowly(ctx: Context) -> str:
+        return await ctx.step("slow", slow)
+
+    @app.workflow
+    async def quickly(ctx: Context) -> str:
+        return await ctx.step("quick", quick)
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            behind = await on.start("slowly")
+            await on.reaches(behind, "running")
+            begin = time.monotonic()
+            await on.reaches(await on.start("quickly"), "completed")
+            assert time.monotonic() - begin < 0.8
+            await on.reaches(behind, "completed")
+
+    asyncio.run(main())
+
+
+def test_step_timeout_is_a_failed_attempt(url: str) -> None:
+    app = App()
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    @app.workflow(expose=("output",))
+    async def guarded(ctx: Context) -> str:
+        try:
+            await ctx.options(timeout="50ms", retry=Retry(attempts=2, first="5ms")).step("hangs", hangs)
+        except StepFailed as error:
+            return str(error.extra["error"]["code"])
+        return "no"
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            assert (await on.reaches(await on.start("guarded"), "completed"))["output"] == "step_timed_out"
+
+    asyncio.run(main())
+
+
+def test_a_changed_workflow_is_blocked_and_heals(url: str) -> None:
+    old, new = App(), App()
+
+    async def one() -> int:
+        return 1
+
+    @old.workflow(name="flow", expose=("output",))
+    async def before(ctx: Context) -> int:
+        first = await ctx.step("first", one)
+        await ctx.await_input("ok", bool, title="ok?", to=["group:finance"])
+        return first
+
+    @new.workflow(name="flow", expose=("output",))
+    async def after(ctx: Context) -> int:
+        first = await ctx.step("inserted", one)
+        await ctx.await_input("ok", bool, title="ok?", to=["group:finance"])
+        return first
+
+    async def main() -> None:
+        async with scene(url) as on:
+            run = await on.start("flow")
+            async with working(old, on):
+                row = await on.asks(run, "ok:0")
+            async with working(new, on):
+                await on.answer(row, True)
+                blocked = await on.reaches(run, "blocked")
+                assert blocked["error"]["code"] == "non_determinism"
+            (entry,) = await on.entries(run, "run.blocked")
+            assert "inserted:0" in entry["error"]["message"]
+            assert "first:0" in entry["error"]["message"]
+            await on.engine.events.send(run, "poke", id="1", payload=None)
+            async with working(old, on):
+                assert (await on.reaches(run, "completed"))["output"] == 1
+
+    asyncio.run(main())
+
+
+def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:
+    app = App()
+
+    async def work(n: int) -> int:
+        return n
+
+    @app.workflow(expose=("output",))
+    async def long(ctx: Context) -> int:
+        total = sum([await ctx.step("work", work, n) for n in range(1000)])
+        answer = await ctx.await_input("ok", bool, title="ok?", to=["group:finance"])
+        return total if answer.value else -1
+
+    async def main() -> None:
+        async with scene(sqlite_url) as on:
+            run = await on.start("long")
+            async with working(app, on):
+                row = await on.asks(run, "ok:0")
+            await on.answer(row, True)
+            async with working(app, on):
+                assert (await on.reaches(run, "completed"))["output"] == sum(range(1000))
+            completed = await on.entries(run, "step.completed")
+            assert [entry["id"] for entry in completed] == [f"work:{n}" for n in range(1000)]
+
+    asyncio.run(main())
+
+
+def test_a_drained_worker_finishes_its_step_and_lets_go(url: str) -> None:
+    app = App()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(n: int) -> int:
+        begun.set()
+        await go_on.wait()
+        return n
+
+    @app.workflow(expose=("output",))
+    async def two(ctx: Context) -> int:
+        return await ctx.step("slow", slow, 1) + await ctx.step("slow", slow, 2)
+
+    async def main() -> None:
+        async with scene(url) as on:
+            run = await on.start("two")
+            async with working(app, on) as worker:
+                await begun.wait()
+                draining = asyncio.create_task(worker.drain(timeout_s=10))
+                go_on.set()
+                await draining
+            record = await on.engine.runs.record(run)
+            assert record.lease_owner is None
+            assert [entry["id"] for entry in await on.entries(run, "step.completed")] == ["slow:0"]
+            async with working(app, on):
+                assert (await on.reaches(run, "completed"))["output"] == 3
+
+    asyncio.run(main())
