@@ -24,7 +24,7 @@ from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, S
 from signoff.server.streams import StreamEndpoints
 from signoff.service.engine import Engine
 
-STREAMS = "/v1/stream/"
+STREAMS = b"/v1/stream/"
 IDENTITY = "signoff.identity"
 """Where the shell leaves the caller's `Identity` in the ASGI scope."""
 
@@ -51,7 +51,12 @@ def create_app(engine: Engine, *, config: ServerConfig | None = None, streams: A
         >>> uvicorn.run(create_app(await Engine.open(store)))
     """
     config = config or ServerConfig()
-    return Shell(engine, config, streams or StreamEndpoints(engine.streams))
+    access = Access(config)
+
+    def authorize(scope: Scope, path: str, method: str) -> None:
+        check_stream(access.identify(header(scope, b"authorization")), method, path)
+
+    return Shell(engine, config, access, streams or StreamEndpoints(engine.streams, authorize))
 
 
 async def health(call: Call) -> Reply:
@@ -77,9 +82,9 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
 class Shell:
     """Be the outermost ASGI application."""
 
-    def __init__(self, engine: Engine, config: ServerConfig, streams: ASGI) -> None:
+    def __init__(self, engine: Engine, config: ServerConfig, access: Access, streams: ASGI) -> None:
         self._origins = Origins(config)
-        self._access = Access(config)
+        self._access = access
         self._streams = streams
         routes: list[BaseRoute] = [Route(path, Endpoint(engine, config, methods)) for path, methods in ROUTES.items()]
         page = Page(config.page, config.page_policy) if config.page else _nowhere
@@ -98,15 +103,9 @@ class Shell:
         outgoing = _Outgoing(send, self._origins.headers(scope))
         try:
             self._origins.check(scope)
-            if scope["path"].startswith(STREAMS):
-                await self._stream(scope, receive, outgoing)
+            if not scope["raw_path"].startswith(STREAMS):
+                await self._api(scope, receive, outgoing)
                 return
-            reply = self._origins.preflight(scope)
-            if reply is not None:
-                await reply.send(outgoing)
-                return
-            scope[IDENTITY] = self._access.identify(header(scope, b"authorization"))
-            await self._router(scope, receive, outgoing)
         except body.Disconnected:
             return
         except Exception as error:
@@ -114,36 +113,36 @@ class Shell:
             if outgoing.started:
                 raise
             await problem(error).send(outgoing, head=scope["method"] == "HEAD")
+            return
+        # Durable streams bring their own headers and problems, CORS among them.
+        await self._streams(scope, receive, send)
 
-    async def _stream(self, scope: Scope, receive: Receive, outgoing: _Outgoing) -> None:
-        if scope["method"] != "OPTIONS":
-            identity = self._access.identify(header(scope, b"authorization"))
-            check_stream(identity, scope["method"], scope["path"][len(STREAMS) :])
-            scope[IDENTITY] = identity
-        # Durable streams bring their own headers, CORS among them.
-        outgoing.bare = True
-        await self._streams(scope, receive, outgoing)
+    async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        preflight = self._origins.preflight(scope)
+        if preflight is not None:
+            await preflight.send(send)
+            return
+        scope[IDENTITY] = self._access.identify(header(scope, b"authorization"))
+        await self._router(scope, receive, send)
 
 
 class _Outgoing:
     """Add to each response what every response has."""
 
-    __slots__ = ("_cors", "_send", "bare", "started")
+    __slots__ = ("_cors", "_send", "started")
 
     def __init__(self, send: Send, cors: list[Header]) -> None:
         self._send = send
         self._cors = cors
-        self.bare = False
         self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            if not self.bare:
-                headers = [*message["headers"], *_SAFE, *self._cors]
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append(_PRIVATE)
-                message["headers"] = headers
+            headers = [*message["headers"], *_SAFE, *self._cors]
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append(_PRIVATE)
+            message["headers"] = headers
         await self._send(message)
 
 

@@ -1,0 +1,58 @@
+"""`signoff dev`: server, worker and page in one process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signoff.cli import options
+from signoff.cli.load import load_app
+from signoff.cli.running import HttpPart, WorkerPart, announce, listen, run_to_end, until_stopped
+from signoff.cli.serving import server_config
+from signoff.runtime.worker import Worker
+from signoff.service.engine import Engine
+from signoff.stores.open import open_store
+
+
+def dev(
+    app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the application is, e.g. workflow:app.")],
+    *,
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="URL", help="Keep data there. [env: SIGNOFF_STORE]")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="Keep data in this folder. [default: .signoff]")
+    ] = None,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 4437,
+    page: options.Page = None,
+    allow_origin: options.Origins = None,
+    access_log: options.AccessLog = False,
+) -> None:
+    """Run server, worker and page in one process."""
+    url = _url(store, data)
+    config = server_config(page, allow_origin)
+    application = load_app(app)
+
+    async def main() -> None:
+        listening = listen(host, port, config.secret)
+        engine = await Engine.open(open_store(url))
+        try:
+            http = HttpPart(engine, config, listening, access_log=access_log, ready=lambda: announce(listening))
+            await until_stopped(http, WorkerPart(Worker(application, engine)))
+        finally:
+            await engine.close()
+
+    run_to_end(main())
+
+
+def _url(store: str | None, data: str | None) -> str:
+    if store is not None and data is not None:
+        raise typer.BadParameter("--store and --data exclude each other.")
+    chosen = store or (None if data else os.environ.get("SIGNOFF_STORE"))
+    if chosen:
+        return chosen
+    return f"sqlite:///{Path(data or '.signoff').absolute() / 'signoff.db'}"

@@ -1,0 +1,35 @@
+"""`signoff emit`: send an event to all runs that wait for it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+import typer
+
+from signoff.cli import options, output
+from signoff.cli.send import EventId, Key, Payload
+from signoff.cli.target import Target, on
+from signoff.cli.values import json_value
+
+
+def emit(
+    topic: Annotated[str, typer.Argument(help="What the runs await.")],
+    *,
+    payload: Payload = None,
+    event_id: EventId = None,
+    key: Key = None,
+    json: options.Json = False,
+    store: options.Store = None,
+    server: options.Server = None,
+    token: options.Token = None,
+) -> None:
+    """Send an event to every run that waits for the topic now."""
+    target = Target.of(store, server, token)
+    value = json_value(payload, "--payload")
+    chosen = str(uuid.uuid4()) if event_id is None else event_id
+    reply = on(target, lambda client: client.emit(topic, id=chosen, payload=value, key=key))
+    if json:
+        output.as_json(reply)
+    else:
+        output.line(f"The event {chosen} reached {reply['delivered']} run(s).")

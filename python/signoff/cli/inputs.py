@@ -1,0 +1,48 @@
+"""`signoff inputs`: list requests for input."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from signoff.cli import options, output
+from signoff.cli.target import Target, on
+
+
+def inputs(
+    *,
+    audience: Annotated[
+        str | None, typer.Option("--audience", metavar="PRINCIPAL", help="Only asked of this one, e.g. group:finance.")
+    ] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Another status than pending; any for all.")] = None,
+    limit: options.Limit = 50,
+    cursor: options.Cursor = None,
+    json: options.Json = False,
+    store: options.Store = None,
+    server: options.Server = None,
+    token: options.Token = None,
+) -> None:
+    """List requests for input, newest first."""
+    target = Target.of(store, server, token)
+    reply = on(target, lambda client: client.inputs(audience=audience, status=status, limit=limit, cursor=cursor))
+    if json:
+        output.as_json(reply)
+        return
+    output.table(
+        ("Run", "Request", "Title", "Asked of", "Status", "Asked", "Deadline"),
+        [
+            (
+                row["run_id"],
+                row["id"],
+                row["title"],
+                row["audience"],
+                row["status"],
+                output.when(row["asked_at"]),
+                output.when(row["deadline"]),
+            )
+            for row in reply["inputs"]
+        ],
+    )
+    if reply["cursor"]:
+        output.note(f"There are more: --cursor {reply['cursor']}")

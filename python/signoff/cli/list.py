@@ -1,0 +1,49 @@
+"""`signoff list`: list runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from signoff.cli import options, output
+from signoff.cli.target import Target, on
+
+
+def list_runs(
+    *,
+    workflow: Annotated[str | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only with this status, e.g. waiting.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only with this tag.")] = None,
+    limit: options.Limit = 50,
+    cursor: options.Cursor = None,
+    json: options.Json = False,
+    store: options.Store = None,
+    server: options.Server = None,
+    token: options.Token = None,
+) -> None:
+    """List runs, newest first."""
+    target = Target.of(store, server, token)
+    reply = on(
+        target,
+        lambda client: client.list(workflow=workflow, status=status, tag=tag, limit=limit, cursor=cursor),
+    )
+    if json:
+        output.as_json(reply)
+        return
+    output.table(
+        ("Run", "Workflow", "Status", "Created", "Updated", "Tags"),
+        [
+            (
+                run["id"],
+                run["workflow"],
+                run["status"],
+                output.when(run["created_at"]),
+                output.when(run["updated_at"]),
+                run["tags"],
+            )
+            for run in reply["runs"]
+        ],
+    )
+    if reply["cursor"]:
+        output.note(f"There are more: --cursor {reply['cursor']}")

@@ -1,0 +1,197 @@
+"""Run the parts of a process together: start, announce, stop on a signal, end cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import typer
+import uvicorn
+import uvloop
+
+from signoff.cli import output
+from signoff.runtime.worker import Worker
+from signoff.server.app import create_app
+from signoff.server.config import ServerConfig, check_binding
+from signoff.service.engine import Engine
+
+GRACE_S = 3
+"""Seconds that requests under way get when the process is asked to stop."""
+
+
+class Part(Protocol):
+    """Be something that runs until it is stopped."""
+
+    async def run(self) -> None:
+        """Run until stopped."""
+        ...
+
+    async def stop(self) -> None:
+        """Ask for a clean end; return when it is under way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPart:
+    """Run a worker."""
+
+    worker: Worker
+
+    async def run(self) -> None:
+        """Work until drained."""
+        await self.worker.run()
+
+    async def stop(self) -> None:
+        """Finish what is under way."""
+        await self.worker.drain()
+
+
+class HttpPart:
+    """Serve HTTP on a bound socket.
+
+    Args:
+        engine: opened.
+        config: of the server.
+        listening: the bound socket.
+        access_log: log every request.
+        ready: called once requests are accepted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: ServerConfig,
+        listening: socket.socket,
+        *,
+        access_log: bool,
+        ready: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._socket = listening
+        settings = uvicorn.Config(
+            create_app(engine, config=config),
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=access_log,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        self._server = _Uvicorn(settings, ready)
+
+    async def run(self) -> None:
+        """Serve until stopped."""
+        await self._server.serve(sockets=[self._socket])
+
+    async def stop(self) -> None:
+        """Take no new connections, end live readers, let requests finish."""
+        self._server.should_exit = True
+        await self._engine.hub.close()
+
+
+class _Uvicorn(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Signals end the whole process, worker included, so they are not uvicorn's to take.
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def listen(host: str, port: int, secret: bytes | None) -> socket.socket:
+    """Bind before anything else starts, so that a taken port costs nothing.
+
+    Raises:
+        Forbidden: the host is not loopback and there is no key.
+        BadParameter: the address cannot be used.
+    """
+    check_binding(host, secret)
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise typer.BadParameter(
+            f"Cannot listen on {host} port {port}: {reason}. Choose another with --port."
+        ) from error
+    return listening
+
+
+def address(listening: socket.socket) -> str:
+    """Return the address under which a bound socket can be called."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def announce(listening: socket.socket) -> None:
+    """Print the line that people and programs wait for."""
+    output.line(f"Signoff is listening on {address(listening)}")
+    sys.stdout.flush()
+
+
+async def until_stopped(*parts: Part) -> None:
+    """Run all parts until a signal comes or one of them ends; then stop the others.
+
+    The first SIGINT or SIGTERM asks for a clean end. A second one ends the process at once, which loses nothing
+    that was committed.
+    """
+    stop = asyncio.Event()
+    with _signals(stop):
+        running = [asyncio.create_task(part.run()) for part in parts]
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait([*running, asked], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        stopping = [part.stop() for part, task in zip(parts, running, strict=True) if not task.done()]
+        results = await asyncio.gather(*stopping, *running, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def asked(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def run_to_end(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop, with warnings and errors logged to stderr."""
+    logging.basicConfig(
+        level=logging.DEBUG if os.environ.get("SIGNOFF_DEBUG") == "1" else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)

@@ -1,0 +1,104 @@
+"""`signoff show`: one run, its steps and its requests."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from signoff.cli import options, output
+from signoff.cli.target import Target, on
+from signoff.client import SignoffClient
+
+Rows = dict[tuple[str, str], dict[str, Any]]
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="The run's id.")],
+    *,
+    history: Annotated[bool, typer.Option("--history", help="Show the journal instead, for operators.")] = False,
+    json: options.Json = False,
+    store: options.Store = None,
+    server: options.Server = None,
+    token: options.Token = None,
+) -> None:
+    """Show one run: its state, its steps, its requests."""
+    target = Target.of(store, server, token)
+    if history:
+        _history(on(target, lambda client: client.history(run)), json=json)
+        return
+    reply = on(target, lambda client: _look(client, run))
+    if json:
+        output.as_json(reply)
+    else:
+        _draw(reply)
+
+
+async def _look(client: SignoffClient, run_id: str) -> dict[str, Any]:
+    reply = await client.get(run_id)
+    rows: Rows = {}
+    async for batch in client.tail(f"runs/{run_id}", follow=False):
+        for message in batch.messages:
+            fold(rows, message)
+    return {**reply, "steps": [row for (kind, _), row in rows.items() if kind == "step"]}
+
+
+def fold(rows: Rows, message: dict[str, Any]) -> None:
+    """Apply one State Protocol message to the rows, in order of their first appearance."""
+    at = message["type"], message["key"]
+    if message["headers"]["operation"] == "delete":
+        rows.pop(at, None)
+    else:
+        rows[at] = message["value"]
+
+
+def _draw(reply: dict[str, Any]) -> None:
+    run = reply["run"]
+    facts: list[tuple[str, Any]] = [
+        ("Run", run["id"]),
+        ("Workflow", f"{run['workflow']} {run['version']}"),
+        ("Status", run["status"]),
+        ("Created", output.when(run["created_at"])),
+        ("Updated", output.when(run["updated_at"])),
+    ]
+    facts += [
+        (name.capitalize(), run[name]) for name in ("tags", "parent", "error", "input", "output") if run.get(name)
+    ]
+    output.table(("", ""), facts)
+    if reply["steps"]:
+        output.table(
+            ("Step", "Status", "Attempt", "Started", "Ended", "Error"),
+            [
+                (
+                    step["label"] or step["id"],
+                    step["status"],
+                    step["attempt"],
+                    output.when(step["started_at"]),
+                    output.when(step["ended_at"]),
+                    step["error"] and step["error"]["code"],
+                )
+                for step in reply["steps"]
+            ],
+        )
+    if reply["inputs"]:
+        output.table(
+            ("Request", "Title", "Asked of", "Actions", "Deadline"),
+            [
+                (row["id"], row["title"], row["audience"], row["actions"], output.when(row["deadline"]))
+                for row in reply["inputs"]
+            ],
+        )
+
+
+def _history(reply: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.as_json(reply)
+        return
+    known = ("v", "type", "at", "id")
+    output.table(
+        ("#", "Entry", "Id", "Rest"),
+        [
+            (n, entry["type"], entry.get("id"), {name: entry[name] for name in entry if name not in known} or None)
+            for n, entry in enumerate(reply["entries"])
+        ],
+    )

@@ -1,0 +1,58 @@
+"""`signoff tail`: follow a stream."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from signoff.cli import options, output
+from signoff.cli.target import Target, on
+from signoff.client import SignoffClient
+
+_FACTS = ("title", "workflow", "message", "fraction", "attempt", "action", "error")
+
+
+def tail(
+    stream: Annotated[str, typer.Argument(metavar="STREAM|RUN", help="A run's id, or a path such as inbox/group:x.")],
+    *,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on as it grows, or end at its tail.")] = True,
+    offset: Annotated[str, typer.Option("--offset", help="Where to begin: -1, now, or an offset.")] = "-1",
+    json: options.Json = False,
+    store: options.Store = None,
+    server: options.Server = None,
+    token: options.Token = None,
+) -> None:
+    """Follow a run or any stream until it is closed."""
+    target = Target.of(store, server, token)
+    path = stream if "/" in stream else f"runs/{stream}"
+    on(target, lambda client: _print(client, path, offset, follow=follow, json=json))
+
+
+async def _print(client: SignoffClient, path: str, offset: str, *, follow: bool, json: bool) -> None:
+    async for batch in client.tail(path, offset=offset, follow=follow):
+        for message in batch.messages:
+            if json:
+                output.as_json(message)
+            elif isinstance(message, str):
+                sys.stdout.write(message)
+            elif _is_row(message):
+                output.line(_told(message))
+            else:
+                output.line(output.cell(message).plain)
+        sys.stdout.flush()
+
+
+def _is_row(message: Any) -> bool:
+    return isinstance(message, dict) and {"type", "key", "headers"} <= message.keys()
+
+
+def _told(message: dict[str, Any]) -> str:
+    """Say a State Protocol message in a line."""
+    value = message.get("value") or {}
+    stamp = message["headers"].get("timestamp")
+    time = output.when(stamp).plain if isinstance(stamp, str) else ""
+    state = value.get("status") or message["headers"]["operation"]
+    facts = "  ".join(f"{name}={output.cell(value[name]).plain}" for name in _FACTS if value.get(name) is not None)
+    return f"{time}  {message['type']:<8} {message['key']:<24} {state:<10} {facts}".rstrip()

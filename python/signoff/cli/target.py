@@ -1,0 +1,92 @@
+"""Where a command's operations go: to a server over HTTP, or straight to a store.
+
+Both are the same client; only the way of its requests differs, so each command is written once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import typer
+
+from signoff.cli.local import LocalTransport
+from signoff.client import DEFAULT_URL, SignoffClient
+from signoff.server.app import create_app
+from signoff.service.engine import Engine
+from signoff.stores.open import open_store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Say where operations go: exactly one of `store` and `server` is set.
+
+    Attributes:
+        store: URL of a store.
+        server: URL of a server.
+        token: for the server.
+    """
+
+    store: str | None
+    server: str | None
+    token: str | None
+
+    @classmethod
+    def of(cls, store: str | None, server: str | None, token: str | None) -> Target:
+        """Choose from options, else from the environment, else the server on this machine.
+
+        Raises:
+            BadParameter: both are given.
+        """
+        if store is None and server is None:
+            store, server = os.environ.get("SIGNOFF_STORE") or None, os.environ.get("SIGNOFF_SERVER") or None
+            if store and server:
+                raise typer.BadParameter("SIGNOFF_STORE and SIGNOFF_SERVER are both set; say --store or --server.")
+        if store is not None and server is not None:
+            raise typer.BadParameter("--store and --server exclude each other.")
+        if store is None:
+            server = _http_url(server or DEFAULT_URL)
+        return cls(store, server, token or os.environ.get("SIGNOFF_TOKEN") or None)
+
+
+def _http_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not url.isprintable():
+        raise typer.BadParameter(f"--server takes an address such as {DEFAULT_URL}, not {url!r}.")
+    return url
+
+
+@asynccontextmanager
+async def connect(target: Target) -> AsyncIterator[SignoffClient]:
+    """Open the target for some operations."""
+    if target.store is None:
+        async with SignoffClient(target.server or DEFAULT_URL, token=target.token) as client:
+            yield client
+        return
+    engine = await Engine.open(open_store(target.store))
+    try:
+        async with SignoffClient("http://localhost", transport=LocalTransport(create_app(engine))) as client:
+            yield client
+    finally:
+        await engine.close()
+
+
+def on(target: Target, operation: Callable[[SignoffClient], Awaitable[T]]) -> T:
+    """Run one operation to its end."""
+
+    async def run() -> T:
+        async with connect(target) as client:
+            return await operation(client)
+
+    return asyncio.run(run())

@@ -1,0 +1,41 @@
+"""`signoff worker`: run workflows from a store, without HTTP."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from signoff.cli import options, output
+from signoff.cli.load import load_app
+from signoff.cli.running import WorkerPart, run_to_end, until_stopped
+from signoff.cli.serving import store_url
+from signoff.runtime.worker import Worker
+from signoff.service.engine import Engine
+from signoff.stores.open import open_store
+
+
+def worker(
+    app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the application is, e.g. workflow:app.")],
+    *,
+    store: options.Store = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, max=10_000, help="How many runs are driven at a time.")
+    ] = 128,
+) -> None:
+    """Run an application's workflows."""
+    url = store_url(store)
+    application = load_app(app)
+
+    async def main() -> None:
+        engine = await Engine.open(open_store(url))
+        try:
+            part = WorkerPart(Worker(application, engine, concurrency=concurrency))
+            output.line(f"Signoff works on {', '.join(sorted(application.names())) or 'nothing'} from {url}")
+            sys.stdout.flush()
+            await until_stopped(part)
+        finally:
+            await engine.close()
+
+    run_to_end(main())
