@@ -122,7 +122,7 @@ class Decision(BaseModel):
         extra="forbid",
         json_schema_extra={
             "if": {"properties": {"approved": {"const": False}}, "required": ["approved"]},
-            "then": {"properties": {"comment": {"minLength": 3}}, "required": ["comment"]},
+            "then": {"properties": {"comment": {"minLength": 1}}, "required": ["comment"]},
         },
     )
 

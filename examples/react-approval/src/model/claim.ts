@@ -57,18 +57,18 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** Tell whether `value` is a claim. */
 export function isClaim(value: unknown): value is Claim {
-  return isObject(value) && isObject(value["claimant"]) && Array.isArray(value["items"]) && "currency" in value;
+  return isObject(value) && isObject(value.claimant) && Array.isArray(value.items) && "currency" in value;
 }
 
 /** Read a request's `show` as a report, or null if it is something else. */
 export function asReport(value: unknown): Report | null {
-  if (!isObject(value) || !isClaim(value["claim"]) || !Array.isArray(value["findings"])) return null;
+  if (!isObject(value) || !isClaim(value.claim) || !Array.isArray(value.findings)) return null;
   return value as unknown as Report;
 }
 
 /** Read a run's output as a receipt, or null if it is something else. */
 export function asReceipt(value: unknown): Receipt | null {
-  return isObject(value) && typeof value["outcome"] === "string" ? (value as unknown as Receipt) : null;
+  return isObject(value) && typeof value.outcome === "string" ? (value as unknown as Receipt) : null;
 }
 
 /** Group what the checks found by line item; what concerns the whole claim comes under null. */

@@ -30,9 +30,12 @@ export function rememberPerson(person: Person, storage: Pick<Storage, "setItem">
   storage.setItem(STORED, person.id);
 }
 
-/** Name the principals whose inboxes this person reads. */
-export function principalsOf(person: Person): string[] {
-  return [`user:${person.id}`, ...person.groups.map((group) => `group:${group}`)];
+/**
+ * Name the inboxes to read: those of the person's groups. One has `user:alice` too, but this workflow asks groups
+ * only, and every live stream costs one of the six connections a browser opens to a host (HTTP/1.1).
+ */
+export function inboxesOf(person: Person): string[] {
+  return person.groups.map((group) => `group:${group}`);
 }
 
 /** Make this person's token. */
@@ -54,6 +57,6 @@ function base64url(value: unknown): string {
 export function nameOf(principal: string | null | undefined, me?: Person): string {
   if (!principal) return "Somebody";
   const id = principal.replace(/^user:/, "");
-  if (me && id === me.id) return "You";
+  if (id === me?.id) return "You";
   return PEOPLE.find((person) => person.id === id)?.name ?? id;
 }

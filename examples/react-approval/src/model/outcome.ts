@@ -1,0 +1,37 @@
+/** What became of a request, in words. Pure. */
+
+import type { InputRow } from "@signoff/client";
+import { type Person, nameOf } from "./identity";
+
+/** Say what was decided: "approved", "declined", or "answered" where the workflow keeps the value to itself. */
+export function verbOf(value: unknown): "approved" | "declined" | "answered" {
+  if (typeof value !== "object" || value === null || !("approved" in value)) return "answered";
+  return value.approved === true ? "approved" : "declined";
+}
+
+/** Read the comment of an answer that is exposed. */
+export function commentOf(value: unknown): string | null {
+  if (typeof value !== "object" || value === null || !("comment" in value)) return null;
+  return typeof value.comment === "string" && value.comment !== "" ? value.comment : null;
+}
+
+/** Say who ended the request and how: "Bora approved this". */
+export function outcomeOf(request: InputRow, me: Person): string {
+  switch (request.status) {
+    case "answered":
+      return `${whoOf(request, me)} ${verbOf(request.value)} this`;
+    case "expired":
+      return "The deadline passed before anybody answered";
+    case "withdrawn":
+      return "This request was withdrawn";
+    default:
+      return "This request is waiting";
+  }
+}
+
+/** Name the one who decided. */
+export function whoOf(request: InputRow, me?: Person): string {
+  const by = request.decided_by;
+  if (!by) return "Somebody";
+  return by.kind === "operator" ? "An operator" : nameOf(by.id, me);
+}

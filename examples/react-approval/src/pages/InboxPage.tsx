@@ -1,0 +1,138 @@
+/** Requests waiting for this person: the list, and beside it the one that is open. */
+
+import type { InputRow } from "@signoff/client";
+import { inputKey } from "@signoff/client";
+import { useInbox } from "@signoff/client/react";
+import { useDeferredValue, useMemo, useState } from "react";
+import { useNow } from "../model/clock";
+import { relative } from "../model/format";
+import type { Person } from "../model/identity";
+import { inboxesOf } from "../model/identity";
+import { type Route, hrefOf } from "../model/route";
+import { matches, requestItem } from "../model/worklist";
+import { Ago, Badge, Empty, Loading, Said } from "../parts/basics";
+import { ConnectionState } from "../parts/Connection";
+import { List, Search } from "../parts/List";
+import { RequestPage } from "./RequestPage";
+
+const SOON = 24 * 60 * 60 * 1000;
+
+export function InboxPage({ route, me }: { route: Route & { page: "inbox" | "request" }; me: Person }) {
+  const principals = useMemo(() => inboxesOf(me), [me]);
+  const { requests, connection, error } = useInbox(principals);
+  const open = route.page === "request" ? `${route.runId}/${route.key}` : null;
+  return (
+    <main className="split" data-open={open !== null} id="main">
+      <section className="pane list-pane" aria-labelledby="waiting">
+        <header className="pane-head">
+          <h1 id="waiting">
+            Waiting for you <span className="count">{requests.length}</span>
+          </h1>
+          <ConnectionState connection={connection} error={error} />
+        </header>
+        <Requests requests={requests} connecting={connection === "connecting"} open={open} />
+      </section>
+      {route.page === "request" ? (
+        <RequestPage key={`${me.id}/${open}`} runId={route.runId} inputKey={route.key} me={me} next={nextAfter(requests, open)} />
+      ) : (
+        <section className="pane detail-pane unopened" aria-label="Request">
+          <Empty title={requests.length > 0 ? "Choose a request" : "Nothing to decide"}>
+            <p>
+              Walk the list with <kbd>j</kbd> and <kbd>k</kbd>, open with <kbd>Enter</kbd>, search with <kbd>/</kbd>.
+            </p>
+          </Empty>
+        </section>
+      )}
+    </main>
+  );
+}
+
+interface RequestsProps {
+  requests: readonly InputRow[];
+  connecting: boolean;
+  open: string | null;
+}
+
+function Requests({ requests, connecting, open }: RequestsProps) {
+  const [search, setSearch] = useState("");
+  const [flagged, setFlagged] = useState(false);
+  const wanted = useDeferredValue(search);
+  const entries = useMemo(() => requests.map((request) => ({ request, item: requestItem(request) })), [requests]);
+  const found = entries.filter(({ item }) => matches(item.text, wanted) && (!flagged || item.findings.length > 0));
+
+  if (connecting && requests.length === 0) return <Loading label="Looking for requests" />;
+  if (requests.length === 0) {
+    return (
+      <Empty title="Nothing is waiting for you">
+        <p>New requests appear here by themselves.</p>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <div className="filters">
+        <Search label="Search requests" value={search} onChange={setSearch} />
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={flagged}
+            onChange={({ target }) => {
+              setFlagged(target.checked);
+            }}
+          />
+          <span>Flagged only</span>
+        </label>
+      </div>
+      <p className="visually-hidden" role="status">
+        {found.length === entries.length ? "" : `${found.length} of ${entries.length} requests`}
+      </p>
+      {found.length === 0 ? (
+        <Empty title="No request matches" />
+      ) : (
+        <List label="Requests waiting for you" entries={found} keyOf={({ request }) => keyOf(request)}>
+          {({ request, item }) => (
+            <a
+              className="row"
+              href={hrefOf({ page: "request", runId: request.run_id, key: inputKey(request) })}
+              aria-current={keyOf(request) === open ? "page" : undefined}
+            >
+              <span className="row-title">
+                <Said>{item.title}</Said>
+              </span>
+              <span className="row-amount">{item.amount}</span>
+              <span className="row-who">
+                <Said>{item.who}</Said> · <Ago at={request.asked_at} />
+              </span>
+              <span className="row-flags">
+                <Deadline request={request} />
+                {item.findings.length > 0 && (
+                  <Badge tone="warn">
+                    {item.findings.length} {item.findings.length === 1 ? "flag" : "flags"}
+                  </Badge>
+                )}
+              </span>
+            </a>
+          )}
+        </List>
+      )}
+    </>
+  );
+}
+
+/** Only a deadline that is near deserves a place in the list. */
+function Deadline({ request }: { request: InputRow }) {
+  const now = useNow(60_000);
+  if (request.deadline === null || Date.parse(request.deadline) - now > SOON) return null;
+  return <Badge tone="bad">Due {relative(request.deadline, now, "narrow")}</Badge>;
+}
+
+function keyOf(request: InputRow): string {
+  return `${request.run_id}/${inputKey(request)}`;
+}
+
+/** The request below the open one; below the last comes the first. */
+function nextAfter(requests: readonly InputRow[], open: string | null): InputRow | undefined {
+  const here = requests.findIndex((request) => keyOf(request) === open);
+  const others = requests.filter((request) => keyOf(request) !== open);
+  return others[here] ?? others[0];
+}

@@ -1,0 +1,107 @@
+/** One request: what is being approved, the form, what became of it, and the run it belongs to. */
+
+import type { InputRow } from "@signoff/client";
+import { inputKey as keyOfInput } from "@signoff/client";
+import { useInput, useRun } from "@signoff/client/react";
+import { useEffect, useRef } from "react";
+import { asReport } from "../model/claim";
+import { useNow } from "../model/clock";
+import { relative } from "../model/format";
+import type { Person } from "../model/identity";
+import { hrefOf } from "../model/route";
+import { Ago, Empty, Loading, Notice } from "../parts/basics";
+import { ConnectionState } from "../parts/Connection";
+import { PlainView, ReportView } from "../parts/ReportView";
+import { Timeline } from "../parts/Timeline";
+import { DecisionPanel } from "./DecisionPanel";
+import { useReading } from "./useReading";
+
+interface Props {
+  runId: string;
+  inputKey: string;
+  me: Person;
+  next: InputRow | undefined;
+}
+
+export function RequestPage({ runId, inputKey, me, next }: Props) {
+  const { run, steps, inputs, connection, error } = useRun(runId);
+  const input = useInput(runId, inputKey);
+  const { shown, changes, showNewest } = useReading(input.request);
+  const heading = useRef<HTMLHeadingElement>(null);
+
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+  }, [shown?.id, shown?.revision]);
+
+  if (!shown) {
+    return (
+      <section className="pane detail-pane" aria-label="Request">
+        <Back />
+        <Missing connection={connection} problem={error?.detail ?? error?.title} />
+      </section>
+    );
+  }
+  const report = asReport(shown.show);
+  return (
+    <article className="pane detail-pane" aria-labelledby="request-title">
+      <header className="detail-head">
+        <Back />
+        <h1 id="request-title" tabIndex={-1} ref={heading} dir="auto">
+          {shown.title}
+        </h1>
+        <p className="faint">
+          Asked <Ago at={shown.asked_at} />
+          <Deadline request={shown} /> · <a href={hrefOf({ page: "run", runId })}>Run {runId}</a>
+        </p>
+        <ConnectionState connection={connection} error={error} />
+      </header>
+      <div className="detail-body">
+        <div className="detail-main">{report ? <ReportView report={report} /> : <PlainView value={shown.show} />}</div>
+        <div className="detail-side">
+          <DecisionPanel
+            me={me}
+            shown={shown}
+            input={input}
+            changes={changes}
+            onReview={() => {
+              showNewest();
+              input.acknowledge();
+            }}
+          />
+          {next && input.request?.status !== "pending" && (
+            <a className="button" href={hrefOf({ page: "request", runId: next.run_id, key: keyOfInput(next) })}>
+              Next request
+            </a>
+          )}
+          {run && <Timeline run={run} steps={steps} inputs={inputs} me={me} />}
+        </div>
+      </div>
+    </article>
+  );
+}
+
+function Back() {
+  return (
+    <a className="back" href={hrefOf({ page: "inbox" })}>
+      <span aria-hidden="true">‹</span> All requests
+    </a>
+  );
+}
+
+function Deadline({ request }: { request: InputRow }) {
+  const now = useNow(60_000);
+  if (request.deadline === null || request.status !== "pending") return null;
+  return <> · due {relative(request.deadline, now)}</>;
+}
+
+function Missing({ connection, problem }: { connection: string; problem: string | undefined }) {
+  if (connection === "connecting" || connection === "reconnecting") return <Loading label="Fetching the request" />;
+  if (problem !== undefined) {
+    return (
+      <Notice tone="bad" role="alert" title="This request cannot be shown">
+        <p>{problem}</p>
+      </Notice>
+    );
+  }
+  return <Empty title="There is no such request" />;
+}

@@ -1,0 +1,125 @@
+/** One run: how it ended, what it was about, and what happened in between. */
+
+import type { InputRow, RunRow } from "@signoff/client";
+import { inputKey } from "@signoff/client";
+import { useRun } from "@signoff/client/react";
+import { type Receipt, HOUSE_CURRENCY, asReceipt, asReport, isClaim } from "../model/claim";
+import { money } from "../model/format";
+import { type Person, nameOf } from "../model/identity";
+import { hrefOf } from "../model/route";
+import { Ago, Empty, Loading, Notice, Said } from "../parts/basics";
+import { ConnectionState } from "../parts/Connection";
+import { ReportView } from "../parts/ReportView";
+import { RunBadge } from "../parts/Status";
+import { Timeline } from "../parts/Timeline";
+
+export function RunPage({ runId, me }: { runId: string; me: Person }) {
+  const { run, steps, inputs, connection, error } = useRun(runId);
+  if (!run) {
+    return (
+      <section className="pane detail-pane" aria-label="Run">
+        <Back />
+        {connection === "failed" ? (
+          <Notice tone="bad" role="alert" title="This run cannot be shown">
+            <p>{error?.detail ?? error?.title}</p>
+          </Notice>
+        ) : connection === "ended" ? (
+          <Empty title="There is no such run" />
+        ) : (
+          <Loading label="Fetching the run" />
+        )}
+      </section>
+    );
+  }
+  const report = asReport(inputs.at(-1)?.show) ?? asUncheckedReport(run);
+  const receipt = asReceipt(run.output);
+  return (
+    <article className="pane detail-pane" aria-labelledby="run-title">
+      <header className="detail-head">
+        <Back />
+        <h1 id="run-title" tabIndex={-1} dir="auto">
+          {report?.claim.title ?? run.id}
+        </h1>
+        <p className="faint">
+          <RunBadge run={run} /> {run.id}, begun <Ago at={run.created_at} />
+        </p>
+        <ConnectionState connection={connection} error={error} />
+      </header>
+      <div className="detail-body">
+        <div className="detail-main">{report && <ReportView report={report} />}</div>
+        <div className="detail-side">
+          {receipt && <ReceiptView receipt={receipt} me={me} />}
+          {run.error && (
+            <Notice tone="bad" title="This run failed">
+              <p>{run.error.message ?? run.error.code}</p>
+            </Notice>
+          )}
+          <Waiting inputs={inputs} />
+          <Timeline run={run} steps={steps} inputs={inputs} me={me} />
+        </div>
+      </div>
+    </article>
+  );
+}
+
+/** Nobody was asked about a small claim, so all there is to show is what was handed in. */
+function asUncheckedReport(run: RunRow) {
+  return isClaim(run.input) ? asReport({ claim: run.input, amount: run.input.total, findings: [] }) : null;
+}
+
+function Waiting({ inputs }: { inputs: readonly InputRow[] }) {
+  return inputs
+    .filter((input) => input.status === "pending")
+    .map((input) => (
+      <Notice key={input.id} tone="warn" title={`Waiting for ${input.audience.map((each) => each.replace(/^\w+:/, "")).join(", ")}`}>
+        <a className="button" href={hrefOf({ page: "request", runId: input.run_id, key: inputKey(input) })}>
+          Open the request
+        </a>
+      </Notice>
+    ));
+}
+
+function ReceiptView({ receipt, me }: { receipt: Receipt; me: Person }) {
+  const paid = receipt.outcome === "paid";
+  return (
+    <section className="receipt-card" aria-label="Receipt" data-outcome={receipt.outcome}>
+      <p className="receipt-sum">{paid ? money(receipt.paid, receipt.currency) : receipt.outcome === "declined" ? "Declined" : "Expired"}</p>
+      <dl>
+        {paid && receipt.currency !== HOUSE_CURRENCY && (
+          <Line name="Booked">
+            {money(receipt.booked, HOUSE_CURRENCY)} <span className="faint">at {receipt.rate}</span>
+          </Line>
+        )}
+        {receipt.reference !== null && <Line name="Reference">{receipt.reference}</Line>}
+        <Line name="Decided by">{receipt.decided_by === null ? "House rules" : nameOf(receipt.decided_by, me)}</Line>
+        {receipt.comment && (
+          <Line name="Comment">
+            <Said>{receipt.comment}</Said>
+          </Line>
+        )}
+        {receipt.memo !== null && (
+          <Line name="Memo">
+            <Said>{receipt.memo}</Said>
+          </Line>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function Line({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Back() {
+  return (
+    <a className="back" href={hrefOf({ page: "runs" })}>
+      <span aria-hidden="true">‹</span> All claims
+    </a>
+  );
+}

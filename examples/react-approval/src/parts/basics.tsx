@@ -1,0 +1,65 @@
+/** The small parts that every page is made of. */
+
+import type { ReactNode } from "react";
+import { useNow } from "../model/clock";
+import { instant, relative } from "../model/format";
+
+/** Text by people, in whatever script it is written: it must not push its surroundings around. */
+export function Said({ children }: { children: string }) {
+  return <bdi dir="auto">{children}</bdi>;
+}
+
+/** A distance in time that keeps up with the clock; the full date is one hover away. */
+export function Ago({ at, every = 10_000 }: { at: string; every?: number }) {
+  const now = useNow(every);
+  return (
+    <time dateTime={at} title={instant(at)}>
+      {relative(at, Math.max(now, every < 10_000 ? now : Date.parse(at)))}
+    </time>
+  );
+}
+
+type Tone = "plain" | "good" | "bad" | "warn" | "busy";
+
+export function Badge({ tone = "plain", children }: { tone?: Tone; children: ReactNode }) {
+  return (
+    <span className="badge" data-tone={tone}>
+      {children}
+    </span>
+  );
+}
+
+/** Something the person should know. `alert` interrupts a screen reader, `status` waits for a pause. */
+export function Notice(props: { tone: Tone; role?: "alert" | "status"; title: string; children?: ReactNode }) {
+  return (
+    <div className="notice" data-tone={props.tone} role={props.role}>
+      <p className="notice-title">{props.title}</p>
+      {props.children}
+    </div>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <svg viewBox="0 0 48 48" aria-hidden="true">
+        <rect x="9" y="6" width="30" height="36" rx="4" />
+        <path d="M16 25l6 6 11-13" />
+      </svg>
+      <p className="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+/** Grey bars where rows will be, for as long as the first ones are on their way. */
+export function Loading({ label }: { label: string }) {
+  return (
+    <div className="loading" role="status">
+      <span className="visually-hidden">{label}</span>
+      <i />
+      <i />
+      <i />
+    </div>
+  );
+}
