@@ -24,6 +24,7 @@
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
     │   └── SubmissionReused        one submission id, two bodies
     ├── InvalidAnswer (422)         the value does not match the schema; carries JSON Pointers
+    ├── NotSupported (501)          a part of a protocol this server does not have
     ├── StoreError (503)
     │   ├── StoreUnavailable · SchemaTooNew · LeaseLost
     ├── ServerUnreachable (503)     raised by clients: there was no answer
@@ -243,6 +244,12 @@ class InvalidAnswer(SignoffError):
     """Refuse a value that does not match the schema; `extra["errors"]` is `[{"pointer", "message"}]`."""
 
     code, status, title = "invalid_answer", 422, "The answer does not match what was asked"
+
+
+class NotSupported(SignoffError):
+    """Refuse a part of a protocol that this server does not have."""
+
+    code, status, title = "not_supported", 501, "This server does not support that"
 
 
 class StoreError(SignoffError):

@@ -1,0 +1,192 @@
+"""What durable-stream requests say and responses tell in headers and query (Durable Streams §5, §10, §12.7, §13.2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+from signoff.errors import BadRequest, ProducerFenced, ProducerGap, SignoffError, StreamClosed
+from signoff.server.reply import Header, Scope
+from signoff.streams import offset, producer
+from signoff.streams.stream import Head, ProducerMark
+
+METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+
+REQUEST_HEADERS: Final = (
+    "authorization, content-type, if-none-match, last-event-id, stream-ttl, stream-expires-at, stream-seq, "
+    "stream-closed, stream-forked-from, stream-fork-offset, stream-fork-sub-offset, producer-id, producer-epoch, "
+    "producer-seq"
+)
+"""What pages of other origins may send."""
+
+RESPONSE_HEADERS: Final = (
+    "etag, location, retry-after, stream-next-offset, stream-cursor, stream-up-to-date, stream-closed, stream-ttl, "
+    "stream-expires-at, stream-sse-data-encoding, producer-epoch, producer-seq, producer-expected-seq, "
+    "producer-received-seq"
+)
+"""What pages of other origins may see."""
+
+SAFE: Final[tuple[Header, ...]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    # A stream may hold HTML: shown in a browser, it must not act in this server's name.
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+)
+"""On every response (§12.7)."""
+
+NO_STORE: Final[Header] = (b"cache-control", b"no-store")
+UP_TO_DATE: Final[Header] = (b"stream-up-to-date", b"true")
+CLOSED: Final[Header] = (b"stream-closed", b"true")
+
+SHARED_CACHE: Final = b"public, max-age=60, stale-while-revalidate=300"
+PRIVATE_CACHE: Final = b"private, max-age=60, stale-while-revalidate=300"
+SENSITIVE: Final = b"private, no-store"
+
+_ONCE: Final = frozenset(
+    {
+        b"content-type", b"stream-closed", b"stream-seq", b"stream-ttl", b"stream-expires-at", b"producer-id",
+        b"producer-epoch", b"producer-seq", b"authorization", b"if-none-match", b"stream-forked-from",
+    }
+)  # fmt: skip
+_HOST: Final = re.compile(rb"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_MOST_PARAMETERS: Final = 64
+
+
+class Headers(dict[bytes, bytes]):
+    """Hold request headers by lower-case name."""
+
+    def text(self, name: bytes) -> str | None:
+        """Return a header's value; None if it is absent."""
+        value = self.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def closing(self) -> bool:
+        """Tell whether `Stream-Closed` is `true`, in any case; other values count as absent (§4.1)."""
+        return self.get(b"stream-closed", b"").strip().lower() == b"true"
+
+    def producer(self) -> ProducerMark | None:
+        """Return who appends, if the request says so.
+
+        Raises:
+            BadRequest: see `streams.producer.parse`.
+        """
+        return producer.parse(self.text(b"producer-id"), self.text(b"producer-epoch"), self.text(b"producer-seq"))
+
+
+def request_headers(scope: Scope) -> Headers:
+    """Read the request's headers.
+
+    Raises:
+        BadRequest: a header that decides something stands there twice.
+    """
+    pairs: list[Header] = scope["headers"]
+    headers = Headers(pairs)
+    if len(headers) != len(pairs):
+        names = [name for name, _ in pairs]
+        for name in _ONCE.intersection(names):
+            if names.count(name) > 1:
+                raise BadRequest(f"The header {name.decode()} may be sent once only. Nothing was done.")
+    return headers
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Hold what a read asks for.
+
+    Attributes:
+        offset: the token; `-1` if there is none in a catch-up read.
+        live: None, `long-poll` or `sse`.
+        cursor: as echoed by the client.
+    """
+
+    offset: str = offset.START
+    live: str | None = None
+    cursor: str | None = None
+
+
+def query(raw: bytes) -> Query:
+    """Read the query of a GET; parameters of others are ignored.
+
+    Raises:
+        BadRequest: a parameter stands there twice, `live` is unknown, or `live` comes without `offset`.
+        InvalidOffset: the offset is malformed; found when it is used.
+    """
+    if not raw:
+        return Query()
+    given: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError as error:
+        raise BadRequest("The query has too many parameters.") from error
+    for name, value in pairs:
+        if name in {"offset", "live", "cursor"}:
+            if name in given:
+                raise BadRequest(f"The parameter `{name}` may be given once only.")
+            given[name] = value
+    live = given.get("live")
+    if live not in {None, "long-poll", "sse"}:
+        raise BadRequest("`live` is `long-poll` or `sse`.")
+    if live is not None and "offset" not in given:
+        raise BadRequest("A live read needs an `offset`: `-1`, `now`, or the last Stream-Next-Offset.")
+    return Query(given.get("offset", offset.START), live, given.get("cursor"))
+
+
+def next_offset(position: int) -> Header:
+    """Return the header that says where to read on."""
+    return b"stream-next-offset", offset.encode(position).encode()
+
+
+def describing(head: Head) -> list[Header]:
+    """Return the headers that describe a stream (§5.5)."""
+    headers = [(b"content-type", head.content_type.encode("latin-1")), next_offset(head.tail)]
+    if head.ttl_s is not None:
+        headers.append((b"stream-ttl", str(head.ttl_s).encode()))
+    if head.expires_at is not None:
+        headers.append((b"stream-expires-at", head.expires_at.encode("latin-1")))
+    if head.closed:
+        headers.append(CLOSED)
+    return headers
+
+
+def telling(error: SignoffError) -> list[Header]:
+    """Return the headers by which clients understand a refusal without reading its body."""
+    match error:
+        case StreamClosed(extra={"offset": str(tail)}):
+            return [CLOSED, (b"stream-next-offset", tail.encode())]
+        case ProducerFenced(extra={"epoch": epoch}):
+            return [(b"producer-epoch", str(epoch).encode())]
+        case ProducerGap(extra={"expected": expected, "received": received}):
+            return [
+                (b"producer-expected-seq", str(expected).encode()),
+                (b"producer-received-seq", str(received).encode()),
+            ]
+        case _:
+            return []
+
+
+def cors(origins: tuple[str, ...], headers: Headers) -> list[Header]:
+    """Return the CORS headers of a response.
+
+    Args:
+        origins: pages that may read streams; `*` is any, since access is by token and never by cookie.
+        headers: of the request.
+    """
+    exposed: Header = (b"access-control-expose-headers", RESPONSE_HEADERS.encode())
+    if "*" in origins:
+        return [(b"access-control-allow-origin", b"*"), exposed]
+    origin = headers.get(b"origin")
+    if origin is None or origin.decode("latin-1") not in origins:
+        return [(b"vary", b"origin")]
+    return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), exposed]
+
+
+def location(scope: Scope, headers: Headers) -> Header:
+    """Return the `Location` of a new stream: absolute if the request says at which host."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    host = headers.get(b"host", b"")
+    if not _HOST.fullmatch(host):
+        return b"location", path
+    return b"location", scope.get("scheme", "http").encode() + b"://" + host + path

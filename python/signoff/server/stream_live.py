@@ -1,0 +1,242 @@
+"""Live reads: long-poll (Durable Streams §5.7) and Server-Sent Events (§5.8).
+
+A live reader attaches to the hub before it looks at the store, so nothing falls between. It is only a position: what it
+has not yet been sent comes from the hub's shared frames or, if it is too slow for those, from the store. `send` waits
+while the client does not read, so nothing piles up for it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from signoff.errors import SignoffError, StreamNotFound
+from signoff.server import stream_headers as say
+from signoff.server.reply import Header, Receive, Reply, Send
+from signoff.server.stream_headers import Query
+from signoff.service.hub import Frame, Reader
+from signoff.service.streams import CHUNK_BYTES, Chunk, Streams
+from signoff.streams import live, offset
+
+log = logging.getLogger(__name__)
+
+MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hold the sizes and times of the stream endpoints.
+
+    Attributes:
+        max_body: bytes of one append.
+        chunk: about how many bytes one read returns; what was appended at once is not parted.
+        long_poll_s: seconds a long-poll waits.
+        keep_alive_s: seconds after which a silent SSE connection gets a comment.
+        max_age_s: seconds after which an SSE connection is ended, for the client to connect anew (§10.2).
+        stuck_s: seconds beyond `max_age_s` after which a client that does not read is dropped.
+    """
+
+    max_body: int = 10 * MIB
+    chunk: int = CHUNK_BYTES
+    long_poll_s: float = 20.0
+    keep_alive_s: float = 15.0
+    max_age_s: float = 60.0
+    stuck_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Hold one GET.
+
+    Attributes:
+        private: the stream belongs to people, so nobody may keep a copy.
+        authorized: the caller showed a token, so a shared cache may not keep a copy.
+    """
+
+    streams: Streams
+    limits: Limits
+    path: str
+    query: Query
+    private: bool
+    authorized: bool
+
+    async def read(self, token: str) -> Chunk:
+        """Read one chunk."""
+        return await self.streams.read(self.path, token, max_bytes=self.limits.chunk)
+
+    def headers(self, chunk: Chunk) -> tuple[Header, ...]:
+        """Return what a response with this chunk says about it."""
+        told: list[Header] = [(b"content-type", chunk.head.content_type.encode("latin-1")), say.next_offset(chunk.end)]
+        if chunk.up_to_date:
+            told.append(say.UP_TO_DATE)
+        if chunk.closed:
+            told.append(say.CLOSED)
+        return tuple(told)
+
+    def cache(self) -> Header:
+        """Return who may keep a copy of what was read (§10.1)."""
+        if self.private:
+            return b"cache-control", say.SENSITIVE
+        return b"cache-control", say.PRIVATE_CACHE if self.authorized else say.SHARED_CACHE
+
+    def cursor(self) -> int:
+        """Return the least cursor this reader may be told (§10.1)."""
+        jitter = 1 + secrets.randbelow(live.MAX_JITTER_S)
+        return int(live.cursor(self.streams.clock.now_ms(), self.query.cursor, jitter))
+
+
+# -- long-poll ---------------------------------------------------------------------------------------------------------
+
+
+async def long_poll(reading: Reading, receive: Receive) -> Reply | None:
+    """Return what there is after the offset, or what comes within the time; None if the client left."""
+    with reading.streams.hub.watch(reading.path) as reader:
+        chunk = await reading.read(reading.query.offset)
+        reader.channel.saw(chunk.head)
+        if chunk.end == chunk.start and not chunk.closed:
+            departure = asyncio.create_task(_listen(receive, reader))
+            try:
+                chunk = await _await_news(reading, reader, chunk)
+            finally:
+                departure.cancel()
+            if reader.gone:
+                return None
+    cursor: tuple[Header, ...] = ()
+    if not chunk.closed:
+        cursor = ((b"stream-cursor", str(reading.cursor()).encode()),)
+    if chunk.end == chunk.start:
+        without_type = reading.headers(chunk)[1:]
+        return Reply(204, b"", (*without_type, *cursor, say.NO_STORE))
+    tag = live.etag(chunk.head, chunk.start, chunk.end)
+    told = (*reading.headers(chunk), *cursor, (b"etag", tag.encode()), reading.cache())
+    return Reply(200, chunk.body, told)
+
+
+async def _await_news(reading: Reading, reader: Reader, chunk: Chunk) -> Chunk:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + reading.limits.long_poll_s
+    while await reader.wait(chunk.end, deadline - loop.time()):
+        if reader.gone:
+            break
+        if reader.channel.deleted:
+            raise StreamNotFound("The stream was deleted.")
+        chunk = await reading.read(offset.encode(chunk.end))
+        reader.channel.saw(chunk.head)
+        if chunk.end > chunk.start or chunk.closed or reader.channel.ended:
+            break
+    return chunk
+
+
+# -- Server-Sent Events ------------------------------------------------------------------------------------------------
+
+
+async def sse(reading: Reading, receive: Receive, send: Send) -> None:
+    """Send what there is after the offset, and then what comes, until the stream or the connection ends."""
+    limits = reading.limits
+    with reading.streams.hub.watch(reading.path) as reader:
+        chunk = await reading.read(reading.query.offset)
+        reader.channel.saw(chunk.head)
+        await send({"type": "http.response.start", "status": 200, "headers": _sse_headers(reading, chunk)})
+        departure = asyncio.create_task(_listen(receive, reader))
+        try:
+            async with asyncio.timeout(limits.max_age_s + limits.stuck_s):
+                await _Feeding(reading, reader, send).run(chunk)
+                await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            log.warning("dropped a reader of %s that did not read for %.0f seconds", reading.path, limits.stuck_s)
+        finally:
+            departure.cancel()
+
+
+def _sse_headers(reading: Reading, chunk: Chunk) -> list[Header]:
+    told: list[Header] = [
+        (b"content-type", b"text/event-stream"),
+        (b"cache-control", b"private, no-store, no-cache" if reading.private else b"no-cache"),
+        (b"x-accel-buffering", b"no"),
+    ]
+    if live.needs_base64(chunk.head):
+        told.append((b"stream-sse-data-encoding", b"base64"))
+    return told
+
+
+class _Feeding:
+    """Send one reader what follows its position."""
+
+    __slots__ = ("_cursor", "_position", "_reader", "_reading", "_send")
+
+    def __init__(self, reading: Reading, reader: Reader, send: Send) -> None:
+        self._reading = reading
+        self._reader = reader
+        self._send = send
+        self._cursor = reading.cursor()
+        self._position = 0
+
+    async def run(self, chunk: Chunk) -> None:
+        """Send a first chunk, and then all that comes until there is a reason to end."""
+        loop = asyncio.get_running_loop()
+        keep_alive = self._reading.limits.keep_alive_s
+        end = loop.time() + self._reading.limits.max_age_s
+        reader, channel = self._reader, self._reader.channel
+        if await self._chunk(chunk):
+            return
+        while not (reader.gone or channel.ended) and loop.time() < end:
+            frames = channel.after(self._position)
+            if frames is None:
+                if await self._from_store():
+                    return
+            elif frames:
+                if await self._frames(frames):
+                    return
+            elif channel.closed:
+                await self._write(self._closing())
+                return
+            elif not await reader.wait(self._position, min(keep_alive, end - loop.time())):
+                await self._write(live.KEEP_ALIVE)
+
+    async def _from_store(self) -> bool:
+        try:
+            chunk = await self._reading.read(offset.encode(self._position))
+        except SignoffError as error:
+            # The response has begun; ending it makes the client connect anew and learn the reason.
+            log.info("ended a live read of %s: %s", self._reading.path, error)
+            return True
+        self._reader.channel.saw(chunk.head)
+        return await self._chunk(chunk)
+
+    async def _chunk(self, chunk: Chunk) -> bool:
+        """Send a chunk; True if the stream ends with it."""
+        self._position = chunk.end
+        data = live.data_event(chunk.head, chunk.data) if chunk.end > chunk.start else b""
+        await self._write(
+            data
+            + live.control_event(chunk.end, cursor=str(self._cursor), up_to_date=chunk.up_to_date, closed=chunk.closed)
+        )
+        return chunk.closed
+
+    async def _frames(self, frames: list[Frame]) -> bool:
+        """Send what the hub holds; True if the stream ends with it."""
+        channel = self._reader.channel
+        last = frames[-1]
+        ending = channel.closed and last.end == channel.tail
+        parts = [frame.event(last=False, cursor=self._cursor) for frame in frames[:-1]]
+        self._position = last.end
+        parts.append(last.data + self._closing() if ending else last.event(last=True, cursor=self._cursor))
+        self._cursor = max(self._cursor, last.cursor)
+        await self._write(b"".join(parts))
+        return ending
+
+    def _closing(self) -> bytes:
+        return live.control_event(self._position, cursor="", up_to_date=True, closed=True)
+
+    async def _write(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+async def _listen(receive: Receive, reader: Reader) -> None:
+    """Notice that the client left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    reader.leave()

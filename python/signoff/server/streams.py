@@ -1,0 +1,258 @@
+"""Durable Streams over HTTP: everything below `/v1/stream/` (Durable Streams §5).
+
+Plain ASGI, since appends and reads are the hot paths. Each method has its function; what they share, the refusals and
+the headers every response has, is in `__call__`. Live reads are in `stream_live.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from signoff.errors import BadRequest, MethodNotAllowed, NotFound, NotSupported, PayloadTooLarge, SignoffError
+from signoff.server import body, stream_live
+from signoff.server import stream_headers as say
+from signoff.server.problems import problem
+from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
+from signoff.server.stream_headers import Headers
+from signoff.server.stream_live import Limits, Reading
+from signoff.service.streams import Streams, Written
+from signoff.streams import content_type, expiry, json_mode, live, offset
+from signoff.streams import path as paths
+
+Authorize = Callable[[Scope, str, str], None]
+"""Called with scope, stream path and method before anything else is looked at; raises Unauthorized or Forbidden."""
+
+ROOT: Final = "/v1/stream/"
+
+
+def allow_all(_scope: Scope, _path: str, _method: str) -> None:
+    """Allow everything: access was checked before, or is not wanted."""
+
+
+class StreamEndpoints:
+    """Serve streams as an ASGI application.
+
+    Args:
+        streams: what to serve.
+        authorize: refuses callers; nobody by default.
+        root: where streams live.
+        limits: sizes and times.
+        origins: pages that may read across origins; any by default, since access is by token and never by cookie.
+
+    Example:
+        >>> app = StreamEndpoints(engine.streams)
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        authorize: Authorize = allow_all,
+        *,
+        root: str = ROOT,
+        limits: Limits | None = None,
+        origins: tuple[str, ...] = ("*",),
+    ) -> None:
+        self._streams = streams
+        self._authorize = authorize
+        self._root = root.encode()
+        self._limits = limits or Limits()
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        outgoing = _Outgoing(send, head=scope["method"] == "HEAD")
+        try:
+            headers = say.request_headers(scope)
+            outgoing.always = (*say.SAFE, *say.cors(self._origins, headers))
+            if scope["method"] == "OPTIONS":
+                reply: Reply | None = _preflight(headers)
+            else:
+                path = self._path(scope)
+                self._authorize(scope, path, scope["method"])
+                reply = await self._serve(_Request(path, headers, scope, receive, outgoing))
+            if reply is not None:
+                await reply.send(outgoing, head=outgoing.head)
+        except body.Disconnected:
+            return
+        except Exception as error:
+            if outgoing.started:
+                raise
+            await _refusal(error).send(outgoing, head=outgoing.head)
+
+    async def _serve(self, request: _Request) -> Reply | None:
+        if paths.reserved(request.path):
+            raise NotSupported("Subscriptions are not served here.")
+        method: str = request.scope["method"]
+        match method:
+            case "POST":
+                return await self._post(request)
+            case "GET":
+                return await self._get(request)
+            case "HEAD":
+                head = await self._streams.head(request.path)
+                return Reply(200, b"", (*say.describing(head), say.NO_STORE))
+            case "PUT":
+                return await self._put(request)
+            case "DELETE":
+                await self._streams.delete(request.path)
+                return Reply(204, b"", (say.NO_STORE,))
+            case _:
+                raise MethodNotAllowed(
+                    f"A stream takes {say.METHODS}, not {method[:20]}. Nothing was done.", allow=say.METHODS
+                )
+
+    def _path(self, scope: Scope) -> str:
+        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        raw = raw.removeprefix(quote(scope.get("root_path", "")).encode())
+        if not raw.startswith(self._root):
+            raise NotFound("Streams do not live here.")
+        return paths.from_url(raw[len(self._root) :])
+
+    async def _put(self, request: _Request) -> Reply:
+        headers = request.headers
+        _refuse_forks(headers)
+        ttl, ends = headers.text(b"stream-ttl"), headers.text(b"stream-expires-at")
+        if ttl is not None and ends is not None:
+            raise BadRequest("Stream-TTL and Stream-Expires-At exclude each other. Nothing was stored.")
+        ttl_s = None if ttl is None else expiry.parse_ttl(ttl)
+        expires_at = None if ends is None else expiry.check_expires_at(ends)
+        declared = content_type.check(headers.text(b"content-type") or content_type.DEFAULT)
+        payload = json_mode.payload(declared, await request.body(self._limits.max_body))
+        done = await self._streams.create(
+            request.path, payload, closed=headers.closing, ttl_s=ttl_s, expires_at=expires_at
+        )
+        told = [*say.describing(done.head), say.NO_STORE]
+        if done.new:
+            told.append(say.location(request.scope, headers))
+        return Reply(201 if done.new else 200, b"", tuple(told))
+
+    async def _post(self, request: _Request) -> Reply:
+        path, headers = request.path, request.headers
+        producer = headers.producer()
+        seq = headers.text(b"stream-seq")
+        if seq == "":
+            raise BadRequest("Stream-Seq must not be empty. Nothing was appended.")
+        data = await request.body(self._limits.max_body)
+        if data:
+            declared = headers.text(b"content-type")
+            if declared is None:
+                raise BadRequest("An append says its Content-Type. Nothing was appended.")
+            payload = json_mode.payload(content_type.check(declared), data)
+            done = await self._streams.append(path, payload, close=headers.closing, seq=seq, producer=producer)
+        elif headers.closing:
+            done = await self._streams.close(path, producer)
+        else:
+            raise BadRequest("There is nothing to append: the body is empty, and Stream-Closed is not `true`.")
+        # Producers tell a new append (200) from a repeated one (204) by the status (§5.2.1).
+        return Reply(200 if producer is not None and data and done.new else 204, b"", _written(done))
+
+    async def _get(self, request: _Request) -> Reply | None:
+        asked = say.query(request.scope["query_string"])
+        reading = Reading(
+            self._streams,
+            self._limits,
+            request.path,
+            asked,
+            private=paths.engine_owned(request.path),
+            authorized=b"authorization" in request.headers,
+        )
+        match asked.live:
+            case "long-poll":
+                return await stream_live.long_poll(reading, request.receive)
+            case "sse":
+                await stream_live.sse(reading, request.receive, request.send)
+                return None
+            case _:
+                return await _catch_up(reading, request.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Hold one request whose path was decoded and allowed."""
+
+    path: str
+    headers: Headers
+    scope: Scope
+    receive: Receive
+    send: Send
+
+    async def body(self, most: int) -> bytes:
+        """Read the whole body."""
+        return await body.read(self.scope, self.receive, most)
+
+
+def _preflight(headers: Headers) -> Reply:
+    told: list[Header] = [(b"allow", say.METHODS.encode())]
+    if b"access-control-request-method" in headers:
+        told += [
+            (b"access-control-allow-methods", say.METHODS.encode()),
+            (b"access-control-allow-headers", say.REQUEST_HEADERS.encode()),
+            (b"access-control-max-age", b"600"),
+        ]
+    return Reply(204, b"", tuple(told))
+
+
+async def _catch_up(reading: Reading, headers: Headers) -> Reply:
+    """Return what there is now, at most one chunk (§5.6)."""
+    chunk = await reading.read(reading.query.offset)
+    told = [*reading.headers(chunk)]
+    if reading.query.offset == offset.NOW:
+        return Reply(200, chunk.body, (*told, say.NO_STORE))
+    tag = live.etag(chunk.head, chunk.start, chunk.end)
+    told += [(b"etag", tag.encode()), reading.cache()]
+    known = headers.text(b"if-none-match")
+    if known is not None and live.matches(tag, known):
+        return Reply(304, b"", tuple(told))
+    return Reply(200, chunk.body, tuple(told))
+
+
+def _refuse_forks(headers: Headers) -> None:
+    if b"stream-forked-from" in headers:
+        raise NotSupported("Forks are not served here yet. Nothing was created.")
+    if b"stream-fork-offset" in headers or b"stream-fork-sub-offset" in headers:
+        raise BadRequest("Stream-Fork-Offset and Stream-Fork-Sub-Offset need Stream-Forked-From.")
+
+
+def _written(done: Written) -> tuple[Header, ...]:
+    told: list[Header] = [say.next_offset(done.head.tail)]
+    if done.head.closed:
+        told.append(say.CLOSED)
+    if done.producer is not None:
+        told.append((b"producer-epoch", str(done.producer.epoch).encode()))
+        told.append((b"producer-seq", str(done.producer.seq).encode()))
+    return tuple(told)
+
+
+def _refusal(error: Exception) -> Reply:
+    reply = problem(error)
+    told = [*reply.headers, say.NO_STORE]
+    if isinstance(error, SignoffError):
+        told += say.telling(error)
+    if isinstance(error, PayloadTooLarge):
+        told.append((b"connection", b"close"))  # the rest of the body is not worth reading
+    return Reply(reply.status, reply.body, tuple(told))
+
+
+class _Outgoing:
+    """Add to each response what every response has."""
+
+    __slots__ = ("_send", "always", "head", "started")
+
+    def __init__(self, send: Send, *, head: bool) -> None:
+        self._send = send
+        self.always: tuple[Header, ...] = say.SAFE
+        self.head = head
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = [*message["headers"], *self.always]
+            if self.head or message["status"] == 304:
+                # The length of a body that is not sent would be that of a GET's (RFC 9110 §8.6), which is unknown.
+                headers = [pair for pair in headers if pair[0] != b"content-length"]
+            message["headers"] = headers
+        await self._send(message)

@@ -1,0 +1,56 @@
+"""Serve nothing but durable streams, for the official conformance suite and the clients of others.
+
+Usage: python -m tests.conformance.serve STORE_URL [--long-poll SECONDS]
+
+Prints the port on standard output once it listens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import socket
+
+import uvicorn
+
+from signoff.clock import SystemClock
+from signoff.server.stream_live import Limits
+from signoff.server.streams import StreamEndpoints
+from signoff.service.commit import GroupCommitter
+from signoff.service.hub import Hub
+from signoff.service.streams import Streams
+from signoff.stores.open import open_store
+
+
+async def serve(url: str, long_poll_s: float) -> None:
+    """Serve until told to stop."""
+    store = open_store(url)
+    await store.open()
+    hub = Hub(store)
+    committer = GroupCommitter(store, hub.committed)
+    app = StreamEndpoints(Streams(store, committer, hub, SystemClock()), limits=Limits(long_poll_s=long_poll_s))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    config = uvicorn.Config(
+        app, loop="uvloop", http="httptools", lifespan="off", log_level="warning", timeout_graceful_shutdown=2
+    )
+    print(listener.getsockname()[1], flush=True)
+    try:
+        await uvicorn.Server(config).serve(sockets=[listener])
+    finally:
+        await hub.close()
+        await committer.close()
+        await store.close()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("store")
+    parser.add_argument("--long-poll", type=float, default=20.0)
+    given = parser.parse_args()
+    with asyncio.Runner(loop_factory=uvicorn.Config("", loop="uvloop").get_loop_factory()) as runner:
+        runner.run(serve(given.store, given.long_poll))
+
+
+if __name__ == "__main__":
+    main()
