@@ -365,6 +365,7 @@ class WorkflowStore(Protocol):
     ) -> list[RunRecord]:
         """Take a lease on up to `limit` runs that are ready or due, and have no live lease; epoch grows by one.
 
+        A lease that ended without being given up makes its run due too: its owner may have died within a step.
         Oldest due first. Runs with a terminal or failed status are never claimed. The returned records have the
         new epoch. The same owner cannot claim a run twice.
         """

@@ -24,7 +24,7 @@ def check(change: Change) -> None:
 
 
 def _check_value(name: str, kind: type, value: object) -> None:
-    if type(value) is not kind:
+    if not isinstance(value, kind):
         raise BadRequest(f"{name} is a {type(value).__name__}, not a {kind.__name__}; nothing was written.")
     if isinstance(value, str):
         try:

@@ -116,11 +116,11 @@ def _compare_ledger(change: Change, known: Known) -> Conflict | None:
 def due_at(status: str, ready: bool, wake_at: int | None, lease_until: int | None) -> int | None:
     """Return from when on `claim` may find a run: 0 at once, None never, else milliseconds.
 
-    A live lease hides a run until it ends, whatever else is due.
+    A lease hides a run until it ends. One that ended without being given up makes the run due whatever else is due:
+    its owner may have died in the middle of a step.
     """
     if status in NOT_CLAIMABLE:
         return None
-    due = 0 if ready else wake_at
-    if due is None or lease_until is None:
-        return due
-    return max(due, lease_until)
+    if lease_until is not None:
+        return lease_until
+    return 0 if ready else wake_at

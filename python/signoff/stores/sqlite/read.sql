@@ -1,0 +1,70 @@
+-- What readers ask.
+
+-- name: head
+SELECT id, path, incarnation, version, tail, content_type, closed, engine, created_at, base, last_seq, ttl_s,
+       expires_at, touched_at, closed_by_producer, closed_by_epoch, closed_by_seq
+FROM streams WHERE path = ?
+
+-- name: producer
+SELECT producer_id, epoch, seq FROM producers WHERE stream = ? AND producer_id = ?
+
+-- name: batches
+-- Batches from the one that holds position `from` on.
+SELECT start, stop, data FROM batches
+WHERE stream = :stream AND stop > :from
+  AND start >= coalesce((SELECT max(start) FROM batches WHERE stream = :stream AND start <= :from), 0)
+ORDER BY start
+
+-- name: tails (rows)
+SELECT path, tail, closed FROM streams WHERE path IN (?)
+
+-- name: versions (rows)
+-- What the watcher compares: a stream that was deleted and made anew is news too.
+SELECT path, incarnation, version FROM streams WHERE path IN (?)
+
+-- name: run
+SELECT run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,
+       epoch, lease_owner, lease_until
+FROM runs WHERE run_id = ?
+
+-- name: inputs_all
+SELECT run_id, key, status, audience, created_at, deadline, state FROM inputs WHERE run_id = ? ORDER BY id
+
+-- name: inputs_pending
+SELECT run_id, key, status, audience, created_at, deadline, state FROM inputs
+WHERE run_id = ? AND status IN ('pending', 'validating') ORDER BY id
+
+-- name: input
+SELECT run_id, key, status, audience, created_at, deadline, state FROM inputs WHERE run_id = ? AND key = ?
+
+-- name: ledger
+SELECT run_id, scope, id, digest, outcome FROM ledger WHERE run_id = ? AND scope = ? AND id = ?
+
+-- name: waiting
+-- Runs that wait for a topic with this key or with no key, in the order they began to wait.
+SELECT run_id, id FROM waits WHERE topic = :topic AND key IS NULL
+UNION ALL
+SELECT run_id, id FROM waits WHERE topic = :topic AND key = :key
+ORDER BY id
+
+-- name: list_runs
+-- The columns of a page of runs; the conditions are appended.
+SELECT run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,
+       epoch, lease_owner, lease_until, id
+FROM runs
+
+-- name: list_tagged_runs
+-- The same, led by a tag.
+SELECT run_id, workflow, status, runs.created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,
+       epoch, lease_owner, lease_until, id
+FROM run_tags CROSS JOIN runs ON runs.id = run_tags.run
+
+-- name: list_inputs
+SELECT run_id, key, status, audience, created_at, deadline, state, id FROM inputs
+
+-- name: list_asked
+-- Places of requests asked of one principal; the conditions are appended.
+SELECT created_at, input FROM input_audience
+
+-- name: inputs_by_id (rows)
+SELECT run_id, key, status, audience, created_at, deadline, state, id FROM inputs WHERE id IN (?)

@@ -1,0 +1,203 @@
+"""Reading: what one look at a connection brings. Each question is one read transaction, so its parts agree."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Literal
+
+from signoff.stores import paging
+from signoff.stores.base import (
+    Batch,
+    InputRecord,
+    LedgerEntry,
+    LedgerKey,
+    Page,
+    RunFilter,
+    RunRecord,
+    RunState,
+    StreamState,
+)
+from signoff.stores.sqlite.records import head, input_record, run_record
+from signoff.stores.sqlite.statements import Statements, chunks
+from signoff.streams.stream import Head, ProducerMark
+
+SQL = Statements("read.sql")
+Row = tuple[Any, ...]
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Any:
+    """Let several statements see the same moment."""
+    connection.execute("BEGIN")
+    try:
+        yield connection.execute
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def load_stream(connection: sqlite3.Connection, path: str, producer_id: str | None) -> StreamState | None:
+    """Load a stream's head, and one producer's state when asked for."""
+    if producer_id is None:
+        row = connection.execute(SQL["head"], (path,)).fetchone()
+        return StreamState(head(row)) if row else None
+    with snapshot(connection) as execute:
+        row = execute(SQL["head"], (path,)).fetchone()
+        mark = execute(SQL["producer"], (row[0], producer_id)).fetchone() if row else None
+    return StreamState(head(row), ProducerMark(*mark) if mark else None) if row else None
+
+
+def read(connection: sqlite3.Connection, path: str, start: int, max_bytes: int) -> tuple[Head, list[Batch]] | None:
+    """Read batches from the one that holds `start` on, up to the one that brings the total to `max_bytes`."""
+    with snapshot(connection) as execute:
+        row = execute(SQL["head"], (path,)).fetchone()
+        if row is None:
+            return None
+        found: list[Batch] = []
+        size = 0
+        cursor = execute(SQL["batches"], {"stream": row[0], "from": start})
+        for batch in cursor:
+            found.append(Batch(*batch))
+            size += len(batch[2])
+            if size >= max_bytes:
+                break
+        cursor.close()
+    return head(row), found
+
+
+def tails(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """Return `(tail, closed)` for those of `paths` that exist."""
+    return {path: (tail, bool(closed)) for path, tail, closed in _many(connection, "tails", paths)}
+
+
+def versions(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return `(incarnation, version)` for those of `paths` that exist."""
+    return {path: (incarnation, version) for path, incarnation, version in _many(connection, "versions", paths)}
+
+
+def load_run(
+    connection: sqlite3.Connection,
+    run_id: str,
+    inputs: Literal["none", "pending", "all"] | str,
+    ledger: LedgerKey | None,
+) -> RunState | None:
+    """Load a run's record with, in one consistent look, some inputs and one ledger entry."""
+    if inputs == "none" and ledger is None:
+        row = connection.execute(SQL["run"], (run_id,)).fetchone()
+        return RunState(run_record(row)) if row else None
+    with snapshot(connection) as execute:
+        row = execute(SQL["run"], (run_id,)).fetchone()
+        if row is None:
+            return None
+        asked: Iterable[Row] = ()
+        if inputs in ("all", "pending"):
+            asked = execute(SQL[f"inputs_{inputs}"], (run_id,)).fetchall()
+        elif inputs != "none":
+            asked = execute(SQL["input"], (run_id, inputs)).fetchall()
+        entry = execute(SQL["ledger"], (run_id, ledger.scope, ledger.id)).fetchone() if ledger else None
+    return RunState(run_record(row), tuple(map(input_record, asked)), LedgerEntry(*entry) if entry else None)
+
+
+def waiting_on(connection: sqlite3.Connection, topic: str, key: str | None) -> list[str]:
+    """Return ids of runs that wait for `topic`, in the order they began to wait."""
+    rows = connection.execute(SQL["waiting"], {"topic": topic, "key": key})
+    return list(dict.fromkeys(run_id for run_id, _ in rows))
+
+
+# -- listings ----------------------------------------------------------------------------------------------------------
+
+
+def list_runs(connection: sqlite3.Connection, where: RunFilter, limit: int, cursor: str | None) -> Page[RunRecord]:
+    """List runs, newest first."""
+    place = paging.place(cursor)
+    rows = connection.execute(*runs_query(where, limit, place)).fetchall()
+    items = tuple(map(run_record, rows[:limit]))
+    more = len(rows) > limit
+    return Page(items, paging.cursor(rows[limit - 1][3], rows[limit - 1][-1]) if more else None)
+
+
+def runs_query(where: RunFilter, limit: int, place: tuple[int, int]) -> tuple[str, list[Any]]:
+    """Write the query for a page of runs and one run more; an index leads to each filter."""
+    name, created, number = "list_runs", "runs.created_at", "runs.id"
+    clauses: list[str] = []
+    values: list[Any] = []
+    if where.tag is not None:
+        name, created, number = "list_tagged_runs", "run_tags.created_at", "run_tags.run"
+        clauses.append("run_tags.tag = ?")
+        values.append(where.tag)
+    for clause, value in (
+        ("workflow = ?", where.workflow),
+        ("status = ?", where.status),
+        (f"{created} > ?", where.created_after),
+        (f"{created} < ?", where.created_before),
+    ):
+        if value is not None:
+            clauses.append(clause)
+            values.append(value)
+    clauses.append(f"({created}, {number}) < (?, ?)")
+    sql = f"{SQL[name]}\nWHERE {' AND '.join(clauses)} ORDER BY {created} DESC, {number} DESC LIMIT ?"
+    return sql, [*values, *place, limit + 1]
+
+
+def list_inputs(
+    connection: sqlite3.Connection,
+    audience: Collection[str] | None,
+    status: str | None,
+    limit: int,
+    cursor: str | None,
+) -> Page[InputRecord]:
+    """List requests for input, newest first."""
+    place = paging.place(cursor)
+    if audience is None:
+        sql, values = inputs_query("list_inputs", "id", limit, place, status=status)
+        rows = connection.execute(sql, values).fetchall()
+    else:
+        rows = _asked_of(connection, audience, status, limit, place)
+    items = tuple(map(input_record, rows[:limit]))
+    more = len(rows) > limit
+    return Page(items, paging.cursor(rows[limit - 1][4], rows[limit - 1][-1]) if more else None)
+
+
+def inputs_query(
+    name: str, number: str, limit: int, place: tuple[int, int], *, status: str | None, principal: str | None = None
+) -> tuple[str, list[Any]]:
+    """Write the query for a page of requests (or of their places) and one more; an index covers each form."""
+    clauses: list[str] = []
+    values: list[Any] = []
+    for column, value in (("principal", principal), ("status", status)):
+        if value is not None:
+            clauses.append(f"{column} = ?")
+            values.append(value)
+    clauses.append(f"(created_at, {number}) < (?, ?)")
+    sql = f"{SQL[name]}\nWHERE {' AND '.join(clauses)} ORDER BY created_at DESC, {number} DESC LIMIT ?"
+    return sql, [*values, *place, limit + 1]
+
+
+def _asked_of(
+    connection: sqlite3.Connection,
+    audience: Collection[str],
+    status: str | None,
+    limit: int,
+    place: tuple[int, int],
+) -> list[Row]:
+    """Merge the pages of several principals; a request asked of two of them is listed once."""
+    with snapshot(connection) as execute:
+        found = [
+            execute(*inputs_query("list_asked", "input", limit, place, status=status, principal=principal)).fetchall()
+            for principal in sorted(set(audience))
+        ]
+        places = islice(dict.fromkeys(heapq.merge(*found, reverse=True)), limit + 1)
+        rows = _many(connection, "inputs_by_id", [number for _, number in places])
+    return sorted(rows, key=lambda row: (row[4], row[-1]), reverse=True)
+
+
+def _many(connection: sqlite3.Connection, name: str, keys: Sequence[Any]) -> list[Row]:
+    rows: list[Row] = []
+    start = 0
+    for size in chunks(len(keys)):
+        rows += connection.execute(SQL.rows(name, size), keys[start : start + size])
+        start += size
+    return rows

@@ -1,0 +1,121 @@
+-- The schema as it is today. A new file gets this; an older file gets there by migrations/, and a test holds the two
+-- against each other. Names are those of the glossary: run, stream, batch, input, ledger, wait.
+
+-- Heads of streams. `version` is what compare-and-swap compares; `tail` is the position after the last unit.
+CREATE TABLE streams (
+  id INTEGER PRIMARY KEY,
+  path TEXT NOT NULL UNIQUE,
+  incarnation TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tail INTEGER NOT NULL,
+  base INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  closed INTEGER NOT NULL,
+  engine INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  touched_at INTEGER NOT NULL,
+  last_seq TEXT,
+  ttl_s INTEGER,
+  expires_at TEXT,
+  closed_by_producer TEXT,
+  closed_by_epoch INTEGER,
+  closed_by_seq INTEGER
+) STRICT;
+
+-- What was appended, one row an append, clustered by stream so that a catch-up read is one range.
+CREATE TABLE batches (
+  stream INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (stream, start)
+) STRICT, WITHOUT ROWID;
+
+-- Idempotent producers of application streams.
+CREATE TABLE producers (
+  stream INTEGER NOT NULL,
+  producer_id TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (stream, producer_id)
+) STRICT, WITHOUT ROWID;
+
+-- The index of runs. `due_at` is when `claim` may find the run: 0 at once, NULL never, never before the lease ends.
+-- `due_since` orders those that are due: since when a run has been ready, or when its time came.
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY,
+  run_id TEXT NOT NULL UNIQUE,
+  workflow TEXT NOT NULL,
+  status TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  journal_tail INTEGER NOT NULL,
+  public_tail INTEGER NOT NULL,
+  ready INTEGER NOT NULL,
+  wake_at INTEGER,
+  tags TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  lease_owner TEXT,
+  lease_until INTEGER,
+  due_at INTEGER,
+  due_since INTEGER,
+  state BLOB NOT NULL
+) STRICT;
+CREATE INDEX runs_due ON runs (workflow, due_at, due_since) WHERE due_at IS NOT NULL;
+CREATE INDEX runs_newest ON runs (created_at);
+CREATE INDEX runs_by_workflow ON runs (workflow, created_at);
+CREATE INDEX runs_by_status ON runs (status, created_at);
+CREATE INDEX runs_by_workflow_status ON runs (workflow, status, created_at);
+
+CREATE TABLE run_tags (
+  tag TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  PRIMARY KEY (tag, created_at, run)
+) STRICT, WITHOUT ROWID;
+
+-- Requests for input. `audience` is a JSON array; input_audience is its index.
+CREATE TABLE inputs (
+  id INTEGER PRIMARY KEY,
+  run_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  status TEXT NOT NULL,
+  audience TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  deadline INTEGER,
+  state BLOB NOT NULL,
+  UNIQUE (run_id, key)
+) STRICT;
+CREATE INDEX inputs_open ON inputs (run_id) WHERE status IN ('pending', 'validating');
+CREATE INDEX inputs_newest ON inputs (created_at);
+CREATE INDEX inputs_by_status ON inputs (status, created_at);
+
+CREATE TABLE input_audience (
+  principal TEXT NOT NULL,
+  status TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  PRIMARY KEY (principal, status, created_at, input)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX input_audience_any ON input_audience (principal, created_at, input);
+
+-- What was accepted under an id chosen by a client.
+CREATE TABLE ledger (
+  run_id TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  id TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  outcome BLOB NOT NULL,
+  PRIMARY KEY (run_id, scope, id)
+) STRICT, WITHOUT ROWID;
+
+-- Which runs wait for which event, in the order they began to.
+CREATE TABLE waits (
+  id INTEGER PRIMARY KEY,
+  run_id TEXT NOT NULL,
+  wait_id TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  key TEXT,
+  UNIQUE (run_id, wait_id)
+) STRICT;
+CREATE INDEX waits_by_topic ON waits (topic, key);

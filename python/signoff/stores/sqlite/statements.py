@@ -1,0 +1,69 @@
+"""Load SQL from the .sql files beside this module: one name a statement, its comment kept with it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- name: (\w+)(?: \(rows\))?\n((?:--.*\n)*)", re.MULTILINE)
+_GROUP = re.compile(r"(?<=VALUES )\([^()]*\)")
+_SIZES = (1, 4, 16, 64)
+
+
+class Statements:
+    """Hold the statements of one .sql file by name.
+
+    Example:
+        >>> Statements("read.sql")["run"].startswith("SELECT")
+        True
+    """
+
+    def __init__(self, file: str) -> None:
+        parts = _NAME.split(_text(file))
+        self._texts = {name: text.strip() for name, text in zip(parts[1::3], parts[3::3], strict=True)}
+
+    def __getitem__(self, name: str) -> str:
+        """Return a statement for one row."""
+        return self._texts[name]
+
+    def rows(self, name: str, count: int) -> str:
+        """Return a statement for `count` rows: the group of values, or the `?` of `IN (?)`, repeated."""
+        return _repeated(self._texts[name], count)
+
+
+def chunks(total: int) -> list[int]:
+    """Cut `total` rows into few different sizes, so that every statement stays prepared.
+
+    Example:
+        >>> chunks(70)
+        [64, 4, 1, 1]
+    """
+    sizes = []
+    for size in reversed(_SIZES):
+        while total >= size:
+            sizes.append(size)
+            total -= size
+    return sizes
+
+
+@lru_cache(maxsize=256)
+def _repeated(text: str, count: int) -> str:
+    if " IN (?)" in text:
+        return text.replace(" IN (?)", f" IN ({', '.join('?' * count)})")
+    return _GROUP.sub(lambda match: ", ".join([match[0]] * count), text, count=1)
+
+
+def _text(file: str) -> str:
+    return files(__package__).joinpath(file).read_text(encoding="utf-8")
+
+
+def migrations() -> list[str]:
+    """Return the migrations in order; the n-th leads to schema version n + 1."""
+    found = [one for one in files(__package__).joinpath("migrations").iterdir() if one.name.endswith(".sql")]
+    return [one.read_text(encoding="utf-8") for one in sorted(found, key=lambda one: one.name)]
+
+
+def schema() -> str:
+    """Return the schema as it is today."""
+    return _text("schema.sql")

@@ -1,0 +1,160 @@
+"""The embedded store: its face. Writing is the writer thread's, reading the readers', listening the watch's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from signoff.stores.base import (
+    Batch,
+    Change,
+    InputRecord,
+    LedgerKey,
+    Outcome,
+    Page,
+    Rejected,
+    RunFilter,
+    RunRecord,
+    RunState,
+    StreamState,
+)
+from signoff.stores.bus import LocalBus
+from signoff.stores.sqlite import reader
+from signoff.stores.sqlite.leases import Claim, Release, Renew, next_due
+from signoff.stores.sqlite.readers import Readers
+from signoff.stores.sqlite.watch import Watch
+from signoff.stores.sqlite.writer import Work, Writer, closed
+from signoff.streams.stream import Head
+
+_SMALL = 64 * 1024
+"""A read of at most so many bytes runs on the caller's thread."""
+
+
+class SqliteStore:
+    """Keep everything in one SQLite file (WAL, synchronous=FULL); several processes may share it.
+
+    Args:
+        path: the file; it is created when absent.
+        url: the URL it was opened by.
+    """
+
+    def __init__(self, path: Path, url: str = "") -> None:
+        self.url = url or f"sqlite:///{path}"
+        self._path = path
+        self._writer: Writer | None = None
+        self._readers: Readers | None = None
+        self._watch = Watch(lambda: self._readers, self._watching)
+
+    async def open(self) -> None:
+        """Open the file, creating or migrating its schema.
+
+        Raises:
+            StoreUnavailable: the file cannot be used.
+            SchemaTooNew: the file was written by a newer version of Signoff.
+            StoreError: the file is another application's.
+        """
+        if self._writer is not None:
+            return
+        writer = Writer(self._path, self._watch.foreign)
+        await writer.start()
+        self._writer, self._readers = writer, Readers(self._path)
+        self._watching(bool(self._watch.bus.topics))
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file."""
+        writer, readers, self._writer, self._readers = self._writer, self._readers, None, None
+        if readers is not None:
+            await readers.close()
+        if writer is not None:
+            await writer.stop()
+
+    def bus(self) -> LocalBus:
+        """Return the bus that carries this store's wake-ups, and those of other processes' commits."""
+        return self._watch.bus
+
+    async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+        """Write several Changes in one transaction, each succeeding, conflicting or being rejected on its own."""
+        outcomes: list[Outcome | Rejected] = await self._write(changes) if changes else []
+        return outcomes
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    async def load_stream(self, path: str, producer_id: str | None = None) -> StreamState | None:
+        """Load a stream's head, and one producer's state when asked for."""
+        return await self._reading.quick(reader.load_stream, path, producer_id)
+
+    async def read(self, path: str, start: int, max_bytes: int) -> tuple[Head, list[Batch]] | None:
+        """Read batches that overlap positions from `start` on, together with the head of that moment."""
+        ask = self._reading.quick if max_bytes <= _SMALL else self._reading.slow
+        return await ask(reader.read, path, start, max_bytes)
+
+    async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
+        """Return `(tail, closed)` for those of `paths` that exist."""
+        return await self._reading.quick(reader.tails, paths)
+
+    # -- runs ------------------------------------------------------------------------------------------------------
+
+    async def load_run(
+        self,
+        run_id: str,
+        *,
+        inputs: Literal["none", "pending", "all"] | str = "none",
+        ledger: LedgerKey | None = None,
+    ) -> RunState | None:
+        """Load a run's record with, in one consistent look, some inputs and one ledger entry."""
+        ask = self._reading.slow if inputs == "all" else self._reading.quick
+        return await ask(reader.load_run, run_id, inputs, ledger)
+
+    async def list_runs(self, where: RunFilter, *, limit: int, cursor: str | None = None) -> Page[RunRecord]:
+        """List runs, newest first, with stable paging."""
+        return await self._reading.slow(reader.list_runs, where, limit, cursor)
+
+    async def list_inputs(
+        self, *, audience: Collection[str] | None, status: str | None, limit: int, cursor: str | None = None
+    ) -> Page[InputRecord]:
+        """List requests for input, newest first, asked of any of `audience` (None: of anybody)."""
+        return await self._reading.slow(reader.list_inputs, audience, status, limit, cursor)
+
+    async def waiting_on(self, topic: str, key: str | None) -> list[str]:
+        """Return ids of runs that wait for `topic` with this key or with no key, in the order they began to wait."""
+        return await self._reading.slow(reader.waiting_on, topic, key)
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    async def claim(
+        self, owner: str, *, now: int, lease_ms: int, limit: int, workflows: Collection[str] | None = None
+    ) -> list[RunRecord]:
+        """Take a lease on up to `limit` runs that are ready or due, and have no live lease."""
+        claimed: list[RunRecord] = await self._write(Claim(owner, now, lease_ms, limit, workflows))
+        return claimed
+
+    async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
+        """Extend leases to `until`; return the ids whose lease is lost or given up."""
+        lost: set[str] = await self._write(Renew(owner, runs, until))
+        return lost
+
+    async def release(self, owner: str, runs: Mapping[str, int]) -> None:
+        """Give leases up without any other change."""
+        await self._write(Release(owner, runs))
+
+    async def next_due(self, workflows: Collection[str] | None = None) -> int | None:
+        """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
+        return await self._reading.quick(next_due, workflows)
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _reading(self) -> Readers:
+        if self._readers is None:
+            raise closed(self._path)
+        return self._readers
+
+    async def _write(self, work: Work) -> Any:
+        if self._writer is None:
+            raise closed(self._path)
+        return await self._writer.submit(work)
+
+    def _watching(self, watching: bool) -> None:
+        if self._writer is not None:
+            self._writer.watch(watching)

@@ -1,0 +1,95 @@
+"""Find out which topics another process's commit is news for, and wake only those."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from signoff.errors import StoreError
+from signoff.stores.bus import READY, LocalBus, stream_topic
+from signoff.stores.sqlite.leases import next_due
+from signoff.stores.sqlite.reader import versions
+from signoff.stores.sqlite.readers import Readers
+
+_PREFIX = stream_topic("")
+
+
+class Watch:
+    """Remember how the watched topics stood, and look again when somebody else has committed.
+
+    Args:
+        readers: where to look.
+        watching: called with True when the first topic is watched and with False after the last.
+    """
+
+    def __init__(self, readers: Callable[[], Readers | None], watching: Callable[[bool], None]) -> None:
+        self._readers = readers
+        self._watching = watching
+        self._known: dict[str, tuple[str, int] | int | None] = {}
+        self._lock = threading.Lock()
+        self._looking = False
+        self._again = False
+        self.bus = LocalBus(self._begin, self._end)
+
+    def foreign(self) -> None:
+        """Take note that another process has committed; from any thread. Looks that pile up become one."""
+        with self._lock:
+            self._again = True
+            if self._looking or (readers := self._readers()) is None:
+                return
+            self._looking = True
+        readers.later(self._look)
+
+    def _look(self) -> None:
+        while True:
+            with self._lock:
+                if not self._again or (readers := self._readers()) is None:
+                    self._looking = False
+                    return
+                self._again = False
+            try:
+                self.bus.wake(self._news(readers))
+            except StoreError:
+                continue  # a wake-up is a hint; whoever reads will learn what is wrong
+
+    def _news(self, readers: Readers) -> list[str]:
+        topics = self.bus.topics
+        now = readers.answer(_states, topics)
+        with self._lock:
+            news = [topic for topic in topics if _is_news(topic, self._known.get(topic), now[topic])]
+            self._known.update({topic: now[topic] for topic in topics if topic in self._known})
+        return news
+
+    def _begin(self, topic: str) -> None:
+        state = None
+        if (readers := self._readers()) is not None:
+            try:
+                state = readers.now(_states, (topic,))[topic]
+            except (sqlite3.Error, StoreError):
+                state = None  # then the first look wakes once too often
+        with self._lock:
+            first = not self._known
+            self._known[topic] = state
+        if first:
+            self._watching(True)
+
+    def _end(self, topic: str) -> None:
+        with self._lock:
+            self._known.pop(topic, None)
+            last = not self._known
+        if last:
+            self._watching(False)
+
+
+def _states(connection: sqlite3.Connection, topics: tuple[str, ...]) -> dict[str, tuple[str, int] | int | None]:
+    streams = [topic.removeprefix(_PREFIX) for topic in topics if topic.startswith(_PREFIX)]
+    found = versions(connection, streams)
+    states: dict[str, tuple[str, int] | int | None] = {stream_topic(path): found.get(path) for path in streams}
+    if READY in topics:
+        states[READY] = next_due(connection, None)
+    return {topic: states.get(topic) for topic in topics}
+
+
+def _is_news(topic: str, known: tuple[str, int] | int | None, now: tuple[str, int] | int | None) -> bool:
+    return now != known or (topic == READY and now == 0)

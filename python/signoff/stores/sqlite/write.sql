@@ -1,0 +1,125 @@
+-- What the writer thread says. Statements marked "rows" are written with as many groups of values as there are rows.
+
+-- name: known_streams (rows)
+-- Load what is compared of the streams a transaction touches.
+SELECT path, id, version, tail, closed FROM streams WHERE path IN (?)
+
+-- name: known_runs (rows)
+-- Load what is compared of the runs a transaction touches, and what its indexes hold.
+SELECT run_id, id, journal_tail, epoch, lease_owner, lease_until, status, workflow, created_at, tags, due_at, due_since
+FROM runs WHERE run_id IN (?)
+
+-- name: known_ledger (rows)
+-- Tell which of these ids were accepted before.
+SELECT run_id, scope, id FROM ledger WHERE (run_id, scope, id) IN (VALUES (?, ?, ?))
+
+-- name: last_numbers
+-- The highest row numbers in use; the writer counts on from there.
+SELECT (SELECT max(id) FROM streams), (SELECT max(id) FROM runs), (SELECT max(id) FROM inputs)
+
+-- name: put_head (rows)
+-- Create a stream, or replace its head.
+INSERT INTO streams (id, path, incarnation, version, tail, base, content_type, closed, engine, created_at, touched_at,
+                     last_seq, ttl_s, expires_at, closed_by_producer, closed_by_epoch, closed_by_seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+  incarnation = excluded.incarnation, version = excluded.version, tail = excluded.tail, base = excluded.base,
+  content_type = excluded.content_type, closed = excluded.closed, engine = excluded.engine,
+  created_at = excluded.created_at, touched_at = excluded.touched_at, last_seq = excluded.last_seq,
+  ttl_s = excluded.ttl_s, expires_at = excluded.expires_at, closed_by_producer = excluded.closed_by_producer,
+  closed_by_epoch = excluded.closed_by_epoch, closed_by_seq = excluded.closed_by_seq
+
+-- name: move_head
+-- Move the head of a stream the engine appended to.
+UPDATE streams SET version = ?, tail = ?, closed = ? WHERE id = ?
+
+-- name: move_heads (rows)
+-- Move many heads at once.
+WITH moved AS (VALUES (?, ?, ?, ?))
+UPDATE streams SET version = moved.column1, tail = moved.column2, closed = moved.column3
+FROM moved WHERE streams.id = moved.column4
+
+-- name: put_batch (rows)
+INSERT INTO batches (stream, start, stop, data) VALUES (?, ?, ?, ?)
+
+-- name: put_producer
+INSERT INTO producers (stream, producer_id, epoch, seq) VALUES (?, ?, ?, ?)
+ON CONFLICT (stream, producer_id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq
+
+-- name: delete_batches
+DELETE FROM batches WHERE stream = ?
+
+-- name: delete_producers
+DELETE FROM producers WHERE stream = ?
+
+-- name: delete_stream
+DELETE FROM streams WHERE id = ?
+
+-- name: add_run (rows)
+INSERT INTO runs (id, run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags,
+                  epoch, lease_owner, lease_until, due_at, due_since, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, NULL, ?, ?, ?)
+
+-- name: move_run
+-- Move a run on where nothing changes that an index holds: most steps of most runs.
+UPDATE runs SET updated_at = ?, journal_tail = ?, public_tail = ?, ready = ?, wake_at = ?, state = ? WHERE id = ?
+
+-- name: move_runs (rows)
+-- Move many runs on at once.
+WITH moved AS (VALUES (?, ?, ?, ?, ?, ?, ?))
+UPDATE runs SET updated_at = moved.column1, journal_tail = moved.column2, public_tail = moved.column3,
+                ready = moved.column4, wake_at = moved.column5, state = moved.column6
+FROM moved WHERE runs.id = moved.column7
+
+-- name: put_run
+-- Move a run on, with what indexes hold.
+UPDATE runs SET updated_at = ?, journal_tail = ?, public_tail = ?, ready = ?, wake_at = ?, state = ?,
+                status = ?, tags = ?, lease_owner = ?, lease_until = ?, due_at = ?, due_since = ?
+WHERE id = ?
+
+-- name: put_runs (rows)
+-- Move many runs on at once, with what indexes hold.
+WITH moved AS (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))
+UPDATE runs SET updated_at = moved.column1, journal_tail = moved.column2, public_tail = moved.column3,
+                ready = moved.column4, wake_at = moved.column5, state = moved.column6, status = moved.column7,
+                tags = moved.column8, lease_owner = moved.column9, lease_until = moved.column10,
+                due_at = moved.column11, due_since = moved.column12
+FROM moved WHERE runs.id = moved.column13
+
+-- name: add_tag
+INSERT INTO run_tags (tag, created_at, run) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: drop_tag
+DELETE FROM run_tags WHERE tag = ? AND created_at = ? AND run = ?
+
+-- name: known_input
+SELECT id, status, audience, created_at FROM inputs WHERE run_id = ? AND key = ?
+
+-- name: add_input
+INSERT INTO inputs (id, run_id, key, status, audience, created_at, deadline, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: put_input
+UPDATE inputs SET status = ?, audience = ?, deadline = ?, state = ? WHERE id = ?
+
+-- name: add_audience
+INSERT INTO input_audience (principal, status, created_at, input) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: drop_audience
+DELETE FROM input_audience WHERE principal = ? AND status = ? AND created_at = ? AND input = ?
+
+-- name: add_ledger (rows)
+INSERT INTO ledger (run_id, scope, id, digest, outcome) VALUES (?, ?, ?, ?, ?)
+
+-- name: add_wait
+INSERT INTO waits (run_id, wait_id, topic, key) VALUES (?, ?, ?, ?) ON CONFLICT (run_id, wait_id) DO NOTHING
+
+-- name: drop_wait
+DELETE FROM waits WHERE run_id = ? AND wait_id = ?
+
+-- name: find_batch
+-- Look whether a commit of unknown outcome is there.
+SELECT data FROM batches WHERE stream = ? AND start = ?
+
+-- name: find_run_state
+-- Look whether a commit of unknown outcome is there.
+SELECT state FROM runs WHERE id = ? AND journal_tail = ?
