@@ -116,6 +116,7 @@ class Client implements Signoff {
           backoff: this.#submit,
           signal: this.#closed.signal,
           store: this.#store,
+          timing: this.#timing,
           grace: this.#timing.grace,
           openStream: () => this.#runStream(runId),
         }),

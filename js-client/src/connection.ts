@@ -20,11 +20,11 @@ import type { Row } from "./rows.js";
 
 type RowTypes = typeof rowDefinitions;
 
-/** What a connection reports; after `onLost` or `onEnded` nothing more. */
+/** What a connection reports; after `onLost` nothing more. */
 export interface ConnectionEvents {
   /** The rows are complete up to now; called again after each later batch. */
   onRows(rows: RowReader): void;
-  /** The stream is closed for ever and all of it has been read. */
+  /** The stream is closed for ever and all of it has been read; may be said twice. */
   onEnded(): void;
   /** The connection is of no more use. */
   onLost(problem: SignoffProblem): void;
@@ -70,7 +70,7 @@ export class Connection {
         // One try an attempt: patience, jitter and wake-ups are ours.
         backoffOptions: { initialDelay: 0, maxDelay: 0, multiplier: 1, maxRetries: 0 },
       },
-      (error) => { this.#sessionOver(error); },
+      (error, streamClosed) => { this.#sessionOver(error, streamClosed); },
     );
     this.#db = createStreamDB({
       stream,
@@ -143,6 +143,9 @@ export class Connection {
     }
     this.#dirty.clear();
     this.#events.onRows(this.#rows);
+    if (!this.#sawClosure) return;
+    this.#disarm();
+    this.#events.onEnded();
   }
 
   #value(type: string, key: string): object | undefined {
@@ -150,21 +153,13 @@ export class Connection {
     return this.#others.get<object>(type, key);
   }
 
-  #sessionOver(error: unknown): void {
-    if (this.#done) return;
+  /** The session may be over before its last batch has been read; `#emit` waits for that. */
+  #sessionOver(error: unknown, streamClosed: boolean): void {
     if (error !== undefined) {
       this.#lose(problemFrom(error));
-    } else if (this.#sawClosure) {
-      // The last batch is committed and emitted before this is believed.
-      setTimeout(() => {
-        if (this.#done) return;
-        if (!this.#ready) {
-          this.#lose(localProblem("timeout", "The stream ended before it was read"));
-          return;
-        }
-        this.#disarm();
-        this.#events.onEnded();
-      });
+    } else if (streamClosed) {
+      this.#sawClosure = true;
+      setTimeout(() => { this.#emit(); });
     } else {
       this.#lose(localProblem("interrupted", "The stream was interrupted"));
     }
@@ -183,9 +178,9 @@ export class Connection {
 
 /** A stream handle that tells how its session ended, before StreamDB hears of it. */
 class WatchedStream extends DurableStream {
-  readonly #onOver: (error: unknown) => void;
+  readonly #onOver: OnOver;
 
-  constructor(options: DurableStreamOptions, onOver: (error: unknown) => void) {
+  constructor(options: DurableStreamOptions, onOver: OnOver) {
     super(options);
     this.#onOver = onOver;
   }
@@ -193,12 +188,15 @@ class WatchedStream extends DurableStream {
   override async stream<T>(options?: Omit<StreamOptions, "url">): Promise<StreamResponse<T>> {
     const session = await super.stream<T>(options);
     session.closed.then(
-      () => { this.#onOver(undefined); },
-      (error: unknown) => { this.#onOver(error); },
+      () => { this.#onOver(undefined, session.streamClosed); },
+      (error: unknown) => { this.#onOver(error, false); },
     );
     return session;
   }
 }
+
+/** Hears of a session's end: the error that ended it, if any, and whether the stream itself is closed. */
+type OnOver = (error: unknown, streamClosed: boolean) => void;
 
 /** Take off what StreamDB and TanStack DB add to a row. */
 function publicRow(key: string, value: object): Row {

@@ -6,12 +6,12 @@
  */
 import { deliver, personChanged } from "./delivery.js";
 import type { DeliveryOptions } from "./delivery.js";
-import type { LiveStream } from "./live.js";
+import { InputSource, isOpen } from "./input-source.js";
+import type { SourceOptions } from "./input-source.js";
 import { localProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputRow } from "./rows.js";
 import type { StoredSubmission, SubmissionStore } from "./storage.js";
-import { rowsOf } from "./stream-view.js";
 import { decided, idle, reduce, sameAnswer, sameBody } from "./submission.js";
 import type { Given, Submission, SubmissionEvent } from "./submission.js";
 import { View } from "./view.js";
@@ -57,13 +57,10 @@ export interface InputView extends Readable<InputSnapshot> {
   readonly seen: (row: Shown) => void;
 }
 
-export interface InputOptions extends Omit<DeliveryOptions, "known" | "report">, Registration {
-  readonly runId: string;
-  readonly key: string;
+export interface InputOptions extends SourceOptions, Omit<DeliveryOptions, "known" | "report">, Registration {
   readonly store: SubmissionStore;
   /** How long a view nobody looks at remembers what was shown, in milliseconds. */
   readonly grace: number;
-  readonly openStream: () => LiveStream;
 }
 
 interface Flight {
@@ -73,7 +70,7 @@ interface Flight {
 
 export class LiveInputView extends View<InputSnapshot> implements InputView {
   readonly #options: InputOptions;
-  #stream: LiveStream | undefined;
+  readonly #source: InputSource;
   #release: (() => void) | undefined;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
   /** The row of the latest reply, while the stream has not caught up with it. */
@@ -83,11 +80,11 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   /** The last answer given, whose id serves again if the very same answer is given again. */
   #last: Given | undefined;
   #flight: Flight | undefined;
-  #asked = false;
 
   constructor(options: InputOptions) {
     super({ connection: "connecting", submission: idle });
     this.#options = options;
+    this.#source = new InputSource(options);
     const stored = options.store.load(options.runId, options.key);
     if (stored !== undefined) this.#resume(stored);
   }
@@ -128,8 +125,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   protected override onFirst(): void {
     clearTimeout(this.#graceTimer);
     this.#options.onWatched();
-    this.#stream = this.#options.openStream();
-    this.#release = this.#stream.retain(() => { this.#update(); });
+    this.#release = this.#source.open(() => { this.#update(); });
     this.#update();
   }
 
@@ -142,7 +138,6 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   /** Nobody looks any more: whoever comes next is shown the request anew. */
   #rest(): void {
     if (this.watched || this.#flight !== undefined) return;
-    this.#stream = undefined;
     this.#shown = undefined;
     this.#options.onIdle();
   }
@@ -205,7 +200,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     if (outcome.status === "stale" || isReused(outcome)) this.#last = undefined;
     if ("row" in outcome) this.#replied = outcome.row;
     this.#land({ type: "settled", outcome });
-    if (outcome.status === "accepted" && (await this.#stream?.awaitTxId(stored.submissionId)) === true) {
+    if (outcome.status === "accepted" && (await this.#source.awaitTxId(stored.submissionId))) {
       this.#apply({ type: "confirmed" });
     }
     return this.#submission;
@@ -223,9 +218,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   }
 
   #update(): void {
-    const { connection, error, rows } = this.#stream?.state ?? NOT_OPEN;
-    if (connection === "failed") void this.#askOnce();
-    const streamed = rowsOf<InputRow>(rows, "input").find(({ id }) => id === this.#options.key);
+    const { connection, error, row: streamed } = this.#source.state;
     if (streamed && this.#replied && !isBehind(streamed, this.#replied)) this.#replied = undefined;
     const request = this.#replied ?? streamed ?? this.getSnapshot().request;
     if (request !== undefined) {
@@ -246,21 +239,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     const names = ["connection", "error", "request", "submission", "shown"] as const;
     if (names.some((name) => now[name] !== next[name])) this.publish(next);
   }
-
-  /** Some may answer a request who may not read its run: then the request itself is asked for, once. */
-  async #askOnce(): Promise<void> {
-    if (this.#asked) return;
-    this.#asked = true;
-    const { transport, runId, key } = this.#options;
-    const reply = await transport.call("GET", transport.address("v1", "runs", runId, "inputs", key));
-    const row = reply.ok ? reply.body["input"] : undefined;
-    if (typeof row !== "object" || row === null) return;
-    this.#replied ??= row as InputRow;
-    this.#update();
-  }
 }
-
-const NOT_OPEN = { connection: "connecting", error: undefined, rows: new Map() } as const;
 
 function shownOf({ revised, revision }: InputRow): Shown {
   return { revised, revision };
@@ -270,10 +249,6 @@ function shownOf({ revised, revision }: InputRow): Shown {
 function isBehind(streamed: InputRow, replied: InputRow): boolean {
   if (streamed.revision !== replied.revision) return streamed.revision < replied.revision;
   return isOpen(streamed) && !isOpen(replied);
-}
-
-function isOpen(row: InputRow): boolean {
-  return row.status === "pending" || row.status === "validating";
 }
 
 /** True if a settled request asks again: its run was rewound to before the answer. */
