@@ -1,0 +1,292 @@
+"""Everything the code can ask for: each request becomes a command, checked against the journal, and a future.
+
+This is the inner side of the context. It owns what is open: steps, timers, waits for events, requests for input.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from signoff.errors import EventTimedOut, NonDeterminism, SignoffError, UnsupportedValue
+from signoff.workflow import codec
+from signoff.workflow.determinism import Recorded
+from signoff.workflow.journal import (
+    Command,
+    EventAbandoned,
+    EventAwaited,
+    EventReceived,
+    InputRequested,
+    InputRevised,
+    InputWithdrawn,
+    PatchMarked,
+    RowPublished,
+    StepCancelled,
+    StepScheduled,
+    TimerCancelled,
+    TimerStarted,
+)
+from signoff.workflow.loop import Halt, Pending, TimerHandle, new_loop
+from signoff.workflow.names import check_name
+from signoff.workflow.requests import InputRequest
+from signoff.workflow.steps import StepCall, StepOptions, resolve, retry_of
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Command)
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """Hold an open wait for an event."""
+
+    topic: str
+    key: str | None
+    timeout_at: int | None
+    type: Any
+    future: Pending[Any]
+
+
+class Commands:
+    """Turn what the code asks for into commands.
+
+    Attributes:
+        now_ms: the machine's time: that of the latest notification it was fed.
+        new: commands beyond the journal.
+        steps, timers, inputs, waits: what is open, by id, oldest first.
+        deadlines: of open requests that have one.
+        run_id, seed: of the run.
+    """
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self.run_id = ""
+        self.seed = ""
+        self.recorded = Recorded()
+        self.new: list[Command] = []
+        self.steps: dict[str, StepCall] = {}
+        self.timers: dict[str, tuple[int, TimerHandle | Pending[None]]] = {}
+        self.inputs: dict[str, tuple[int | None, InputRequest[Any]]] = {}
+        self.waits: dict[str, Wait] = {}
+        self.loop = new_loop(self)
+        self._uses: dict[str, int] = {}
+        self._events: dict[str, list[EventReceived]] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self._rows: set[tuple[str, str]] = set()
+        self._patches: dict[str, bool] = {}
+        self._stopped = False
+
+    # -- the one way a command comes about -------------------------------------------------------------------------
+
+    def issue(self, command: C, name: str) -> C:
+        """Match a command with the journal, or add it as new; return the one that counts.
+
+        Raises:
+            Halt: the machine has stopped, or stops now because code and journal disagree.
+        """
+        if self.loop.failure is not None or self._stopped:
+            raise Halt
+        try:
+            found = self.recorded.take(type(command), name)
+        except NonDeterminism as error:
+            self.loop.fail(error)
+            raise Halt from None
+        if found is not None:
+            return cast("C", found)
+        self.new.append(command)
+        return command
+
+    def stop(self) -> None:
+        """Take nothing from the code any more."""
+        self._stopped = True
+
+    def _over(self) -> bool:
+        return self._stopped or self.loop.failure is not None
+
+    def _next_id(self, name: str, what: str) -> tuple[str, int]:
+        uses = self._uses.get(name)
+        if uses is None:
+            uses = 0
+            check_name(name, what)
+        self._uses[name] = uses + 1
+        return f"{name}:{uses}", uses
+
+    def pending(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Pending[Any]:
+        """Return a future that tells when it is cancelled."""
+        if self._over():
+            raise Halt
+        future: Pending[Any] = Pending(loop=self.loop)
+        future.id = id_
+        future.given_up = given_up
+        return future
+
+    # -- steps -----------------------------------------------------------------------------------------------------
+
+    def step(
+        self, name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: StepOptions
+    ) -> Pending[Any]:
+        """Ask for a step."""
+        if not callable(fn):
+            raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
+        options = resolve(fn, options)
+        id_, n = self._next_id(name, "step name")
+        self.issue(StepScheduled(self.now_ms, id_, options.label, options.expose or False), id_)
+        future = self.pending(id_, self._step_given_up)
+        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry_of(options), options.timeout_ms, future)
+        return future
+
+    def _step_given_up(self, future: Pending[Any]) -> None:
+        if self.steps.pop(future.id, None) is not None and not self._over():
+            self.issue(StepCancelled(self.now_ms, future.id), future.id)
+
+    def cancel_steps(self) -> None:
+        """Give all open steps up: the run has ended."""
+        for id_ in list(self.steps):
+            del self.steps[id_]
+            self.issue(StepCancelled(self.now_ms, id_), id_)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def sleep(self, ms: int) -> Pending[None]:
+        """Ask to be woken after `ms` milliseconds."""
+        id_, _ = self._next_id("sleep", "name")
+        started = self.issue(TimerStarted(self.now_ms, id_, self.now_ms + ms), id_)
+        future = self.pending(id_, self._sleep_given_up)
+        self.timers[id_] = (started.fire_at, future)
+        return future
+
+    def _sleep_given_up(self, future: Pending[Any]) -> None:
+        self.cancel_timer(future.id)
+
+    def start_timer(self, handle: TimerHandle, fire_at: int) -> str:
+        """Ask for a timer of asyncio's."""
+        id_, _ = self._next_id("timer", "name")
+        started = self.issue(TimerStarted(self.now_ms, id_, fire_at), id_)
+        self.timers[id_] = (started.fire_at, handle)
+        return id_
+
+    def cancel_timer(self, id_: str) -> None:
+        """Give a timer up."""
+        if self.timers.pop(id_, None) is not None and not self._over():
+            self.issue(TimerCancelled(self.now_ms, id_), id_)
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def await_event(self, topic: str, type_: Any, key: str | None, timeout_ms: int | None) -> Pending[Any]:
+        """Wait for an event; one that has come before is taken at once."""
+        id_, _ = self._next_id(topic, "topic")
+        timeout_at = None if timeout_ms is None else self.now_ms + timeout_ms
+        awaited = self.issue(EventAwaited(self.now_ms, id_, topic, key, timeout_at), id_)
+        wait = Wait(topic, key, awaited.timeout_at, type_, self.pending(id_, self._wait_given_up))
+        kept = self._events.get(topic, [])
+        for event in kept:
+            if key is None or key == event.key:
+                kept.remove(event)
+                settle(wait.future, event.payload, type_)
+                return wait.future
+        self.waits[id_] = wait
+        return wait.future
+
+    def _wait_given_up(self, future: Pending[Any]) -> None:
+        if self.waits.pop(future.id, None) is not None and not self._over():
+            self.issue(EventAbandoned(self.now_ms, future.id), future.id)
+
+    def event_received(self, event: EventReceived) -> None:
+        """Give an event to the oldest wait that takes it, or keep it. A second one with the same id is ignored."""
+        known = (event.topic, event.event_id)
+        if known in self._seen:
+            return
+        self._seen.add(known)
+        for id_, wait in self.waits.items():
+            if wait.topic == event.topic and wait.key in (None, event.key):
+                del self.waits[id_]
+                settle(wait.future, event.payload, wait.type)
+                return
+        self._events.setdefault(event.topic, []).append(event)
+
+    def event_timed_out(self, id_: str) -> None:
+        """End a wait without an event."""
+        wait = self.waits.pop(id_, None)
+        if wait is not None and not wait.future.done():
+            wait.future.set_exception(EventTimedOut(f"No event came on {wait.topic} in time.", wait=id_))
+
+    # -- requests for input ----------------------------------------------------------------------------------------
+
+    def await_input(
+        self,
+        name: str,
+        type_: Any,
+        spec: dict[str, Any],
+        to: tuple[str, ...],
+        forbid: tuple[str, ...],
+        deadline: int | None,
+        expose: bool,
+    ) -> InputRequest[Any]:
+        """Ask people for an input."""
+        id_, _ = self._next_id(name, "name of a request")
+        asked = self.issue(InputRequested(self.now_ms, id_, spec, to, forbid, deadline, expose), id_)
+        request: InputRequest[Any] = InputRequest(self, id_, type_)
+        self.inputs[id_] = (asked.deadline, request)
+        return request
+
+    def revise_input(self, id_: str, changes: dict[str, Any]) -> None:
+        """Change what people are shown."""
+        deadline, request = self.inputs[id_]
+        revised = self.issue(InputRevised(self.now_ms, id_, changes), id_)
+        self.inputs[id_] = (revised.changes.get("deadline", deadline), request)
+
+    def withdraw_input(self, id_: str, reason: str | None) -> None:
+        """Take a request back."""
+        if self.inputs.pop(id_, None) is not None and not self._over():
+            self.issue(InputWithdrawn(self.now_ms, id_, reason), id_)
+
+    # -- the rest --------------------------------------------------------------------------------------------------
+
+    def publish(self, row_type: str, key: str, value: dict[str, Any] | None) -> None:
+        """Publish a row of the application's, or delete it; deleting what is not there does nothing."""
+        known = (row_type, key) in self._rows
+        if value is None and not known:
+            return
+        self.issue(RowPublished(self.now_ms, row_type, key, value, known), f"{row_type}/{key}")
+        if value is None:
+            self._rows.discard((row_type, key))
+        else:
+            self._rows.add((row_type, key))
+
+    def patched(self, id_: str) -> bool:
+        """Tell whether this run takes the new branch of a patch: yes, unless the journal went on without the mark."""
+        known = self._patches.get(id_)
+        if known is not None:
+            return known
+        check_name(id_, "patch id")
+        if self._over():
+            raise Halt
+        queue = self.recorded.queue
+        marked = not queue or (type(queue[0]) is PatchMarked and queue[0].id == id_)
+        self._patches[id_] = marked
+        if marked:
+            self.issue(PatchMarked(self.now_ms, id_), id_)
+        return marked
+
+    def rng(self, purpose: str) -> random.Random:
+        """Return a generator that gives every replay the same numbers."""
+        return random.Random(f"{self.seed}/{purpose}")  # noqa: S311 - reproducible by design
+
+    def idle(self) -> bool:
+        """Tell whether nothing is open that the world could answer."""
+        return not (self.steps or self.timers or self.inputs or self.waits)
+
+
+def settle(future: Pending[Any], encoded: Any, type_: Any) -> None:
+    """Resolve a future with a recorded value."""
+    if future.done():
+        return
+    try:
+        value = codec.decode(encoded, type_)
+    except UnsupportedValue as error:
+        future.set_exception(error)
+    except (TypeError, ValueError, SignoffError) as error:
+        future.set_exception(UnsupportedValue(f"A recorded value cannot be read: {error}"))
+    else:
+        future.set_result(value)

@@ -1,0 +1,150 @@
+"""Workflows by name: the registry an application fills and a worker runs."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, overload
+
+from signoff.errors import UnknownWorkflow
+from signoff.workflow.names import check_name
+from signoff.workflow.steps import evaluate
+
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
+Exposable = Literal["input", "output"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowDefinition:
+    """Hold a workflow.
+
+    Attributes:
+        name, version: as in its runs.
+        fn: the coroutine function.
+        input_type: what the input is read as (Any if not annotated); None: it takes no input.
+        output_type: what it returns; Any if not annotated.
+        expose: what of its runs browsers may see.
+        tags: given to its runs.
+    """
+
+    name: str
+    version: str
+    fn: Callable[..., Coroutine[Any, Any, Any]]
+    input_type: Any
+    output_type: Any
+    expose: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def takes_input(self) -> bool:
+        """Tell whether the function has a parameter after the context."""
+        return self.input_type is not None
+
+
+class App:
+    """Hold an application's workflows.
+
+    Example:
+        >>> app = App()
+        >>> @app.workflow
+        ... async def expense(ctx: Context, claim: Claim) -> Receipt: ...
+    """
+
+    def __init__(self) -> None:
+        self._workflows: dict[str, WorkflowDefinition] = {}
+
+    @overload
+    def workflow(self, fn: F, /) -> F: ...
+    @overload
+    def workflow(
+        self,
+        *,
+        name: str | None = None,
+        version: str = "1",
+        expose: Sequence[Exposable] = (),
+        tags: Sequence[str] = (),
+    ) -> Callable[[F], F]: ...
+    def workflow(
+        self,
+        fn: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        version: str = "1",
+        expose: Sequence[Exposable] = (),
+        tags: Sequence[str] = (),
+    ) -> Any:
+        """Register a coroutine function as a workflow; it stays what it was.
+
+        Args:
+            name: the function's name if None.
+            version: stands in its runs.
+            expose: which of `input` and `output` browsers may see.
+            tags: given to its runs.
+
+        Raises:
+            InvalidName: the name is malformed.
+            TypeError, ValueError: the function is not async or has too many parameters; the name is taken.
+        """
+        local = sys._getframe(1).f_locals  # noqa: SLF001 - annotations may name types that are local to the caller
+
+        def register(function: F) -> F:
+            definition = define(function, name, version, expose, tags, local)
+            known = self._workflows.get(definition.name)
+            if known is not None and known.fn is not function:
+                raise ValueError(f"There are two workflows called {definition.name}; give one of them a name=.")
+            self._workflows[definition.name] = definition
+            return function
+
+        return register if fn is None else register(fn)
+
+    def get(self, name: str) -> WorkflowDefinition:
+        """Return a workflow.
+
+        Raises:
+            UnknownWorkflow: none of this name is registered.
+        """
+        try:
+            return self._workflows[name]
+        except KeyError:
+            known = ", ".join(sorted(self._workflows)) or "none"
+            raise UnknownWorkflow(f"There is no workflow {name!r:.140} here; known: {known}.") from None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all workflows."""
+        return tuple(self._workflows)
+
+
+def define(
+    fn: Callable[..., Coroutine[Any, Any, Any]],
+    name: str | None = None,
+    version: str = "1",
+    expose: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    local: dict[str, Any] | None = None,
+) -> WorkflowDefinition:
+    """Make a definition of a coroutine function without registering it.
+
+    Raises:
+        InvalidName, TypeError, ValueError: as `App.workflow`.
+    """
+    label = check_name(name or getattr(fn, "__name__", ""), "workflow name")
+    if not inspect.iscoroutinefunction(fn):
+        raise TypeError(f"The workflow {label} must be an `async def` function.")
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = list(inspect.signature(fn).parameters.values())
+    if not 1 <= len(parameters) <= 2 or any(parameter.kind not in kinds for parameter in parameters):
+        raise TypeError(f"The workflow {label} must take the context and at most one input: async def {label}(ctx, x).")
+    if wrong := set(expose) - {"input", "output"}:
+        raise ValueError(f"A workflow can expose input and output, not {wrong.pop()!r}.")
+    return WorkflowDefinition(
+        label,
+        version,
+        fn,
+        evaluate(fn, parameters[1].name, local) if len(parameters) == 2 else None,
+        evaluate(fn, "return", local),
+        tuple(expose),
+        tuple(tags),
+    )

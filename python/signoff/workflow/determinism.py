@@ -1,0 +1,121 @@
+"""Compare what the code asks for with what the journal says it asked for, and say readably where they differ."""
+
+from __future__ import annotations
+
+import asyncio.base_events
+import sys
+from collections import deque
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from signoff.errors import NonDeterminism
+from signoff.workflow.journal import COMMANDS, OUTCOMES, Command, PatchMarked, RowPublished
+
+_OURS = (str(Path(__file__).parent), str(Path(asyncio.base_events.__file__).parent))
+
+
+def name_of(command: Command) -> str:
+    """Return what identifies a command among others of its type."""
+    if type(command) is RowPublished:
+        return f"{command.row_type}/{command.key}"
+    return "" if type(command) in OUTCOMES else getattr(command, "id", "")
+
+
+def title(kind: type[Any], name: str) -> str:
+    """Return a command as people read it, e.g. `step.scheduled check:0`."""
+    return f"{kind.type} {name}".rstrip()
+
+
+class Recorded:
+    """Hold the commands of the journal that the code has not asked for again yet."""
+
+    __slots__ = ("count", "last", "queue")
+
+    def __init__(self) -> None:
+        self.queue: deque[Command] = deque()
+        self.last: deque[tuple[type[Any], str]] = deque(maxlen=5)
+        self.count = 0
+
+    def take(self, kind: type[Any], name: str) -> Command | None:
+        """Return the recorded command that matches; None: the journal has no more, so this one is new.
+
+        A mark of a patch that the code does not ask about any more is passed over.
+
+        Raises:
+            NonDeterminism: the journal has another command here.
+        """
+        while self.queue:
+            command = self.queue.popleft()
+            if type(command) is kind and name_of(command) == name:
+                break
+            if type(command) is not PatchMarked:
+                raise self._differs(title(type(command), name_of(command)), title(kind, name), user_line())
+        else:
+            command = None
+        self.last.append((kind, name))
+        self.count += 1
+        return command
+
+    def left_over(self, waiting: list[FrameType], ended: str | None) -> NonDeterminism | None:
+        """Return the complaint about recorded commands that the code did not ask for, if there are any.
+
+        Args:
+            waiting: frames of code that is suspended.
+            ended: how the code ended, if it did.
+        """
+        while self.queue and type(self.queue[0]) is PatchMarked:
+            self.queue.popleft()
+        if not self.queue:
+            return None
+        command = self.queue[0]
+        found = f"the end of the code ({ended})" if ended else "nothing: the code waits"
+        where = ", ".join(sorted({_line(frame) for frame in waiting})) or "after its last command"
+        return self._differs(title(type(command), name_of(command)), found, where)
+
+    def _differs(self, expected: str, found: str, where: str) -> NonDeterminism:
+        before = ", ".join(title(kind, name) for kind, name in self.last) or "run.started"
+        return NonDeterminism(
+            f"The code and the journal disagree at command {self.count + 1}.\n"
+            f"  expected (journal)  {expected}\n"
+            f"  found (code)        {found}\n"
+            f"  where               {where}\n"
+            f"  before              {before}\n"
+            "Nothing is lost: deploy the code this run was started with, or let both live with ctx.patched().",
+            expected=expected,
+            found=found,
+            where=where,
+            before=before,
+        )
+
+
+def user_line() -> str:
+    """Return `file:line in function` of the workflow code that is running now."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to see who is asking
+    while frame is not None:
+        if _is_users(frame):
+            return _line(frame)
+        frame = frame.f_back
+    return "unknown"
+
+
+def user_frame(coroutine: Any) -> FrameType | None:
+    """Return the innermost frame of the user's code in which a coroutine is suspended."""
+    found = None
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
+        if frame is not None and _is_users(frame):
+            found = frame
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
+    return found
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not frame.f_code.co_filename.startswith((*_OURS, "<frozen"))
+
+
+def _line(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+assert COMMANDS >= OUTCOMES

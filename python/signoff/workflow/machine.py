@@ -1,0 +1,334 @@
+"""The machine: feed it journal entries, get the commands the code issues next.
+
+It is deterministic and does no I/O. Recorded commands are compared with what the code asks for; notifications are fed
+one at a time, and the code runs until it is idle after each. What it asks for beyond the journal is new.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from signoff.errors import NonDeterminism, UnsupportedValue, WorkflowError
+from signoff.errors import StepFailed as StepFailedError
+from signoff.workflow import codec
+from signoff.workflow.commands import Commands, settle
+from signoff.workflow.context import Context
+from signoff.workflow.definition import WorkflowDefinition
+from signoff.workflow.determinism import user_frame
+from signoff.workflow.failure import error_of
+from signoff.workflow.journal import (
+    COMMANDS,
+    CancelRequested,
+    Command,
+    Entry,
+    Error,
+    EventReceived,
+    EventTimedOut,
+    InputAnswered,
+    InputExpired,
+    Notification,
+    RunBlocked,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunStarted,
+    RunUnblocked,
+    StepCompleted,
+    StepFailed,
+    TimerFired,
+)
+from signoff.workflow.loop import CancelledError, TimerHandle
+from signoff.workflow.requests import expired
+from signoff.workflow.steps import StepCall
+
+__all__ = ["Machine", "StepCall", "error_of"]
+
+Outcome = RunCompleted | RunFailed | RunCancelled
+
+
+class Machine:
+    """Run one workflow's code over its journal.
+
+    Args:
+        definition: the workflow.
+
+    Attributes:
+        outcome: how the run ended, once it has.
+
+    Example:
+        >>> machine = Machine(app.get("expense"))
+        >>> machine.advance([started])
+        [StepScheduled(at=0, id='check:0', label=None, expose=False)]
+    """
+
+    def __init__(self, definition: WorkflowDefinition) -> None:
+        self.outcome: Outcome | None = None
+        self._definition = definition
+        self._commands = Commands()
+        self._main: Any = None
+        self._started = False
+        self._cancel: CancelRequested | None = None
+        self._closed = False
+
+    # -- what is open ----------------------------------------------------------------------------------------------
+
+    @property
+    def now_ms(self) -> int:
+        """Return the machine's time: the latest `at` it was fed, in milliseconds."""
+        return self._commands.now_ms
+
+    @property
+    def open_steps(self) -> dict[str, StepCall]:
+        """Return the steps that are asked for and not done, by id, oldest first."""
+        return self._commands.steps
+
+    @property
+    def open_timers(self) -> dict[str, int]:
+        """Return when each open timer is due, in milliseconds."""
+        return {id_: fire_at for id_, (fire_at, _) in self._commands.timers.items()}
+
+    @property
+    def open_inputs(self) -> dict[str, int | None]:
+        """Return the deadline of each pending request, in milliseconds, or None."""
+        return {id_: deadline for id_, (deadline, _) in self._commands.inputs.items()}
+
+    @property
+    def open_events(self) -> dict[str, int | None]:
+        """Return when each wait for an event times out, in milliseconds, or None."""
+        return {id_: wait.timeout_at for id_, wait in self._commands.waits.items()}
+
+    def wake_at(self) -> int | None:
+        """Return the earliest time (milliseconds) at which something is due: a timer, a deadline, a retry; or None."""
+        commands = self._commands
+        due = [fire_at for fire_at, _ in commands.timers.values()]
+        due += [deadline for deadline, _ in commands.inputs.values() if deadline is not None]
+        due += [wait.timeout_at for wait in commands.waits.values() if wait.timeout_at is not None]
+        due += [call.retry_at for call in commands.steps.values() if call.retry_at is not None]
+        return min(due, default=None)
+
+    # -- driving ---------------------------------------------------------------------------------------------------
+
+    def advance(self, entries: Sequence[Entry]) -> list[Command]:
+        """Feed the next entries of the journal and return the commands that are new.
+
+        Args:
+            entries: recorded commands and notifications that were not fed yet, in the journal's order; the very first
+                is `run.started`. Commands this machine has returned itself are not fed again.
+
+        Raises:
+            NonDeterminism: code and journal disagree; the machine is of no use any more and raises it again.
+            RuntimeError: this was called inside a task of another event loop.
+        """
+        commands = self._commands
+        if isinstance(commands.loop.failure, NonDeterminism):
+            raise commands.loop.failure
+        new = commands.new = []
+        notifications: list[Notification | RunStarted] = []
+        for entry in entries:
+            if type(entry) in COMMANDS and type(entry) is not RunStarted:
+                commands.recorded.queue.append(entry)  # type: ignore[arg-type]
+            else:
+                notifications.append(entry)  # type: ignore[arg-type]
+        with commands.loop.running():
+            for notification in notifications:
+                if self.outcome is None:
+                    self._feed(notification)
+        self._check_left_over()
+        return new
+
+    def close(self) -> None:
+        """Drop the coroutine; its cleanup code issues no commands."""
+        if not self._closed:
+            self._closed = True
+            self._commands.stop()
+            self._commands.loop.close()
+
+    def _feed(self, notification: Notification | RunStarted) -> None:
+        commands = self._commands
+        commands.now_ms = max(commands.now_ms, notification.at)
+        if not self._started and type(notification) is not RunStarted:
+            raise WorkflowError(f"A journal begins with run.started, not with {notification.type}.")
+        _FEEDS[type(notification)](self, notification)
+        if self._main is None:
+            return
+        commands.loop.drain(self._main)
+        failure = commands.loop.failure
+        if isinstance(failure, NonDeterminism):
+            raise failure
+        if failure is not None or self._main.done() or commands.idle():
+            self._end(failure)
+
+    def _check_left_over(self) -> None:
+        queue = self._commands.recorded.queue
+        if not queue:
+            return
+        frames = [user_frame(task.get_coro()) for task in self._commands.loop.open_tasks()]
+        ended = None if self.outcome is None else self.outcome.type
+        waiting = [frame for frame in frames if frame is not None]
+        error = self._commands.recorded.left_over(waiting, ended)
+        if error is not None:
+            self._commands.loop.fail(error)
+            raise error
+
+    # -- beginning and end -----------------------------------------------------------------------------------------
+
+    def _start(self, started: RunStarted) -> None:
+        if self._started:
+            raise WorkflowError("A journal has run.started once, at its beginning.")
+        self._started = True
+        commands, definition = self._commands, self._definition
+        commands.now_ms = max(commands.now_ms, started.start_at or 0)
+        commands.run_id, commands.seed = started.run_id, started.seed
+        arguments: list[Any] = [Context(commands)]
+        if definition.takes_input:
+            try:
+                arguments.append(codec.decode(started.input, definition.input_type))
+            except UnsupportedValue as error:
+                what = f"The input does not fit the workflow: {error.detail}"
+                self._finish(RunFailed(self.now_ms, Error("invalid_input", what, "signoff.errors.UnsupportedValue")))
+                return
+        # An empty context: what the host has set (a logger's fields, a decimal precision) differs between replays.
+        self._main = contextvars.Context().run(
+            lambda: commands.loop.create_task(definition.fn(*arguments), name=definition.name)
+        )
+
+    def _end(self, failure: BaseException | None) -> None:
+        commands, now = self._commands, self.now_ms
+        error, output = (None if failure is None else error_of(failure)), None
+        if failure is None:
+            output, error = self._result()
+        commands.loop.failure = None  # the machine itself may still issue what ends the run
+        try:
+            commands.cancel_steps()
+            if self._cancel is not None:
+                self._finish(RunCancelled(now, self._cancel.reason, error))
+            elif error is not None:
+                self._finish(RunFailed(now, error))
+            else:
+                self._finish(RunCompleted(now, output, "output" in self._definition.expose))
+        except BaseException:
+            if isinstance(commands.loop.failure, NonDeterminism):
+                raise commands.loop.failure from None
+            raise
+
+    def _result(self) -> tuple[Any, Error | None]:
+        main = self._main
+        if not main.done():
+            return None, Error("stuck", f"The code waits for something that can never come, in {self._place()}.")
+        if main.cancelled():
+            return None, None if self._cancel else Error("cancelled_error", "The workflow cancelled itself.")
+        raised = main.exception()
+        if raised is not None:
+            if self._cancel is not None and _only_cancelled(raised):
+                return None, None
+            return None, error_of(raised)
+        try:
+            return codec.encode(main.result()), None
+        except UnsupportedValue as refused:
+            return None, error_of(refused)
+
+    def _place(self) -> str:
+        frame = user_frame(self._main.get_coro())
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else self._definition.name
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._commands.issue(outcome, "")
+        self.outcome = outcome
+        commands = self._commands
+        commands.timers.clear()
+        commands.inputs.clear()
+        commands.waits.clear()
+        self.close()
+
+    # -- notifications ---------------------------------------------------------------------------------------------
+
+    def _step_completed(self, entry: StepCompleted) -> None:
+        call = self._commands.steps.pop(entry.id, None)
+        if call is not None:
+            try:
+                type_ = call.return_type
+            except TypeError as error:
+                call.future.set_exception(UnsupportedValue(str(error)))
+            else:
+                settle(call.future, entry.result, type_)
+
+    def _step_failed(self, entry: StepFailed) -> None:
+        call = self._commands.steps.get(entry.id)
+        if call is None:
+            return
+        call.next_attempt = entry.attempt + 1
+        call.retry_at = entry.retry_at
+        if entry.retry_at is not None:
+            return
+        del self._commands.steps[entry.id]
+        error = entry.error
+        times = f"{entry.attempt} attempt{'s' if entry.attempt > 1 else ''}"
+        failed = StepFailedError(
+            f"The step {entry.id} failed after {times}: {error.message or error.code}",
+            step=entry.id,
+            error={"code": error.code, "message": error.message, "type": error.type, "public": error.public},
+            attempts=entry.attempt,
+        )
+        if not call.future.done():
+            call.future.set_exception(failed)
+
+    def _timer_fired(self, entry: TimerFired) -> None:
+        found = self._commands.timers.pop(entry.id, None)
+        if found is None:
+            return
+        target = found[1]
+        if isinstance(target, TimerHandle):
+            self._commands.loop.fire(target)
+        elif not target.done():
+            target.set_result(None)
+
+    def _event_received(self, entry: EventReceived) -> None:
+        self._commands.event_received(entry)
+
+    def _event_timed_out(self, entry: EventTimedOut) -> None:
+        self._commands.event_timed_out(entry.id)
+
+    def _input_answered(self, entry: InputAnswered) -> None:
+        found = self._commands.inputs.pop(entry.id, None)
+        if found is not None:
+            found[1].answered(entry)
+
+    def _input_expired(self, entry: InputExpired) -> None:
+        found = self._commands.inputs.pop(entry.id, None)
+        if found is not None:
+            found[1].fail(expired(entry.id))
+
+    def _cancel_requested(self, entry: CancelRequested) -> None:
+        if self._cancel is not None or self._main is None:
+            return
+        self._cancel = entry
+        self._main.cancel()
+        # The rows were withdrawn with the cancellation; what the code asked for meanwhile must not stay open either.
+        for _, request in list(self._commands.inputs.values()):
+            request.withdraw("cancelled")
+
+    def _pass_over(self, entry: RunBlocked | RunUnblocked) -> None:
+        """Replay has no interest in this entry."""
+
+
+def _only_cancelled(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_only_cancelled(inner) for inner in error.exceptions)
+    return isinstance(error, CancelledError)
+
+
+_FEEDS: dict[type, Callable[[Machine, Any], None]] = {
+    RunStarted: Machine._start,
+    StepCompleted: Machine._step_completed,
+    StepFailed: Machine._step_failed,
+    TimerFired: Machine._timer_fired,
+    EventReceived: Machine._event_received,
+    EventTimedOut: Machine._event_timed_out,
+    InputAnswered: Machine._input_answered,
+    InputExpired: Machine._input_expired,
+    CancelRequested: Machine._cancel_requested,
+    RunBlocked: Machine._pass_over,
+    RunUnblocked: Machine._pass_over,
+}

@@ -1,0 +1,235 @@
+"""Steps: what the code asks the world to do, and how."""
+
+from __future__ import annotations
+
+import collections.abc
+import functools
+import types
+import typing
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, overload
+
+from signoff.workflow import retry as policy
+from signoff.workflow.durations import Duration, duration_ms
+from signoff.workflow.loop import Pending
+from signoff.workflow.retry import Retry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """Say how a step is run; None: as the function says, or the default."""
+
+    retry: Retry | None = None
+    timeout_ms: int | None = None
+    expose: bool | None = None
+    label: str | None = None
+
+    def over(self, defaults: StepOptions) -> StepOptions:
+        """Return these options with gaps filled from `defaults`."""
+        return StepOptions(
+            self.retry or defaults.retry,
+            defaults.timeout_ms if self.timeout_ms is None else self.timeout_ms,
+            defaults.expose if self.expose is None else self.expose,
+            self.label or defaults.label,
+        )
+
+
+PLAIN = StepOptions()
+
+
+def options_of(retry: Retry | None, timeout: Duration | None, expose: bool | None, label: str | None) -> StepOptions:
+    """Return options as users write them."""
+    return StepOptions(retry, None if timeout is None else duration_ms(timeout), expose, label)
+
+
+@overload
+def step(fn: F, /) -> F: ...
+@overload
+def step(
+    *, retry: Retry | None = None, timeout: Duration | None = None, expose: bool | None = None, label: str | None = None
+) -> Callable[[F], F]: ...
+def step(
+    fn: F | None = None,
+    /,
+    *,
+    retry: Retry | None = None,
+    timeout: Duration | None = None,
+    expose: bool | None = None,
+    label: str | None = None,
+) -> F | Callable[[F], F]:
+    """Say how a function is run as a step; it stays an ordinary function.
+
+    Args:
+        retry: how often it is tried.
+        timeout: how long one attempt may take, e.g. `"30s"`.
+        expose: browsers may see its result.
+        label: what people call it.
+
+    Example:
+        >>> @step(retry=Retry(attempts=5), timeout="10s")
+        ... async def fetch_rate(currency: str) -> Decimal: ...
+    """
+
+    def mark(function: F) -> F:
+        function.__signoff_step__ = options_of(retry, timeout, expose, label)  # type: ignore[attr-defined]
+        return function
+
+    return mark if fn is None else mark(fn)
+
+
+@dataclass(slots=True, eq=False)
+class StepCall:
+    """Hold an open step: what to call, and how often it was tried.
+
+    Attributes:
+        id: `name:n`.
+        fn, args, kwargs: the call; `fn` may be async.
+        retry, timeout_ms: how to run it.
+        next_attempt: from 1.
+        retry_at: do not try before this time (milliseconds); None: at once.
+    """
+
+    id: str
+    name: str
+    n: int
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    retry: Retry
+    timeout_ms: int | None
+    future: Pending[Any] = field(repr=False)
+    next_attempt: int = 1
+    retry_at: int | None = None
+
+    @property
+    def return_type(self) -> Any:
+        """Return the type its result is read as; None: plain values."""
+        return return_type(self.fn)
+
+
+def resolve(fn: Callable[..., Any], options: StepOptions) -> StepOptions:
+    """Return how `fn` is run, given the options of the call."""
+    defaults = getattr(fn, "__signoff_step__", None)
+    return options if defaults is None else options.over(defaults)
+
+
+def retry_of(options: StepOptions) -> Retry:
+    """Return the retry policy of a call."""
+    return options.retry or policy.DEFAULT
+
+
+# -- types -------------------------------------------------------------------------------------------------------------
+
+
+def return_type(fn: Callable[..., Any]) -> Any:
+    """Return the type a function is annotated to return (what an async one resolves to); None if it does not say.
+
+    Raises:
+        TypeError: the annotation names something that cannot be found.
+    """
+    called: Any = fn
+    while isinstance(called, functools.partial):
+        called = called.func
+    called = getattr(called, "__func__", called)
+    try:
+        return called.__signoff_returns__
+    except AttributeError:
+        found = _return_type(called)
+    with suppress(AttributeError, TypeError):  # built-in functions take no attributes
+        called.__signoff_returns__ = found
+    return found
+
+
+def _return_type(fn: Any) -> Any:
+    if not isinstance(fn, types.FunctionType) and not isinstance(fn, type):
+        fn = getattr(type(fn), "__call__", fn)
+    if isinstance(fn, type):
+        return fn
+    hint = evaluate(fn, "return")
+    if typing.get_origin(hint) in (collections.abc.Awaitable, collections.abc.Coroutine):
+        hint = typing.get_args(hint)[-1]
+    return None if hint is Any or isinstance(hint, TypeVar) else hint
+
+
+def evaluate(fn: Any, name: str, local: dict[str, Any] | None = None) -> Any:
+    """Return the type a function's parameter (or `return`) is annotated with, Any without annotation.
+
+    Raises:
+        TypeError: the annotation names something that cannot be found.
+    """
+    try:
+        hint = getattr(fn, "__annotations__", {}).get(name, Any)
+        if hint is Any:
+            return Any
+        names = {**getattr(fn, "__globals__", {}), **(local or {}), **_closure(fn)}
+        holder = types.SimpleNamespace(__annotations__={name: hint})
+        return typing.get_type_hints(holder, globalns=names, localns=names, include_extras=True)[name]
+    except NameError as error:
+        raise TypeError(
+            f"The annotation of {name!r} of {getattr(fn, '__qualname__', fn)!s} cannot be resolved ({error}); "
+            "its values could not be read back. Import the type at run time, at the top of the module."
+        ) from error
+
+
+def _closure(fn: Any) -> dict[str, Any]:
+    cells = getattr(fn, "__closure__", None) or ()
+    names = fn.__code__.co_freevars if cells else ()
+    found = {}
+    for name, cell in zip(names, cells, strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return found
+
+
+# -- inside a step -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """Tell a step which one it is.
+
+    Attributes:
+        attempt: from 1.
+    """
+
+    run_id: str
+    name: str
+    n: int
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        """Return what stays the same over all attempts: an idempotency key for effects in the world."""
+        return f"{self.run_id}/{self.name}:{self.n}"
+
+
+_current: ContextVar[StepInfo] = ContextVar("signoff_step")
+
+
+def current_step() -> StepInfo:
+    """Return which step is running; call it inside a step function.
+
+    Raises:
+        RuntimeError: no step is running here.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise RuntimeError("current_step() answers only inside a function that runs as a step.") from None
+
+
+@contextmanager
+def entering_step(info: StepInfo) -> Generator[None]:
+    """Let `current_step()` answer `info`; for whoever executes steps."""
+    token = _current.set(info)
+    try:
+        yield
+    finally:
+        _current.reset(token)
