@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from signoff.errors import Forbidden, InputNotFound, NotFound, NotInAudience, RunNotFound, SignoffError
+from signoff.errors import Forbidden, NotFound, NotInAudience, SignoffError
 from signoff.server.access import Identity
 from signoff.server.call import Call
 from signoff.server.members import limit, one_of, text
@@ -33,7 +33,7 @@ async def answer(call: Call) -> Reply:
     try:
         accepted = await call.engine.inputs.answer(run_id, key, request, identity.who())
     except SignoffError as error:
-        if _hidden(identity, run_id, error):
+        if await _hidden(call, run_id, key, error):
             raise NotInAudience(_STRANGER) from error
         raise
     value = {"outcome": "accepted", "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
@@ -42,14 +42,17 @@ async def answer(call: Call) -> Reply:
     return ok(value)
 
 
-def _hidden(identity: Identity, run_id: str, error: SignoffError) -> bool:
-    """Tell whether the error would tell this caller what is not for them."""
-    if identity.may("run:read", run_id):
+async def _hidden(call: Call, run_id: str, key: str, error: SignoffError) -> bool:
+    """Tell whether the error would tell this caller of a request that is not for them."""
+    if call.identity.may("run:read", run_id):
         return False
     row: dict[str, Any] | None = error.extra.get("row")
-    if row is not None:
-        return not identity.may_see(row)
-    return isinstance(error, (RunNotFound, InputNotFound, NotInAudience))
+    if row is None:
+        try:
+            row = await call.engine.inputs.get(run_id, key)
+        except NotFound:
+            return True
+    return not call.identity.may_see(row)
 
 
 async def get(call: Call) -> Reply:

@@ -6,13 +6,14 @@ documents, and adds the headers every answer has. Paths are Starlette's to match
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.routing import BaseRoute, Route, Router
 
-from signoff.errors import MethodNotAllowed, NotFound
+from signoff.errors import InvalidName, MethodNotAllowed, NotFound
 from signoff.server import api_events, api_inputs, api_runs, body
 from signoff.server.access import Access, Identity, check_stream
 from signoff.server.call import Call
@@ -27,6 +28,8 @@ from signoff.service.engine import Engine
 STREAMS = b"/v1/stream/"
 IDENTITY = "signoff.identity"
 """Where the shell leaves the caller's `Identity` in the ASGI scope."""
+
+_ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 
 Handler = Callable[[Call], Awaitable[Reply]]
 
@@ -122,8 +125,15 @@ class Shell:
         if preflight is not None:
             await preflight.send(send)
             return
+        _check_path(scope["raw_path"])
         scope[IDENTITY] = self._access.identify(header(scope, b"authorization"))
         await self._router(scope, receive, send)
+
+
+def _check_path(raw: bytes) -> None:
+    # The router matches decoded paths; what is one segment to the sender must not become two.
+    if b"%" in raw and _ENCODED_SLASH.search(raw):
+        raise InvalidName("An address has no encoded slashes. Nothing was done.")
 
 
 class _Outgoing:

@@ -1,0 +1,123 @@
+"""A real server on a real port, and people who call it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import jwt
+import uvicorn
+
+from signoff.server.app import create_app
+from signoff.server.config import ServerConfig
+from signoff.service.change import RunState, Write
+from signoff.service.engine import Engine
+from signoff.stores.base import Committed, RunFilter
+from signoff.stores.open import open_store
+from signoff.workflow.inputs import InputState
+from signoff.workflow.journal import Entry, InputRequested
+from signoff.workflow.projection import RunFold, View
+
+SECRET = b"a key for tests, long enough for HS256"
+KEYED = ServerConfig(secret=SECRET)
+SCHEMA = {
+    "type": "object",
+    "properties": {"approved": {"type": "boolean"}},
+    "required": ["approved"],
+    "additionalProperties": False,
+}
+
+
+def bearer(sub: str, *grants: str, groups: tuple[str, ...] = (), key: bytes = SECRET, **claims: Any) -> dict[str, str]:
+    """Return the header of a person."""
+    token = jwt.encode({"sub": sub, "groups": list(groups), "grants": list(grants), **claims}, key, "HS256")
+    return {"authorization": f"Bearer {token}"}
+
+
+def unsecured(sub: str, *grants: str, groups: tuple[str, ...] = (), **claims: Any) -> dict[str, str]:
+    """Return the header of a person who tries a server without a key."""
+    token = jwt.encode({"sub": sub, "groups": list(groups), "grants": list(grants), **claims}, None, "none")
+    return {"authorization": f"Bearer {token}"}
+
+
+@dataclass(frozen=True)
+class Host:
+    """A running server, its engine and a client."""
+
+    url: str
+    engine: Engine
+    http: httpx.AsyncClient
+
+    async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """Send JSON."""
+        return await self.http.post(path, json=body, headers=headers)
+
+    async def ask(self, run_id: str = "r1", name: str = "approve:0", **how: Any) -> dict[str, Any]:
+        """Let a run (started if need be) ask for an input, as a workflow would; return the row."""
+        await self.engine.runs.start("expense", {"amount": 120}, run_id=run_id)
+        spec = {"title": "Approve?", "schema": SCHEMA, "actions": ["submit"], **how.pop("spec", {})}
+        to = how.pop("to", ("group:finance",))
+        await self.record(run_id, InputRequested(at=self.engine.clock.now_ms(), id=name, spec=spec, to=to, **how))
+        return await self.engine.inputs.get(run_id, name)
+
+    async def record(self, run_id: str, *entries: Entry) -> None:
+        """Write entries to a run's journal, as a worker would."""
+        loaded = await self.engine.store.load_run(run_id, inputs="all")
+        assert loaded is not None
+        known = {record.key: InputState.loads(record.state) for record in loaded.inputs}
+        state = RunState(loaded.record, View(run=RunFold.loads(loaded.record.state), inputs=known))
+        write = Write(state, entries, ready=False, wake_at=None)
+        assert isinstance(await self.engine.committer.commit(write.change), Committed)
+
+    async def everything(self) -> Any:
+        """Return all that is stored about runs, to compare before and after."""
+        runs = (await self.engine.runs.list(RunFilter(), 500)).items
+        journals = [await self.engine.runs.history(run["id"]) for run in runs]
+        inputs = (await self.engine.inputs.list(audience=None, status=None, limit=500)).items
+        return runs, journals, inputs
+
+
+@asynccontextmanager
+async def hosting(store: str = "memory:", config: ServerConfig | None = None) -> AsyncIterator[Host]:
+    """Serve a store for the time of the block."""
+    engine = await Engine.open(open_store(store))
+    listening = socket.create_server(("127.0.0.1", 0))
+    settings = uvicorn.Config(
+        create_app(engine, config=config),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(settings)
+    serving = asyncio.create_task(server._serve([listening]))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
+            yield Host(url, engine, http)
+    finally:
+        server.should_exit = True
+        await engine.hub.close()
+        await serving
+        await engine.close()
+
+
+def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Check that a response is a problem document and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["code"] == code, document
+    assert document["type"] == f"urn:signoff:problem:{code}"
+    assert document["status"] == status
+    assert document["title"]
+    assert document["detail"]
+    assert "Traceback" not in response.text
+    return document

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+
+from signoff.workflow.journal import RunCompleted
+from tests.server.hosting import KEYED, bearer, hosting, problem
+
+
+def test_a_run_is_started_shown_listed_and_cancelled(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store) as host:
+            started = await host.post("/v1/runs", {"workflow": "expense", "input": {"amount": 3}, "tags": ["eu"]})
+            assert started.status_code == 201
+            run = started.json()["run"]
+            assert started.json()["stream"] == f"/v1/stream/runs/{run['id']}"
+            assert started.headers["location"] == f"/v1/runs/{run['id']}"
+            assert run["workflow"] == "expense"
+
+            shown = await host.http.get(f"/v1/runs/{run['id']}")
+            assert shown.json() == {"run": run, "inputs": [], "stream": started.json()["stream"]}
+            listed = await host.http.get("/v1/runs", params={"tag": "eu", "workflow": "expense", "limit": 1})
+            assert listed.json() == {"runs": [run], "cursor": None}
+            assert (await host.http.get("/v1/runs", params={"status": "completed"})).json()["runs"] == []
+
+            cancelled = await host.post(f"/v1/runs/{run['id']}/cancel", {"reason": "a mistake"})
+            assert cancelled.status_code == 202
+            again = await host.post(f"/v1/runs/{run['id']}/cancel", {})
+            assert again.status_code == 202
+            history = (await host.http.get(f"/v1/runs/{run['id']}/history")).json()
+            assert [entry["type"] for entry in history["entries"]] == ["run.started", "run.cancel_requested"]
+            assert history["entries"][1]["reason"] == "a mistake"
+
+    asyncio.run(main())
+
+
+def test_starting_again_finds_the_same_run(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store) as host:
+            body = {"workflow": "expense", "input": {"amount": 3}, "run_id": "claim-1"}
+            first = await host.post("/v1/runs", body)
+            second = await host.post("/v1/runs", body)
+            assert (first.status_code, second.status_code) == (201, 200)
+            assert second.headers["idempotency-replayed"] == "true"
+            assert second.json() == first.json()
+            problem(await host.post("/v1/runs", {**body, "input": {"amount": 4}}), 409, "run_conflict")
+            problem(await host.post("/v1/runs", {**body, "workflow": "travel"}), 409, "run_conflict")
+            assert len((await host.http.get("/v1/runs")).json()["runs"]) == 1
+
+    asyncio.run(main())
+
+
+def test_many_who_start_at_once_start_one_run(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store) as host:
+            body = {"workflow": "expense", "run_id": "claim-1"}
+            replies = await asyncio.gather(*(host.post("/v1/runs", body) for _ in range(20)))
+            assert sorted(reply.status_code for reply in replies) == [200] * 19 + [201]
+
+    asyncio.run(main())
+
+
+def test_pages_follow_each_other(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store) as host:
+            for n in range(5):
+                await host.post("/v1/runs", {"workflow": "expense", "run_id": f"r{n}"})
+            seen: list[str] = []
+            cursor = ""
+            while cursor is not None:
+                page = (await host.http.get("/v1/runs", params={"limit": "2", "cursor": cursor})).json()
+                seen += [run["id"] for run in page["runs"]]
+                cursor = page["cursor"]
+            assert sorted(seen) == ["r0", "r1", "r2", "r3", "r4"]
+            problem(await host.http.get("/v1/runs", params={"cursor": "nonsense"}), 400, "bad_request")
+
+    asyncio.run(main())
+
+
+def test_a_run_that_has_ended_is_not_cancelled(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store) as host:
+            await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"})
+            await host.record("r1", RunCompleted(at=host.engine.clock.now_ms(), output=None))
+            before = await host.everything()
+            problem(await host.post("/v1/runs/r1/cancel", {}), 409, "run_closed")
+            assert await host.everything() == before
+
+    asyncio.run(main())
+
+
+def test_unknown_runs_and_addresses_are_not_found() -> None:
+    async def main() -> None:
+        async with hosting() as host:
+            problem(await host.http.get("/v1/runs/r9"), 404, "run_not_found")
+            problem(await host.http.get("/v1/runs/r9/history"), 404, "run_not_found")
+            problem(await host.post("/v1/runs/r9/cancel", {}), 404, "run_not_found")
+            problem(await host.http.get("/v1/nothing"), 404, "not_found")
+            problem(await host.http.get("/v1/runs/"), 404, "not_found")
+            problem(await host.http.get("/"), 404, "not_found")
+
+    asyncio.run(main())
+
+
+def test_other_methods_are_told_which_ones_there_are() -> None:
+    async def main() -> None:
+        async with hosting() as host:
+            refused = await host.http.delete("/v1/runs")
+            problem(refused, 405, "method_not_allowed")
+            assert refused.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+            assert (await host.http.options("/v1/runs/r1/cancel")).headers["allow"] == "OPTIONS, POST"
+            head = await host.http.head("/v1/runs")
+            assert (head.status_code, head.content) == (200, b"")
+            assert int(head.headers["content-length"]) > 0
+
+    asyncio.run(main())
+
+
+def test_health_is_for_everybody() -> None:
+    async def main() -> None:
+        async with hosting(config=KEYED) as host:
+            reply = await host.http.get("/health")
+            assert reply.status_code == 200
+            assert reply.json()["status"] == "ok"
+            assert reply.headers["cache-control"] == "no-store"
+            assert reply.headers["x-content-type-options"] == "nosniff"
+
+    asyncio.run(main())
+
+
+def test_who_may_start_need_not_be_able_to_read() -> None:
+    async def main() -> None:
+        async with hosting(config=KEYED) as host:
+            body = {"workflow": "expense", "run_id": "r1", "input": 1}
+            alice = bearer("alice", "run:start:expense")
+            assert (await host.post("/v1/runs", body, **alice)).status_code == 201
+            problem(await host.http.get("/v1/runs/r1", headers=alice), 403, "forbidden")
+            problem(await host.post("/v1/runs", {"workflow": "travel"}, **alice), 403, "forbidden")
+            problem(await host.post("/v1/runs/r1/cancel", {}, **alice), 403, "forbidden")
+            reader = bearer("alice", "run:read:r1")
+            assert (await host.http.get("/v1/runs/r1", headers=reader)).json()["run"]["id"] == "r1"
+            problem(await host.http.get("/v1/runs/r1/history", headers=reader), 403, "forbidden")
+
+    asyncio.run(main())
+
+
+def test_listing_needs_the_grant_for_the_workflow() -> None:
+    async def main() -> None:
+        async with hosting(config=KEYED) as host:
+            await host.engine.runs.start("expense", run_id="r1")
+            await host.engine.runs.start("travel", run_id="r2")
+            alice = bearer("alice", "workflow:list:expense")
+            mine = await host.http.get("/v1/runs?workflow=expense", headers=alice)
+            assert [run["id"] for run in mine.json()["runs"]] == ["r1"]
+            problem(await host.http.get("/v1/runs?workflow=travel", headers=alice), 403, "forbidden")
+            problem(await host.http.get("/v1/runs", headers=alice), 403, "forbidden")
+            boss = bearer("boss", "operator")
+            assert len((await host.http.get("/v1/runs", headers=boss)).json()["runs"]) == 2
+
+    asyncio.run(main())
