@@ -22,14 +22,16 @@ CREATE TABLE streams (
   closed_by_seq INTEGER
 ) STRICT;
 
--- What was appended, one row an append, clustered by stream so that a catch-up read is one range.
+-- What was appended, one row an append. The rows lie in order of writing and the index in order of streams: clustering
+-- the rows by stream would make a commit dirty a page for each stream it touches (measured: half the throughput).
 CREATE TABLE batches (
+  id INTEGER PRIMARY KEY,
   stream INTEGER NOT NULL,
   start INTEGER NOT NULL,
   stop INTEGER NOT NULL,
-  data BLOB NOT NULL,
-  PRIMARY KEY (stream, start)
-) STRICT, WITHOUT ROWID;
+  data BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX batches_by_stream ON batches (stream, start);
 
 -- Idempotent producers of application streams.
 CREATE TABLE producers (

@@ -11,7 +11,9 @@ FROM runs WHERE run_id IN (?)
 
 -- name: known_ledger (rows)
 -- Tell which of these ids were accepted before.
-SELECT run_id, scope, id FROM ledger WHERE (run_id, scope, id) IN (VALUES (?, ?, ?))
+WITH asked (run, scope, key) AS (VALUES (?, ?, ?))
+SELECT ledger.run_id, ledger.scope, ledger.id FROM asked
+CROSS JOIN ledger ON ledger.run_id = asked.run AND ledger.scope = asked.scope AND ledger.id = asked.key
 
 -- name: last_numbers
 -- The highest row numbers in use; the writer counts on from there.
