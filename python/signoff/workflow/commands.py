@@ -217,6 +217,7 @@ class Commands:
         self,
         name: str,
         type_: Any,
+        *,
         spec: dict[str, Any],
         to: tuple[str, ...],
         forbid: tuple[str, ...],

@@ -137,7 +137,7 @@ class Context(Steps):
         self,
         topic: str,
         *,
-        type: Any = None,
+        type: Any = None,  # noqa: A002 - it reads as what it is at the call
         key: str | None = None,
         timeout: Duration | None = None,
     ) -> Pending[Any]:
@@ -193,7 +193,7 @@ class Context(Steps):
     def await_input(
         self,
         name: str,
-        type: Any,
+        type: Any,  # noqa: A002 - it reads as what it is at the call
         *,
         title: str,
         description: str | None = None,
@@ -238,7 +238,9 @@ class Context(Steps):
         check_spec(spec | {"to": list(to), "forbid": list(forbid)})
         due = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
         spec = {member: value for member, value in spec.items() if value is not None}
-        return self._commands.await_input(name, type, spec, tuple(to), tuple(forbid), due, expose)
+        return self._commands.await_input(
+            name, type, spec=spec, to=tuple(to), forbid=tuple(forbid), deadline=due, expose=expose
+        )
 
     # -- what browsers see -----------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class App:
     @overload
     def workflow(
         self,
+        /,
         *,
         name: str | None = None,
         version: str = "1",
@@ -88,10 +89,10 @@ class App:
             InvalidName: the name is malformed.
             TypeError, ValueError: the function is not async or has too many parameters; the name is taken.
         """
-        local = sys._getframe(1).f_locals  # noqa: SLF001 - annotations may name types that are local to the caller
+        local = sys._getframe(1).f_locals
 
         def register(function: F) -> F:
-            definition = define(function, name, version, expose, tags, local)
+            definition = define(function, name, version=version, expose=expose, tags=tags, local=local)
             known = self._workflows.get(definition.name)
             if known is not None and known.fn is not function:
                 raise ValueError(f"There are two workflows called {definition.name}; give one of them a name=.")
@@ -120,6 +121,7 @@ class App:
 def define(
     fn: Callable[..., Coroutine[Any, Any, Any]],
     name: str | None = None,
+    *,
     version: str = "1",
     expose: Sequence[str] = (),
     tags: Sequence[str] = (),

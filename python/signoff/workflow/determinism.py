@@ -91,7 +91,7 @@ class Recorded:
 
 def user_line() -> str:
     """Return `file:line in function` of the workflow code that is running now."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to see who is asking
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if _is_users(frame):
             return _line(frame)

@@ -34,7 +34,7 @@ def error_of(error: BaseException) -> Error:
 def _message(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+    except Exception:
         text = ""
     return text.encode(errors="replace").decode()
 

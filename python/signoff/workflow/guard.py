@@ -72,7 +72,7 @@ def _hook(event: str, _args: tuple[Any, ...]) -> None:
 
 
 def _for_the_interpreter() -> bool:
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only way to see who is asking
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if isinstance(module, str) and module.partition(".")[0] in _ALLOWED:

@@ -306,7 +306,7 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
         return ExpireNow()
     if offset.decode(request.seen_offset) < offset.decode(row["revised"]):
         raise Stale(
-            f"The request {row['id']} was revised after you saw it; your answer was not recorded. Look again, then decide.",
+            f"The request {row['id']} was revised after you saw it; your answer was not recorded. Look again.",
             row=row,
         )
     errors = _faults(row, request)

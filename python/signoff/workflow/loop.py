@@ -55,6 +55,8 @@ class Handle(asyncio.Handle):
     """Hold a callback that is ready."""
 
     __slots__ = ()
+    _callback: Callable[..., object]
+    _context: contextvars.Context
 
     def __init__(
         self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
@@ -77,6 +79,8 @@ class TimerHandle(asyncio.TimerHandle):
     """Hold a callback that waits for a durable timer."""
 
     __slots__ = ("_timers", "id")
+    _callback: Callable[..., object]
+    _context: contextvars.Context
 
     def __init__(
         self,
@@ -145,7 +149,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def __init__(self, timers: Timers) -> None:
         self.failure: BaseException | None = None
         self._timers = timers
-        self._ready: deque[asyncio.Handle] = deque()
+        self._ready: deque[Handle | TimerHandle] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()  # strong: a task that is collected runs its cleanup at random
         self._generators: set[AsyncGenerator[Any, Any]] = set()
         self._named = 0
@@ -271,7 +275,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Return a future of this loop."""
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override]
+    def create_task(
         self, coro: Any, *, name: object = None, context: contextvars.Context | None = None, **kwargs: Any
     ) -> asyncio.Task[Any]:
         """Run a coroutine, or anything else that can be awaited, as a task."""
@@ -316,7 +320,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     async def shutdown_asyncgens(self) -> None:
         """Do nothing: generators end with the machine."""
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's own
         """Do nothing: there is no executor."""
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
@@ -327,7 +331,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
 def new_loop(timers: Timers) -> WorkflowLoop:
     """Return a loop whose timers are commands of this machine."""
-    return WorkflowLoop(timers)  # type: ignore[abstract] - what is missing is refused, see below
+    return WorkflowLoop(timers)  # type: ignore[abstract]  # what is missing is refused, see below
 
 
 def _close(coroutine: Any) -> None:
@@ -337,7 +341,7 @@ def _close(coroutine: Any) -> None:
             coroutine.close()
         except RuntimeError:  # it awaits something in its cleanup
             continue
-        except BaseException:  # noqa: BLE001 - whatever its cleanup raises, nobody is left to care
+        except BaseException:
             return
         return
 

@@ -499,7 +499,7 @@ class _Projector:
 
     # -- the application's own -------------------------------------------------------------------------------------
 
-    def row_published(self, run: RunFold, entry: RowPublished) -> None:
+    def row_published(self, _: RunFold, entry: RowPublished) -> None:
         stamp = rfc3339(entry.at)
         if entry.value is None:
             self.public.append(state.delete(entry.row_type, entry.key, timestamp=stamp))

@@ -104,13 +104,13 @@ class InputRequest(Generic[T]):
         self,
         *,
         title: str | Unset = UNSET,
-        description: str | None | Unset = UNSET,
+        description: str | Unset | None = UNSET,
         show: Any = UNSET,
         initial: Any = UNSET,
-        ui: dict[str, Any] | None | Unset = UNSET,
+        ui: dict[str, Any] | Unset | None = UNSET,
         actions: Sequence[str] | Unset = UNSET,
         to: Sequence[str] | Unset = UNSET,
-        deadline: Duration | datetime | None | Unset = UNSET,
+        deadline: Duration | datetime | Unset | None = UNSET,
     ) -> Done:
         """Change what people are shown. An answer to an older revision is refused as stale.
 

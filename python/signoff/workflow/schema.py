@@ -175,7 +175,7 @@ _FORMATS = {
 }
 
 
-def _message(keyword: str, rule: Any) -> str:
+def _message(keyword: str, rule: Any) -> str:  # noqa: PLR0911 - one return per keyword
     match keyword:
         case "type":
             kinds = rule if isinstance(rule, list) else [rule]

@@ -147,7 +147,7 @@ def return_type(fn: Callable[..., Any]) -> Any:
 
 def _return_type(fn: Any) -> Any:
     if not isinstance(fn, types.FunctionType) and not isinstance(fn, type):
-        fn = getattr(type(fn), "__call__", fn)
+        fn = type(fn).__call__  # an object that can be called is annotated there
     if isinstance(fn, type):
         return fn
     hint = evaluate(fn, "return")
