@@ -15,15 +15,15 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 import signoff
-from signoff import App, Context, InputExpired, Retry, step
+from signoff import Answer, App, Context, InputExpired, Retry, step
 
 HOUSE_CURRENCY = "EUR"
 FREE_UP_TO = Decimal(50)  # in euros; nobody is asked for less
@@ -130,18 +130,39 @@ class Decision(BaseModel):
     comment: str = Field("", title="Comment", description="The claimant will read it. Say why if you decline.")
 
 
+# How a form may present the decision; what an answer has to be is in the schema alone.
+FORM = {
+    "approved": {"ui:widget": "radio", "ui:enumNames": ["Approve", "Decline"]},
+    "comment": {"ui:widget": "textarea", "ui:emptyValue": ""},
+}
+
+
+class Booking(BaseModel):
+    """One row of the ledger. `paid` is in the claim's currency, `booked` in euros."""
+
+    reference: str
+    paid: Money
+    booked: Money
+    rate: Decimal
+    memo: str
+
+
 class Receipt(BaseModel):
-    """How a claim ended. `paid` is in the claim's currency, `booked` in euros."""
+    """How a claim ended."""
 
     outcome: Literal["paid", "declined", "expired"]
     currency: str
-    paid: Money | None = None
-    booked: Money | None = None
-    rate: Decimal | None = None
-    reference: str | None = None
-    memo: str | None = None
+    booking: Booking | None = None
     decided_by: str | None = None
     comment: str = ""
+
+    @classmethod
+    def of(cls, outcome: Literal["paid", "declined"], claim: Claim, answer: Answer[Decision] | None) -> Receipt:
+        """Begin a receipt with who decided; no answer: nobody was asked."""
+        receipt = cls(outcome=outcome, currency=claim.currency)
+        if answer:
+            receipt.decided_by, receipt.comment = answer.by.id, answer.value.comment
+        return receipt
 
 
 # -- the rules ---------------------------------------------------------------------------------------------------------
@@ -156,7 +177,7 @@ def findings(claim: Claim) -> Iterator[Finding]:
     for n, item in enumerate(claim.items):
         euros = in_euros(item.amount, claim.currency)
         if item.receipt is None and euros >= RECEIPT_FROM:
-            yield Finding(code="missing_receipt", item=n, message="There is no receipt.")
+            yield Finding(code="missing_receipt", item=n, message=f"No receipt for {item.amount:,} {claim.currency}.")
         if euros > (limit := LIMITS[item.category]):
             yield Finding(code="over_limit", item=n, message=f"Above the limit of €{limit} for {item.category}.")
         if claim.trip and not claim.trip.start <= item.date <= claim.trip.end:
@@ -187,33 +208,34 @@ async def fetch_rate(currency: str) -> Decimal:
 
 def write_memo(claim: Claim) -> str:
     """Write the line that the claimant finds on the bank statement."""
-    return f"{claim.id} {claim.title}, {len(claim.items)} items, cost centre {claim.cost_centre}"
+    return f"{claim.id.upper()} / {claim.cost_centre} / {claim.title}"
 
 
-def reimburse(claim: Claim, rate: Decimal, memo: str) -> str:
-    """Book the payment and return its reference.
+def reimburse(claim: Claim, rate: Decimal, memo: str) -> Booking:
+    """Write the payment into the ledger.
 
-    A step may run twice: after a crash nobody knows whether its effect took place. The step's key stays the same, so
-    it makes the booking idempotent.
+    A step may run twice: after a crash nobody knows whether its effect took place. Its key is the same every time, so
+    as the primary key it makes sure that the money leaves once.
     """
     key = signoff.current_step().key
     booked = round(claim.total * rate, 2)
     row = (key, claim.id, claim.claimant.name, str(claim.total), claim.currency, str(booked), memo)
-    with closing(sqlite3.connect(accounting_file(), timeout=30)) as database, database:
-        database.execute(
+    with closing(sqlite3.connect(ledger_file(), timeout=30)) as ledger, ledger:
+        ledger.execute(
             "CREATE TABLE IF NOT EXISTS reimbursements (key TEXT PRIMARY KEY, claim TEXT, payee TEXT, amount TEXT,"
-            " currency TEXT, euros TEXT, memo TEXT, booked_at TEXT)"
+            " currency TEXT, euros TEXT, memo TEXT, booked_at TEXT DEFAULT CURRENT_TIMESTAMP)"
         )
-        database.execute(
-            "INSERT OR IGNORE INTO reimbursements VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, datetime.now(UTC).isoformat(timespec="seconds")),
+        ledger.execute(
+            "INSERT OR IGNORE INTO reimbursements (key, claim, payee, amount, currency, euros, memo)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
         )
-        (number,) = database.execute("SELECT rowid FROM reimbursements WHERE key = ?", (key,)).fetchone()
-    return f"R-{number:05d}"
+        (number,) = ledger.execute("SELECT rowid FROM reimbursements WHERE key = ?", (key,)).fetchone()
+    return Booking(reference=f"R-{number:05d}", paid=claim.total, booked=booked, rate=rate, memo=memo)
 
 
-def accounting_file() -> Path:
-    """Find the ledger: in the folder SIGNOFF_EXAMPLE_DATA names, else in `.demo` here."""
+def ledger_file() -> Path:
+    """Find the ledger: in the folder that SIGNOFF_EXAMPLE_DATA names, else in `.demo` here."""
     folder = Path(os.environ.get("SIGNOFF_EXAMPLE_DATA", ".demo"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder / "accounting.sqlite"
@@ -222,3 +244,62 @@ def accounting_file() -> Path:
 # -- the workflow ------------------------------------------------------------------------------------------------------
 
 app = App()
+
+
+@app.workflow(expose=("input", "output"))
+async def expense(ctx: Context, claim: Claim) -> Receipt:
+    """Check a claim, have it approved, pay it."""
+    report = await ctx.step("check", check_claim, claim)
+    answer = None
+    if report.amount > FREE_UP_TO:
+        try:
+            claim, answer = await approval(ctx, report)
+        except InputExpired:
+            return Receipt(outcome="expired", currency=claim.currency)
+        if not answer.value.approved:
+            return Receipt.of("declined", claim, answer)
+
+    async with asyncio.timeout(60):
+        rate, memo = await asyncio.gather(
+            ctx.step("rate", fetch_rate, claim.currency),
+            ctx.step("memo", write_memo, claim),
+        )
+    await ctx.sleep("2s")  # a durable pause: a restart in between does not lengthen it
+    receipt = Receipt.of("paid", claim, answer)
+    receipt.booking = await ctx.step("reimburse", reimburse, claim, rate, memo)
+    return receipt
+
+
+def question(report: Report) -> str:
+    """Write the title under which people find the request."""
+    return f"Approve “{report.claim.title}”?"
+
+
+async def approval(ctx: Context, report: Report) -> tuple[Claim, Answer[Decision]]:
+    """Ask the finance team, and keep what they read true: an amended claim is checked again and shown anew.
+
+    Returns the claim as it was when somebody decided. Who had not seen the newest version cannot decide: the server
+    answers them `stale`.
+    """
+    request = ctx.await_input(
+        "approve",
+        Decision,
+        title=question(report),
+        show=report,
+        to=["group:finance"],
+        deadline="3d",
+        expose=True,
+        ui=FORM,
+    )
+    answered = asyncio.ensure_future(request)
+    while not answered.done():
+        amended = ctx.await_event("claim.amended", type=Claim)
+        either: list[asyncio.Future[Any]] = [answered, amended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if answered.done():
+            amended.cancel()
+        else:
+            newer = await ctx.step("check", check_claim, amended.result())
+            if await request.revise(title=question(newer), show=newer):  # else somebody was quicker
+                report = newer
+    return report.claim, await answered

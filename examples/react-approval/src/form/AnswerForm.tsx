@@ -13,6 +13,9 @@ import { templates, widgets } from "./theme";
 /** Requests carry JSON Schema 2020-12; the form needs it to follow if/then/else, not to judge. */
 const validator = customizeValidator({ AjvClass: Ajv2020 });
 
+/** No choice is made before the person makes it: neither a `const` nor a required boolean proposes one. */
+const NOTHING_DECIDED = { constAsDefaults: "never", requiredBooleanDefault: "skip" } as const;
+
 const leaveItToTheServer = (): RJSFValidationError[] => [];
 
 interface Props {
@@ -48,6 +51,7 @@ export function AnswerForm({ request, draft, errors, disabled, children, onChang
         widgets={widgets}
         extraErrors={extraErrors}
         idPrefix="answer"
+        experimental_defaultFormStateBehavior={NOTHING_DECIDED}
         disabled={disabled}
         noHtml5Validate
         transformErrors={leaveItToTheServer}

@@ -66,13 +66,9 @@ function FieldErrors({ errors, fieldPathId }: FieldErrorProps) {
   );
 }
 
-function Fields({ properties, description }: ObjectFieldTemplateProps) {
-  return (
-    <div className="fields">
-      {description && <p className="field-help">{description}</p>}
-      {properties.map(({ content }) => content)}
-    </div>
-  );
+/** The description of the whole answer speaks to programmers; what people should know is in the request itself. */
+function Fields({ properties }: ObjectFieldTemplateProps) {
+  return <div className="fields">{properties.map(({ content }) => content)}</div>;
 }
 
 /** Errors that belong to no field are said above them; the others stand at their fields. */

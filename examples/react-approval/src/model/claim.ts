@@ -38,14 +38,19 @@ export interface Report {
   findings: Finding[];
 }
 
+/** One row of the ledger. */
+export interface Booking {
+  reference: string;
+  paid: string;
+  booked: string;
+  rate: string;
+  memo: string;
+}
+
 export interface Receipt {
   outcome: "paid" | "declined" | "expired";
   currency: string;
-  paid: string | null;
-  booked: string | null;
-  rate: string | null;
-  reference: string | null;
-  memo: string | null;
+  booking: Booking | null;
   decided_by: string | null;
   comment: string;
 }

@@ -48,7 +48,7 @@ export function clock(iso: string, locale?: Locale): string {
 }
 
 /** Say how far an instant is from now, in the largest sensible unit: "3 minutes ago", "in 2 days". */
-export function relative(iso: string, now: number, style: "long" | "narrow" = "long", locale?: Locale): string {
+export function relative(iso: string, now: number, style: "long" | "short" | "narrow" = "long", locale?: Locale): string {
   const distance = new Date(iso).getTime() - now;
   const size = Math.abs(distance);
   const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style });

@@ -28,7 +28,7 @@ export function requestItem(request: InputRow): Item {
 export function runItem(run: RunRow): Item {
   const claim = isClaim(run.input) ? run.input : null;
   const receipt = asReceipt(run.output);
-  const amount = receipt?.paid ?? claim?.total ?? null;
+  const amount = receipt?.booking?.paid ?? claim?.total ?? null;
   const currency = receipt?.currency ?? claim?.currency;
   return item(
     {

@@ -38,7 +38,7 @@ export function DecisionPanel({ me, shown, input, changes, onReview }: Props) {
   };
 
   return (
-    <section className="decision" aria-label="Decision">
+    <section className="decision" aria-label="Decision" id="decision">
       <h2>Decision</h2>
       <div className="outcome" role="status" aria-live="polite">
         <Outcome me={me} shown={shown} submission={submission} />
@@ -104,7 +104,7 @@ function Settled({ me, request }: { me: Person; request: InputRow }) {
       )}
       {request.decided_at !== null && (
         <p className="faint">
-          <Ago at={request.decided_at} every={1000} />
+          <Ago at={request.decided_at} />
         </p>
       )}
     </Notice>

@@ -101,7 +101,7 @@ function Requests({ requests, connecting, open }: RequestsProps) {
               </span>
               <span className="row-amount">{item.amount}</span>
               <span className="row-who">
-                <Said>{item.who}</Said> · <Ago at={request.asked_at} />
+                <Said>{item.who}</Said> · <Ago at={request.asked_at} brief />
               </span>
               <span className="row-flags">
                 <Deadline request={request} />
@@ -123,7 +123,7 @@ function Requests({ requests, connecting, open }: RequestsProps) {
 function Deadline({ request }: { request: InputRow }) {
   const now = useNow(60_000);
   if (request.deadline === null || Date.parse(request.deadline) - now > SOON) return null;
-  return <Badge tone="bad">Due {relative(request.deadline, now, "narrow")}</Badge>;
+  return <Badge tone="bad">Due {relative(request.deadline, now, "short")}</Badge>;
 }
 
 function keyOf(request: InputRow): string {

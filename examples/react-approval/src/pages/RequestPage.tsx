@@ -56,7 +56,23 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
         <ConnectionState connection={connection} error={error} />
       </header>
       <div className="detail-body">
-        <div className="detail-main">{report ? <ReportView report={report} /> : <PlainView value={shown.show} />}</div>
+        <div>
+          <div className="detail-main">
+            {shown.description !== null && <p dir="auto">{shown.description}</p>}
+            {report ? <ReportView report={report} /> : <PlainView value={shown.show} />}
+          </div>
+          {shown.status === "pending" && (
+            <button
+              type="button"
+              className="button primary jump"
+              onClick={() => {
+                document.getElementById("decision")?.scrollIntoView({ behavior: "smooth" });
+              }}
+            >
+              Go to the decision
+            </button>
+          )}
+        </div>
         <div className="detail-side">
           <DecisionPanel
             me={me}

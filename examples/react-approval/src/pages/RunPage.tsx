@@ -4,7 +4,7 @@ import type { InputRow, RunRow } from "@signoff/client";
 import { inputKey } from "@signoff/client";
 import { useRun } from "@signoff/client/react";
 import { type Receipt, HOUSE_CURRENCY, asReceipt, asReport, isClaim } from "../model/claim";
-import { money } from "../model/format";
+import { money, words } from "../model/format";
 import { type Person, nameOf } from "../model/identity";
 import { hrefOf } from "../model/route";
 import { Ago, Empty, Loading, Notice, Said } from "../parts/basics";
@@ -80,31 +80,37 @@ function Waiting({ inputs }: { inputs: readonly InputRow[] }) {
 }
 
 function ReceiptView({ receipt, me }: { receipt: Receipt; me: Person }) {
-  const paid = receipt.outcome === "paid";
+  const { outcome, currency, booking, comment } = receipt;
   return (
-    <section className="receipt-card" aria-label="Receipt" data-outcome={receipt.outcome}>
-      <p className="receipt-sum">{paid ? money(receipt.paid, receipt.currency) : receipt.outcome === "declined" ? "Declined" : "Expired"}</p>
+    <section className="receipt-card" aria-label="Receipt" data-outcome={outcome}>
+      <h2>{words(outcome)}</h2>
+      {booking && <p className="receipt-sum">{money(booking.paid, currency)}</p>}
       <dl>
-        {paid && receipt.currency !== HOUSE_CURRENCY && (
+        {booking && currency !== HOUSE_CURRENCY && (
           <Line name="Booked">
-            {money(receipt.booked, HOUSE_CURRENCY)} <span className="faint">at {receipt.rate}</span>
+            {money(booking.booked, HOUSE_CURRENCY)} <span className="faint">at {booking.rate}</span>
           </Line>
         )}
-        {receipt.reference !== null && <Line name="Reference">{receipt.reference}</Line>}
-        <Line name="Decided by">{receipt.decided_by === null ? "House rules" : nameOf(receipt.decided_by, me)}</Line>
-        {receipt.comment && (
+        {booking && <Line name="Reference">{booking.reference}</Line>}
+        <Line name="Decided by">{outcome === "expired" ? "Nobody in time" : deciderOf(receipt, me)}</Line>
+        {comment && (
           <Line name="Comment">
-            <Said>{receipt.comment}</Said>
+            <Said>{comment}</Said>
           </Line>
         )}
-        {receipt.memo !== null && (
+        {booking && (
           <Line name="Memo">
-            <Said>{receipt.memo}</Said>
+            <Said>{booking.memo}</Said>
           </Line>
         )}
       </dl>
     </section>
   );
+}
+
+/** Small claims pass without a person. */
+function deciderOf({ decided_by }: Receipt, me: Person): string {
+  return decided_by === null ? "House rules" : nameOf(decided_by, me);
 }
 
 function Line({ name, children }: { name: string; children: React.ReactNode }) {

@@ -1,6 +1,6 @@
 /** What is being approved: the facts of a claim, what the checks found, and every item. */
 
-import { type Finding, type Report, HOUSE_CURRENCY, findingsByItem } from "../model/claim";
+import { type Finding, type LineItem, type Report, HOUSE_CURRENCY, findingsByItem } from "../model/claim";
 import { day, dayRange, money, words } from "../model/format";
 import { Badge, Said } from "./basics";
 
@@ -45,7 +45,6 @@ export function ReportView({ report }: { report: Report }) {
           <tr>
             <th scope="col">Date</th>
             <th scope="col">Item</th>
-            <th scope="col">Receipt</th>
             <th scope="col" className="number">
               Amount
             </th>
@@ -53,21 +52,19 @@ export function ReportView({ report }: { report: Report }) {
         </thead>
         <tbody>
           {claim.items.map((item, index) => (
-            <tr key={index} data-flagged={findings.has(index)}>
+            <tr key={index}>
               <td className="faint">{day(item.date)}</td>
               <td>
                 <Said>{item.description}</Said>
-                <span className="category">{words(item.category)}</span>
-                <ItemFindings findings={findings.get(index)} />
+                <ItemDetails item={item} findings={findings.get(index) ?? []} />
               </td>
-              <td>{item.receipt ? <span className="receipt">{item.receipt}</span> : <span className="faint">None</span>}</td>
               <td className="number">{money(item.amount, claim.currency)}</td>
             </tr>
           ))}
         </tbody>
         <tfoot>
           <tr>
-            <th scope="row" colSpan={3}>
+            <th scope="row" colSpan={2}>
               Claimed
             </th>
             <td className="number">{money(claim.total, claim.currency)}</td>
@@ -87,35 +84,55 @@ function Fact({ name, wide = false, children }: { name: string; wide?: boolean; 
   );
 }
 
+/** What the checks found, of one kind in one line: each finding is said again at its item. */
 function Findings({ report }: { report: Report }) {
   const { claim, findings } = report;
   if (findings.length === 0) return <p className="all-clear">The checks found nothing to point out.</p>;
+  const kinds = new Map<string, Finding[]>();
+  for (const finding of findings) kinds.set(finding.code, [...(kinds.get(finding.code) ?? []), finding]);
   return (
     <section className="findings" aria-label="Findings">
       <h2>
         Worth a look <span className="count">{findings.length}</span>
       </h2>
       <ul>
-        {findings.map((finding, index) => {
-          const about = finding.item === null ? undefined : claim.items[finding.item]?.description;
-          return (
-            <li key={index}>
-              <strong>{words(finding.code)}</strong> {about !== undefined && <Said>{about}</Said>}
-              <span className="faint">{finding.message}</span>
-            </li>
-          );
-        })}
+        {[...kinds].map(([code, some]) => (
+          <li key={code}>
+            <strong>{words(code)}</strong>
+            {some.map(({ item, message }, index) => {
+              const about = item === null ? undefined : claim.items[item]?.description;
+              return (
+                <span key={index}>
+                  {about !== undefined && (
+                    <>
+                      <Said>{about}</Said>:{" "}
+                    </>
+                  )}
+                  {message}
+                </span>
+              );
+            })}
+          </li>
+        ))}
       </ul>
     </section>
   );
 }
 
-function ItemFindings({ findings }: { findings: readonly Finding[] | undefined }) {
-  return findings?.map((finding) => (
-    <Badge key={finding.code} tone="warn">
-      {words(finding.code)}
-    </Badge>
-  ));
+function ItemDetails({ item, findings }: { item: LineItem; findings: readonly Finding[] }) {
+  const missing = findings.some(({ code }) => code === "missing_receipt");
+  return (
+    <span className="item-details">
+      {words(item.category)}
+      {item.receipt !== null && <span className="receipt">{item.receipt}</span>}
+      {item.receipt === null && !missing && <span>No receipt needed</span>}
+      {findings.map(({ code }) => (
+        <Badge key={code} tone="warn">
+          {words(code)}
+        </Badge>
+      ))}
+    </span>
+  );
 }
 
 /** What a workflow shows that this page does not know: its members, as they are. */

@@ -10,11 +10,12 @@ export function Said({ children }: { children: string }) {
 }
 
 /** A distance in time that keeps up with the clock; the full date is one hover away. */
-export function Ago({ at, every = 10_000 }: { at: string; every?: number }) {
-  const now = useNow(every);
+export function Ago({ at, brief = false }: { at: string; brief?: boolean }) {
+  const now = useNow(brief ? 10_000 : 1000);
+  // Clocks differ: what another machine has just written must not lie in the future.
   return (
     <time dateTime={at} title={instant(at)}>
-      {relative(at, Math.max(now, every < 10_000 ? now : Date.parse(at)))}
+      {relative(at, Math.max(now, Date.parse(at)), brief ? "short" : "long")}
     </time>
   );
 }
