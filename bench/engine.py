@@ -25,12 +25,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from signoff.stores.open import open_store
-from signoff.workflow.inputs import AnswerRequest, Who
-
 from signoff import App, Context
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
+from signoff.stores.open import open_store
+from signoff.workflow.inputs import AnswerRequest, Who
 from signoff.workflow.journal import DecidedBy
 
 app = App()

@@ -157,7 +157,7 @@ def test_nobody_approves_what_they_were_not_shown(url: str) -> None:
     async def amended(ctx: Context) -> int:
         request = ctx.await_input("approve", Decision, title="Approve?", show={"amount": 10}, to=["group:finance"])
         event = await ctx.await_event("amended", type=int)
-        await request.revise(show={"amount": event.payload})
+        await request.revise(show={"amount": event})
         answer = await request
         return answer.value.amount or 0
 

@@ -185,7 +185,7 @@ def test_events_before_and_after_the_wait_arrive_in_order(url: str) -> None:
 
     @app.workflow(expose=("output",))
     async def listener(ctx: Context) -> list[int]:
-        return [(await ctx.await_event("tick", type=int)).payload for _ in range(10)]
+        return [await ctx.await_event("tick", type=int) for _ in range(10)]
 
     async def main() -> None:
         async with scene(url) as on:
@@ -215,7 +215,7 @@ def test_a_timed_out_wait_swallows_no_later_event(url: str) -> None:
         except EventTimedOut:
             told.append("timed out")
         event = await ctx.await_event("tick", type=str)
-        return [*told, event.payload]
+        return [*told, event]
 
     async def main() -> None:
         async with stage(app, url) as on:
@@ -233,7 +233,7 @@ def test_emit_wakes_a_thousand_waiters_once(url: str) -> None:
 
     @app.workflow(expose=("output",))
     async def waiter(ctx: Context, key: str) -> object:
-        return (await ctx.await_event("go", key=key)).payload
+        return await ctx.await_event("go", key=key)
 
     async def main() -> None:
         async with stage(app, url) as on:
@@ -285,9 +285,10 @@ def test_cancel_runs_cleanup_as_durable_steps(url: str) -> None:
 
 def test_cancel_stops_a_step_under_way(url: str) -> None:
     app = App()
-    stopped = asyncio.Event()
+    begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def forever() -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -300,7 +301,7 @@ def test_cancel_stops_a_step_under_way(url: str) -> None:
     async def main() -> None:
         async with stage(app, url) as on:
             run = await on.start("endless")
-            await on.reaches(run, "running")
+            await begun.wait()
             await on.engine.runs.cancel(run, None, OPERATOR)
             await on.reaches(run, "cancelled")
             async with asyncio.timeout(5):

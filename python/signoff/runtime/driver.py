@@ -26,6 +26,8 @@ from signoff.service.engine import Engine
 from signoff.service.runs import read_journal
 from signoff.stores.base import Committed, Conflict, Outcome, RunRecord
 from signoff.workflow.definition import WorkflowDefinition
+from signoff.workflow.failure import error_of
+from signoff.workflow.inputs import InputState
 from signoff.workflow.journal import (
     Entry,
     EventTimedOut,
@@ -37,8 +39,7 @@ from signoff.workflow.journal import (
     StepFailed,
     TimerFired,
 )
-from signoff.workflow.inputs import InputState
-from signoff.workflow.machine import Machine, error_of
+from signoff.workflow.machine import Machine
 from signoff.workflow.projection import RunFold, View, project, restore
 
 log = logging.getLogger("signoff.runtime")

@@ -10,9 +10,9 @@ from concurrent.futures import Executor
 
 from signoff.clock import Clock
 from signoff.workflow import codec
-from signoff.workflow.context import StepInfo, entering_step
+from signoff.workflow.failure import error_of
 from signoff.workflow.journal import StepCompleted, StepFailed
-from signoff.workflow.machine import StepCall, error_of
+from signoff.workflow.steps import StepCall, StepInfo, entering_step
 
 
 class StepRunner:

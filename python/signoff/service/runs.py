@@ -166,7 +166,7 @@ class Runs:
                 assert state.view.run is not None
                 return state.view.run.row
 
-    async def history(self, run_id: str) -> list[dict[str, Any]]:
+    async def history(self, run_id: str) -> Sequence[dict[str, Any]]:
         """Return the whole journal as JSON entries, oldest first.
 
         Raises:

@@ -1,0 +1,213 @@
+"""An expense claim, decided in a browser: everything a person can do to it, and everything that can happen meanwhile."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, Route, expect
+
+from e2e.conftest import Product, Visit, until
+
+
+def address(claim: str) -> str:
+    """Return the page's address of a claim's request."""
+    return f"#/request/{claim}/approve%3A0"
+
+
+def decide(page: Page, verdict: str, comment: str = "") -> None:
+    """Fill the form and send it."""
+    page.get_by_role("radio", name=verdict, exact=True).check()
+    if comment:
+        page.get_by_role("textbox", name="Comment").fill(comment)
+    page.get_by_role("button", name="Send decision").click()
+
+
+def outcome(page: Page) -> object:
+    """Return the expectation on what the page says became of the decision."""
+    return expect(page.get_by_role("region", name="Decision").get_by_role("status"))
+
+
+def test_approve_and_watch_it_finish(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice")
+    page.get_by_role("list", name="Requests waiting for you").get_by_role("link").first.click()
+    decide(page, "Approve", "Fine.")
+    outcome(page).to_contain_text("You approved this")
+    timeline = page.get_by_role("region", name="Timeline")
+    expect(timeline).to_contain_text("Completed", timeout=15_000)
+    assert product.paid(claim) == 1
+    row = product.row(claim)
+    assert row["output"]["decided_by"] == "user:alice"
+    (answered,) = product.entries(claim, "input.answered")
+    assert answered["by"] == {"kind": "person", "id": "user:alice"}
+    page.goto(f"{product.url}/?as=alice#/runs")
+    expect(page.get_by_role("link", name=claim).or_(page.get_by_text(claim)).first).to_be_visible()
+
+
+def test_decline_with_a_comment(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("bora", address(claim))
+    decide(page, "Decline", "The receipt is missing.")
+    outcome(page).to_contain_text("You declined this")
+    row = product.reaches(claim, "completed")
+    assert row["output"]["outcome"] == "declined"
+    assert row["output"]["comment"] == "The receipt is missing."
+    assert product.paid(claim) == 0
+
+
+def test_a_422_is_shown_at_the_field_and_corrected(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    replies: list[int] = []
+    page.on("response", lambda reply: replies.append(reply.status) if reply.url.endswith("/answer") else None)
+    decide(page, "Decline")
+    comment = page.get_by_role("textbox", name="Comment")
+    expect(comment).to_have_attribute("aria-invalid", "true")
+    assert replies == [422]
+    assert product.entries(claim, "input.answered") == []
+    comment.fill("Not this quarter.")
+    page.get_by_role("button", name="Send decision").click()
+    outcome(page).to_contain_text("You declined this")
+    assert replies == [422, 200]
+    assert product.reaches(claim, "completed")["output"]["comment"] == "Not this quarter."
+
+
+def test_a_double_click_is_one_submission(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    page.get_by_role("radio", name="Approve", exact=True).check()
+    page.get_by_role("button", name="Send decision").dblclick()
+    outcome(page).to_contain_text("You approved this")
+    product.reaches(claim, "completed")
+    assert len(product.entries(claim, "input.answered")) == 1
+    assert product.paid(claim) == 1
+
+
+def test_the_loser_of_two_tabs_sees_who_decided(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    first, second = visit("alice", address(claim)), visit("bora", address(claim))
+    second.get_by_role("radio", name="Decline", exact=True).check()
+    # The second tab's view of the world stands still, as on a train: its click is decided by the server alone.
+    second.route("**/v1/stream/**", lambda route: route.abort())
+    held: list[Route] = []
+    second.route("**/answer", lambda route: held.append(route))
+    second.get_by_role("textbox", name="Comment").fill("I say no.")
+    second.get_by_role("button", name="Send decision").click()
+    until(lambda: second.evaluate("1") and held, "the second tab has clicked")
+    decide(first, "Approve")
+    outcome(first).to_contain_text("You approved this")
+    held[0].continue_()
+    outcome(second).to_contain_text("Alice approved this")
+    product.reaches(claim, "completed")
+    assert len(product.entries(claim, "input.answered")) == 1
+
+
+def test_another_tab_follows_without_reload(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    first, second = visit("alice", address(claim)), visit("bora", address(claim))
+    expect(second.get_by_role("button", name="Send decision")).to_be_visible()
+    decide(first, "Approve")
+    outcome(second).to_contain_text("Alice approved this")
+    expect(second.get_by_role("region", name="Timeline")).to_contain_text("Completed", timeout=15_000)
+
+
+def test_a_reload_in_the_middle_keeps_the_answer(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    lost: list[str] = []
+
+    def accept_and_lose_the_reply(route: Route) -> None:
+        if not lost:
+            lost.append(route.fetch().text())  # the server has accepted; the page never hears of it
+            return
+        route.continue_()
+
+    page.route("**/answer", accept_and_lose_the_reply)
+    decide(page, "Approve")
+    until(lambda: page.evaluate("1") and lost, "the answer is on its way")
+    page.reload()
+    outcome(page).to_contain_text("You approved this")
+    product.reaches(claim, "completed")
+    assert len(product.entries(claim, "input.answered")) == 1
+    assert product.paid(claim) == 1
+
+
+def test_offline_during_the_click_is_accepted_once_when_back(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    page.get_by_role("radio", name="Approve", exact=True).check()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Send decision").click()
+    outcome(page).to_contain_text("Waiting for the network")
+    assert product.entries(claim, "input.answered") == []
+    page.context.set_offline(False)
+    outcome(page).to_contain_text("You approved this")
+    product.reaches(claim, "completed")
+    assert len(product.entries(claim, "input.answered")) == 1
+    assert product.paid(claim) == 1
+
+
+def test_killed_between_ask_and_answer(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    expect(page.get_by_role("button", name="Send decision")).to_be_visible()
+    product.kill()
+    decide(page, "Approve")
+    product.start()
+    outcome(page).to_contain_text("You approved this", timeout=30_000)
+    product.reaches(claim, "completed")
+    assert len(product.entries(claim, "input.answered")) == 1
+    assert product.paid(claim) == 1
+
+
+def test_killed_between_answer_and_completion(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    decide(page, "Approve")
+    outcome(page).to_contain_text("You approved this")
+    product.kill()
+    assert product.paid(claim) == 0  # the workflow sleeps two seconds before it pays
+    product.start()
+    expect(page.get_by_role("region", name="Timeline")).to_contain_text("Completed", timeout=30_000)
+    assert product.reaches(claim, "completed")["output"]["outcome"] == "paid"
+    assert product.paid(claim) == 1
+
+
+def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    page.get_by_role("radio", name="Approve", exact=True).check()
+    amended = product.call("GET", f"/v1/runs/{claim}")["run"]["input"]
+    amended = {**amended, "title": "An amended title", "total": float(amended["total"]) + 100}
+    product.call("POST", f"/v1/runs/{claim}/events/claim.amended", {"id": "amend-1", "payload": amended})
+    until(lambda: product.entries(claim, "input.revised"), "the request is revised")
+    changed = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
+    expect(changed).to_be_visible()
+    page.get_by_role("button", name="Send decision").click()
+    until(lambda: page.evaluate("1"), "the click has been handled")
+    assert product.entries(claim, "input.answered") == []
+    expect(changed).to_be_visible()
+    page.get_by_role("button", name="Review again").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("An amended title")
+    decide(page, "Approve")
+    outcome(page).to_contain_text("You approved this")
+    assert product.reaches(claim, "completed")["output"]["outcome"] == "paid"
+
+
+def test_who_was_not_asked_cannot_answer(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("chidi", address(claim))
+    decide(page, "Approve")
+    outcome(page).to_contain_text("You are not among those asked")
+    assert product.entries(claim, "input.answered") == []
+    inbox = visit("chidi")
+    expect(inbox.get_by_text(claim)).to_have_count(0)
+
+
+def test_ctrl_c_stops_cleanly_with_readers_connected(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    expect(page.get_by_role("button", name="Send decision")).to_be_visible()
+    assert product.stop() == 0
+    product.start()
+    decide(page, "Approve")
+    outcome(page).to_contain_text("You approved this", timeout=30_000)
+    assert product.reaches(claim, "completed")["status"] == "completed"
