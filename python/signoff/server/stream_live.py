@@ -17,7 +17,7 @@ from signoff.errors import SignoffError, StreamNotFound
 from signoff.server import stream_headers as say
 from signoff.server.reply import Header, Receive, Reply, Send
 from signoff.server.stream_headers import Query
-from signoff.service.hub import Frame, Reader
+from signoff.service.channel import Frame, Reader
 from signoff.service.streams import CHUNK_BYTES, Chunk, Streams
 from signoff.streams import live, offset
 

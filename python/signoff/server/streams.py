@@ -18,7 +18,8 @@ from signoff.server.problems import problem
 from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
 from signoff.server.stream_headers import Headers
 from signoff.server.stream_live import Limits, Reading
-from signoff.service.streams import Streams, Written
+from signoff.service.stream_writer import Written
+from signoff.service.streams import Streams
 from signoff.streams import content_type, expiry, json_mode, live, offset
 from signoff.streams import path as paths
 

@@ -1,0 +1,212 @@
+"""What the live readers of one stream share: its tail, and the newest appends, each encoded once.
+
+A `Reader` is no more than a position. It takes from the channel's ring what follows its position, and waits when there
+is nothing. A reader too slow for the ring finds that its position has left it and reads from the store, so no reader
+can make memory grow or hold the others back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from signoff.clock import Clock
+from signoff.stores.base import Batch
+from signoff.streams import live
+from signoff.streams.stream import Head
+
+RING_BYTES: Final = 1 << 20
+RING_FRAMES: Final = 512
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """Hold one append as all readers get it.
+
+    Attributes:
+        data: the SSE data event.
+        cursor: of the time of the append.
+        control: the control event of a reader who is up to date with this append.
+        more: data and control event of a reader who is not; made when first needed.
+    """
+
+    batch: Batch
+    data: bytes
+    cursor: int
+    control: bytes
+    more: bytes | None = None
+
+    @property
+    def start(self) -> int:
+        """Return the position before the append."""
+        return self.batch.start
+
+    @property
+    def end(self) -> int:
+        """Return the position after the append."""
+        return self.batch.end
+
+    def event(self, *, last: bool, cursor: int) -> bytes:
+        """Return data and control event for a reader.
+
+        Args:
+            last: the reader is up to date after this append.
+            cursor: the least that this reader may be told.
+        """
+        if cursor > self.cursor:
+            told = live.control_event(self.end, cursor=str(cursor), up_to_date=last, closed=False)
+            return self.data + told
+        if last:
+            return self.data + self.control
+        if self.more is None:
+            told = live.control_event(self.end, cursor=str(self.cursor), up_to_date=False, closed=False)
+            self.more = self.data + told
+        return self.more
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """Hold what live readers of one stream share.
+
+    Attributes:
+        head: the newest head known, or one that differs from it in tail and closure only; tells how to encode.
+        tail: up to where appends are known.
+        ended: every reader shall stop: the stream was deleted, or the hub was closed.
+        deleted: the stream is gone, and not just the hub.
+        behind: called when the store has more than the channel.
+    """
+
+    path: str
+    clock: Clock
+    head: Head | None = None
+    tail: int = -1
+    closed: bool = False
+    ended: bool = False
+    deleted: bool = False
+    ring: deque[Frame] = field(default_factory=deque)
+    ring_bytes: int = 0
+    readers: int = 0
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    behind: Callable[[], None] = _nothing
+
+    def saw(self, head: Head) -> None:
+        """Learn from a head that a reader got from the store."""
+        if self.head is None:
+            self.adopt(head)
+        elif self.head.incarnation != head.incarnation:
+            self.end()
+        elif (head.tail, head.closed) != (self.tail, self.closed) and head.tail >= self.tail:
+            self.behind()
+
+    def adopt(self, head: Head) -> None:
+        """Take a head as it is; what lies before its tail and is not in the ring, readers get from the store."""
+        self.head = head
+        if head.tail > self.tail:
+            self._clear()
+            self.tail = head.tail
+        self.closed = self.closed or (head.closed and head.tail == self.tail)
+        self.wake()
+
+    def push(self, batch: Batch) -> bool:
+        """Add an append; False if one before it is missing."""
+        if batch.end <= self.tail:
+            return True
+        if self.head is None:
+            # The first reader is still reading from the store; it shall know that there is more.
+            self.tail = batch.end
+            return True
+        if batch.start != self.tail:
+            return False
+        cursor = live.cursor(self.clock.now_ms(), None, 1)
+        control = live.control_event(batch.end, cursor=cursor, up_to_date=True, closed=False)
+        frame = Frame(batch, live.data_event(self.head, batch.data), int(cursor), control)
+        self.ring.append(frame)
+        self.ring_bytes += len(frame.data)
+        while len(self.ring) > RING_FRAMES or (self.ring_bytes > RING_BYTES and len(self.ring) > 1):
+            self.ring_bytes -= len(self.ring.popleft().data)
+        self.tail = batch.end
+        self.wake()
+        return True
+
+    def close(self) -> None:
+        """Learn that the stream has ended at its tail."""
+        self.closed = True
+        self.wake()
+
+    def end(self, *, deleted: bool = True) -> None:
+        """Let every reader stop, because the stream is gone or the hub closes."""
+        self.ended = True
+        self.deleted = deleted
+        self._clear()
+        self.wake()
+
+    def after(self, position: int) -> list[Frame] | None:
+        """Return the frames that follow a position; None if they are not (all) kept here."""
+        if position >= self.tail:
+            return []
+        frames: list[Frame] = []
+        for frame in reversed(self.ring):
+            if frame.end <= position:
+                break
+            frames.append(frame)
+        frames.reverse()
+        return frames if frames and frames[0].start == position else None
+
+    def wake(self) -> None:
+        """Let all readers look again."""
+        waiting, self.waiting = self.waiting, set()
+        for news in waiting:
+            _settle(news)
+
+    def _clear(self) -> None:
+        self.ring.clear()
+        self.ring_bytes = 0
+
+
+@dataclass(slots=True, eq=False)
+class Reader:
+    """Be one live reader of a channel.
+
+    Attributes:
+        gone: the client has left; set by `leave`.
+    """
+
+    channel: Channel
+    gone: bool = False
+    _news: asyncio.Future[None] | None = None
+
+    async def wait(self, position: int, timeout_s: float) -> bool:
+        """Wait until there may be news for a reader at `position`; False if nothing came in `timeout_s` seconds."""
+        channel = self.channel
+        if self.gone or channel.ended or channel.closed or position < channel.tail:
+            return True
+        loop = asyncio.get_running_loop()
+        news = self._news = loop.create_future()
+        channel.waiting.add(news)
+        timer = loop.call_later(timeout_s, _settle, news)
+        try:
+            await news
+        finally:
+            timer.cancel()
+            self._news = None
+            timed_out = news in channel.waiting and not self.gone
+            channel.waiting.discard(news)
+        return not timed_out
+
+    def leave(self) -> None:
+        """Stop waiting: the client has left."""
+        self.gone = True
+        if self._news is not None:
+            _settle(self._news)
+
+
+def _settle(news: asyncio.Future[None]) -> None:
+    if not news.done():
+        news.set_result(None)

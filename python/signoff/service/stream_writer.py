@@ -1,0 +1,267 @@
+"""Writing to streams: load, decide, commit.
+
+Every write is decided on a head in memory and committed as a compare-and-swap on it. Writes to one stream are decided
+one after another, each on what the one before it will leave, without waiting for the disk, and then committed together:
+the `_Chain` of a stream holds that speculative state. When a commit conflicts, because another process wrote, the chain
+is dropped and everything on it is decided again. What needs no write (a retry, a refusal) has no compare-and-swap to
+prove it, so it is answered only when all it was decided on is durable and the store still says the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from signoff.clock import Clock
+from signoff.errors import SignoffError, StoreError
+from signoff.stores.base import (
+    Change,
+    Committed,
+    Conflict,
+    Outcome,
+    StreamDelete,
+    StreamState,
+    StreamWrite,
+    WorkflowStore,
+)
+from signoff.streams.decide import decide
+from signoff.streams.stream import Append, Close, Command, Head, Known, ProducerMark, Remove, Write
+
+CACHED_HEADS: Final = 10_000
+CACHED_PRODUCERS: Final = 1_000
+"""Producers of one stream that are remembered beyond the commits under way."""
+
+ATTEMPTS: Final = 100
+"""How often a write is decided again. Each round somebody else's write succeeded, so this many means a defect."""
+
+
+class Committer(Protocol):
+    """Commit Changes in the order of the calls."""
+
+    async def commit(self, change: Change) -> Outcome:
+        """Commit a Change, together with those that wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Tell how a write ended.
+
+    Attributes:
+        head: of the stream after it.
+        new: something was written; False: it was so already, or this was a retry.
+        producer: the highest append of the producer that was accepted.
+    """
+
+    head: Head
+    new: bool
+    producer: ProducerMark | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Chain:
+    """Hold a stream as it will be when everything under way is committed.
+
+    Attributes:
+        under_way: commits handed over that have not ended; they end in the order they were handed over.
+        newest: ends with the last of them.
+        broken: one of them failed, so that all this is not what the stream is.
+    """
+
+    head: Head | None
+    producers: dict[str, ProducerMark | None] = field(default_factory=dict)
+    under_way: int = 0
+    broken: bool = False
+    newest: asyncio.Future[None] | None = None
+
+    def apply(self, decision: Write | Remove) -> None:
+        """Become what a decision will leave."""
+        match decision:
+            case Write(head, _, producer):
+                self.head = head
+                if producer is not None:
+                    self.producers[producer.producer_id] = producer
+            case Remove():
+                self.head = None
+                self.producers.clear()
+
+    def begin(self) -> asyncio.Future[None]:
+        """Note that one more commit is under way."""
+        self.under_way += 1
+        self.newest = asyncio.get_running_loop().create_future()
+        return self.newest
+
+    def done(self, commit: asyncio.Future[None]) -> None:
+        """Learn that a commit ended."""
+        self.under_way -= 1
+        commit.set_result(None)
+        if self.under_way == 0:
+            self.newest = None
+            if len(self.producers) > CACHED_PRODUCERS:
+                self.producers.clear()
+
+
+class StreamWriter:
+    """Write to application streams.
+
+    Args:
+        store: loads heads and producers.
+        committer: commits in the order of the calls, several at once.
+        clock: for times to live.
+        expired: tells whether a stream is over, and so counts as absent.
+    """
+
+    def __init__(
+        self, store: WorkflowStore, committer: Committer, clock: Clock, expired: Callable[[Head], bool]
+    ) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+        self._expired = expired
+        self._chains: OrderedDict[str, _Chain] = OrderedDict()
+        self._loading: dict[str, asyncio.Task[_Chain]] = {}
+
+    async def remove(self, head: Head) -> None:
+        """Delete a stream that is over; if somebody was faster, all the better."""
+        await self._committer.commit(Change(streams=(StreamDelete(head.path, head.version),)))
+        if (chain := self._chains.get(head.path)) is not None:
+            self._break(head.path, chain)
+
+    async def write(self, path: str, command: Command) -> Written:
+        """Decide a command and commit what was decided.
+
+        Raises:
+            StreamNotFound, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the command is
+                refused.
+            StoreError: the store failed, or the stream changes all the time.
+        """
+        for _ in range(ATTEMPTS):
+            chain = await self._chain(path)
+            producer = _producer_of(command)
+            if producer is not None and producer.producer_id not in chain.producers:
+                await self._load_producer(chain, path, producer.producer_id)
+            if chain.broken:
+                continue
+            written = await self._decide_and_commit(path, chain, command)
+            if written is not None:
+                return written
+        raise StoreError(f"The stream {path} changes too fast; nothing was written. Try again.")
+
+    async def _decide_and_commit(self, path: str, chain: _Chain, command: Command) -> Written | None:
+        """Do one round; None: what it was decided on turned out to be wrong, so decide again."""
+        producer = _producer_of(command)
+        last = None if producer is None else chain.producers.get(producer.producer_id)
+        before = chain.head
+        if before is not None and self._expired(before):
+            await self._commit(path, chain, Remove(before))
+            return None
+        try:
+            decision = decide(before, command, last, self._clock.now_ms())
+        except SignoffError:
+            if not await self._confirm(path, chain, before):
+                return None
+            self._forget_absent(path, chain)
+            raise
+        match decision:
+            case Known(head, mark):
+                if not await self._confirm(path, chain, before):
+                    return None
+                return Written(head, new=False, producer=mark)
+            case Write() | Remove():
+                if not await self._commit(path, chain, decision):
+                    return None
+                return Written(decision.head, new=True, producer=producer)
+
+    async def _confirm(self, path: str, chain: _Chain, before: Head | None) -> bool:
+        """Tell whether the stream really was as `before` says, durably, at some time since the request came."""
+        if chain.newest is not None:
+            # `before` is what this commit leaves; if it succeeds, that is the proof.
+            await asyncio.shield(chain.newest)
+            return not chain.broken
+        state = await self._store.load_stream(path)
+        if (None if state is None else state.head.version) == (None if before is None else before.version):
+            return not chain.broken
+        if chain.head is before:
+            self._break(path, chain)
+        return False
+
+    async def _commit(self, path: str, chain: _Chain, decision: Write | Remove) -> bool:
+        """Commit a decision; False: it conflicted, and so the chain is broken."""
+        change = _change(chain.head, decision)
+        chain.apply(decision)
+        commit = chain.begin()
+        outcome: Outcome | None = None
+        try:
+            # Handed over before anything else can run, so that commits arrive in the order they were decided.
+            outcome = await self._committer.commit(change)
+        finally:
+            if not isinstance(outcome, Committed):
+                self._break(path, chain)
+            chain.done(commit)
+        self._forget_absent(path, chain)
+        return not isinstance(outcome, Conflict)
+
+    async def _chain(self, path: str) -> _Chain:
+        chain = self._chains.get(path)
+        if chain is not None:
+            self._chains.move_to_end(path)
+            return chain
+        loading = self._loading.get(path)
+        if loading is None:
+            loading = asyncio.get_running_loop().create_task(self._load(path))
+            self._loading[path] = loading
+        return await asyncio.shield(loading)
+
+    async def _load(self, path: str) -> _Chain:
+        try:
+            state = await self._store.load_stream(path)
+            chain = _Chain(None if state is None else state.head)
+            self._chains[path] = chain
+            self._trim()
+            return chain
+        finally:
+            del self._loading[path]
+
+    async def _load_producer(self, chain: _Chain, path: str, producer_id: str) -> None:
+        state: StreamState | None = await self._store.load_stream(path, producer_id)
+        same = state is not None and chain.head is not None and state.head.incarnation == chain.head.incarnation
+        # Whoever came first knows better: an append of this producer may be under way by now.
+        chain.producers.setdefault(producer_id, state.producer if state is not None and same else None)
+
+    def _break(self, path: str, chain: _Chain) -> None:
+        chain.broken = True
+        if self._chains.get(path) is chain:
+            del self._chains[path]
+
+    def _forget_absent(self, path: str, chain: _Chain) -> None:
+        """Keep no memory of paths where nothing is."""
+        if chain.head is None and not chain.under_way and self._chains.get(path) is chain:
+            del self._chains[path]
+
+    def _trim(self) -> None:
+        """Keep the number of heads in memory bounded; one with commits under way may stay a little longer."""
+        while len(self._chains) > CACHED_HEADS:
+            path, chain = self._chains.popitem(last=False)
+            if chain.under_way:
+                self._chains[path] = chain
+                return
+
+
+def _producer_of(command: Command) -> ProducerMark | None:
+    match command:
+        case Append(producer=producer) | Close(producer=producer):
+            return producer
+        case _:
+            return None
+
+
+def _change(before: Head | None, decision: Write | Remove) -> Change:
+    expect = 0 if before is None else before.version
+    match decision:
+        case Write(head, data, producer):
+            return Change(streams=(StreamWrite(head, expect, data, producer),))
+        case Remove(head):
+            return Change(streams=(StreamDelete(head.path, expect),))

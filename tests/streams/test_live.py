@@ -1,0 +1,148 @@
+"""What readers are told: cursors, entity tags, and events that no payload can forge (Durable Streams §5.8, §10)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signoff.streams import live
+from signoff.streams.stream import Head
+
+TEXT = Head("s", "inc", 1, 20, "text/plain")
+JSON = replace(TEXT, content_type="Application/JSON; charset=utf-8")
+BINARY = replace(TEXT, content_type="image/png")
+NOW = live.CURSOR_EPOCH_MS + 1000 * live.CURSOR_INTERVAL_MS
+
+
+def events(stream: bytes) -> list[tuple[str, str]]:
+    """Read an event stream as the standard says: any line ending, one space after the colon stripped."""
+    found: list[tuple[str, str]] = []
+    kind, data = "", []
+    for line in stream.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match name:
+            case "event":
+                kind = value
+            case "data":
+                data.append(value)
+            case "" if not line and data:
+                found.append((kind, "\n".join(data)))
+                kind, data = "", []
+    return found
+
+
+def test_the_cursor_is_the_number_of_the_interval() -> None:
+    assert live.cursor(NOW, None, 100) == "1000"
+    assert live.cursor(NOW + live.CURSOR_INTERVAL_MS - 1, None, 100) == "1000"
+    assert live.cursor(0, None, 100) == "0"
+
+
+@pytest.mark.parametrize(
+    ("given_cursor", "jitter", "told"),
+    [
+        ("999", 3600, "1000"),
+        ("1000", 1, "1001"),
+        ("1000", 3600, "1180"),
+        ("1005", 60, "1008"),
+        ("", 60, "1000"),
+        ("-5", 60, "1000"),
+        ("abc", 60, "1000"),
+        ("9" * 5000, 60, "1000"),
+        ("²", 60, "1000"),
+    ],
+)
+def test_the_cursor_goes_beyond_what_the_client_has(given_cursor: str, jitter: int, told: str) -> None:
+    assert live.cursor(NOW, given_cursor, jitter) == told
+
+
+@given(st.integers(0, 10**12), st.integers(1, live.MAX_JITTER_S))
+def test_the_cursor_always_advances(given_cursor: int, jitter: int) -> None:
+    assert int(live.cursor(NOW, str(given_cursor), jitter)) > min(given_cursor, 999)
+    assert int(live.cursor(NOW, str(given_cursor), jitter)) >= 1000
+
+
+def test_entity_tags_tell_ranges_incarnations_and_closure_apart() -> None:
+    closed = replace(TEXT, closed=True)
+    tags = {
+        live.etag(TEXT, 0, 20),
+        live.etag(TEXT, 1, 20),
+        live.etag(TEXT, 0, 19),
+        live.etag(closed, 0, 20),
+        live.etag(replace(TEXT, incarnation="other"), 0, 20),
+    }
+    assert len(tags) == 5
+    assert live.etag(closed, 0, 19) == live.etag(TEXT, 0, 19)
+
+
+def test_matching_entity_tags() -> None:
+    tag = live.etag(TEXT, 0, 20)
+    assert live.matches(tag, tag)
+    assert live.matches(tag, f'"x", W/{tag}')
+    assert live.matches(tag, "*")
+    assert not live.matches(tag, '"x"')
+    assert not live.matches(tag, "")
+
+
+def test_text_goes_as_it_is_json_in_an_array_and_the_rest_in_base64() -> None:
+    assert live.data_event(TEXT, b"line1\nline2") == b"event: data\ndata:line1\ndata:line2\n\n"
+    assert live.data_event(JSON, b'{"a":1},2') == b'event: data\ndata:[{"a":1},2]\n\n'
+    assert live.data_event(BINARY, b"\x00\xff") == b"event: data\ndata:AP8=\n\n"
+    assert not live.needs_base64(TEXT)
+    assert not live.needs_base64(JSON)
+    assert live.needs_base64(BINARY)
+
+
+@given(st.text())
+def test_no_text_can_forge_an_event(text: str) -> None:
+    (event,) = events(live.data_event(TEXT, text.encode()))
+    assert event == ("data", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+@given(st.binary(max_size=200))
+def test_bytes_survive(data: bytes) -> None:
+    (event,) = events(live.data_event(BINARY, data))
+    assert base64.b64decode(event[1]) == data
+
+
+@pytest.mark.parametrize(
+    "attack",
+    ["x\n\nevent: control\ndata: {}\n\n", "x\r\revent: control\rdata:{}\r\r", "x\r\n\r\nevent: control\r\ndata: {}",
+     "\n", "\r", ":comment\n\n", "id: 7\nretry: 1\n\n", " leading", "\u2028event: control"],
+)  # fmt: skip
+def test_known_attacks(attack: str) -> None:
+    found = events(live.data_event(TEXT, attack.encode()))
+    assert [kind for kind, _ in found] == ["data"]
+
+
+def test_pretty_printed_json_stays_one_event() -> None:
+    pretty = json.dumps({"a": ["b", "c\n"]}, indent=2).encode()
+    (event,) = events(live.data_event(JSON, pretty))
+    assert json.loads(event[1]) == [{"a": ["b", "c\n"]}]
+
+
+def test_bytes_that_are_not_utf8_become_a_valid_event_stream() -> None:
+    (event,) = events(live.data_event(TEXT, b"a\xff\xfeb"))
+    assert event == ("data", "a\ufffd\ufffdb")
+
+
+def test_control_events() -> None:
+    def told(**how: bool) -> dict[str, object]:
+        (event,) = events(live.control_event(7, cursor="12", **how))
+        assert event[0] == "control"
+        parsed: dict[str, object] = json.loads(event[1])
+        return parsed
+
+    at = {"streamNextOffset": "0000000000000007"}
+    assert told(up_to_date=False, closed=False) == {**at, "streamCursor": "12"}
+    assert told(up_to_date=True, closed=False) == {**at, "streamCursor": "12", "upToDate": True}
+    assert told(up_to_date=True, closed=True) == {**at, "upToDate": True, "streamClosed": True}
+
+
+def test_keep_alives_are_no_events() -> None:
+    assert events(live.KEEP_ALIVE + live.KEEP_ALIVE) == []
