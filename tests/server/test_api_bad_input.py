@@ -176,7 +176,7 @@ PATHS = [
     ("GET", "/v1//runs", 404, "not_found"),
     ("PUT", "/v1/runs/r1", 405, "method_not_allowed"),
     ("PATCH", "/health", 405, "method_not_allowed"),
-    ("BREW", "/v1/runs", 405, "method_not_allowed"),
+    ("PROPFIND", "/v1/runs", 405, "method_not_allowed"),
 ]
 
 
