@@ -26,9 +26,11 @@ export interface SourceOptions {
   readonly openStream: () => LiveStream;
 }
 
+const NOTHING: SourceState = { connection: "connecting", error: undefined, row: undefined };
+
 export class InputSource {
   readonly #options: SourceOptions;
-  #state: SourceState = { connection: "connecting", error: undefined, row: undefined };
+  #state: SourceState = NOTHING;
   #stream: LiveStream | undefined;
   #polling: AbortController | undefined;
 
@@ -61,6 +63,11 @@ export class InputSource {
       this.#polling?.abort();
       this.#polling = undefined;
     };
+  }
+
+  /** Forget what was known: whoever opens it next is told nothing old. */
+  reset(): void {
+    this.#state = NOTHING;
   }
 
   /** Wait until the stream has shown the change; false if it was not seen in time, or there is no stream. */

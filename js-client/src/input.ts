@@ -139,6 +139,9 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   #rest(): void {
     if (this.watched || this.#flight !== undefined) return;
     this.#shown = undefined;
+    this.#replied = undefined;
+    this.#source.reset();
+    this.publish({ connection: "connecting", submission: this.#submission });
     this.#options.onIdle();
   }
 

@@ -94,7 +94,7 @@ function absolute(base: string): string {
 
 /** Escape one path segment, leaving the colon of `group:finance` and `approve:0` readable. */
 function escapeSegment(segment: string): string {
-  return segment.split("/").map(encodeURIComponent).join("/").replaceAll("%3A", ":");
+  return encodeURIComponent(segment).replaceAll("%3A", ":");
 }
 
 /** Read a JWT's `sub` without verifying it: used only to notice that another person signed in. */

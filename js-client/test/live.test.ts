@@ -65,16 +65,21 @@ describe("a run's stream", () => {
 
   it("ends when it is closed, with its last row, and is not asked for again", async () => {
     const counted = countingFetch();
+    const network = new HandNetwork();
     await streams.create("runs/r1", ...started);
-    const view = connect({ fetch: counted.fetch }).run("r1");
+    const client = connect({ fetch: counted.fetch, network });
+    const view = client.run("r1");
     const stop = view.subscribe(() => undefined);
     await until(view, ({ connection }) => connection === "live");
     await streams.finish("runs/r1", message("run", "update", "r1", runRow({ status: "completed" })));
     const last = await until(view, ({ connection }) => connection === "ended");
     expect(last.run?.status).toBe("completed");
     const asked = counted.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    expect(counted.requests).toHaveLength(asked);
+    network.wake("online");
+    // Another stream's whole way from nothing to live is time enough.
+    await streams.create("runs/r2", message("run", "insert", "r2", runRow({ id: "r2" })));
+    await until(client.run("r2"), ({ connection }) => connection === "live");
+    expect(counted.requests.slice(asked).filter(({ url }) => url.includes("runs/r1"))).toStrictEqual([]);
     stop();
   });
 

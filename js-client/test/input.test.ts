@@ -1,0 +1,383 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSignoff, memoryStorage } from "../src/index.js";
+import type { InputRow, InputView, Signoff, SignoffOptions, Submission } from "../src/index.js";
+import { AnswerServer } from "./support/answers.js";
+import type { Act } from "./support/answers.js";
+import { HandNetwork, never, quick } from "./support/network.js";
+import { StreamServer, inputRow, message, runRow } from "./support/streams.js";
+import { eventually, until } from "./support/until.js";
+
+let streams: StreamServer;
+let server: AnswerServer;
+let clients: Signoff[];
+let stops: (() => void)[];
+
+beforeEach(async () => {
+  clients = [];
+  stops = [];
+  streams = await new StreamServer().start();
+  server = await new AnswerServer(streams, inputRow()).start();
+  await streams.create("runs/r1", message("run", "insert", "r1", runRow()), message("input", "insert", "approve:0", inputRow()));
+});
+
+afterEach(async () => {
+  for (const stop of stops) stop();
+  for (const client of clients) client.close();
+  await server.stop();
+  await streams.stop();
+});
+
+function connect(options: Partial<SignoffOptions> = {}): Signoff {
+  const client = createSignoff({ url: server.url, timing: quick, storage: memoryStorage(), ...options });
+  clients.push(client);
+  return client;
+}
+
+/** A view that somebody looks at and that shows its request. */
+async function open(client = connect()): Promise<InputView> {
+  const view = client.input("r1", "approve:0");
+  stops.push(view.subscribe(() => undefined));
+  await until(view, ({ request }) => request !== undefined);
+  return view;
+}
+
+async function revise(change: Partial<InputRow>): Promise<InputRow> {
+  const row = inputRow({ revision: 1, revised: "0000000000000003", ...change });
+  server.row = row;
+  await streams.append("runs/r1", message("input", "update", row.id, row));
+  return row;
+}
+
+const approve = { action: "approve", value: { approved: true } };
+const staleReply = (row: InputRow): Act => ({ status: 409, body: { code: "stale", title: "It changed", row } });
+const conflict = (code: string, row: InputRow): Act => ({ status: 409, body: { code, title: "No", row } });
+
+describe("an answer", () => {
+  it("is sent once, with what was seen, and is accepted and confirmed by the stream", async () => {
+    const view = await open();
+    const seen: string[] = [];
+    stops.push(view.subscribe(() => seen.push(view.getSnapshot().submission.status)));
+    const outcome = await view.answer(approve);
+    expect(outcome).toMatchObject({ status: "accepted", offset: "0000000000000009", confirmed: true });
+    expect(server.received).toStrictEqual([
+      { submission_id: server.effects[0], action: "approve", value: { approved: true }, seen_offset: "0000000000000002" },
+    ]);
+    expect(view.getSnapshot().request).toMatchObject({ status: "answered", decided_by: { id: "user:alice" } });
+    expect([...new Set(seen)]).toStrictEqual(["sending", "accepted"]);
+  });
+
+  it("shows the reply's row at once, and stays accepted if the stream is slow to tell", async () => {
+    server.echo = false;
+    const view = await open(connect({ timing: { ...quick, confirm: 50 } }));
+    const outcome = await view.answer(approve);
+    expect(outcome).toMatchObject({ status: "accepted", confirmed: false });
+    expect(view.getSnapshot().request?.status).toBe("answered");
+  });
+
+  it("given twice by a double click is one promise and one request", async () => {
+    server.acts = ["hold"];
+    const view = await open();
+    const [first, second] = [view.answer(approve), view.answer({ action: "approve", value: { approved: true } })];
+    expect(second).toBe(first);
+    await eventually(() => server.received.length === 1, "the answer");
+    server.release();
+    await first;
+    expect(await view.answer(approve)).toMatchObject({ status: "accepted" });
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("is not overtaken by another one while it is on its way", async () => {
+    server.acts = ["hold"];
+    const view = await open();
+    const first = view.answer(approve);
+    const other = await view.answer({ action: "reject" });
+    expect(other).toMatchObject({ status: "refused", problem: { code: "answer_in_flight", status: 0 } });
+    expect(view.getSnapshot().submission.status).toBe("sending");
+    await eventually(() => server.received.length === 1, "the answer");
+    server.release();
+    expect((await first).status).toBe("accepted");
+    expect(await view.answer({ action: "reject" })).toMatchObject({ status: "decided", outcome: "already_decided" });
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("of nothing that was shown is not sent", async () => {
+    const view = connect().input("r1", "approve:0");
+    expect(await view.answer(approve)).toMatchObject({ status: "refused", problem: { code: "not_shown" } });
+    expect(server.received).toStrictEqual([]);
+  });
+
+  it.each([["a cycle", () => { const value: unknown[] = []; value.push(value); return value; }], ["a bigint", () => 1n]])(
+    "that cannot be JSON (%s) is refused here",
+    async (_name, make) => {
+      const view = await open();
+      expect(await view.answer({ action: "approve", value: make() })).toMatchObject({ status: "refused", problem: { code: "not_json" } });
+    },
+  );
+
+  it("without a value sends null", async () => {
+    const view = await open();
+    await view.answer({ action: "reject" });
+    expect(server.received[0]?.value).toBeNull();
+  });
+
+  it("goes out under the token of its moment", async () => {
+    const view = await open(connect({ token: () => Promise.resolve("t1") }));
+    await view.answer(approve);
+    expect(server.authorizations).toStrictEqual(["Bearer t1"]);
+  });
+});
+
+describe("a network that fails", () => {
+  it.each<[string, Act[]]>([
+    ["the reply is lost", ["accept and reset"]],
+    ["the connection is reset, twice", ["reset", "reset"]],
+    ["the server restarts", [{ status: 503, body: "" }, { status: 502, body: "<html>Bad Gateway</html>" }]],
+    ["the server is busy", [{ status: 429, body: {}, headers: { "Retry-After": "0" } }]],
+    ["a captive portal says 200", [{ status: 200, body: "<html>Sign in to the wifi</html>" }]],
+  ])("because %s is tried again with the same id, and counts once", async (_name, acts) => {
+    server.acts = [...acts];
+    const view = await open();
+    expect(await view.answer(approve)).toMatchObject({ status: "accepted" });
+    expect(server.received).toHaveLength(acts.length + 1);
+    expect(new Set(server.received.map((body) => JSON.stringify(body))).size).toBe(1);
+    expect(server.effects).toHaveLength(1);
+  });
+
+  it("is waited out, and the answer goes out when it is back", async () => {
+    const network = new HandNetwork();
+    const view = await open(connect({ network, timing: { ...quick, submit: never } }));
+    await server.stop();
+    network.online = false;
+    const answering = view.answer(approve);
+    const waiting = await until(view, ({ submission }) => submission.status === "waiting-for-network");
+    expect(waiting.submission).toMatchObject({ action: "approve", problem: { code: "network" } });
+    expect(view.answer(approve)).toBe(answering);
+    await server.start();
+    network.online = true;
+    network.wake("online");
+    expect((await answering).status).toBe("accepted");
+    expect(server.effects).toHaveLength(1);
+  });
+
+  it("of the token provider is waited out, too", async () => {
+    let fails = 0;
+    const token = () => (fails-- > 0 ? Promise.reject(new TypeError("fetch failed")) : "t1");
+    const view = await open(connect({ token }));
+    fails = 2;
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect(server.received).toHaveLength(1);
+  });
+});
+
+describe("a reload", () => {
+  it("takes an unfinished answer up again by itself, with its id", async () => {
+    const storage = memoryStorage();
+    server.acts = ["hold"];
+    const before = connect({ storage });
+    void (await open(before)).answer(approve);
+    await eventually(() => server.received.length === 1, "the answer");
+    expect(storage.length).toBe(1);
+    before.close();
+
+    const view = connect({ storage }).input("r1", "approve:0");
+    expect(view.getSnapshot().submission).toMatchObject({ status: "sending", action: "approve" });
+    const done = await until(view, ({ submission }) => submission.status === "accepted");
+    expect(done.submission).toMatchObject({ submissionId: server.received[0]?.submission_id });
+    expect(storage.length).toBe(0);
+    server.release();
+    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(1);
+  });
+
+  it("does so even if nobody opens the request", async () => {
+    const storage = memoryStorage();
+    const before = connect({ storage });
+    const view = await open(before);
+    await server.stop();
+    void view.answer(approve);
+    await eventually(() => storage.length === 1, "the answer to be stored");
+    before.close();
+    await server.start();
+    connect({ storage });
+    await eventually(() => server.effects.length === 1 && storage.length === 0, "the answer to be delivered");
+    expect(server.received[0]?.action).toBe("approve");
+  });
+
+  it("under another person's name sends nothing, and keeps the answer for its author", async () => {
+    const storage = memoryStorage();
+    const jwt = (sub: string) => `e30.${btoa(JSON.stringify({ sub }))}.`;
+    server.acts = ["hold"];
+    const before = connect({ storage, token: () => jwt("alice") });
+    void (await open(before)).answer(approve);
+    await eventually(() => server.received.length === 1, "the answer");
+    before.close();
+
+    const view = await open(connect({ storage, token: () => jwt("bob") }));
+    await until(view, ({ submission }) => submission.status === "idle");
+    expect(server.received).toHaveLength(1);
+    expect(storage.length).toBe(1);
+
+    connect({ storage, token: () => jwt("alice") });
+    await eventually(() => server.effects.length === 1, "Alice's answer");
+    server.release();
+    expect(server.received.at(-1)?.submission_id).toBe(server.received[0]?.submission_id);
+  });
+});
+
+describe("an answer that does not fit", () => {
+  const invalid: Act = { status: 422, body: { code: "invalid_answer", title: "No", errors: [{ pointer: "/amount", message: "too much" }] } };
+
+  it("is invalid, by place; the corrected one has a new id", async () => {
+    server.acts = [invalid];
+    const view = await open();
+    const outcome = await view.answer({ action: "approve", value: { amount: 9 } });
+    expect(outcome).toMatchObject({ status: "invalid", errors: [{ pointer: "/amount", message: "too much" }], value: { amount: 9 } });
+    expect(view.getSnapshot().request?.status).toBe("pending");
+    expect((await view.answer({ action: "approve", value: { amount: 1 } })).status).toBe("accepted");
+    const ids = server.received.map(({ submission_id }) => submission_id);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  it("sent again as it was keeps its id", async () => {
+    server.acts = [invalid];
+    const view = await open();
+    await view.answer(approve);
+    await view.answer(approve);
+    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(1);
+  });
+
+  it("may be dismissed", async () => {
+    server.acts = [invalid];
+    const view = await open();
+    await view.answer(approve);
+    view.acknowledge();
+    expect(view.getSnapshot().submission).toStrictEqual({ status: "idle" });
+  });
+});
+
+describe("a request that changes under the person's eyes", () => {
+  it("is stale for what was shown, waits to be acknowledged, and is then answered under a new id", async () => {
+    const view = await open();
+    const revised = await revise({ show: { amount: 9_000 } });
+    const changed = await until(view, ({ request }) => request?.revision === 1);
+    expect(changed.shown).toStrictEqual({ revision: 0, revised: "0000000000000002" });
+
+    server.acts = [staleReply(revised)];
+    expect(await view.answer(approve)).toStrictEqual({ status: "stale", ...approve, row: revised });
+    expect((await view.answer(approve)).status).toBe("stale");
+    expect(server.received).toHaveLength(1);
+
+    view.acknowledge();
+    expect(view.getSnapshot()).toMatchObject({ submission: { status: "idle" }, shown: { revision: 1 } });
+    expect((await view.answer(approve)).status).toBe("accepted");
+    const [first, second] = server.received;
+    expect([first?.seen_offset, second?.seen_offset]).toStrictEqual(["0000000000000002", "0000000000000003"]);
+    expect(second?.submission_id).not.toBe(first?.submission_id);
+  });
+
+  it("is known from the reply before the stream tells", async () => {
+    const view = await open();
+    const revised = inputRow({ revision: 1, revised: "0000000000000003", show: { amount: 9_000 } });
+    server.acts = [staleReply(revised)];
+    await view.answer(approve);
+    expect(view.getSnapshot().request).toStrictEqual(revised);
+  });
+
+  it("needs no second look if the change was acknowledged, or the row passed along", async () => {
+    const view = await open();
+    const revised = await revise({});
+    await until(view, ({ request }) => request?.revision === 1);
+    await view.answer({ ...approve, seen: revised });
+    expect(server.received[0]?.seen_offset).toBe("0000000000000003");
+
+    view.seen(revised);
+    expect(view.getSnapshot().shown?.revision).toBe(1);
+    view.seen(inputRow());
+    expect(view.getSnapshot().shown?.revision).toBe(1);
+  });
+
+  it("is shown anew to whoever comes back later", async () => {
+    const view = await open();
+    for (const stop of stops.splice(0)) stop();
+    await eventually(() => view.getSnapshot().shown !== undefined, "the first look");
+    await revise({});
+    await eventually(() => view.getSnapshot().shown === undefined, "the look to be forgotten");
+    stops.push(view.subscribe(() => undefined));
+    const now = await until(view, ({ request }) => request?.revision === 1);
+    expect(now.shown?.revision).toBe(1);
+  });
+});
+
+describe("a request that is settled otherwise", () => {
+  it.each(["already_decided", "expired", "withdrawn", "run_closed"] as const)("is decided: %s", async (code) => {
+    const row = inputRow({ status: "answered", decided_by: { kind: "person", id: "user:bob" } });
+    server.acts = [conflict(code, row)];
+    const view = await open();
+    expect(await view.answer(approve)).toStrictEqual({ status: "decided", outcome: code, row, by: { kind: "person", id: "user:bob" } });
+    expect(view.getSnapshot().request).toStrictEqual(row);
+    await view.answer(approve);
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("asks again if its run is rewound", async () => {
+    const view = await open();
+    await view.answer(approve);
+    await revise({});
+    const again = await until(view, ({ request }) => request?.status === "pending");
+    expect(again.submission).toStrictEqual({ status: "idle" });
+  });
+});
+
+describe("a refusal", () => {
+  it.each([400, 403, 404, 413])("with %i is a state, and the same answer may be tried again under its id", async (status) => {
+    server.acts = [{ status, body: { code: "no", title: "No" } }];
+    const view = await open();
+    const outcome: Submission = await view.answer(approve);
+    expect(outcome).toMatchObject({ status: "refused", problem: { status, code: "no", title: "No" } });
+    await view.answer(approve);
+    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(1);
+  });
+
+  it("of the id itself makes the next answer a new one", async () => {
+    server.acts = [{ status: 409, body: { code: "submission_reused", title: "No" } }];
+    const view = await open();
+    await view.answer(approve);
+    await view.answer(approve);
+    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(2);
+  });
+});
+
+describe("somebody who is asked but may not read the run", () => {
+  it("sees the request by asking for it, and answers it", async () => {
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1_000, method: "GET" });
+    const view = await open();
+    expect(view.getSnapshot()).toMatchObject({ connection: "live", request: { status: "pending" } });
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect((await until(view, ({ connection }) => connection === "ended")).request?.status).toBe("answered");
+  });
+
+  it("hears of a change within a poll", async () => {
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1_000, method: "GET" });
+    const view = await open();
+    server.row = inputRow({ revision: 1, revised: "0000000000000003", title: "Now?" });
+    const changed = await until(view, ({ request }) => request?.title === "Now?");
+    expect(changed.shown?.revision).toBe(0);
+  });
+});
+
+describe("the other calls", () => {
+  it("give problems as values", async () => {
+    const client = connect();
+    server.acts = [
+      { status: 201, body: { run: runRow({ id: "r9" }), stream: "x", offset: "1" } },
+      { status: 200, body: { run: runRow({ id: "r9" }), stream: "x", offset: "1" } },
+      { status: 409, body: { code: "run_closed", title: "It is over" } },
+      { status: 202, body: { accepted: true, duplicate: true } },
+    ];
+    expect(await client.startRun({ workflow: "expense", runId: "r9" })).toStrictEqual({ ok: true, run: runRow({ id: "r9" }), created: true });
+    expect(await client.startRun({ workflow: "expense", runId: "r9" })).toMatchObject({ ok: true, created: false });
+    expect(await client.cancelRun("r9", "no more")).toMatchObject({ ok: false, problem: { code: "run_closed" } });
+    expect(await client.send("r9", "paid", { id: "e1", payload: 1 })).toStrictEqual({ ok: true, duplicate: true });
+    await server.stop();
+    expect(await client.cancelRun("r9")).toMatchObject({ ok: false, problem: { code: "network", status: 0 } });
+  });
+});
