@@ -107,12 +107,14 @@ class Channel:
 
     def adopt(self, head: Head) -> None:
         """Take a head as it is; what lies before its tail and is not in the ring, readers get from the store."""
+        known = (self.tail, self.closed)
         self.head = head
         if head.tail > self.tail:
             self._clear()
             self.tail = head.tail
         self.closed = self.closed or (head.closed and head.tail == self.tail)
-        self.wake()
+        if known != (self.tail, self.closed):
+            self.wake()
 
     def push(self, batch: Batch) -> bool:
         """Add an append; False if one before it is missing."""
