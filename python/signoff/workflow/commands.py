@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from signoff.errors import EventTimedOut, NonDeterminism, SignoffError, UnsupportedValue
+from signoff.errors import EventTimedOut, NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
 from signoff.workflow import codec
 from signoff.workflow.determinism import Recorded
 from signoff.workflow.journal import (
@@ -75,7 +75,6 @@ class Commands:
         self._seen: set[tuple[str, str]] = set()
         self._rows: set[tuple[str, str]] = set()
         self._patches: dict[str, bool] = {}
-        self._stopped = False
 
     # -- the one way a command comes about -------------------------------------------------------------------------
 
@@ -85,8 +84,8 @@ class Commands:
         Raises:
             Halt: the machine has stopped, or stops now because code and journal disagree.
         """
-        if self.loop.failure is not None or self._stopped:
-            raise Halt
+        if self._over():
+            raise self._refusal()
         try:
             found = self.recorded.take(type(command), name)
         except NonDeterminism as error:
@@ -97,12 +96,13 @@ class Commands:
         self.new.append(command)
         return command
 
-    def stop(self) -> None:
-        """Take nothing from the code any more."""
-        self._stopped = True
-
     def _over(self) -> bool:
-        return self._stopped or self.loop.failure is not None
+        return not self.loop.active or self.loop.failure is not None
+
+    def _refusal(self) -> BaseException:
+        if self.loop.is_closed() or self.loop.failure is not None:
+            return Halt()
+        return NotAllowedInWorkflow("The context can be used by the workflow's own code only, not inside a step.")
 
     def _next_id(self, name: str, what: str) -> tuple[str, int]:
         uses = self._uses.get(name)
@@ -115,8 +115,8 @@ class Commands:
     def pending(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Pending[Any]:
         """Return a future that tells when it is cancelled."""
         if self._over():
-            raise Halt
-        future: Pending[Any] = Pending(loop=self.loop)
+            raise self._refusal()
+        future = self.loop.pending()
         future.id = id_
         future.given_up = given_up
         return future
@@ -262,7 +262,7 @@ class Commands:
             return known
         check_name(id_, "patch id")
         if self._over():
-            raise Halt
+            raise self._refusal()
         queue = self.recorded.queue
         marked = not queue or (type(queue[0]) is PatchMarked and queue[0].id == id_)
         self._patches[id_] = marked

@@ -116,6 +116,11 @@ class Pending(asyncio.Future[T]):
 
     given_up: Callable[[Pending[Any]], None] | None = None
     id: str = ""
+    number: int = 0
+
+    def __hash__(self) -> int:
+        """Hash by number, so that sets of futures (`asyncio.wait` returns two) have the same order in every replay."""
+        return self.number
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the future and withdraw what it waits for."""
@@ -124,6 +129,18 @@ class Pending(asyncio.Future[T]):
         if self.given_up is not None:
             self.given_up(self)
         return True
+
+
+class Work(asyncio.Task[T]):
+    """A task of workflow code; hashed by number, as futures are."""
+
+    def __init__(self, coro: Any, number: int, **options: Any) -> None:
+        self.number = number  # first: asyncio's constructor already asks for the hash
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        """Hash by number: a TaskGroup keeps its tasks in a set."""
+        return self.number
 
 
 if TYPE_CHECKING:
@@ -143,7 +160,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     """Run callbacks in the order in which they became ready.
 
     Attributes:
+        active: its code is running now.
         failure: what reached the loop unhandled; nothing runs after it.
+        salt: where numbering of futures and tasks begins. The same in every replay of a run; different between runs,
+            because asyncio keeps all tasks of a process in one set.
     """
 
     def __init__(self, timers: Timers) -> None:
@@ -152,7 +172,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._ready: deque[Handle | TimerHandle] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()  # strong: a task that is collected runs its cleanup at random
         self._generators: set[AsyncGenerator[Any, Any]] = set()
-        self._named = 0
+        self.salt = 0
+        self.active = False
+        self._count = 0
         self._closed = False
 
     # -- driving ---------------------------------------------------------------------------------------------------
@@ -170,11 +192,13 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize)
         asyncio._set_running_loop(self)
+        self.active = True
         guard.enter()
         try:
             yield
         finally:
             guard.leave()
+            self.active = False
             asyncio._set_running_loop(host)
             sys.set_asyncgen_hooks(*hooks)
 
@@ -212,7 +236,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Drop everything; coroutines are closed, nothing is scheduled any more."""
         if self._closed:
             return
-        self._closed = True
+        self._closed, self.active = True, False
         self._ready.clear()
         for task in self.open_tasks():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -273,7 +297,17 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
-        return asyncio.Future(loop=self)
+        return self.pending()
+
+    def pending(self) -> Pending[Any]:
+        """Return a numbered future."""
+        future: Pending[Any] = Pending(loop=self)
+        future.number = self._next_number()
+        return future
+
+    def _next_number(self) -> int:
+        self._count += 1
+        return self.salt + self._count
 
     def create_task(
         self, coro: Any, *, name: object = None, context: contextvars.Context | None = None, **kwargs: Any
@@ -286,9 +320,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         if self._closed:
             coro.close()
             raise Halt
-        self._named += 1
-        label = f"Task-{self._named}" if name is None else str(name)
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=label, context=context, **kwargs)
+        number = self._next_number()
+        label = f"Task-{self._count}" if name is None else str(name)
+        task: asyncio.Task[Any] = Work(coro, number, loop=self, name=label, context=context, **kwargs)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -308,8 +342,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         message = str(context.get("message", ""))
         error = context.get("exception")
         if "never retrieved" in message or "was destroyed" in message:
-            if not self._closed:
-                log.warning("%s: %r", message, context.get("future") or context.get("task"), exc_info=error)
+            task = context.get("task") or context.get("future")
+            if not self._closed and self.failure is None and isinstance(task, Work):
+                log.warning("%s: %r", message, task, exc_info=error)
             return
         self.fail(error if isinstance(error, BaseException) else RuntimeError(message))
 

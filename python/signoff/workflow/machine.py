@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable, Sequence
 from typing import Any
+from zlib import crc32
 
 from signoff.errors import NonDeterminism, UnsupportedValue, WorkflowError
 from signoff.errors import StepFailed as StepFailedError
@@ -142,8 +143,11 @@ class Machine:
         """Drop the coroutine; its cleanup code issues no commands."""
         if not self._closed:
             self._closed = True
-            self._commands.stop()
             self._commands.loop.close()
+
+    def __del__(self) -> None:
+        """Close: a coroutine that is collected would run its cleanup."""
+        self.close()
 
     def _feed(self, notification: Notification | RunStarted) -> None:
         commands = self._commands
@@ -181,6 +185,7 @@ class Machine:
         commands, definition = self._commands, self._definition
         commands.now_ms = max(commands.now_ms, started.start_at or 0)
         commands.run_id, commands.seed = started.run_id, started.seed
+        commands.loop.salt = crc32(started.seed.encode())
         arguments: list[Any] = [Context(commands)]
         if definition.takes_input:
             try:

@@ -1,0 +1,71 @@
+"""Journals written by earlier releases replay for ever.
+
+Each file in `golden/` is one run of a shape in `corpus.py`. They are never rewritten; a new shape gets a new file by
+`python -m tests.workflow.test_golden`, which leaves existing files alone.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from signoff.workflow import journal
+from signoff.workflow.journal import OUTCOMES, RunCancelled, RunCompleted, RunFailed
+from signoff.workflow.machine import Machine
+from signoff.workflow.projection import View, project
+from tests.workflow.corpus import app
+from tests.workflow.world import World, by_chance
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def write_missing() -> None:
+    """Write a journal for every shape that has none."""
+    for name in app.names():
+        for cancels in (False, True):
+            path = GOLDEN / f"{name}{'-cancelled' if cancels else ''}.json"
+            if path.exists():
+                continue
+            runs = [World(app.get(name), by_chance(seed), 1, cancels=cancels).run() for seed in range(60)]
+            wanted = {RunCancelled} if cancels else {RunCompleted, RunFailed}
+            fitting = [run for run in runs if wanted & set(map(type, run)) and len(run) < 60]
+            telling = max(fitting, key=lambda run: (len(set(map(type, run))), len(run)))
+            lines = ",\n".join(json.dumps(journal.to_json(entry)) for entry in telling)
+            path.write_text(f'{{"workflow": "{name}", "entries": [\n{lines}\n]}}\n')
+
+
+@pytest.mark.parametrize("name", sorted(app.names()))
+def test_every_shape_has_golden_journals(name: str) -> None:
+    assert (GOLDEN / f"{name}.json").exists()
+    assert (GOLDEN / f"{name}-cancelled.json").exists()
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+def test_a_golden_journal_replays(path: Path) -> None:
+    golden = json.loads(path.read_text())
+    entries = [journal.from_json(entry) for entry in golden["entries"]]
+    machine = Machine(app.get(golden["workflow"]))
+    assert machine.advance(entries) == []
+    ended = [entry for entry in entries if type(entry) in OUTCOMES]
+    assert [machine.outcome] == ended
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+def test_the_rows_of_a_golden_journal_close_as_it_ends(path: Path) -> None:
+    entries = [journal.from_json(entry) for entry in json.loads(path.read_text())["entries"]]
+    view = View()
+    delta = project(view, entries, 0)
+    assert view.run is not None
+    ended = {"run.completed": "completed", "run.failed": "failed", "run.cancelled": "cancelled"}
+    outcome = next(entry for entry in entries if type(entry) in OUTCOMES)
+    assert view.run.row["status"] == ended[outcome.type]
+    assert view.run.steps == 0
+    assert not view.steps
+    assert not any(state.pending for state in view.inputs.values())
+    assert delta.close == (outcome.type != "run.failed")
+
+
+if __name__ == "__main__":
+    write_missing()

@@ -1,0 +1,139 @@
+"""A world that answers workflows: chooses what happens next, keeps the journal, and is itself repeatable."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+from signoff.workflow import journal
+from signoff.workflow.definition import WorkflowDefinition
+from signoff.workflow.journal import (
+    COMMANDS,
+    CancelRequested,
+    Command,
+    DecidedBy,
+    Entry,
+    Error,
+    EventReceived,
+    EventTimedOut,
+    InputAnswered,
+    InputExpired,
+    RunStarted,
+    StepCompleted,
+    StepFailed,
+    TimerFired,
+)
+from signoff.workflow.machine import Machine
+
+Choose = Callable[[int], int]
+"""Given n, choose a number below n."""
+
+START = 1_700_000_000_000
+ERROR = Error("broken", "it broke", "tests.Broken")
+
+
+def started(definition: WorkflowDefinition, size: int = 0, seed: str = "seed") -> RunStarted:
+    return RunStarted(START, "r1", definition.name, definition.version, size, seed, "digest")
+
+
+def by_chance(seed: int) -> Choose:
+    return random.Random(seed).randrange
+
+
+class World:
+    """Drive one run to its end.
+
+    Args:
+        definition: the workflow.
+        choose: decides everything that could go one way or another.
+        size: the run's input.
+        cancels: the run may be cancelled at any time.
+    """
+
+    def __init__(self, definition: WorkflowDefinition, choose: Choose, size: int = 0, *, cancels: bool = False) -> None:
+        self.choose = choose
+        self.machine = Machine(definition)
+        self.now = START
+        self.journal: list[Entry] = []
+        self.cancels = cancels
+        self.told = 0
+        self._feed([started(definition, size)])
+
+    def run(self, most: int = 300) -> list[Entry]:
+        """Let things happen until the run has ended; return its journal."""
+        for _ in range(most):
+            if self.machine.outcome is not None:
+                return self.journal
+            # A service writes down what comes from outside while no worker looks; then several are fed at once.
+            self._feed([self._next() for _ in range(1 + (self.choose(4) == 3))])
+        self._feed([CancelRequested(self.now, "too long")])
+        while self.machine.outcome is None:
+            self._feed([self._next()])
+        return self.journal
+
+    def _feed(self, entries: list[Entry]) -> None:
+        self.journal += entries
+        self.journal += self.machine.advance(entries)
+
+    def _next(self) -> Entry:
+        self.now += self.choose(50)
+        options: list[Callable[[], Entry]] = [*self._steps(), *self._people(), *self._time()]
+        self.told += 1
+        if self.choose(8) == 7 or not options:
+            options = self._noise()
+        return options[self.choose(len(options))]()
+
+    def _steps(self) -> list[Callable[[], Entry]]:
+        found: list[Callable[[], Entry]] = []
+        for call in self.machine.open_steps.values():
+            found += [partial(StepCompleted, self.now, call.id, call.next_attempt, self.told)] * 3
+            found.append(partial(StepFailed, self.now, call.id, call.next_attempt, ERROR, self.now + 100))
+            found.append(partial(StepFailed, self.now, call.id, call.next_attempt, ERROR))
+        return found
+
+    def _people(self) -> list[Callable[[], Entry]]:
+        by = DecidedBy("person", "user:alice")
+        return [
+            partial(InputAnswered, self.now, id_, f"s{self.told}", "d", "submit", self.told % 2 == 0, by)
+            for id_ in self.machine.open_inputs
+        ]
+
+    def _time(self) -> list[Callable[[], Entry]]:
+        machine = self.machine
+        due: list[tuple[int, type[TimerFired | InputExpired | EventTimedOut], str]] = []
+        due += [(at, TimerFired, id_) for id_, at in machine.open_timers.items()]
+        due += [(at, InputExpired, id_) for id_, at in machine.open_inputs.items() if at is not None]
+        due += [(at, EventTimedOut, id_) for id_, at in machine.open_events.items() if at is not None]
+        if not due:
+            return []
+        at, kind, id_ = min(due, key=lambda item: item[0])
+
+        def happen() -> Entry:
+            self.now = max(self.now, at)
+            return kind(self.now, id_)
+
+        return [happen]
+
+    def _noise(self) -> list[Callable[[], Entry]]:
+        """Things that may come at any time: events, repetitions, answers to nobody's question, a cancellation."""
+        key = [None, "eur", "usd"][self.choose(3)]
+        found: list[Callable[[], Entry]] = [
+            lambda: EventReceived(self.now, "paid", f"e{self.told - self.choose(2)}", self.told, key),
+            lambda: EventReceived(self.now, "paid", f"e{self.told}", self.told, key),
+            lambda: StepCompleted(self.now, "nobody:0", 1, None),
+            lambda: TimerFired(self.now, "timer:99"),
+            lambda: InputExpired(self.now, "nobody:0"),
+            lambda: journal.RunBlocked(self.now, ERROR),
+            lambda: journal.RunUnblocked(self.now),
+        ]
+        old = [entry for entry in self.journal if type(entry) in {StepCompleted, TimerFired, InputAnswered}]
+        if old:
+            found.append(lambda: old[self.choose(len(old))])
+        if self.cancels:
+            found += [lambda: CancelRequested(self.now, "no more")] * 4
+        return found
+
+
+def commands(entries: list[Entry]) -> list[Command]:
+    return [entry for entry in entries if type(entry) in COMMANDS and type(entry) is not RunStarted]  # type: ignore[misc]
