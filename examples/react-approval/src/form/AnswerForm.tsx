@@ -1,22 +1,16 @@
 /** The form of one answer, drawn from the request's JSON Schema. The server is its judge: nothing is refused here. */
 
 import Form from "@rjsf/core";
-import type { RJSFValidationError, UiSchema } from "@rjsf/utils";
-import { customizeValidator } from "@rjsf/validator-ajv8";
+import type { UiSchema } from "@rjsf/utils";
 import type { InputRow } from "@signoff/client";
-import Ajv2020 from "ajv/dist/2020";
 import { type ReactNode, useEffect, useMemo, useRef } from "react";
 import { type PointedError, toErrorSchema } from "../model/answer-errors";
 import type { Draft } from "../model/draft";
 import { templates, widgets } from "./theme";
-
-/** Requests carry JSON Schema 2020-12; the form needs it to follow if/then/else, not to judge. */
-const validator = customizeValidator({ AjvClass: Ajv2020 });
+import { validator } from "./validator";
 
 /** No choice is made before the person makes it: neither a `const` nor a required boolean proposes one. */
 const NOTHING_DECIDED = { constAsDefaults: "never", requiredBooleanDefault: "skip" } as const;
-
-const leaveItToTheServer = (): RJSFValidationError[] => [];
 
 interface Props {
   request: InputRow;
@@ -54,7 +48,6 @@ export function AnswerForm({ request, draft, errors, disabled, children, onChang
         experimental_defaultFormStateBehavior={NOTHING_DECIDED}
         disabled={disabled}
         noHtml5Validate
-        transformErrors={leaveItToTheServer}
         showErrorList="top"
         onChange={({ formData }) => {
           if (formData) onChange(formData);

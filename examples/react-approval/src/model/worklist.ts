@@ -1,7 +1,7 @@
 /** Which requests and runs a list shows, and in what words. Pure. */
 
 import type { InputRow, RunRow } from "@signoff/client";
-import { type Finding, asReceipt, asReport, isClaim } from "./claim";
+import { type Finding, asReport } from "./claim";
 import { money } from "./format";
 
 export interface Item {
@@ -24,21 +24,23 @@ export function requestItem(request: InputRow): Item {
   );
 }
 
-/** Describe a run for the list; what its workflow does not expose is not there. */
+/** Describe a run for the list. A listing carries no inputs or outputs, so what it shows is in the run's tags. */
 export function runItem(run: RunRow): Item {
-  const claim = isClaim(run.input) ? run.input : null;
-  const receipt = asReceipt(run.output);
-  const amount = receipt?.booking?.paid ?? claim?.total ?? null;
-  const currency = receipt?.currency ?? claim?.currency;
+  const [total, currency] = tagOf(run, "total")?.split(" ") ?? [];
   return item(
     {
-      title: claim?.title ?? run.id,
-      who: claim?.claimant.name ?? run.tags.join(" · "),
-      amount: amount !== null && currency ? money(amount, currency) : null,
+      title: tagOf(run, "title") ?? run.id,
+      who: tagOf(run, "from") ?? "",
+      amount: total !== undefined && currency !== undefined ? money(total, currency) : null,
       findings: [],
     },
-    [run.id, run.status, receipt?.outcome ?? "", ...run.tags],
+    [run.id, run.status, ...run.tags],
   );
+}
+
+/** Read a tag of the form `name:text`. */
+export function tagOf(run: RunRow, name: string): string | undefined {
+  return run.tags.find((tag) => tag.startsWith(`${name}:`))?.slice(name.length + 1);
 }
 
 /** Keep what contains every word of the search. */

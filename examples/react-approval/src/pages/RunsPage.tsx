@@ -82,7 +82,7 @@ function Runs({ runs, connecting, open }: { runs: readonly RunRow[]; connecting:
               </span>
               <span className="row-amount">{item.amount}</span>
               <span className="row-who">
-                {item.who && <Said>{item.who}</Said>} · <Ago at={run.updated_at} brief />
+                <Said>{item.who === "" ? run.id : item.who}</Said> · <Ago at={run.updated_at} brief />
               </span>
               <span className="row-flags">
                 <RunBadge run={run} />
