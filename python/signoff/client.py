@@ -224,20 +224,19 @@ class SignoffClient:
         """
         url = "/v1/stream/" + "/".join(_segment(part) for part in path.split("/"))
         delay = _FIRST_DELAY_S
+        found = False
         while True:
             try:
                 reading = _follow if follow else _catch_up
                 async for batch, closed in reading(self._open, url, offset):
-                    offset, delay = batch.offset, _FIRST_DELAY_S
+                    offset, delay, found = batch.offset, _FIRST_DELAY_S, True
                     if batch.messages:
                         yield batch
                     if closed:
                         return
-            except ServerUnreachable:
-                if not follow:
-                    raise
             except SignoffError as error:
-                if not follow or error.status < 500:
+                # What was there once may come back; what never was is told at once.
+                if not found or not follow or error.status < 500:
                     raise
             if not follow:
                 return

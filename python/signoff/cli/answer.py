@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from signoff.cli import options, output
+from signoff.cli.misuse import Misuse
 from signoff.cli.target import Target, on
 from signoff.cli.values import json_value
 from signoff.client import SignoffClient
@@ -61,5 +62,5 @@ async def _answer(client: SignoffClient, run: str, key: str, body: dict[str, Any
 
 def _only(actions: list[str]) -> str:
     if len(actions) != 1:
-        raise typer.BadParameter(f"Say --action: one of {', '.join(actions)}.")
+        raise Misuse(f"Say --action: one of {', '.join(actions)}.")
     return actions[0]

@@ -10,6 +10,7 @@ import typer
 
 from signoff.cli import options
 from signoff.cli.load import load_app
+from signoff.cli.misuse import Misuse
 from signoff.cli.running import HttpPart, WorkerPart, announce, listen, run_to_end, until_stopped
 from signoff.cli.serving import server_config
 from signoff.runtime.worker import Worker
@@ -51,7 +52,7 @@ def dev(
 
 def _url(store: str | None, data: str | None) -> str:
     if store is not None and data is not None:
-        raise typer.BadParameter("--store and --data exclude each other.")
+        raise Misuse("--store and --data exclude each other.")
     chosen = store or (None if data else os.environ.get("SIGNOFF_STORE"))
     if chosen:
         return chosen

@@ -7,8 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import typer
-
+from signoff.cli.misuse import Misuse
 from signoff.workflow.definition import App
 
 
@@ -19,11 +18,11 @@ def load_app(where: str) -> App:
         where: `package.module:name`.
 
     Raises:
-        BadParameter: there is no such module or name, it is not an `App`, or importing it failed.
+        Misuse: there is no such module or name, it is not an `App`, or importing it failed.
     """
     module_name, colon, name = where.partition(":")
     if not colon or not module_name or not name.isidentifier():
-        raise typer.BadParameter(f"{where!r} does not read MODULE:APP, such as workflow:app.")
+        raise Misuse(f"{where!r} does not read MODULE:APP, such as workflow:app.")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -31,10 +30,10 @@ def load_app(where: str) -> App:
     if not hasattr(module, name):
         apps = [key for key, value in vars(module).items() if isinstance(value, App)]
         hint = f"; it has {', '.join(f'{module_name}:{app}' for app in apps)}" if apps else ""
-        raise typer.BadParameter(f"The module {module_name!r} has no {name!r}{hint}.")
+        raise Misuse(f"The module {module_name!r} has no {name!r}{hint}.")
     app = getattr(module, name)
     if not isinstance(app, App):
-        raise typer.BadParameter(f"{where!r} is a {type(app).__name__}, not a signoff.App.")
+        raise Misuse(f"{where!r} is a {type(app).__name__}, not a signoff.App.")
     return app
 
 
@@ -43,11 +42,11 @@ def _import(name: str, here: str) -> object:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise typer.BadParameter(f"There is no module {name!r} in {here} or on the Python path.") from error
-        raise typer.BadParameter(f"The module {name!r} needs {error.name!r}, which is not installed.") from error
+            raise Misuse(f"There is no module {name!r} in {here} or on the Python path.") from error
+        raise Misuse(f"The module {name!r} needs {error.name!r}, which is not installed.") from error
     except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise typer.BadParameter(
+        raise Misuse(
             f"The module {name!r} cannot be imported: {type(error).__name__}: {error} "
             f"({frame.filename}, line {frame.lineno})."
         ) from error

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SignoffError as error:
         return _fail(_told(error), REFUSED)
     except typer.TyperException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(_told_usage(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -89,6 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _fail(f"unexpected {type(error).__name__}: {error} (SIGNOFF_DEBUG=1 shows where)", REFUSED)
     return result if isinstance(result, int) else 0
+
+
+def _told_usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" See: {context.command_path} --help" if context is not None else ""
+    return f"{error.format_message()}{hint}"
 
 
 def _told(error: SignoffError) -> str:

@@ -52,14 +52,21 @@ def cell(value: Any) -> Text:
     return Text(text, style=_COLOURS.get(text, ""))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
-    """Print a table."""
-    drawn = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table; without a header if no column has a name."""
+    drawn = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
-    console().print(drawn)
+    screen = console()
+    if screen.is_terminal:
+        screen.print(drawn)
+        return
+    with screen.capture() as captured:
+        screen.print(drawn)
+    for text in captured.get().splitlines():
+        print(text.rstrip())
 
 
 def line(text: str) -> None:
@@ -93,8 +100,12 @@ def when(time: str | None, now: datetime | None = None) -> Text:
         return cell(None)
     moment = datetime.fromisoformat(time)
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    local = moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return Text.assemble(local, (f" ({distance(seconds)})", "dim"))
+    return Text.assemble(local(time), (f" ({distance(seconds)})", "dim"))
+
+
+def local(time: str) -> str:
+    """Return a row's time in this machine's time zone."""
+    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def distance(seconds: float) -> str:

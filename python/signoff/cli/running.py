@@ -13,11 +13,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import typer
 import uvicorn
 import uvloop
 
 from signoff.cli import output
+from signoff.cli.misuse import Misuse
 from signoff.runtime.worker import Worker
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig, check_binding
@@ -120,7 +120,7 @@ def listen(host: str, port: int, secret: bytes | None) -> socket.socket:
 
     Raises:
         Forbidden: the host is not loopback and there is no key.
-        BadParameter: the address cannot be used.
+        Misuse: the address cannot be used.
     """
     check_binding(host, secret)
     try:
@@ -130,9 +130,7 @@ def listen(host: str, port: int, secret: bytes | None) -> socket.socket:
         listening.bind(address)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise typer.BadParameter(
-            f"Cannot listen on {host} port {port}: {reason}. Choose another with --port."
-        ) from error
+        raise Misuse(f"Cannot listen on {host} port {port}: {reason}. Choose another with --port.") from error
     return listening
 
 

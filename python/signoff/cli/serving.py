@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import typer
-
+from signoff.cli.misuse import Misuse
 from signoff.server.config import ServerConfig
 
 
@@ -14,12 +13,12 @@ def server_config(page: str | None, origins: list[str] | None) -> ServerConfig:
     """Return the configuration: key and audience from SIGNOFF_SECRET and SIGNOFF_AUDIENCE.
 
     Raises:
-        BadParameter: the page's folder is not there.
+        Misuse: the page's folder is not there.
     """
     secret = os.environ.get("SIGNOFF_SECRET") or None
     folder = Path(page) if page is not None else None
     if folder is not None and not (folder / "index.html").is_file():
-        raise typer.BadParameter(f"--page {page}: there is no index.html in it; build the page first.")
+        raise Misuse(f"--page {page}: there is no index.html in it; build the page first.")
     return ServerConfig(
         secret=os.fsencode(secret) if secret else None,
         audience=os.environ.get("SIGNOFF_AUDIENCE") or None,
@@ -32,9 +31,9 @@ def store_url(store: str | None) -> str:
     """Return the store's URL from the option or SIGNOFF_STORE.
 
     Raises:
-        BadParameter: neither is given.
+        Misuse: neither is given.
     """
     chosen = store or os.environ.get("SIGNOFF_STORE")
     if not chosen:
-        raise typer.BadParameter("Say --store URL (or set SIGNOFF_STORE), for example sqlite:///signoff.db.")
+        raise Misuse("Say --store URL (or set SIGNOFF_STORE), for example sqlite:///signoff.db.")
     return chosen

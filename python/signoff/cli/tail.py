@@ -52,7 +52,7 @@ def _told(message: dict[str, Any]) -> str:
     """Say a State Protocol message in a line."""
     value = message.get("value") or {}
     stamp = message["headers"].get("timestamp")
-    time = output.when(stamp).plain if isinstance(stamp, str) else ""
+    time = output.local(stamp) if isinstance(stamp, str) else ""
     state = value.get("status") or message["headers"]["operation"]
     facts = "  ".join(f"{name}={output.cell(value[name]).plain}" for name in _FACTS if value.get(name) is not None)
     return f"{time}  {message['type']:<8} {message['key']:<24} {state:<10} {facts}".rstrip()

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import typer
-
 from signoff.cli.local import LocalTransport
+from signoff.cli.misuse import Misuse
 from signoff.client import DEFAULT_URL, SignoffClient
 from signoff.server.app import create_app
 from signoff.service.engine import Engine
@@ -43,14 +42,14 @@ class Target:
         """Choose from options, else from the environment, else the server on this machine.
 
         Raises:
-            BadParameter: both are given.
+            Misuse: both are given.
         """
         if store is None and server is None:
             store, server = os.environ.get("SIGNOFF_STORE") or None, os.environ.get("SIGNOFF_SERVER") or None
             if store and server:
-                raise typer.BadParameter("SIGNOFF_STORE and SIGNOFF_SERVER are both set; say --store or --server.")
+                raise Misuse("SIGNOFF_STORE and SIGNOFF_SERVER are both set; say --store or --server.")
         if store is not None and server is not None:
-            raise typer.BadParameter("--store and --server exclude each other.")
+            raise Misuse("--store and --server exclude each other.")
         if store is None:
             server = _http_url(server or DEFAULT_URL)
         return cls(store, server, token or os.environ.get("SIGNOFF_TOKEN") or None)
@@ -63,7 +62,7 @@ def _http_url(url: str) -> str:
     except ValueError:
         valid = False
     if not valid or not url.isprintable():
-        raise typer.BadParameter(f"--server takes an address such as {DEFAULT_URL}, not {url!r}.")
+        raise Misuse(f"--server takes an address such as {DEFAULT_URL}, not {url!r}.")
     return url
 
 

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from signoff.cli.misuse import Misuse
 from signoff.errors import BadRequest
 from signoff.server.body import parse
 
@@ -23,16 +22,16 @@ def json_value(text: str | None, what: str) -> Any:
         what: the option's name, for errors.
 
     Raises:
-        BadParameter: it is not JSON, or the file cannot be read.
+        Misuse: it is not JSON, or the file cannot be read.
     """
     if text is None:
         return None
     try:
         return parse(_bytes(text), _DEEPEST, what)
     except BadRequest as error:
-        raise typer.BadParameter(error.detail) from error
+        raise Misuse(error.detail) from error
     except OSError as error:
-        raise typer.BadParameter(f"{what}: {text[1:]} cannot be read: {error.strerror}") from error
+        raise Misuse(f"{what}: {text[1:]} cannot be read: {error.strerror}") from error
 
 
 def _bytes(text: str) -> bytes:

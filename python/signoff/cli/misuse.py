@@ -1,0 +1,11 @@
+"""The error of a command line that cannot be meant."""
+
+from __future__ import annotations
+
+import typer
+
+
+class Misuse(typer.TyperException):
+    """Refuse arguments or an environment that make no sense; exit code 2."""
+
+    exit_code = 2
