@@ -1,0 +1,89 @@
+"""What the projection keeps between entries, and what it gives out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from signoff.workflow.inputs import InputState
+
+
+@dataclass(slots=True)
+class RunFold:
+    """Hold what the fold remembers of a run.
+
+    Attributes:
+        row: the public `run` row.
+        digest: of workflow and input, as the start gave it.
+        last_at: the latest `at` of an entry, in milliseconds.
+        cancel_requested: somebody has asked the run to stop.
+        expose: what of the run browsers may see.
+        steps: number of open steps.
+        timers: ids of open timers.
+        inputs: ids of pending requests, in the order in which they were asked.
+        waits: `[id, topic, key]` of open waits for events, oldest first.
+        events: `[n, topic, key]` of events nobody has taken yet, n growing in the order of arrival.
+        taken: `[id, n, topic, key]` of the last events that were taken: a wait that was given up just before the event
+            came, but was written down after it, hands the event back.
+        event_count: number of events that have come.
+    """
+
+    row: dict[str, Any]
+    digest: str = ""
+    last_at: int = 0
+    cancel_requested: bool = False
+    expose: list[str] = field(default_factory=list)
+    steps: int = 0
+    timers: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    waits: list[list[str | None]] = field(default_factory=list)
+    events: list[list[Any]] = field(default_factory=list)
+    taken: list[list[Any]] = field(default_factory=list)
+    event_count: int = 0
+
+    def dumps(self) -> bytes:
+        """Write as JSON, for a store."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def loads(cls, data: bytes) -> RunFold:
+        """Read what `dumps` wrote."""
+        return cls(**orjson.loads(data))
+
+
+@dataclass(slots=True)
+class View:
+    """Hold a run's rows as far as they are needed; `project` moves it forward in place.
+
+    Attributes:
+        run: None before `run.started`.
+        steps: rows of open steps by id.
+        inputs: requests by id.
+    """
+
+    run: RunFold | None = None
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inputs: dict[str, InputState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Hold what entries change in public.
+
+    Attributes:
+        public: messages for `runs/{run_id}`, encoded, in order.
+        inboxes: `(principal, message)` for `inbox/{principal}`, in order.
+        listing: messages for `workflows/{name}`.
+        inputs: the requests that were touched, as they are now, by id.
+        waits: `(wait_id, topic, key, remove)` for the index of waiting runs.
+        close: close the run's streams after `public`.
+    """
+
+    public: tuple[bytes, ...]
+    inboxes: tuple[tuple[str, bytes], ...]
+    listing: tuple[bytes, ...]
+    inputs: dict[str, InputState]
+    waits: tuple[tuple[str, str, str | None, bool], ...]
+    close: bool
