@@ -27,7 +27,6 @@ from signoff.service.runs import read_journal
 from signoff.stores.base import Committed, Conflict, Outcome, RunRecord
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.failure import error_of
-from signoff.workflow.inputs import InputState
 from signoff.workflow.journal import (
     Entry,
     EventTimedOut,
@@ -40,7 +39,7 @@ from signoff.workflow.journal import (
     TimerFired,
 )
 from signoff.workflow.machine import Machine
-from signoff.workflow.projection import RunFold, View, project, restore
+from signoff.workflow.projection import View, refold
 
 log = logging.getLogger("signoff.runtime")
 
@@ -59,16 +58,9 @@ class Live:
         self.journal_tail = 0
         self.public_tail = 0
 
-    def restore(self, indexed: RunState, entries: list[Entry]) -> None:
-        """Take the view from the index, and from the journal what the index does not have."""
-        self.view = indexed.view
-        restore(self.view, entries[: indexed.journal_tail])
-        self.journal_tail = indexed.journal_tail
-        self.public_tail = indexed.public_tail
-
     def follow(self, entries: list[Entry]) -> None:
-        """Move view and positions on by entries that others have written."""
-        self.public_tail += len(project(self.view, entries, self.public_tail).public)
+        """Move view and positions on by entries that are in the journal."""
+        self.public_tail = refold(self.view, entries, self.public_tail)
         self.journal_tail += len(entries)
 
 
@@ -267,19 +259,12 @@ class RunDriver:
         task = self._host.loop.create_task(self._read())
         task.add_done_callback(self._loaded)
 
-    async def _read(self) -> tuple[RunState | None, list[Entry]]:
-        """Read the journal from where we are; without a machine, all of it, and the index beside it."""
-        store = self._host.engine.store
-        if self._live is not None:
-            entries, _ = await read_journal(store, self.run_id, self._live.journal_tail)
-            return None, entries
-        loaded = await store.load_run(self.run_id, inputs="pending")
-        assert loaded is not None, "a claimed run exists"
-        entries, _ = await read_journal(store, self.run_id, 0)
-        inputs = {record.key: InputState.loads(record.state) for record in loaded.inputs}
-        return RunState(loaded.record, View(run=RunFold.loads(loaded.record.state), inputs=inputs)), entries
+    async def _read(self) -> list[Entry]:
+        start = 0 if self._live is None else self._live.journal_tail
+        entries, _ = await read_journal(self._host.engine.store, self.run_id, start)
+        return entries
 
-    def _loaded(self, task: asyncio.Task[tuple[RunState | None, list[Entry]]]) -> None:
+    def _loaded(self, task: asyncio.Task[list[Entry]]) -> None:
         self._busy = False
         if self._over or task.cancelled():
             return
@@ -287,13 +272,9 @@ class RunDriver:
         if error is not None:
             self._again([], f"{error}")
             return
-        indexed, entries = task.result()
-        live = self._live
-        if live is None:
-            assert indexed is not None
-            live = self._live = Live(self._definition)
-            live.restore(indexed, entries)
-        live.follow(entries if indexed is None else entries[indexed.journal_tail :])
+        entries = task.result()
+        live = self._live = self._live or Live(self._definition)
+        live.follow(entries)
         try:
             self._unwritten += live.machine.advance(entries)
         except NonDeterminism as blocked:
