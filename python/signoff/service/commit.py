@@ -40,7 +40,6 @@ class GroupCommitter:
         self._waiting: deque[_Waiting] = deque()
         self._topics: dict[str, None] = {}
         self._drainer: asyncio.Task[None] | None = None
-        self._emitter: asyncio.Task[None] | None = None
         self._closed = False
 
     async def commit(self, change: Change) -> Outcome:
@@ -70,8 +69,6 @@ class GroupCommitter:
         self._closed = True
         if self._drainer is not None:
             await self._drainer
-        if self._emitter is not None:
-            await self._emitter
 
     async def _drain(self) -> None:
         try:
@@ -98,8 +95,7 @@ class GroupCommitter:
                 _fail(waiting.reply, outcome.error)
             elif not waiting.reply.done():
                 waiting.reply.set_result(outcome)
-        if self._topics and self._emitter is None:
-            self._emitter = asyncio.create_task(self._emit(), name="signoff-emit")
+        await self._emit()
 
     def _announce(self, change: Change, committed: Committed) -> None:
         for listener in self._listeners:
@@ -113,12 +109,11 @@ class GroupCommitter:
             self._topics[topic] = None
 
     async def _emit(self) -> None:
+        topics, self._topics = self._topics, {}
         try:
-            while self._topics:
-                topics, self._topics = self._topics, {}
-                await self._store.bus().emit(topics)
-        finally:
-            self._emitter = None
+            await self._store.bus().emit(topics)
+        except Exception as error:  # a wake-up is a hint: those who wait find the news within a poll interval
+            asyncio.get_running_loop().call_exception_handler({"message": "wake-ups were lost", "exception": error})
 
 
 def topics_of(change: Change) -> list[str]:

@@ -403,7 +403,11 @@ class EventBus(Protocol):
     """
 
     async def emit(self, topics: Collection[str]) -> None:
-        """Wake the subscribers of these topics, and no others. Called after a commit."""
+        """Wake the subscribers of these topics, and no others. Called after a commit.
+
+        Returns at once: a backend that must talk to a server for it does so in the background, since the next commit
+        waits for the return.
+        """
         ...
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Subscription:
