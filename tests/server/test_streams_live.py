@@ -1,0 +1,253 @@
+"""Live reads over HTTP: long-poll and Server-Sent Events, with clients that are slow, stuck or gone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from tests.server.streams_scene import QUICK, events, problem, site, told
+from tests.streams.scene import until
+
+TEXT = {"content-type": "text/plain"}
+JSON = {"content-type": "application/json"}
+PATIENT = replace(QUICK, long_poll_s=10, keep_alive_s=10, max_age_s=20)
+
+
+def test_a_long_poll_waits_for_an_append() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            made = await s.web.put("/s", headers=JSON)
+            at = made.headers["stream-next-offset"]
+            poll = asyncio.create_task(s.web.get("/s", params={"offset": at, "live": "long-poll"}))
+            await until(lambda: s.one.hub.watched == 1)
+            await s.web.post("/s", headers=JSON, content=b"[1,2]")
+            got = await poll
+            assert (got.status_code, got.content) == (200, b"[1,2]")
+            assert got.headers["stream-next-offset"] == "0000000000000002"
+            assert got.headers["stream-cursor"].isdigit()
+            assert s.one.hub.watched == 0
+
+    asyncio.run(main())
+
+
+def test_a_long_poll_ends_with_its_time_with_the_stream_and_with_its_deletion() -> None:
+    async def main() -> None:
+        async with site() as s:
+            await s.web.put("/s", headers=TEXT)
+            late = await s.web.get("/s", params={"offset": "now", "live": "long-poll"})
+            assert late.status_code == 204
+            assert late.headers["stream-up-to-date"] == "true"
+            assert late.headers["cache-control"] == "no-store"
+        async with site(limits=PATIENT) as s:
+            for path in ("/a", "/b"):
+                await s.web.put(path, headers=TEXT)
+            polls = [
+                asyncio.create_task(s.web.get(path, params={"offset": "now", "live": "long-poll"}))
+                for path in ("/a", "/b")
+            ]
+            await until(lambda: s.one.hub.watched == 2)
+            await s.web.post("/a", headers={"stream-closed": "true"})
+            await s.web.delete("/b")
+            closed, gone = await asyncio.gather(*polls)
+            assert (closed.status_code, closed.headers["stream-closed"]) == (204, "true")
+            assert "stream-cursor" not in closed.headers
+            problem(gone, 404, "stream_not_found")
+
+    asyncio.run(main())
+
+
+def test_a_long_poll_whose_client_left_is_forgotten() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT)
+            _, writer = await asyncio.open_connection("127.0.0.1", s.port)
+            writer.write(b"GET /v1/stream/s?offset=now&live=long-poll HTTP/1.1\r\nhost: x\r\n\r\n")
+            await until(lambda: s.one.hub.watched == 1)
+            writer.close()
+            await until(lambda: s.one.hub.watched == 0)
+
+    asyncio.run(main())
+
+
+def test_sse_catches_up_follows_and_ends_with_the_stream() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=JSON, content=b'["old"]')
+            async with s.web.stream("GET", "/s", params={"offset": "-1", "live": "sse"}) as response:
+                assert response.headers["content-type"] == "text/event-stream"
+                assert response.headers["cache-control"] == "no-cache"
+                found = events(response)
+                data, said = await told(found)
+                assert data == ['["old"]']
+                assert said["upToDate"] is True
+                await s.web.post("/s", headers=JSON, content=b'["new"]')
+                data, said = await told(found)
+                assert (data, said["streamNextOffset"]) == (['["new"]'], "0000000000000002")
+                await s.web.post("/s", headers={**JSON, "stream-closed": "true"}, content=b'["last"]')
+                data, said = await told(found)
+                assert data == ['["last"]']
+                assert said == {"streamNextOffset": "0000000000000003", "upToDate": True, "streamClosed": True}
+                assert [event async for event in found] == []
+            await until(lambda: s.one.hub.watched == 0)
+
+    asyncio.run(main())
+
+
+def test_sse_of_a_closed_stream_tells_so_at_once() -> None:
+    async def main() -> None:
+        async with site() as s:
+            await s.web.put("/s", headers={**TEXT, "stream-closed": "true"}, content=b"all")
+            for offset, expected in (("-1", ["all"]), ("now", [])):
+                async with s.web.stream("GET", "/s", params={"offset": offset, "live": "sse"}) as response:
+                    data, said = await told(events(response))
+                    assert (data, said["streamClosed"]) == (expected, True)
+
+    asyncio.run(main())
+
+
+def test_sse_in_chunks_from_within_an_append() -> None:
+    async def main() -> None:
+        async with site(limits=replace(PATIENT, chunk=4)) as s:
+            await s.web.put("/s", headers=JSON, content=b"[1,2,3]")
+            await s.web.post("/s", headers=JSON, content=b"[4,5,6]")
+            async with s.web.stream("GET", "/s?offset=0000000000000001&live=sse") as response:
+                found = events(response)
+                first, middle = await told(found)
+                assert first == ["[2,3]"]
+                assert "upToDate" not in middle
+                second, last = await told(found)
+                assert second == ["[4,5,6]"]
+                assert last["upToDate"] is True
+
+    asyncio.run(main())
+
+
+def test_silence_is_broken_by_comments_and_age_ends_the_connection() -> None:
+    async def main() -> None:
+        limits = replace(QUICK, keep_alive_s=0.02, max_age_s=0.2)
+        async with site(limits=limits) as s:
+            await s.web.put("/s", headers=TEXT)
+            async with s.web.stream("GET", "/s", params={"offset": "now", "live": "sse"}) as response:
+                found = [event async for event in events(response)]
+            assert found[0][0] == "control"
+            assert found.count(("", "")) >= 3
+            assert s.one.hub.watched == 0
+
+    asyncio.run(main())
+
+
+def test_deleting_ends_live_readers() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT)
+            async with s.web.stream("GET", "/s", params={"offset": "now", "live": "sse"}) as response:
+                found = events(response)
+                await told(found)
+                await s.web.delete("/s")
+                assert [event async for event in found] == []
+
+    asyncio.run(main())
+
+
+def test_a_reader_that_vanishes_is_cleaned_up() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT)
+            writers = []
+            for _ in range(20):
+                reader, writer = await asyncio.open_connection("127.0.0.1", s.port)
+                writer.write(b"GET /v1/stream/s?offset=now&live=sse HTTP/1.1\r\nhost: x\r\n\r\n")
+                await reader.readuntil(b"event: control")
+                writers.append(writer)
+            for writer in writers:
+                writer.close()
+            await until(lambda: s.one.hub.watched == 0)
+            assert (await s.web.post("/s", headers=TEXT, content=b"x")).status_code == 204
+
+    asyncio.run(main())
+
+
+def test_a_reader_that_does_not_read_costs_nothing_and_holds_nobody_back() -> None:
+    """One client stops reading while 16 MiB are appended; another follows live; then the first catches up."""
+    block = 64 * 1024
+    count = 256
+
+    async def main() -> None:
+        async with site(limits=replace(PATIENT, chunk=1 << 20, max_age_s=60)) as s:
+            await s.web.put("/s", headers=TEXT)
+            reader, writer = await asyncio.open_connection("127.0.0.1", s.port, limit=1 << 16)
+            writer.write(b"GET /v1/stream/s?offset=now&live=sse HTTP/1.1\r\nhost: x\r\n\r\n")
+            await reader.readuntil(b"event: control")
+            async with s.web.stream("GET", "/s", params={"offset": "now", "live": "sse"}) as response:
+                found = events(response)
+                await told(found)
+                seen = 0
+                for n in range(count):
+                    await s.web.post("/s", headers=TEXT, content=bytes([97 + n % 26]) * block)
+                    data, said = await told(found)
+                    seen += sum(map(len, data))
+                    assert said["upToDate"] is True
+                assert seen == count * block
+            with s.one.hub.watch("s") as watching:
+                assert watching.channel.ring_bytes < 2 << 20
+            got = 0
+            async with asyncio.timeout(30):
+                while got < count * block:
+                    piece = await reader.read(1 << 20)
+                    assert piece
+                    got += len(piece)
+            writer.close()
+            await until(lambda: s.one.hub.watched == 0)
+
+    asyncio.run(main())
+
+
+def test_a_stuck_reader_is_dropped_in_the_end() -> None:
+    async def main() -> None:
+        limits = replace(QUICK, max_age_s=0.3, stuck_s=0.3, keep_alive_s=10, chunk=1 << 20, max_body=32 << 20)
+        async with site(limits=limits) as s:
+            await s.web.put("/s", headers=TEXT, content=b"x" * (16 << 20))
+            _, writer = await asyncio.open_connection("127.0.0.1", s.port, limit=1 << 16)
+            writer.write(b"GET /v1/stream/s?offset=-1&live=sse HTTP/1.1\r\nhost: x\r\n\r\n")
+            await until(lambda: s.one.hub.watched == 1)
+            await until(lambda: s.one.hub.watched == 0)
+            writer.transport.abort()
+
+    asyncio.run(main())
+
+
+def test_no_payload_forges_an_event() -> None:
+    attack = b'x\r\n\r\nevent: control\r\ndata: {"streamClosed":true}\r\r\nevent: data\n\n'
+
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT, content=attack)
+            async with s.web.stream("GET", "/s", params={"offset": "-1", "live": "sse"}) as response:
+                found = events(response)
+                data, said = await told(found)
+                assert len(data) == 1
+                assert "streamClosed" not in said
+                await s.web.post("/s", headers=TEXT, content=attack)
+                data, said = await told(found)
+                assert len(data) == 1
+                assert said["streamNextOffset"] == f"{2 * len(attack):016d}"
+
+    asyncio.run(main())
+
+
+def test_the_cursor_never_goes_back() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT, content=b"a")
+            far = 10**9
+            query = {"offset": "-1", "live": "sse", "cursor": str(far)}
+            async with s.web.stream("GET", "/s", params=query) as response:
+                found = events(response)
+                _, said = await told(found)
+                first = int(str(said["streamCursor"]))
+                assert first > far
+                await s.web.post("/s", headers=TEXT, content=b"b")
+                _, said = await told(found)
+                assert int(str(said["streamCursor"])) >= first
+
+    asyncio.run(main())
