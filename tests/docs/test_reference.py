@@ -1,0 +1,96 @@
+"""The reference names what is there: error codes, paths, commands, options, public names; and links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import signoff
+from signoff.errors import SignoffError
+from signoff.server.app import ROUTES
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "protocol").glob("*.md")),
+]
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / "reference" / name).read_text()
+
+
+def _errors(kind: type[SignoffError] = SignoffError) -> Iterator[type[SignoffError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        if below.__module__ == "signoff.errors":
+            yield from _errors(below)
+
+
+@pytest.mark.parametrize("kind", list(_errors()), ids=lambda kind: kind.code)
+def test_every_error_is_listed(kind: type[SignoffError]) -> None:
+    row = next((line for line in _page("errors.md").splitlines() if line.startswith(f"| `{kind.code}` |")), "")
+    assert f"`{kind.__name__}`" in row
+    if not issubclass(kind, signoff.WorkflowError):
+        assert f"| {kind.status} |" in row
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_every_path_is_listed(path: str) -> None:
+    for method in ROUTES[path]:
+        assert f"`{method} {path}`" in _page("http.md")
+
+
+def _commands() -> dict[str, Any]:
+    group: Any = get_command(importlib.import_module("signoff.cli.main")._build())
+    commands: dict[str, Any] = group.commands
+    return commands
+
+
+@pytest.mark.parametrize("name", _commands())
+def test_every_command_and_option_is_listed(name: str) -> None:
+    page = _page("cli.md")
+    assert f"`signoff {name}" in page
+    for parameter in _commands()[name].params:
+        for option in parameter.opts:
+            if option.startswith("--") and option != "--help":
+                assert option in page
+
+
+@pytest.mark.parametrize("name", [name for name in signoff.__all__ if not name.startswith("_")])
+def test_every_public_name_is_listed(name: str) -> None:
+    assert f"`{name}`" in _page("python.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        if there.suffix == ".png" or there.name == "performance.md":
+            continue  # made by other commands
+        assert there.exists(), f"{page.name} links to {target}"
+        if anchor:
+            assert anchor in _anchors(there), f"{page.name} links to {target}"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_glossary_is_sorted() -> None:
+    words = re.findall(r"^\| ([^|]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), flags=re.MULTILINE)[1:]
+    plain = [re.sub(r"[`\-]", "", word).lower() for word in words if not word.startswith("--")]
+    assert plain == sorted(plain)

@@ -1,0 +1,114 @@
+"""What the documentation shows runs as it stands there."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from signoff.errors import NonDeterminism
+from signoff.runtime.worker import Worker
+from signoff.service.engine import Engine
+from signoff.stores.open import open_store
+from signoff.workflow import journal
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SECRET = "s" * 48
+
+
+def blocks(page: str, language: str = "python") -> list[str]:
+    """Return the code blocks of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def expense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The workflow of the front page, as the module `expense`."""
+    source = blocks("README.md")[0].replace('ctx.sleep("2s")', 'ctx.sleep("20ms")')
+    (tmp_path / "expense.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    yield importlib.import_module("expense")
+    del sys.modules["expense"]
+
+
+def _namespace(source: str) -> dict[str, Any]:
+    space: dict[str, Any] = {"__name__": "snippet"}
+    exec(compile(source, "<documentation>", "exec"), space)
+    return space
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_is_python(page: Path) -> None:
+    for source in blocks(str(page.relative_to(ROOT))):
+        compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_the_testing_guide_tests_the_front_page(expense: ModuleType) -> None:
+    guide = _namespace(blocks("docs/guide/testing.md")[0])
+    assert guide["app"] is expense.app
+    guide["test_an_approved_claim_is_paid"]()
+
+
+def test_a_history_replays(expense: ModuleType, tmp_path: Path) -> None:
+    async def main() -> list[dict[str, Any]]:
+        engine = await Engine.open(open_store("memory:"))
+        worker = Worker(expense.app, engine)
+        working = asyncio.create_task(worker.run())
+        try:
+            run_id = (await engine.runs.start("expense", 7)).run["id"]
+            asked = _namespace(blocks("docs/guide/testing.md")[0])["asked"]
+            await asked(engine, run_id)
+            return list(await engine.runs.history(run_id))
+        finally:
+            await worker.drain()
+            await working
+            await engine.close()
+
+    entries = asyncio.run(main())
+    (tmp_path / "tests").mkdir()
+    kept = tmp_path / "tests" / "claim-1.json"
+    kept.write_bytes(b'{"run_id": "r", "entries": [' + journal.dumps(map(journal.from_json, entries)) + b"]}")
+    guide = _namespace(blocks("docs/guide/testing.md")[1])
+    guide["test_old_runs_still_replay"]()
+
+    kept.write_text(kept.read_text().replace("approve:0", "other:0"))
+    with pytest.raises(NonDeterminism):
+        guide["test_old_runs_still_replay"]()
+
+
+def test_embedding(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNOFF_SECRET", SECRET)
+    space = _namespace(blocks("README.md")[1])
+    token = _namespace(blocks("docs/operations/security.md")[0])["token_for"]("alice", ["finance"])
+    assert jwt.decode(token, SECRET, algorithms=["HS256"])["sub"] == "alice"
+
+    async def main() -> tuple[int, int, Any]:
+        host = space["host"]
+        async with (
+            space["lifespan"](host),
+            httpx.AsyncClient(transport=httpx.ASGITransport(host), base_url="http://app.example") as http,
+        ):
+            nobody = await http.get("/v1/runs?workflow=expense")
+            alice = await http.get("/v1/runs?workflow=expense", headers={"authorization": f"Bearer {token}"})
+            return (await http.get("/health")).status_code, nobody.status_code, alice.json()
+
+    assert asyncio.run(main()) == (200, 401, {"runs": [], "cursor": None})
+
+
+def test_the_front_page_is_short() -> None:
+    workflow = blocks("README.md")[0].splitlines()
+    page = blocks("README.md", "tsx")[0].splitlines()
+    assert len([line for line in workflow if line.strip()]) <= 25
+    assert len([line for line in page if line.strip()]) <= 25
