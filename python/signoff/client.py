@@ -373,7 +373,8 @@ async def _catch_up(open_: _Open, url: str, offset: str) -> AsyncIterator[tuple[
 
 async def _follow(open_: _Open, url: str, offset: str) -> AsyncIterator[tuple[Batch, bool]]:
     """Read over server-sent events; each batch waits for the control event that tells its offset."""
-    json = _is_json(await _closed(await open_("HEAD", url)))
+    # Events do not tell the stream's type, and a HEAD would not tell why it is refused.
+    json = _is_json(await _closed(await open_("GET", url, params={"offset": "now"})))
     timeout = httpx.Timeout(10.0, read=_SILENCE_S)
     extensions = {"timeout": timeout.as_dict()}
     response = await open_("GET", url, params={"offset": offset, "live": "sse"}, extensions=extensions)
