@@ -194,6 +194,7 @@ def in_euros(amount: Decimal, currency: str) -> Decimal:
 # -- the steps: plain functions, run once each, retried if they fail ---------------------------------------------------
 
 
+@step(expose=True)  # whoever may see the run may see the report
 def check_claim(claim: Claim) -> Report:
     """Apply the house rules."""
     return Report(claim=claim, amount=in_euros(claim.total, claim.currency), findings=list(findings(claim)))
@@ -246,7 +247,7 @@ def ledger_file() -> Path:
 app = App()
 
 
-@app.workflow(expose=("input", "output"))
+@app.workflow(expose=["output"])
 async def expense(ctx: Context, claim: Claim) -> Receipt:
     """Check a claim, have it approved, pay it."""
     report = await ctx.step("check", check_claim, claim)

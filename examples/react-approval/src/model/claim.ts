@@ -60,8 +60,7 @@ export const HOUSE_CURRENCY = "EUR";
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Tell whether `value` is a claim. */
-export function isClaim(value: unknown): value is Claim {
+function isClaim(value: unknown): value is Claim {
   return isObject(value) && isObject(value.claimant) && Array.isArray(value.items) && "currency" in value;
 }
 

@@ -1,9 +1,9 @@
 /** One run: how it ended, what it was about, and what happened in between. */
 
-import type { InputRow, RunRow } from "@signoff/client";
+import type { InputRow, StepRow } from "@signoff/client";
 import { inputKey } from "@signoff/client";
 import { useRun } from "@signoff/client/react";
-import { type Receipt, HOUSE_CURRENCY, asReceipt, asReport, isClaim } from "../model/claim";
+import { type Receipt, HOUSE_CURRENCY, asReceipt, asReport } from "../model/claim";
 import { money, words } from "../model/format";
 import { type Person, nameOf } from "../model/identity";
 import { hrefOf } from "../model/route";
@@ -31,7 +31,7 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
       </section>
     );
   }
-  const report = asReport(inputs.at(-1)?.show) ?? asUncheckedReport(run);
+  const report = asReport(inputs.at(-1)?.show) ?? asReport(lastCheck(steps));
   const receipt = asReceipt(run.output);
   return (
     <article className="pane detail-pane" aria-labelledby="run-title">
@@ -46,7 +46,13 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
         <ConnectionState connection={connection} error={error} />
       </header>
       <div className="detail-body">
-        <div className="detail-main">{report && <ReportView report={report} />}</div>
+        <div>
+          {report && (
+            <div className="detail-main">
+              <ReportView report={report} />
+            </div>
+          )}
+        </div>
         <div className="detail-side">
           {receipt && <ReceiptView receipt={receipt} me={me} />}
           {run.error && (
@@ -62,9 +68,9 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
   );
 }
 
-/** Nobody was asked about a small claim, so all there is to show is what was handed in. */
-function asUncheckedReport(run: RunRow) {
-  return isClaim(run.input) ? asReport({ claim: run.input, amount: run.input.total, findings: [] }) : null;
+/** Nobody was asked about a small claim; its report is the result of the check. */
+function lastCheck(steps: readonly StepRow[]): unknown {
+  return steps.findLast(({ name, result }) => name === "check" && result !== undefined)?.result;
 }
 
 function Waiting({ inputs }: { inputs: readonly InputRow[] }) {
