@@ -201,8 +201,10 @@ class Http:
 async def answer_to_done(folder: Path, rounds: int) -> tuple[float, float]:
     """Return medians in ms over HTTP: the answer's reply, and the completed run seen by a live reader."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "signoff.cli", "dev", f"{Path(__file__).stem}:app"]
-        + ["--store", f"sqlite:///{folder / 'http.db'}", "--port", "0"],
+        [
+            *(sys.executable, "-m", "signoff.cli", "dev", f"{Path(__file__).stem}:app"),
+            *("--store", f"sqlite:///{folder / 'http.db'}", "--port", "0"),
+        ],
         cwd=Path(__file__).parent,
         stdout=subprocess.PIPE,
         text=True,

@@ -26,7 +26,8 @@ PROGRAM = textwrap.dedent(
     from signoff.service.engine import Engine
     from signoff.stores.open import open_store
 
-    url, effects, allowed, moment, lease = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
+    url, effects, moment = sys.argv[1], Path(sys.argv[2]), sys.argv[4]
+    allowed, lease = int(sys.argv[3]), int(sys.argv[5])
     app = App()
 
     async def effect(n: int, pause: float) -> int:

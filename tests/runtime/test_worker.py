@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from dataclasses import dataclass
 from decimal import Decimal
@@ -117,7 +118,7 @@ def test_retries_back_off_and_then_succeed(url: str) -> None:
             run = await on.start("stubborn")
             assert (await on.reaches(run, "completed"))["output"] == "ok"
             assert [n for n, _ in attempts] == [1, 2, 3]
-            gaps = [later[1] - earlier[1] for earlier, later in zip(attempts, attempts[1:], strict=False)]
+            gaps = [later[1] - earlier[1] for earlier, later in itertools.pairwise(attempts)]
             assert gaps[0] >= 0.035
             assert gaps[1] >= 0.075
             failed = await on.entries(run, "step.failed")
