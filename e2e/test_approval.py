@@ -88,7 +88,11 @@ def test_the_loser_of_two_tabs_sees_who_decided(product: Product, visit: Visit) 
     # The second tab's view of the world stands still, as on a train: its click is decided by the server alone.
     second.route("**/v1/stream/**", lambda route: route.abort())
     held: list[Route] = []
-    second.route("**/answer", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    second.route("**/answer", hold)
     second.get_by_role("textbox", name="Comment").fill("I say no.")
     second.get_by_role("button", name="Send decision").click()
     until(lambda: second.evaluate("1") and held, "the second tab has clicked")
