@@ -10,6 +10,7 @@ import typer
 from signoff.cli import options, output
 from signoff.cli.target import Target, on
 from signoff.client import SignoffClient
+from signoff.errors import StreamNotFound
 
 _FACTS = ("title", "workflow", "message", "fraction", "attempt", "action", "error")
 
@@ -27,7 +28,10 @@ def tail(
     """Follow a run or any stream until it is closed."""
     target = Target.of(store, server, token)
     path = stream if "/" in stream else f"runs/{stream}"
-    on(target, lambda client: _print(client, path, offset, follow=follow, json=json))
+    try:
+        on(target, lambda client: _print(client, path, offset, follow=follow, json=json))
+    except StreamNotFound as error:
+        raise StreamNotFound(f"There is no stream {path!r} (yet).") from error
 
 
 async def _print(client: SignoffClient, path: str, offset: str, *, follow: bool, json: bool) -> None:
