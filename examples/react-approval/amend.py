@@ -40,9 +40,10 @@ def main() -> int:
 
 
 def amended(claim: dict[str, Any]) -> dict[str, Any]:
-    """Return the claim with all receipts, and a total that is the sum of its items."""
+    """Return the claim with all receipts, a total that is the sum of its items, and a word about it."""
+    purpose = f"{claim['purpose']} (Amended: all receipts are attached now.)".strip()
     items = [{**item, "receipt": item["receipt"] or f"late-{n + 1}.pdf"} for n, item in enumerate(claim["items"])]
-    return {**claim, "items": items, "total": round(sum(item["amount"] for item in items), 2)}
+    return {**claim, "purpose": purpose, "items": items, "total": round(sum(item["amount"] for item in items), 2)}
 
 
 if __name__ == "__main__":

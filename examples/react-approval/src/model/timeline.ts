@@ -17,7 +17,10 @@ export function isOver(run: RunRow): boolean {
   return ENDED.has(run.status);
 }
 
-/** Order a run's rows in time; of those that began together, the order they are listed in stays. */
+/** What is written down in one breath has one time; causes come before what they caused. */
+const RANK = { started: 0, decided: 1, step: 2, asked: 3, sleeping: 4, ended: 5 } as const;
+
+/** Order a run's rows in time. */
 export function timeline(run: RunRow, steps: readonly StepRow[], inputs: readonly InputRow[]): Moment[] {
   const moments: Moment[] = [{ kind: "started", at: run.created_at }];
   for (const step of steps) moments.push({ kind: "step", at: step.started_at ?? run.updated_at, step });
@@ -25,7 +28,7 @@ export function timeline(run: RunRow, steps: readonly StepRow[], inputs: readonl
     moments.push({ kind: "asked", at: input.asked_at, input });
     if (input.status !== "pending") moments.push({ kind: "decided", at: input.decided_at ?? run.updated_at, input });
   }
-  moments.sort((a, b) => a.at.localeCompare(b.at));
+  moments.sort((a, b) => a.at.localeCompare(b.at) || RANK[a.kind] - RANK[b.kind]);
   if (run.status === "sleeping") moments.push({ kind: "sleeping", at: run.updated_at });
   if (isOver(run)) moments.push({ kind: "ended", at: run.updated_at, run });
   return moments;

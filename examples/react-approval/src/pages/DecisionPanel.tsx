@@ -40,7 +40,8 @@ export function DecisionPanel({ me, shown, input, changes, onReview }: Props) {
   return (
     <section className="decision" aria-label="Decision" id="decision">
       <h2>Decision</h2>
-      <div className="outcome" role="status" aria-live="polite">
+      {/* Announced as it comes, but not again with every tick of the clock in it. */}
+      <div className="outcome" role="status" aria-atomic="false" aria-relevant="additions">
         <Outcome me={me} shown={shown} submission={submission} />
       </div>
       {open && (changes !== null || submission.status === "stale") && <Outdated changes={changes ?? []} onReview={onReview} />}
@@ -54,12 +55,17 @@ export function DecisionPanel({ me, shown, input, changes, onReview }: Props) {
           onSubmit={(value) => void send(value)}
         >
           <button type="submit" className="button primary" aria-disabled={busy}>
-            {busy ? "Sending …" : "Send decision"}
+            {labelOf(submission)}
           </button>
         </AnswerForm>
       )}
     </section>
   );
+}
+
+function labelOf({ status }: Submission): string {
+  if (status === "sending") return "Sending …";
+  return status === "waiting-for-network" ? "Waiting …" : "Send decision";
 }
 
 function Outcome({ me, shown, submission }: { me: Person; shown: InputRow; submission: Submission }) {

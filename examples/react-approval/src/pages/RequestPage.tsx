@@ -9,6 +9,7 @@ import { useNow } from "../model/clock";
 import { relative } from "../model/format";
 import type { Person } from "../model/identity";
 import { hrefOf } from "../model/route";
+import { useTitle } from "../parts/useTitle";
 import { Ago, Empty, Loading, Notice } from "../parts/basics";
 import { ConnectionState } from "../parts/Connection";
 import { PlainView, ReportView } from "../parts/ReportView";
@@ -28,9 +29,10 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
   const input = useInput(runId, inputKey);
   const { shown, changes, showNewest } = useReading(input.request);
   const heading = useRef<HTMLHeadingElement>(null);
+  useTitle(shown?.title);
 
   useEffect(() => {
-    heading.current?.focus({ preventScroll: true });
+    heading.current?.focus();
   }, [shown?.id, shown?.revision]);
 
   if (!shown) {

@@ -12,9 +12,13 @@ import { ConnectionState } from "../parts/Connection";
 import { ReportView } from "../parts/ReportView";
 import { RunBadge } from "../parts/Status";
 import { Timeline } from "../parts/Timeline";
+import { useTitle } from "../parts/useTitle";
 
 export function RunPage({ runId, me }: { runId: string; me: Person }) {
   const { run, steps, inputs, connection, error } = useRun(runId);
+  const report = asReport(inputs.at(-1)?.show) ?? asReport(lastCheck(steps));
+  useTitle(report?.claim.title ?? runId);
+
   if (!run) {
     return (
       <section className="pane detail-pane" aria-label="Run">
@@ -31,7 +35,6 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
       </section>
     );
   }
-  const report = asReport(inputs.at(-1)?.show) ?? asReport(lastCheck(steps));
   const receipt = asReceipt(run.output);
   return (
     <article className="pane detail-pane" aria-labelledby="run-title">

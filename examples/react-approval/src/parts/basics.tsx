@@ -15,7 +15,7 @@ export function Ago({ at, brief = false }: { at: string; brief?: boolean }) {
   // Clocks differ: what another machine has just written must not lie in the future.
   return (
     <time dateTime={at} title={instant(at)}>
-      {relative(at, Math.max(now, Date.parse(at)), brief ? "short" : "long")}
+      {relative(at, Math.max(now, Date.parse(at)), brief ? "narrow" : "long")}
     </time>
   );
 }

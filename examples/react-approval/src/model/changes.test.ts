@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { changesBetween } from "./changes";
+import type { Report } from "./claim";
+
+const report: Report = {
+  amount: "57.00",
+  findings: [{ code: "missing_receipt", message: "No receipt for 12.00 EUR.", item: 1 }],
+  claim: {
+    id: "exp-1",
+    title: "Workshop",
+    claimant: { name: "יעל", email: "yael@example.org", department: "Research" },
+    cost_centre: "CC-1",
+    currency: "EUR",
+    total: "57.00",
+    submitted: "2026-06-09",
+    purpose: "",
+    trip: null,
+    items: [
+      { date: "2026-06-04", category: "transport", description: "Train", amount: "45.00", receipt: "a.pdf" },
+      { date: "2026-06-04", category: "meals", description: "Lunch", amount: "12.00", receipt: null },
+    ],
+  },
+};
+
+const plain = (text: string | null) => text?.replace(/\s/g, " ") ?? null;
+
+describe("changesBetween", () => {
+  it("finds nothing in equal reports", () => {
+    expect(changesBetween(report, structuredClone(report))).toEqual([]);
+  });
+
+  it("names the facts, items and findings that differ", () => {
+    const next = structuredClone(report);
+    next.claim.total = "60.00";
+    next.claim.items[1] = { date: "2026-06-04", category: "meals", description: "Lunch", amount: "15.00", receipt: "b.pdf" };
+    next.findings = [];
+    const changes = changesBetween(report, next).map(({ what, before, after }) => [what, plain(before), plain(after)]);
+    expect(changes.map(([what]) => what)).toEqual(["Total", "Lunch", "Missing receipt: Lunch"]);
+    expect(changes[0]?.slice(1)).toEqual(["EUR 57.00", "EUR 60.00"]);
+    expect(changes[1]?.[1]).toContain("no receipt");
+    expect(changes[1]?.[2]).toContain("receipt b.pdf");
+    expect(changes[2]?.slice(1)).toEqual(["No receipt for 12.00 EUR.", null]);
+  });
+
+  it("tells two items of the same description apart", () => {
+    const next = structuredClone(report);
+    next.claim.items.push({ date: "2026-06-05", category: "meals", description: "Lunch", amount: "9.00", receipt: null });
+    expect(changesBetween(report, next)).toMatchObject([{ what: "Lunch (2)", before: null }]);
+  });
+
+  it("compares what it does not know member by member", () => {
+    expect(changesBetween({ risk_score: 3, note: "a" }, { risk_score: 4, note: "a" })).toEqual([
+      { what: "Risk score", before: "3", after: "4" },
+    ]);
+    expect(changesBetween(null, "new")).toEqual([{ what: "Value", before: null, after: "new" }]);
+  });
+});
