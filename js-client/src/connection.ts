@@ -84,7 +84,7 @@ export class Connection {
         queueMicrotask(() => { this.#emit(); });
       },
     });
-    this.expectBatch();
+    this.expectBatch(options.patience);
     this.#db.preload().then(
       () => {
         this.#ready = true;
@@ -104,15 +104,15 @@ export class Connection {
     }
   }
 
-  /** Call the connection dead unless a batch comes soon: after waking up one is due at once. */
-  expectBatch(): void {
+  /** Call the connection dead unless a batch comes within `ms`. */
+  expectBatch(ms: number): void {
     this.#disarm();
     if (this.#done) return;
     this.#watchdog = setTimeout(() => {
       // The client package pauses in the background; a batch is due again when the page comes to the front.
       if (this.#options.network.hidden) return;
       this.#lose(localProblem("timeout", "The server did not answer in time"));
-    }, this.#options.patience);
+    }, ms);
   }
 
   close(): void {

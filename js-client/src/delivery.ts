@@ -25,8 +25,11 @@ export interface DeliveryOptions {
   readonly report: (event: SubmissionEvent) => void;
 }
 
+/** An answer to deliver; `by` is missing while it could not be told who is signed in. */
+export type Deliverable = Omit<StoredSubmission, "by"> & Partial<Pick<StoredSubmission, "by">>;
+
 /** Resolve with the outcome; with undefined if the signal ended the delivery first. Never rejects. */
-export async function deliver(answer: StoredSubmission, options: DeliveryOptions): Promise<Outcome | undefined> {
+export async function deliver(answer: Deliverable, options: DeliveryOptions): Promise<Outcome | undefined> {
   for (let attempt = 1; !options.signal.aborted; attempt++) {
     options.report({ type: "tried", attempt });
     const verdict = await send(answer, options);
@@ -45,10 +48,11 @@ export const personChanged: SignoffProblem = localProblem(
   "The answer was given by another person and is not sent under this one's name.",
 );
 
-async function send(answer: StoredSubmission, { transport, known }: DeliveryOptions): Promise<Verdict> {
+async function send(answer: Deliverable, { transport, known }: DeliveryOptions): Promise<Verdict> {
   const { runId, key, submissionId, action, value, seenOffset } = answer;
   try {
-    if ((await transport.person()) !== answer.by) {
+    const person = await transport.person();
+    if (answer.by !== undefined && person !== answer.by) {
       return { kind: "settled", outcome: { status: "refused", problem: personChanged } };
     }
   } catch (error) {

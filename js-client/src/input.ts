@@ -5,7 +5,7 @@
  * the stream has caught up. The answer is pending until the server has spoken: nothing is guessed.
  */
 import { deliver, personChanged } from "./delivery.js";
-import type { DeliveryOptions } from "./delivery.js";
+import type { Deliverable, DeliveryOptions } from "./delivery.js";
 import { InputSource, isOpen } from "./input-source.js";
 import type { SourceOptions } from "./input-source.js";
 import { localProblem } from "./problem.js";
@@ -171,8 +171,9 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   #fly(given: Given): Promise<Submission> {
     const { runId, key, store } = this.#options;
     this.#last = given;
-    const promise = this.#person().then((person) => {
-      const stored: StoredSubmission = { ...given, runId, key, by: person ?? null };
+    const promise = this.#person().then((by) => {
+      if (by === undefined) return this.#deliver({ ...given, runId, key });
+      const stored: StoredSubmission = { ...given, runId, key, by };
       store.save(stored);
       return this.#deliver(stored);
     });
@@ -190,20 +191,19 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     }
   }
 
-  async #deliver(stored: StoredSubmission): Promise<Submission> {
-    const outcome = await deliver(stored, {
+  async #deliver(answer: Deliverable): Promise<Submission> {
+    const outcome = await deliver(answer, {
       ...this.#options,
       known: () => this.getSnapshot().request,
       report: (event) => { this.#apply(event); },
     });
     if (outcome === undefined) return this.#submission;
-    const { runId, key, store } = this.#options;
-    if (outcome.status !== "refused" || outcome.problem !== personChanged) store.remove(runId, key);
+    if (outcome.status !== "refused" || outcome.problem !== personChanged) this.#options.store.remove(answer);
     // After a refusal for the id itself, or for what was seen, the next answer is another one.
     if (outcome.status === "stale" || isReused(outcome)) this.#last = undefined;
     if ("row" in outcome) this.#replied = outcome.row;
     this.#land({ type: "settled", outcome });
-    if (outcome.status === "accepted" && (await this.#source.awaitTxId(stored.submissionId))) {
+    if (outcome.status === "accepted" && (await this.#source.awaitTxId(answer.submissionId))) {
       this.#apply({ type: "confirmed" });
     }
     return this.#submission;

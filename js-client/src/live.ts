@@ -22,6 +22,8 @@ export interface Timing {
   readonly grace: number;
   /** How long a due batch may take before the connection counts as dead. */
   readonly patience: number;
+  /** The same after waking up, when a batch is due at once. */
+  readonly wake: number;
   /** How long an accepted answer waits to be seen in the stream. */
   readonly confirm: number;
   readonly live: Backoff;
@@ -34,6 +36,7 @@ export interface Timing {
 export const defaultTiming: Timing = {
   grace: 1_000,
   patience: 20_000,
+  wake: 4_000,
   confirm: 5_000,
   live: liveBackoff,
   notFoundTries: 4,
@@ -113,7 +116,7 @@ export class LiveStream {
       if (connection === "ended" || connection === "failed") return;
       // A connection made before the network went away may be dead without knowing it.
       if (reason === "online" || this.#timer !== undefined) this.#connect();
-      else this.#connection?.expectBatch();
+      else this.#connection?.expectBatch(this.#options.timing.wake);
     });
   }
 

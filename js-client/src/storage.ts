@@ -48,9 +48,10 @@ export class SubmissionStore {
     }
   }
 
-  remove(runId: string, key: string): void {
+  /** Remove an answer that is settled, unless another one has taken its place. */
+  remove({ runId, key, submissionId }: Pick<StoredSubmission, "runId" | "key" | "submissionId">): void {
     try {
-      this.#storage.removeItem(this.#name(runId, key));
+      if (this.load(runId, key)?.submissionId === submissionId) this.#storage.removeItem(this.#name(runId, key));
     } catch {
       // As above: what could not be stored need not be removed.
     }

@@ -169,6 +169,16 @@ describe("a network that fails", () => {
   });
 });
 
+describe("an answer nobody watches", () => {
+  it("is given with the row that was seen, even before the token provider works", async () => {
+    let fails = 2;
+    const token = () => (fails-- > 0 ? Promise.reject(new TypeError("fetch failed")) : "t1");
+    const view = connect({ token }).input("r1", "approve:0");
+    expect(await view.answer({ ...approve, seen: inputRow() })).toMatchObject({ status: "accepted", confirmed: false });
+    expect(server.received).toMatchObject([{ seen_offset: "0000000000000002" }]);
+  });
+});
+
 describe("a reload", () => {
   it("takes an unfinished answer up again by itself, with its id", async () => {
     const storage = memoryStorage();

@@ -194,7 +194,7 @@ describe("a lost connection", () => {
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
     const network = new HandNetwork();
-    const view = createSignoff({ url, network, timing: { ...quick, patience: 100, live: never } }).run("r1");
+    const view = createSignoff({ url, network, timing: { ...quick, wake: 100, live: never } }).run("r1");
     const stop = view.subscribe(() => undefined);
     await until(view, ({ connection }) => connection === "live");
     network.wake("visible");

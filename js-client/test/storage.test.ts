@@ -15,7 +15,9 @@ describe("the store of unfinished answers", () => {
     store.save({ ...answer, key: "other:0" });
     expect(store.load("r1", "approve:0")?.submissionId).toBe("s2");
     expect(store.list().map(({ key }) => key).sort()).toStrictEqual(["approve:0", "other:0"]);
-    store.remove("r1", "approve:0");
+    store.remove(answer);
+    expect(store.load("r1", "approve:0")?.submissionId).toBe("s2");
+    store.remove({ ...answer, submissionId: "s2" });
     expect(store.load("r1", "approve:0")).toBeUndefined();
   });
 
@@ -40,7 +42,7 @@ describe("the store of unfinished answers", () => {
     };
     const store = new SubmissionStore({ length: 1, key: no, getItem: no, setItem: no, removeItem: no }, "http://a");
     store.save(answer);
-    store.remove("r1", "approve:0");
+    store.remove(answer);
     expect(store.load("r1", "approve:0")).toBeUndefined();
     expect(store.list()).toStrictEqual([]);
   });

@@ -37,6 +37,7 @@ export interface CountedRequest {
 export const quick = {
   grace: 30,
   patience: 2_000,
+  wake: 1_000,
   confirm: 2_000,
   live: { first: 10, most: 40, factor: 2 },
   poll: 30,

@@ -1,0 +1,163 @@
+/** The client against the real server: the whole way from asking to the end of the run. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createSignoff, inputKey, memoryStorage } from "../src/index.js";
+import type { InputView, Signoff, SignoffOptions } from "../src/index.js";
+import { quick } from "./support/network.js";
+import { SignoffServer, tokenOf } from "./support/signoff.js";
+import { until } from "./support/until.js";
+
+const server = new SignoffServer();
+let clients: Signoff[];
+let stops: (() => void)[];
+let count = 0;
+
+beforeAll(async () => {
+  await server.start();
+});
+
+afterAll(async () => {
+  await server.remove();
+});
+
+beforeEach(() => {
+  clients = [];
+  stops = [];
+});
+
+afterEach(() => {
+  for (const stop of stops) stop();
+  for (const client of clients) client.close();
+});
+
+function connect(options: Partial<SignoffOptions> = {}): Signoff {
+  const client = createSignoff({ url: server.url, timing: { ...quick, patience: 5_000 }, storage: memoryStorage(), ...options });
+  clients.push(client);
+  return client;
+}
+
+async function startRun(amount = 120): Promise<string> {
+  const runId = `run-${++count}`;
+  const started = await connect().startRun({ workflow: "expense", input: amount, runId });
+  expect(started).toMatchObject({ ok: true, created: true, run: { id: runId } });
+  return runId;
+}
+
+async function open(client: Signoff, runId: string): Promise<InputView> {
+  const view = client.input(runId, "approve:0");
+  stops.push(view.subscribe(() => undefined));
+  await until(view, ({ request }) => request !== undefined);
+  return view;
+}
+
+const approve = { action: "approve", value: { approved: true } };
+
+describe("a run on a real server", () => {
+  it("asks, refuses what does not fit, accepts what does, and ends", async () => {
+    const client = connect();
+    const runId = await startRun();
+    const run = client.run(runId);
+    stops.push(run.subscribe(() => undefined));
+    const view = await open(client, runId);
+    expect(view.getSnapshot().request).toMatchObject({ title: "Approve 120?", show: { amount: 120 }, status: "pending" });
+
+    const invalid = await view.answer({ action: "approve", value: { approved: "perhaps", amount: -1 } });
+    expect(invalid.status).toBe("invalid");
+    if (invalid.status === "invalid") {
+      expect(invalid.errors.map(({ pointer }) => pointer).sort()).toStrictEqual(["/amount", "/approved"]);
+    }
+    expect(view.getSnapshot().request?.status).toBe("pending");
+
+    expect(await view.answer(approve)).toMatchObject({ status: "accepted", confirmed: true });
+    const ended = await until(run, ({ connection }) => connection === "ended");
+    expect(ended.run).toMatchObject({ status: "completed", output: "approve by local" });
+    expect(ended.inputs[0]).toMatchObject({ status: "answered", action: "approve", decided_by: { kind: "operator" } });
+    expect(ended.rows("stamp")).toStrictEqual([{ id: "s1", action: "approve" }]);
+  });
+
+  it("reaches a person through the inbox, who answers without being allowed to read the run", async () => {
+    const finance = { groups: ["finance"] };
+    const alice = connect({ token: () => tokenOf("alice", finance) });
+    const bob = connect({ token: () => tokenOf("bob", { ...finance, grants: ["run:read:*"] }) });
+    const runId = await startRun(75);
+    const inbox = alice.inbox(["user:alice", "group:finance"]);
+    stops.push(inbox.subscribe(() => undefined));
+    const { requests } = await until(inbox, (now) => now.requests.some(({ run_id }) => run_id === runId));
+    const row = requests.find(({ run_id }) => run_id === runId);
+    if (row === undefined) throw new Error("unreachable: the condition above");
+
+    const [hers, his] = [await open(alice, row.run_id), await open(bob, row.run_id)];
+    expect(inputKey(row)).toBe("approve:0");
+    expect((await hers.answer(approve)).status).toBe("accepted");
+    const late = await his.answer({ action: "reject", value: { approved: false } });
+    expect(late).toMatchObject({ status: "decided", outcome: "already_decided", by: { kind: "person", id: "user:alice" } });
+    await until(inbox, (now) => now.requests.every(({ run_id }) => run_id !== runId));
+  });
+
+  it("refuses those who were not asked", async () => {
+    const runId = await startRun();
+    const carol = connect({ token: () => tokenOf("carol", { grants: ["run:read:*"] }) });
+    const view = await open(carol, runId);
+    expect(await view.answer(approve)).toMatchObject({ status: "refused", problem: { status: 403, code: "not_in_audience" } });
+    const stranger = connect({ token: () => tokenOf("dave") }).input(runId, "approve:0");
+    expect((await until(stranger, ({ connection }) => connection === "failed")).error).toMatchObject({ status: 403 });
+  });
+
+  it("revised while a person reads it is stale, shown again, then approved", async () => {
+    const client = connect();
+    const runId = await startRun();
+    const view = await open(client, runId);
+    expect(await client.send(runId, "revise", { id: "e1", payload: 9_000 })).toMatchObject({ ok: true });
+    await until(view, ({ request }) => request?.revision === 1);
+    const stale = await view.answer(approve);
+    expect(stale).toMatchObject({ status: "stale", row: { revision: 1, show: { amount: 9_000 } } });
+    view.acknowledge();
+    expect((await view.answer(approve)).status).toBe("accepted");
+  });
+
+  it("cancelled under a person's hands is decided", async () => {
+    const client = connect();
+    const runId = await startRun();
+    const view = await open(client, runId);
+    expect(await client.cancelRun(runId, "no longer needed")).toMatchObject({ ok: true });
+    await until(view, ({ request }) => request?.status === "withdrawn");
+    const answered = await view.answer(approve);
+    expect(answered.status).toBe("decided");
+    expect(await client.cancelRun(runId)).toMatchObject({ ok: false, problem: { status: 409, code: "run_closed" } });
+  });
+
+  it("shows an inbox and a listing nobody ever wrote to as empty", async () => {
+    const client = connect();
+    expect((await until(client.inbox("group:nobody"), ({ connection }) => connection === "live")).requests).toStrictEqual([]);
+    expect((await until(client.runs("nothing"), ({ connection }) => connection === "live")).runs).toStrictEqual([]);
+  });
+
+  it("that does not exist fails, with the problem", async () => {
+    const failed = await until(connect().run("nobody-started-this"), ({ connection }) => connection === "failed");
+    expect(failed.error).toMatchObject({ status: 404 });
+  });
+
+  it("lists its workflow's runs", async () => {
+    const runId = await startRun();
+    const { runs } = await until(connect().runs("expense"), (now) => now.runs.some(({ id }) => id === runId));
+    expect(runs[0]).toMatchObject({ id: runId, workflow: "expense" });
+  });
+});
+
+describe("a server that is killed", () => {
+  it("after the click takes the answer when it is back, once, and every view goes on", async () => {
+    const client = connect();
+    const runId = await startRun();
+    const run = client.run(runId);
+    stops.push(run.subscribe(() => undefined));
+    const view = await open(client, runId);
+    await server.kill();
+    const answering = view.answer(approve);
+    await until(view, ({ submission }) => submission.status === "waiting-for-network");
+    await until(run, ({ connection }) => connection === "reconnecting");
+    await server.start();
+    expect((await answering).status).toBe("accepted");
+    const ended = await until(run, ({ connection }) => connection === "ended");
+    expect(ended.run?.status).toBe("completed");
+    expect(ended.rows("stamp")).toHaveLength(1);
+  });
+});

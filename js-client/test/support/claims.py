@@ -1,0 +1,44 @@
+"""The workflows that the client's tests run against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from signoff import App, Context
+
+app = App()
+
+
+class Decision(BaseModel):
+    """What a person decides."""
+
+    approved: bool
+    amount: int = Field(default=0, ge=0)
+
+
+@app.workflow(expose=("output",))
+async def expense(ctx: Context, amount: int) -> str:
+    """Ask finance, and revise what was asked whenever the event `revise` comes."""
+    request = ctx.await_input(
+        "approve",
+        Decision,
+        title=f"Approve {amount}?",
+        show={"amount": amount},
+        actions=("approve", "reject"),
+        to=["group:finance"],
+    )
+    revising = asyncio.ensure_future(revise(ctx, request))
+    answer = await request
+    revising.cancel()
+    ctx.publish("stamp", "s1", {"action": answer.action})
+    return f"{answer.action} by {answer.by.id}"
+
+
+async def revise(ctx: Context, request: Any) -> None:
+    """Show another amount each time one arrives."""
+    while True:
+        event = await ctx.await_event("revise", type=int)
+        await request.revise(show={"amount": event})
