@@ -44,7 +44,7 @@ def test_live_readers_see_what_another_process_appends(pair: tuple[Running, Runn
 
 def test_producers_may_change_the_process_between_two_appends(pair: tuple[Running, Running]) -> None:
     httpx.put(pair[0].stream("s"), headers=JSON).raise_for_status()
-    told = []
+    told: list[int] = []
     for seq in (0, 1, 1, 2, 3, 2, 5):
         marks = {"producer-id": "p", "producer-epoch": "0", "producer-seq": str(seq)}
         response = httpx.post(pair[len(told) % 2].stream("s"), headers={**JSON, **marks}, content=str(seq))

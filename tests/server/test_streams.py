@@ -97,6 +97,8 @@ def test_caching() -> None:
             await s.one.committer.commit(Change(appends=(EngineAppend("inbox/user:a", b"1", 1),)))
             inbox = await s.web.get("/inbox/user:a")
             assert inbox.headers["cache-control"] == "private, no-store"
+            assert inbox.headers["cross-origin-resource-policy"] == "same-origin"
+            assert got.headers["cross-origin-resource-policy"] == "cross-origin"
 
     asyncio.run(main())
 

@@ -8,7 +8,7 @@ import pytest
 
 from signoff.clock import ManualClock
 from signoff.service import channel as channels
-from signoff.stores.base import Batch
+from signoff.stores.base import Batch, Change, EngineAppend
 from signoff.stores.bus import LocalBus
 from signoff.streams import offset
 from signoff.streams.stream import Head
@@ -167,6 +167,22 @@ def test_appends_of_another_process_arrive_in_order(url: str) -> None:
                 assert b"".join(frame.batch.data for frame in frames) == b"01234"
                 await two.streams.close("s")
                 await until(lambda: reader.channel.closed)
+
+    asyncio.run(main())
+
+
+def test_the_engine_s_rows_reach_readers_and_end_with_the_run(url: str) -> None:
+    async def main() -> None:
+        async with alone(url) as one:
+            await one.committer.commit(Change(appends=(EngineAppend("runs/r1", b'{"n":1}', 1),)))
+            with one.hub.watch("runs/r1") as reader:
+                at = await seen(one, reader, "runs/r1")
+                rows = EngineAppend("runs/r1", b'{"n":2},{"n":3}', 2, at=1)
+                await one.committer.commit(Change(appends=(rows, EngineAppend("runs/r1", b"", 0, close=True))))
+                await until(lambda: reader.channel.closed)
+                frames = reader.channel.after(at)
+                assert frames is not None
+                assert [frame.data for frame in frames] == [b'event: data\ndata:[{"n":2},{"n":3}]\n\n']
 
     asyncio.run(main())
 

@@ -30,11 +30,14 @@ RESPONSE_HEADERS: Final = (
 
 SAFE: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
-    (b"cross-origin-resource-policy", b"cross-origin"),
     # A stream may hold HTML: shown in a browser, it must not act in this server's name.
     (b"content-security-policy", b"default-src 'none'; sandbox"),
 )
-"""On every response (§12.7)."""
+"""On every response (§12.7), together with one of the next two."""
+
+EMBEDDABLE: Final[Header] = (b"cross-origin-resource-policy", b"cross-origin")
+NOT_EMBEDDABLE: Final[Header] = (b"cross-origin-resource-policy", b"same-origin")
+"""What people are asked and told is not for foreign pages, not even unseen; `fetch` with CORS is not concerned."""
 
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 UP_TO_DATE: Final[Header] = (b"stream-up-to-date", b"true")

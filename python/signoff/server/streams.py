@@ -67,11 +67,14 @@ class StreamEndpoints:
         outgoing = _Outgoing(send, head=scope["method"] == "HEAD")
         try:
             headers = say.request_headers(scope)
-            outgoing.always = (*say.SAFE, *say.cors(self._origins, headers))
+            cors = say.cors(self._origins, headers)
+            outgoing.always = (*say.SAFE, say.EMBEDDABLE, *cors)
             if scope["method"] == "OPTIONS":
                 reply: Reply | None = _preflight(headers)
             else:
                 path = self._path(scope)
+                if paths.engine_owned(path):
+                    outgoing.always = (*say.SAFE, say.NOT_EMBEDDABLE, *cors)
                 self._authorize(scope, path, scope["method"])
                 reply = await self._serve(_Request(path, headers, scope, receive, outgoing))
             if reply is not None:
@@ -244,7 +247,7 @@ class _Outgoing:
 
     def __init__(self, send: Send, *, head: bool) -> None:
         self._send = send
-        self.always: tuple[Header, ...] = say.SAFE
+        self.always: tuple[Header, ...] = (*say.SAFE, say.NOT_EMBEDDABLE)
         self.head = head
         self.started = False
 

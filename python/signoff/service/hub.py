@@ -83,7 +83,8 @@ class Hub:
             self._appended(path, batch)
         for append in change.appends:
             if append.close:
-                self._ended(append.path, done.batches[append.path].end)
+                last = done.batches.get(append.path)
+                self._ended(append.path, None if last is None else last.end)
         for write in change.streams:
             if isinstance(write, StreamDelete):
                 self._deleted(write.path)
@@ -126,7 +127,7 @@ class Hub:
         if not channel.push(batch):
             feed.refresh()
 
-    def _ended(self, path: str, tail: int) -> None:
+    def _ended(self, path: str, tail: int | None) -> None:
         channel = self._channels.get(path)
         if channel is None:
             return
