@@ -353,5 +353,5 @@ def digest(value: Any) -> str:
     try:
         canonical = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # integers beyond 64 bits
-        canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+        canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     return hashlib.sha256(canonical).hexdigest()
