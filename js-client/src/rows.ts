@@ -22,8 +22,9 @@ export interface RowError {
 
 /** Who or what settled a request. */
 export interface DecidedBy {
-  readonly kind: "person" | "timeout" | "policy" | "operator";
-  readonly id: string;
+  readonly kind: "person" | "timeout" | "policy" | "operator" | "workflow";
+  /** `user:alice`; null for a timeout, and for the workflow itself. */
+  readonly id: string | null;
 }
 
 export type RunStatus =
