@@ -26,6 +26,7 @@ class Running:
 
     origin: str
     store: str
+    process: subprocess.Popen[str]
 
     def stream(self, path: str) -> str:
         """Return the URL of a stream."""
@@ -41,7 +42,7 @@ def running(url: str, *, store: str) -> Iterator[Running]:
             assert process.stdout is not None
             port = process.stdout.readline().strip()
             assert port.isdigit(), "the server did not start; see its standard error"
-            yield Running(f"http://127.0.0.1:{port}", store)
+            yield Running(f"http://127.0.0.1:{port}", store, process)
         finally:
             process.terminate()
             process.wait(timeout=20)

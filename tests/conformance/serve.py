@@ -22,6 +22,19 @@ from signoff.service.streams import Streams
 from signoff.stores.open import open_store
 
 
+class Server(uvicorn.Server):
+    """Let live readers finish before uvicorn waits for their connections."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving."""
+        await self._hub.close()
+        await super().shutdown(sockets)
+
+
 async def serve(url: str, long_poll_s: float) -> None:
     """Serve until told to stop."""
     store = open_store(url)
@@ -31,13 +44,12 @@ async def serve(url: str, long_poll_s: float) -> None:
     app = StreamEndpoints(Streams(store, committer, hub, SystemClock()), limits=Limits(long_poll_s=long_poll_s))
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", lifespan="off", log_level="warning", timeout_graceful_shutdown=2
+        app, loop="uvloop", http="httptools", lifespan="off", log_level="warning", timeout_graceful_shutdown=10
     )
     print(listener.getsockname()[1], flush=True)
     try:
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await Server(config, hub).serve(sockets=[listener])
     finally:
-        await hub.close()
         await committer.close()
         await store.close()
 

@@ -42,6 +42,18 @@ def test_live_readers_see_what_another_process_appends(pair: tuple[Running, Runn
     assert seen == [0, 1, 2, 3, 4]
 
 
+def test_a_server_that_is_told_to_stop_ends_live_reads_cleanly() -> None:
+    with running("memory:", store="memory") as server:
+        httpx.put(server.stream("s"), headers=JSON).raise_for_status()
+        with httpx.stream("GET", server.stream("s"), params={"offset": "now", "live": "sse"}, timeout=20) as response:
+            lines = response.iter_lines()
+            assert next(lines) == "event: control"
+            server.process.terminate()
+            # The chunked body ends as it should, or httpx would raise RemoteProtocolError.
+            assert [line for line in lines if line.startswith("event")] == []
+        assert server.process.wait(timeout=5) in {0, -15}
+
+
 def test_producers_may_change_the_process_between_two_appends(pair: tuple[Running, Running]) -> None:
     httpx.put(pair[0].stream("s"), headers=JSON).raise_for_status()
     told: list[int] = []
