@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
 
 from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed, current_step, step
 from signoff.errors import RunClosed, RunConflict
+from signoff.stores.base import Change, Committed, EngineAppend, RunWrite
 from signoff.workflow.journal import DecidedBy
 from tests.runtime.scene import scene, stage, working
 
@@ -416,6 +417,31 @@ def test_a_changed_workflow_is_blocked_and_heals(url: str) -> None:
             await on.engine.events.send(run, "poke", id="1", payload=None)
             async with working(old, on):
                 assert (await on.reaches(run, "completed"))["output"] == 1
+
+    asyncio.run(main())
+
+
+def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str) -> None:
+    app = App()
+
+    @app.workflow
+    async def waits(ctx: Context) -> None:
+        await ctx.await_event("go")
+
+    async def main() -> None:
+        async with scene(url) as on:
+            run = await on.start("waits")
+            record = await on.engine.runs.record(run)
+            newer = EngineAppend(f"runs/{run}/journal", b'{"v":99,"type":"run.teleported","at":1}', 1, at=1)
+            write = RunWrite(replace(record, journal_tail=2), expect=1)
+            assert isinstance(await on.engine.committer.commit(Change(run=write, appends=(newer,))), Committed)
+            async with working(app, on):
+                blocked = await on.reaches(run, "blocked")
+            assert blocked["error"]["code"] == "workflow_error"
+            batch = await on.engine.store.read(f"runs/{run}/journal", 2, 1 << 20)
+            assert batch is not None
+            assert b"99" in batch[1][-1].data
+            assert (await on.engine.runs.record(run)).lease_owner is None
 
     asyncio.run(main())
 

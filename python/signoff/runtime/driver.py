@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from signoff.clock import Clock
-from signoff.errors import NonDeterminism, SignoffError
+from signoff.errors import NonDeterminism, WorkflowError
 from signoff.runtime.steps import StepRunner
 from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
@@ -29,6 +29,7 @@ from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.failure import error_of
 from signoff.workflow.journal import (
     Entry,
+    Error,
     EventTimedOut,
     InputExpired,
     Notification,
@@ -39,7 +40,7 @@ from signoff.workflow.journal import (
     TimerFired,
 )
 from signoff.workflow.machine import Machine
-from signoff.workflow.projection import View, refold
+from signoff.workflow.projection import RunFold, View, refold
 
 log = logging.getLogger("signoff.runtime")
 
@@ -136,8 +137,8 @@ class RunDriver:
             return
         try:
             entries = self._advance(self._live.machine)
-        except NonDeterminism as error:
-            self._block(self._live, error)
+        except Exception as error:
+            self._block(error)
         else:
             self._settle(self._live, entries)
 
@@ -157,7 +158,7 @@ class RunDriver:
             result = self._fresh.pop(0)
             assert isinstance(result, StepCompleted | StepFailed)
             if result.id in machine.open_steps:
-                return replace(result, at=max(result.at, machine.now_ms))
+                return result if result.at >= machine.now_ms else replace(result, at=machine.now_ms)
         return None
 
     def _settle(self, live: Live, entries: list[Entry]) -> None:
@@ -181,14 +182,12 @@ class RunDriver:
         *,
         release: bool,
         ready: bool = False,
-        wake_at: int | None = None,
     ) -> None:
-        if live.machine.outcome is None and wake_at is None:
-            wake_at = live.machine.wake_at()
-        record = replace(self._record, journal_tail=live.journal_tail, public_tail=live.public_tail)
-        write = Write(
-            RunState(record, live.view), entries, ready=ready, wake_at=wake_at, epoch=self.epoch, release=release
-        )
+        wake_at = live.machine.wake_at() if live.machine.outcome is None else None
+        if self._record.journal_tail != live.journal_tail:
+            self._record = replace(self._record, journal_tail=live.journal_tail, public_tail=live.public_tail)
+        run = RunState(self._record, live.view)
+        write = Write(run, entries, ready=ready, wake_at=wake_at, epoch=self.epoch, release=release)
         self._busy = True
         future = self._host.engine.committer.submit(write.change)
         future.add_done_callback(partial(self._committed, write, entries, release))
@@ -227,10 +226,14 @@ class RunDriver:
     def _fall_back(self, entries: list[Entry]) -> None:
         """Forget what the machine did beyond the journal, keep the step results it had taken."""
         self._fresh[:0] = [entry for entry in entries if isinstance(entry, StepCompleted | StepFailed)]
-        if entries and self._live is not None:
+        if entries:
+            self._drop()
+        self._news = True
+
+    def _drop(self) -> None:
+        if self._live is not None:
             self._live.machine.close()
             self._live = None
-        self._news = True
 
     def _again(self, entries: list[Entry], reason: str) -> None:
         """After an unknown outcome: wait a little, then look what the journal says."""
@@ -239,18 +242,46 @@ class RunDriver:
         self._fall_back(entries)
         self._host.loop.call_later(min(0.05 * 2**self._failures, 5.0), self.pump)
 
-    def _block(self, live: Live, error: SignoffError) -> None:
-        """Park the run: the code does not fit its journal. A deploy of the right code heals it."""
-        log.error("run %s is blocked: %s", self.run_id, error)
-        fold = live.view.run
-        assert fold is not None
-        reason = error_of(error)
-        known = fold.row["status"] == "blocked" and fold.row["error"] == {"code": reason.code, "message": None}
-        now = max(self._clock.now_ms(), fold.last_at)
-        entries: list[Entry] = [] if known else [RunBlocked(at=now, error=reason)]
+    # -- parking ---------------------------------------------------------------------------------------------------
+
+    def _block(self, error: Exception) -> None:
+        """Park the run: code and journal disagree. Nothing is lost; a deploy of the right code heals it."""
+        log.error("run %s is blocked: %s", self.run_id, error, exc_info=not isinstance(error, NonDeterminism))
+        self._busy = True
         self._unwritten.clear()
         self._fresh.clear()
-        self._commit(live, entries, release=True, wake_at=now + BLOCKED_RETRY_MS)
+        task = self._host.loop.create_task(self._park(error_of(error)))
+        task.add_done_callback(self._parked)
+
+    async def _park(self, reason: Error) -> Outcome:
+        """Write that the run is blocked, on top of the index: the machine's own view may be beyond the journal."""
+        loaded = await self._host.engine.store.load_run(self.run_id)
+        assert loaded is not None, "a claimed run exists"
+        fold = RunFold.loads(loaded.record.state)
+        now = max(self._clock.now_ms(), fold.last_at)
+        known = fold.row["status"] == "blocked" and fold.row["error"]["code"] == reason.code
+        write = Write(
+            RunState(loaded.record, View(run=fold)),
+            [] if known else [RunBlocked(at=now, error=reason)],
+            ready=False,
+            wake_at=now + BLOCKED_RETRY_MS,
+            epoch=self.epoch,
+            release=True,
+        )
+        return await self._host.engine.committer.commit(write.change)
+
+    def _parked(self, task: asyncio.Task[Outcome]) -> None:
+        self._busy = False
+        if self._over or task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._again([], f"{error}")
+        elif isinstance(task.result(), Committed) or task.result() == Conflict("epoch", self.run_id):
+            self._finish(keep=False)
+        else:
+            self._fall_back([])
+            self.pump()
 
     # -- loading ---------------------------------------------------------------------------------------------------
 
@@ -269,16 +300,20 @@ class RunDriver:
         if self._over or task.cancelled():
             return
         error = task.exception()
+        if isinstance(error, WorkflowError):  # an entry this version cannot read
+            self._block(error)
+            return
         if error is not None:
             self._again([], f"{error}")
             return
         entries = task.result()
         live = self._live = self._live or Live(self._definition)
-        live.follow(entries)
         try:
+            live.follow(entries)
             self._unwritten += live.machine.advance(entries)
-        except NonDeterminism as blocked:
-            self._block(live, blocked)
+        except Exception as blocked:
+            self._drop()
+            self._block(blocked)
             return
         if live.view.run is not None and live.view.run.row["status"] == "blocked":
             self._unwritten.insert(0, RunUnblocked(at=max(self._clock.now_ms(), live.machine.now_ms)))
