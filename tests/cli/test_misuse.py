@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ REFUSED, USAGE = 1, 2
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with an application, and no settings."""
     for name in ("STORE", "SERVER", "TOKEN", "SECRET", "AUDIENCE", "DEBUG"):
         monkeypatch.delenv(f"SIGNOFF_{name}", raising=False)

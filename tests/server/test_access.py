@@ -105,7 +105,8 @@ def test_without_a_key_nothing_is_taken_that_cannot_be_checked(headers: dict[str
 
 
 def test_clocks_may_differ_a_little() -> None:
-    assert identify(KEYED, bearer("alice", exp=NOW - 5, nbf=NOW + 5)).sub == "alice"
+    now = int(time.time())
+    assert identify(KEYED, bearer("alice", exp=now - 5, nbf=now + 5)).sub == "alice"
 
 
 def test_an_audience_is_required_if_configured() -> None:
@@ -205,15 +206,16 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
-def test_nobody_may_do_anything(method: str, path: str) -> None:
+def test_nobody_may_do_anything() -> None:
     async def main() -> None:
         async with hosting(config=KEYED) as host:
             await host.ask("r1")
             before = await host.everything()
-            reply = await host.http.request(method, path, json={"workflow": "expense"} if method == "POST" else None)
-            problem(reply, 401, "unauthorized")
-            assert reply.headers["www-authenticate"] == "Bearer"
+            for method, path in CALLS:
+                body = {"workflow": "expense"} if method == "POST" else None
+                reply = await host.http.request(method, path, json=body)
+                problem(reply, 401, "unauthorized")
+                assert reply.headers["www-authenticate"] == "Bearer"
             assert await host.everything() == before
 
     asyncio.run(main())

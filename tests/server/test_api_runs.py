@@ -65,7 +65,7 @@ def test_pages_follow_each_other(store: str) -> None:
             for n in range(5):
                 await host.post("/v1/runs", {"workflow": "expense", "run_id": f"r{n}"})
             seen: list[str] = []
-            cursor = ""
+            cursor: str | None = ""
             while cursor is not None:
                 page = (await host.http.get("/v1/runs", params={"limit": "2", "cursor": cursor})).json()
                 seen += [run["id"] for run in page["runs"]]
