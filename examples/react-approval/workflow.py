@@ -177,7 +177,7 @@ def findings(claim: Claim) -> Iterator[Finding]:
     for n, item in enumerate(claim.items):
         euros = in_euros(item.amount, claim.currency)
         if item.receipt is None and euros >= RECEIPT_FROM:
-            yield Finding(code="missing_receipt", item=n, message=f"No receipt for {item.amount:,} {claim.currency}.")
+            yield Finding(code="missing_receipt", item=n, message=f"No receipt for {claim.currency} {item.amount:,}.")
         if euros > (limit := LIMITS[item.category]):
             yield Finding(code="over_limit", item=n, message=f"Above the limit of €{limit} for {item.category}.")
         if claim.trip and not claim.trip.start <= item.date <= claim.trip.end:

@@ -4,7 +4,7 @@ import type { Report } from "./claim";
 
 const report: Report = {
   amount: "57.00",
-  findings: [{ code: "missing_receipt", message: "No receipt for 12.00 EUR.", item: 1 }],
+  findings: [{ code: "missing_receipt", message: "No receipt for EUR 12.00.", item: 1 }],
   claim: {
     id: "exp-1",
     title: "Workshop",
@@ -39,7 +39,7 @@ describe("changesBetween", () => {
     expect(changes[0]?.slice(1)).toEqual(["EUR 57.00", "EUR 60.00"]);
     expect(changes[1]?.[1]).toContain("no receipt");
     expect(changes[1]?.[2]).toContain("receipt b.pdf");
-    expect(changes[2]?.slice(1)).toEqual(["No receipt for 12.00 EUR.", null]);
+    expect(changes[2]?.slice(1)).toEqual(["No receipt for EUR 12.00.", null]);
   });
 
   it("tells two items of the same description apart", () => {

@@ -11,7 +11,7 @@ import { inboxesOf } from "../model/identity";
 import { type Route, hrefOf } from "../model/route";
 import { matches, requestItem } from "../model/worklist";
 import { Ago, Badge, Empty, Loading, Said } from "../parts/basics";
-import { ConnectionState } from "../parts/Connection";
+import { ConnectionStatus } from "../parts/Connection";
 import { List, Search } from "../parts/List";
 import { RequestPage } from "./RequestPage";
 
@@ -28,7 +28,7 @@ export function InboxPage({ route, me }: { route: Route & { page: "inbox" | "req
           <h1 id="waiting">
             Waiting for you <span className="count">{requests.length}</span>
           </h1>
-          <ConnectionState connection={connection} error={error} />
+          <ConnectionStatus connection={connection} error={error} />
         </header>
         <Requests requests={requests} connecting={connection === "connecting"} open={open} />
       </section>

@@ -1,6 +1,6 @@
 /** One request: what is being approved, the form, what became of it, and the run it belongs to. */
 
-import type { InputRow } from "@signoff/client";
+import type { ConnectionState, InputRow, SignoffProblem } from "@signoff/client";
 import { inputKey as keyOfInput } from "@signoff/client";
 import { useInput, useRun } from "@signoff/client/react";
 import { useEffect, useRef } from "react";
@@ -11,7 +11,7 @@ import type { Person } from "../model/identity";
 import { hrefOf } from "../model/route";
 import { useTitle } from "../parts/useTitle";
 import { Ago, Empty, Loading, Notice } from "../parts/basics";
-import { ConnectionState } from "../parts/Connection";
+import { ConnectionStatus } from "../parts/Connection";
 import { PlainView, ReportView } from "../parts/ReportView";
 import { Timeline } from "../parts/Timeline";
 import { DecisionPanel } from "./DecisionPanel";
@@ -39,7 +39,7 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
     return (
       <section className="pane detail-pane" aria-label="Request">
         <Back />
-        <Missing connection={connection} problem={error?.detail ?? error?.title} />
+        <Missing connection={connection} error={error} />
       </section>
     );
   }
@@ -55,7 +55,7 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
           Asked <Ago at={shown.asked_at} />
           <Deadline request={shown} /> · <a href={hrefOf({ page: "run", runId })}>Run {runId}</a>
         </p>
-        <ConnectionState connection={connection} error={error} />
+        <ConnectionStatus connection={connection} error={error} />
       </header>
       <div className="detail-body">
         <div>
@@ -66,7 +66,7 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
           {shown.status === "pending" && (
             <button
               type="button"
-              className="button primary jump"
+              className="button jump"
               onClick={() => {
                 document.getElementById("decision")?.scrollIntoView({ behavior: "smooth" });
               }}
@@ -112,14 +112,14 @@ function Deadline({ request }: { request: InputRow }) {
   return <> · due {relative(request.deadline, now)}</>;
 }
 
-function Missing({ connection, problem }: { connection: string; problem: string | undefined }) {
-  if (connection === "connecting" || connection === "reconnecting") return <Loading label="Fetching the request" />;
-  if (problem !== undefined) {
-    return (
-      <Notice tone="bad" role="alert" title="This request cannot be shown">
-        <p>{problem}</p>
-      </Notice>
-    );
+function Missing({ connection, error }: { connection: ConnectionState; error: SignoffProblem | undefined }) {
+  if (error?.status === 404 || connection === "live" || connection === "ended") {
+    return <Empty title="There is no such request" />;
   }
-  return <Empty title="There is no such request" />;
+  if (connection !== "failed") return <Loading label="Fetching the request" />;
+  return (
+    <Notice tone="bad" role="alert" title="This request cannot be shown">
+      <p>{error?.detail ?? error?.title}</p>
+    </Notice>
+  );
 }

@@ -8,7 +8,7 @@ import { money, words } from "../model/format";
 import { type Person, nameOf } from "../model/identity";
 import { hrefOf } from "../model/route";
 import { Ago, Empty, Loading, Notice, Said } from "../parts/basics";
-import { ConnectionState } from "../parts/Connection";
+import { ConnectionStatus } from "../parts/Connection";
 import { ReportView } from "../parts/ReportView";
 import { RunBadge } from "../parts/Status";
 import { Timeline } from "../parts/Timeline";
@@ -23,12 +23,12 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
     return (
       <section className="pane detail-pane" aria-label="Run">
         <Back />
-        {connection === "failed" ? (
+        {error?.status === 404 ? (
+          <Empty title="There is no such run" />
+        ) : connection === "failed" ? (
           <Notice tone="bad" role="alert" title="This run cannot be shown">
             <p>{error?.detail ?? error?.title}</p>
           </Notice>
-        ) : connection === "ended" ? (
-          <Empty title="There is no such run" />
         ) : (
           <Loading label="Fetching the run" />
         )}
@@ -46,7 +46,7 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
         <p className="faint">
           <RunBadge run={run} /> {run.id}, begun <Ago at={run.created_at} />
         </p>
-        <ConnectionState connection={connection} error={error} />
+        <ConnectionStatus connection={connection} error={error} />
       </header>
       <div className="detail-body">
         <div>

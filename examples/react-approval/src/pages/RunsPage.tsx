@@ -8,7 +8,7 @@ import { type Route, hrefOf } from "../model/route";
 import type { Person } from "../model/identity";
 import { matches, runItem } from "../model/worklist";
 import { Ago, Empty, Loading, Said } from "../parts/basics";
-import { ConnectionState } from "../parts/Connection";
+import { ConnectionStatus } from "../parts/Connection";
 import { List, Search } from "../parts/List";
 import { RunBadge } from "../parts/Status";
 import { RunPage } from "./RunPage";
@@ -26,7 +26,7 @@ export function RunsPage({ route, me }: { route: Route & { page: "runs" | "run" 
           <h1 id="runs">
             Claims <span className="count">{runs.length}</span>
           </h1>
-          <ConnectionState connection={connection} error={error} />
+          <ConnectionStatus connection={connection} error={error} />
         </header>
         <Runs runs={runs} connecting={connection === "connecting"} open={open} />
       </section>

@@ -1,6 +1,6 @@
-import type { ConnectionState as State, SignoffProblem } from "@signoff/client";
+import type { ConnectionState, SignoffProblem } from "@signoff/client";
 
-const TEXT: Record<State, string> = {
+const TEXT: Record<ConnectionState, string> = {
   connecting: "Connecting …",
   live: "Live",
   reconnecting: "Reconnecting …",
@@ -9,7 +9,7 @@ const TEXT: Record<State, string> = {
 };
 
 /** Say whether what is on the screen is the present. */
-export function ConnectionState({ connection, error }: { connection: State; error?: SignoffProblem | undefined }) {
+export function ConnectionStatus({ connection, error }: { connection: ConnectionState; error?: SignoffProblem | undefined }) {
   return (
     <p className="connection" data-state={connection} role="status" aria-label="Connection">
       <i aria-hidden="true" />
