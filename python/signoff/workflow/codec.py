@@ -41,7 +41,7 @@ Encoded = Any
 TAG = "$signoff"
 _SAFE = 2**53
 _LEAVES = frozenset({type(None), bool})
-_DEEPEST = 500
+_DEEPEST = 100
 
 
 class _Refused(Exception):
@@ -243,9 +243,9 @@ _EXACT = frozenset({str, int, float, bool})
 
 def _decode(encoded: Encoded) -> Any:
     if type(encoded) is dict:
-        tag = encoded.get(TAG)
-        if tag is None:
+        if TAG not in encoded:
             return {key: item if type(item) in _PLAIN else _decode(item) for key, item in encoded.items()}
+        tag = encoded[TAG]
         reader = _READERS.get(tag) if isinstance(tag, str) else None
         if reader is None:
             raise UnsupportedValue(f"The journal has a value of the unknown kind {tag!r:.100}.")

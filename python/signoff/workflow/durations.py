@@ -12,8 +12,8 @@ Duration = str | int | float | timedelta
 """A length of time: text such as `1h30m`, seconds, or a timedelta."""
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_part = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-_whole = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+").fullmatch
+_part = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
+_whole = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d|w))+").fullmatch
 _MOST = 100 * 366 * 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)

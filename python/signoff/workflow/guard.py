@@ -8,6 +8,7 @@ time zone data) and what logging writes is let through.
 from __future__ import annotations
 
 import sys
+import time
 from threading import get_ident
 from types import FrameType
 from typing import Any
@@ -42,20 +43,26 @@ _ACTS = {
 _ALLOWED = ("importlib", "_frozen_importlib", "zipimport", "linecache", "traceback", "tokenize", "zoneinfo", "logging")
 _running: set[int] = set()
 _installed = False
+_sleep = time.sleep
 
 
 def enter() -> None:
     """Begin to watch this thread."""
-    global _installed  # noqa: PLW0603 - an audit hook can be added once and never removed
+    global _installed, _sleep  # noqa: PLW0603 - an audit hook can be added once and never removed
     if not _installed:
         _installed = True
         sys.addaudithook(_hook)
     _running.add(get_ident())
+    if time.sleep is not _watched_sleep:
+        # Python before 3.13 does not report sleeping to audit hooks.
+        _sleep, time.sleep = time.sleep, _watched_sleep
 
 
 def leave() -> None:
     """Stop watching this thread."""
     _running.discard(get_ident())
+    if not _running and time.sleep is _watched_sleep:
+        time.sleep = _sleep
 
 
 def refusal(act: str) -> NotAllowedInWorkflow:
@@ -66,12 +73,20 @@ def refusal(act: str) -> NotAllowedInWorkflow:
     )
 
 
-def _hook(event: str, _args: tuple[Any, ...]) -> None:
-    if _running and event in _ACTS and get_ident() in _running and not _for_the_interpreter():
+def _watched_sleep(seconds: Any, /) -> None:
+    if get_ident() in _running:
+        raise refusal(_ACTS["time.sleep"])
+    _sleep(seconds)
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if _running and event in _ACTS and get_ident() in _running and not _for_the_interpreter(event, args):
         raise refusal(_ACTS[event])
 
 
-def _for_the_interpreter() -> bool:
+def _for_the_interpreter(event: str, args: tuple[Any, ...]) -> bool:
+    if event == "open" and _is_time_zone(args[0]):
+        return True
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
@@ -81,3 +96,8 @@ def _for_the_interpreter() -> bool:
             return False
         frame = frame.f_back
     return False
+
+
+def _is_time_zone(path: object) -> bool:
+    zones = sys.modules.get("zoneinfo")
+    return zones is not None and isinstance(path, str) and path.startswith(tuple(zones.TZPATH))

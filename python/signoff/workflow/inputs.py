@@ -298,7 +298,7 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
         Stale: it was revised after the person saw it; with the current `row`.
         InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
     """
-    _check_audience(state, who)
+    check_audience(state, who)
     row = state.row
     if not state.pending:
         raise _already(row)
@@ -319,7 +319,12 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
     return Accept()
 
 
-def _check_audience(state: InputState, who: Who) -> None:
+def check_audience(state: InputState, who: Who) -> None:
+    """Refuse whoever was not asked.
+
+    Raises:
+        NotInAudience: the caller was not asked, or is forbidden to answer.
+    """
     if not who.principals.isdisjoint(state.forbid):
         raise NotInAudience(f"You may not decide on {state.row['id']} yourself; somebody else must.")
     if not who.operator and who.principals.isdisjoint(state.to):

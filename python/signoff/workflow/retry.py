@@ -51,8 +51,10 @@ class Retry:
             return None
         most = duration_ms(self.most)
         first = duration_ms(self.first)
-        # Past this exponent the ceiling is reached whatever the factor, and floats would overflow.
-        wait = min(first * self.factor ** min(attempt - 1, 200), most) if first else 0.0
+        try:
+            wait = min(first * self.factor ** (attempt - 1), most)
+        except OverflowError:
+            wait = most if first else 0
         if rng is not None and self.jitter:
             wait *= 1 - self.jitter * rng.random()
         return round(wait)
