@@ -314,6 +314,19 @@ def test_bodies_are_bounded_whether_announced_or_not() -> None:
     asyncio.run(main())
 
 
+def test_compressed_bodies_are_refused() -> None:
+    async def main() -> None:
+        async with site() as s:
+            await s.web.put("/s", headers=TEXT)
+            for method, path in (("POST", "/s"), ("PUT", "/new")):
+                refused = await s.web.request(method, path, headers={**TEXT, "content-encoding": "gzip"}, content=b"x")
+                problem(refused, 415, "unsupported_media_type")
+            assert (await s.web.get("/s")).content == b""
+            problem(await s.web.get("/new"), 404, "stream_not_found")
+
+    asyncio.run(main())
+
+
 def test_a_client_that_leaves_amid_its_body_stores_nothing() -> None:
     async def main() -> None:
         async with site() as s:

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from signoff.errors import BadRequest, MethodNotAllowed, NotFound, NotSupported, PayloadTooLarge, SignoffError
+from signoff.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotSupported,
+    PayloadTooLarge,
+    SignoffError,
+    UnsupportedMediaType,
+)
 from signoff.server import body, stream_live
 from signoff.server import stream_headers as say
 from signoff.server.problems import problem
@@ -184,7 +192,14 @@ class _Request:
     send: Send
 
     async def body(self, most: int) -> bytes:
-        """Read the whole body."""
+        """Read the whole body.
+
+        Raises:
+            UnsupportedMediaType: it is compressed; what is stored is what readers get.
+            PayloadTooLarge: it has more than `most` bytes.
+        """
+        if self.headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
+            raise UnsupportedMediaType("Send the body without a Content-Encoding. Nothing was stored.")
         return await body.read(self.scope, self.receive, most)
 
 
