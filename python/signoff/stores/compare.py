@@ -78,11 +78,8 @@ def compare(change: Change, known: Known) -> Conflict | None:
     for append in change.appends:
         if _refuses(append, known.stream(append.path), moved):
             return Conflict("stream", append.path)
-    for write in change.streams:
-        path = write.path if isinstance(write, StreamDelete) else write.head.path
-        mark = known.stream(path)
-        if (mark.version if mark else 0) != write.expect:
-            return Conflict("stream", path)
+    if change.streams and (conflict := _compare_streams(change, known)):
+        return conflict
     return _compare_ledger(change, known) if change.ledger else None
 
 
@@ -101,6 +98,18 @@ def _refuses(append: EngineAppend, mark: StreamMark | None, moved: dict[str, int
     tail = moved.get(append.path, mark.tail if mark else 0)
     moved[append.path] = tail + append.count
     return append.at is not None and append.at != tail
+
+
+def _compare_streams(change: Change, known: Known) -> Conflict | None:
+    versions: dict[str, int] = {}
+    for write in change.streams:
+        path = write.path if isinstance(write, StreamDelete) else write.head.path
+        mark = known.stream(path)
+        version = versions.get(path, mark.version if mark else 0)
+        if version != write.expect or (not version and isinstance(write, StreamDelete)):
+            return Conflict("stream", path)
+        versions[path] = 0 if isinstance(write, StreamDelete) else write.head.version
+    return None
 
 
 def _compare_ledger(change: Change, known: Known) -> Conflict | None:

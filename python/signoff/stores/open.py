@@ -53,7 +53,7 @@ def _sqlite(url: str, rest: str) -> WorkflowStore:
     name = unquote(rest[3:])
     if not name:
         raise StoreError(f"{url!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db.")
-    if "?" in name or "#" in name or "\0" in name:
+    if "?" in rest or "#" in rest or "\0" in name:
         raise StoreError(f"{url!r} has options, which SQLite URLs do not take; give the path alone.")
     path = Path(name).absolute()
     _check_place(path)
@@ -69,5 +69,5 @@ def _check_place(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"The folder {path.parent} cannot be created: {error.strerror}.") from error
-    if not os.access(path.parent, os.W_OK | os.X_OK):
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise StoreError(f"The folder {path.parent} is not writable; SQLite keeps its log beside the file.")

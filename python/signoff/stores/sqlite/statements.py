@@ -23,6 +23,11 @@ class Statements:
         parts = _NAME.split(_text(file))
         self._texts = {name: text.strip() for name, text in zip(parts[1::3], parts[3::3], strict=True)}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all statements, in the order of the file."""
+        return tuple(self._texts)
+
     def __getitem__(self, name: str) -> str:
         """Return a statement for one row."""
         return self._texts[name]

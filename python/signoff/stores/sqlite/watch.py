@@ -92,4 +92,6 @@ def _states(connection: sqlite3.Connection, topics: tuple[str, ...]) -> dict[str
 
 
 def _is_news(topic: str, known: tuple[str, int] | int | None, now: tuple[str, int] | int | None) -> bool:
-    return now != known or (topic == READY and now == 0)
+    if topic == READY:  # a run that is ready is news until somebody has taken it
+        return now is not None and (now == 0 or now != known)
+    return now != known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from signoff.stores.base import WorkflowStore
@@ -20,7 +21,7 @@ class WakeLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             woken: list[str] = []
             bus = store.bus()
-            both = [bus.subscribe("stream:a", lambda n=n: woken.append(f"a{n}")) for n in range(2)]  # type: ignore[misc]
+            both = [bus.subscribe("stream:a", partial(woken.append, f"a{n}")) for n in range(2)]
             other = bus.subscribe("stream:b", lambda: woken.append("b"))
             await bus.emit(["stream:a", "stream:nobody"])
             await _until(lambda: len(woken) >= 2)

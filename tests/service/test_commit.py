@@ -1,0 +1,217 @@
+"""The group committer: who shares a transaction, who hears of it, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from signoff.errors import BadRequest, StoreUnavailable
+from signoff.service.commit import GroupCommitter, topics_of
+from signoff.stores.base import Change, Committed, Conflict, Outcome, Rejected, StreamDelete
+from signoff.stores.memory import MemoryStore
+from signoff.stores.open import open_store
+from signoff.testing.store_contract.laws import advance, blind, done, head, start, text, write
+
+
+class Slow(MemoryStore):
+    """Take each transaction when told to, and count what is in it; or fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.go = asyncio.Event()
+        self.fail: Exception | None = None
+
+    async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+        self.sizes.append(len(changes))
+        await self.go.wait()
+        if self.fail is not None:
+            error, self.fail = self.fail, None
+            raise error
+        return await super().commit(changes)
+
+
+def test_what_waits_shares_the_next_transaction() -> None:
+    async def main() -> None:
+        store = Slow()
+        committer = GroupCommitter(store, most=6)
+        first = [committer.submit(start("r0"))]
+        await asyncio.sleep(0)
+        others = [committer.submit(start(f"r{n}")) for n in range(1, 11)]
+        assert not any(reply.done() for reply in first + others)
+        store.go.set()
+        outcomes = await asyncio.gather(*first, *others)
+        assert store.sizes == [1, 6, 4]
+        assert all(isinstance(outcome, Committed) for outcome in outcomes)
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_each_change_has_its_own_outcome() -> None:
+    async def main() -> None:
+        committer = GroupCommitter(MemoryStore())
+        outcomes = await asyncio.gather(
+            committer.commit(start("r1")),
+            committer.commit(start("r1")),
+            committer.commit(start("\ud800")),
+            committer.commit(advance("r1", 1)),
+            return_exceptions=True,
+        )
+        assert [type(outcome) for outcome in outcomes] == [Committed, Conflict, BadRequest, Committed]
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_listeners_hear_in_commit_order_before_the_callers() -> None:
+    async def main() -> None:
+        events: list[str] = []
+        heard: list[tuple[Change, Committed]] = []
+
+        def listen(change: Change, committed: Committed) -> None:
+            heard.append((change, committed))
+            events.append(f"heard {next(iter(committed.batches))}")
+
+        committer = GroupCommitter(MemoryStore(), listen)
+        replies = [committer.submit(change) for change in (blind("a", b"1"), start("x", status="y"), blind("b", b"1"))]
+        replies.append(committer.submit(start("x")))
+        for name, reply in zip(("a", "x", "b", "conflict"), replies, strict=True):
+            reply.add_done_callback(lambda _, name=name: events.append(f"replied {name}"))  # type: ignore[misc]
+        outcomes = await asyncio.gather(*replies)
+        assert events == [
+            "heard a",
+            "heard runs/x/journal",
+            "heard b",
+            "replied a",
+            "replied x",
+            "replied b",
+            "replied conflict",
+        ]
+        assert [committed for _, committed in heard] == outcomes[:3]
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
+    async def main() -> None:
+        store = Slow()
+        store.go.set()
+        store.fail = StoreUnavailable("the disk is full")
+        heard: list[Change] = []
+        committer = GroupCommitter(store, lambda change, _: heard.append(change), most=2)
+        replies = [committer.submit(start(f"r{n}")) for n in range(4)]
+        outcomes = await asyncio.gather(*replies, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable, Committed, Committed]
+        assert len(heard) == 2
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_a_caller_who_gives_up_harms_nobody() -> None:
+    async def main() -> None:
+        store = Slow()
+        committer = GroupCommitter(store)
+        impatient = asyncio.create_task(committer.commit(start("r1")))
+        patient = asyncio.create_task(committer.commit(start("r2")))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        store.go.set()
+        assert isinstance(await patient, Committed)
+        with pytest.raises(asyncio.CancelledError):
+            await impatient
+        assert await store.load_run("r1") is not None
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_closing_commits_what_was_handed_in_and_refuses_the_rest() -> None:
+    async def main() -> None:
+        store = Slow()
+        committer = GroupCommitter(store, most=2)
+        replies = [committer.submit(start(f"r{n}")) for n in range(5)]
+        closing = asyncio.create_task(committer.close())
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailable, match="nothing was written"):
+            await committer.commit(start("late"))
+        store.go.set()
+        await closing
+        assert all(isinstance(reply.result(), Committed) for reply in replies)
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_topics_are_the_streams_touched_and_whether_a_run_may_be_claimed() -> None:
+    assert topics_of(start("r1")) == ["stream:runs/r1/journal", "stream:runs/r1"]
+    assert topics_of(start("r1", ready=True))[-1] == "ready"
+    assert topics_of(start("r1", wake_at=0))[-1] == "ready"
+    assert topics_of(blind("a", close=True)) == ["stream:a"]
+    assert topics_of(write(head("n"))) == ["stream:n"]
+    assert topics_of(Change(streams=(StreamDelete("n", 1),))) == ["stream:n"]
+
+
+def test_commits_wake_those_who_wait(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = open_store(f"sqlite:///{tmp_path}/f.db")
+        await store.open()
+        committer = GroupCommitter(store)
+        woken: dict[str, asyncio.Event] = {topic: asyncio.Event() for topic in ("ready", "stream:a", "stream:b")}
+        for topic, event in woken.items():
+            store.bus().subscribe(topic, event.set)
+        await committer.commit(blind("a", b"1"))
+        await asyncio.wait_for(woken["stream:a"].wait(), 5)
+        assert [topic for topic, event in woken.items() if event.is_set()] == ["stream:a"]
+        await committer.commit(start("r1", ready=True))
+        await asyncio.wait_for(woken["ready"].wait(), 5)
+        assert not woken["stream:b"].is_set()
+        await committer.close()
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_listener_that_fails_does_not_make_a_durable_write_look_lost() -> None:
+    async def main() -> None:
+        faults: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+
+        def listen(change: Change, committed: Committed) -> None:
+            raise KeyError(change.appends[0].path)
+
+        store = MemoryStore()
+        committer = GroupCommitter(store, listen)
+        assert isinstance(await committer.commit(blind("a", b"1")), Committed)
+        assert [repr(fault) for fault in faults] == ["KeyError('a')"]
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_many_writers_of_one_stream_and_of_many(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = open_store(f"sqlite:///{tmp_path}/f.db")
+        await store.open()
+        committer = GroupCommitter(store)
+        await done(store, *(start(f"r{n}") for n in range(20)))
+
+        async def run(run_id: str) -> None:
+            for tail in range(1, 11):
+                assert isinstance(await committer.commit(advance(run_id, tail)), Committed)
+                await committer.commit(blind("inbox/user:a", b"1"))
+
+        await asyncio.gather(*(run(f"r{n}") for n in range(20)))
+        assert await store.tails(["inbox/user:a"]) == {"inbox/user:a": (200, False)}
+        for number in range(20):
+            journal = await text(store, f"runs/r{number}/journal")
+            assert journal.split(b",")[1:] == [b'{"n":%d}' % tail for tail in range(1, 11)]
+        await committer.close()
+        await store.close()
+
+    asyncio.run(main())

@@ -1,0 +1,95 @@
+"""Another process on the same file: `python -m tests.stores.peer ROLE URL …`; what it did goes to its output."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+from signoff.service.commit import GroupCommitter
+from signoff.stores.base import Change, Committed, EngineAppend, LedgerEntry, RunWrite, WorkflowStore
+from signoff.stores.open import open_store
+from signoff.testing.store_contract.laws import advance, blind, done, record, start
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+async def claim(store: WorkflowStore, owner: str) -> None:
+    """Claim run after run until there is none; tell which."""
+    while taken := await store.claim(owner, now=0, lease_ms=1000, limit=3):
+        say(*(run.run_id for run in taken))
+
+
+async def race(store: WorkflowStore, rounds: int) -> None:
+    """Try to be the one who advances the run from each tail, and append blindly besides; tell how often we were."""
+    won = 0
+    for _ in range(rounds):
+        state = await store.load_run("r1")
+        assert state is not None
+        [outcome] = await store.commit([advance("r1", state.record.journal_tail)])
+        won += isinstance(outcome, Committed)
+        await done(store, blind("inbox/user:a", b"1"))
+    say(won)
+
+
+async def emit(store: WorkflowStore) -> None:
+    """Commit what each line asks for, and tell when it was durable."""
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        match line.split():
+            case ["append", path]:
+                await done(store, blind(path, b"1"))
+            case ["start", run_id]:
+                await done(store, start(run_id, ready=True))
+        say(time.monotonic())
+
+
+async def load(store: WorkflowStore, writers: int) -> None:
+    """Write as fast as possible, acknowledging every Change: run, number."""
+    committer = GroupCommitter(store)
+
+    async def write(run_id: str) -> None:
+        for number in range(1_000_000):
+            assert isinstance(await committer.commit(marked(run_id, number)), Committed)
+            say(run_id, number)
+
+    await asyncio.gather(*(write(f"r{n}") for n in range(writers)))
+
+
+def marked(run_id: str, number: int) -> Change:
+    """Make the `number`-th Change of a run, with its number in every part of it."""
+    mark = b'{"n":%d}' % number
+    return Change(
+        run=RunWrite(
+            record(run_id, journal_tail=number + 1, public_tail=number + 1, state=mark),
+            expect=number or None,
+        ),
+        appends=(
+            EngineAppend(f"runs/{run_id}/journal", mark, 1, at=number),
+            EngineAppend(f"runs/{run_id}", mark, 1, at=number),
+            EngineAppend("workflows/expense", mark, 1),
+        ),
+        ledger=(LedgerEntry(run_id, "answer", str(number), "d", mark),),
+    )
+
+
+async def main(role: str, url: str, *args: str) -> None:
+    store = open_store(url)
+    await store.open()
+    say("open")
+    match role, args:
+        case "claim", [owner]:
+            await claim(store, owner)
+        case "race", [rounds]:
+            await race(store, int(rounds))
+        case "emit", []:
+            await emit(store)
+        case "load", [writers]:
+            await load(store, int(writers))
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

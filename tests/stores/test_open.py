@@ -1,0 +1,99 @@
+"""A URL names a store, or the error says in one line what is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from signoff.errors import StoreError
+from signoff.stores.memory import MemoryStore
+from signoff.stores.open import open_store
+from signoff.stores.sqlite.store import SqliteStore
+from tests.stores.unprivileged import unprivileged
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """Work in an empty folder."""
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(before)
+
+
+@pytest.mark.parametrize("url", ["memory:", "memory://"])
+def test_memory(url: str) -> None:
+    assert isinstance(open_store(url), MemoryStore)
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:///claims.db", "claims.db"),
+        ("sqlite:///a/b/claims.db", "a/b/claims.db"),
+        ("sqlite:///{folder}/x/claims.db", "x/claims.db"),
+        ("sqlite:///with%20space%3F.db", "with space?.db"),
+        ("sqlite:///שלום.db", "שלום.db"),
+    ],
+)
+def test_a_path_is_relative_or_absolute_and_its_folder_is_made(elsewhere: Path, url: str, file: str) -> None:
+    async def main() -> None:
+        store = open_store(url.format(folder=elsewhere))
+        assert isinstance(store, SqliteStore)
+        assert store.url == url.format(folder=elsewhere)
+        assert (elsewhere / file).parent.is_dir()
+        await store.open()
+        await store.close()
+
+    asyncio.run(main())
+    assert (elsewhere / file).is_file()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "not a store URL"),
+        ("claims.db", "not a store URL"),
+        ("mysql://host/db", "No store is known for 'mysql:'"),
+        ("SQLITE:///x.db", "No store is known for 'SQLITE:'"),
+        ("postgresql://host/db", "PostgreSQL backend is not part of this version"),
+        ("postgres://host/db", "PostgreSQL backend is not part of this version"),
+        ("redis://host/0", "Redis backend is not part of this version"),
+        ("rediss://host/0", "Redis backend is not part of this version"),
+        ("memory:x", "memory: alone"),
+        ("sqlite:", "not a SQLite URL"),
+        ("sqlite:x.db", "not a SQLite URL"),
+        ("sqlite://x.db", "not a SQLite URL"),
+        ("sqlite:///", "names no file"),
+        ("sqlite:///x.db?mode=ro", "options"),
+        ("sqlite:///x.db#1", "options"),
+        ("sqlite:///x%00.db", "options"),
+        ("sqlite:///.", "is a directory"),
+        ("sqlite:////", "is a directory"),
+    ],
+)
+def test_what_is_wrong_with_a_url(elsewhere: Path, url: str, says: str) -> None:
+    with pytest.raises(StoreError, match=says) as caught:
+        open_store(url)
+    assert "\n" not in str(caught.value)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_file_in_the_way_of_a_folder(elsewhere: Path) -> None:
+    (elsewhere / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be created"):
+        open_store("sqlite:///file/claims.db")
+
+
+def test_a_folder_that_cannot_be_written() -> None:
+    with unprivileged() as folder:
+        folder.chmod(0o555)
+        with pytest.raises(StoreError, match="not writable"):
+            open_store(f"sqlite:///{folder}/claims.db")
+        with pytest.raises(StoreError, match="cannot be created: Permission denied"):
+            open_store(f"sqlite:///{folder}/below/claims.db")
+        folder.chmod(0o755)
