@@ -16,7 +16,7 @@ from signoff.stores.base import Conflict, LedgerEntry, LedgerKey, Page, Workflow
 from signoff.stores.base import RunState as Loaded
 from signoff.streams import offset
 from signoff.workflow import codec
-from signoff.workflow.inputs import Accept, AnswerRequest, InputState, Who, decide_answer
+from signoff.workflow.inputs import Accept, AnswerRequest, InputState, Who, check_audience, decide_answer
 from signoff.workflow.journal import InputAnswered, InputExpired
 from signoff.workflow.projection import RunFold, View
 
@@ -69,9 +69,16 @@ class Inputs:
         )
         while True:
             loaded = await self._load(run_id, key, LedgerKey(_SCOPE, request.submission_id))
-            if loaded.ledger is not None:
-                return _replay(loaded.ledger, digest)
+            if loaded.ledger is not None and loaded.ledger.digest == digest:
+                return _replay(loaded.ledger)
             state = InputState.loads(loaded.inputs[0].state)
+            check_audience(state, who)
+            if loaded.ledger is not None:
+                raise SubmissionReused(
+                    f"The submission id {request.submission_id!r} was already used for another answer in this run; "
+                    "this answer was not recorded. Send it under a new id.",
+                    row=state.row,
+                )
             fold = RunFold.loads(loaded.record.state)
             now = max(self._clock.now_ms(), fold.last_at)
             run = RunState(loaded.record, View(run=fold, inputs={key: state}))
@@ -161,11 +168,6 @@ def _entry(key: str, request: AnswerRequest, who: Who, digest: str, now: int) ->
     )
 
 
-def _replay(entry: LedgerEntry, digest: str) -> Accepted:
-    if entry.digest != digest:
-        raise SubmissionReused(
-            f"The submission id {entry.id!r} was already used for another answer in this run; "
-            "this answer was not recorded. Send it under a new id."
-        )
+def _replay(entry: LedgerEntry) -> Accepted:
     outcome = orjson.loads(entry.outcome)
     return Accepted(outcome["offset"], outcome["txid"], outcome["row"], replayed=True)

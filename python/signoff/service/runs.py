@@ -82,7 +82,7 @@ class Runs:
             RunConflict: the id is taken by another workflow or another input.
         """
         check_name(workflow, "workflow name")
-        run_id = check_name(run_id, "run id") if run_id is not None else secrets.token_urlsafe(12).replace("_", ".")
+        run_id = check_name(run_id, "run id") if run_id is not None else secrets.token_hex(10)
         started = RunStarted(
             at=self._clock.now_ms(),
             run_id=run_id,
