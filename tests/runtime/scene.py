@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from signoff import App
+from signoff.clock import Clock
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.service.inputs import Accepted
@@ -92,9 +93,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(url: str) -> AsyncIterator[Scene]:
+async def scene(url: str, clock: Clock | None = None) -> AsyncIterator[Scene]:
     """Open an engine without a worker."""
-    engine = await Engine.open(open_store(url))
+    engine = await Engine.open(open_store(url), clock)
     try:
         yield Scene(engine)
     finally:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from signoff import App, Context, InputExpired, InputWithdrawn
+from signoff.clock import ManualClock
 from signoff.errors import (
     AlreadyDecided,
     Expired,
@@ -251,31 +252,31 @@ def test_a_deadline_without_a_worker_is_kept_by_the_answer(url: str) -> None:
     asyncio.run(main())
 
 
-async def _race(on: Scene, row: dict[str, Any]) -> str:
-    """Answer at the moment of the deadline; return what the reply said."""
-    try:
-        await on.answer(row, {"approved": True})
-    except Expired:
-        return "expired"
-    return "answered"
-
-
 def test_answer_and_deadline_at_the_same_instant(url: str) -> None:
-    app = approval_app(deadline="1500ms")
+    app, clock = approval_app(deadline="1h"), ManualClock(1_800_000_000_000)
+
+    async def answers(on: Scene, row: dict[str, Any]) -> str:
+        try:
+            await on.answer(row, {"approved": True})
+        except Expired:
+            return "expired"
+        return "answered"
 
     async def main() -> None:
-        async with stage(app, url) as on:
+        async with scene(url, clock) as on, working(app, on):
             runs = await asyncio.gather(*(on.start("approval") for _ in range(1000)))
             rows = [await on.asks(run, "approve:0") for run in runs]
-            loaded = [await on.engine.store.load_run(run, inputs="all") for run in runs]
-            deadlines = [state.inputs[0].deadline or 0 for state in loaded if state]
 
-            async def at_deadline(row: dict[str, Any], deadline: int) -> str:
-                await asyncio.sleep(max(deadline - 4 - on.engine.clock.now_ms(), 0) / 1000)
-                return await _race(on, row)
+            async def the_hour_strikes() -> str:
+                clock.advance(1)
+                await on.engine.store.bus().emit(["ready"])
+                return ""
 
-            replies = await asyncio.gather(*map(at_deadline, rows, deadlines))
-            for run, reply in zip(runs, replies, strict=True):
+            clock.advance(3_600_000 - 1)
+            early, late = [answers(on, row) for row in rows[:500]], [answers(on, row) for row in rows[500:]]
+            said = [reply for reply in await asyncio.gather(*early, the_hour_strikes(), *late) if reply]
+            assert set(said) == {"answered", "expired"}
+            for run, reply in zip(runs, said, strict=True):
                 done = await on.reaches(run, "completed")
                 decided = await on.entries(run, "input.answered", "input.expired")
                 row = await on.engine.inputs.get(run, "approve:0")

@@ -9,6 +9,7 @@ import pytest
 from signoff.errors import Forbidden, Unauthorized
 from signoff.server.access import ANONYMOUS, LOCAL_OPERATOR, Access, Identity, check_stream
 from signoff.server.config import ServerConfig, check_binding
+from signoff.server.origin import Origins
 from tests.server.hosting import KEYED, SECRET, bearer, hosting, problem, unsecured
 
 KEYLESS = ServerConfig()
@@ -295,3 +296,15 @@ def test_a_network_needs_a_key(host: str) -> None:
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(Forbidden, match="at least 32"):
         check_binding("127.0.0.1", b"short")
+
+
+@pytest.mark.parametrize(("client", "allowed"), [("127.0.0.1", True), ("::1", True), ("192.0.2.7", False)])
+def test_a_server_without_a_key_serves_this_machine_alone(client: str, allowed: bool) -> None:
+    origins = Origins(ServerConfig())
+    scope = {"client": (client, 40000), "headers": [(b"host", b"localhost")], "method": "GET", "type": "http"}
+    if allowed:
+        origins.check(scope)
+        assert origins.headers(scope) == []
+    else:
+        with pytest.raises(Forbidden, match="SIGNOFF_SECRET"):
+            origins.check(scope)

@@ -1,13 +1,15 @@
-"""Which pages may call: CORS, and the two checks that protect a server without a key.
+"""Which pages may call: CORS, and the three checks that protect a server without a key.
 
 Without a key whoever reaches the server is the operator, and a browser on this machine lets every page reach it. So
 there a request that names a foreign page (`Origin`) is refused whatever its method, and a request must be addressed to
-this machine (`Host`), or else a page could point its own name at 127.0.0.1 (DNS rebinding).
+this machine (`Host`), or else a page could point its own name at 127.0.0.1 (DNS rebinding). And it must come from this
+machine, in case the application was bound to an outside address by whoever embeds it.
 """
 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from signoff.errors import BadRequest, Forbidden
@@ -40,6 +42,12 @@ class Origins:
         """
         if not self._keyless:
             return
+        client = scope.get("client")
+        if client is not None and not _on_this_machine(client[0]):
+            raise Forbidden(
+                "This server has no key and serves this machine alone. Start it with SIGNOFF_SECRET to serve others. "
+                "Nothing was done."
+            )
         host = header(scope, b"host")
         if not host:
             raise BadRequest("The request has no Host header.")
@@ -71,6 +79,13 @@ class Origins:
 
     def _may_call(self, origin: str) -> bool:
         return origin in self._allowed or (self._keyless and _LOCAL_ORIGIN.match(origin) is not None)
+
+
+def _on_this_machine(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:  # a test's or a socket file's name, not an address
+        return True
 
 
 def _hostname(host: str) -> str | None:
