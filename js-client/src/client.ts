@@ -60,7 +60,7 @@ export interface Signoff {
     topic: string,
     event: { readonly id: string; readonly payload: unknown },
   ) => Promise<Result<{ readonly duplicate: boolean }>>;
-  /** Stop sending unfinished answers; they stay stored. For signing out. */
+  /** Close every connection and stop sending; unfinished answers stay stored. For signing out: make another client then. */
   readonly close: () => void;
 }
 
@@ -142,6 +142,7 @@ class Client implements Signoff {
 
   readonly close = (): void => {
     this.#closed.abort();
+    this.#streams.close();
   };
 
   #runStream(runId: string) {

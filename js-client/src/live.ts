@@ -106,6 +106,12 @@ export class LiveStream {
     return (await this.#connection?.awaitTxId(txid, this.#options.timing.confirm)) ?? false;
   }
 
+  /** Close the connection, whoever looks; what was last known stays on show. */
+  close(): void {
+    clearTimeout(this.#graceTimer);
+    this.#shut();
+  }
+
   #open(): () => void {
     this.#attempt = 0;
     this.#missing = 0;
@@ -213,6 +219,10 @@ export class LiveStreams {
     });
     this.#streams.set(url, stream);
     return stream;
+  }
+
+  close(): void {
+    for (const stream of [...this.#streams.values()]) stream.close();
   }
 }
 

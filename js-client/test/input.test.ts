@@ -227,7 +227,7 @@ describe("a reload", () => {
     expect(storage.length).toBe(1);
 
     connect({ storage, token: () => jwt("alice") });
-    await eventually(() => server.effects.length === 1, "Alice's answer");
+    await eventually(() => server.effects.length === 1 && storage.length === 0, "Alice's answer");
     server.release();
     expect(server.received.at(-1)?.submission_id).toBe(server.received[0]?.submission_id);
   });

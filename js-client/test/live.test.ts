@@ -140,6 +140,22 @@ describe("one connection an address", () => {
   });
 });
 
+describe("a client that is closed", () => {
+  it("closes its connections, and leaves what it knew on show", async () => {
+    const counted = countingFetch();
+    await streams.create("runs/r1", ...started);
+    const client = connect({ fetch: counted.fetch });
+    const view = client.run("r1");
+    const stop = view.subscribe(() => undefined);
+    await until(view, ({ connection }) => connection === "live");
+    await eventually(() => counted.requests.length === 2, "the live request");
+    client.close();
+    expect(counted.requests[1]?.init?.signal?.aborted).toBe(true);
+    expect(view.getSnapshot().run?.id).toBe("r1");
+    stop();
+  });
+});
+
 describe("a lost connection", () => {
   it("keeps the rows on show and comes back with what is true now", async () => {
     await streams.create("runs/r1", ...started, message("step", "insert", "check:0", stepRow()));

@@ -122,6 +122,7 @@ describe("a run on a real server", () => {
     await until(view, ({ request }) => request?.status === "withdrawn");
     const answered = await view.answer(approve);
     expect(answered.status).toBe("decided");
+    await until(view, ({ connection }) => connection === "ended");
     expect(await client.cancelRun(runId)).toMatchObject({ ok: false, problem: { status: 409, code: "run_closed" } });
   });
 

@@ -1,4 +1,5 @@
 /** A real Durable Streams server, and State Protocol messages to put on it. */
+import type { Server } from "node:http";
 import { DurableStreamTestServer } from "@durable-streams/server";
 import type { InputRow, RunRow, StepRow } from "../../src/index.js";
 
@@ -58,7 +59,11 @@ export class StreamServer {
   }
 
   async stop(): Promise<void> {
-    await this.#server?.stop();
+    const stopped = this.#server?.stop();
+    // It waits for connections that came in while it was stopping; no client of ours lets go of them first.
+    const { server: http } = (this.#server ?? {}) as unknown as { server?: Server };
+    http?.closeAllConnections();
+    await stopped;
     this.#server = undefined;
   }
 
