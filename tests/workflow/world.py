@@ -65,12 +65,15 @@ class World:
         for _ in range(most):
             if self.machine.outcome is not None:
                 return self.journal
-            # A service writes down what comes from outside while no worker looks; then several are fed at once.
-            self._feed([self._next() for _ in range(1 + (self.choose(4) == 3))])
+            self.step()
         self._feed([CancelRequested(self.now, "too long")])
         while self.machine.outcome is None:
             self._feed([self._next()])
         return self.journal
+
+    def step(self) -> None:
+        """Let one thing happen, or two while no worker looks: a service writes down what comes from outside."""
+        self._feed([self._next() for _ in range(1 + (self.choose(4) == 3))])
 
     def _feed(self, entries: list[Entry]) -> None:
         self.journal += entries

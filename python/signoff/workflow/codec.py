@@ -23,16 +23,18 @@ import dataclasses
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints, is_typeddict
 from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from signoff.errors import UnsupportedValue
 
@@ -221,6 +223,7 @@ def decode(encoded: Encoded, type_: Any = None) -> Any:
 
     Raises:
         UnsupportedValue: a tag is unknown, or the value does not fit the type; the detail says where.
+        TypeError: pydantic cannot handle the type.
     """
     value = encoded if type(encoded) in _PLAIN else _decode(encoded)
     if type_ is None or type_ is Any or (type_ in _EXACT and type(value) is type_):
@@ -257,17 +260,32 @@ def _decode(encoded: Encoded) -> Any:
 
 @lru_cache(maxsize=1024)
 def _hashed_adapter(type_: Any) -> TypeAdapter[Any] | None:
+    return _new_adapter(type_)
+
+
+def _new_adapter(type_: Any) -> TypeAdapter[Any] | None:
     try:
-        return TypeAdapter(type_)
-    except (PydanticSchemaGenerationError, PydanticUserError):
+        return TypeAdapter(_readable(type_))
+    except PydanticSchemaGenerationError:
         return None
+    except PydanticUserError as error:
+        raise TypeError(f"{_name(type_)} cannot be read: {error.message}") from error
+
+
+def _readable(type_: Any) -> Any:
+    """Return a type pydantic accepts: before Python 3.12 it insists on the TypedDict of typing_extensions."""
+    if sys.version_info >= (3, 12) or not is_typeddict(type_):
+        return type_
+    hints = get_type_hints(type_, include_extras=True)
+    return TypedDict(type_.__name__, hints, total=type_.__total__)  # type: ignore[operator]
 
 
 def _adapter(type_: Any) -> TypeAdapter[Any] | None:
     try:
-        return _hashed_adapter(type_)
-    except TypeError:  # an unhashable annotation
-        return TypeAdapter(type_)
+        hash(type_)
+    except TypeError:  # an annotation with something unhashable in it
+        return _new_adapter(type_)
+    return _hashed_adapter(type_)
 
 
 def adapter(type_: Any) -> TypeAdapter[Any]:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from signoff import App, Context
+from signoff.errors import InvalidName, UnknownWorkflow
+
+
+class Claim(BaseModel):
+    amount: int
+
+
+def test_workflows_are_registered_with_their_types() -> None:
+    app = App()
+
+    @app.workflow
+    async def expense(ctx: Context, claim: Claim) -> bool:
+        return True
+
+    @app.workflow(name="other.name", version="2", expose=("input", "output"), tags=("eu",))
+    async def other(ctx: Context) -> None: ...
+
+    @app.workflow
+    async def loose(ctx, anything): ...  # type: ignore[no-untyped-def]
+
+    definition = app.get("expense")
+    assert (definition.input_type, definition.output_type, definition.version) == (Claim, bool, "1")
+    assert definition.fn is expense
+    assert definition.takes_input
+    chosen = app.get("other.name")
+    assert (chosen.input_type, chosen.expose, chosen.tags) == (None, ("input", "output"), ("eu",))
+    assert app.get("loose").input_type is Any
+    assert set(app.names()) == {"expense", "other.name", "loose"}
+
+
+def test_types_that_are_local_are_found() -> None:
+    class Local(BaseModel):
+        amount: int
+
+    app = App()
+
+    @app.workflow
+    async def flow(ctx: Context, claim: Local) -> Local:
+        return claim
+
+    assert app.get("flow").input_type is Local
+
+
+def test_an_unknown_workflow_names_the_known() -> None:
+    with pytest.raises(UnknownWorkflow, match="known: none"):
+        App().get("expense")
+
+
+def test_what_is_no_workflow_is_refused_where_it_is_written() -> None:
+    app = App()
+
+    def sync(ctx: Context) -> None: ...
+
+    async def too_many(ctx: Context, one: int, two: int) -> None: ...
+
+    async def none() -> None: ...
+
+    async def keywords(ctx: Context, *, claim: int) -> None: ...
+
+    async def fine(ctx: Context) -> None: ...
+
+    for fn in (sync, too_many, none, keywords):
+        with pytest.raises(TypeError):
+            app.workflow(fn)  # type: ignore[type-var]
+    with pytest.raises(InvalidName):
+        app.workflow(name="a b")(none)
+    with pytest.raises(ValueError, match="expose"):
+        app.workflow(expose=("steps",))(fine)  # type: ignore[arg-type]
+    assert app.names() == ()
+
+
+def test_a_name_is_taken_once() -> None:
+    app = App()
+
+    @app.workflow(name="same")
+    async def one(ctx: Context) -> None: ...
+
+    async def two(ctx: Context) -> None: ...
+
+    app.workflow(name="same")(one)
+    with pytest.raises(ValueError, match="two workflows called same"):
+        app.workflow(name="same")(two)
