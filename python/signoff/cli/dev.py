@@ -17,6 +17,9 @@ from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 
+LEASE_MS = 5_000
+"""Shorter than a worker's usual lease: after a kill -9 there is nobody else to go on, and somebody watches."""
+
 
 def dev(
     app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the application is, e.g. workflow:app.")],
@@ -43,7 +46,7 @@ def dev(
         engine = await Engine.open(open_store(url))
         try:
             http = HttpPart(engine, config, listening, access_log=access_log, ready=lambda: announce(listening))
-            await until_stopped(http, WorkerPart(Worker(application, engine)))
+            await until_stopped(http, WorkerPart(Worker(application, engine, lease_ms=LEASE_MS)))
         finally:
             await engine.close()
 
