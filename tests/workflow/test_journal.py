@@ -106,6 +106,7 @@ def test_records_inside_entries_are_objects() -> None:
         ({"type": "timer.fired", "at": 1, "id": "a:0"}, "version None"),
         ({"v": 1, "type": "timer.melted", "at": 1}, "timer.melted"),
         ({"v": 1, "at": 1}, "None"),
+        ({"v": 1, "type": [], "at": 1}, "[]"),
         ({"v": 1, "type": "timer.fired", "at": 1}, "id"),
         ({"v": 1, "type": "timer.fired", "at": 1, "id": "a:0", "extra": 1}, "extra"),
         ({"v": 1, "type": "run.failed", "at": 1, "error": {"code": "x"}}, "message"),
@@ -121,3 +122,5 @@ def test_what_cannot_be_read_is_refused_by_name(written: dict[str, Any], told: s
 def test_bytes_that_are_no_json_are_refused() -> None:
     with pytest.raises(WorkflowError, match="not JSON"):
         journal.loads(b'{"v": 1')
+    with pytest.raises(WorkflowError, match="no object"):
+        journal.loads(b"3")

@@ -78,8 +78,13 @@ class Commands:
 
     # -- the one way a command comes about -------------------------------------------------------------------------
 
-    def issue(self, command: C, name: str) -> C:
+    def issue(self, kind: type[C], name: str, *members: Any) -> C:
         """Match a command with the journal, or add it as new; return the one that counts.
+
+        Args:
+            kind: the command's class.
+            name: what identifies it among others of its kind.
+            members: what follows `at`; only used if the command is new.
 
         Raises:
             Halt: the machine has stopped, or stops now because code and journal disagree.
@@ -87,12 +92,14 @@ class Commands:
         if self._over():
             raise self._refusal()
         try:
-            found = self.recorded.take(type(command), name)
+            found = self.recorded.take(kind, name)
         except NonDeterminism as error:
             self.loop.fail(error)
             raise Halt from None
         if found is not None:
             return cast("C", found)
+        make: Callable[..., C] = kind
+        command = make(self.now_ms, *members)
         self.new.append(command)
         return command
 
@@ -116,10 +123,7 @@ class Commands:
         """Return a future that tells when it is cancelled."""
         if self._over():
             raise self._refusal()
-        future = self.loop.pending()
-        future.id = id_
-        future.given_up = given_up
-        return future
+        return self.loop.pending(id_, given_up)
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -131,27 +135,27 @@ class Commands:
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
         options = resolve(fn, options)
         id_, n = self._next_id(name, "step name")
-        self.issue(StepScheduled(self.now_ms, id_, options.label, options.expose or False), id_)
+        self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
         future = self.pending(id_, self._step_given_up)
         self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry_of(options), options.timeout_ms, future)
         return future
 
     def _step_given_up(self, future: Pending[Any]) -> None:
         if self.steps.pop(future.id, None) is not None and not self._over():
-            self.issue(StepCancelled(self.now_ms, future.id), future.id)
+            self.issue(StepCancelled, future.id, future.id)
 
     def cancel_steps(self) -> None:
         """Give all open steps up: the run has ended."""
         for id_ in list(self.steps):
             del self.steps[id_]
-            self.issue(StepCancelled(self.now_ms, id_), id_)
+            self.issue(StepCancelled, id_, id_)
 
     # -- time ------------------------------------------------------------------------------------------------------
 
     def sleep(self, ms: int) -> Pending[None]:
         """Ask to be woken after `ms` milliseconds."""
         id_, _ = self._next_id("sleep", "name")
-        started = self.issue(TimerStarted(self.now_ms, id_, self.now_ms + ms), id_)
+        started = self.issue(TimerStarted, id_, id_, self.now_ms + ms)
         future = self.pending(id_, self._sleep_given_up)
         self.timers[id_] = (started.fire_at, future)
         return future
@@ -162,14 +166,14 @@ class Commands:
     def start_timer(self, handle: TimerHandle, fire_at: int) -> str:
         """Ask for a timer of asyncio's."""
         id_, _ = self._next_id("timer", "name")
-        started = self.issue(TimerStarted(self.now_ms, id_, fire_at), id_)
+        started = self.issue(TimerStarted, id_, id_, fire_at)
         self.timers[id_] = (started.fire_at, handle)
         return id_
 
     def cancel_timer(self, id_: str) -> None:
         """Give a timer up."""
         if self.timers.pop(id_, None) is not None and not self._over():
-            self.issue(TimerCancelled(self.now_ms, id_), id_)
+            self.issue(TimerCancelled, id_, id_)
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -177,7 +181,7 @@ class Commands:
         """Wait for an event; one that has come before is taken at once."""
         id_, _ = self._next_id(topic, "topic")
         timeout_at = None if timeout_ms is None else self.now_ms + timeout_ms
-        awaited = self.issue(EventAwaited(self.now_ms, id_, topic, key, timeout_at), id_)
+        awaited = self.issue(EventAwaited, id_, id_, topic, key, timeout_at)
         wait = Wait(topic, key, awaited.timeout_at, type_, self.pending(id_, self._wait_given_up))
         kept = self._events.get(topic, [])
         for event in kept:
@@ -190,7 +194,7 @@ class Commands:
 
     def _wait_given_up(self, future: Pending[Any]) -> None:
         if self.waits.pop(future.id, None) is not None and not self._over():
-            self.issue(EventAbandoned(self.now_ms, future.id), future.id)
+            self.issue(EventAbandoned, future.id, future.id)
 
     def event_received(self, event: EventReceived) -> None:
         """Give an event to the oldest wait that takes it, or keep it. A second one with the same id is ignored."""
@@ -226,7 +230,7 @@ class Commands:
     ) -> InputRequest[Any]:
         """Ask people for an input."""
         id_, _ = self._next_id(name, "name of a request")
-        asked = self.issue(InputRequested(self.now_ms, id_, spec, to, forbid, deadline, expose), id_)
+        asked = self.issue(InputRequested, id_, id_, spec, to, forbid, deadline, expose)
         request: InputRequest[Any] = InputRequest(self, id_, type_)
         self.inputs[id_] = (asked.deadline, request)
         return request
@@ -234,13 +238,13 @@ class Commands:
     def revise_input(self, id_: str, changes: dict[str, Any]) -> None:
         """Change what people are shown."""
         deadline, request = self.inputs[id_]
-        revised = self.issue(InputRevised(self.now_ms, id_, changes), id_)
+        revised = self.issue(InputRevised, id_, id_, changes)
         self.inputs[id_] = (revised.changes.get("deadline", deadline), request)
 
     def withdraw_input(self, id_: str, reason: str | None) -> None:
         """Take a request back."""
         if self.inputs.pop(id_, None) is not None and not self._over():
-            self.issue(InputWithdrawn(self.now_ms, id_, reason), id_)
+            self.issue(InputWithdrawn, id_, id_, reason)
 
     # -- the rest --------------------------------------------------------------------------------------------------
 
@@ -249,7 +253,7 @@ class Commands:
         known = (row_type, key) in self._rows
         if value is None and not known:
             return
-        self.issue(RowPublished(self.now_ms, row_type, key, value, known), f"{row_type}/{key}")
+        self.issue(RowPublished, f"{row_type}/{key}", row_type, key, value, known)
         if value is None:
             self._rows.discard((row_type, key))
         else:
@@ -267,7 +271,7 @@ class Commands:
         marked = not queue or (type(queue[0]) is PatchMarked and queue[0].id == id_)
         self._patches[id_] = marked
         if marked:
-            self.issue(PatchMarked(self.now_ms, id_), id_)
+            self.issue(PatchMarked, id_, id_)
         return marked
 
     def rng(self, purpose: str) -> random.Random:

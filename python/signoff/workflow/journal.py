@@ -373,17 +373,17 @@ _MEMBERS: dict[type, tuple[tuple[str, object], ...]] = {
 }
 
 
-def _readers(cls: type) -> dict[str, Callable[[Any], Any]]:
+def _readers(cls: type) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     known: dict[str, Callable[[Any], Any]] = {
         "Error": lambda value: Error(**value),
         "Error | None": lambda value: value and Error(**value),
         "DecidedBy": lambda value: DecidedBy(**value),
         "tuple[str, ...]": tuple,
     }
-    return {member.name: known[str(member.type)] for member in fields(cls) if str(member.type) in known}
+    return tuple((member.name, known[str(member.type)]) for member in fields(cls) if str(member.type) in known)
 
 
-_READERS: dict[type, dict[str, Callable[[Any], Any]]] = {cls: _readers(cls) for cls in _CLASSES.values()}
+_READERS: dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]] = {cls: _readers(cls) for cls in _CLASSES.values()}
 _RECORDS: dict[type, tuple[str, ...]] = {
     Error: ("code", "message", "type", "public"),
     DecidedBy: ("kind", "id"),
@@ -416,21 +416,27 @@ def from_json(written: Mapping[str, Any]) -> Entry:
     Raises:
         WorkflowError: the version or the type is not known here, or members are missing or unknown; it names them.
     """
-    version = written.get("v")
+    return _read(dict(written))
+
+
+def _read(members: Any) -> Entry:
+    """Read an entry from an object that nobody else needs."""
+    if not isinstance(members, dict):
+        raise WorkflowError(f"The journal has an entry that is no object: {members!r:.100}.")
+    version = members.pop("v", None)
     if version != VERSION:
         raise WorkflowError(f"The journal has an entry of version {version!r}; this release reads version {VERSION}.")
-    cls = _CLASSES.get(cast("str", written.get("type")))
+    kind = members.pop("type", None)
+    cls = _CLASSES.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        raise WorkflowError(f"The journal has an entry of the type {written.get('type')!r}, unknown to this release.")
-    members = dict(written)
-    del members["v"], members["type"]
+        raise WorkflowError(f"The journal has an entry of the type {kind!r}, unknown to this release.")
     try:
-        for name, read in _READERS[cls].items():
+        for name, read in _READERS[cls]:
             if name in members:
                 members[name] = read(members[name])
         return cast("Entry", cls(**members))
     except TypeError as error:
-        raise WorkflowError(f"The journal has a malformed {written['type']} entry: {error}.") from error
+        raise WorkflowError(f"The journal has a malformed {kind} entry: {error}.") from error
 
 
 def dumps(entries: Iterable[Entry]) -> bytes:
@@ -448,4 +454,4 @@ def loads(data: bytes) -> list[Entry]:
         messages = orjson.loads(b"[" + data + b"]")
     except orjson.JSONDecodeError as error:
         raise WorkflowError(f"The journal is not JSON: {error}.") from error
-    return [from_json(message) for message in messages]
+    return [_read(message) for message in messages]

@@ -114,9 +114,10 @@ class TimerHandle(asyncio.TimerHandle):
 class Pending(asyncio.Future[T]):
     """A future that the journal resolves. Cancelling it tells the machine that nobody waits any more."""
 
-    given_up: Callable[[Pending[Any]], None] | None = None
-    id: str = ""
-    number: int = 0
+    __slots__ = ("given_up", "id", "number")
+    given_up: Callable[[Pending[Any]], None] | None
+    id: str
+    number: int
 
     def __hash__(self) -> int:
         """Hash by number, so that sets of futures (`asyncio.wait` returns two) have the same order in every replay."""
@@ -299,10 +300,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Return a future of this loop."""
         return self.pending()
 
-    def pending(self) -> Pending[Any]:
-        """Return a numbered future."""
+    def pending(self, id_: str = "", given_up: Callable[[Pending[Any]], None] | None = None) -> Pending[Any]:
+        """Return a numbered future that tells when it is cancelled."""
         future: Pending[Any] = Pending(loop=self)
         future.number = self._next_number()
+        future.id = id_
+        future.given_up = given_up
         return future
 
     def _next_number(self) -> int:

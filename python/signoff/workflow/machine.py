@@ -192,7 +192,7 @@ class Machine:
                 arguments.append(codec.decode(started.input, definition.input_type))
             except UnsupportedValue as error:
                 what = f"The input does not fit the workflow: {error.detail}"
-                self._finish(RunFailed(self.now_ms, Error("invalid_input", what, "signoff.errors.UnsupportedValue")))
+                self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.UnsupportedValue"))
                 return
         # An empty context: what the host has set (a logger's fields, a decimal precision) differs between replays.
         self._main = contextvars.Context().run(
@@ -200,7 +200,7 @@ class Machine:
         )
 
     def _end(self, failure: BaseException | None) -> None:
-        commands, now = self._commands, self.now_ms
+        commands = self._commands
         error, output = (None if failure is None else error_of(failure)), None
         if failure is None:
             output, error = self._result()
@@ -208,11 +208,11 @@ class Machine:
         try:
             commands.cancel_steps()
             if self._cancel is not None:
-                self._finish(RunCancelled(now, self._cancel.reason, error))
+                self._finish(RunCancelled, self._cancel.reason, error)
             elif error is not None:
-                self._finish(RunFailed(now, error))
+                self._finish(RunFailed, error)
             else:
-                self._finish(RunCompleted(now, output, "output" in self._definition.expose))
+                self._finish(RunCompleted, output, "output" in self._definition.expose)
         except BaseException:
             if isinstance(commands.loop.failure, NonDeterminism):
                 raise commands.loop.failure from None
@@ -238,10 +238,9 @@ class Machine:
         frame = user_frame(self._main.get_coro())
         return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else self._definition.name
 
-    def _finish(self, outcome: Outcome) -> None:
-        self._commands.issue(outcome, "")
-        self.outcome = outcome
+    def _finish(self, kind: type[Outcome], *members: Any) -> None:
         commands = self._commands
+        self.outcome = commands.issue(kind, "", *members)
         commands.timers.clear()
         commands.inputs.clear()
         commands.waits.clear()
