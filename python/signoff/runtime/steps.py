@@ -7,12 +7,15 @@ import contextvars
 import inspect
 import random
 from concurrent.futures import Executor
+from functools import lru_cache
 
 from signoff.clock import Clock
 from signoff.workflow import codec
 from signoff.workflow.failure import error_of
 from signoff.workflow.journal import StepCompleted, StepFailed
 from signoff.workflow.steps import StepCall, StepInfo, entering_step
+
+_is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
 class StepRunner:
@@ -56,7 +59,7 @@ class StepRunner:
             raise
 
     async def _call(self, call: StepCall) -> object:
-        if inspect.iscoroutinefunction(call.fn):
+        if _is_async(call.fn):
             return await call.fn(*call.args, **call.kwargs)
         # The context goes along, so that current_step() answers inside the thread too.
         context = contextvars.copy_context()
