@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio.base_events
 import sys
 from collections import deque
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 
 from signoff.errors import NonDeterminism
 from signoff.workflow.journal import COMMANDS, OUTCOMES, Command, PatchMarked, RowPublished
+from signoff.workflow.loop import ASYNCIO
 
-_OURS = (str(Path(__file__).parent), str(Path(asyncio.base_events.__file__).parent))
+_OURS = (str(Path(__file__).parent), ASYNCIO)
 
 
 def name_of(command: Command) -> str:

@@ -18,6 +18,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from signoff.workflow import guard
@@ -27,6 +28,8 @@ T = TypeVar("T")
 log = logging.getLogger("signoff.workflow")
 
 CancelledError = asyncio.CancelledError
+ASYNCIO = str(Path(asyncio.__file__).parent)
+"""The folder of asyncio's own code."""
 
 
 class Halt(BaseException):
