@@ -171,7 +171,8 @@ async def suspended(folder: Path, runs: int) -> float:
             started = await asyncio.gather(*(engine.runs.start("approval", 1) for _ in range(count)))
             await until(engine, [run.run["id"] for run in started], {"waiting"})
 
-        await ask(200)
+        for _ in range(5):  # until the bounded caches are full: what they hold is not the runs' own
+            await ask(1000)
         gc.collect()
         before = memory_kb()
         await ask(runs)

@@ -143,6 +143,7 @@ def test_other_ends() -> None:
         journal.CancelRequested(1, "why"),
         journal.RunBlocked(1, SOME),
         journal.RunUnblocked(1),
+        journal.RunDescribed(1, "2", tags=("a",), expose=("input",), input={"amount": 1}),
         journal.EventTimedOut(1, "paid:0"),
         journal.EventAbandoned(1, "paid:0"),
         journal.TimerCancelled(1, "sleep:0"),

@@ -12,7 +12,7 @@ import pytest
 
 from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed, current_step, step
 from signoff.errors import RunClosed, RunConflict
-from signoff.stores.base import Change, Committed, EngineAppend, RunWrite
+from signoff.stores.base import Change, Committed, EngineAppend, RunFilter, RunWrite
 from signoff.workflow.journal import DecidedBy
 from tests.runtime.scene import scene, stage, working
 
@@ -53,6 +53,33 @@ def test_steps_run_in_order_with_types(url: str) -> None:
             assert seen == [f"{run}/z.price:0#1", f"{run}/a.note:0", f"{run}/z.price:1#1"]
             scheduled = await on.entries(run, "step.scheduled")
             assert [entry["id"] for entry in scheduled] == ["z.price:0", "a.note:0", "z.price:1"]
+
+    asyncio.run(main())
+
+
+def test_the_code_describes_a_run_that_was_started_without_it(url: str) -> None:
+    app = App()
+
+    @app.workflow(version="7", expose=("input", "output"), tags=("finance",))
+    async def described(ctx: Context, amount: int) -> int:
+        await ctx.await_event("go")
+        return amount
+
+    async def main() -> None:
+        async with scene(url) as on:
+            run = await on.start("described", 5, tags=["q3"])
+            before = await on.engine.runs.get(run)
+            assert (before["version"], before["tags"], "input" in before) == ("1", ["q3"], False)
+            for _ in range(2):
+                async with working(app, on):
+                    row = await on.reaches(run, "waiting")
+            assert (row["version"], row["tags"], row["input"]) == ("7", ["q3", "finance"], 5)
+            assert len(await on.entries(run, "run.described")) == 1
+            tagged = await on.engine.runs.list(RunFilter(tag="finance"))
+            assert [found["id"] for found in tagged.items] == [run]
+            async with working(app, on):
+                await on.engine.events.send(run, "go", id="1", payload=None)
+                assert (await on.reaches(run, "completed"))["output"] == 5
 
     asyncio.run(main())
 

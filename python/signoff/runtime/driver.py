@@ -34,6 +34,8 @@ from signoff.workflow.journal import (
     InputExpired,
     Notification,
     RunBlocked,
+    RunDescribed,
+    RunStarted,
     RunUnblocked,
     StepCompleted,
     StepFailed,
@@ -315,9 +317,20 @@ class RunDriver:
             self._drop()
             self._block(blocked)
             return
-        if live.view.run is not None and live.view.run.row["status"] == "blocked":
-            self._unwritten.insert(0, RunUnblocked(at=max(self._clock.now_ms(), live.machine.now_ms)))
+        self._unwritten[:0] = self._remarks(live, entries)
         self.pump()
+
+    def _remarks(self, live: Live, entries: list[Entry]) -> list[Entry]:
+        """Return what this worker has to say about the run before it goes on; replay passes over it."""
+        now = max(self._clock.now_ms(), live.machine.now_ms)
+        remarks: list[Notification] = []
+        if live.view.run is not None and live.view.run.row["status"] == "blocked":
+            remarks.append(RunUnblocked(at=now))
+        if entries and isinstance(entries[0], RunStarted) and not any(type(one) is RunDescribed for one in entries):
+            described = self._definition.describe(entries[0], now)
+            remarks += [described] if described else []
+        live.machine.advance(remarks)  # they move its time, as they will when it is replayed
+        return list(remarks)
 
     # -- executing -------------------------------------------------------------------------------------------------
 

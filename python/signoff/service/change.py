@@ -118,7 +118,7 @@ def _record(before: RunState, fold: RunFold, entries: int, rows: int, *, ready: 
         public_tail=before.public_tail + rows,
         ready=ready,
         wake_at=wake_at,
-        tags=old.tags if old else tuple(fold.row["tags"]),
+        tags=tuple(fold.row["tags"]),
         state=fold.dumps(),
         epoch=old.epoch if old else 0,
         lease_owner=old.lease_owner if old else None,

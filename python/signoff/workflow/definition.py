@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
 from signoff.errors import UnknownWorkflow
+from signoff.workflow.journal import RunDescribed, RunStarted
 from signoff.workflow.names import check_name
 from signoff.workflow.steps import evaluate
 
@@ -36,6 +37,19 @@ class WorkflowDefinition:
     output_type: Any
     expose: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+    def describe(self, started: RunStarted, at: int) -> RunDescribed | None:
+        """Return what this definition adds to a run that was started without it; None: nothing.
+
+        Args:
+            started: the run's first entry.
+            at: now, in milliseconds.
+        """
+        adds = set(self.expose) - set(started.expose) or set(self.tags) - set(started.tags)
+        if not adds and self.version == started.version:
+            return None
+        shown = started.input if "input" in self.expose else None
+        return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown)
 
     @property
     def takes_input(self) -> bool:

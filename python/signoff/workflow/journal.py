@@ -313,6 +313,22 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDescribed:
+    """Add what only the code knows of its run; written once, by the first worker that takes the run up.
+
+    Whoever starts a run need not have the code. `tags` are those to add; `expose` names what browsers may see, and
+    `input` is there if that is part of it. Replay passes over it.
+    """
+
+    type: ClassVar[str] = "run.described"
+    at: int
+    version: str
+    tags: tuple[str, ...] = ()
+    expose: tuple[str, ...] = ()
+    input: Encoded = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunBlocked:
     """Report that the code and the journal disagree, or no worker knows the workflow; replay passes over it."""
 
@@ -355,6 +371,7 @@ Notification = (
     | InputAnswered
     | InputExpired
     | CancelRequested
+    | RunDescribed
     | RunBlocked
     | RunUnblocked
 )

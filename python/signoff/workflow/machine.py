@@ -33,6 +33,7 @@ from signoff.workflow.journal import (
     RunBlocked,
     RunCancelled,
     RunCompleted,
+    RunDescribed,
     RunFailed,
     RunStarted,
     RunUnblocked,
@@ -313,7 +314,7 @@ class Machine:
         for _, request in list(self._commands.inputs.values()):
             request.withdraw("cancelled")
 
-    def _pass_over(self, entry: RunBlocked | RunUnblocked) -> None:
+    def _pass_over(self, entry: RunDescribed | RunBlocked | RunUnblocked) -> None:
         """Replay has no interest in this entry."""
 
 
@@ -335,4 +336,5 @@ _FEEDS: dict[type, Callable[[Machine, Any], None]] = {
     CancelRequested: Machine._cancel_requested,
     RunBlocked: Machine._pass_over,
     RunUnblocked: Machine._pass_over,
+    RunDescribed: Machine._pass_over,
 }

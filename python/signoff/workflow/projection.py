@@ -35,6 +35,7 @@ from signoff.workflow.journal import (
     RunBlocked,
     RunCancelled,
     RunCompleted,
+    RunDescribed,
     RunFailed,
     RunStarted,
     RunUnblocked,
@@ -231,6 +232,17 @@ class _Projector:
             return
         run.cancel_requested = True
         self._withdraw_all(run, entry.at, entry.by, "cancelled")
+
+    def described(self, run: RunFold, entry: RunDescribed) -> dict[str, Any]:
+        run.expose = list(entry.expose)
+        tags = run.row["tags"]
+        changes: dict[str, Any] = {
+            "version": entry.version,
+            "tags": [*tags, *(tag for tag in entry.tags if tag not in tags)],
+        }
+        if "input" in entry.expose:
+            changes["input"] = codec.shown(entry.input)
+        return changes
 
     def blocked(self, run: RunFold, entry: RunBlocked) -> dict[str, Any] | None:
         if run.row["status"] in _ENDED:
@@ -465,6 +477,7 @@ _FOLDS: dict[type, Callable[[_Projector, RunFold, Any], dict[str, Any] | None]] 
     RowPublished: _Projector.row_published,
     PatchMarked: _Projector.nothing,
     CancelRequested: _Projector.cancel_requested,
+    RunDescribed: _Projector.described,
     RunBlocked: _Projector.blocked,
     RunUnblocked: _Projector.unblocked,
     RunCompleted: _Projector.completed,
