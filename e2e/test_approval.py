@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, Route, expect
 
-from e2e.conftest import Product, Visit, until
+from e2e.conftest import Product, Visit, large_claim, until
 
 
 def address(claim: str) -> str:
@@ -179,8 +179,8 @@ def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit
     claim = product.claim()
     page = visit("alice", address(claim))
     page.get_by_role("radio", name="Approve", exact=True).check()
-    amended = product.call("GET", f"/v1/runs/{claim}")["run"]["input"]
-    amended = {**amended, "title": "An amended title", "total": float(amended["total"]) + 100}
+    before = large_claim()
+    amended = {**before, "title": "An amended title", "total": before["total"] + 100}
     product.call("POST", f"/v1/runs/{claim}/events/claim.amended", {"id": "amend-1", "payload": amended})
     until(lambda: product.entries(claim, "input.revised"), "the request is revised")
     changed = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
