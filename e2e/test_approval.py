@@ -20,6 +20,13 @@ def decide(page: Page, verdict: str, comment: str = "") -> None:
     page.get_by_role("button", name="Send decision").click()
 
 
+def answers_of(page: Page) -> list[int]:
+    """Collect the status of every reply to an answer."""
+    replies: list[int] = []
+    page.on("response", lambda reply: replies.append(reply.status) if reply.url.endswith("/answer") else None)
+    return replies
+
+
 def outcome(page: Page) -> object:
     """Return the expectation on what the page says became of the decision."""
     return expect(page.get_by_role("region", name="Decision").get_by_role("status"))
@@ -56,8 +63,7 @@ def test_decline_with_a_comment(product: Product, visit: Visit) -> None:
 def test_a_422_is_shown_at_the_field_and_corrected(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
-    replies: list[int] = []
-    page.on("response", lambda reply: replies.append(reply.status) if reply.url.endswith("/answer") else None)
+    replies = answers_of(page)
     decide(page, "Decline")
     comment = page.get_by_role("textbox", name="Comment")
     expect(comment).to_have_attribute("aria-invalid", "true")
@@ -178,6 +184,7 @@ def test_killed_between_answer_and_completion(product: Product, visit: Visit) ->
 def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
+    replies = answers_of(page)
     page.get_by_role("radio", name="Approve", exact=True).check()
     before = large_claim()
     amended = {**before, "title": "An amended title", "total": before["total"] + 100}
@@ -186,13 +193,14 @@ def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit
     changed = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
     expect(changed).to_be_visible()
     page.get_by_role("button", name="Send decision").click()
-    until(lambda: page.evaluate("1"), "the click has been handled")
+    until(lambda: page.evaluate("1") and replies, "the server has refused")
     assert product.entries(claim, "input.answered") == []
     expect(changed).to_be_visible()
     page.get_by_role("button", name="Review again").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("An amended title")
+    expect(page.get_by_role("heading", name="An amended title")).to_be_visible()
     decide(page, "Approve")
     outcome(page).to_contain_text("You approved this")
+    assert replies == [409, 200]
     assert product.reaches(claim, "completed")["output"]["outcome"] == "paid"
 
 
