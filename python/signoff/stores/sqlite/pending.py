@@ -35,6 +35,7 @@ class Pending:
     """Gather what compared Changes write, moving the marks on, and flush it into the open transaction."""
 
     def __init__(self, connection: sqlite3.Connection, marks: Marks) -> None:
+        self._connection = connection
         self._execute = connection.execute
         self._marks = marks
         self._created: dict[str, tuple[StreamEntry, str]] = {}
@@ -79,8 +80,7 @@ class Pending:
         if self._heads or self._created:
             self._flush_heads()
         if self._moved:
-            moved = [(one.version, one.tail, one.closed, one.id) for one in self._moved.values()]
-            self._rows("move_heads", moved, alone="move_head")
+            self._each("move_head", [(one.version, one.tail, one.closed, one.id) for one in self._moved.values()])
             self._moved.clear()
         if self._batches:
             stream, start, _, data = self._batches[0]
@@ -242,8 +242,8 @@ class Pending:
                 plain.append((*row, number))
             if self.witness is None:
                 self.witness = ("find_run_state", (number, record.journal_tail), record.state)
-        self._rows("move_runs", plain, alone="move_run")
-        self._rows("put_runs", indexed, alone="put_run")
+        self._each("move_run", plain)
+        self._each("put_run", indexed)
         self._runs.clear()
         self._indexed.clear()
 
@@ -267,11 +267,17 @@ class Pending:
             for principal in record.audience:
                 self._execute(SQL["add_audience"], (principal, record.status, created_at, number))
 
-    def _rows(self, name: str, rows: Sequence[Row], alone: str | None = None) -> None:
+    def _each(self, name: str, rows: Sequence[Row]) -> None:
+        if len(rows) == 1:
+            self._execute(SQL[name], rows[0])
+        elif rows:
+            self._connection.executemany(SQL[name], rows)
+
+    def _rows(self, name: str, rows: Sequence[Row]) -> None:
         start = 0
         for size in chunks(len(rows)):
             if size == 1:
-                self._execute(SQL[alone or name], rows[start])
+                self._execute(SQL[name], rows[start])
             else:
                 flat = [value for row in rows[start : start + size] for value in row]
                 self._execute(SQL.rows(name, size), flat)

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -67,8 +68,8 @@ class Readers:
             return question(self._quick, *args, **kwargs)
 
     def later(self, work: Callable[[], None]) -> None:
-        """Run work in the pool; nobody waits for it."""
-        if self._open:
+        """Run work in the pool; nobody waits for it, and a pool that is closing drops it."""
+        with suppress(RuntimeError):
             self._pool.submit(work)
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from signoff.stores.base import (
     Batch,
@@ -24,7 +24,7 @@ from signoff.stores.sqlite import reader
 from signoff.stores.sqlite.leases import Claim, Release, Renew, next_due
 from signoff.stores.sqlite.readers import Readers
 from signoff.stores.sqlite.watch import Watch
-from signoff.stores.sqlite.writer import Work, Writer, closed
+from signoff.stores.sqlite.writer import Writer, closed
 from signoff.streams.stream import Head
 
 _SMALL = 64 * 1024
@@ -75,7 +75,7 @@ class SqliteStore:
 
     async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
         """Write several Changes in one transaction, each succeeding, conflicting or being rejected on its own."""
-        outcomes: list[Outcome | Rejected] = await self._write(changes) if changes else []
+        outcomes: list[Outcome | Rejected] = await self._writing.submit(changes) if changes else []
         return outcomes
 
     # -- streams ---------------------------------------------------------------------------------------------------
@@ -126,17 +126,17 @@ class SqliteStore:
         self, owner: str, *, now: int, lease_ms: int, limit: int, workflows: Collection[str] | None = None
     ) -> list[RunRecord]:
         """Take a lease on up to `limit` runs that are ready or due, and have no live lease."""
-        claimed: list[RunRecord] = await self._write(Claim(owner, now, lease_ms, limit, workflows))
+        claimed: list[RunRecord] = await self._writing.submit(lease=Claim(owner, now, lease_ms, limit, workflows))
         return claimed
 
     async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
         """Extend leases to `until`; return the ids whose lease is lost or given up."""
-        lost: set[str] = await self._write(Renew(owner, runs, until))
+        lost: set[str] = await self._writing.submit(lease=Renew(owner, runs, until))
         return lost
 
     async def release(self, owner: str, runs: Mapping[str, int]) -> None:
         """Give leases up without any other change."""
-        await self._write(Release(owner, runs))
+        await self._writing.submit(lease=Release(owner, runs))
 
     async def next_due(self, workflows: Collection[str] | None = None) -> int | None:
         """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
@@ -150,10 +150,11 @@ class SqliteStore:
             raise closed(self._path)
         return self._readers
 
-    async def _write(self, work: Work) -> Any:
+    @property
+    def _writing(self) -> Writer:
         if self._writer is None:
             raise closed(self._path)
-        return await self._writer.submit(work)
+        return self._writer
 
     def _watching(self, watching: bool) -> None:
         if self._writer is not None:

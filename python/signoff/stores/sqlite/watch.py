@@ -20,7 +20,7 @@ class Watch:
 
     Args:
         readers: where to look.
-        watching: called with True when the first topic is watched and with False after the last.
+        watching: called with whether there is anything to watch, whenever that may have changed.
     """
 
     def __init__(self, readers: Callable[[], Readers | None], watching: Callable[[bool], None]) -> None:
@@ -69,17 +69,13 @@ class Watch:
             except (sqlite3.Error, StoreError):
                 state = None  # then the first look wakes once too often
         with self._lock:
-            first = not self._known
             self._known[topic] = state
-        if first:
             self._watching(True)
 
     def _end(self, topic: str) -> None:
         with self._lock:
             self._known.pop(topic, None)
-            last = not self._known
-        if last:
-            self._watching(False)
+            self._watching(bool(self._known))
 
 
 def _states(connection: sqlite3.Connection, topics: tuple[str, ...]) -> dict[str, tuple[str, int] | int | None]:

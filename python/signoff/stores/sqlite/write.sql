@@ -1,4 +1,5 @@
--- What the writer thread says. Statements marked "rows" are written with as many groups of values as there are rows.
+-- What the writer thread says. Statements marked "rows" are written with as many groups of values as there are rows;
+-- updates are not: UPDATE FROM (VALUES …) costs more than one statement a row until there are 64 of them (measured).
 
 -- name: known_streams (rows)
 -- Load what is compared of the streams a transaction touches.
@@ -35,12 +36,6 @@ ON CONFLICT (id) DO UPDATE SET
 -- Move the head of a stream the engine appended to.
 UPDATE streams SET version = ?, tail = ?, closed = ? WHERE id = ?
 
--- name: move_heads (rows)
--- Move many heads at once.
-WITH moved AS (VALUES (?, ?, ?, ?))
-UPDATE streams SET version = moved.column1, tail = moved.column2, closed = moved.column3
-FROM moved WHERE streams.id = moved.column4
-
 -- name: put_batch (rows)
 INSERT INTO batches (stream, start, stop, data) VALUES (?, ?, ?, ?)
 
@@ -66,27 +61,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, NULL, ?, ?, ?)
 -- Move a run on where nothing changes that an index holds: most steps of most runs.
 UPDATE runs SET updated_at = ?, journal_tail = ?, public_tail = ?, ready = ?, wake_at = ?, state = ? WHERE id = ?
 
--- name: move_runs (rows)
--- Move many runs on at once.
-WITH moved AS (VALUES (?, ?, ?, ?, ?, ?, ?))
-UPDATE runs SET updated_at = moved.column1, journal_tail = moved.column2, public_tail = moved.column3,
-                ready = moved.column4, wake_at = moved.column5, state = moved.column6
-FROM moved WHERE runs.id = moved.column7
-
 -- name: put_run
 -- Move a run on, with what indexes hold.
 UPDATE runs SET updated_at = ?, journal_tail = ?, public_tail = ?, ready = ?, wake_at = ?, state = ?,
                 status = ?, tags = ?, lease_owner = ?, lease_until = ?, due_at = ?, due_since = ?
 WHERE id = ?
-
--- name: put_runs (rows)
--- Move many runs on at once, with what indexes hold.
-WITH moved AS (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))
-UPDATE runs SET updated_at = moved.column1, journal_tail = moved.column2, public_tail = moved.column3,
-                ready = moved.column4, wake_at = moved.column5, state = moved.column6, status = moved.column7,
-                tags = moved.column8, lease_owner = moved.column9, lease_until = moved.column10,
-                due_at = moved.column11, due_since = moved.column12
-FROM moved WHERE runs.id = moved.column13
 
 -- name: add_tag
 INSERT INTO run_tags (tag, created_at, run) VALUES (?, ?, ?) ON CONFLICT DO NOTHING

@@ -14,8 +14,9 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from signoff.errors import BadRequest, SignoffError, StoreUnavailable
 from signoff.stores.base import Change, Committed, Outcome, Rejected
@@ -26,6 +27,8 @@ from signoff.stores.sqlite.leases import LeaseWork
 from signoff.stores.sqlite.marks import SQL, Marks
 from signoff.stores.sqlite.pending import Pending
 
+T = TypeVar("T")
+
 _LOOK_S = 0.012
 """Seconds between two looks for other processes' commits."""
 
@@ -34,26 +37,22 @@ _MOST = 512
 
 _UNKNOWN = "Whether the last write was kept could not be found out: look before you repeat it."
 
-Work = Sequence[Change] | LeaseWork
-
 
 @dataclass(slots=True)
 class _Job:
-    work: Work
+    """Hold Changes or a lease operation, and who waits for them."""
+
+    changes: Sequence[Change]
+    lease: LeaseWork | None
     loop: asyncio.AbstractEventLoop
     reply: asyncio.Future[Any]
 
-    @property
-    def size(self) -> int:
-        return len(self.work) if isinstance(self.work, Sequence) else 1
 
+class _Command(Enum):
+    """Tell the thread something that is not a write."""
 
-class _Command:
-    """Be something the thread is told that is not a write."""
-
-
-_STOP = _Command()
-_LOOK = _Command()
+    STOP = auto()
+    LOOK = auto()
 
 
 class Writer:
@@ -74,6 +73,7 @@ class Writer:
         self._connection: sqlite3.Connection
         self._marks: Marks
         self._seen_version = -1
+        self._foreign = False
         self._full = True
 
     async def start(self) -> None:
@@ -88,21 +88,21 @@ class Writer:
 
     async def stop(self) -> None:
         """Write what was handed in, close the connection and end the thread."""
-        self._queue.put(_STOP)
+        self._queue.put(_Command.STOP)
         await asyncio.to_thread(self._thread.join)
 
-    def submit(self, work: Work) -> asyncio.Future[Any]:
+    def submit(self, changes: Sequence[Change] = (), lease: LeaseWork | None = None) -> asyncio.Future[Any]:
         """Hand in Changes or a lease operation; the future ends when it is written."""
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
-        self._queue.put(job)
-        return job.reply
+        reply = loop.create_future()
+        self._queue.put(_Job(changes, lease, loop, reply))
+        return reply
 
     def watch(self, watching: bool) -> None:
         """Look for other processes' commits from now on, or stop to."""
         if watching != self._watching:
             self._watching = watching
-            self._queue.put(_LOOK)
+            self._queue.put(_Command.LOOK)
 
     # -- the thread ------------------------------------------------------------------------------------------------
 
@@ -129,118 +129,118 @@ class Writer:
 
     def _turn(self) -> bool:
         """Do what waits in the queue; return False when told to stop."""
-        jobs, commands = self._take()
+        jobs: list[_Job] = []
+        going = self._take(jobs)
         if jobs:
             self._serve(jobs)
         elif self._watching:
-            self._watch()
-        return _STOP not in commands
+            try:
+                self._look()
+            except sqlite3.Error:
+                self._marks.forget()  # a wake-up is a hint; the next write will tell what is wrong
+        if self._foreign:
+            self._foreign = False
+            if self._watching:
+                self._on_foreign()
+        return going
 
-    def _take(self) -> tuple[list[_Job], list[_Command]]:
-        jobs: list[_Job] = []
-        commands: list[_Command] = []
-        size = 0
+    def _take(self, jobs: list[_Job]) -> bool:
+        """Wait for something to do, and take what waits up to a measure; return False when told to stop."""
         try:
             item = self._queue.get(timeout=_LOOK_S if self._watching else None)
-            while True:
-                if isinstance(item, _Job):
-                    jobs.append(item)
-                    size += item.size
-                else:
-                    commands.append(item)
-                if size >= _MOST or item is _STOP:
-                    break
-                item = self._queue.get_nowait()
         except queue.Empty:
-            pass
-        return jobs, commands
+            return True
+        size = 0
+        while True:
+            match item:
+                case _Command.STOP:
+                    return False
+                case _Job():
+                    jobs.append(item)
+                    size += len(item.changes) or 1
+            if size >= _MOST or self._queue.empty():
+                return True
+            item = self._queue.get()
 
-    def _watch(self) -> None:
-        try:
-            if self._look():
-                self._on_foreign()
-        except sqlite3.Error:
-            self._marks.forget()  # a wake-up is a hint; the next write will tell what is wrong
-
-    def _look(self) -> bool:
-        """Tell whether another connection has committed since the last look; if so forget what we knew."""
+    def _look(self) -> None:
+        """If another connection has committed since the last look, forget what we knew and take note of it."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if version == self._seen_version:
-            return False
-        self._seen_version = version
-        self._marks.forget()
-        return True
+        if version != self._seen_version:
+            self._seen_version = version
+            self._marks.forget()
+            self._foreign = True
 
     # -- transactions ----------------------------------------------------------------------------------------------
 
     def _serve(self, jobs: list[_Job]) -> None:
-        foreign = False
         results: list[Any]
         try:
-            foreign, results = self._transact(jobs)
+            results = self._transact(jobs)
         except sqlite3.Error as error:
             results = [unavailable(self._path, error)] * len(jobs)
         except Exception as error:  # a fault of ours must not end the thread that everybody waits for
             results = [error] * len(jobs)
-        _resolve(jobs, results)
         self._marks.trim()
-        if foreign and self._watching:
-            self._on_foreign()
+        _resolve(jobs, results)
 
-    def _transact(self, jobs: list[_Job]) -> tuple[bool, list[Any]]:
+    def _transact(self, jobs: list[_Job]) -> list[Any]:
         # A claim lost to a power failure is harmless (so is its worker): leases alone need no fsync of their own.
-        self._synchronous(full=any(isinstance(job.work, Sequence) for job in jobs))
-        foreign = False
+        self._synchronous(full=any(job.lease is None for job in jobs))
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            foreign = self._look()
-            pending = Pending(self._connection, self._marks)
+            pending = self._begin()
             try:
-                results = [self._do(job.work, pending) for job in jobs]
+                results = [self._do(job, pending) for job in jobs]
                 pending.flush()
             except Exception as error:
                 if isinstance(error, sqlite3.Error) and is_trouble(error):
                     raise
                 self._undo()
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._look()
-                pending = Pending(self._connection, self._marks)
-                results = [self._do_apart(job.work, pending) for job in jobs]
+                pending = self._begin()
+                results = [self._do_apart(job, pending) for job in jobs]
         except BaseException:
             self._undo()
             raise
-        return foreign, self._commit(results, pending)
+        return self._commit(results, pending)
 
-    def _do(self, work: Work, pending: Pending) -> Any:
-        if not isinstance(work, Sequence):
+    def _begin(self) -> Pending:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._look()
+        return Pending(self._connection, self._marks)
+
+    def _do(self, job: _Job, pending: Pending) -> Any:
+        if job.lease is not None:
             pending.flush()
-            return work.run(self._connection, self._marks)
-        self._marks.learn(work)
-        return [compare(change, self._marks) or Committed(pending.add(change)) for change in work]
+            return job.lease.run(self._connection, self._marks)
+        return self._gather(job.changes, pending)
 
-    def _do_apart(self, work: Work, pending: Pending) -> Any:
+    def _gather(self, changes: Sequence[Change], pending: Pending) -> list[Outcome | Rejected]:
+        self._marks.learn(changes)
+        return [compare(change, self._marks) or Committed(pending.add(change)) for change in changes]
+
+    def _do_apart(self, job: _Job, pending: Pending) -> Any:
         """Do one piece of work so that its failure harms no other: one of them holds what cannot be kept."""
-        if isinstance(work, Sequence):
-            return [self._commit_apart(change, pending) for change in work]
-        return self._within(pending, lambda: work.run(self._connection, self._marks))
+        if (lease := job.lease) is not None:
+            return self._within(pending, lambda: lease.run(self._connection, self._marks))
+        return [self._commit_apart(change, pending) for change in job.changes]
 
     def _commit_apart(self, change: Change, pending: Pending) -> Outcome | Rejected:
-        def write() -> Outcome:
+        def write() -> Outcome | Rejected:
             check(change)
-            [outcome] = self._do([change], pending)
+            [outcome] = self._gather([change], pending)
             pending.flush()
-            return outcome  # type: ignore[no-any-return]
+            return outcome
 
         result = self._within(pending, write)
         if isinstance(result, SignoffError):
             return Rejected(result)
         if isinstance(result, Exception):
             return Rejected(BadRequest(f"The store cannot keep this: {result}. Nothing was written."))
-        return result  # type: ignore[no-any-return]
+        return result
 
-    def _within(self, pending: Pending, work: Callable[[], Any]) -> Any:
+    def _within(self, pending: Pending, work: Callable[[], T]) -> T | Exception:
         """Do work within a savepoint; return its error when it fails, with its effects undone."""
         self._connection.execute("SAVEPOINT apart")
+        result: T | Exception
         try:
             result = work()
         except Exception as error:
