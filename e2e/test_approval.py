@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import LocatorAssertions, Page, Route, expect
 
 from e2e.conftest import Product, Visit, large_claim, until
 
@@ -27,7 +27,7 @@ def answers_of(page: Page) -> list[int]:
     return replies
 
 
-def outcome(page: Page) -> object:
+def outcome(page: Page) -> LocatorAssertions:
     """Return the expectation on what the page says became of the decision."""
     return expect(page.get_by_role("region", name="Decision").get_by_role("status"))
 

@@ -35,7 +35,7 @@ class Scene:
 
     async def start(self, workflow: str, input: Any = None, **options: Any) -> str:  # noqa: A002
         """Start a run and return its id."""
-        return (await self.engine.runs.start(workflow, input, **options)).run["id"]
+        return str((await self.engine.runs.start(workflow, input, **options)).run["id"])
 
     async def reaches(self, run_id: str, statuses: Iterable[str] | str) -> dict[str, Any]:
         """Wait until the run has one of these statuses and return its row."""

@@ -82,7 +82,9 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
-def spawn(program: Path, url: str, effects: Path, allowed: int = -1, moment: str = "never", lease: int = 200):
+def spawn(
+    program: Path, url: str, effects: Path, allowed: int = -1, moment: str = "never", lease: int = 200
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(program), url, str(effects), str(allowed), moment, str(lease)])
 
 
