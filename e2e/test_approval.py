@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import LocatorAssertions, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from e2e.conftest import Product, Visit, large_claim, until
 
@@ -27,9 +27,9 @@ def answers_of(page: Page) -> list[int]:
     return replies
 
 
-def outcome(page: Page) -> LocatorAssertions:
-    """Return the expectation on what the page says became of the decision."""
-    return expect(page.get_by_role("region", name="Decision").get_by_role("status"))
+def outcome(page: Page) -> Locator:
+    """Find where the page says what became of the decision."""
+    return page.get_by_role("region", name="Decision").get_by_role("status")
 
 
 def test_approve_and_watch_it_finish(product: Product, visit: Visit) -> None:
@@ -37,7 +37,7 @@ def test_approve_and_watch_it_finish(product: Product, visit: Visit) -> None:
     page = visit("alice")
     page.get_by_role("list", name="Requests waiting for you").get_by_role("link").first.click()
     decide(page, "Approve", "Fine.")
-    outcome(page).to_contain_text("You approved this")
+    expect(outcome(page)).to_contain_text("You approved this")
     timeline = page.get_by_role("region", name="Timeline")
     expect(timeline).to_contain_text("Completed", timeout=15_000)
     assert product.paid(claim) == 1
@@ -53,7 +53,7 @@ def test_decline_with_a_comment(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("bora", address(claim))
     decide(page, "Decline", "The receipt is missing.")
-    outcome(page).to_contain_text("You declined this")
+    expect(outcome(page)).to_contain_text("You declined this")
     row = product.reaches(claim, "completed")
     assert row["output"]["outcome"] == "declined"
     assert row["output"]["comment"] == "The receipt is missing."
@@ -71,7 +71,7 @@ def test_a_422_is_shown_at_the_field_and_corrected(product: Product, visit: Visi
     assert product.entries(claim, "input.answered") == []
     comment.fill("Not this quarter.")
     page.get_by_role("button", name="Send decision").click()
-    outcome(page).to_contain_text("You declined this")
+    expect(outcome(page)).to_contain_text("You declined this")
     assert replies == [422, 200]
     assert product.reaches(claim, "completed")["output"]["comment"] == "Not this quarter."
 
@@ -81,7 +81,7 @@ def test_a_double_click_is_one_submission(product: Product, visit: Visit) -> Non
     page = visit("alice", address(claim))
     page.get_by_role("radio", name="Approve", exact=True).check()
     page.get_by_role("button", name="Send decision").dblclick()
-    outcome(page).to_contain_text("You approved this")
+    expect(outcome(page)).to_contain_text("You approved this")
     product.reaches(claim, "completed")
     assert len(product.entries(claim, "input.answered")) == 1
     assert product.paid(claim) == 1
@@ -103,9 +103,9 @@ def test_the_loser_of_two_tabs_sees_who_decided(product: Product, visit: Visit) 
     second.get_by_role("button", name="Send decision").click()
     until(lambda: second.evaluate("1") and held, "the second tab has clicked")
     decide(first, "Approve")
-    outcome(first).to_contain_text("You approved this")
+    expect(outcome(first)).to_contain_text("You approved this")
     held[0].continue_()
-    outcome(second).to_contain_text("Alice approved this")
+    expect(outcome(second)).to_contain_text("Alice approved this")
     product.reaches(claim, "completed")
     assert len(product.entries(claim, "input.answered")) == 1
 
@@ -115,7 +115,7 @@ def test_another_tab_follows_without_reload(product: Product, visit: Visit) -> N
     first, second = visit("alice", address(claim)), visit("bora", address(claim))
     expect(second.get_by_role("button", name="Send decision")).to_be_visible()
     decide(first, "Approve")
-    outcome(second).to_contain_text("Alice approved this")
+    expect(outcome(second)).to_contain_text("Alice approved this")
     expect(second.get_by_role("region", name="Timeline")).to_contain_text("Completed", timeout=15_000)
 
 
@@ -134,7 +134,7 @@ def test_a_reload_in_the_middle_keeps_the_answer(product: Product, visit: Visit)
     decide(page, "Approve")
     until(lambda: page.evaluate("1") and lost, "the answer is on its way")
     page.reload()
-    outcome(page).to_contain_text("You approved this")
+    expect(outcome(page)).to_contain_text("You approved this")
     product.reaches(claim, "completed")
     assert len(product.entries(claim, "input.answered")) == 1
     assert product.paid(claim) == 1
@@ -146,10 +146,10 @@ def test_offline_during_the_click_is_accepted_once_when_back(product: Product, v
     page.get_by_role("radio", name="Approve", exact=True).check()
     page.context.set_offline(True)
     page.get_by_role("button", name="Send decision").click()
-    outcome(page).to_contain_text("Waiting for the network")
+    expect(outcome(page)).to_contain_text("Waiting for the network")
     assert product.entries(claim, "input.answered") == []
     page.context.set_offline(False)
-    outcome(page).to_contain_text("You approved this")
+    expect(outcome(page)).to_contain_text("You approved this")
     product.reaches(claim, "completed")
     assert len(product.entries(claim, "input.answered")) == 1
     assert product.paid(claim) == 1
@@ -162,7 +162,7 @@ def test_killed_between_ask_and_answer(product: Product, visit: Visit) -> None:
     product.kill()
     decide(page, "Approve")
     product.start()
-    outcome(page).to_contain_text("You approved this", timeout=30_000)
+    expect(outcome(page)).to_contain_text("You approved this", timeout=30_000)
     product.reaches(claim, "completed")
     assert len(product.entries(claim, "input.answered")) == 1
     assert product.paid(claim) == 1
@@ -172,7 +172,7 @@ def test_killed_between_answer_and_completion(product: Product, visit: Visit) ->
     claim = product.claim()
     page = visit("alice", address(claim))
     decide(page, "Approve")
-    outcome(page).to_contain_text("You approved this")
+    expect(outcome(page)).to_contain_text("You approved this")
     product.kill()
     assert product.paid(claim) == 0  # the workflow sleeps two seconds before it pays
     product.start()
@@ -199,7 +199,7 @@ def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit
     page.get_by_role("button", name="Review again").click()
     expect(page.get_by_role("heading", name="An amended title")).to_be_visible()
     decide(page, "Approve")
-    outcome(page).to_contain_text("You approved this")
+    expect(outcome(page)).to_contain_text("You approved this")
     assert replies == [409, 200]
     assert product.reaches(claim, "completed")["output"]["outcome"] == "paid"
 
@@ -208,7 +208,7 @@ def test_who_was_not_asked_cannot_answer(product: Product, visit: Visit) -> None
     claim = product.claim()
     page = visit("chidi", address(claim))
     decide(page, "Approve")
-    outcome(page).to_contain_text("You are not among those asked")
+    expect(outcome(page)).to_contain_text("You are not among those asked")
     assert product.entries(claim, "input.answered") == []
     inbox = visit("chidi")
     expect(inbox.get_by_text(claim)).to_have_count(0)
@@ -221,5 +221,5 @@ def test_ctrl_c_stops_cleanly_with_readers_connected(product: Product, visit: Vi
     assert product.stop() == 0
     product.start()
     decide(page, "Approve")
-    outcome(page).to_contain_text("You approved this", timeout=30_000)
+    expect(outcome(page)).to_contain_text("You approved this", timeout=30_000)
     assert product.reaches(claim, "completed")["status"] == "completed"
