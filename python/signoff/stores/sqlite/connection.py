@@ -47,6 +47,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     _check_owner(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; a larger log means fewer, longer checkpoints
     connection.execute("PRAGMA cache_size = -16000")
     connection.execute("PRAGMA temp_store = MEMORY")
     if _version(connection) != len(migrations()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ from signoff.stores.base import (
 )
 from signoff.stores.bus import LocalBus
 from signoff.stores.sqlite import reader
+from signoff.stores.sqlite.connection import unavailable
 from signoff.stores.sqlite.leases import Claim, Release, Renew, next_due
 from signoff.stores.sqlite.readers import Readers
 from signoff.stores.sqlite.watch import Watch
@@ -58,7 +60,12 @@ class SqliteStore:
             return
         writer = Writer(self._path, self._watch.foreign)
         await writer.start()
-        self._writer, self._readers = writer, Readers(self._path)
+        try:
+            self._readers = Readers(self._path)
+        except sqlite3.Error as error:
+            await writer.stop()
+            raise unavailable(self._path, error) from error
+        self._writer = writer
         self._watching(bool(self._watch.bus.topics))
 
     async def close(self) -> None:
