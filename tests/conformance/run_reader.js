@@ -13,7 +13,9 @@ const state = createStateSchema({ runs: collection("run"), steps: collection("st
 
 const db = createStreamDB({ streamOptions: { url, contentType: "application/json" }, state })
 await db.preload()
-const rows = (name) => [...db.collections[name].values()].map(({ _seq, ...row }) => row)
+// TanStack DB and StreamDB add members of their own to what they hand out: `$…` and `_seq`.
+const own = (row) => Object.fromEntries(Object.entries(row).filter(([name]) => !/^(\$|_seq$)/.test(name)))
+const rows = (name) => [...db.collections[name].values()].map(own)
 console.log(JSON.stringify({ waiting: rows("inputs").map((row) => row.status) }))
 await db.utils.awaitTxId(submission, 20_000)
 while (rows("runs")[0].status !== "completed") await new Promise((next) => setTimeout(next, 5))
