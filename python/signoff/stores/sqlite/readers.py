@@ -1,8 +1,8 @@
 """Where reads run: small ones at once on the caller's thread, large ones in a pool of threads.
 
 A look-up by key takes some 10 to 20 µs, a hop to a thread and back 55 µs more (measured); so what is certain to be
-small does not hop. Readers never wait for the writer in WAL mode; when a connection is busy all the same the read moves to the pool,
-which may wait.
+small does not hop. Readers never wait for the writer in WAL mode; when a connection is busy all the same the read moves
+to the pool, which may wait.
 """
 
 from __future__ import annotations
