@@ -12,6 +12,7 @@ from signoff import App, Context, InputExpired, InputWithdrawn
 from signoff.clock import ManualClock
 from signoff.errors import (
     AlreadyDecided,
+    BadRequest,
     Expired,
     InputNotFound,
     InvalidAnswer,
@@ -177,6 +178,20 @@ def test_nobody_approves_what_they_were_not_shown(url: str) -> None:
             assert current["revised"] > seen["revised"]
             await on.answer(current, {"approved": True, "amount": 500})
             assert (await on.reaches(run, "completed"))["output"] == 500
+
+    asyncio.run(main())
+
+
+def test_nobody_has_seen_what_is_not_written_yet(url: str) -> None:
+    async def main() -> None:
+        async with stage(approval_app(), url) as on:
+            run = await on.start("approval")
+            row = await on.asks(run, "approve:0")
+            with pytest.raises(BadRequest, match="seen_offset"):
+                await on.answer(row, {"approved": True}, seen=f"{10**15:016d}")
+            assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "pending"
+            await on.answer(row, {"approved": True})
+            await on.reaches(run, "completed")
 
     asyncio.run(main())
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from signoff.clock import Clock
-from signoff.errors import Expired, InputNotFound, RunNotFound, SubmissionReused
+from signoff.errors import BadRequest, Expired, InputNotFound, RunNotFound, SubmissionReused
 from signoff.service.change import RunState, Write
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import Conflict, LedgerEntry, LedgerKey, Page, WorkflowStore
@@ -79,6 +79,7 @@ class Inputs:
                     "this answer was not recorded. Send it under a new id.",
                     row=state.row,
                 )
+            _check_seen(request, loaded.record.public_tail)
             fold = RunFold.loads(loaded.record.state)
             now = max(self._clock.now_ms(), fold.last_at)
             run = RunState(loaded.record, View(run=fold, inputs={key: state}))
@@ -166,6 +167,14 @@ def _entry(key: str, request: AnswerRequest, who: Who, digest: str, now: int) ->
         value=codec.encode(request.value),
         by=who.by,
     )
+
+
+def _check_seen(request: AnswerRequest, tail: int) -> None:
+    if offset.decode(request.seen_offset) > tail:
+        raise BadRequest(
+            f"/seen_offset {request.seen_offset} is beyond the run's stream, so nobody can have seen it; "
+            "nothing was recorded. Send the `revised` of the row that was shown."
+        )
 
 
 def _replay(entry: LedgerEntry) -> Accepted:
