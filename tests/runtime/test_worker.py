@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed, current_step, step
+from signoff.clock import ManualClock
 from signoff.errors import RunClosed, RunConflict
 from signoff.stores.base import Change, Committed, EngineAppend, RunFilter, RunWrite
 from signoff.workflow.journal import DecidedBy
@@ -495,6 +496,39 @@ def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:
                 assert (await on.reaches(run, "completed"))["output"] == sum(range(1000))
             completed = await on.entries(run, "step.completed")
             assert [entry["id"] for entry in completed] == [f"work:{n}" for n in range(1000)]
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_claims_its_own_run_again_drives_it_once(url: str) -> None:
+    app, clock = App(), ManualClock(1_800_000_000_000)
+    calls: list[int] = []
+    go_on = asyncio.Event()
+
+    async def slow() -> int:
+        calls.append(current_step().attempt)
+        await go_on.wait()
+        return 1
+
+    @app.workflow(expose=("output",))
+    async def one(ctx: Context) -> int:
+        return await ctx.step("slow", slow)
+
+    async def main() -> None:
+        async with scene(url, clock) as on, working(app, on, lease_ms=60_000):
+            run = await on.start("one")
+            async with asyncio.timeout(20):
+                while len(calls) < 1:
+                    await asyncio.sleep(0.005)
+                clock.advance(61_000)
+                await on.engine.store.bus().emit(["ready"])
+                while len(calls) < 2:
+                    await asyncio.sleep(0.005)
+            go_on.set()
+            assert (await on.reaches(run, "completed"))["output"] == 1
+            assert calls == [1, 1]
+            assert len(await on.entries(run, "step.completed")) == 1
+            assert (await on.engine.runs.record(run)).epoch == 2
 
     asyncio.run(main())
 

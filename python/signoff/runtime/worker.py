@@ -141,6 +141,8 @@ class Worker:
         return self._poll_ms / 1000 if due is None else min(max(due - now, 1), self._poll_ms) / 1000
 
     def _drive(self, record: RunRecord) -> None:
+        if (old := self._drivers.get(record.run_id)) is not None:
+            old.abandon()  # its lease ran out (a stopped process, a clock that jumped) and the claim was ours again
         self._empty.clear()
         live = self._cache.pop(record.run_id, None)
         driver = RunDriver(self, record, self.app.get(record.workflow), live)
@@ -193,7 +195,10 @@ class Worker:
         held = {id_: driver.epoch for id_, driver in self._drivers.items()}
         for driver in list(self._drivers.values()):
             driver.abandon()
-        await self.engine.store.release(self.owner, held)
+        try:
+            await self.engine.store.release(self.owner, held)
+        except StoreError as error:
+            log.warning("leases could not be given up (%s); they run out by themselves", error)
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
