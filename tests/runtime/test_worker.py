@@ -533,6 +533,37 @@ def test_a_worker_that_claims_its_own_run_again_drives_it_once(url: str) -> None
     asyncio.run(main())
 
 
+def test_an_event_reaches_a_run_whose_step_is_still_running(url: str) -> None:
+    app = App()
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def long() -> str:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        return "never"
+
+    @app.workflow(expose=("output",))
+    async def either(ctx: Context) -> str:
+        step_, event = ctx.step("long", long), asyncio.ensure_future(ctx.await_event("go", type=str))
+        await asyncio.wait({step_, event}, return_when=asyncio.FIRST_COMPLETED)
+        return event.result()
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            run = await on.start("either")
+            await begun.wait()
+            await on.engine.events.send(run, "go", id="1", payload="come")
+            assert (await on.reaches(run, "completed"))["output"] == "come"
+            async with asyncio.timeout(5):
+                await stopped.wait()
+            assert [entry["id"] for entry in await on.entries(run, "step.cancelled")] == ["long:0"]
+
+    asyncio.run(main())
+
+
 def test_a_drained_worker_finishes_its_step_and_lets_go(url: str) -> None:
     app = App()
     begun, go_on = asyncio.Event(), asyncio.Event()
