@@ -25,7 +25,7 @@ from signoff.stores.base import (
     WorkflowStore,
 )
 from signoff.stores.open import open_store
-from signoff.streams.stream import ProducerMark
+from signoff.streams.stream import Fork, ProducerMark
 from signoff.testing.store_contract.laws import head, record
 
 ENGINE = ("a", "b")
@@ -73,14 +73,16 @@ waits = st.builds(
     WaitWrite, st.sampled_from(RUNS), st.sampled_from("12"), st.just("t"), st.none() | st.just("k"), st.booleans()
 )
 streams = st.builds(
-    lambda path, expect, producer: StreamWrite(
-        head(path, version=expect + 1, tail=expect // 2),
+    lambda path, expect, producer, fork, deleted: StreamWrite(
+        head(path, version=expect + 1, tail=expect // 2, fork=fork, refs=expect, deleted=deleted),
         expect,
         b"1",
         ProducerMark("p", 0, expect) if producer else None,
     ),
     st.sampled_from(OURS),
     small,
+    st.booleans(),
+    st.sampled_from([None, None, Fork("a", "i", 0), Fork("c", "i", 1, 2)]),
     st.booleans(),
 ) | st.builds(StreamDelete, st.sampled_from(OURS), small)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import resource
 import sqlite3
 from pathlib import Path
@@ -44,7 +45,12 @@ def tables(scripts: list[str]) -> list[tuple[Any, ...]]:
             connection.execute(statement)
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
     connection.close()
-    return found
+    return [(*names, sql and _without_layout(sql)) for *names, sql in found]
+
+
+def _without_layout(sql: str) -> str:
+    """Return a statement without its line breaks: columns that were added later stand on the last one's line."""
+    return re.sub(r"\s*([(),])\s*", r"\1", re.sub(r"\s+", " ", sql))
 
 
 def test_migrations_lead_to_the_schema() -> None:

@@ -157,7 +157,8 @@ class StreamWrite:
     Attributes:
         head: as it shall be after the commit (its `version` is `expect + 1`).
         expect: the `Head.version` this was decided on; 0: the stream must not exist.
-        data: the units between the old and the new tail; empty when only the head changes.
+        data: the units between the old and the new tail; empty when only the head changes. A new stream begins at
+            `Head.base`, or where it leaves its source (`Head.own`).
         producer: producer state to keep.
     """
 
@@ -316,12 +317,13 @@ class WorkflowStore(Protocol):
         """Read batches that overlap positions from `start` on, in order, together with the head of that moment.
 
         The first batch may begin before `start`. Stops after the batch that brings the total to `max_bytes` or
-        more; at least one batch is returned if there is one. None: there is no such stream.
+        more; at least one batch is returned if there is one. What a fork has of its source is read from the source.
+        None: there is no such stream.
         """
         ...
 
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
-        """Return `(tail, closed)` for those of `paths` that exist."""
+        """Return `(tail, closed)` for those of `paths` that exist and are not deleted (`Head.deleted`)."""
         ...
 
     # -- runs ------------------------------------------------------------------------------------------------------

@@ -82,7 +82,10 @@ _HEAD = {
     "ttl_s": _NUMBER_OR_NONE,
     "expires_at": _TEXT_OR_NONE,
     "touched_at": _NUMBER,
+    "refs": _NUMBER,
+    "deleted": _FLAG,
 }
+_FORK = {"path": _TEXT, "incarnation": _TEXT, "at": _NUMBER, "depth": _NUMBER}
 _PRODUCER = {"producer_id": _TEXT, "epoch": _NUMBER, "seq": _NUMBER}
 
 _Field = tuple[str, _Kind, Any]
@@ -111,6 +114,8 @@ def _of_stream(write: StreamWrite | StreamDelete) -> Iterator[_Field]:
         return
     yield from _of(write.head, _HEAD)
     yield "data", _BYTES, write.data
+    if write.head.fork is not None:
+        yield from _of(write.head.fork, _FORK)
     for mark in (write.head.closed_by, write.producer):
         if mark is not None:
             yield from _of(mark, _PRODUCER)

@@ -154,7 +154,7 @@ class MemoryStore:
 
     def _write_stream(self, write: StreamWrite, batches: dict[str, Batch]) -> None:
         head = write.head
-        kept = self._streams.setdefault(head.path, _Stream(replace(head, tail=head.base)))
+        kept = self._streams.setdefault(head.path, _Stream(replace(head, tail=max(head.base, head.own))))
         if head.tail > kept.head.tail:
             batches[head.path] = Batch(kept.head.tail, head.tail, write.data)
             kept.batches.append(batches[head.path])
@@ -228,10 +228,10 @@ class MemoryStore:
         return kept.head, found
 
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
-        """Return `(tail, closed)` for those of `paths` that exist."""
+        """Return `(tail, closed)` for those of `paths` that exist and are not deleted."""
         self._check_open()
         heads = [kept.head for path in paths if (kept := self._streams.get(path))]
-        return {head.path: (head.tail, head.closed) for head in heads}
+        return {head.path: (head.tail, head.closed) for head in heads if not head.deleted}
 
     # -- runs ------------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,23 @@ class ProducerMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Fork:
+    """Tell where a stream comes from (§4.2): the units before `at` are those of its source.
+
+    Attributes:
+        path: the source.
+        incarnation: of the source. A source is kept for as long as it has forks, so it is never another's.
+        at: position where the fork leaves its source.
+        depth: 1 for a fork of a stream that is none, 2 for a fork of that, and so on.
+    """
+
+    path: str
+    incarnation: str
+    at: int
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """Hold what must be known about a stream to decide the next command on it.
 
@@ -52,6 +69,9 @@ class Head:
         ttl_s: sliding time to live in seconds, if any.
         expires_at: the RFC 3339 text given at creation, if any.
         touched_at: milliseconds of the last access that renews a TTL.
+        fork: where the first units come from, if they are another stream's.
+        refs: how many streams are forks of this one.
+        deleted: it was deleted and is kept for its forks alone.
     """
 
     path: str
@@ -68,6 +88,14 @@ class Head:
     ttl_s: int | None = None
     expires_at: str | None = None
     touched_at: int = 0
+    fork: Fork | None = None
+    refs: int = 0
+    deleted: bool = False
+
+    @property
+    def own(self) -> int:
+        """Return the position of the first unit that is not a source's."""
+        return 0 if self.fork is None else self.fork.at
 
     @property
     def json(self) -> bool:

@@ -128,7 +128,7 @@ class Pending:
         head = write.head
         entry = self._marks.streams[head.path]
         if entry is None:
-            entry = StreamEntry(self._marks.number(0), 0, head.base, False)
+            entry = StreamEntry(self._marks.number(0), 0, max(head.base, head.own), False)
             self._marks.streams[head.path] = entry
         if head.tail > entry.tail:
             batches[head.path] = Batch(entry.tail, head.tail, write.data)
@@ -149,7 +149,7 @@ class Pending:
 
     def _flush_heads(self) -> None:
         rows = [
-            (one.id, path, incarnation, one.version, one.tail, 0, JSON, one.closed, True, 0, 0, *(None,) * 6)
+            (one.id, path, incarnation, one.version, one.tail, 0, JSON, one.closed, True, 0, 0, *(None,) * 10, 0, 0)
             for path, (one, incarnation) in self._created.items()
         ]
         rows += [_head_row(number, head) for number, head in self._heads.items()]
@@ -291,6 +291,7 @@ def _joined(first: Batch, second: Batch) -> Batch:
 def _head_row(number: int, head: Head) -> Row:
     by = head.closed_by
     closed_by = (by.producer_id, by.epoch, by.seq) if by else (None, None, None)
+    fork = (one.path, one.incarnation, one.at, one.depth) if (one := head.fork) else (None, None, None, None)
     return (
         number,
         head.path,
@@ -307,4 +308,7 @@ def _head_row(number: int, head: Head) -> Row:
         head.ttl_s,
         head.expires_at,
         *closed_by,
+        *fork,
+        head.refs,
+        head.deleted,
     )

@@ -2,7 +2,8 @@
 
 -- name: head
 SELECT id, path, incarnation, version, tail, content_type, closed, engine, created_at, base, last_seq, ttl_s,
-       expires_at, touched_at, closed_by_producer, closed_by_epoch, closed_by_seq
+       expires_at, touched_at, refs, deleted, fork_path, fork_incarnation, fork_at, fork_depth,
+       closed_by_producer, closed_by_epoch, closed_by_seq
 FROM streams WHERE path = ?
 
 -- name: producer
@@ -16,7 +17,7 @@ WHERE stream = :stream AND stop > :from
 ORDER BY start
 
 -- name: tails (rows)
-SELECT path, tail, closed FROM streams WHERE path IN (?)
+SELECT path, tail, closed FROM streams WHERE path IN (?) AND deleted = 0
 
 -- name: versions (rows)
 -- What the watcher compares: a stream that was deleted and made anew is news too.

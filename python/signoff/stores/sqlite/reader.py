@@ -69,7 +69,7 @@ def read(connection: sqlite3.Connection, path: str, start: int, max_bytes: int) 
 
 
 def tails(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
-    """Return `(tail, closed)` for those of `paths` that exist."""
+    """Return `(tail, closed)` for those of `paths` that exist and are not deleted."""
     return {path: (tail, bool(closed)) for path, tail, closed in _many(connection, "tails", paths)}
 
 

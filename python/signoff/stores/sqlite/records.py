@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from signoff.stores.base import InputRecord, RunRecord
-from signoff.streams.stream import Head, ProducerMark
+from signoff.streams.stream import Fork, Head, ProducerMark
 
 Row = tuple[Any, ...]
 
@@ -43,7 +43,7 @@ def input_record(row: Row) -> InputRecord:
 def head(row: Row) -> Head:
     """Read a stream's head, as `read.sql` selects it."""
     _, path, incarnation, version, tail, content_type, closed, engine, *rest, by, by_epoch, by_seq = row
-    created_at, base, last_seq, ttl_s, expires_at, touched_at = rest
+    created_at, base, last_seq, ttl_s, expires_at, touched_at, refs, deleted, *fork = rest
     return Head(
         path=path,
         incarnation=incarnation,
@@ -59,4 +59,7 @@ def head(row: Row) -> Head:
         ttl_s=ttl_s,
         expires_at=expires_at,
         touched_at=touched_at,
+        fork=Fork(*fork) if fork[0] is not None else None,
+        refs=refs,
+        deleted=bool(deleted),
     )

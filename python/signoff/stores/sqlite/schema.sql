@@ -1,7 +1,8 @@
 -- The schema as it is today. A new file gets this; an older file gets there by migrations/, and a test holds the two
 -- against each other. Names are those of the glossary: run, stream, batch, input, ledger, wait.
 
--- Heads of streams. `version` is what compare-and-swap compares; `tail` is the position after the last unit.
+-- Heads of streams. `version` is what compare-and-swap compares; `tail` is the position after the last unit. What a fork
+-- has before `fork_at` lies with its source; `refs` counts a stream's forks, for which a `deleted` one is kept.
 CREATE TABLE streams (
   id INTEGER PRIMARY KEY,
   path TEXT NOT NULL UNIQUE,
@@ -19,7 +20,13 @@ CREATE TABLE streams (
   expires_at TEXT,
   closed_by_producer TEXT,
   closed_by_epoch INTEGER,
-  closed_by_seq INTEGER
+  closed_by_seq INTEGER,
+  fork_path TEXT,
+  fork_incarnation TEXT,
+  fork_at INTEGER,
+  fork_depth INTEGER,
+  refs INTEGER NOT NULL DEFAULT 0,
+  deleted INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- What was appended, one row an append. The rows lie in order of writing and the index in order of streams: clustering

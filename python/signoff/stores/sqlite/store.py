@@ -97,7 +97,7 @@ class SqliteStore:
         return await ask(reader.read, path, start, max_bytes)
 
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
-        """Return `(tail, closed)` for those of `paths` that exist."""
+        """Return `(tail, closed)` for those of `paths` that exist and are not deleted."""
         return await self._reading.quick(reader.tails, paths)
 
     # -- runs ------------------------------------------------------------------------------------------------------

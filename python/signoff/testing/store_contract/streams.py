@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from signoff.stores.base import (
@@ -12,9 +13,10 @@ from signoff.stores.base import (
     EngineAppend,
     StreamDelete,
     StreamState,
+    StreamWrite,
     WorkflowStore,
 )
-from signoff.streams.stream import JSON, ProducerMark
+from signoff.streams.stream import JSON, Fork, ProducerMark
 from signoff.testing.store_contract.laws import Laws, blind, commit, done, head, text, write
 
 
@@ -70,6 +72,10 @@ class StreamLaws(Laws):
             ttl_s=0,
             expires_at="2030-01-01T00:00:00Z",
             touched_at=9,
+            fork=Fork("notes", "i9", 3, 2),
+            tail=3,
+            refs=4,
+            deleted=True,
         )
 
         async def scenario(store: WorkflowStore) -> None:
@@ -93,6 +99,59 @@ class StreamLaws(Laws):
             [touched] = await done(store, write(head(version=3, tail=3, touched_at=8)))
             assert touched.batches == {}
             assert await text(store, "notes") == b"1,2,3"
+
+        self.hold(tmp_path, scenario)
+
+    def test_a_fork_keeps_what_follows_its_source(self, tmp_path: Path) -> None:
+        """Its own units begin where it leaves its source; what is before them is read from the source."""
+        fork = head("fork", tail=5, fork=Fork("notes", "i1", 3))
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, write(head(tail=3), b"1,2,3"))
+            [made] = await done(store, write(fork, b"4,5"))
+            assert made.batches == {"fork": Batch(3, 5, b"4,5")}
+            [more] = await done(store, write(replace(fork, version=2, tail=6), b"6"))
+            assert more.batches == {"fork": Batch(5, 6, b"6")}
+            for start, batches in ((0, [Batch(3, 5, b"4,5"), Batch(5, 6, b"6")]), (5, [Batch(5, 6, b"6")])):
+                found = await store.read("fork", start, 100)
+                assert found == (replace(fork, version=2, tail=6), batches)
+            await done(store, write(head("bare", tail=3, fork=Fork("notes", "i1", 3))))
+            assert await store.tails(["bare", "fork"]) == {"bare": (3, False), "fork": (6, False)}
+
+        self.hold(tmp_path, scenario)
+
+    def test_streams_change_together(self, tmp_path: Path) -> None:
+        """One Change may write to several streams, of the engine too: all of it, or nothing when one has moved."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, blind("runs/r", b"1", b"2"), write(head()))
+            loaded = await store.load_stream("runs/r")
+            assert loaded is not None
+            source = loaded.head
+            counted = StreamWrite(replace(source, version=source.version + 1, refs=1), source.version)
+            fork = head("fork", tail=2, fork=Fork("runs/r", source.incarnation, 2))
+            both = Change(streams=(StreamWrite(fork, 0), counted, StreamDelete("notes", 1)))
+            await done(store, both)
+            assert await store.load_stream("runs/r") == StreamState(counted.head)
+            assert await store.load_stream("notes") is None
+            again = Change(streams=(StreamWrite(replace(fork, path="other"), 0), counted))
+            assert await commit(store, again) == Conflict("stream", "runs/r")
+            assert await store.load_stream("other") is None
+            await done(store, blind("runs/r", b"3", close=True))
+            loaded = await store.load_stream("runs/r")
+            assert loaded is not None
+            assert (loaded.head.tail, loaded.head.refs, loaded.head.engine) == (3, 1, True)
+
+        self.hold(tmp_path, scenario)
+
+    def test_a_deleted_stream_can_be_kept(self, tmp_path: Path) -> None:
+        """It has no tail to wait for, but its head and its batches are there."""
+        kept = head(version=2, tail=1, refs=1, deleted=True)
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, write(head(tail=1), b"1"), write(kept))
+            assert await store.tails(["notes"]) == {}
+            assert await store.read("notes", 0, 100) == (kept, [Batch(0, 1, b"1")])
 
         self.hold(tmp_path, scenario)
 
