@@ -1,0 +1,82 @@
+"""The page for everybody: axe finds nothing, the keyboard suffices, a phone shows it without sideways scrolling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from e2e.conftest import EXAMPLE, Product
+
+AXE: Path = EXAMPLE / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WIDE, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe complains about, with the places."""
+    page.add_script_tag(path=AXE)
+    found: list[dict[str, Any]] = page.evaluate("tags => axe.run({runOnly: tags}).then(r => r.violations)", RULES)
+    return [f"{one['id']}: {node['target']}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing(chromium: Browser, product: Product, scheme: Any, size: ViewportSize) -> None:
+    claim = product.claim()
+    # The product's own policy forbids foreign scripts; axe is one.
+    context = chromium.new_context(viewport=size, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
+    try:
+        page = context.new_page()
+        page.goto(f"{product.url}/?as=alice")
+        expect(page.get_by_role("list", name="Requests waiting for you")).to_be_visible()
+        assert violations(page) == []
+        page.goto(f"{product.url}/?as=alice#/request/{claim}/approve%3A0")
+        expect(page.get_by_role("button", name="Send decision")).to_be_visible()
+        assert violations(page) == []
+        page.get_by_role("radio", name="Decline", exact=True).check()
+        page.get_by_role("button", name="Send decision").click()
+        expect(page.get_by_role("textbox", name="Comment")).to_have_attribute("aria-invalid", "true")
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.goto(f"{product.url}/?as=alice#/runs/{claim}")
+        expect(page.get_by_role("region", name="Timeline")).to_be_visible()
+        assert violations(page) == []
+        page.evaluate("document.body.append(document.createElement('input'))")
+        assert any(one.startswith("label:") for one in violations(page)), "axe does not look"
+    finally:
+        context.close()
+
+
+def test_the_keyboard_suffices(chromium: Browser, product: Product) -> None:
+    claim = product.claim()
+    context = chromium.new_context(viewport=WIDE)
+    try:
+        page = context.new_page()
+        page.goto(f"{product.url}/?as=alice")
+        link = page.get_by_role("list", name="Requests waiting for you").get_by_role("link").first
+        expect(link).to_be_visible()
+        _tab_to(page, "a[href*='request']")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Send decision")).to_be_visible()
+        _tab_to(page, "input[type=radio]")
+        page.keyboard.press("Space")
+        _tab_to(page, "textarea")
+        page.keyboard.type("By keyboard.")
+        _tab_to(page, "button[type=submit]")
+        page.keyboard.press("Enter")
+        status = page.get_by_role("region", name="Decision").get_by_role("status")
+        expect(status).to_contain_text("You approved this")
+        assert product.entries(claim, "input.answered")[0]["value"]["comment"] == "By keyboard."
+    finally:
+        context.close()
+
+
+def _tab_to(page: Page, selector: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"the keyboard does not reach {selector}")
