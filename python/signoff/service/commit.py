@@ -35,12 +35,16 @@ class GroupCommitter:
 
     def __init__(self, store: WorkflowStore, *listeners: Listener, most: int = 256) -> None:
         self._store = store
-        self._listeners = listeners
+        self._listeners = list(listeners)
         self._most = most
         self._waiting: deque[_Waiting] = deque()
         self._topics: dict[str, None] = {}
         self._drainer: asyncio.Task[None] | None = None
         self._closed = False
+
+    def listen(self, listener: Listener) -> None:
+        """Call one more listener from now on."""
+        self._listeners.append(listener)
 
     async def commit(self, change: Change) -> Outcome:
         """Commit a Change together with others that wait; return when it is durable, or refused.

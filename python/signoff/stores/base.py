@@ -177,6 +177,47 @@ class StreamDelete:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Hold a document the server keeps beside the streams, such as a subscription.
+
+    Attributes:
+        kind: what it is; ids are unique within a kind.
+        version: what compare-and-swap compares, from 1 on. Its maker draws the first one at random, so that whoever
+            holds a deleted record never meets its own version in the one that took its place.
+        state: opaque to stores.
+        due_at: milliseconds at which something is to be done about it; None: nothing.
+    """
+
+    kind: str
+    id: str
+    version: int
+    state: bytes
+    due_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWrite:
+    """Write a record.
+
+    Attributes:
+        record: as it shall be.
+        expect: the version this was decided on; 0: there must be none yet.
+    """
+
+    record: Record
+    expect: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDelete:
+    """Delete a record, if its version is still `expect`."""
+
+    kind: str
+    id: str
+    expect: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Hold one atomic unit of writing: all of it is committed, or none."""
 
@@ -186,6 +227,7 @@ class Change:
     ledger: tuple[LedgerEntry, ...] = ()
     waits: tuple[WaitWrite, ...] = ()
     streams: tuple[StreamWrite | StreamDelete, ...] = ()
+    records: tuple[RecordWrite | RecordDelete, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +246,11 @@ class Conflict:
     """Tell that a Change was refused and nothing of it was written.
 
     Attributes:
-        what: `run`, `epoch`, `stream`, `ledger`: which expectation did not hold.
-        subject: the run id, path or ledger id.
+        what: `run`, `epoch`, `stream`, `ledger`, `record`: which expectation did not hold.
+        subject: the run id, path, ledger id or record id.
     """
 
-    what: Literal["run", "epoch", "stream", "ledger"]
+    what: Literal["run", "epoch", "stream", "ledger", "record"]
     subject: str
 
 
@@ -235,6 +277,15 @@ class StreamState:
 
     head: Head
     producer: ProducerMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTail:
+    """Tell how far a stream has grown, and which of the streams that ever lived at this path it is."""
+
+    path: str
+    incarnation: str
+    tail: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +352,7 @@ class WorkflowStore(Protocol):
 
         Later changes see earlier ones. Returns in the order given, after everything is durable. What is in a
         Change is compared first: `RunWrite.expect` and `.epoch`, `EngineAppend.at` (and that the stream is open),
-        `StreamWrite.expect`, `StreamDelete.expect`, `LedgerEntry` absence. On the first that does not hold the
+        `expect` of what is written to streams and records, `LedgerEntry` absence. On the first that does not hold the
         Change is a Conflict and has no effect. A worker's `epoch` is compared before `expect`: whoever has lost the
         lease need not look again. Two appends to one stream in one Change follow each other and count as one batch.
         """
@@ -324,6 +375,32 @@ class WorkflowStore(Protocol):
 
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
         """Return `(tail, closed)` for those of `paths` that exist and are not deleted (`Head.deleted`)."""
+        ...
+
+    async def find_streams(self, paths: Sequence[str]) -> dict[str, StreamTail]:
+        """Return how far those of `paths` that exist have grown."""
+        ...
+
+    async def list_streams(self, prefix: str, *, limit: int, after: str = "") -> list[StreamTail]:
+        """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8."""
+        ...
+
+    # -- records ---------------------------------------------------------------------------------------------------
+
+    async def load_record(self, kind: str, record_id: str) -> Record | None:
+        """Load a record; None if there is none."""
+        ...
+
+    async def list_records(self, kind: str, *, limit: int, after: str = "") -> list[Record]:
+        """List records of a kind whose id comes after `after`, in the order of ids as UTF-8."""
+        ...
+
+    async def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
+        """Return records of a kind that are due at `now`, the earliest first."""
+        ...
+
+    async def next_record_due(self, kind: str) -> int | None:
+        """Return when the first record of a kind will be due; None if none will."""
         ...
 
     # -- runs ------------------------------------------------------------------------------------------------------
@@ -401,7 +478,8 @@ class Subscription(Protocol):
 class EventBus(Protocol):
     """Carry wake-ups between processes. A wake-up is a hint: it may be lost or doubled.
 
-    Topics: `stream:{path}` (something was appended, closed or deleted) and `ready` (some run may be claimable).
+    Topics: `stream:{path}` (something was appended, closed or deleted), `ready` (some run may be claimable) and
+    `elsewhere` (another process has committed something, whatever it is).
     """
 
     async def emit(self, topics: Collection[str]) -> None:

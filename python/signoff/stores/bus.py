@@ -13,6 +13,10 @@ READY = "ready"
 """The topic that tells that some run may be claimable."""
 
 
+ELSEWHERE = "elsewhere"
+"""The topic that tells that another process has committed something; our own commits are no news here."""
+
+
 def stream_topic(path: str) -> str:
     """Return the topic that tells of news in a stream."""
     return f"stream:{path}"

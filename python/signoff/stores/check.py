@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from signoff.errors import BadRequest
-from signoff.stores.base import Change, StreamDelete, StreamWrite
+from signoff.stores.base import Change, RecordDelete, StreamDelete, StreamWrite
 
 _LARGEST = 2**63 - 1
 
@@ -88,6 +88,8 @@ _HEAD = {
 _FORK = {"path": _TEXT, "incarnation": _TEXT, "at": _NUMBER, "depth": _NUMBER}
 _PRODUCER = {"producer_id": _TEXT, "epoch": _NUMBER, "seq": _NUMBER}
 
+_RECORD = {"kind": _TEXT, "id": _TEXT, "version": _NUMBER, "state": _BYTES, "due_at": _NUMBER_OR_NONE}
+
 _Field = tuple[str, _Kind, Any]
 
 
@@ -106,6 +108,11 @@ def _fields(change: Change) -> Iterator[_Field]:
         yield from _of(wait, _WAIT)
     for write in change.streams:
         yield from _of_stream(write)
+    for one in change.records:
+        if isinstance(one, RecordDelete):
+            yield from _of(one, {"kind": _TEXT, "id": _TEXT})
+        else:
+            yield from _of(one.record, _RECORD)
 
 
 def _of_stream(write: StreamWrite | StreamDelete) -> Iterator[_Field]:

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from signoff.stores.base import TERMINAL, Change, Conflict, EngineAppend, LedgerEntry, RunWrite, StreamDelete
+from signoff.stores.base import (
+    TERMINAL,
+    Change,
+    Conflict,
+    EngineAppend,
+    LedgerEntry,
+    Record,
+    RecordDelete,
+    RunWrite,
+    StreamDelete,
+)
 
 NOT_CLAIMABLE = TERMINAL | {"failed"}
 """Statuses in which a run is nobody's work. A failed run becomes work again by a write that changes its status."""
@@ -69,6 +79,10 @@ class Known(Protocol):
         """Tell whether the ledger has this run, scope and id."""
         ...
 
+    def record_version(self, kind: str, record_id: str) -> int:
+        """Return a record's version; 0 if there is none."""
+        ...
+
 
 def compare(change: Change, known: Known) -> Conflict | None:
     """Return the first expectation of `change` that does not hold, or None if it may be written."""
@@ -79,6 +93,8 @@ def compare(change: Change, known: Known) -> Conflict | None:
         if _refuses(append, known.stream(append.path), moved):
             return Conflict("stream", append.path)
     if change.streams and (conflict := _compare_streams(change, known)):
+        return conflict
+    if change.records and (conflict := _compare_records(change, known)):
         return conflict
     return _compare_ledger(change, known) if change.ledger else None
 
@@ -110,6 +126,23 @@ def _compare_streams(change: Change, known: Known) -> Conflict | None:
             return Conflict("stream", path)
         versions[path] = 0 if isinstance(write, StreamDelete) else write.head.version
     return None
+
+
+def _compare_records(change: Change, known: Known) -> Conflict | None:
+    versions: dict[tuple[str, str], int] = {}
+    for write in change.records:
+        kind, record_id = (write.kind, write.id) if isinstance(write, RecordDelete) else _name(write.record)
+        version = versions.get((kind, record_id))
+        if version is None:
+            version = known.record_version(kind, record_id)
+        if version != write.expect or (not version and isinstance(write, RecordDelete)):
+            return Conflict("record", record_id)
+        versions[kind, record_id] = 0 if isinstance(write, RecordDelete) else write.record.version
+    return None
+
+
+def _name(record: Record) -> tuple[str, str]:
+    return record.kind, record.id
 
 
 def _compare_ledger(change: Change, known: Known) -> Conflict | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
 from typing import Literal, TypeVar
 from uuid import uuid4
 
@@ -21,6 +22,9 @@ from signoff.stores.base import (
     LedgerKey,
     Outcome,
     Page,
+    Record,
+    RecordDelete,
+    RecordWrite,
     Rejected,
     RunFilter,
     RunRecord,
@@ -28,6 +32,7 @@ from signoff.stores.base import (
     RunWrite,
     StreamDelete,
     StreamState,
+    StreamTail,
     StreamWrite,
     WaitWrite,
 )
@@ -75,6 +80,7 @@ class MemoryStore:
         self._input_listing: list[tuple[int, int]] = []
         self._ledger: dict[tuple[str, str, str], LedgerEntry] = {}
         self._waits: dict[tuple[str, str], WaitWrite] = {}
+        self._records: dict[tuple[str, str], Record] = {}
         self._agenda = Agenda()
         self._bus = LocalBus()
         self._numbers = 0
@@ -108,6 +114,11 @@ class MemoryStore:
         """Tell whether the ledger has this run, scope and id."""
         return (entry.run_id, entry.scope, entry.id) in self._ledger
 
+    def record_version(self, kind: str, record_id: str) -> int:
+        """Return a record's version; 0 if there is none."""
+        record = self._records.get((kind, record_id))
+        return 0 if record is None else record.version
+
     # -- writing ---------------------------------------------------------------------------------------------------
 
     async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
@@ -138,6 +149,8 @@ class MemoryStore:
                 del self._streams[write.path]
             else:
                 self._write_stream(write, batches)
+        for document in change.records:
+            self._write_record(document)
         return Committed(batches)
 
     def _append(self, append: EngineAppend, batches: dict[str, Batch]) -> None:
@@ -193,6 +206,12 @@ class MemoryStore:
         else:
             self._waits.setdefault((wait.run_id, wait.wait_id), wait)
 
+    def _write_record(self, write: RecordWrite | RecordDelete) -> None:
+        if isinstance(write, RecordDelete):
+            del self._records[write.kind, write.id]
+        else:
+            self._records[write.record.kind, write.record.id] = write.record
+
     def _next(self) -> int:
         self._numbers += 1
         return self._numbers
@@ -232,6 +251,46 @@ class MemoryStore:
         self._check_open()
         heads = [kept.head for path in paths if (kept := self._streams.get(path))]
         return {head.path: (head.tail, head.closed) for head in heads if not head.deleted}
+
+    async def find_streams(self, paths: Sequence[str]) -> dict[str, StreamTail]:
+        """Return how far those of `paths` that exist have grown."""
+        self._check_open()
+        return {path: _tail(kept.head) for path in paths if (kept := self._streams.get(path))}
+
+    async def list_streams(self, prefix: str, *, limit: int, after: str = "") -> list[StreamTail]:
+        """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8."""
+        self._check_open()
+        paths = (path for path in self._streams if path.startswith(prefix) and path > after)
+        return [_tail(self._streams[path].head) for path in nsmallest(limit, paths)]
+
+    # -- records ---------------------------------------------------------------------------------------------------
+
+    async def load_record(self, kind: str, record_id: str) -> Record | None:
+        """Load a record; None if there is none."""
+        self._check_open()
+        return self._records.get((kind, record_id))
+
+    async def list_records(self, kind: str, *, limit: int, after: str = "") -> list[Record]:
+        """List records of a kind whose id comes after `after`, in the order of ids as UTF-8."""
+        self._check_open()
+        found = (record for record in self._records.values() if record.kind == kind and record.id > after)
+        return nsmallest(limit, found, key=lambda record: record.id)
+
+    async def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
+        """Return records of a kind that are due at `now`, the earliest first."""
+        self._check_open()
+        due = [
+            (record.due_at, record.id, record)
+            for record in self._records.values()
+            if record.kind == kind and record.due_at is not None and record.due_at <= now
+        ]
+        return [record for _, _, record in nsmallest(limit, due)]
+
+    async def next_record_due(self, kind: str) -> int | None:
+        """Return when the first record of a kind will be due; None if none will."""
+        self._check_open()
+        due = (record.due_at for record in self._records.values() if record.kind == kind)
+        return min((at for at in due if at is not None), default=None)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
@@ -339,6 +398,10 @@ class MemoryStore:
         """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
         self._check_open()
         return self._agenda.earliest(workflows)
+
+
+def _tail(head: Head) -> StreamTail:
+    return StreamTail(head.path, head.incarnation, head.tail)
 
 
 def joined(first: Batch, second: Batch) -> Batch:

@@ -116,6 +116,11 @@ class Marks:
         """Tell whether the ledger has this run, scope and id."""
         return (entry.run_id, entry.scope, entry.id) in self.ledger
 
+    def record_version(self, kind: str, record_id: str) -> int:
+        """Return a record's version; 0 if there is none. Records are few and large: nothing of them is kept here."""
+        row = self.connection.execute(SQL["record_version"], (kind, record_id)).fetchone()
+        return row[0] if row else 0
+
     # -- loading ---------------------------------------------------------------------------------------------------
 
     def _learn_streams(self, paths: list[str]) -> None:

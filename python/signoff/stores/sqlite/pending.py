@@ -18,10 +18,13 @@ from signoff.stores.base import (
     Change,
     EngineAppend,
     InputRecord,
+    RecordDelete,
+    RecordWrite,
     RunRecord,
     RunWrite,
     StreamDelete,
     StreamWrite,
+    WaitWrite,
 )
 from signoff.stores.compare import due_at
 from signoff.stores.sqlite.marks import SQL, Marks, RunEntry, StreamEntry
@@ -64,15 +67,14 @@ class Pending:
                 self._ledger.append((entry.run_id, entry.scope, entry.id, entry.digest, entry.outcome))
                 self._marks.ledger.add((entry.run_id, entry.scope, entry.id))
         for wait in change.waits:
-            if wait.remove:
-                self._others.append(("drop_wait", (wait.run_id, wait.wait_id)))
-            else:
-                self._others.append(("add_wait", (wait.run_id, wait.wait_id, wait.topic, wait.key)))
+            self._wait(wait)
         for write in change.streams:
             if isinstance(write, StreamDelete):
                 self._delete(write)
             else:
                 self._stream(write, batches)
+        for one in change.records:
+            self._record(one)
         return batches
 
     def flush(self) -> None:
@@ -266,6 +268,22 @@ class Pending:
                 self._execute(SQL["drop_audience"], (principal, old[0], created_at, number))
             for principal in record.audience:
                 self._execute(SQL["add_audience"], (principal, record.status, created_at, number))
+
+    def _wait(self, wait: WaitWrite) -> None:
+        if wait.remove:
+            self._others.append(("drop_wait", (wait.run_id, wait.wait_id)))
+        else:
+            self._others.append(("add_wait", (wait.run_id, wait.wait_id, wait.topic, wait.key)))
+
+    def _record(self, write: RecordWrite | RecordDelete) -> None:
+        """Write at once: the next Change is compared with what the table says."""
+        if isinstance(write, RecordDelete):
+            self._execute(SQL["delete_record"], (write.kind, write.id))
+            return
+        one = write.record
+        self._execute(SQL["put_record"], (one.kind, one.id, one.version, one.due_at, one.state))
+        if self.witness is None:
+            self.witness = ("find_record", (one.kind, one.id, one.version), one.state)
 
     def _each(self, name: str, rows: Sequence[Row]) -> None:
         if len(rows) == 1:

@@ -19,6 +19,27 @@ ORDER BY start
 -- name: tails (rows)
 SELECT path, tail, closed FROM streams WHERE path IN (?) AND deleted = 0
 
+-- name: find_streams (rows)
+SELECT path, incarnation, tail FROM streams WHERE path IN (?)
+
+-- name: list_streams
+-- Streams of one prefix; `end` sorts after everything that begins with it.
+SELECT path, incarnation, tail FROM streams
+WHERE path > :after AND path >= :prefix AND path < :end ORDER BY path LIMIT :limit
+
+-- name: record
+SELECT kind, id, version, state, due_at FROM records WHERE kind = ? AND id = ?
+
+-- name: list_records
+SELECT kind, id, version, state, due_at FROM records WHERE kind = ? AND id > ? ORDER BY id LIMIT ?
+
+-- name: due_records
+SELECT kind, id, version, state, due_at FROM records
+WHERE kind = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?
+
+-- name: next_record_due
+SELECT min(due_at) FROM records WHERE kind = ? AND due_at IS NOT NULL
+
 -- name: versions (rows)
 -- What the watcher compares: a stream that was deleted and made anew is news too.
 SELECT path, incarnation, version FROM streams WHERE path IN (?)

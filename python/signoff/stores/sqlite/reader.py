@@ -16,10 +16,12 @@ from signoff.stores.base import (
     LedgerEntry,
     LedgerKey,
     Page,
+    Record,
     RunFilter,
     RunRecord,
     RunState,
     StreamState,
+    StreamTail,
 )
 from signoff.stores.sqlite.records import head, input_record, run_record
 from signoff.stores.sqlite.statements import Statements, chunks
@@ -27,6 +29,8 @@ from signoff.streams.stream import Head, ProducerMark
 
 SQL = Statements("read.sql")
 Row = tuple[Any, ...]
+
+LAST_CHARACTER = "\U0010ffff"
 
 
 @contextmanager
@@ -71,6 +75,39 @@ def read(connection: sqlite3.Connection, path: str, start: int, max_bytes: int) 
 def tails(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
     """Return `(tail, closed)` for those of `paths` that exist and are not deleted."""
     return {path: (tail, bool(closed)) for path, tail, closed in _many(connection, "tails", paths)}
+
+
+def find_streams(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, StreamTail]:
+    """Return how far those of `paths` that exist have grown."""
+    return {row[0]: StreamTail(*row) for row in _many(connection, "find_streams", paths)}
+
+
+def list_streams(connection: sqlite3.Connection, prefix: str, limit: int, after: str) -> list[StreamTail]:
+    """List streams of one prefix after a path."""
+    asked = {"prefix": prefix, "end": prefix + LAST_CHARACTER, "after": after, "limit": limit}
+    return [StreamTail(*row) for row in connection.execute(SQL["list_streams"], asked)]
+
+
+def load_record(connection: sqlite3.Connection, kind: str, record_id: str) -> Record | None:
+    """Load a record; None if there is none."""
+    row = connection.execute(SQL["record"], (kind, record_id)).fetchone()
+    return Record(*row) if row else None
+
+
+def list_records(connection: sqlite3.Connection, kind: str, limit: int, after: str) -> list[Record]:
+    """List records of a kind after an id."""
+    return [Record(*row) for row in connection.execute(SQL["list_records"], (kind, after, limit))]
+
+
+def due_records(connection: sqlite3.Connection, kind: str, now: int, limit: int) -> list[Record]:
+    """Return records of a kind that are due, the earliest first."""
+    return [Record(*row) for row in connection.execute(SQL["due_records"], (kind, now, limit))]
+
+
+def next_record_due(connection: sqlite3.Connection, kind: str) -> int | None:
+    """Return when the first record of a kind will be due."""
+    due: int | None = connection.execute(SQL["next_record_due"], (kind,)).fetchone()[0]
+    return due
 
 
 def versions(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, tuple[str, int]]:

@@ -14,11 +14,13 @@ from signoff.stores.base import (
     LedgerKey,
     Outcome,
     Page,
+    Record,
     Rejected,
     RunFilter,
     RunRecord,
     RunState,
     StreamState,
+    StreamTail,
 )
 from signoff.stores.bus import LocalBus
 from signoff.stores.sqlite import reader
@@ -31,6 +33,10 @@ from signoff.streams.stream import Head
 
 _SMALL = 64 * 1024
 """A read of at most so many bytes runs on the caller's thread."""
+
+
+_FEW = 100
+"""So many look-ups by key take less than a hop to a thread and back matters."""
 
 
 class SqliteStore:
@@ -99,6 +105,33 @@ class SqliteStore:
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
         """Return `(tail, closed)` for those of `paths` that exist and are not deleted."""
         return await self._reading.quick(reader.tails, paths)
+
+    async def find_streams(self, paths: Sequence[str]) -> dict[str, StreamTail]:
+        """Return how far those of `paths` that exist have grown."""
+        ask = self._reading.quick if len(paths) <= _FEW else self._reading.slow
+        return await ask(reader.find_streams, paths)
+
+    async def list_streams(self, prefix: str, *, limit: int, after: str = "") -> list[StreamTail]:
+        """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8."""
+        return await self._reading.slow(reader.list_streams, prefix, limit, after)
+
+    # -- records ---------------------------------------------------------------------------------------------------
+
+    async def load_record(self, kind: str, record_id: str) -> Record | None:
+        """Load a record; None if there is none."""
+        return await self._reading.quick(reader.load_record, kind, record_id)
+
+    async def list_records(self, kind: str, *, limit: int, after: str = "") -> list[Record]:
+        """List records of a kind whose id comes after `after`, in the order of ids as UTF-8."""
+        return await self._reading.slow(reader.list_records, kind, limit, after)
+
+    async def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
+        """Return records of a kind that are due at `now`, the earliest first."""
+        return await self._reading.slow(reader.due_records, kind, now, limit)
+
+    async def next_record_due(self, kind: str) -> int | None:
+        """Return when the first record of a kind will be due; None if none will."""
+        return await self._reading.quick(reader.next_record_due, kind)
 
     # -- runs ------------------------------------------------------------------------------------------------------
 

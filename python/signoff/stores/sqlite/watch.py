@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from signoff.errors import StoreError
-from signoff.stores.bus import READY, LocalBus, stream_topic
+from signoff.stores.bus import ELSEWHERE, READY, LocalBus, stream_topic
 from signoff.stores.sqlite.leases import next_due
 from signoff.stores.sqlite.reader import versions
 from signoff.stores.sqlite.readers import Readers
@@ -90,4 +90,6 @@ def _states(connection: sqlite3.Connection, topics: tuple[str, ...]) -> dict[str
 def _is_news(topic: str, known: tuple[str, int] | int | None, now: tuple[str, int] | int | None) -> bool:
     if topic == READY:  # a run that is ready is news until somebody has taken it
         return now is not None and (now == 0 or now != known)
+    if topic == ELSEWHERE:  # that we are looking is the news
+        return True
     return now != known

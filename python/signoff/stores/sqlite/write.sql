@@ -107,3 +107,17 @@ SELECT data FROM batches WHERE stream = ? AND start = ?
 -- name: find_run_state
 -- Look whether a commit of unknown outcome is there.
 SELECT state FROM runs WHERE id = ? AND journal_tail = ?
+
+-- name: record_version
+SELECT version FROM records WHERE kind = ? AND id = ?
+
+-- name: put_record
+INSERT INTO records (kind, id, version, due_at, state) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, due_at = excluded.due_at, state = excluded.state
+
+-- name: delete_record
+DELETE FROM records WHERE kind = ? AND id = ?
+
+-- name: find_record
+-- Look whether a commit of unknown outcome is there.
+SELECT state FROM records WHERE kind = ? AND id = ? AND version = ?

@@ -10,12 +10,13 @@ Example:
 from signoff.testing.store_contract.commits import CommitLaws
 from signoff.testing.store_contract.leases import LeaseLaws
 from signoff.testing.store_contract.listings import ListingLaws
+from signoff.testing.store_contract.records import RecordLaws
 from signoff.testing.store_contract.runs import RunLaws
 from signoff.testing.store_contract.streams import StreamLaws
 from signoff.testing.store_contract.wakeups import WakeLaws
 
 
-class StoreContract(CommitLaws, StreamLaws, RunLaws, LeaseLaws, ListingLaws, WakeLaws):
+class StoreContract(CommitLaws, StreamLaws, RecordLaws, RunLaws, LeaseLaws, ListingLaws, WakeLaws):
     """Hold all laws; inherit from it and say how a store is made."""
 
 
