@@ -12,8 +12,10 @@ import pytest
 
 from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed, current_step, step
 from signoff.clock import ManualClock
-from signoff.errors import RunClosed, RunConflict
+from signoff.errors import RunClosed, RunConflict, UnknownWorkflow
+from signoff.service.engine import Engine
 from signoff.stores.base import Change, Committed, EngineAppend, RunFilter, RunWrite
+from signoff.stores.open import open_store
 from signoff.workflow.journal import DecidedBy
 from tests.runtime.scene import scene, stage, working
 
@@ -357,6 +359,20 @@ def test_starting_twice_is_one_run(url: str) -> None:
                 await on.engine.runs.start("once", 2, run_id="r1")
             many = await asyncio.gather(*(on.engine.runs.start("once", 1, run_id="r2") for _ in range(20)))
             assert sum(started.created for started in many) == 1
+
+    asyncio.run(main())
+
+
+def test_only_known_workflows_start_where_all_are_known(url: str) -> None:
+    async def main() -> None:
+        engine = await Engine.open(open_store(url), workflows=("expense",))
+        try:
+            with pytest.raises(UnknownWorkflow, match="Known: expense"):
+                await engine.runs.start("expnse", 1)
+            assert (await engine.runs.list(RunFilter())).items == ()
+            assert (await engine.runs.start("expense", 1)).created
+        finally:
+            await engine.close()
 
     asyncio.run(main())
 

@@ -43,7 +43,7 @@ def dev(
 
     async def main() -> None:
         listening = listen(host, port, config.secret)
-        engine = await Engine.open(open_store(url))
+        engine = await Engine.open(open_store(url), workflows=application.names())
         try:
             http = HttpPart(engine, config, listening, access_log=access_log, ready=lambda: announce(listening))
             await until_stopped(http, WorkerPart(Worker(application, engine, lease_ms=LEASE_MS)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from signoff.clock import Clock, SystemClock
@@ -34,8 +35,15 @@ class Engine:
     events: Events
 
     @classmethod
-    async def open(cls, store: WorkflowStore, clock: Clock | None = None) -> Engine:
+    async def open(
+        cls, store: WorkflowStore, clock: Clock | None = None, *, workflows: Collection[str] | None = None
+    ) -> Engine:
         """Open the store and the services over it.
+
+        Args:
+            store: not opened yet.
+            clock: the system's if None.
+            workflows: the only ones that may be started here, for a process that has them all; None: any.
 
         Raises:
             StoreUnavailable: the store cannot be reached.
@@ -51,7 +59,7 @@ class Engine:
             committer=committer,
             hub=hub,
             streams=Streams(store, committer, hub, clock),
-            runs=Runs(store, committer, clock),
+            runs=Runs(store, committer, clock, workflows),
             inputs=Inputs(store, committer, clock),
             events=Events(store, committer, clock),
         )

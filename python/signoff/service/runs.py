@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from signoff.clock import Clock
-from signoff.errors import InvalidName, RunClosed, RunConflict, RunNotFound
+from signoff.errors import InvalidName, RunClosed, RunConflict, RunNotFound, UnknownWorkflow
 from signoff.service.change import RunState, Write, journal_path, public_path
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import TERMINAL, Conflict, Page, RunFilter, RunRecord, WorkflowStore
@@ -51,12 +51,23 @@ class Started:
 
 
 class Runs:
-    """Start, look at, list and cancel runs."""
+    """Start, look at, list and cancel runs.
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+    Args:
+        workflows: the only ones that may be started; None: any, their workers may be elsewhere.
+    """
+
+    def __init__(
+        self,
+        store: WorkflowStore,
+        committer: GroupCommitter,
+        clock: Clock,
+        workflows: Collection[str] | None = None,
+    ) -> None:
         self._store = store
         self._committer = committer
         self._clock = clock
+        self._workflows = workflows
 
     async def start(
         self,
@@ -79,9 +90,10 @@ class Runs:
 
         Raises:
             InvalidName: the workflow's name or the run id is malformed.
+            UnknownWorkflow: only certain workflows may be started here, and this is not one of them.
             RunConflict: the id is taken by another workflow or another input.
         """
-        check_name(workflow, "workflow name")
+        self._check_workflow(check_name(workflow, "workflow name"))
         run_id = check_name(run_id, "run id") if run_id is not None else secrets.token_hex(10)
         started = RunStarted(
             at=self._clock.now_ms(),
@@ -101,6 +113,11 @@ class Runs:
             return await self._existing(started)
         assert state.view.run is not None
         return Started(state.view.run.row, True, offset.encode(write.record.public_tail))
+
+    def _check_workflow(self, name: str) -> None:
+        if self._workflows is not None and name not in self._workflows:
+            known = ", ".join(sorted(self._workflows)) or "none"
+            raise UnknownWorkflow(f"There is no workflow {name!r} here; nothing was started. Known: {known}.")
 
     async def _existing(self, started: RunStarted) -> Started:
         record = await self.record(started.run_id)
