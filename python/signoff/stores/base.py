@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
 from signoff.errors import SignoffError
+from signoff.streams.compaction import RowChanges
 from signoff.streams.stream import Head, ProducerMark
 
 T = TypeVar("T")
@@ -218,6 +219,29 @@ class RecordDelete:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsWrite:
+    """Move the live rows of a stream on, and drop history.
+
+    Appends go on meanwhile: neither the tail nor, unless `base` moves, the version is compared or changed.
+
+    Attributes:
+        incarnation: of the stream the changes were folded from.
+        expect: the `Head.rows_at` they were folded from.
+        changes: what becomes of the rows; `changes.at` is their new position.
+        base: the new `Head.base`, which drops the batches that end there or before and moves the version on, so that
+            nobody forks off what is gone; None: it stays.
+        refs: the `Head.refs` on which dropping was decided.
+    """
+
+    path: str
+    incarnation: str
+    expect: int
+    changes: RowChanges
+    base: int | None = None
+    refs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Hold one atomic unit of writing: all of it is committed, or none."""
 
@@ -227,6 +251,7 @@ class Change:
     ledger: tuple[LedgerEntry, ...] = ()
     waits: tuple[WaitWrite, ...] = ()
     streams: tuple[StreamWrite | StreamDelete, ...] = ()
+    rows: tuple[RowsWrite, ...] = ()
     records: tuple[RecordWrite | RecordDelete, ...] = ()
 
 
@@ -286,6 +311,20 @@ class StreamTail:
     path: str
     incarnation: str
     tail: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStart:
+    """Hold what a reader from the start gets.
+
+    Attributes:
+        rows: the insert messages of the live rows, as of `Head.rows_at`.
+        batches: what was appended from there on.
+    """
+
+    head: Head
+    rows: tuple[bytes, ...]
+    batches: tuple[Batch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,9 +391,10 @@ class WorkflowStore(Protocol):
 
         Later changes see earlier ones. Returns in the order given, after everything is durable. What is in a
         Change is compared first: `RunWrite.expect` and `.epoch`, `EngineAppend.at` (and that the stream is open),
-        `expect` of what is written to streams and records, `LedgerEntry` absence. On the first that does not hold the
-        Change is a Conflict and has no effect. A worker's `epoch` is compared before `expect`: whoever has lost the
-        lease need not look again. Two appends to one stream in one Change follow each other and count as one batch.
+        `expect` of what is written to streams and records, `LedgerEntry` absence, `RowsWrite.incarnation`, `.expect`
+        and (when history goes) `.refs`. On the first that does not hold the Change is a Conflict and has no effect. A
+        worker's `epoch` is compared before `expect`: whoever has lost the lease need not look again. Two appends to one
+        stream in one Change follow each other and count as one batch.
         """
         ...
 
@@ -371,6 +411,17 @@ class WorkflowStore(Protocol):
         more; at least one batch is returned if there is one. What a fork has of its source is read from the source.
         None: there is no such stream.
         """
+        ...
+
+    async def read_start(self, path: str, max_bytes: int) -> StreamStart | None:
+        """Read the live rows, all of them, and the batches from `Head.rows_at` on as `read` does, in one look.
+
+        Without live rows these are the batches from the beginning.
+        """
+        ...
+
+    async def rows_bytes(self, path: str) -> int:
+        """Return how many bytes the messages of the live rows have together; 0 if there is no such stream."""
         ...
 
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:

@@ -84,8 +84,10 @@ _HEAD = {
     "touched_at": _NUMBER,
     "refs": _NUMBER,
     "deleted": _FLAG,
+    "compacted": _FLAG,
 }
 _FORK = {"path": _TEXT, "incarnation": _TEXT, "at": _NUMBER, "depth": _NUMBER}
+_LIVE_ROW = {"type": _TEXT, "key": _TEXT, "position": _NUMBER, "message": _BYTES}
 _PRODUCER = {"producer_id": _TEXT, "epoch": _NUMBER, "seq": _NUMBER}
 
 _RECORD = {"kind": _TEXT, "id": _TEXT, "version": _NUMBER, "state": _BYTES, "due_at": _NUMBER_OR_NONE}
@@ -108,6 +110,9 @@ def _fields(change: Change) -> Iterator[_Field]:
         yield from _of(wait, _WAIT)
     for write in change.streams:
         yield from _of_stream(write)
+    for rows in change.rows:
+        for row in rows.changes.rows:
+            yield from _of(row, _LIVE_ROW)
     for one in change.records:
         if isinstance(one, RecordDelete):
             yield from _of(one, {"kind": _TEXT, "id": _TEXT})

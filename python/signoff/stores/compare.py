@@ -44,6 +44,21 @@ class StreamMark(Protocol):
         """Tell whether the stream has ended."""
         ...
 
+    @property
+    def incarnation(self) -> str:
+        """Return the id of this creation of the stream."""
+        ...
+
+    @property
+    def rows_at(self) -> int:
+        """Return the position its live rows are of."""
+        ...
+
+    @property
+    def refs(self) -> int:
+        """Return how many streams are forks of it."""
+        ...
+
 
 class RunMark(Protocol):
     """Be what is compared of a run."""
@@ -96,7 +111,7 @@ def compare(change: Change, known: Known) -> Conflict | None:
         return conflict
     if change.records and (conflict := _compare_records(change, known)):
         return conflict
-    return _compare_ledger(change, known) if change.ledger else None
+    return (_compare_ledger(change, known) if change.ledger else None) or _compare_rows(change, known)
 
 
 def _compare_run(write: RunWrite, mark: RunMark | None) -> Conflict | None:
@@ -143,6 +158,19 @@ def _compare_records(change: Change, known: Known) -> Conflict | None:
 
 def _name(record: Record) -> tuple[str, str]:
     return record.kind, record.id
+
+
+def _compare_rows(change: Change, known: Known) -> Conflict | None:
+    for write in change.rows:
+        mark = known.stream(write.path)
+        if (
+            mark is None
+            or (mark.incarnation, mark.rows_at) != (write.incarnation, write.expect)
+            or write.changes.at > mark.tail
+            or (write.base is not None and mark.refs != write.refs)
+        ):
+            return Conflict("stream", write.path)
+    return None
 
 
 def _compare_ledger(change: Change, known: Known) -> Conflict | None:

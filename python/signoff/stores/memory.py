@@ -26,11 +26,13 @@ from signoff.stores.base import (
     RecordDelete,
     RecordWrite,
     Rejected,
+    RowsWrite,
     RunFilter,
     RunRecord,
     RunState,
     RunWrite,
     StreamDelete,
+    StreamStart,
     StreamState,
     StreamTail,
     StreamWrite,
@@ -39,6 +41,7 @@ from signoff.stores.base import (
 from signoff.stores.bus import LocalBus
 from signoff.stores.check import check
 from signoff.stores.compare import NOT_CLAIMABLE, OPEN_INPUTS, compare, due_at
+from signoff.streams.compaction import LiveRow
 from signoff.streams.stream import JSON, Head, ProducerMark
 
 T = TypeVar("T")
@@ -46,11 +49,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Stream:
-    """Keep a stream: its head, what was appended, and its producers."""
+    """Keep a stream: its head, what was appended, its producers and its live rows."""
 
     head: Head
     batches: list[Batch] = field(default_factory=list)
     producers: dict[str, ProducerMark] = field(default_factory=dict)
+    rows: dict[tuple[str, str], LiveRow] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -149,6 +153,8 @@ class MemoryStore:
                 del self._streams[write.path]
             else:
                 self._write_stream(write, batches)
+        for rows in change.rows:
+            self._write_rows(rows)
         for document in change.records:
             self._write_record(document)
         return Committed(batches)
@@ -171,9 +177,25 @@ class MemoryStore:
         if head.tail > kept.head.tail:
             batches[head.path] = Batch(kept.head.tail, head.tail, write.data)
             kept.batches.append(batches[head.path])
-        kept.head = head
+        kept.head = replace(head, rows_at=kept.head.rows_at)
         if write.producer is not None:
             kept.producers[write.producer.producer_id] = write.producer
+
+    def _write_rows(self, write: RowsWrite) -> None:
+        kept, changes = self._streams[write.path], write.changes
+        if changes.clear:
+            kept.rows.clear()
+        for name in changes.gone:
+            kept.rows.pop(name, None)
+        for row in changes.rows:
+            name = row.type, row.key
+            old = kept.rows.get(name)
+            kept.rows[name] = row if old is None else replace(row, position=old.position)
+        kept.head = replace(kept.head, rows_at=changes.at)
+        if write.base is not None:
+            kept.head = replace(kept.head, base=write.base, version=kept.head.version + 1)
+            # A new list: a reader may be at work on the old one.
+            kept.batches = [batch for batch in kept.batches if batch.end > write.base]
 
     def _write_run(self, write: RunWrite) -> None:
         record = write.record
@@ -236,15 +258,23 @@ class MemoryStore:
         kept = self._streams.get(path)
         if kept is None:
             return None
-        first = bisect_left(kept.batches, start + 1, key=lambda batch: batch.end)
-        found: list[Batch] = []
-        size = 0
-        for batch in kept.batches[first:]:
-            found.append(batch)
-            size += len(batch.data)
-            if size >= max_bytes:
-                break
-        return kept.head, found
+        return kept.head, _batches(kept, start, max_bytes)
+
+    async def read_start(self, path: str, max_bytes: int) -> StreamStart | None:
+        """Read the live rows, and the batches from their position on."""
+        self._check_open()
+        kept = self._streams.get(path)
+        if kept is None:
+            return None
+        # Rows are kept in the order in which they appeared.
+        rows = tuple(row.message for row in kept.rows.values())
+        return StreamStart(kept.head, rows, tuple(_batches(kept, kept.head.rows_at, max_bytes)))
+
+    async def rows_bytes(self, path: str) -> int:
+        """Return how many bytes the live rows have together."""
+        self._check_open()
+        kept = self._streams.get(path)
+        return sum(len(row.message) for row in kept.rows.values()) if kept else 0
 
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
         """Return `(tail, closed)` for those of `paths` that exist and are not deleted."""
@@ -402,6 +432,18 @@ class MemoryStore:
 
 def _tail(head: Head) -> StreamTail:
     return StreamTail(head.path, head.incarnation, head.tail)
+
+
+def _batches(kept: _Stream, start: int, max_bytes: int) -> list[Batch]:
+    first = bisect_left(kept.batches, start + 1, key=lambda batch: batch.end)
+    found: list[Batch] = []
+    size = 0
+    for batch in kept.batches[first:]:
+        found.append(batch)
+        size += len(batch.data)
+        if size >= max_bytes:
+            break
+    return found
 
 
 def joined(first: Batch, second: Batch) -> Batch:

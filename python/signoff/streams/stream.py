@@ -59,7 +59,7 @@ class Head:
         incarnation: an id that is new for every creation; the first part of ETags.
         version: grows by one with every commit that touches the head; what compare-and-swap compares.
         tail: position after the last unit.
-        base: earliest position still kept (0 until compaction exists).
+        base: earliest position still kept; what is before it was dropped by compaction.
         content_type: as given at creation.
         closed: whether the stream has ended.
         engine: owned by the engine; foreign writes are refused.
@@ -72,6 +72,8 @@ class Head:
         fork: where the first units come from, if they are another stream's.
         refs: how many streams are forks of this one.
         deleted: it was deleted and is kept for its forks alone.
+        compacted: its application wants a reader from the start to get rows, not history (`compaction.py`).
+        rows_at: the position its live rows are of; 0: there are none yet.
     """
 
     path: str
@@ -91,6 +93,8 @@ class Head:
     fork: Fork | None = None
     refs: int = 0
     deleted: bool = False
+    compacted: bool = False
+    rows_at: int = 0
 
     @property
     def own(self) -> int:

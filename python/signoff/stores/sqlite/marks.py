@@ -27,6 +27,9 @@ class StreamEntry:
     version: int
     tail: int
     closed: bool
+    incarnation: str
+    rows_at: int
+    refs: int
 
 
 @dataclass(slots=True)
@@ -74,6 +77,9 @@ class Marks:
             for append in change.appends:
                 if append.path not in self.streams:
                     paths[append.path] = None
+            for rows in change.rows:
+                if rows.path not in self.streams:
+                    paths[rows.path] = None
             for write in change.streams:
                 path = write.path if isinstance(write, StreamDelete) else write.head.path
                 if path not in self.streams:
@@ -125,8 +131,8 @@ class Marks:
 
     def _learn_streams(self, paths: list[str]) -> None:
         self.streams.update(dict.fromkeys(paths))
-        for path, number, version, tail, closed in self._select("known_streams", paths):
-            self.streams[path] = StreamEntry(number, version, tail, bool(closed))
+        for path, number, version, tail, closed, *rest in self._select("known_streams", paths):
+            self.streams[path] = StreamEntry(number, version, tail, bool(closed), *rest)
 
     def _learn_runs(self, run_ids: list[str]) -> None:
         self.runs.update(dict.fromkeys(run_ids))

@@ -20,6 +20,7 @@ from signoff.stores.base import (
     InputRecord,
     RecordDelete,
     RecordWrite,
+    RowsWrite,
     RunRecord,
     RunWrite,
     StreamDelete,
@@ -41,7 +42,7 @@ class Pending:
         self._connection = connection
         self._execute = connection.execute
         self._marks = marks
-        self._created: dict[str, tuple[StreamEntry, str]] = {}
+        self._created: dict[str, StreamEntry] = {}
         self._heads: dict[int, Head] = {}
         self._moved: dict[int, StreamEntry] = {}
         self._batches: list[Row] = []
@@ -75,6 +76,8 @@ class Pending:
                 self._stream(write, batches)
         for one in change.records:
             self._record(one)
+        for rows in change.rows:
+            self._write_rows(rows)
         return batches
 
     def flush(self) -> None:
@@ -113,9 +116,8 @@ class Pending:
     def _append(self, append: EngineAppend, batches: dict[str, Batch]) -> None:
         entry = self._marks.streams[append.path]
         if entry is None:
-            entry = StreamEntry(self._marks.number(0), 0, 0, False)
-            self._marks.streams[append.path] = entry
-            self._created[append.path] = entry, uuid4().hex
+            entry = StreamEntry(self._marks.number(0), 0, 0, False, uuid4().hex, 0, 0)
+            self._marks.streams[append.path] = self._created[append.path] = entry
         else:
             self._moved[entry.id] = entry
         batch = Batch(entry.tail, entry.tail + append.count, append.data)
@@ -130,12 +132,12 @@ class Pending:
         head = write.head
         entry = self._marks.streams[head.path]
         if entry is None:
-            entry = StreamEntry(self._marks.number(0), 0, max(head.base, head.own), False)
+            entry = StreamEntry(self._marks.number(0), 0, max(head.base, head.own), False, head.incarnation, 0, 0)
             self._marks.streams[head.path] = entry
         if head.tail > entry.tail:
             batches[head.path] = Batch(entry.tail, head.tail, write.data)
             self._batches.append((entry.id, entry.tail, head.tail, write.data))
-        entry.version, entry.tail, entry.closed = head.version, head.tail, head.closed
+        entry.version, entry.tail, entry.closed, entry.refs = head.version, head.tail, head.closed, head.refs
         self._heads[entry.id] = head
         if write.producer is not None:
             mark = write.producer
@@ -145,14 +147,29 @@ class Pending:
         self.flush()
         entry = self._marks.streams[write.path]
         assert entry is not None, "compared before"
-        for name in ("delete_batches", "delete_producers", "delete_stream"):
+        for name in ("delete_batches", "delete_producers", "delete_rows", "delete_stream"):
             self._execute(SQL[name], (entry.id,))
         self._marks.streams[write.path] = None
 
+    def _write_rows(self, write: RowsWrite) -> None:
+        entry, changes = self._marks.streams[write.path], write.changes
+        assert entry is not None, "compared before"
+        if changes.clear:
+            self._others.append(("delete_rows", (entry.id,)))
+        self._others += [("drop_row", (entry.id, *name)) for name in changes.gone]
+        self._others += [("put_row", (entry.id, row.position, row.type, row.key, row.message)) for row in changes.rows]
+        self._others.append(("move_rows", (changes.at, entry.id)))
+        entry.rows_at = changes.at
+        if write.base is not None:
+            entry.version += 1
+            self._others.append(("drop_history", (entry.id, write.base, write.base)))
+            self._others.append(("move_base", (write.base, entry.version, entry.id)))
+
     def _flush_heads(self) -> None:
-        rows = [
-            (one.id, path, incarnation, one.version, one.tail, 0, JSON, one.closed, True, 0, 0, *(None,) * 10, 0, 0)
-            for path, (one, incarnation) in self._created.items()
+        unset = (None,) * 10
+        rows: list[Row] = [
+            (one.id, path, one.incarnation, one.version, one.tail, 0, JSON, one.closed, True, 0, 0, *unset, 0, 0, 0)
+            for path, one in self._created.items()
         ]
         rows += [_head_row(number, head) for number, head in self._heads.items()]
         self._rows("put_head", rows)
@@ -329,4 +346,5 @@ def _head_row(number: int, head: Head) -> Row:
         *fork,
         head.refs,
         head.deleted,
+        head.compacted,
     )

@@ -3,7 +3,7 @@
 -- name: head
 SELECT id, path, incarnation, version, tail, content_type, closed, engine, created_at, base, last_seq, ttl_s,
        expires_at, touched_at, refs, deleted, fork_path, fork_incarnation, fork_at, fork_depth,
-       closed_by_producer, closed_by_epoch, closed_by_seq
+       compacted, rows_at, closed_by_producer, closed_by_epoch, closed_by_seq
 FROM streams WHERE path = ?
 
 -- name: producer
@@ -15,6 +15,13 @@ SELECT start, stop, data FROM batches
 WHERE stream = :stream AND stop > :from
   AND start >= coalesce((SELECT max(start) FROM batches WHERE stream = :stream AND start <= :from), 0)
 ORDER BY start
+
+-- name: live_rows
+-- The order of the table is that of the rows.
+SELECT message FROM live_rows WHERE stream = ? ORDER BY position
+
+-- name: rows_bytes
+SELECT coalesce(sum(length(message)), 0) FROM live_rows WHERE stream = (SELECT id FROM streams WHERE path = ?)
 
 -- name: tails (rows)
 SELECT path, tail, closed FROM streams WHERE path IN (?) AND deleted = 0

@@ -20,6 +20,7 @@ from signoff.stores.base import (
     RunFilter,
     RunRecord,
     RunState,
+    StreamStart,
     StreamState,
     StreamTail,
 )
@@ -60,16 +61,39 @@ def read(connection: sqlite3.Connection, path: str, start: int, max_bytes: int) 
         row = execute(SQL["head"], (path,)).fetchone()
         if row is None:
             return None
-        found: list[Batch] = []
-        size = 0
-        cursor = execute(SQL["batches"], {"stream": row[0], "from": start})
-        for batch in cursor:
-            found.append(Batch(*batch))
-            size += len(batch[2])
-            if size >= max_bytes:
-                break
-        cursor.close()
+        found = _batches(execute, row[0], start, max_bytes)
     return head(row), found
+
+
+def read_start(connection: sqlite3.Connection, path: str, max_bytes: int) -> StreamStart | None:
+    """Read the live rows, and the batches from their position on."""
+    with snapshot(connection) as execute:
+        row = execute(SQL["head"], (path,)).fetchone()
+        if row is None:
+            return None
+        known = head(row)
+        rows = execute(SQL["live_rows"], (row[0],)).fetchall() if known.rows_at else ()
+        found = _batches(execute, row[0], known.rows_at, max_bytes)
+    return StreamStart(known, tuple(message for (message,) in rows), tuple(found))
+
+
+def _batches(execute: Any, stream: int, start: int, max_bytes: int) -> list[Batch]:
+    found: list[Batch] = []
+    size = 0
+    cursor = execute(SQL["batches"], {"stream": stream, "from": start})
+    for batch in cursor:
+        found.append(Batch(*batch))
+        size += len(batch[2])
+        if size >= max_bytes:
+            break
+    cursor.close()
+    return found
+
+
+def rows_bytes(connection: sqlite3.Connection, path: str) -> int:
+    """Return how many bytes the live rows have together."""
+    (size,) = connection.execute(SQL["rows_bytes"], (path,)).fetchone()
+    return int(size)
 
 
 def tails(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:

@@ -43,7 +43,7 @@ def input_record(row: Row) -> InputRecord:
 def head(row: Row) -> Head:
     """Read a stream's head, as `read.sql` selects it."""
     _, path, incarnation, version, tail, content_type, closed, engine, *rest, by, by_epoch, by_seq = row
-    created_at, base, last_seq, ttl_s, expires_at, touched_at, refs, deleted, *fork = rest
+    created_at, base, last_seq, ttl_s, expires_at, touched_at, refs, deleted, *fork, compacted, rows_at = rest
     return Head(
         path=path,
         incarnation=incarnation,
@@ -62,4 +62,6 @@ def head(row: Row) -> Head:
         fork=Fork(*fork) if fork[0] is not None else None,
         refs=refs,
         deleted=bool(deleted),
+        compacted=bool(compacted),
+        rows_at=rows_at,
     )

@@ -26,7 +26,9 @@ CREATE TABLE streams (
   fork_at INTEGER,
   fork_depth INTEGER,
   refs INTEGER NOT NULL DEFAULT 0,
-  deleted INTEGER NOT NULL DEFAULT 0
+  deleted INTEGER NOT NULL DEFAULT 0,
+  compacted INTEGER NOT NULL DEFAULT 0,
+  rows_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- What was appended, one row an append. The rows lie in order of writing and the index in order of streams: clustering
@@ -39,6 +41,17 @@ CREATE TABLE batches (
   data BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX batches_by_stream ON batches (stream, start);
+
+-- Live rows of compacted streams as of `streams.rows_at`, lying in the order in which readers get them.
+CREATE TABLE live_rows (
+  stream INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  key TEXT NOT NULL,
+  message BLOB NOT NULL,
+  PRIMARY KEY (stream, position)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX live_rows_by_name ON live_rows (stream, type, key);
 
 -- Idempotent producers of application streams.
 CREATE TABLE producers (

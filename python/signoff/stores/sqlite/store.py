@@ -19,6 +19,7 @@ from signoff.stores.base import (
     RunFilter,
     RunRecord,
     RunState,
+    StreamStart,
     StreamState,
     StreamTail,
 )
@@ -101,6 +102,14 @@ class SqliteStore:
         """Read batches that overlap positions from `start` on, together with the head of that moment."""
         ask = self._reading.quick if max_bytes <= _SMALL else self._reading.slow
         return await ask(reader.read, path, start, max_bytes)
+
+    async def read_start(self, path: str, max_bytes: int) -> StreamStart | None:
+        """Read the live rows, and the batches from their position on."""
+        return await self._reading.slow(reader.read_start, path, max_bytes)
+
+    async def rows_bytes(self, path: str) -> int:
+        """Return how many bytes the live rows have together."""
+        return await self._reading.slow(reader.rows_bytes, path)
 
     async def tails(self, paths: Sequence[str]) -> dict[str, tuple[int, bool]]:
         """Return `(tail, closed)` for those of `paths` that exist and are not deleted."""

@@ -3,7 +3,7 @@
 
 -- name: known_streams (rows)
 -- Load what is compared of the streams a transaction touches.
-SELECT path, id, version, tail, closed FROM streams WHERE path IN (?)
+SELECT path, id, version, tail, closed, incarnation, rows_at, refs FROM streams WHERE path IN (?)
 
 -- name: known_runs (rows)
 -- Load what is compared of the runs a transaction touches, and what its indexes hold.
@@ -24,8 +24,8 @@ SELECT (SELECT max(id) FROM streams), (SELECT max(id) FROM runs), (SELECT max(id
 -- Create a stream, or replace its head.
 INSERT INTO streams (id, path, incarnation, version, tail, base, content_type, closed, engine, created_at, touched_at,
                      last_seq, ttl_s, expires_at, closed_by_producer, closed_by_epoch, closed_by_seq,
-                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
   incarnation = excluded.incarnation, version = excluded.version, tail = excluded.tail, base = excluded.base,
   content_type = excluded.content_type, closed = excluded.closed, engine = excluded.engine,
@@ -45,6 +45,26 @@ INSERT INTO batches (stream, start, stop, data) VALUES (?, ?, ?, ?)
 -- name: put_producer
 INSERT INTO producers (stream, producer_id, epoch, seq) VALUES (?, ?, ?, ?)
 ON CONFLICT (stream, producer_id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq
+
+-- name: put_row
+-- A row that is there already keeps its place.
+INSERT INTO live_rows (stream, position, type, key, message) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (stream, type, key) DO UPDATE SET message = excluded.message
+
+-- name: drop_row
+DELETE FROM live_rows WHERE stream = ? AND type = ? AND key = ?
+
+-- name: delete_rows
+DELETE FROM live_rows WHERE stream = ?
+
+-- name: move_rows
+UPDATE streams SET rows_at = ? WHERE id = ?
+
+-- name: move_base
+UPDATE streams SET base = ?, version = ? WHERE id = ?
+
+-- name: drop_history
+DELETE FROM batches WHERE stream = ? AND start < ? AND stop <= ?
 
 -- name: delete_batches
 DELETE FROM batches WHERE stream = ?
