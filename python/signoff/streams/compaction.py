@@ -28,10 +28,11 @@ HISTORY: Final = 10_000
 """Messages kept behind the live rows, for readers who were away."""
 
 DROP: Final = 2_000
-"""Messages dropped at once at most, so that no commit takes long."""
+"""Messages dropped at once, so that no commit takes long, and none has to be decided again for less."""
 
 PIECE_BYTES: Final = 128 * 1024
-"""About how many bytes are folded at once, for the same reason."""
+PIECE_MESSAGES: Final = 5_000
+"""About how many bytes, and how many messages, are folded at once at most, for the same reason."""
 
 MOST_BYTES: Final = 32 << 20
 """Bytes of live rows at most, because a reader gets them in one response. Beyond it a stream is not folded further:
@@ -133,9 +134,13 @@ def lagging(head: Head) -> bool:
     return head.tail - head.rows_at >= (_LAG_OF_RUN if head.path.startswith("runs/") else _LAG)
 
 
-def next_base(head: Head, rows_at: int) -> int:
-    """Return how far history may be dropped together with moving the live rows to `rows_at`."""
-    return max(head.base, min(rows_at - HISTORY, head.base + DROP))
+def next_base(head: Head, rows_at: int) -> int | None:
+    """Return up to where history may be dropped together with moving the live rows to `rows_at`; None: not yet.
+
+    A stream that others are forks of keeps its history, since it is theirs too.
+    """
+    base = head.base + DROP
+    return base if base <= rows_at - HISTORY and not head.refs else None
 
 
 def fold(messages: Iterable[bytes], position: int) -> RowChanges:

@@ -1,0 +1,150 @@
+"""Compaction at work: live rows follow the tail in the background, and readers from the start get them.
+
+What may be folded and dropped, and when, are rules of `streams/compaction.py`. A fold is committed as a
+compare-and-swap on the position the rows were of: of several processes one wins, and the others drop what they did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from signoff.errors import SignoffError
+from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, StreamWrite, WorkflowStore
+from signoff.streams import compaction, json_mode
+from signoff.streams.compaction import RowChanges
+from signoff.streams.stream import Head
+
+log = logging.getLogger(__name__)
+
+_SIZES_KEPT: Final = 1_000
+
+
+class Compactor:
+    """Fold streams that have grown, one at a time.
+
+    Args:
+        store: what to read from and to commit to; nobody waits for these commits.
+
+    Example:
+        >>> compactor = Compactor(store)
+        >>> committer = GroupCommitter(store, hub.committed, compactor.committed)
+    """
+
+    def __init__(self, store: WorkflowStore) -> None:
+        self._store = store
+        self._waiting: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._sizes: dict[tuple[str, str, int], int] = {}
+
+    def committed(self, change: Change, done: Committed) -> None:
+        """Take a Change that is durable now, and fold what has grown by it far enough."""
+        for path, batch in done.batches.items():
+            if compaction.due(path, batch.start, batch.end) and (compaction.managed(path) or _compacted(change, path)):
+                self.want(path)
+
+    def read(self, head: Head) -> None:
+        """Learn that a stream was read from the start, and fold it if that will make the next reader's read shorter."""
+        if compaction.lagging(head) and compaction.compacted(head) and not head.deleted:
+            self.want(head.path)
+
+    def want(self, path: str) -> None:
+        """Fold a stream in the background."""
+        if self._closed:
+            return
+        self._waiting[path] = None
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-compaction")
+
+    async def idle(self) -> None:
+        """Wait until everything that was wanted is done."""
+        while self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def close(self) -> None:
+        """Stop: what is not folded yet will be by whoever reads or writes next."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                path = next(iter(self._waiting))
+                del self._waiting[path]
+                try:
+                    while await self._piece(path):
+                        pass
+                except SignoffError as error:
+                    log.warning("cannot compact %s: %s", path, error)
+        finally:
+            self._task = None
+
+    async def _piece(self, path: str) -> bool:
+        """Fold a piece, and drop a piece of history; False: there is nothing more to do."""
+        state = await self._store.load_stream(path)
+        if state is None or state.head.deleted or not compaction.compacted(state.head):
+            return False
+        rows_at = state.head.rows_at
+        loaded = await self._store.read(path, rows_at, compaction.PIECE_BYTES)
+        if loaded is None or loaded[0].rows_at != rows_at:
+            return loaded is not None
+        head, batches = loaded
+        changes = await asyncio.to_thread(_fold, batches, rows_at)
+        if not await self._fits(head, changes):
+            changes = RowChanges(clear=False, gone=(), rows=(), at=rows_at)
+        base = compaction.next_base(head, changes.at)
+        if changes.at == rows_at and base is None:
+            return False
+        write = RowsWrite(path, head.incarnation, rows_at, changes, base, head.refs)
+        [outcome] = await self._store.commit([Change(rows=(write,))])
+        return isinstance(outcome, Committed)
+
+    async def _fits(self, head: Head, changes: RowChanges) -> bool:
+        """Tell whether the live rows stay within their limit, by a bound that is measured anew when it is reached."""
+        added = sum(len(row.message) for row in changes.rows)
+        size = self._sizes.pop((head.path, head.incarnation, head.rows_at), None)
+        if size is None or size + added > compaction.MOST_BYTES:
+            size = await self._store.rows_bytes(head.path)
+        if size + added > compaction.MOST_BYTES:
+            log.info("%s has too many live rows to be compacted further", head.path)
+            return False
+        if len(self._sizes) >= _SIZES_KEPT:
+            self._sizes.clear()
+        self._sizes[head.path, head.incarnation, changes.at] = size + added
+        return True
+
+
+def _compacted(change: Change, path: str) -> bool:
+    writes = (write for write in change.streams if isinstance(write, StreamWrite) and write.head.path == path)
+    return any(compaction.compacted(write.head) for write in writes)
+
+
+def _fold(batches: Sequence[Batch], position: int) -> RowChanges:
+    messages = (
+        message
+        for batch in batches
+        for message in ([batch.data] if batch.end - batch.start == 1 else json_mode.split(batch.data))
+    )
+    ahead = position - batches[0].start if batches else 0
+    return compaction.fold(islice(messages, ahead, ahead + compaction.PIECE_MESSAGES), position)
+
+
+def from_start(found: StreamStart) -> tuple[int, bytes]:
+    """Join the live rows and what follows them.
+
+    Returns:
+        The position after all that, and the data: messages joined by commas, or bytes.
+    """
+    parts = list(found.rows)
+    end = position = found.head.rows_at
+    for batch in found.batches:
+        ahead = position - batch.start
+        parts.append(batch.data if ahead <= 0 else json_mode.skip(batch.data, ahead))
+        end = batch.end
+    return end, (b"," if found.head.json else b"").join(parts)
