@@ -130,9 +130,6 @@ def test_the_engine_s_streams_take_no_foreign_writes() -> None:
 def test_what_is_not_there_yet_says_so() -> None:
     async def main() -> None:
         async with site() as s:
-            problem(await s.web.put("/f", headers={"stream-forked-from": "/v1/stream/s"}), 501, "not_supported")
-            problem(await s.web.put("/f", headers={"stream-fork-offset": "-1"}), 400, "bad_request")
-            problem(await s.web.put("/f", headers={"stream-fork-sub-offset": "0"}), 400, "bad_request")
             problem(await s.web.put("/__ds/subscriptions/a", headers=JSON), 501, "not_supported")
             problem(await s.web.get("/f"), 404, "stream_not_found")
 

@@ -51,6 +51,7 @@ _ONCE: Final = frozenset(
     {
         b"content-type", b"stream-closed", b"stream-seq", b"stream-ttl", b"stream-expires-at", b"producer-id",
         b"producer-epoch", b"producer-seq", b"authorization", b"if-none-match", b"stream-forked-from",
+        b"stream-fork-offset", b"stream-fork-sub-offset",
     }
 )  # fmt: skip
 _HOST: Final = re.compile(rb"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")

@@ -122,7 +122,8 @@ async def _await_news(reading: Reading, reader: Reader, chunk: Chunk) -> Chunk:
         if reader.gone:
             break
         if reader.channel.deleted:
-            raise StreamNotFound("The stream was deleted.")
+            await reading.streams.head(reading.path)
+            raise StreamNotFound("The stream was deleted, and another has taken its place.")
         chunk = await reading.read(offset.encode(chunk.end))
         reader.channel.saw(chunk.head)
         if chunk.end > chunk.start or chunk.closed or reader.channel.ended:

@@ -28,11 +28,15 @@ from signoff.server.stream_headers import Headers
 from signoff.server.stream_live import Limits, Reading
 from signoff.service.stream_writer import Written
 from signoff.service.streams import Streams
-from signoff.streams import content_type, expiry, json_mode, live, offset
+from signoff.streams import content_type, expiry, fork, json_mode, live, offset
 from signoff.streams import path as paths
+from signoff.streams.stream import Branch
 
 Authorize = Callable[[Scope, str, str], None]
-"""Called with scope, stream path and method before anything else is looked at; raises Unauthorized or Forbidden."""
+"""Called with scope, stream path and method before anything else is looked at; raises Unauthorized or Forbidden.
+
+Called once more, with the method GET, for a stream that is to be forked: a fork shows what its source holds.
+"""
 
 ROOT: Final = "/v1/stream/"
 
@@ -117,29 +121,56 @@ class StreamEndpoints:
                 )
 
     def _path(self, scope: Scope) -> str:
-        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-        raw = raw.removeprefix(quote(scope.get("root_path", "")).encode())
-        if not raw.startswith(self._root):
+        path = self._below_root(scope.get("raw_path") or quote(scope["path"]).encode(), scope)
+        if path is None:
             raise NotFound("Streams do not live here.")
-        return paths.from_url(raw[len(self._root) :])
+        return path
+
+    def _below_root(self, raw: bytes, scope: Scope) -> str | None:
+        """Return the path of a stream whose address has this path; None if no stream can live there."""
+        raw = raw.removeprefix(quote(scope.get("root_path", "")).encode())
+        return paths.from_url(raw[len(self._root) :]) if raw.startswith(self._root) else None
 
     async def _put(self, request: _Request) -> Reply:
         headers = request.headers
-        _refuse_forks(headers)
+        branch = self._branch(request)
         ttl, ends = headers.text(b"stream-ttl"), headers.text(b"stream-expires-at")
         if ttl is not None and ends is not None:
             raise BadRequest("Stream-TTL and Stream-Expires-At exclude each other. Nothing was stored.")
         ttl_s = None if ttl is None else expiry.parse_ttl(ttl)
         expires_at = None if ends is None else expiry.check_expires_at(ends)
-        declared = content_type.check(headers.text(b"content-type") or content_type.DEFAULT)
-        payload = json_mode.payload(declared, await request.body(self._limits.max_body))
+        declared = headers.text(b"content-type") or content_type.DEFAULT
+        if branch is not None and b"content-type" not in headers:
+            declared = await self._streams.content_type(branch.source)
+        data = await request.body(self._limits.max_body)
+        payload = json_mode.payload(content_type.check(declared), data)
         done = await self._streams.create(
-            request.path, payload, closed=headers.closing, ttl_s=ttl_s, expires_at=expires_at
+            request.path, payload, closed=headers.closing, ttl_s=ttl_s, expires_at=expires_at, fork=branch
         )
         told = [*say.describing(done.head), say.NO_STORE]
         if done.new:
             told.append(say.location(request.scope, headers))
         return Reply(201 if done.new else 200, b"", tuple(told))
+
+    def _branch(self, request: _Request) -> Branch | None:
+        """Return what is to be forked and where, if the caller may read it (§4.2)."""
+        headers = request.headers
+        raw = headers.get(b"stream-forked-from")
+        token, sub_offset = headers.text(b"stream-fork-offset"), headers.text(b"stream-fork-sub-offset")
+        if raw is None:
+            if token is not None or sub_offset is not None:
+                raise BadRequest(
+                    "Stream-Fork-Offset and Stream-Fork-Sub-Offset need Stream-Forked-From. Nothing was created."
+                )
+            return None
+        source = self._below_root(raw.strip(), request.scope)
+        if source is None or paths.reserved(source):
+            raise BadRequest(
+                f"Stream-Forked-From is the path of a stream's address, like `{self._root.decode()}chat/1`. "
+                "Nothing was created."
+            )
+        self._authorize(request.scope, source, "GET")
+        return fork.branch(source, token, sub_offset)
 
     async def _post(self, request: _Request) -> Reply:
         path, headers = request.path, request.headers
@@ -226,13 +257,6 @@ async def _catch_up(reading: Reading, headers: Headers) -> Reply:
     if known is not None and live.matches(tag, known):
         return Reply(304, b"", tuple(told))
     return Reply(200, chunk.body, tuple(told))
-
-
-def _refuse_forks(headers: Headers) -> None:
-    if b"stream-forked-from" in headers:
-        raise NotSupported("Forks are not served here yet. Nothing was created.")
-    if b"stream-fork-offset" in headers or b"stream-fork-sub-offset" in headers:
-        raise BadRequest("Stream-Fork-Offset and Stream-Fork-Sub-Offset need Stream-Forked-From.")
 
 
 def _written(done: Written) -> tuple[Header, ...]:

@@ -88,6 +88,8 @@ class Hub:
         for write in change.streams:
             if isinstance(write, StreamDelete):
                 self._deleted(write.path)
+            elif write.head.deleted:
+                self._deleted(write.head.path)
             elif write.head.closed:
                 self._ended(write.head.path, write.head.tail)
 
@@ -213,7 +215,7 @@ class _Feed:
         if channel.head is None:
             return False
         loaded = await self._store.read(channel.path, channel.tail, REFRESH_BYTES)
-        if loaded is None or loaded[0].incarnation != channel.head.incarnation:
+        if loaded is None or loaded[0].deleted or loaded[0].incarnation != channel.head.incarnation:
             channel.end()
             return False
         head, batches = loaded

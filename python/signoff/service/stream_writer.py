@@ -5,18 +5,22 @@ one after another, each on what the one before it will leave, without waiting fo
 the `_Chain` of a stream holds that speculative state. When a commit conflicts, because another process wrote, the chain
 is dropped and everything on it is decided again. What needs no write (a retry, a refusal) has no compare-and-swap to
 prove it, so it is answered only when all it was decided on is durable and the store still says the same.
+
+Making and deleting forks concerns several streams: they are decided on the chains of all of them and committed as one
+Change, so that a source always counts as many forks as there are.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from signoff.clock import Clock
-from signoff.errors import SignoffError, StoreError
+from signoff.errors import SignoffError, StoreError, StreamDeleted, StreamNotFound
 from signoff.stores.base import (
     Change,
     Committed,
@@ -28,7 +32,20 @@ from signoff.stores.base import (
     WorkflowStore,
 )
 from signoff.streams.decide import decide
-from signoff.streams.stream import Append, Close, Command, Head, Known, ProducerMark, Remove, Write
+from signoff.streams.stream import (
+    Append,
+    Close,
+    Command,
+    Create,
+    Delete,
+    Head,
+    Known,
+    Lookup,
+    ProducerMark,
+    Remove,
+    Touch,
+    Write,
+)
 
 CACHED_HEADS: Final = 10_000
 CACHED_PRODUCERS: Final = 1_000
@@ -104,6 +121,9 @@ class _Chain:
                 self.producers.clear()
 
 
+_Chains = dict[str, _Chain]
+
+
 class StreamWriter:
     """Write to application streams.
 
@@ -124,56 +144,77 @@ class StreamWriter:
         self._chains: OrderedDict[str, _Chain] = OrderedDict()
         self._loading: dict[str, asyncio.Task[_Chain]] = {}
 
-    async def remove(self, head: Head) -> None:
-        """Delete a stream that is over; if somebody was faster, all the better."""
-        await self._committer.commit(Change(streams=(StreamDelete(head.path, head.version),)))
-        if (chain := self._chains.get(head.path)) is not None:
-            self._break(head.path, chain)
-
     async def write(self, path: str, command: Command) -> Written:
-        """Decide a command and commit what was decided.
+        """Decide a command and commit what was decided; a stream that is over is deleted first.
 
         Raises:
-            StreamNotFound, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the command is
-                refused.
+            StreamNotFound, StreamDeleted, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the
+                command is refused.
             StoreError: the store failed, or the stream changes all the time.
         """
-        for _ in range(ATTEMPTS):
-            chain = await self._chain(path)
+        others: list[str] = []
+        rounds = 0
+        while rounds < ATTEMPTS:
+            chains = {path: await self._chain(path)}
+            for other in others:
+                chains[other] = await self._chain(other)
             producer = _producer_of(command)
-            if producer is not None and producer.producer_id not in chain.producers:
-                await self._load_producer(chain, path, producer.producer_id)
-            if chain.broken:
-                continue
-            written = await self._decide_and_commit(path, chain, command)
-            if written is not None:
-                return written
+            if producer is not None and producer.producer_id not in chains[path].producers:
+                await self._load_producer(chains[path], path, producer.producer_id)
+            step = None
+            if not any(chain.broken for chain in chains.values()):
+                step = await self._decide_and_commit(path, chains, command)
+            match step:
+                case Written():
+                    return step
+                case Lookup(other):
+                    others.append(other)
+                case None:
+                    rounds += 1
         raise StoreError(f"The stream {path} changes too fast; nothing was written. Try again.")
 
-    async def _decide_and_commit(self, path: str, chain: _Chain, command: Command) -> Written | None:
+    async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> Written | Lookup | None:
         """Do one round; None: what it was decided on turned out to be wrong, so decide again."""
-        producer = _producer_of(command)
-        last = None if producer is None else chain.producers.get(producer.producer_id)
-        before = chain.head
-        if before is not None and self._expired(before):
-            await self._commit(path, chain, Remove(before))
+        heads = {each: chain.head for each, chain in chains.items()}
+        before = heads[path]
+        asked = Delete() if before is not None and self._expired(before) else command
+        if not await self._source_is_there(asked, heads):
             return None
+        producer = _producer_of(asked)
+        last = None if producer is None else chains[path].producers.get(producer.producer_id)
         try:
-            decision = decide(before, command, last, self._clock.now_ms())
+            decision = decide(before, asked, last, self._clock.now_ms(), heads)
         except SignoffError:
-            if not await self._confirm(path, chain, before):
+            if not await self._confirm_all(chains, heads):
                 return None
-            self._forget_absent(path, chain)
+            for each, chain in chains.items():
+                self._forget_absent(each, chain)
             raise
-        match decision:
-            case Known(head, mark):
-                if not await self._confirm(path, chain, before):
-                    return None
-                return Written(head, new=False, producer=mark)
-            case Write() | Remove():
-                if not await self._commit(path, chain, decision):
-                    return None
-                return Written(decision.head, new=True, producer=producer)
+        if isinstance(decision, Lookup):
+            return decision
+        if isinstance(decision, Known):
+            confirmed = await self._confirm_all(chains, heads)
+            return Written(decision.head, new=False, producer=decision.producer) if confirmed else None
+        done = await self._commit(chains, decision)
+        return Written(decision.head, new=True, producer=producer) if done and asked is command else None
+
+    async def _source_is_there(self, command: Command, heads: Mapping[str, Head | None]) -> bool:
+        """Tell whether what is to be forked has not expired; if it has, delete it."""
+        if not isinstance(command, Create) or command.fork is None:
+            return True
+        source = heads.get(command.fork.source)
+        if source is None or not self._expired(source):
+            return True
+        with suppress(StreamNotFound, StreamDeleted):
+            await self.write(source.path, Touch())
+        return False
+
+    async def _confirm_all(self, chains: _Chains, heads: Mapping[str, Head | None]) -> bool:
+        """Tell whether every stream really was as its head says."""
+        for path, chain in chains.items():
+            if not await self._confirm(path, chain, heads[path]):
+                return False
+        return True
 
     async def _confirm(self, path: str, chain: _Chain, before: Head | None) -> bool:
         """Tell whether the stream really was as `before` says, durably, at some time since the request came."""
@@ -188,20 +229,25 @@ class StreamWriter:
             self._break(path, chain)
         return False
 
-    async def _commit(self, path: str, chain: _Chain, decision: Write | Remove) -> bool:
-        """Commit a decision; False: it conflicted, and so the chain is broken."""
-        change = _change(chain.head, decision)
-        chain.apply(decision)
-        commit = chain.begin()
+    async def _commit(self, chains: _Chains, decision: Write | Remove) -> bool:
+        """Commit a decision; False: it conflicted, and so the chains are broken."""
+        parts = [(each.head.path, chains[each.head.path], each) for each in (decision, *decision.also)]
+        change = Change(streams=tuple(_piece(chain.head, part) for _, chain, part in parts))
+        under_way = []
+        for each, chain, part in parts:
+            chain.apply(part)
+            under_way.append((each, chain, chain.begin()))
         outcome: Outcome | None = None
         try:
             # Handed over before anything else can run, so that commits arrive in the order they were decided.
             outcome = await self._committer.commit(change)
         finally:
-            if not isinstance(outcome, Committed):
-                self._break(path, chain)
-            chain.done(commit)
-        self._forget_absent(path, chain)
+            for each, chain, commit in under_way:
+                if not isinstance(outcome, Committed):
+                    self._break(each, chain)
+                chain.done(commit)
+        for each, chain, _ in parts:
+            self._forget_absent(each, chain)
         return not isinstance(outcome, Conflict)
 
     async def _chain(self, path: str) -> _Chain:
@@ -258,10 +304,10 @@ def _producer_of(command: Command) -> ProducerMark | None:
             return None
 
 
-def _change(before: Head | None, decision: Write | Remove) -> Change:
+def _piece(before: Head | None, decision: Write | Remove) -> StreamWrite | StreamDelete:
     expect = 0 if before is None else before.version
     match decision:
         case Write(head, data, producer):
-            return Change(streams=(StreamWrite(head, expect, data, producer),))
+            return StreamWrite(head, expect, data, producer)
         case Remove(head):
-            return Change(streams=(StreamDelete(head.path, expect),))
+            return StreamDelete(head.path, expect)

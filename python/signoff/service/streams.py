@@ -1,6 +1,7 @@
 """Streams: those of applications can be created, appended to, closed and deleted; any stream can be read.
 
-How a write is decided and committed is in `stream_writer.py`.
+How a write is decided and committed is in `stream_writer.py`, how the parts of a stream are put together in
+`stream_reader.py`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.clock import Clock
-from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamNotFound
+from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, StreamNotFound
+from signoff.service import stream_reader
 from signoff.service.hub import Hub
 from signoff.service.stream_writer import Committer, StreamWriter, Written
-from signoff.stores.base import Batch, WorkflowStore
+from signoff.stores.base import WorkflowStore
 from signoff.streams import expiry, json_mode, offset
 from signoff.streams import path as paths
-from signoff.streams.stream import Append, Close, Create, Delete, Head, Payload, ProducerMark, Touch
+from signoff.streams.stream import Append, Branch, Close, Create, Delete, Head, Payload, ProducerMark, Touch
 
 log = logging.getLogger(__name__)
 
@@ -81,20 +83,38 @@ class Streams:
         closed: bool = False,
         ttl_s: int | None = None,
         expires_at: str | None = None,
+        fork: Branch | None = None,
     ) -> Written:
         """Create a stream, or find that it exists with this configuration (§5.1).
 
         Args:
             payload: the content type and the first content, which may be empty.
+            fork: begin with the units of another stream (§4.2), which may be the engine's. Whoever asks has made sure
+                that the caller may read it.
 
         Raises:
             EngineOwned: the path is the engine's.
-            StreamConflict: it exists with another configuration.
+            StreamConflict: it exists with another configuration; or see `streams.fork.begin`.
+            StreamNotFound: there is no stream to fork.
+            InvalidOffset: the stream to fork is not that long.
         """
         _check_writable(path)
         incarnation = secrets.token_hex(8)
         version = 1 + secrets.randbits(40)
-        return await self._writer.write(path, Create(path, incarnation, payload, version, closed, ttl_s, expires_at))
+        command = Create(path, incarnation, payload, version, closed, ttl_s, expires_at, fork)
+        return await self._writer.write(path, command)
+
+    async def content_type(self, path: str) -> str:
+        """Return the content type that a fork of this stream has, also of one that is kept for its forks alone.
+
+        Raises:
+            StreamNotFound: there is no stream.
+        """
+        paths.check(path)
+        state = await self._store.load_stream(path)
+        if state is None:
+            raise StreamNotFound("There is no stream to fork at the path in Stream-Forked-From. Nothing was created.")
+        return state.head.content_type
 
     async def append(
         self,
@@ -123,10 +143,10 @@ class Streams:
         return await self._writer.write(path, Close(producer))
 
     async def delete(self, path: str) -> None:
-        """Delete a stream with all its data (§5.4).
+        """Delete a stream (§5.4): with all its data and what was kept for it alone, or for all but its forks.
 
         Raises:
-            EngineOwned, StreamNotFound.
+            EngineOwned, StreamNotFound, StreamDeleted.
         """
         _check_writable(path)
         await self._writer.write(path, Delete())
@@ -136,14 +156,14 @@ class Streams:
 
         Raises:
             StreamNotFound: there is no stream, or it has expired.
+            StreamDeleted: it is kept for its forks alone.
         """
         paths.check(path)
         state = await self._store.load_stream(path)
         if state is None:
             raise _absent()
-        if self._expired(state.head):
-            await self._writer.remove(state.head)
-            raise _absent()
+        if await self._is_over(state.head):
+            return await self.head(path)
         return state.head
 
     async def read(self, path: str, token: str = offset.START, *, max_bytes: int = CHUNK_BYTES) -> Chunk:
@@ -157,6 +177,7 @@ class Streams:
             InvalidOffset: the offset is malformed, or beyond the tail.
             StreamNotFound: there is no stream.
             Gone: what is there is no longer kept.
+            StreamDeleted: the stream is kept for its forks alone.
         """
         paths.check(path)
         if token == offset.NOW:
@@ -164,27 +185,38 @@ class Streams:
             await self.touch(head)
             return Chunk(head, head.tail, head.tail, b"")
         start = offset.decode(token)
-        loaded = await self._store.read(path, start, max_bytes)
-        if loaded is None:
+        units = await stream_reader.read(self._store, path, start, max_bytes)
+        if units is None:
             raise _absent()
-        head, batches = loaded
-        if self._expired(head):
-            await self._writer.remove(head)
-            raise _absent()
+        head = units.head
+        if await self._is_over(head):
+            return await self.read(path, token, max_bytes=max_bytes)
         if start < head.base and token != offset.START:
             raise Gone("What follows this offset is no longer kept. Start over with `-1`.")
         if start > head.tail:
             raise InvalidOffset("This offset is beyond the end of the stream: it belongs to another stream.")
         await self.touch(head)
-        return _chunk(head, max(start, head.base), batches)
+        return Chunk(head, units.start, units.end, units.data)
 
     async def touch(self, head: Head) -> None:
         """Renew the time to live of a stream that is being read."""
         if expiry.renew(head, self.clock.now_ms()) is not None and not head.engine:
             try:
                 await self._writer.write(head.path, Touch())
-            except StreamNotFound:
+            except (StreamNotFound, StreamDeleted):
                 log.debug("%s went away while it was read", head.path)
+
+    async def _is_over(self, head: Head) -> bool:
+        """Delete a stream whose time is over; True: somebody has renewed it meanwhile, so look again.
+
+        Raises:
+            StreamNotFound: it was over, or somebody else has deleted it.
+            StreamDeleted: it is kept for its forks alone.
+        """
+        if not head.deleted and not self._expired(head):
+            return False
+        await self._writer.write(head.path, Touch())
+        return True
 
     def _expired(self, head: Head) -> bool:
         if not expiry.is_expired(head, self.clock.now_ms()):
@@ -203,17 +235,3 @@ def _check_writable(path: str) -> None:
 
 def _absent() -> StreamNotFound:
     return StreamNotFound("There is no stream at this path; create it with PUT.")
-
-
-def _chunk(head: Head, start: int, batches: list[Batch]) -> Chunk:
-    """Join batches, the first of which may begin before `start`."""
-    parts: list[bytes] = []
-    end = start
-    for batch in batches:
-        ahead = start - batch.start
-        if ahead > 0:
-            parts.append(json_mode.skip(batch.data, ahead) if head.json else batch.data[ahead:])
-        else:
-            parts.append(batch.data)
-        end = batch.end
-    return Chunk(head, start, end, (b"," if head.json else b"").join(parts))

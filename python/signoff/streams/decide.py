@@ -5,15 +5,19 @@ unless this is the retry of the append that closed it; the content type differs;
 producer is fenced, has a gap, or repeats itself; `Stream-Seq` goes back. So a retry is recognised before its
 `Stream-Seq` is looked at, and a closed stream always says that it is closed.
 
-The caller has checked that an expired stream is treated as absent (`expiry.is_expired`).
+Whoever asks has deleted a stream that has expired before it asks anything else (`expiry.is_expired`). What forks do to
+each other is in `fork.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
-from signoff.errors import BadRequest, StreamClosed, StreamConflict, StreamNotFound
-from signoff.streams import content_type, expiry, offset, producer
+from signoff.errors import BadRequest, StreamClosed, StreamConflict, StreamDeleted, StreamNotFound
+from signoff.streams import content_type, expiry, fork, offset, producer
 from signoff.streams.stream import (
     Append,
     Close,
@@ -23,15 +27,23 @@ from signoff.streams.stream import (
     Delete,
     Head,
     Known,
+    Lookup,
     Payload,
     ProducerMark,
-    Remove,
     Touch,
     Write,
 )
 
+_NONE: Final[Mapping[str, Head | None]] = MappingProxyType({})
 
-def decide(head: Head | None, command: Command, last: ProducerMark | None, now: int) -> Decision:
+
+def decide(
+    head: Head | None,
+    command: Command,
+    last: ProducerMark | None,
+    now: int,
+    sources: Mapping[str, Head | None] = _NONE,
+) -> Decision:
     """Decide what a command does to a stream.
 
     Args:
@@ -39,46 +51,65 @@ def decide(head: Head | None, command: Command, last: ProducerMark | None, now: 
         command: what is wanted.
         last: the highest accepted append of the producer that the command names, if any.
         now: milliseconds.
+        sources: heads of other streams, for those commands that touch them; None: there is no such stream. A decision
+            that needs one more is a `Lookup`.
 
     Raises:
-        StreamNotFound, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the command is refused.
+        StreamNotFound, StreamDeleted, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the
+            command is refused.
     """
     if isinstance(command, Create):
-        return _create(head, command, now)
+        return _create(head, command, now, sources)
     if head is None:
         raise StreamNotFound("There is no stream at this path; create it with PUT.")
+    if head.deleted:
+        raise StreamDeleted("The stream was deleted. What it held is kept for its forks alone.")
     match command:
         case Append():
             return _append(head, command, last, now)
         case Close():
             return _close(head, command, last, now)
         case Delete():
-            return Remove(head)
+            return fork.release(head, sources)
         case Touch():
             renewed = expiry.renew(head, now)
             return Known(head) if renewed is None else Write(renewed)
 
 
-def _create(head: Head | None, command: Create, now: int) -> Decision:
+def _create(head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None]) -> Decision:
+    wanted = command.fork
+    if wanted is not None and wanted.source not in sources:
+        return Lookup(wanted.source)
+    source = None if wanted is None else sources[wanted.source]
+    if head is not None:
+        return _again(head, command, source)
+    if wanted is not None:
+        return fork.begin(wanted, command, source, now)
     payload = command.payload
-    if head is None:
-        new = Head(
-            path=command.path,
-            incarnation=command.incarnation,
-            version=command.version,
-            tail=payload.count,
-            content_type=payload.content_type,
-            closed=command.closed,
-            created_at=now,
-            ttl_s=command.ttl_s,
-            expires_at=command.expires_at,
-            touched_at=now,
-        )
-        return Write(new, payload.data)
+    new = Head(
+        path=command.path,
+        incarnation=command.incarnation,
+        version=command.version,
+        tail=payload.count,
+        content_type=payload.content_type,
+        closed=command.closed,
+        created_at=now,
+        ttl_s=command.ttl_s,
+        expires_at=command.expires_at,
+        touched_at=now,
+    )
+    return Write(new, payload.data)
+
+
+def _again(head: Head, command: Create, source: Head | None) -> Known:
+    if head.deleted:
+        raise StreamConflict("The stream at this path was deleted; the path is taken for as long as it has forks.")
+    ttl_s, expires_at = fork.lifetime(command, source)
     for what, equal in (
-        ("content type", content_type.same(head.content_type, payload.content_type)),
-        ("time to live", head.ttl_s == command.ttl_s),
-        ("expiry", expiry.same_end(head.expires_at, command.expires_at)),
+        ("source", fork.same(head.fork, command.fork)),
+        ("content type", content_type.same(head.content_type, command.payload.content_type)),
+        ("time to live", head.ttl_s == ttl_s),
+        ("expiry", expiry.same_end(head.expires_at, expires_at)),
         ("closure", head.closed == command.closed),
     ):
         if not equal:

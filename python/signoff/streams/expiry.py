@@ -68,7 +68,9 @@ def same_end(a: str | None, b: str | None) -> bool:
 
 
 def is_expired(head: Head, now: int) -> bool:
-    """Tell whether the stream's life is over at `now` (milliseconds)."""
+    """Tell whether the stream's life is over at `now` (milliseconds), and it is not deleted already."""
+    if head.deleted:
+        return False
     if head.expires_at is not None:
         return now >= instant(head.expires_at)
     if head.ttl_s is not None:

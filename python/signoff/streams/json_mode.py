@@ -90,6 +90,19 @@ def skip(data: bytes, count: int) -> bytes:
     raise ValueError(f"there are not more than {count} messages")
 
 
+def first(data: bytes, count: int) -> bytes:
+    """Return the first `count` messages.
+
+    Args:
+        data: valid messages, as `parse` returned them.
+        count: from 1 to their number.
+    """
+    for index, (_start, end) in enumerate(_bounds(data), start=1):
+        if index == count:
+            return data[:end].rstrip(_BLANK)
+    raise ValueError(f"there are not {count} messages")
+
+
 def _bounds(data: bytes) -> Iterable[tuple[int, int]]:
     """Yield where each message starts and ends: at the commas outside of everything."""
     if not data:

@@ -4,7 +4,8 @@ A stream is a sequence of units: messages in JSON mode, bytes otherwise. A posit
 `offset.py` writes positions as the opaque, sortable tokens of the protocol (Durable Streams §8).
 
 A command is what somebody wants; `decide.py` turns a head and a command into a decision: what the head shall be
-(`Write`), that nothing needs to be written (`Known`), or that the stream goes (`Remove`).
+(`Write`), that nothing needs to be written (`Known`), that the stream goes (`Remove`), or that the head of another
+stream must be known first (`Lookup`).
 """
 
 from __future__ import annotations
@@ -123,6 +124,19 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """Name what a new stream shall be a fork of (§4.2).
+
+    Attributes:
+        source: the path of the source.
+        at: position where to leave it; None: at its tail.
+    """
+
+    source: str
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """Ask for a stream to exist with this configuration (§5.1).
 
@@ -133,6 +147,7 @@ class Create:
             deleted stream never meets its own version in the stream that took its place.
         payload: the content type, and the first content if any.
         closed: the content is complete.
+        fork: begin with the units of another stream.
     """
 
     path: str
@@ -142,6 +157,7 @@ class Create:
     closed: bool = False
     ttl_s: int | None = None
     expires_at: str | None = None
+    fork: Branch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +192,16 @@ Command = Create | Append | Close | Delete | Touch
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Decide that the head becomes `head`, `data` is appended and the producer is at `producer`."""
+    """Decide that the head becomes `head`, `data` is appended and the producer is at `producer`.
+
+    Attributes:
+        also: what becomes of other streams in the same commit.
+    """
 
     head: Head
     data: bytes = b""
     producer: ProducerMark | None = None
+    also: tuple[Write | Remove, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +217,21 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Decide that the stream with this head goes."""
+    """Decide that the stream with this head goes.
+
+    Attributes:
+        also: what becomes of other streams in the same commit.
+    """
 
     head: Head
+    also: tuple[Write | Remove, ...] = ()
 
 
-Decision = Write | Known | Remove
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Decide nothing yet: the head of another stream must be known first."""
+
+    path: str
+
+
+Decision = Write | Known | Remove | Lookup
