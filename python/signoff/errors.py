@@ -14,6 +14,7 @@
     ├── NotFound (404)
     │   ├── StreamNotFound · RunNotFound · InputNotFound · UnknownWorkflow
     ├── Gone (410)                  the offset is older than what is kept
+    │   └── StreamDeleted           the stream is kept for its forks alone
     ├── Conflict409 (409)           the state of the world says no
     │   ├── StreamConflict          other configuration, other content type, sequence regression
     │   ├── StreamClosed            nothing may be appended any more
@@ -160,6 +161,12 @@ class Gone(SignoffError):
     """Report that what was asked for is no longer kept (Durable Streams §5.6)."""
 
     code, status, title = "gone", 410, "This part of the stream is no longer kept"
+
+
+class StreamDeleted(Gone):
+    """Report that the stream was deleted; what it held is kept for its forks."""
+
+    code, title = "stream_deleted", "The stream was deleted"
 
 
 class Conflict409(SignoffError):

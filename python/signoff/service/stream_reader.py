@@ -1,0 +1,107 @@
+"""Reading a stream as one, also where its first units are those of the streams it was forked from.
+
+A store keeps with each stream what was appended to that stream. What a fork has before the position where it left its
+source is read from the source, or from the source's source: whoever appended the unit that the read begins with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from signoff.errors import Gone, StoreError
+from signoff.stores.base import Batch, WorkflowStore
+from signoff.streams import json_mode
+from signoff.streams.stream import Head
+
+ATTEMPTS: Final = 20
+"""How often a read begins anew because the fork it read was deleted, and its sources with it, between two looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Hold the units `[start, end)` of a stream: raw bytes, or messages joined by commas."""
+
+    head: Head
+    start: int
+    end: int
+    data: bytes
+
+
+async def read(store: WorkflowStore, path: str, start: int, max_bytes: int) -> Units | None:
+    """Read from a position on, about `max_bytes` at most; None: there is no such stream.
+
+    The first batch may hold less than it does in the store, as it was parted at `start`; the others are whole, save
+    where a fork leaves its source.
+    """
+    for _ in range(ATTEMPTS):
+        loaded = await store.read(path, start, max_bytes)
+        if loaded is None:
+            return None
+        head, batches = loaded
+        if max(start, head.base) >= head.own:
+            return _join(head, max(start, head.base), batches)
+        inherited = await _inherited(store, head, start, max_bytes)
+        if inherited is not None:
+            size = sum(len(batch.data) for batch in inherited)
+            if size < max_bytes and inherited[-1].end == head.own:
+                inherited += _upto(batches, max_bytes - size)
+            return _join(head, start, inherited)
+    raise StoreError(f"The stream {path} is deleted and made anew all the time. Try again.")
+
+
+async def _inherited(store: WorkflowStore, head: Head, start: int, max_bytes: int) -> list[Batch] | None:
+    """Read what a fork has of others, from `start` on; None: one of them is gone, and so is the fork."""
+    found: list[Batch] = []
+    size = 0
+    while start < head.own and size < max_bytes:
+        owner, end = head, head.own
+        while owner.fork is not None and start < owner.fork.at:
+            end = min(end, owner.fork.at)
+            state = await store.load_stream(owner.fork.path)
+            if state is None or state.head.incarnation != owner.fork.incarnation:
+                return None
+            owner = state.head
+        loaded = await store.read(owner.path, start, max_bytes - size)
+        if loaded is None or loaded[0].incarnation != owner.incarnation or not loaded[1]:
+            return None
+        if start < loaded[0].base:
+            raise Gone("What this stream has of another is no longer kept.")
+        for batch in loaded[1]:
+            if batch.start >= end:
+                break
+            found.append(_cut(batch, start, end, json=head.json))
+            size += len(found[-1].data)
+            start = found[-1].end
+    return found
+
+
+def _cut(batch: Batch, start: int, end: int, *, json: bool) -> Batch:
+    """Return of a batch what lies in `[start, end)`."""
+    first, last = max(batch.start, start), min(batch.end, end)
+    data = batch.data
+    if last < batch.end:
+        data = json_mode.first(data, last - batch.start) if json else data[: last - batch.start]
+    if first > batch.start:
+        data = json_mode.skip(data, first - batch.start) if json else data[first - batch.start :]
+    return Batch(first, last, data)
+
+
+def _upto(batches: list[Batch], max_bytes: int) -> list[Batch]:
+    """Return the batches up to the one that brings the total to `max_bytes`."""
+    found: list[Batch] = []
+    for batch in batches:
+        if max_bytes <= 0:
+            break
+        found.append(batch)
+        max_bytes -= len(batch.data)
+    return found
+
+
+def _join(head: Head, start: int, batches: list[Batch]) -> Units:
+    """Join batches, the first of which may begin before `start`."""
+    if not batches:
+        return Units(head, start, start, b"")
+    end = batches[-1].end
+    parts = [_cut(batches[0], start, end, json=head.json).data, *(batch.data for batch in batches[1:])]
+    return Units(head, start, end, (b"," if head.json else b"").join(parts))
