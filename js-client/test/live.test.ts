@@ -221,6 +221,35 @@ describe("a lost connection", () => {
     await new Promise((resolve) => silent.close(resolve));
   });
 
+  it("may be an offset that is no longer kept: the rows are read anew from the start", async () => {
+    const next = "0000000000012345";
+    const starts: string[] = [];
+    const gone = createServer((request, reply) => {
+      const asked = new URL(request.url ?? "", "http://localhost").searchParams;
+      if (asked.get("offset") === "-1") {
+        starts.push(asked.get("live") ?? "catch-up");
+        const row = runRow({ status: starts.length === 1 ? "running" : "waiting" });
+        reply.writeHead(200, { "Content-Type": "application/json", "Stream-Next-Offset": next, "Stream-Up-To-Date": "true" });
+        reply.end(JSON.stringify([message("run", "insert", "r1", row)]));
+      } else if (starts.length === 1) {
+        reply.writeHead(410, { "Content-Type": "application/problem+json" });
+        reply.end(JSON.stringify({ type: "urn:signoff:problem:gone", title: "Gone", status: 410, code: "gone" }));
+      }
+    });
+    await new Promise<void>((resolve) => gone.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
+    const view = createSignoff({ url, timing: quick }).run("r1");
+    const seen: (string | undefined)[] = [];
+    const stop = view.subscribe(() => seen.push(view.getSnapshot().error?.code));
+    const snapshot = await until(view, ({ connection, run }) => connection === "live" && run?.status === "waiting");
+    expect(snapshot.run).toStrictEqual(runRow());
+    expect(seen).toContain("gone");
+    expect(starts).toHaveLength(2);
+    stop();
+    gone.closeAllConnections();
+    await new Promise((resolve) => gone.close(resolve));
+  });
+
   it("may be a batch that cannot be read: it is left, and tried anew", async () => {
     await streams.create("runs/r1", ...started);
     const view = connect().run("r1");
