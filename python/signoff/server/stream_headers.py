@@ -9,22 +9,22 @@ from urllib.parse import parse_qsl
 
 from signoff.errors import BadRequest, ProducerFenced, ProducerGap, SignoffError, StreamClosed
 from signoff.server.reply import Header, Scope
-from signoff.streams import offset, producer
+from signoff.streams import compaction, offset, producer
 from signoff.streams.stream import Head, ProducerMark
 
 METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 
 REQUEST_HEADERS: Final = (
     "authorization, content-type, if-none-match, last-event-id, stream-ttl, stream-expires-at, stream-seq, "
-    "stream-closed, stream-forked-from, stream-fork-offset, stream-fork-sub-offset, producer-id, producer-epoch, "
-    "producer-seq"
+    "stream-closed, stream-compaction, stream-forked-from, stream-fork-offset, stream-fork-sub-offset, producer-id, "
+    "producer-epoch, producer-seq"
 )
 """What pages of other origins may send."""
 
 RESPONSE_HEADERS: Final = (
     "etag, location, retry-after, stream-next-offset, stream-cursor, stream-up-to-date, stream-closed, stream-ttl, "
-    "stream-expires-at, stream-sse-data-encoding, producer-epoch, producer-seq, producer-expected-seq, "
-    "producer-received-seq"
+    "stream-expires-at, stream-compaction, stream-sse-data-encoding, producer-epoch, producer-seq, "
+    "producer-expected-seq, producer-received-seq"
 )
 """What pages of other origins may see."""
 
@@ -42,16 +42,20 @@ NOT_EMBEDDABLE: Final[Header] = (b"cross-origin-resource-policy", b"same-origin"
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 UP_TO_DATE: Final[Header] = (b"stream-up-to-date", b"true")
 CLOSED: Final[Header] = (b"stream-closed", b"true")
+COMPACTED: Final[Header] = (b"stream-compaction", compaction.OPTION.encode())
 
 SHARED_CACHE: Final = b"public, max-age=60, stale-while-revalidate=300"
 PRIVATE_CACHE: Final = b"private, max-age=60, stale-while-revalidate=300"
 SENSITIVE: Final = b"private, no-store"
+SHARED_ROWS: Final = b"public, no-cache"
+PRIVATE_ROWS: Final = b"private, no-cache"
+"""A copy of rows is shown only after asking: its offset may be gone, and starting over must not find the same copy."""
 
 _ONCE: Final = frozenset(
     {
         b"content-type", b"stream-closed", b"stream-seq", b"stream-ttl", b"stream-expires-at", b"producer-id",
         b"producer-epoch", b"producer-seq", b"authorization", b"if-none-match", b"stream-forked-from",
-        b"stream-fork-offset", b"stream-fork-sub-offset",
+        b"stream-fork-offset", b"stream-fork-sub-offset", b"stream-compaction",
     }
 )  # fmt: skip
 _HOST: Final = re.compile(rb"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
@@ -150,6 +154,8 @@ def describing(head: Head) -> list[Header]:
         headers.append((b"stream-ttl", str(head.ttl_s).encode()))
     if head.expires_at is not None:
         headers.append((b"stream-expires-at", head.expires_at.encode("latin-1")))
+    if compaction.compacted(head):
+        headers.append(COMPACTED)
     if head.closed:
         headers.append(CLOSED)
     return headers
@@ -171,6 +177,10 @@ def telling(error: SignoffError) -> list[Header]:
             return []
 
 
+_EXPOSED: Final[Header] = (b"access-control-expose-headers", RESPONSE_HEADERS.encode())
+_ANYBODY: Final[list[Header]] = [(b"access-control-allow-origin", b"*"), _EXPOSED]
+
+
 def cors(origins: tuple[str, ...], headers: Headers) -> list[Header]:
     """Return the CORS headers of a response.
 
@@ -178,13 +188,12 @@ def cors(origins: tuple[str, ...], headers: Headers) -> list[Header]:
         origins: pages that may read streams; `*` is any, since access is by token and never by cookie.
         headers: of the request.
     """
-    exposed: Header = (b"access-control-expose-headers", RESPONSE_HEADERS.encode())
     if "*" in origins:
-        return [(b"access-control-allow-origin", b"*"), exposed]
+        return _ANYBODY
     origin = headers.get(b"origin")
     if origin is None or origin.decode("latin-1") not in origins:
         return [(b"vary", b"origin")]
-    return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), exposed]
+    return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), _EXPOSED]
 
 
 def location(scope: Scope, headers: Headers) -> Header:

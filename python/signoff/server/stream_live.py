@@ -19,7 +19,7 @@ from signoff.server.reply import Header, Receive, Reply, Send
 from signoff.server.stream_headers import Query
 from signoff.service.channel import Frame, Reader
 from signoff.service.streams import CHUNK_BYTES, Chunk, Streams
-from signoff.streams import live, offset
+from signoff.streams import compaction, live, offset
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +72,22 @@ class Reading:
         told: list[Header] = [(b"content-type", chunk.head.content_type.encode("latin-1")), say.next_offset(chunk.end)]
         if chunk.up_to_date:
             told.append(say.UP_TO_DATE)
+        if chunk.rows_at:
+            told.append(say.COMPACTED)
         if chunk.closed:
             told.append(say.CLOSED)
         return tuple(told)
 
-    def cache(self) -> Header:
+    def tag(self, chunk: Chunk) -> str:
+        """Return the entity tag of what was read."""
+        return live.etag(chunk.head, chunk.start, chunk.end, chunk.rows_at)
+
+    def cache(self, chunk: Chunk) -> Header:
         """Return who may keep a copy of what was read (§10.1)."""
         if self.private:
             return b"cache-control", say.SENSITIVE
+        if self.query.offset == offset.START and compaction.compacted(chunk.head):
+            return b"cache-control", say.PRIVATE_ROWS if self.authorized else say.SHARED_ROWS
         return b"cache-control", say.PRIVATE_CACHE if self.authorized else say.SHARED_CACHE
 
     def cursor(self) -> int:
@@ -110,8 +118,7 @@ async def long_poll(reading: Reading, receive: Receive) -> Reply | None:
     if chunk.end == chunk.start:
         without_type = reading.headers(chunk)[1:]
         return Reply(204, b"", (*without_type, *cursor, say.NO_STORE))
-    tag = live.etag(chunk.head, chunk.start, chunk.end)
-    told = (*reading.headers(chunk), *cursor, (b"etag", tag.encode()), reading.cache())
+    told = (*reading.headers(chunk), *cursor, (b"etag", reading.tag(chunk).encode()), reading.cache(chunk))
     return Reply(200, chunk.body, told)
 
 
@@ -158,6 +165,8 @@ def _sse_headers(reading: Reading, chunk: Chunk) -> list[Header]:
         (b"cache-control", b"private, no-store, no-cache" if reading.private else b"no-cache"),
         (b"x-accel-buffering", b"no"),
     ]
+    if chunk.rows_at:
+        told.append(say.COMPACTED)
     if live.needs_base64(chunk.head):
         told.append((b"stream-sse-data-encoding", b"base64"))
     return told

@@ -28,7 +28,7 @@ from signoff.server.stream_headers import Headers
 from signoff.server.stream_live import Limits, Reading
 from signoff.service.stream_writer import Written
 from signoff.service.streams import Streams
-from signoff.streams import content_type, expiry, fork, json_mode, live, offset
+from signoff.streams import compaction, content_type, expiry, fork, json_mode, live, offset
 from signoff.streams import path as paths
 from signoff.streams.stream import Branch
 
@@ -145,7 +145,13 @@ class StreamEndpoints:
         data = await request.body(self._limits.max_body)
         payload = json_mode.payload(content_type.check(declared), data)
         done = await self._streams.create(
-            request.path, payload, closed=headers.closing, ttl_s=ttl_s, expires_at=expires_at, fork=branch
+            request.path,
+            payload,
+            closed=headers.closing,
+            ttl_s=ttl_s,
+            expires_at=expires_at,
+            fork=branch,
+            compacted=compaction.parse_option(headers.text(b"stream-compaction")),
         )
         told = [*say.describing(done.head), say.NO_STORE]
         if done.new:
@@ -251,8 +257,8 @@ async def _catch_up(reading: Reading, headers: Headers) -> Reply:
     told = [*reading.headers(chunk)]
     if reading.query.offset == offset.NOW:
         return Reply(200, chunk.body, (*told, say.NO_STORE))
-    tag = live.etag(chunk.head, chunk.start, chunk.end)
-    told += [(b"etag", tag.encode()), reading.cache()]
+    tag = reading.tag(chunk)
+    told += [(b"etag", tag.encode()), reading.cache(chunk)]
     known = headers.text(b"if-none-match")
     if known is not None and live.matches(tag, known):
         return Reply(304, b"", tuple(told))

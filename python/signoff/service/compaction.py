@@ -13,6 +13,8 @@ from itertools import islice
 from typing import Final
 
 from signoff.errors import SignoffError
+from signoff.service import stream_reader
+from signoff.service.stream_reader import Units
 from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, StreamWrite, WorkflowStore
 from signoff.streams import compaction, json_mode
 from signoff.streams.compaction import RowChanges
@@ -47,10 +49,23 @@ class Compactor:
             if compaction.due(path, batch.start, batch.end) and (compaction.managed(path) or _compacted(change, path)):
                 self.want(path)
 
-    def read(self, head: Head) -> None:
-        """Learn that a stream was read from the start, and fold it if that will make the next reader's read shorter."""
+    async def read_start(self, path: str, max_bytes: int) -> Units | None:
+        """Read a stream from the start: the live rows, and then the units from their position on; None: there is none.
+
+        If that is much that is not folded yet, it will be for the next reader.
+
+        Args:
+            max_bytes: about how much to read of what follows the rows. The rows are never parted.
+        """
+        found = await self._store.read_start(path, max_bytes)
+        if found is None:
+            return None
+        head = found.head
+        if head.fork is not None:
+            return await stream_reader.read(self._store, path, 0, max_bytes)
         if compaction.lagging(head) and compaction.compacted(head) and not head.deleted:
-            self.want(head.path)
+            self.want(path)
+        return _joined(found)
 
     def want(self, path: str) -> None:
         """Fold a stream in the background."""
@@ -135,16 +150,11 @@ def _fold(batches: Sequence[Batch], position: int) -> RowChanges:
     return compaction.fold(islice(messages, ahead, ahead + compaction.PIECE_MESSAGES), position)
 
 
-def from_start(found: StreamStart) -> tuple[int, bytes]:
-    """Join the live rows and what follows them.
-
-    Returns:
-        The position after all that, and the data: messages joined by commas, or bytes.
-    """
+def _joined(found: StreamStart) -> Units:
     parts = list(found.rows)
     end = position = found.head.rows_at
     for batch in found.batches:
         ahead = position - batch.start
         parts.append(batch.data if ahead <= 0 else json_mode.skip(batch.data, ahead))
         end = batch.end
-    return end, (b"," if found.head.json else b"").join(parts)
+    return Units(found.head, 0, end, (b"," if found.head.json else b"").join(parts))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from signoff.clock import Clock, SystemClock
 from signoff.service.commit import GroupCommitter
+from signoff.service.compaction import Compactor
 from signoff.service.events import Events
 from signoff.service.hub import Hub
 from signoff.service.inputs import Inputs
@@ -28,6 +29,7 @@ class Engine:
     store: WorkflowStore
     clock: Clock
     committer: GroupCommitter
+    compactor: Compactor
     hub: Hub
     streams: Streams
     runs: Runs
@@ -52,13 +54,15 @@ class Engine:
         clock = clock or SystemClock()
         await store.open()
         hub = Hub(store)
-        committer = GroupCommitter(store, hub.committed)
+        compactor = Compactor(store)
+        committer = GroupCommitter(store, hub.committed, compactor.committed)
         return cls(
             store=store,
             clock=clock,
             committer=committer,
+            compactor=compactor,
             hub=hub,
-            streams=Streams(store, committer, hub, clock),
+            streams=Streams(store, committer, hub, clock, compactor),
             runs=Runs(store, committer, clock, workflows),
             inputs=Inputs(store, committer, clock),
             events=Events(store, committer, clock),
@@ -68,4 +72,5 @@ class Engine:
         """End live readers, finish commits under way and close the store."""
         await self.hub.close()
         await self.committer.close()
+        await self.compactor.close()
         await self.store.close()

@@ -14,6 +14,7 @@ from typing import Final
 from signoff.clock import Clock
 from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, StreamNotFound
 from signoff.service import stream_reader
+from signoff.service.compaction import Compactor
 from signoff.service.hub import Hub
 from signoff.service.stream_writer import Committer, StreamWriter, Written
 from signoff.stores.base import WorkflowStore
@@ -33,12 +34,14 @@ class Chunk:
     Attributes:
         head: of the stream at the moment of reading.
         data: raw bytes, or messages joined by commas.
+        rows_at: position of the live rows with which `data` begins, in place of the units before it; 0: there are none.
     """
 
     head: Head
     start: int
     end: int
     data: bytes
+    rows_at: int = 0
 
     @property
     def up_to_date(self) -> bool:
@@ -67,12 +70,16 @@ class Streams:
         committer: commits in the order of the calls, several at once.
         hub: tells of live readers.
         clock: for times to live.
+        compactor: folds what readers from the start find too long.
     """
 
-    def __init__(self, store: WorkflowStore, committer: Committer, hub: Hub, clock: Clock) -> None:
+    def __init__(
+        self, store: WorkflowStore, committer: Committer, hub: Hub, clock: Clock, compactor: Compactor | None = None
+    ) -> None:
         self.hub = hub
         self.clock = clock
         self._store = store
+        self._compactor = compactor or Compactor(store)
         self._writer = StreamWriter(store, committer, clock, self._expired)
 
     async def create(
@@ -84,6 +91,7 @@ class Streams:
         ttl_s: int | None = None,
         expires_at: str | None = None,
         fork: Branch | None = None,
+        compacted: bool = False,
     ) -> Written:
         """Create a stream, or find that it exists with this configuration (§5.1).
 
@@ -91,17 +99,20 @@ class Streams:
             payload: the content type and the first content, which may be empty.
             fork: begin with the units of another stream (§4.2), which may be the engine's. Whoever asks has made sure
                 that the caller may read it.
+            compacted: the messages are those of the State Protocol, and a reader from the start shall get the rows they
+                lead to, not all of them (`streams.compaction`).
 
         Raises:
             EngineOwned: the path is the engine's.
             StreamConflict: it exists with another configuration; or see `streams.fork.begin`.
             StreamNotFound: there is no stream to fork.
             InvalidOffset: the stream to fork is not that long.
+            BadRequest: the stream cannot be compacted, or a message is none of the State Protocol.
         """
         _check_writable(path)
         incarnation = secrets.token_hex(8)
         version = 1 + secrets.randbits(40)
-        command = Create(path, incarnation, payload, version, closed, ttl_s, expires_at, fork)
+        command = Create(path, incarnation, payload, version, closed, ttl_s, expires_at, fork, compacted)
         return await self._writer.write(path, command)
 
     async def content_type(self, path: str) -> str:
@@ -185,7 +196,10 @@ class Streams:
             await self.touch(head)
             return Chunk(head, head.tail, head.tail, b"")
         start = offset.decode(token)
-        units = await stream_reader.read(self._store, path, start, max_bytes)
+        if token == offset.START:
+            units = await self._compactor.read_start(path, max_bytes)
+        else:
+            units = await stream_reader.read(self._store, path, start, max_bytes)
         if units is None:
             raise _absent()
         head = units.head
@@ -196,7 +210,7 @@ class Streams:
         if start > head.tail:
             raise InvalidOffset("This offset is beyond the end of the stream: it belongs to another stream.")
         await self.touch(head)
-        return Chunk(head, units.start, units.end, units.data)
+        return Chunk(head, units.start, units.end, units.data, head.rows_at if token == offset.START else 0)
 
     async def touch(self, head: Head) -> None:
         """Renew the time to live of a stream that is being read."""

@@ -81,12 +81,14 @@ class RowChanges:
     at: int
 
 
-def parse_option(text: str) -> bool:
-    """Read what an application asks for at creation.
+def parse_option(text: str | None) -> bool:
+    """Read what an application asks for at creation; nothing is no.
 
     Raises:
         BadRequest: it is not `state`, the one kind of compaction there is.
     """
+    if text is None:
+        return False
     if text.strip().lower() != OPTION:
         raise BadRequest(f"Stream-Compaction is `{OPTION}` or absent. Nothing was created.")
     return True

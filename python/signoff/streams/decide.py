@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from signoff.errors import BadRequest, StreamClosed, StreamConflict, StreamDeleted, StreamNotFound
-from signoff.streams import content_type, expiry, fork, offset, producer
+from signoff.streams import compaction, content_type, expiry, fork, offset, producer
 from signoff.streams.stream import (
     Append,
     Close,
@@ -78,6 +78,8 @@ def decide(
 
 def _create(head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None]) -> Decision:
     wanted = command.fork
+    if wanted is not None and command.compacted:
+        raise BadRequest("A fork cannot be compacted: its beginning is its source's. Nothing was created.")
     if wanted is not None and wanted.source not in sources:
         return Lookup(wanted.source)
     source = None if wanted is None else sources[wanted.source]
@@ -97,7 +99,10 @@ def _create(head: Head | None, command: Create, now: int, sources: Mapping[str, 
         ttl_s=command.ttl_s,
         expires_at=command.expires_at,
         touched_at=now,
+        compacted=command.compacted,
     )
+    if new.compacted:
+        compaction.check(new, payload)
     return Write(new, payload.data)
 
 
@@ -111,6 +116,7 @@ def _again(head: Head, command: Create, source: Head | None) -> Known:
         ("time to live", head.ttl_s == ttl_s),
         ("expiry", expiry.same_end(head.expires_at, expires_at)),
         ("closure", head.closed == command.closed),
+        ("compaction", head.compacted == command.compacted),
     ):
         if not equal:
             raise StreamConflict(f"A stream with another {what} exists at this path; it was left as it is.")
@@ -130,8 +136,10 @@ def _append(head: Head, command: Append, last: ProducerMark | None, now: int) ->
         return Known(head, last)
     if command.seq is not None and head.last_seq is not None and command.seq <= head.last_seq:
         raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
-    written = replace(_ended(head, command.producer) if command.close else head, last_seq=command.seq or head.last_seq)
-    return _write(written, command.payload, command.producer, now)
+    if head.compacted:
+        compaction.check(head, command.payload)
+    written = _ended(head, command.producer) if command.close else head
+    return _write(written, command.payload, command.producer, now, command.seq)
 
 
 def _close(head: Head, command: Close, last: ProducerMark | None, now: int) -> Decision:
@@ -154,6 +162,8 @@ def _ended(head: Head, by: ProducerMark | None) -> Head:
     return replace(head, closed=True, closed_by=by)
 
 
-def _write(head: Head, payload: Payload | None, mark: ProducerMark | None, now: int) -> Write:
+def _write(
+    head: Head, payload: Payload | None, mark: ProducerMark | None, now: int, seq: str | None = None
+) -> Write:
     count, data = (0, b"") if payload is None else (payload.count, payload.data)
-    return Write(replace(head, version=head.version + 1, tail=head.tail + count, touched_at=now), data, mark)
+    return Write(head.moved(count, now, seq=seq), data, mark)

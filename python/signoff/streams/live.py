@@ -24,10 +24,15 @@ _CURSOR: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
-def etag(head: Head, start: int, end: int) -> str:
-    """Return the entity tag of the units `[start, end)`, which tells an open end from a closed one (§10.1)."""
+def etag(head: Head, start: int, end: int, rows_at: int = 0) -> str:
+    """Return the entity tag of the units `[start, end)`, which tells an open end from a closed one (§10.1).
+
+    Args:
+        rows_at: the position of the live rows that stand for the units before it; 0: none do.
+    """
     mark = ":c" if head.closed and end == head.tail else ""
-    return f'"{head.incarnation}:{offset.encode(start)}:{offset.encode(end)}{mark}"'
+    begin = f"rows-{offset.encode(rows_at)}" if rows_at else offset.encode(start)
+    return f'"{head.incarnation}:{begin}:{offset.encode(end)}{mark}"'
 
 
 def matches(tag: str, if_none_match: str) -> bool:

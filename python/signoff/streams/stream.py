@@ -97,6 +97,33 @@ class Head:
     compacted: bool = False
     rows_at: int = 0
 
+    def moved(self, count: int, now: int, *, seq: str | None = None) -> Head:
+        """Return the head after an append of `count` units at `now`; `seq` is its `Stream-Seq`, if it has one.
+
+        Written out because every append comes here: `dataclasses.replace` takes four times as long.
+        """
+        return Head(
+            self.path,
+            self.incarnation,
+            self.version + 1,
+            self.tail + count,
+            self.content_type,
+            self.closed,
+            self.engine,
+            self.created_at,
+            self.base,
+            self.closed_by,
+            seq or self.last_seq,
+            self.ttl_s,
+            self.expires_at,
+            now,
+            self.fork,
+            self.refs,
+            self.deleted,
+            self.compacted,
+            self.rows_at,
+        )
+
     @property
     def own(self) -> int:
         """Return the position of the first unit that is not a source's."""
@@ -148,6 +175,7 @@ class Create:
         payload: the content type, and the first content if any.
         closed: the content is complete.
         fork: begin with the units of another stream.
+        compacted: give readers from the start rows, not history.
     """
 
     path: str
@@ -158,6 +186,7 @@ class Create:
     ttl_s: int | None = None
     expires_at: str | None = None
     fork: Branch | None = None
+    compacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
