@@ -283,7 +283,7 @@ async def _attach(server: Server, paths: list[str], arrived: Callable[[], None])
 async def catch_up(server: Server, messages: int, rounds: int) -> Figures:
     """Read a stream of 170-byte messages, appended in hundreds, from its start; return the best time in ms."""
     path = stream("long")
-    text = json.dumps({"n": 0, "text": "y" * (170 - 21)})
+    text = json.dumps({"n": 0, "text": "y" * (170 - 20)})
     batch = request("POST", path, f"[{','.join([text] * 100)}]")
     await call(server, request("PUT", path), *([batch] * (messages // 100)))
     times = []

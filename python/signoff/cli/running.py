@@ -21,6 +21,7 @@ from signoff.cli.misuse import Misuse
 from signoff.runtime.worker import Worker
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig, check_binding
+from signoff.server.connection import Listener
 from signoff.service.engine import Engine
 
 SWITCH_S = 0.0005
@@ -83,7 +84,7 @@ class HttpPart:
         settings = uvicorn.Config(
             create_app(engine, config=config),
             loop="none",
-            http="httptools",
+            http=Listener(config.http).protocol(),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route, Router
 
-from signoff.errors import InvalidName, MethodNotAllowed, NotFound
+from signoff.errors import InvalidName, MethodNotAllowed, NotFound, SignoffError
 from signoff.server import api_events, api_inputs, api_runs, body
 from signoff.server.access import Access, Identity, check_stream
 from signoff.server.call import Call
@@ -103,12 +103,20 @@ class Shell:
                 await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["raw_path"].startswith(STREAMS):
+            try:
+                self._origins.check(scope)
+            except SignoffError as error:
+                refused = _Outgoing(send, self._origins.headers(scope))
+                await problem(error).send(refused, head=scope["method"] == "HEAD")
+                return
+            # Durable streams bring their own headers and problems, CORS among them.
+            await self._streams(scope, receive, send)
+            return
         outgoing = _Outgoing(send, self._origins.headers(scope))
         try:
             self._origins.check(scope)
-            if not scope["raw_path"].startswith(STREAMS):
-                await self._api(scope, receive, outgoing)
-                return
+            await self._api(scope, receive, outgoing)
         except body.Disconnected:
             return
         except Exception as error:
@@ -116,9 +124,6 @@ class Shell:
             if outgoing.started:
                 raise
             await problem(error).send(outgoing, head=scope["method"] == "HEAD")
-            return
-        # Durable streams bring their own headers and problems, CORS among them.
-        await self._streams(scope, receive, send)
 
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         preflight = self._origins.preflight(scope)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from signoff.errors import Forbidden
+from signoff.server.limits import HttpLimits
 
 MIN_SECRET = 32
 """Bytes a HS256 key needs (RFC 7518 §3.2)."""
@@ -33,6 +34,9 @@ class ServerConfig:
         page_policy: the page's Content-Security-Policy.
         max_body: bytes a request body may have.
         max_depth: levels a JSON body may nest.
+        max_append: bytes one append to a stream may have.
+        max_readers: live SSE readers at a time; one more is answered 503.
+        http: sizes and times of connections.
     """
 
     secret: bytes | None = None
@@ -43,6 +47,9 @@ class ServerConfig:
     page_policy: str = PAGE_POLICY
     max_body: int = 1 << 20
     max_depth: int = 64
+    max_append: int = 10 << 20
+    max_readers: int = 8_000
+    http: HttpLimits = field(default_factory=HttpLimits)
 
     @property
     def keyless(self) -> bool:

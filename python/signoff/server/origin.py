@@ -9,6 +9,7 @@ machine, in case the application was bound to an outside address by whoever embe
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -81,6 +82,7 @@ class Origins:
         return origin in self._allowed or (self._keyless and _LOCAL_ORIGIN.match(origin) is not None)
 
 
+@lru_cache(maxsize=1024)
 def _on_this_machine(address: str) -> bool:
     try:
         return ip_address(address).is_loopback
@@ -88,6 +90,7 @@ def _on_this_machine(address: str) -> bool:
         return True
 
 
+@lru_cache(maxsize=1024)
 def _hostname(host: str) -> str | None:
     try:
         return urlsplit(f"//{host}").hostname

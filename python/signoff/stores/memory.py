@@ -173,11 +173,13 @@ class MemoryStore:
 
     def _write_stream(self, write: StreamWrite, batches: dict[str, Batch]) -> None:
         head = write.head
-        kept = self._streams.setdefault(head.path, _Stream(replace(head, tail=max(head.base, head.own))))
+        kept = self._streams.get(head.path)
+        if kept is None:
+            kept = self._streams[head.path] = _Stream(replace(head, tail=max(head.base, head.own)))
         if head.tail > kept.head.tail:
             batches[head.path] = Batch(kept.head.tail, head.tail, write.data)
             kept.batches.append(batches[head.path])
-        kept.head = replace(head, rows_at=kept.head.rows_at)
+        kept.head = head if head.rows_at == kept.head.rows_at else replace(head, rows_at=kept.head.rows_at)
         if write.producer is not None:
             kept.producers[write.producer.producer_id] = write.producer
 

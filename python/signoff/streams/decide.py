@@ -162,8 +162,6 @@ def _ended(head: Head, by: ProducerMark | None) -> Head:
     return replace(head, closed=True, closed_by=by)
 
 
-def _write(
-    head: Head, payload: Payload | None, mark: ProducerMark | None, now: int, seq: str | None = None
-) -> Write:
+def _write(head: Head, payload: Payload | None, mark: ProducerMark | None, now: int, seq: str | None = None) -> Write:
     count, data = (0, b"") if payload is None else (payload.count, payload.data)
     return Write(head.moved(count, now, seq=seq), data, mark)

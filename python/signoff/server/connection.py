@@ -1,0 +1,354 @@
+"""HTTP/1.1 on one connection: bytes in, ASGI calls out, within limits of size and time.
+
+A protocol class for `uvicorn.Server`, which brings sockets, signals and the shutdown; parsing is `httptools`'. It has
+two reasons. It bounds what a client can hold: connections, header bytes, and the time in which headers and
+bodies must arrive. And it is short: a response that is complete is one write, headers are checked once for all, and
+deadlines cost a comparison, because one sweep a second looks at all connections.
+
+Requests on one connection are served one after another; while one waits, nothing more is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from http import HTTPStatus
+from typing import Any, Final, cast
+from urllib.parse import unquote
+
+import httptools
+import orjson
+import uvicorn
+from uvicorn.server import ServerState
+
+from signoff.server.exchange import Exchange
+from signoff.server.limits import HttpLimits
+from signoff.server.reply import ASGI, Header, Scope
+
+SWEEP_S: Final = 1.0
+BODY_BUFFER: Final = 256 * 1024
+"""Bytes of a body that are kept for an application that is slow to take them."""
+
+_NEVER: Final = float("inf")
+
+
+class Listener:
+    """Be what the connections of one server share.
+
+    Args:
+        limits: for all of them.
+
+    Example:
+        >>> uvicorn.Config(app, http=Listener(HttpLimits()).protocol())
+    """
+
+    def __init__(self, limits: HttpLimits) -> None:
+        self.limits = limits
+        self.app: ASGI
+        self.state: ServerState
+        self.root_path = ""
+        self.log_access = False
+        self._sweep: asyncio.TimerHandle | None = None
+        self._defaults: list[Header] = []
+        self._default_lines = b""
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """Return what `uvicorn.Config(http=…)` takes."""
+        return cast("type[asyncio.Protocol]", self._connect)
+
+    def _connect(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],  # noqa: ARG002 - the way uvicorn calls it
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Connection:
+        self.app = cast("ASGI", config.loaded_app)
+        self.state = server_state
+        self.root_path = config.root_path
+        self.log_access = config.access_log
+        loop = _loop or asyncio.get_running_loop()
+        if self._sweep is None:
+            self._sweep = loop.call_later(self._every(), self._look, loop)
+        return Connection(self, loop)
+
+    def default_lines(self) -> bytes:
+        """Return the headers of every response, which uvicorn renews once a second."""
+        if self.state.default_headers is not self._defaults:
+            self._defaults = self.state.default_headers
+            self._default_lines = b"".join(b"%s: %s\r\n" % pair for pair in self._defaults)
+        return self._default_lines
+
+    def _every(self) -> float:
+        limits = self.limits
+        return min(SWEEP_S, limits.header_s / 2, limits.body_s / 2, limits.keep_alive_s / 2)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._sweep = None
+        connections = cast("set[Connection]", self.state.connections)
+        now = loop.time()
+        for connection in [one for one in connections if one.deadline < now]:
+            connection.overdue()
+        if connections:
+            self._sweep = loop.call_later(self._every(), self._look, loop)
+
+
+class Connection(asyncio.Protocol):
+    """Serve one client."""
+
+    __slots__ = (
+        "_chunk", "_current", "_drained", "_fed", "_headers", "_in_head", "_parser", "_reading", "_transport", "_url",
+        "_waiting", "client", "deadline", "listener", "loop", "server",
+    )  # fmt: skip
+
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+        self.listener = listener
+        self.loop = loop
+        self.deadline = _NEVER
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._current: Exchange | None = None
+        self._waiting: deque[Exchange] = deque()
+        self._drained: asyncio.Future[None] | None = None
+        self._reading = True
+        self._chunk = 0
+        self._fed = 0
+        self._in_head = False
+        self._url = b""
+        self._headers: list[Header] = []
+
+    # -- called by the transport -----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, unless there are too many."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.client = _address(transport.get_extra_info("peername"))
+        self.server = _address(transport.get_extra_info("sockname"))
+        connections = cast("set[Connection]", self.listener.state.connections)
+        connections.add(self)
+        self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
+        if len(connections) > self.listener.limits.connections:
+            self.refuse(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser."""
+        self._chunk = len(data)
+        self._fed += self._chunk
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # There is nothing to upgrade to: the request is served as it is, and what follows is not HTTP.
+            if (exchange := self._newest()) is not None:
+                exchange.keep_alive = False
+            return
+        except httptools.HttpParserError:
+            if not self._transport.is_closing():
+                self.refuse(400, "bad_request", "This is not HTTP. Nothing was done.")
+            return
+        if self._in_head and self._fed > self.listener.limits.header_bytes:
+            self._too_large()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Tell who waits for this client."""
+        self.listener.state.connections.discard(cast("Any", self))
+        self.deadline = _NEVER
+        self._waiting.clear()
+        self._parser = None  # it holds us, too
+        if self._current is not None:
+            self._current.leave()
+        self.resume_writing()
+
+    def eof_received(self) -> None:
+        """Close: who sends nothing more has left."""
+
+    def pause_writing(self) -> None:
+        """Let those who write wait."""
+        self._drained = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Let those who write go on."""
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    def shutdown(self) -> None:
+        """Let the request under way finish and then close; called by uvicorn."""
+        if self._current is None:
+            self._transport.close()
+        else:
+            self._current.keep_alive = False
+
+    # -- called by the parser --------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Start a request."""
+        self._in_head = True
+        self._url, self._headers = b"", []
+        # Of a request that follows another in the same bytes, the first bytes are not counted: that errs by one read.
+        self._fed = 0
+        if self._current is None:
+            self._fed = self._chunk
+            self.deadline = self.loop.time() + self.listener.limits.header_s
+
+    def on_url(self, url: bytes) -> None:
+        """Take (a part of) the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Call the application."""
+        self._in_head = False
+        headers = self._headers
+        if self._fed > self.listener.limits.header_bytes and self._head_bytes() > self.listener.limits.header_bytes:
+            self._too_large()
+            return
+        self._fed = 0
+        if self._transport.is_closing():
+            return
+        scope = self._scope(headers)
+        if scope is None:
+            self.refuse(400, "bad_request", "The target of the request is not a path. Nothing was done.")
+            return
+        exchange = Exchange(self, scope, keep_alive=self._parser.should_keep_alive())
+        if self._current is None:
+            self._start(exchange)
+        else:
+            self._waiting.append(exchange)
+            self.pause_reading()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a part of the body on."""
+        exchange = self._newest()
+        if exchange is not None and exchange.feed(body) > BODY_BUFFER:
+            self.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """End a body."""
+        exchange = self._newest()
+        if exchange is not None:
+            exchange.end()
+            if exchange is self._current:
+                self.deadline = _NEVER
+
+    # -- called by the exchange ------------------------------------------------------------------------------------
+
+    @property
+    def drained(self) -> asyncio.Future[None] | None:
+        """Return what to wait for before writing more; None: nothing."""
+        return self._drained
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, if anybody is there."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def finished(self, exchange: Exchange) -> None:
+        """Learn that a response is complete: serve the next request, or close."""
+        state = self.listener.state
+        state.total_requests += 1
+        self._current = None
+        if not exchange.keep_alive or not exchange.ended:
+            self._transport.close()  # what is left of a body nobody took would be read as the next request
+            return
+        self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
+        if self._waiting:
+            self._start(self._waiting.popleft())
+        self.resume_reading()
+
+    def abort(self) -> None:
+        """Close because the application failed in the middle of a response."""
+        self._transport.close()
+
+    def pause_reading(self) -> None:
+        """Let the client wait."""
+        if self._reading and not self._transport.is_closing():
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, unless a request waits."""
+        if not (self._reading or self._waiting or self._transport.is_closing()):
+            self._reading = True
+            self._transport.resume_reading()
+
+    # -- limits ----------------------------------------------------------------------------------------------------
+
+    def overdue(self) -> None:
+        """Close: something did not come in time."""
+        current = self._current
+        if current is not None and not current.started:
+            current.leave()
+            self.refuse(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
+        elif current is None and self._in_head:
+            self.refuse(408, "request_timeout", "The headers did not arrive in time. Nothing was done.")
+        else:
+            self.deadline = _NEVER
+            self._transport.close()
+
+    def refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer what no application is asked about, and close."""
+        self.deadline = _NEVER
+        title = HTTPStatus(status).phrase
+        members = {"type": f"urn:signoff:problem:{code}", "title": title, "status": status}
+        body = orjson.dumps({**members, "detail": detail, "code": code})
+        retry = b"retry-after: 1\r\n" if status == 503 else b""
+        head = (
+            b"HTTP/1.1 %d %s\r\n%sconnection: close\r\ncontent-type: application/problem+json\r\n"
+            b"cache-control: no-store\r\n%scontent-length: %d\r\n\r\n"
+        )
+        self._transport.write(
+            head % (status, title.encode(), self.listener.default_lines(), retry, len(body)) + body,
+        )
+        self._transport.close()
+
+    def _too_large(self) -> None:
+        most = self.listener.limits.header_bytes
+        self.refuse(431, "headers_too_large", f"The headers have more than {most} bytes. Nothing was done.")
+
+    def _head_bytes(self) -> int:
+        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def _scope(self, headers: list[Header]) -> Scope | None:
+        try:
+            url = httptools.parse_url(self._url)
+            raw_path: bytes = url.path
+            path = raw_path.decode("ascii")
+        except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
+            return None
+        root = self.listener.root_path
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": self._parser.get_http_version(),
+            "method": self._parser.get_method().decode("ascii"),
+            "scheme": "http",
+            "path": root + (unquote(path) if "%" in path else path),
+            "raw_path": root.encode() + raw_path if root else raw_path,
+            "query_string": url.query or b"",
+            "root_path": root,
+            "headers": headers,
+            "server": self.server,
+            "client": self.client,
+        }
+
+    def _newest(self) -> Exchange | None:
+        return self._waiting[-1] if self._waiting else self._current
+
+    def _start(self, exchange: Exchange) -> None:
+        self._current = exchange
+        self.deadline = _NEVER if exchange.ended else self.loop.time() + self.listener.limits.body_s
+        tasks = self.listener.state.tasks
+        task = self.loop.create_task(exchange.run(self.listener.app))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+
+
+def _address(found: Any) -> tuple[str, int] | None:
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
