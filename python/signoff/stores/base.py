@@ -506,7 +506,10 @@ class WorkflowStore(Protocol):
         ...
 
     async def release(self, owner: str, runs: Mapping[str, int]) -> None:
-        """Give leases up without any other change; a lease that is no longer ours is left alone."""
+        """Give leases up before the runs' own work is done: each is ready at once, as when a lease has run out.
+
+        A lease that is no longer ours is left alone.
+        """
         ...
 
     async def next_due(self, workflows: Collection[str] | None = None) -> int | None:

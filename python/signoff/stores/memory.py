@@ -416,11 +416,11 @@ class MemoryStore:
         return lost
 
     async def release(self, owner: str, runs: Mapping[str, int]) -> None:
-        """Give leases up without any other change."""
+        """Give leases up before the runs' own work is done; each is ready at once."""
         self._check_open()
         for run_id, epoch in runs.items():
             if record := self._held(owner, run_id, epoch):
-                self._put(replace(record, lease_owner=None, lease_until=None))
+                self._put(replace(record, ready=True, lease_owner=None, lease_until=None))
 
     def _held(self, owner: str, run_id: str, epoch: int) -> RunRecord | None:
         record = self.run(run_id)

@@ -33,3 +33,6 @@ SELECT id, status, ready, wake_at, updated_at FROM runs WHERE run_id = ? AND lea
 
 -- name: put_lease
 UPDATE runs SET lease_owner = ?, lease_until = ?, due_at = ?, due_since = ? WHERE id = ?
+
+-- name: make_ready
+UPDATE runs SET ready = 1 WHERE id = ?

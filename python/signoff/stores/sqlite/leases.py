@@ -71,11 +71,12 @@ class Release:
     runs: Mapping[str, int]
 
     def run(self, connection: sqlite3.Connection, marks: Marks) -> None:
-        """Leave alone what is no longer ours."""
+        """Leave alone what is no longer ours; the others are ready: their owner may have been within a step."""
         for run_id, epoch in self.runs.items():
             held = connection.execute(SQL["held_lease"], (run_id, self.owner, epoch)).fetchone()
             if held is not None:
-                _put(connection, marks, run_id, held)
+                connection.execute(SQL["make_ready"], (held[0],))
+                _put(connection, marks, run_id, (*held[:2], True, *held[3:]))
 
 
 LeaseWork = Claim | Renew | Release

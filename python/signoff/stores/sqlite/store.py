@@ -184,7 +184,7 @@ class SqliteStore:
         return lost
 
     async def release(self, owner: str, runs: Mapping[str, int]) -> None:
-        """Give leases up without any other change."""
+        """Give leases up before the runs' own work is done; each is ready at once."""
         await self._writing.submit(lease=Release(owner, runs))
 
     async def next_due(self, workflows: Collection[str] | None = None) -> int | None:

@@ -91,6 +91,23 @@ class LeaseLaws(Laws):
 
         self.hold(tmp_path, scenario)
 
+    def test_a_run_given_up_in_the_middle_is_ready(self, tmp_path: Path) -> None:
+        """Its owner may have been within a step: the run is claimable at once, though nothing else made it due."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await store.commit([start("r1", ready=True), start("over", ready=True)])
+            held = {run.run_id: run.epoch for run in await store.claim("w1", now=0, lease_ms=1000, limit=2)}
+            await done(store, advance("r1", 1, epoch=held["r1"]), advance("over", 1, status="completed"))
+            assert await store.next_due() == 1000
+            await store.release("w2", held)
+            assert await store.next_due() == 1000
+            await store.release("w1", held)
+            assert await store.next_due() == 0
+            [again] = await store.claim("w2", now=1, lease_ms=1000, limit=9)
+            assert (again.run_id, again.epoch, again.ready) == ("r1", 2, True)
+
+        self.hold(tmp_path, scenario)
+
     def test_renewing_keeps_a_lease(self, tmp_path: Path) -> None:
         """Until the run is over, the lease is lost, or it is given up."""
 
