@@ -15,11 +15,12 @@ import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
-from operator import itemgetter
+from itertools import islice
 from typing import Protocol
 
 from signoff.clock import Clock
-from signoff.errors import NonDeterminism, WorkflowError
+from signoff.errors import NonDeterminism, SignoffError, StoreError, WorkflowError
+from signoff.runtime.live import Live, begins
 from signoff.runtime.steps import StepRunner
 from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
@@ -30,8 +31,6 @@ from signoff.workflow.failure import error_of
 from signoff.workflow.journal import (
     Entry,
     Error,
-    EventTimedOut,
-    InputExpired,
     Notification,
     RunBlocked,
     RunDescribed,
@@ -39,32 +38,17 @@ from signoff.workflow.journal import (
     RunUnblocked,
     StepCompleted,
     StepFailed,
-    TimerFired,
 )
 from signoff.workflow.machine import Machine
-from signoff.workflow.projection import RunFold, View, refold
+from signoff.workflow.projection import RunFold, View
 
 log = logging.getLogger("signoff.runtime")
 
 BLOCKED_RETRY_MS = 10_000
 """How often a blocked run is tried again, in case the right code has been deployed."""
 
-
-class Live:
-    """Hold a run's machine and projection at a journal position: what the cache keeps between two claims."""
-
-    __slots__ = ("journal_tail", "machine", "public_tail", "view")
-
-    def __init__(self, definition: WorkflowDefinition) -> None:
-        self.machine = Machine(definition)
-        self.view = View()
-        self.journal_tail = 0
-        self.public_tail = 0
-
-    def follow(self, entries: list[Entry]) -> None:
-        """Move view and positions on by entries that are in the journal."""
-        self.public_tail = refold(self.view, entries, self.public_tail)
-        self.journal_tail += len(entries)
+MOST_DUE = 1_000
+"""How many timers and deadlines fire in one commit, so that a run with very many holds up no other."""
 
 
 class Host(Protocol):
@@ -97,7 +81,7 @@ class RunDriver:
         self._record = record
         self._definition = definition
         self._live = live
-        self._fresh: list[Notification] = []
+        self._fresh: list[StepCompleted | StepFailed] = []
         self._unwritten: list[Entry] = []
         self._tasks: dict[str, asyncio.Task[StepCompleted | StepFailed]] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -105,6 +89,7 @@ class RunDriver:
         self._news = True
         self._over = False
         self._draining = False
+        self._unsure = False
         self._failures = 0
 
     # -- what the outside tells ------------------------------------------------------------------------------------
@@ -138,17 +123,15 @@ class RunDriver:
             self._load()
             return
         try:
-            entries = self._advance(self._live.machine)
-        except Exception as error:
+            self._settle(self._live, self._advance(self._live.machine))
+        except Exception as error:  # the code and the journal disagree, or the code asks for what cannot be written
             self._block(error)
-        else:
-            self._settle(self._live, entries)
 
     def _advance(self, machine: Machine) -> list[Entry]:
         entries, self._unwritten = self._unwritten, []
-        now = max(self._clock.now_ms(), machine.now_ms)
+        due = islice(machine.due(max(self._clock.now_ms(), machine.now_ms)), MOST_DUE)
         while machine.outcome is None:
-            notification = self._next_step_result(machine) or _next_due(machine, now)
+            notification = self._next_step_result(machine) or next(due, None)
             if notification is None:
                 break
             entries.append(notification)
@@ -158,8 +141,8 @@ class RunDriver:
     def _next_step_result(self, machine: Machine) -> Notification | None:
         while self._fresh:
             result = self._fresh.pop(0)
-            assert isinstance(result, StepCompleted | StepFailed)
-            if result.id in machine.open_steps:
+            call = machine.open_steps.get(result.id)
+            if call is not None and call.next_attempt == result.attempt:  # else the journal has it already
                 return result if result.at >= machine.now_ms else replace(result, at=machine.now_ms)
         return None
 
@@ -199,6 +182,9 @@ class RunDriver:
         if self._over:
             return
         error = None if future.cancelled() else future.exception()
+        if isinstance(error, SignoffError) and not isinstance(error, StoreError):
+            self._block(error)  # the store works, and will never take this
+            return
         if future.cancelled() or error is not None:
             self._again(entries, f"{error}")
             return
@@ -239,34 +225,43 @@ class RunDriver:
 
     def _again(self, entries: list[Entry], reason: str) -> None:
         """After an unknown outcome: wait a little, then look what the journal says."""
-        self._failures += 1
         log.warning("run %s: the outcome of a commit is unknown (%s); looking it up", self.run_id, reason)
         self._fall_back(entries)
-        self._host.loop.call_later(min(0.05 * 2**self._failures, 5.0), self.pump)
+        self._unsure = True  # that commit may have given the lease up
+        self._pump_later()
+
+    def _pump_later(self) -> None:
+        self._failures += 1
+        self._host.loop.call_later(min(0.05 * 2 ** min(self._failures, 10), 5.0), self.pump)
 
     # -- parking ---------------------------------------------------------------------------------------------------
 
     def _block(self, error: Exception) -> None:
-        """Park the run: code and journal disagree. Nothing is lost; a deploy of the right code heals it."""
+        """Park the run until a deploy of the right code heals it. Nothing is lost."""
         log.error("run %s is blocked: %s", self.run_id, error, exc_info=not isinstance(error, NonDeterminism))
+        self._leave(self._clock.now_ms() + BLOCKED_RETRY_MS, error_of(error))
+
+    def _leave(self, until: int, reason: Error | None = None) -> None:
+        """Let go of the run until then, and forget what is not in the journal."""
         self._busy = True
+        self._drop()
         self._unwritten.clear()
         self._fresh.clear()
-        task = self._host.loop.create_task(self._park(error_of(error)))
+        task = self._host.loop.create_task(self._park(until, reason))
         task.add_done_callback(self._parked)
 
-    async def _park(self, reason: Error) -> Outcome:
-        """Write that the run is blocked, on top of the index: the machine's own view may be beyond the journal."""
+    async def _park(self, until: int, reason: Error | None) -> Outcome:
+        """Write on top of the index: the machine's own view may be beyond the journal."""
         loaded = await self._host.engine.store.load_run(self.run_id)
         assert loaded is not None, "a claimed run exists"
         fold = RunFold.loads(loaded.record.state)
+        known = fold.row["status"] == "blocked" and fold.row["error"]["code"] == (reason and reason.code)
         now = max(self._clock.now_ms(), fold.last_at)
-        known = fold.row["status"] == "blocked" and fold.row["error"]["code"] == reason.code
         write = Write(
             RunState(loaded.record, View(run=fold)),
-            [] if known else [RunBlocked(at=now, error=reason)],
-            ready=False,
-            wake_at=now + BLOCKED_RETRY_MS,
+            [] if reason is None or known else [RunBlocked(at=now, error=reason)],
+            ready=reason is None and fold.cancel_requested,
+            wake_at=until,
             epoch=self.epoch,
             release=True,
         )
@@ -292,12 +287,17 @@ class RunDriver:
         task = self._host.loop.create_task(self._read())
         task.add_done_callback(self._loaded)
 
-    async def _read(self) -> list[Entry]:
+    async def _read(self) -> list[Entry] | None:
+        if self._unsure:
+            loaded = await self._host.engine.store.load_run(self.run_id)
+            if loaded is None or loaded.record.lease_owner is None or loaded.record.epoch != self.epoch:
+                return None
+            self._unsure = False
         start = 0 if self._live is None else self._live.journal_tail
         entries, _ = await read_journal(self._host.engine.store, self.run_id, start)
         return entries
 
-    def _loaded(self, task: asyncio.Task[list[Entry]]) -> None:
+    def _loaded(self, task: asyncio.Task[list[Entry] | None]) -> None:
         self._busy = False
         if self._over or task.cancelled():
             return
@@ -309,12 +309,18 @@ class RunDriver:
             self._again([], f"{error}")
             return
         entries = task.result()
+        if entries is None:
+            self.abandon()
+            return
+        start_at = begins(entries)
+        if start_at is not None and start_at > self._clock.now_ms():
+            self._leave(start_at)
+            return
         live = self._live = self._live or Live(self._definition)
         try:
             live.follow(entries)
             self._unwritten += live.machine.advance(entries)
         except Exception as blocked:
-            self._drop()
             self._block(blocked)
             return
         self._unwritten[:0] = self._remarks(live, entries)
@@ -339,19 +345,24 @@ class RunDriver:
         for id_ in [id_ for id_ in self._tasks if id_ not in machine.open_steps]:
             self._tasks.pop(id_).cancel()
         now = self._clock.now_ms()
+        done = {result.id for result in self._fresh}  # while the last commit was under way
         for call in machine.open_steps.values():
             due = call.retry_at is None or call.retry_at <= now
-            if due and not self._draining and call.id not in self._tasks:
+            if due and not self._draining and call.id not in self._tasks and call.id not in done:
                 task = self._host.loop.create_task(self._host.steps.attempt(self.run_id, call))
                 self._tasks[call.id] = task
                 task.add_done_callback(partial(self._attempted, call.id))
-        self._set_alarm(machine.wake_at(), now)
+        self._set_alarm(machine.wake_at(machine.open_steps if self._draining else self._tasks), now)
 
     def _attempted(self, id_: str, task: asyncio.Task[StepCompleted | StepFailed]) -> None:
         if self._tasks.get(id_) is not task:
             return
         del self._tasks[id_]
         if self._over or task.cancelled():
+            return
+        if (error := task.exception()) is not None:  # not the step's, which would be a result
+            log.error("run %s: the step %s could not be tried (%s); trying again", self.run_id, id_, error)
+            self._pump_later()
             return
         self._fresh.append(task.result())
         self.pump()
@@ -375,17 +386,3 @@ class RunDriver:
             live.machine.close()
             live = None
         self._host.finished(self, live)
-
-
-def _next_due(machine: Machine, now: int) -> Notification | None:
-    """Return what is due first by time, if anything is: a timer, a deadline or an event's timeout."""
-    due: list[tuple[int, Notification]] = [
-        (at, TimerFired(at=now, id=id_)) for id_, at in machine.open_timers.items() if at <= now
-    ]
-    due += [
-        (at, InputExpired(at=now, id=id_)) for id_, at in machine.open_inputs.items() if at is not None and at <= now
-    ]
-    due += [
-        (at, EventTimedOut(at=now, id=id_)) for id_, at in machine.open_events.items() if at is not None and at <= now
-    ]
-    return min(due, key=itemgetter(0))[1] if due else None

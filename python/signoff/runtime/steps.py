@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import random
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import lru_cache
 
@@ -15,7 +16,7 @@ from signoff.workflow.failure import error_of
 from signoff.workflow.journal import StepCompleted, StepFailed
 from signoff.workflow.steps import StepCall, StepInfo, entering_step
 
-_is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
+_known_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
 class StepRunner:
@@ -43,7 +44,14 @@ class StepRunner:
         try:
             with entering_step(StepInfo(run_id, call.name, call.n, attempt)):
                 result = codec.encode(await self._run(call))
-        except Exception as error:
+        except (KeyboardInterrupt, GeneratorExit):  # somebody stops the process
+            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return self._failed(call, attempt, error)  # something within the step was cancelled, not the step
+        except BaseException as error:  # sys.exit() in a step must not end the worker, and the next, and the next
             return self._failed(call, attempt, error)
         return StepCompleted(at=self._clock.now_ms(), id=call.id, attempt=attempt, result=result)
 
@@ -68,7 +76,7 @@ class StepRunner:
         )
         return await result if inspect.isawaitable(result) else result
 
-    def _failed(self, call: StepCall, attempt: int, error: Exception) -> StepFailed:
+    def _failed(self, call: StepCall, attempt: int, error: BaseException) -> StepFailed:
         now = self._clock.now_ms()
         delay = call.retry.delay_ms(attempt, error, self._jitter)
         return StepFailed(
@@ -78,6 +86,13 @@ class StepRunner:
             error=error_of(error),
             retry_at=None if delay is None else now + delay,
         )
+
+
+def _is_async(fn: Callable[..., object]) -> bool:
+    try:
+        return _known_async(fn)
+    except TypeError:  # an object that can be called but not hashed
+        return inspect.iscoroutinefunction(fn)
 
 
 class StepTimedOut(TimeoutError):

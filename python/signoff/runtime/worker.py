@@ -15,7 +15,8 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
 from signoff.errors import StoreError
-from signoff.runtime.driver import Live, RunDriver
+from signoff.runtime.driver import RunDriver
+from signoff.runtime.live import Live
 from signoff.runtime.steps import StepRunner
 from signoff.service.change import journal_path
 from signoff.service.engine import Engine
@@ -70,6 +71,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._draining = False
         self._stopping = False
         self._stopped = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop
@@ -100,9 +102,9 @@ class Worker:
         Args:
             timeout_s: after that, attempts still under way are cancelled; they run again elsewhere.
         """
+        self._draining = True
         for driver in list(self._drivers.values()):
             self.loop.call_soon(driver.drain)
-        self._concurrency = 0
         try:
             async with asyncio.timeout(timeout_s):
                 await self._empty.wait()
@@ -119,7 +121,7 @@ class Worker:
         """Claim what can be claimed; return for how many seconds nothing is expected."""
         try:
             await self._tell_news()
-            free = self._concurrency - len(self._drivers)
+            free = 0 if self._draining else self._concurrency - len(self._drivers)
             if free <= 0:
                 return self._poll_ms / 1000
             return await self._claim(free)
@@ -133,6 +135,9 @@ class Worker:
         records = await self.engine.store.claim(
             self.owner, now=now, lease_ms=self._lease_ms, limit=free, workflows=names
         )
+        if self._draining:  # asked to stop while the claim was under way
+            await self.engine.store.release(self.owner, {record.run_id: record.epoch for record in records})
+            return self._poll_ms / 1000
         for record in records:
             self._drive(record)
         if len(records) == free:
@@ -182,7 +187,7 @@ class Worker:
             try:
                 until = self.engine.clock.now_ms() + self._lease_ms
                 lost = await self.engine.store.renew(self.owner, held, until=until)
-            except StoreError as error:
+            except Exception as error:  # whatever it is: without a heartbeat every lease would be lost
                 log.warning("leases could not be renewed (%s); trying again", error)
                 continue
             for id_ in lost:

@@ -12,7 +12,7 @@ from signoff.workflow import codec
 from signoff.workflow.commands import Commands
 from signoff.workflow.durations import Duration, deadline_ms, duration_ms, moment
 from signoff.workflow.loop import Pending, StepFuture
-from signoff.workflow.names import check_name
+from signoff.workflow.names import check_name, check_text
 from signoff.workflow.requests import Answer, InputRequest, check_spec
 from signoff.workflow.retry import Retry
 from signoff.workflow.schema import schema_of
@@ -152,6 +152,7 @@ class Context(Steps):
         Raises:
             EventTimedOut: when awaited, if none came in time.
         """
+        check_text(key, "key of an event")
         return self._commands.await_event(topic, type, key, None if timeout is None else duration_ms(timeout))
 
     # -- people ----------------------------------------------------------------------------------------------------
@@ -274,6 +275,9 @@ class Context(Steps):
         """
         if fraction is not None and not 0 <= fraction <= 1:
             raise ValueError("Progress is a fraction from 0 to 1, or None.")
+        check_text(message, "message of a progress bar")
+        if fraction is not None and type(fraction) is not int:
+            fraction = float(fraction)  # a Decimal or a number of NumPy's is no JSON
         check_name(name, "name of a progress bar")
         self._commands.publish("progress", name, {"id": name, "fraction": fraction, "message": message})
 

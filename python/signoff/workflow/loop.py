@@ -215,7 +215,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 continue
             try:
                 handle._context.run(handle._callback, *handle._args)
-            except (Exception, SystemExit, Halt) as error:
+            except KeyboardInterrupt:  # somebody stops the process, not this run
+                raise
+            except BaseException as error:
                 self.fail(error)
             if self.failure is not None or main.done():
                 return

@@ -7,7 +7,8 @@ one at a time, and the code runs until it is idle after each. What it asks for b
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
@@ -48,6 +49,7 @@ from signoff.workflow.steps import StepCall
 __all__ = ["Machine", "StepCall", "error_of"]
 
 Outcome = RunCompleted | RunFailed | RunCancelled
+Due = TimerFired | InputExpired | EventTimedOut
 
 
 class Machine:
@@ -101,14 +103,48 @@ class Machine:
         """Return when each wait for an event times out, in milliseconds, or None."""
         return {id_: wait.timeout_at for id_, wait in self._commands.waits.items()}
 
-    def wake_at(self) -> int | None:
-        """Return the earliest time (milliseconds) at which something is due: a timer, a deadline, a retry; or None."""
-        commands = self._commands
-        due = [fire_at for fire_at, _ in commands.timers.values()]
-        due += [deadline for deadline, _ in commands.inputs.values() if deadline is not None]
-        due += [wait.timeout_at for wait in commands.waits.values() if wait.timeout_at is not None]
-        due += [call.retry_at for call in commands.steps.values() if call.retry_at is not None]
+    def wake_at(self, under_way: Container[str] = ()) -> int | None:
+        """Return the earliest time (milliseconds) at which something is due: a timer, a deadline, a retry; or None.
+
+        Args:
+            under_way: steps whose retry need not be waited for, because it has begun.
+        """
+        due = [at for at, _, _ in self._times()]
+        due += [
+            call.retry_at
+            for id_, call in self._commands.steps.items()
+            if call.retry_at is not None and id_ not in under_way
+        ]
         return min(due, default=None)
+
+    def due(self, now_ms: int) -> Iterator[Due]:
+        """Yield what is due by `now_ms`, what has been due longest first; feed each before asking for the next.
+
+        What the code gives up or puts off meanwhile is passed over, and what it asks for meanwhile comes last.
+        """
+        while overdue := sorted((one for one in self._times() if one[0] <= now_ms), key=itemgetter(0)):
+            for _, kind, id_ in overdue:
+                at = self._due_at(kind, id_)
+                if at is not None and at <= now_ms:
+                    yield kind(now_ms, id_)
+
+    def _times(self) -> Iterator[tuple[int, type[Due], str]]:
+        commands = self._commands
+        for id_, (fire_at, _) in commands.timers.items():
+            yield fire_at, TimerFired, id_
+        for id_, (deadline, _) in commands.inputs.items():
+            if deadline is not None:
+                yield deadline, InputExpired, id_
+        for id_, wait in commands.waits.items():
+            if wait.timeout_at is not None:
+                yield wait.timeout_at, EventTimedOut, id_
+
+    def _due_at(self, kind: type[Due], id_: str) -> int | None:
+        commands = self._commands
+        if kind is EventTimedOut:
+            return commands.waits[id_].timeout_at if id_ in commands.waits else None
+        timed: dict[str, tuple[Any, Any]] = commands.timers if kind is TimerFired else commands.inputs
+        return timed[id_][0] if id_ in timed else None
 
     # -- driving ---------------------------------------------------------------------------------------------------
 

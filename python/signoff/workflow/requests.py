@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import orjson
+
 from signoff.errors import InputExpired, InputWithdrawn, InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.journal import DecidedBy, InputAnswered
 from signoff.workflow.loop import Pending
+from signoff.workflow.names import check_text
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
@@ -135,6 +138,7 @@ class InputRequest(Generic[T]):
 
         Takes effect at once; awaiting the result gives True, or False if the request was already decided.
         """
+        check_text(reason, "reason of a withdrawal")
         if not self.pending:
             return Done(False)
         self._commands.withdraw_input(self.id, reason)
@@ -201,6 +205,10 @@ def check_spec(spec: dict[str, Any]) -> None:
             _check_texts(name, value)
     if spec.get("actions") == []:
         raise ValueError("A request needs at least one action.")
+    try:
+        orjson.dumps(spec)
+    except TypeError as error:
+        raise UnsupportedValue(f"The request cannot be written as JSON: {error}.") from error
 
 
 def _check_texts(name: str, value: Any) -> None:

@@ -38,6 +38,10 @@ class Retry:
         if self.attempts < 1 or self.factor < 1 or not 0 <= self.jitter <= 1:
             raise ValueError("A retry policy needs attempts >= 1, factor >= 1 and a jitter between 0 and 1.")
         duration_ms(self.first), duration_ms(self.most)
+        if not isinstance(self.never, tuple) or not all(
+            isinstance(kind, type) and issubclass(kind, BaseException) for kind in self.never
+        ):
+            raise TypeError(f"`never` of a retry policy is a tuple of exception classes, not {self.never!r:.100}.")
 
     def delay_ms(self, attempt: int, error: BaseException, rng: random.Random | None = None) -> int | None:
         """Return how long to wait after a failed attempt, in milliseconds, or None: give up.

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, overload
 from signoff.workflow import retry as policy
 from signoff.workflow.durations import Duration, duration_ms
 from signoff.workflow.loop import Pending
+from signoff.workflow.names import check_text
 from signoff.workflow.retry import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,6 +45,7 @@ PLAIN = StepOptions()
 
 def options_of(retry: Retry | None, timeout: Duration | None, expose: bool | None, label: str | None) -> StepOptions:
     """Return options as users write them."""
+    check_text(label, "label of a step")
     return StepOptions(retry, None if timeout is None else duration_ms(timeout), expose, label)
 
 
