@@ -6,13 +6,15 @@
     │   ├── InvalidName             a name that does not match [A-Za-z0-9_.-]{1,128}
     │   ├── PayloadTooLarge (413)
     │   ├── MethodNotAllowed (405)  this address takes other methods
-    │   └── UnsupportedMediaType (415)
+    │   ├── UnsupportedMediaType (415)
+    │   └── WebhookUrlRejected      the server will not call this address
     ├── Unauthorized (401)
+    │   └── TokenInvalid            a wake's token is not one of ours, or has expired
     ├── Forbidden (403)             known caller, not allowed
     │   ├── EngineOwned             the stream belongs to the engine
     │   └── NotInAudience           this person was not asked
     ├── NotFound (404)
-    │   ├── StreamNotFound · RunNotFound · InputNotFound · UnknownWorkflow
+    │   ├── StreamNotFound · RunNotFound · InputNotFound · UnknownWorkflow · SubscriptionNotFound
     ├── Gone (410)                  the offset is older than what is kept
     │   └── StreamDeleted           the stream is kept for its forks alone
     ├── Conflict409 (409)           the state of the world says no
@@ -23,9 +25,14 @@
     │   ├── RunClosed               the run has ended
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
-    │   └── SubmissionReused        one submission id, two bodies
+    │   ├── SubmissionReused        one submission id, two bodies
+    │   ├── SubscriptionExists      with another configuration
+    │   ├── AlreadyClaimed · NoPendingWork
+    │   ├── Fenced                  the wake is over, another took its place
+    │   └── InvalidAck              of a stream that is not linked, or an offset that is not between cursor and tail
     ├── InvalidAnswer (422)         the value does not match the schema; carries JSON Pointers
     ├── NotSupported (501)          a part of a protocol this server does not have
+    ├── ServerBusy (503)            as many clients as the server can serve
     ├── StoreError (503)
     │   ├── StoreUnavailable · SchemaTooNew · LeaseLost
     ├── ServerUnreachable (503)     raised by clients: there was no answer
@@ -103,10 +110,22 @@ class UnsupportedMediaType(BadRequest):
     code, status, title = "unsupported_media_type", 415, "The body has the wrong type"
 
 
+class WebhookUrlRejected(BadRequest):
+    """Refuse to call an address (Durable Streams §12.8)."""
+
+    code, title = "webhook_url_rejected", "Webhooks are not sent to this address"
+
+
 class Unauthorized(SignoffError):
     """Refuse a request that does not say who it is, or says it wrongly."""
 
     code, status, title = "unauthorized", 401, "Authentication is required"
+
+
+class TokenInvalid(Unauthorized):
+    """Refuse a callback, ack or release whose token was not given out for this subscription, or has expired."""
+
+    code, title = "token_invalid", "The token is not valid for this subscription"
 
 
 class Forbidden(SignoffError):
@@ -155,6 +174,12 @@ class UnknownWorkflow(NotFound):
     """Report that no workflow of this name is registered here."""
 
     code, title = "unknown_workflow", "There is no workflow of this name"
+
+
+class SubscriptionNotFound(NotFound):
+    """Report that no subscription has this id."""
+
+    code, title = "subscription_not_found", "There is no subscription with this id"
 
 
 class Gone(SignoffError):
@@ -247,6 +272,36 @@ class SubmissionReused(Conflict409):
     code, title = "submission_reused", "This submission id was used for another answer"
 
 
+class SubscriptionExists(Conflict409):
+    """Report that the subscription's id is taken by another configuration."""
+
+    code, title = "subscription_already_exists", "The subscription exists with another configuration"
+
+
+class AlreadyClaimed(Conflict409):
+    """Report that another worker holds the lease; carries `current_holder` and `generation`."""
+
+    code, title = "already_claimed", "Another worker holds the lease"
+
+
+class NoPendingWork(Conflict409):
+    """Report that there is nothing to claim."""
+
+    code, title = "no_pending_work", "Everything is acknowledged"
+
+
+class Fenced(Conflict409):
+    """Report that the wake is over, so that its worker must stop (Durable Streams §7.3)."""
+
+    code, title = "fenced", "This wake is over"
+
+
+class InvalidAck(Conflict409):
+    """Refuse an acknowledgement; no cursor moved."""
+
+    code, title = "invalid_ack", "This cannot be acknowledged"
+
+
 class InvalidAnswer(SignoffError):
     """Refuse a value that does not match the schema; `extra["errors"]` is `[{"pointer", "message"}]`."""
 
@@ -257,6 +312,12 @@ class NotSupported(SignoffError):
     """Refuse a part of a protocol that this server does not have."""
 
     code, status, title = "not_supported", 501, "This server does not support that"
+
+
+class ServerBusy(SignoffError):
+    """Refuse a client because the server has as many as it can serve."""
+
+    code, status, title = "server_busy", 503, "The server is busy"
 
 
 class StoreError(SignoffError):

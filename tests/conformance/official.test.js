@@ -4,5 +4,5 @@ import { runConformanceTests } from "@durable-streams/server-conformance-tests"
 runConformanceTests({
   baseUrl: process.env.SIGNOFF_STREAMS_URL,
   longPollTimeoutMs: Number(process.env.SIGNOFF_LONG_POLL_MS),
-  subscriptions: false,
+  subscriptions: true,
 })

@@ -16,10 +16,15 @@ import uvicorn
 from signoff.clock import SystemClock
 from signoff.server.stream_live import Limits
 from signoff.server.streams import StreamEndpoints
+from signoff.server.subscription_webhook import HttpWebhooks
+from signoff.server.subscriptions import ControlEndpoints
 from signoff.service.commit import GroupCommitter
+from signoff.service.compaction import Compactor
 from signoff.service.hub import Hub
 from signoff.service.streams import Streams
+from signoff.service.subscriptions import Subscriptions
 from signoff.stores.open import open_store
+from signoff.streams.subscription_target import Targets
 
 
 class Server(uvicorn.Server):
@@ -40,17 +45,26 @@ async def serve(url: str, long_poll_s: float) -> None:
     store = open_store(url)
     await store.open()
     hub = Hub(store)
-    committer = GroupCommitter(store, hub.committed)
-    app = StreamEndpoints(Streams(store, committer, hub, SystemClock()), limits=Limits(long_poll_s=long_poll_s))
+    compactor = Compactor(store)
+    committer = GroupCommitter(store, hub.committed, compactor.committed)
+    streams = Streams(store, committer, hub, SystemClock(), compactor)
+    clock = SystemClock()
+    webhooks = HttpWebhooks(clock, Targets.LOOPBACK)
+    subscriptions = Subscriptions(store, committer, streams, webhooks, clock)
+    control = ControlEndpoints(subscriptions)
+    app = StreamEndpoints(streams, limits=Limits(long_poll_s=long_poll_s), control=control)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(
         app, loop="uvloop", http="httptools", lifespan="off", log_level="warning", timeout_graceful_shutdown=10
     )
+    subscriptions.start()
     print(listener.getsockname()[1], flush=True)
     try:
         await Server(config, hub).serve(sockets=[listener])
     finally:
+        await subscriptions.close()
         await committer.close()
+        await compactor.close()
         await store.close()
 
 

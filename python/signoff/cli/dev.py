@@ -34,11 +34,13 @@ def dev(
     port: options.Port = 4437,
     page: options.Page = None,
     allow_origin: options.Origins = None,
+    public_url: options.PublicUrl = None,
+    webhook_targets: options.WebhookTargets = None,
     access_log: options.AccessLog = False,
 ) -> None:
     """Run server, worker and page in one process."""
     url = _url(store, data)
-    config = server_config(page, allow_origin)
+    config = server_config(page, allow_origin, public_url, webhook_targets)
     application = load_app(app)
 
     async def main() -> None:

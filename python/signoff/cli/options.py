@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from signoff.streams.subscription_target import Targets
+
 Store = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="Work on a store directly. [env: SIGNOFF_STORE]")
 ]
@@ -24,6 +26,40 @@ Origins = Annotated[
     list[str] | None,
     typer.Option("--allow-origin", metavar="ORIGIN", help="Let pages of this origin call the API. May be repeated."),
 ]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--public-url",
+        metavar="URL",
+        help="Where receivers of webhooks reach this server, if not as it is called. [env: SIGNOFF_PUBLIC_URL]",
+    ),
+]
+WebhookTargets = Annotated[
+    Targets | None,
+    typer.Option(
+        "--webhook-targets",
+        help="Where webhooks may be sent: to public addresses, to this machine too, or to private networks too. "
+        "[env: SIGNOFF_WEBHOOK_TARGETS; default: public, without a key loopback]",
+    ),
+]
 AccessLog = Annotated[bool, typer.Option("--access-log", help="Log every request.")]
+MaxAppend = Annotated[
+    int, typer.Option("--max-append", metavar="BYTES", min=1, help="How large one append to a stream may be.")
+]
+MaxReaders = Annotated[
+    int, typer.Option("--max-readers", metavar="N", min=1, help="How many may read streams live at a time.")
+]
+MaxConnections = Annotated[
+    int, typer.Option("--max-connections", metavar="N", min=1, help="How many connections are served at a time.")
+]
+MaxHeaders = Annotated[
+    int, typer.Option("--max-headers", metavar="BYTES", min=1024, help="How large a request's headers may be.")
+]
+BodyTimeout = Annotated[
+    float, typer.Option("--body-timeout", metavar="SECONDS", min=0.1, help="In what time a body must have arrived.")
+]
+KeepAlive = Annotated[
+    float, typer.Option("--keep-alive", metavar="SECONDS", min=0.1, help="How long to keep a silent connection.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many to show.")]
 Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the previous page ended.")]

@@ -19,7 +19,7 @@ import uvloop
 from signoff.cli import output
 from signoff.cli.misuse import Misuse
 from signoff.runtime.worker import Worker
-from signoff.server.app import create_app
+from signoff.server.app import create_app, subscriptions_over
 from signoff.server.config import ServerConfig, check_binding
 from signoff.server.connection import Listener
 from signoff.service.engine import Engine
@@ -80,9 +80,10 @@ class HttpPart:
         ready: Callable[[], None],
     ) -> None:
         self._engine = engine
+        self._subscriptions = subscriptions_over(engine, config)
         self._socket = listening
         settings = uvicorn.Config(
-            create_app(engine, config=config),
+            create_app(engine, config=config, subscriptions=self._subscriptions),
             loop="none",
             http=Listener(config.http).protocol(),
             ws="none",
@@ -97,7 +98,11 @@ class HttpPart:
 
     async def run(self) -> None:
         """Serve until stopped."""
-        await self._server.serve(sockets=[self._socket])
+        self._subscriptions.start()
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            await self._subscriptions.close()
 
     async def stop(self) -> None:
         """Take no new connections, end live readers, let requests finish."""
@@ -188,8 +193,18 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+def _allow_files() -> None:
+    """Raise the limit of open files as far as we may: each connection is one."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - not on Windows
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def run_to_end(main: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop, with warnings and errors logged to stderr."""
+    _allow_files()
     logging.basicConfig(
         level=logging.DEBUG if os.environ.get("SIGNOFF_DEBUG") == "1" else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -22,8 +22,12 @@ from signoff.server.origin import Origins
 from signoff.server.page import Page
 from signoff.server.problems import problem
 from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, header, ok
+from signoff.server.stream_live import Limits
 from signoff.server.streams import StreamEndpoints
+from signoff.server.subscription_webhook import HttpWebhooks
+from signoff.server.subscriptions import ControlEndpoints
 from signoff.service.engine import Engine
+from signoff.service.subscriptions import Subscriptions
 
 STREAMS = b"/v1/stream/"
 IDENTITY = "signoff.identity"
@@ -42,13 +46,27 @@ _SAFE: tuple[Header, ...] = (
 _PRIVATE: Header = (b"cache-control", b"no-store")
 
 
-def create_app(engine: Engine, *, config: ServerConfig | None = None, streams: ASGI | None = None) -> ASGI:
+def subscriptions_over(engine: Engine, config: ServerConfig) -> Subscriptions:
+    """Make the service that wakes workers; starting and closing it is the caller's."""
+    webhooks = HttpWebhooks(engine.clock, config.webhook_targets)
+    root = None if config.public_url is None else config.public_url.rstrip("/") + STREAMS.decode()
+    return Subscriptions(engine.store, engine.committer, engine.streams, webhooks, engine.clock, public_url=root)
+
+
+def create_app(
+    engine: Engine,
+    *,
+    config: ServerConfig | None = None,
+    streams: ASGI | None = None,
+    subscriptions: Subscriptions | None = None,
+) -> ASGI:
     """Build the ASGI application over an engine.
 
     Args:
         engine: opened; closing it is the caller's.
         config: keys, origins, limits, the page.
         streams: serves everything below `/v1/stream/`; the durable-stream endpoints over `engine` if None.
+        subscriptions: started and closed by the caller; if None, by the ASGI lifespan.
 
     Example:
         >>> uvicorn.run(create_app(await Engine.open(store)))
@@ -59,7 +77,14 @@ def create_app(engine: Engine, *, config: ServerConfig | None = None, streams: A
     def authorize(scope: Scope, path: str, method: str) -> None:
         check_stream(access.identify(header(scope, b"authorization")), method, path)
 
-    return Shell(engine, config, access, streams or StreamEndpoints(engine.streams, authorize))
+    def operators(scope: Scope) -> None:
+        access.identify(header(scope, b"authorization")).require_operator()
+
+    shared = subscriptions or subscriptions_over(engine, config)
+    control = ControlEndpoints(shared, operators)
+    limits = Limits(max_body=config.max_append, max_readers=config.max_readers)
+    streams = streams or StreamEndpoints(engine.streams, authorize, control=control, limits=limits)
+    return Shell(engine, config, access, streams, None if subscriptions else shared)
 
 
 async def health(call: Call) -> Reply:
@@ -85,7 +110,10 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
 class Shell:
     """Be the outermost ASGI application."""
 
-    def __init__(self, engine: Engine, config: ServerConfig, access: Access, streams: ASGI) -> None:
+    def __init__(
+        self, engine: Engine, config: ServerConfig, access: Access, streams: ASGI, owned: Subscriptions | None
+    ) -> None:
+        self._owned = owned
         self._origins = Origins(config)
         self._access = access
         self._streams = streams
@@ -98,7 +126,7 @@ class Shell:
             case "http":
                 await self._http(scope, receive, send)
             case "lifespan":
-                await _lifespan(receive, send)
+                await self._lifespan(receive, send)
             case _:
                 await send({"type": "websocket.close", "code": 1000})
 
@@ -124,6 +152,19 @@ class Shell:
             if outgoing.started:
                 raise
             await problem(error).send(outgoing, head=scope["method"] == "HEAD")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message: Any = await receive()
+            stopping = message["type"] == "lifespan.shutdown"
+            if self._owned is not None:
+                if stopping:
+                    await self._owned.close()
+                else:
+                    self._owned.start()
+            await send({"type": f"{message['type']}.complete"})
+            if stopping:
+                return
 
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         preflight = self._origins.preflight(scope)
@@ -190,11 +231,3 @@ class Endpoint:
 
 async def _nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:
     raise NotFound(f"There is nothing at {scope['path'][:140]!r}.")
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message: Any = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

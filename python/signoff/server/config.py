@@ -7,6 +7,7 @@ from pathlib import Path
 
 from signoff.errors import Forbidden
 from signoff.server.limits import HttpLimits
+from signoff.streams.subscription_target import Targets
 
 MIN_SECRET = 32
 """Bytes a HS256 key needs (RFC 7518 §3.2)."""
@@ -37,6 +38,9 @@ class ServerConfig:
         max_append: bytes one append to a stream may have.
         max_readers: live SSE readers at a time; one more is answered 503.
         http: sizes and times of connections.
+        public_url: under which receivers of webhooks reach this server, e.g. `https://signoff.example`; None: as those
+            who create subscriptions call it.
+        webhooks: where webhooks may be sent; None: to public addresses, and without a key to this machine too.
     """
 
     secret: bytes | None = None
@@ -47,9 +51,16 @@ class ServerConfig:
     page_policy: str = PAGE_POLICY
     max_body: int = 1 << 20
     max_depth: int = 64
+    public_url: str | None = None
+    webhooks: Targets | None = None
     max_append: int = 10 << 20
     max_readers: int = 8_000
     http: HttpLimits = field(default_factory=HttpLimits)
+
+    @property
+    def webhook_targets(self) -> Targets:
+        """Return where webhooks may be sent."""
+        return self.webhooks or (Targets.LOOPBACK if self.keyless else Targets.PUBLIC)
 
     @property
     def keyless(self) -> bool:

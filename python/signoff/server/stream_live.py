@@ -37,6 +37,7 @@ class Limits:
         keep_alive_s: seconds after which a silent SSE connection gets a comment.
         max_age_s: seconds after which an SSE connection is ended, for the client to connect anew (§10.2).
         stuck_s: seconds beyond `max_age_s` after which a client that does not read is dropped.
+        max_readers: live readers at a time; one more is refused.
     """
 
     max_body: int = 10 * MIB
@@ -45,6 +46,7 @@ class Limits:
     keep_alive_s: float = 15.0
     max_age_s: float = 60.0
     stuck_s: float = 15.0
+    max_readers: int = 8_000
 
 
 @dataclass(frozen=True, slots=True)

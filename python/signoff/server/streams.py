@@ -17,6 +17,7 @@ from signoff.errors import (
     NotFound,
     NotSupported,
     PayloadTooLarge,
+    ServerBusy,
     SignoffError,
     UnsupportedMediaType,
 )
@@ -26,6 +27,7 @@ from signoff.server.problems import problem
 from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
 from signoff.server.stream_headers import Headers
 from signoff.server.stream_live import Limits, Reading
+from signoff.server.subscriptions import PREFIX, ControlEndpoints
 from signoff.service.stream_writer import Written
 from signoff.service.streams import Streams
 from signoff.streams import compaction, content_type, expiry, fork, json_mode, live, offset
@@ -54,6 +56,7 @@ class StreamEndpoints:
         root: where streams live.
         limits: sizes and times.
         origins: pages that may read across origins; any by default, since access is by token and never by cookie.
+        control: serves what is below `__ds/`, and checks itself who may; nothing is there if None.
 
     Example:
         >>> app = StreamEndpoints(engine.streams)
@@ -67,12 +70,15 @@ class StreamEndpoints:
         root: str = ROOT,
         limits: Limits | None = None,
         origins: tuple[str, ...] = ("*",),
+        control: ControlEndpoints | None = None,
     ) -> None:
+        self._control = control
         self._streams = streams
         self._authorize = authorize
         self._root = root.encode()
         self._limits = limits or Limits()
         self._origins = origins
+        self._live = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -83,6 +89,8 @@ class StreamEndpoints:
             outgoing.always = (*say.SAFE, say.EMBEDDABLE, *cors)
             if scope["method"] == "OPTIONS":
                 reply: Reply | None = _preflight(headers)
+            elif self._control is not None and (raw := self._reserved(scope)) is not None:
+                reply = await self._control.serve(raw, self._root.decode(), scope, receive)
             else:
                 path = self._path(scope)
                 if paths.engine_owned(path):
@@ -125,6 +133,12 @@ class StreamEndpoints:
         if path is None:
             raise NotFound("Streams do not live here.")
         return path
+
+    def _reserved(self, scope: Scope) -> bytes | None:
+        """Return the path below the stream root, undecoded, if the protocol keeps it for its control API (§6)."""
+        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        raw = raw.removeprefix(quote(scope.get("root_path", "")).encode()).removeprefix(self._root)
+        return raw if raw.startswith(PREFIX) else None
 
     def _below_root(self, raw: bytes, scope: Scope) -> str | None:
         """Return the path of a stream whose address has this path; None if no stream can live there."""
@@ -208,14 +222,18 @@ class StreamEndpoints:
             private=paths.engine_owned(request.path),
             authorized=b"authorization" in request.headers,
         )
-        match asked.live:
-            case "long-poll":
+        if asked.live is None:
+            return await _catch_up(reading, request.headers)
+        if self._live >= self._limits.max_readers:
+            raise ServerBusy("As many live readers as this server serves are connected. Try again later.")
+        self._live += 1
+        try:
+            if asked.live == "long-poll":
                 return await stream_live.long_poll(reading, request.receive)
-            case "sse":
-                await stream_live.sse(reading, request.receive, request.send)
-                return None
-            case _:
-                return await _catch_up(reading, request.headers)
+            await stream_live.sse(reading, request.receive, request.send)
+            return None
+        finally:
+            self._live -= 1
 
 
 @dataclass(frozen=True, slots=True)

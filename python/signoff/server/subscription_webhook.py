@@ -1,0 +1,176 @@
+"""Webhooks over HTTP: signed with Ed25519 (Durable Streams §7.1), and sent only where they may go (§12.8).
+
+A delivery resolves the host once, checks every address it got, and connects to one of those: a name that answers
+differently the next time gains nothing. TLS still verifies the name. Redirects are not followed, proxies of the
+environment are not used, a connection serves one delivery, and of a long answer the beginning is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import httpx
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from signoff.clock import Clock
+from signoff.errors import WebhookUrlRejected
+from signoff.service.subscription_delivery import Answer
+from signoff.streams.subscription_target import Address, Target, Targets, check, literal, parse
+
+Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
+"""Return all addresses of a name; raises OSError if there are none."""
+
+LONGEST_ANSWER: Final = 64 * 1024
+"""Bytes of an answer that are read."""
+
+RESOLVE_S: Final = 5.0
+CONNECT_S: Final = 5.0
+
+
+class HttpWebhooks:
+    """Call webhooks.
+
+    Args:
+        clock: for the timestamp that is signed.
+        targets: which addresses may be called.
+        resolve: the system's resolver unless given.
+        tls: verifies receivers; the usual authorities unless given.
+    """
+
+    def __init__(
+        self, clock: Clock, targets: Targets, *, resolve: Resolver | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._clock = clock
+        self._targets = targets
+        self._resolve = resolve or system_resolver
+        self._tls = tls
+        self._keys: dict[bytes, Ed25519PrivateKey] = {}
+
+    def public_key(self, seed: bytes) -> dict[str, str]:
+        """Return the JSON Web Key (RFC 8037) that verifies what `seed` signs; its `kid` is its thumbprint."""
+        x = _base64url(self._key(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+        # RFC 7638 §3.2: the members that make the key, in the order of their names.
+        thumbprint = hashlib.sha256(orjson.dumps({"crv": "Ed25519", "kty": "OKP", "x": x})).digest()
+        kid = f"ds_{_base64url(thumbprint)}"
+        return {"kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "alg": "EdDSA", "x": x}
+
+    async def check(self, url: str) -> None:
+        """Refuse a URL that will not be called. A name that cannot be resolved now may be later: it is not refused.
+
+        Raises:
+            WebhookUrlRejected: the URL is malformed, or leads where webhooks may not go.
+        """
+        target = parse(url)
+        try:
+            await self._addresses(target)
+        except OSError:
+            return
+
+    async def post(self, url: str, body: bytes, seed: bytes, timeout_s: float) -> Answer:
+        """Send a signed body; whatever goes wrong is an Answer."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                target = parse(url)
+                return await self._post(url, target, await self._addresses(target), body, seed)
+        except WebhookUrlRejected as error:
+            return Answer(ok=False, why=error.detail)
+        except TimeoutError:
+            return Answer(ok=False, why=f"no answer within {timeout_s:g} s")
+        except (OSError, httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as error:
+            return Answer(ok=False, why=f"{type(error).__name__}: {str(error)[:200]}")
+
+    async def _addresses(self, target: Target) -> Sequence[Address]:
+        """Resolve and check; one address that may not be called spoils them all."""
+        given = literal(target.host)
+        if given is not None:
+            addresses: Sequence[Address] = [given]
+        else:
+            async with asyncio.timeout(RESOLVE_S):
+                addresses = await self._resolve(target.host, target.port)
+        for address in addresses:
+            check(address, target.scheme, self._targets)
+        if not addresses:
+            raise OSError(f"{target.host} has no address")
+        return addresses
+
+    async def _post(self, url: str, target: Target, addresses: Sequence[Address], body: bytes, seed: bytes) -> Answer:
+        failure: httpx.HTTPError = httpx.ConnectError("no address")
+        for address in addresses:
+            try:
+                return await self._send(url, target, address, body, seed)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = error  # the name may have another address that answers
+        raise failure
+
+    async def _send(self, url: str, target: Target, address: Address, body: bytes, seed: bytes) -> Answer:
+        timeout = httpx.Timeout(None, connect=CONNECT_S)
+        there = httpx.URL(url).copy_with(host=str(address))
+        headers = {
+            "host": httpx.URL(url).netloc.decode("ascii"),
+            "content-type": "application/json",
+            "user-agent": "signoff",
+            "webhook-signature": self.sign(body, seed),
+        }
+        async with (
+            # One client a delivery: a connection is never reused for another name at the same address.
+            httpx.AsyncClient(verify=self._context(), trust_env=False, follow_redirects=False, timeout=timeout) as web,
+            web.stream(
+                "POST", there, content=body, headers=headers, extensions={"sni_hostname": target.host}
+            ) as response,
+        ):
+            if not response.is_success:
+                return Answer(ok=False, why=f"the receiver answered {response.status_code}")
+            return Answer(ok=True, done=_done(await _beginning(response)))
+
+    def sign(self, body: bytes, seed: bytes) -> str:
+        """Return the value of `Webhook-Signature` for a body."""
+        stamp = str(self._clock.now_ms() // 1000)
+        signature = self._key(seed).sign(stamp.encode() + b"." + body)
+        return f"t={stamp},kid={self.public_key(seed)['kid']},ed25519={_base64url(signature)}"
+
+    def _key(self, seed: bytes) -> Ed25519PrivateKey:
+        if seed not in self._keys:
+            self._keys[seed] = Ed25519PrivateKey.from_private_bytes(seed)
+        return self._keys[seed]
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context(trust_env=False)
+        return self._tls
+
+
+async def system_resolver(host: str, port: int) -> Sequence[Address]:
+    """Ask the system for the addresses of a name, in the order to try them."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    given = (literal(str(sockaddr[0])) for _, _, _, _, sockaddr in found)
+    return list(dict.fromkeys(address for address in given if address is not None))
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    data = b""
+    async for chunk in response.aiter_bytes():
+        data += chunk
+        if len(data) > LONGEST_ANSWER:
+            return b""  # nothing that says no more than whether it is done is as long
+    return data
+
+
+def _done(data: bytes) -> bool:
+    """Tell whether an answer says `{"done": true}`; anything else says nothing."""
+    try:
+        answer: Any = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(answer, dict) and answer.get("done") is True
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,143 @@
+"""How a wake reaches its workers: a signed webhook, or an event in the wake stream (Durable Streams §7.1, §7.2)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import orjson
+
+from signoff.clock import Clock
+from signoff.errors import SignoffError
+from signoff.service.streams import Streams
+from signoff.service.subscription_keys import Keys
+from signoff.streams import json_mode, offset, subscription_token
+from signoff.streams.stream import JSON
+from signoff.streams.subscription import Link, Subscription, Tail, Tails, Wake, listed
+from signoff.streams.subscription_config import WEBHOOK
+
+log = logging.getLogger(__name__)
+
+LONGEST_S: Final = 30.0
+"""Seconds a receiver has to answer at most; less where the lease is shorter. Who needs longer calls back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Tell how a delivery ended.
+
+    Attributes:
+        ok: it arrived.
+        done: the receiver has finished with what it was told of.
+        why: if it did not arrive, for the log.
+    """
+
+    ok: bool
+    done: bool = False
+    why: str = ""
+
+
+class Webhooks(Protocol):
+    """Call webhooks, with the rules of where they may be sent."""
+
+    async def check(self, url: str) -> None:
+        """Refuse a URL that will not be called.
+
+        Raises:
+            WebhookUrlRejected: see `streams.subscription_target`.
+        """
+        ...
+
+    async def post(self, url: str, body: bytes, seed: bytes, timeout_s: float) -> Answer:
+        """Send a signed body; whatever goes wrong is an Answer."""
+        ...
+
+    def public_key(self, seed: bytes) -> dict[str, str]:
+        """Return the JSON Web Key that verifies what `seed` signs, with its `kid`."""
+        ...
+
+
+class Delivery:
+    """Send wakes."""
+
+    def __init__(self, streams: Streams, webhooks: Webhooks, keys: Keys, clock: Clock) -> None:
+        self._streams = streams
+        self._webhooks = webhooks
+        self._keys = keys
+        self._clock = clock
+
+    async def send(self, sub: Subscription, wake: Wake, tails: Tails) -> Answer:
+        """Send a wake once.
+
+        Args:
+            sub: as it is with this wake.
+            tails: as they were when it woke.
+        """
+        try:
+            if sub.config.type == WEBHOOK:
+                answer = await self._call(sub, wake, tails)
+            else:
+                answer = await self._announce(sub, wake)
+        except SignoffError as error:
+            answer = Answer(ok=False, why=error.detail)
+        if not answer.ok:
+            log.warning("subscription %s: wake %d was not delivered: %s", sub.id, sub.generation, answer.why)
+        return answer
+
+    async def _call(self, sub: Subscription, wake: Wake, tails: Tails) -> Answer:
+        token = await self.token(sub)
+        body = orjson.dumps(
+            {
+                "subscription_id": sub.id,
+                "wake_id": wake.id,
+                "generation": sub.generation,
+                "streams": told(sub, tails),
+                "callback_url": f"{sub.root_url}__ds/subscriptions/{sub.id}/callback",
+                "callback_token": token,
+            }
+        )
+        assert sub.config.webhook is not None, "read so from its configuration"
+        seconds = min(sub.config.lease_ttl_ms / 1000, LONGEST_S)
+        return await self._webhooks.post(sub.config.webhook, body, await self._keys.seed(), seconds)
+
+    async def _announce(self, sub: Subscription, wake: Wake) -> Answer:
+        event = {
+            "type": "wake",
+            "subscription_id": sub.id,
+            "stream": wake.stream,
+            "generation": sub.generation,
+            "ts": self._clock.now_ms(),
+        }
+        assert sub.config.wake_stream is not None, "read so from its configuration"
+        await self._streams.append(sub.config.wake_stream, json_mode.payload(JSON, orjson.dumps(event)))
+        return Answer(ok=True)
+
+    async def token(self, sub: Subscription) -> str:
+        """Make the token of the wake a subscription is in."""
+        return subscription_token.mint(await self._keys.token_key(), sub.id, sub.generation, self._clock.now_ms())
+
+
+def told(sub: Subscription, tails: Tails) -> list[dict[str, Any]]:
+    """Return what a wake or a claim says of the streams."""
+    return [_told(path, sub.links[path], tails) for path in listed(sub, tails)]
+
+
+def _told(path: str, link: Link, tails: Mapping[str, Tail | None]) -> dict[str, Any]:
+    tail = tails.get(path)
+    position = 0 if tail is None else tail.position
+    return {
+        **link_json(path, link),
+        "tail_offset": offset.encode(position),
+        "has_pending": position > link.acked,
+    }
+
+
+def link_json(path: str, link: Link) -> dict[str, Any]:
+    """Return a link as it is shown (§6.1)."""
+    return {
+        "path": path,
+        "link_type": "explicit" if link.explicit else "glob",
+        "acked_offset": offset.encode(link.acked),
+    }

@@ -1,0 +1,202 @@
+"""What makes subscriptions wake: appends of this process at once, those of others by a sweep, and time.
+
+Appends write nothing for subscriptions. The committer tells of what this process wrote; for what other processes wrote,
+and for what was written while nobody was there, tails are compared with cursors: at the start, when the bus tells that
+somebody else has committed, and every few seconds in any case. A sweep takes as long as there are streams to look at,
+so the next one keeps a distance that follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from signoff.clock import Clock
+from signoff.errors import StoreError
+from signoff.service.subscription_records import KIND, PAGE, SubscriptionRecords
+from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, WorkflowStore
+from signoff.stores.base import Subscription as Interest
+from signoff.stores.bus import ELSEWHERE
+from signoff.streams.subscription import Subscription
+
+log = logging.getLogger(__name__)
+
+SWEEP_S: Final = 2.0
+"""Seconds between two sweeps when nobody hints at news."""
+
+NEWS_S: Final = 0.05
+"""Seconds between two sweeps at least."""
+
+SHARE: Final = 10
+"""A sweep may take one part in so many of this process's time."""
+
+PATHS: Final = 50_000
+"""Paths whose subscriptions are remembered."""
+
+DUE: Final = 100
+
+
+class Follower:
+    """Find subscriptions that have something to do, and hand them to `look`.
+
+    Args:
+        look: advances one subscription, given paths it may not know yet; called again only after it has ended.
+    """
+
+    def __init__(
+        self,
+        store: WorkflowStore,
+        records: SubscriptionRecords,
+        clock: Clock,
+        look: Callable[[str, Iterable[str]], None],
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._clock = clock
+        self._look = look
+        self._followers: dict[str, tuple[str, ...]] = {}
+        self._revision = -1
+        self._news = asyncio.Event()
+        self._hinted = False
+        self._interest: Interest | None = None
+
+    # -- appends of this process -----------------------------------------------------------------------------------
+
+    def committed(self, change: Change, done: Committed) -> None:
+        """Take a Change that is durable now."""
+        if not self._records.known or not (change.streams or done.batches):
+            return
+        for path in done.batches:
+            self._grown(path)
+        for write in change.streams:
+            if isinstance(write, StreamDelete):
+                self._gone(write.path)
+            elif write.head.path not in done.batches:
+                self._grown(write.head.path)
+
+    def changed(self) -> None:
+        """Take that something may be due earlier than before."""
+        self._news.set()
+
+    def _grown(self, path: str) -> None:
+        for subscription_id in self._following(path):
+            sub = self._records.known[subscription_id]
+            if path in sub.links and self._busy(sub) and not self._records.changing(subscription_id):
+                continue  # whoever ends the wake compares tails and cursors
+            self._look(subscription_id, (path,))
+
+    def _gone(self, path: str) -> None:
+        for subscription_id in self._following(path):
+            self._look(subscription_id, (path,))
+
+    def _following(self, path: str) -> tuple[str, ...]:
+        if self._revision != self._records.revision:
+            self._followers.clear()
+            self._revision = self._records.revision
+        found = self._followers.get(path)
+        if found is None:
+            known = self._records.known.items()
+            found = tuple(name for name, sub in known if path in sub.links or sub.follows(path))
+            if len(self._followers) >= PATHS:
+                self._followers.clear()
+            self._followers[path] = found
+        return found
+
+    def _busy(self, sub: Subscription) -> bool:
+        waits = sub.next_attempt_at is not None and self._clock.now_ms() < sub.next_attempt_at
+        return sub.wake is not None or waits
+
+    # -- the rest --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Sweep and watch the time until cancelled."""
+        next_sweep = earliest = 0.0
+        try:
+            while True:
+                try:
+                    now = time.monotonic()
+                    if now >= next_sweep or (self._hinted and now >= earliest):
+                        self._hinted = False
+                        await self.sweep()
+                        ended = time.monotonic()
+                        earliest = ended + max(NEWS_S, SHARE * (ended - now))
+                        next_sweep = max(earliest, ended + SWEEP_S)
+                    await self.due()
+                    await self._pause(earliest if self._hinted else next_sweep)
+                except StoreError as error:
+                    log.warning("cannot look after subscriptions: %s", error)
+                    await asyncio.sleep(SWEEP_S)
+        finally:
+            self._listen(wanted=False)
+
+    async def due(self) -> None:
+        """Hand over what time has made due."""
+        for record in await self._store.due_records(KIND, now=self._clock.now_ms(), limit=DUE):
+            self._look(record.id, ())
+
+    async def sweep(self) -> None:
+        """Compare the tails of all streams that are followed with the cursors."""
+        await self._records.refresh()
+        self._listen(wanted=bool(self._records.known))
+        listings: dict[str, list[StreamTail]] = {}
+        for subscription_id, sub in list(self._records.known.items()):
+            glob = sub.glob
+            if glob is not None and glob.prefix not in listings:
+                listings[glob.prefix] = await self.listing(glob.prefix)
+            listed = [] if glob is None else [one for one in listings[glob.prefix] if sub.follows(one.path)]
+            news = await self._compare(sub, listed)
+            if news is not None:
+                self._look(subscription_id, news)
+
+    async def listing(self, prefix: str) -> list[StreamTail]:
+        """Return all streams of a prefix."""
+        found: list[StreamTail] = []
+        while True:
+            page = await self._store.list_streams(prefix, limit=PAGE, after=found[-1].path if found else "")
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    async def _compare(self, sub: Subscription, listed: list[StreamTail]) -> list[str] | None:
+        """Return paths to look at; None: there is nothing to do."""
+        new = [one.path for one in listed if one.path not in sub.links]
+        here = {one.path: one for one in listed}
+        if missing := [path for path in sub.links if path not in here]:
+            here |= await self._store.find_streams(missing)
+        if new or any((one := here.get(path)) is None and not link.explicit for path, link in sub.links.items()):
+            return new
+        if self._busy(sub):
+            return None
+        moved = any(
+            (one := here.get(path)) is not None and (one.tail > link.acked or one.incarnation != link.incarnation)
+            for path, link in sub.links.items()
+        )
+        return [] if moved else None
+
+    async def _pause(self, until: float) -> None:
+        """Wait for news, for the next sweep, or for what is due next."""
+        self._news.clear()
+        due = await self._store.next_record_due(KIND)
+        seconds = max(0.0, until - time.monotonic())
+        if due is not None:
+            seconds = min(seconds, max(NEWS_S, (due - self._clock.now_ms()) / 1000))
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    def _listen(self, *, wanted: bool) -> None:
+        """Hear of other processes' commits while there is somebody to wake: listening is not for free."""
+        if wanted and self._interest is None:
+            self._interest = self._store.bus().subscribe(ELSEWHERE, self._hint)
+        elif not wanted and self._interest is not None:
+            self._interest.close()
+            self._interest = None
+
+    def _hint(self) -> None:
+        self._hinted = True
+        self._news.set()

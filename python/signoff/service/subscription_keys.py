@@ -1,0 +1,62 @@
+"""The key that signs webhooks and tokens: made once and kept in the store, so the same everywhere and ever after."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+import orjson
+
+from signoff.clock import Clock
+from signoff.errors import StoreError
+from signoff.service.commit import GroupCommitter
+from signoff.stores.base import Change, Committed, Record, RecordWrite, WorkflowStore
+
+KIND: Final = "webhook-key"
+FIRST: Final = "1"
+SEED_BYTES: Final = 32
+
+
+class Keys:
+    """Hold the secret seed that all keys are made from.
+
+    Args:
+        store: where it is kept, or will be.
+        committer: writes it when there is none yet.
+    """
+
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+        self._seed: bytes | None = None
+
+    async def seed(self) -> bytes:
+        """Return the seed of the Ed25519 key; of two processes that make one at once, the first wins.
+
+        Raises:
+            StoreError: it cannot be kept.
+        """
+        for _ in range(2):
+            if self._seed is not None:
+                return self._seed
+            record = await self._store.load_record(KIND, FIRST) or await self._make()
+            if record is not None:
+                self._seed = base64.b64decode(orjson.loads(record.state)["seed"])
+        if self._seed is None:
+            raise StoreError("The key that signs webhooks could not be kept. Nothing was done.")
+        return self._seed
+
+    async def token_key(self) -> bytes:
+        """Return the key that authenticates tokens."""
+        return hmac.digest(await self.seed(), b"signoff wake tokens", hashlib.sha256)
+
+    async def _make(self) -> Record | None:
+        seed = base64.b64encode(secrets.token_bytes(SEED_BYTES)).decode()
+        state = orjson.dumps({"v": 1, "seed": seed, "created_at": self._clock.now_ms()})
+        record = Record(KIND, FIRST, 1, state)
+        outcome = await self._committer.commit(Change(records=(RecordWrite(record, 0),)))
+        return record if isinstance(outcome, Committed) else None

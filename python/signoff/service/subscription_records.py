@@ -1,0 +1,173 @@
+"""Subscriptions as the store keeps them: load, decide, commit on the version, and remember what was seen last."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakValueDictionary
+
+from signoff.clock import Clock
+from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
+from signoff.service.commit import GroupCommitter
+from signoff.stores.base import Change, Committed, Record, RecordDelete, RecordWrite, StreamTail, WorkflowStore
+from signoff.streams import subscription_codec as codec
+from signoff.streams.subscription import Moment, Subscription, Tail, Tails
+
+KIND: Final = "subscription"
+PAGE: Final = 1_000
+
+ATTEMPTS: Final = 50
+"""How often a change is decided again. Each round somebody else's succeeded, so this many means a defect."""
+
+Transition = Callable[[Subscription, Moment], Subscription]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Hold a subscription before and after a change, and the world it was decided in."""
+
+    before: Subscription
+    after: Subscription
+    moment: Moment
+
+
+class SubscriptionRecords:
+    """Load and change subscriptions; changes of one are made one after another.
+
+    Attributes:
+        known: as last seen by this process, by id; other processes may have gone on.
+        revision: grows when it changes who follows which stream.
+    """
+
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._versions: dict[str, int] = {}
+        self.known: dict[str, Subscription] = {}
+        self.revision = 0
+
+    def changing(self, subscription_id: str) -> bool:
+        """Tell whether a change is under way, so that `known` may be about to move."""
+        lock = self._locks.get(subscription_id)
+        return lock is not None and lock.locked()
+
+    async def load(self, subscription_id: str) -> tuple[Subscription, int]:
+        """Return a subscription and its version.
+
+        Raises:
+            SubscriptionNotFound: there is none.
+        """
+        record = await self._store.load_record(KIND, subscription_id)
+        if record is None:
+            self._forget(subscription_id)
+            raise SubscriptionNotFound(f"There is no subscription {subscription_id!r}.")
+        return self._remember(record), record.version
+
+    async def add(self, sub: Subscription) -> bool:
+        """Keep a new subscription; False: the id is taken."""
+        return await self._put(sub, expect=0)
+
+    async def remove(self, subscription_id: str) -> None:
+        """Delete a subscription.
+
+        Raises:
+            SubscriptionNotFound: there is none.
+        """
+        async with self._lock(subscription_id):
+            for _ in range(ATTEMPTS):
+                _, version = await self.load(subscription_id)
+                change = Change(records=(RecordDelete(KIND, subscription_id, version),))
+                if isinstance(await self._committer.commit(change), Committed):
+                    self._forget(subscription_id)
+                    return
+        raise _restless(subscription_id)
+
+    async def change(self, subscription_id: str, transition: Transition, also: Iterable[str] = ()) -> Changed:
+        """Decide a transition on what the store has, and commit it if it changes anything.
+
+        Args:
+            also: further paths to look up; a transition may have to link them.
+
+        Raises:
+            SubscriptionNotFound: there is none.
+            Whatever the transition raises.
+        """
+        async with self._lock(subscription_id):
+            for _ in range(ATTEMPTS):
+                before, version = await self.load(subscription_id)
+                tails = await self.tails({*before.links, *also})
+                chance = secrets.randbelow(1 << 20) / (1 << 20)
+                moment = Moment(self._clock.now_ms(), tails, f"w_{secrets.token_hex(12)}", chance)
+                after = transition(before, moment)
+                if after == before or await self._put(after, version):
+                    return Changed(before, after, moment)
+        raise _restless(subscription_id)
+
+    async def refresh(self) -> None:
+        """Make `known` what the store has now."""
+        seen: set[str] = set()
+        last = ""
+        while True:
+            page = await self._store.list_records(KIND, limit=PAGE, after=last)
+            for record in page:
+                seen.add(record.id)
+                if not self.changing(record.id):
+                    with suppress(SchemaTooNew):  # that one is for the newer server beside us
+                        self._remember(record)
+            if len(page) < PAGE:
+                break
+            last = page[-1].id
+        for gone in [one for one in self.known if one not in seen and not self.changing(one)]:
+            self._forget(gone)
+
+    async def tails(self, paths: Iterable[str]) -> Tails:
+        """Look up how far streams have grown."""
+        asked = list(paths)
+        found = await self._store.find_streams(asked) if asked else {}
+        return {path: tail_of(found[path]) if path in found else None for path in asked}
+
+    async def _put(self, sub: Subscription, expect: int) -> bool:
+        version = expect + 1 if expect else 1 + secrets.randbits(40)
+        record = Record(KIND, sub.id, version, codec.dumps(sub), sub.due_at)
+        outcome = await self._committer.commit(Change(records=(RecordWrite(record, expect),)))
+        if not isinstance(outcome, Committed):
+            return False
+        self._know(sub, version)
+        return True
+
+    def _remember(self, record: Record) -> Subscription:
+        if self._versions.get(record.id) == record.version:
+            return self.known[record.id]
+        sub = codec.loads(record.id, record.state)
+        self._know(sub, record.version)
+        return sub
+
+    def _know(self, sub: Subscription, version: int) -> None:
+        before = self.known.get(sub.id)
+        if before is None or before.config != sub.config or before.links.keys() != sub.links.keys():
+            self.revision += 1
+        self.known[sub.id] = sub
+        self._versions[sub.id] = version
+
+    def _forget(self, subscription_id: str) -> None:
+        if self.known.pop(subscription_id, None) is not None:
+            self.revision += 1
+        self._versions.pop(subscription_id, None)
+
+    def _lock(self, subscription_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(subscription_id, asyncio.Lock())
+
+
+def tail_of(found: StreamTail) -> Tail:
+    """Return a stream's tail as the rules take it."""
+    return Tail(found.incarnation, found.tail)
+
+
+def _restless(subscription_id: str) -> StoreError:
+    return StoreError(f"The subscription {subscription_id} changes too fast; nothing was written. Try again.")

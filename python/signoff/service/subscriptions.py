@@ -1,0 +1,334 @@
+"""Subscriptions: durable cursors that wake workers when streams grow (Durable Streams §6, §7).
+
+The rules are in `streams/subscription.py`; here they meet the store, the streams and the outside. Who finds that a
+subscription must wake writes so into its record first, and only who succeeded with that sends: of several processes
+over one store one delivers. What was not delivered when a process died is due again when the lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+from signoff.clock import Clock, rfc3339
+from signoff.errors import BadRequest, NoPendingWork, SignoffError, SubscriptionExists, SubscriptionNotFound
+from signoff.service.commit import GroupCommitter
+from signoff.service.streams import Streams
+from signoff.service.subscription_delivery import Delivery, Webhooks, link_json, told
+from signoff.service.subscription_follower import Follower
+from signoff.service.subscription_keys import Keys
+from signoff.service.subscription_records import Changed, SubscriptionRecords, tail_of
+from signoff.stores.base import WorkflowStore
+from signoff.streams import subscription as rules
+from signoff.streams import subscription_token
+from signoff.streams.subscription import Moment, Phase, Request, Subscription, Tail, Tails
+from signoff.streams.subscription_config import PULL_WAKE, WEBHOOK, Config
+
+log = logging.getLogger(__name__)
+
+GRACE_S: Final = 3.0
+"""Seconds that deliveries under way get when the process ends; the others are sent again by whoever comes next."""
+
+AT_ONCE: Final = 64
+"""Deliveries under way at a time."""
+
+
+class Subscriptions:
+    """Create, read and delete subscriptions, and wake their workers.
+
+    Args:
+        store: opened.
+        committer: tells of what this process writes.
+        streams: for wake streams.
+        webhooks: calls them.
+        clock: for leases and retries.
+        public_url: of the stream root, ending in `/`, if it is not the one requests are sent to.
+
+    Example:
+        >>> subscriptions.start()
+        >>> await subscriptions.create("jobs", config, root_url="https://streams.example/v1/stream/")
+        >>> await subscriptions.close()
+    """
+
+    def __init__(
+        self,
+        store: WorkflowStore,
+        committer: GroupCommitter,
+        streams: Streams,
+        webhooks: Webhooks,
+        clock: Clock,
+        *,
+        public_url: str | None = None,
+    ) -> None:
+        self._clock = clock
+        self._webhooks = webhooks
+        self._public_url = public_url
+        self._keys = Keys(store, committer, clock)
+        self._records = SubscriptionRecords(store, committer, clock)
+        self._delivery = Delivery(streams, webhooks, self._keys, clock)
+        self._follower = Follower(store, self._records, clock, self._look)
+        self._asked: dict[str, set[str]] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._sending: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._running: asyncio.Task[None] | None = None
+        self._closed = False
+        committer.listen(self._follower.committed)
+
+    def start(self) -> None:
+        """Begin to look after subscriptions, those left behind by a process that died included."""
+        if self._running is None and not self._closed:
+            self._running = asyncio.get_running_loop().create_task(self._follower.run(), name="signoff-subscriptions")
+
+    async def close(self) -> None:
+        """Start nothing new, and give deliveries under way a little time."""
+        self._closed = True
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        for tasks in (self._sending, self._looks.values()):
+            under_way = list(tasks)
+            if under_way:
+                await asyncio.wait(under_way, timeout=GRACE_S)
+                for task in under_way:
+                    task.cancel()
+                await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def step(self) -> None:
+        """Do once what is done all the time while started, and wait for it; for tests and tools."""
+        await self._follower.sweep()
+        await self._follower.due()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        while tasks := [*self._looks.values(), *self._sending]:
+            await asyncio.wait(tasks)
+
+    # -- subscriptions ---------------------------------------------------------------------------------------------
+
+    async def create(self, subscription_id: str, config: Config, root_url: str) -> tuple[dict[str, Any], bool]:
+        """Create a subscription, or find that it exists with this configuration (§6.2).
+
+        Returns:
+            what `get` returns, and whether it is new.
+
+        Raises:
+            WebhookUrlRejected: the webhook may not be called.
+            SubscriptionExists: with another configuration.
+        """
+        root_url = self._public_url or root_url
+        while True:
+            try:
+                sub, _ = await self._records.load(subscription_id)
+            except SubscriptionNotFound:
+                if config.webhook is not None:
+                    await self._webhooks.check(config.webhook)
+                blank = Subscription(subscription_id, config, self._clock.now_ms(), root_url)
+                sub = rules.begun(blank, await self._there(blank))
+                if not await self._records.add(sub):
+                    continue
+                self._look(subscription_id, ())
+                return await self._shown(sub), True
+            if sub.config.digest != config.digest:
+                raise SubscriptionExists(
+                    f"The subscription {subscription_id!r} exists with another configuration; delete it first. "
+                    "Nothing was changed."
+                ) from None
+            return await self._shown(sub), False
+
+    async def get(self, subscription_id: str) -> dict[str, Any]:
+        """Return a subscription (§6.3).
+
+        Raises:
+            SubscriptionNotFound: there is none.
+        """
+        sub, _ = await self._records.load(subscription_id)
+        return await self._shown(sub)
+
+    async def delete(self, subscription_id: str) -> None:
+        """Delete a subscription; its wakes and tokens are worth nothing from now on (§6.3).
+
+        Raises:
+            SubscriptionNotFound: there is none.
+        """
+        await self._records.remove(subscription_id)
+
+    async def link(self, subscription_id: str, paths: Iterable[str]) -> None:
+        """Add explicit links, at the tails of the streams (§6.4).
+
+        Raises:
+            SubscriptionNotFound: there is none.
+            BadRequest: it is the subscription's own wake stream.
+        """
+        added = tuple(paths)
+
+        def transition(sub: Subscription, moment: Moment) -> Subscription:
+            if sub.config.wake_stream in added:
+                raise BadRequest("A subscription that followed its own wake stream would wake itself for ever.")
+            return rules.advance(rules.linked(sub, added, moment.tails), moment)
+
+        await self._change(subscription_id, transition, added)
+
+    async def unlink(self, subscription_id: str, path: str) -> None:
+        """Remove an explicit link; one that the pattern makes stays (§6.4).
+
+        Raises:
+            SubscriptionNotFound: there is none.
+        """
+        await self._change(subscription_id, lambda sub, moment: rules.advance(rules.unlinked(sub, path), moment))
+
+    async def jwks(self) -> dict[str, Any]:
+        """Return the keys that verify webhooks (§6.5)."""
+        return {"keys": [self._webhooks.public_key(await self._keys.seed())]}
+
+    # -- workers ---------------------------------------------------------------------------------------------------
+
+    async def claim(self, subscription_id: str, worker: str) -> dict[str, Any]:
+        """Give a worker the lease (§7.2).
+
+        Raises:
+            SubscriptionNotFound, BadRequest, AlreadyClaimed, NoPendingWork.
+        """
+        self._must_be(PULL_WAKE, (await self._records.load(subscription_id))[0])
+        try:
+            done = await self._change(subscription_id, lambda sub, moment: rules.claimed(sub, worker, moment))
+        except NoPendingWork:
+            self._look(subscription_id, ())  # an event that tells of what is gone is taken back
+            raise
+        sub = done.after
+        assert sub.wake is not None, "claimed"
+        return {
+            "wake_id": sub.wake.id,
+            "generation": sub.generation,
+            "token": await self._delivery.token(sub),
+            "streams": told(sub, done.moment.tails),
+            "lease_ttl_ms": sub.config.lease_ttl_ms,
+        }
+
+    async def acknowledge(self, subscription_id: str, kind: str, token: str, request: Request) -> dict[str, Any]:
+        """Move cursors, and extend or end the lease (§7.1, §7.2).
+
+        Args:
+            kind: `webhook` for a callback, `pull-wake` for an ack.
+            request: its `token_generation` is read from `token`.
+
+        Raises:
+            SubscriptionNotFound, BadRequest, TokenInvalid, Fenced, InvalidAck.
+        """
+        request = await self._authentic(subscription_id, kind, token, request)
+
+        def transition(sub: Subscription, moment: Moment) -> Subscription:
+            return rules.advance(rules.acknowledged(sub, request, moment), moment)
+
+        done = await self._change(subscription_id, transition)
+        return {"ok": True, "next_wake": request.done and done.after.wake is not None}
+
+    async def release(self, subscription_id: str, token: str, request: Request) -> None:
+        """Give the lease up (§7.2).
+
+        Raises:
+            SubscriptionNotFound, BadRequest, TokenInvalid, Fenced.
+        """
+        request = await self._authentic(subscription_id, PULL_WAKE, token, request)
+        await self._change(
+            subscription_id, lambda sub, moment: rules.advance(rules.released(sub, request, moment), moment)
+        )
+
+    async def _authentic(self, subscription_id: str, kind: str, token: str, request: Request) -> Request:
+        sub, _ = await self._records.load(subscription_id)
+        self._must_be(kind, sub)
+        key, now = await self._keys.token_key(), self._clock.now_ms()
+        generation = subscription_token.generation(key, subscription_id, token, now)
+        return Request(request.wake_id, request.generation, generation, request.acks, request.done)
+
+    # -- how it runs -----------------------------------------------------------------------------------------------
+
+    async def _change(
+        self, subscription_id: str, transition: Callable[[Subscription, Moment], Subscription], also: Iterable[str] = ()
+    ) -> Changed:
+        """Change a subscription, and send the wake if the change began one."""
+        done = await self._records.change(subscription_id, transition, also)
+        if done.after is not done.before:
+            self._follower.changed()
+        wake, before = done.after.wake, done.before.wake
+        if wake is not None and wake.phase is Phase.SENDING and (before is None or before.id != wake.id):
+            self._send(done)
+        return done
+
+    def _send(self, done: Changed) -> None:
+        if self._closed:
+            return
+        task = asyncio.get_running_loop().create_task(self._deliver(done), name="signoff-subscription-wake")
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _deliver(self, done: Changed) -> None:
+        sub, wake = done.after, done.after.wake
+        assert wake is not None, "it was just made"
+        async with self._slots:
+            answer = await self._delivery.send(sub, wake, done.moment.tails)
+
+        def transition(sub: Subscription, moment: Moment) -> Subscription:
+            if answer.ok:
+                return rules.advance(rules.arrived(sub, wake.id, moment, done=answer.done), moment)
+            return rules.advance(rules.failed(sub, wake.id, moment), moment)
+
+        await self._quietly(sub.id, self._change(sub.id, transition))
+
+    def _look(self, subscription_id: str, paths: Iterable[str]) -> None:
+        """Advance a subscription soon; asking again before that costs nothing."""
+        if self._closed:
+            return
+        self._asked.setdefault(subscription_id, set()).update(paths)
+        if subscription_id not in self._looks:
+            task = asyncio.get_running_loop().create_task(self._advance(subscription_id), name="signoff-subscription")
+            self._looks[subscription_id] = task
+
+    async def _advance(self, subscription_id: str) -> None:
+        try:
+            while (paths := self._asked.pop(subscription_id, None)) is not None:
+                await self._quietly(subscription_id, self._change(subscription_id, rules.advance, paths))
+        finally:
+            del self._looks[subscription_id]
+
+    async def _quietly(self, subscription_id: str, change: Awaitable[Changed]) -> None:
+        """Wait for a change nobody else waits for; what fails here is found again by sweep or time."""
+        try:
+            await change
+        except SubscriptionNotFound:
+            log.debug("subscription %s was deleted", subscription_id)
+        except SignoffError as error:
+            log.warning("subscription %s: %s", subscription_id, error.detail)
+
+    async def _there(self, sub: Subscription) -> Tails:
+        """Look up every stream that a new subscription follows."""
+        found: dict[str, Tail | None] = {}
+        if (glob := sub.glob) is not None:
+            found = {one.path: tail_of(one) for one in await self._follower.listing(glob.prefix)}
+        return found | dict(await self._records.tails([path for path in sub.config.streams if path not in found]))
+
+    async def _shown(self, sub: Subscription) -> dict[str, Any]:
+        config = sub.config.to_json()
+        if sub.config.type == WEBHOOK:
+            key = self._webhooks.public_key(await self._keys.seed())
+            config["webhook"]["signing"] = {
+                "alg": "ed25519",
+                "kid": key["kid"],
+                "jwks_url": f"{sub.root_url}__ds/jwks.json",
+            }
+        return {
+            "id": sub.id,
+            "subscription_id": sub.id,
+            **config,
+            "streams": [link_json(path, link) for path, link in sub.links.items()],
+            "created_at": rfc3339(sub.created_at),
+            "status": sub.status,
+        }
+
+    @staticmethod
+    def _must_be(kind: str, sub: Subscription) -> None:
+        if sub.config.type != kind:
+            raise BadRequest(f"This is for {kind} subscriptions; {sub.id!r} is {sub.config.type}. Nothing was done.")

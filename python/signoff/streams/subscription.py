@@ -1,0 +1,388 @@
+"""Subscriptions as a state machine (Durable Streams §6, §7): links with cursors, and at most one wake at a time.
+
+    idle ──advance: something is pending──▶ sending ──arrived──▶ sent ──ack, callback──▶ idle
+                                               │                   │ lease over ──▶ idle (and another wake at once)
+                                               │ claim (pull-wake) └─▶ held ──ack, release, lease over──▶ idle
+                                               └─ failed, or nobody said how it went ──▶ idle until `next_attempt_at`
+
+Pure: times, ids and chance are handed in. Every transition ends in a state that says by itself when something is to be
+done about it (`due_at`), so that whoever finds it after a crash goes on. A wake has a generation that only grows and an
+id that is never used again; whoever acts in the name of another one is fenced (§7.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Final
+
+from signoff.errors import AlreadyClaimed, Fenced, InvalidAck, InvalidOffset, NoPendingWork
+from signoff.streams import offset
+from signoff.streams.subscription_config import PULL_WAKE, WEBHOOK, Config
+from signoff.streams.subscription_glob import Glob
+
+FIRST_RETRY_MS: Final = 1_000
+LONGEST_RETRY_MS: Final = 60_000
+JITTER: Final = 0.2
+ANNOUNCE_MS: Final = 10_000
+"""How long writing a wake event may take before it counts as lost with the process that did it."""
+
+MOST_LISTED: Final = 1_000
+"""Streams a wake tells of; those with pending work come first, the rest in the next wake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Tell how far a stream has grown, and which of the streams that ever lived at its path it is."""
+
+    incarnation: str
+    position: int
+
+
+Tails = Mapping[str, Tail | None]
+"""What was looked up: None where there is no stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Hold the cursor on one stream.
+
+    Attributes:
+        explicit: named by somebody; otherwise the pattern matches.
+        acked: everything before this position is done.
+        incarnation: the stream it is a position in; None: there was none yet.
+    """
+
+    explicit: bool
+    acked: int
+    incarnation: str | None = None
+
+
+class Phase(Enum):
+    """Say where a wake is."""
+
+    SENDING = "sending"
+    SENT = "sent"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Hold the wake in flight.
+
+    Attributes:
+        until: when the lease ends, or the attempt counts as lost; None: a wake event that waits to be claimed.
+        holder: the worker that claimed it.
+        snapshot: up to where each stream told of had grown; what `{"done": true}` acknowledges.
+        stream: one with pending work, named in a wake event.
+    """
+
+    id: str
+    phase: Phase
+    until: int | None
+    snapshot: Mapping[str, int]
+    stream: str
+    holder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Hold all there is to know about a subscription.
+
+    Attributes:
+        root_url: of the stream root, as its creator called it.
+        generation: of the latest wake.
+        failures: attempts that failed since one succeeded.
+        next_attempt_at: milliseconds; no wake before it.
+    """
+
+    id: str
+    config: Config
+    created_at: int
+    root_url: str
+    links: Mapping[str, Link] = field(default_factory=dict)
+    generation: int = 0
+    wake: Wake | None = None
+    failures: int = 0
+    next_attempt_at: int | None = None
+
+    @property
+    def glob(self) -> Glob | None:
+        """Return the pattern, if there is one."""
+        return None if self.config.pattern is None else Glob(self.config.pattern)
+
+    def follows(self, path: str) -> bool:
+        """Tell whether the pattern matches a path; never its own wake stream, or it would wake itself for ever."""
+        glob = self.glob
+        return glob is not None and path != self.config.wake_stream and glob.matches(path)
+
+    @property
+    def due_at(self) -> int | None:
+        """Return when something is to be done about it by itself; None: nothing."""
+        return self.wake.until if self.wake is not None else self.next_attempt_at
+
+    @property
+    def status(self) -> str:
+        """Return `failed` while deliveries fail, `active` otherwise (§6.3)."""
+        return "failed" if self.failures else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Hold what a callback, an ack or a release says.
+
+    Attributes:
+        token_generation: what its token was given out for.
+        acks: stream and offset pairs.
+    """
+
+    wake_id: str
+    generation: int
+    token_generation: int
+    acks: tuple[tuple[str, str], ...] = ()
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Hold what a transition is told of the world.
+
+    Attributes:
+        now: milliseconds.
+        tails: of all linked streams, and of others that may have to be linked.
+        wake_id: a fresh id.
+        chance: a random number in [0, 1).
+    """
+
+    now: int
+    tails: Tails
+    wake_id: str
+    chance: float = 0.5
+
+
+def begun(sub: Subscription, tails: Tails) -> Subscription:
+    """Link a new subscription to what exists, at its tails: history is not replayed (§6.2)."""
+    links = {path: _at_tail(tail, explicit=False) for path, tail in tails.items() if tail and sub.follows(path)}
+    links |= {path: _at_tail(tails.get(path), explicit=True) for path in sub.config.streams}
+    return replace(sub, links=links)
+
+
+def linked(sub: Subscription, added: Iterable[str], tails: Tails) -> Subscription:
+    """Add explicit links, at the tail where the stream is not linked yet (§6.4)."""
+    links = dict(sub.links)
+    for path in added:
+        known = links.get(path)
+        links[path] = _at_tail(tails.get(path), explicit=True) if known is None else replace(known, explicit=True)
+    return replace(sub, links=links)
+
+
+def unlinked(sub: Subscription, path: str) -> Subscription:
+    """Remove an explicit link; one by the pattern stays (§6.4)."""
+    link = sub.links.get(path)
+    if link is None or not link.explicit:
+        return sub
+    links = dict(sub.links)
+    if sub.follows(path):
+        links[path] = replace(link, explicit=False)
+    else:
+        del links[path]
+    return replace(sub, links=links)
+
+
+def pending(sub: Subscription, tails: Tails) -> list[str]:
+    """Return linked streams that have grown beyond their cursor."""
+    return [path for path, link in sub.links.items() if (tail := tails.get(path)) and tail.position > link.acked]
+
+
+def listed(sub: Subscription, tails: Tails) -> list[str]:
+    """Return the streams a wake tells of: those with pending work, then the others, up to a measure."""
+    first = pending(sub, tails)
+    known = set(first)
+    return [*first, *(path for path in sub.links if path not in known)][:MOST_LISTED]
+
+
+# -- transitions -------------------------------------------------------------------------------------------------------
+
+
+def advance(sub: Subscription, moment: Moment) -> Subscription:
+    """Do what is to be done: link what is new, end what is over, wake if something is pending.
+
+    The caller compares the wakes before and after: a new one is to be sent.
+    """
+    sub = _over(_observed(sub, moment.tails), moment)
+    waiting = pending(sub, moment.tails)
+    if not waiting and sub.wake is not None and sub.wake.until is None:
+        sub = _released(sub)  # nobody has claimed it, and what it told of is gone
+    if sub.wake is not None or (sub.next_attempt_at is not None and moment.now < sub.next_attempt_at):
+        return sub
+    if waiting:
+        return _woken(sub, waiting[0], moment)
+    return sub if sub.next_attempt_at is None else replace(sub, failures=0, next_attempt_at=None)
+
+
+def arrived(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = False) -> Subscription:
+    """Take that a wake was delivered, and if `done` that its snapshot is worked off (§7.1)."""
+    wake = sub.wake
+    if wake is None or wake.id != wake_id:
+        return sub
+    sub = replace(sub, failures=0)
+    if done:
+        return _released(_acked(sub, wake.snapshot))
+    if wake.phase is not Phase.SENDING:
+        return sub
+    until = moment.now + sub.config.lease_ttl_ms if sub.config.type == WEBHOOK else None
+    return replace(sub, wake=replace(wake, phase=Phase.SENT, until=until))
+
+
+def failed(sub: Subscription, wake_id: str, moment: Moment) -> Subscription:
+    """Take that a wake could not be delivered: another one after 1 s, 2 s, … 60 s, give or take a fifth (§7.1)."""
+    wake = sub.wake
+    if wake is None or wake.id != wake_id or wake.phase is not Phase.SENDING:
+        return sub
+    wait = min(FIRST_RETRY_MS * 2 ** min(sub.failures, 16), LONGEST_RETRY_MS)
+    jittered = round(wait * (1 + JITTER * (2 * moment.chance - 1)))
+    return replace(sub, wake=None, failures=sub.failures + 1, next_attempt_at=moment.now + jittered)
+
+
+def claimed(sub: Subscription, worker: str, moment: Moment) -> Subscription:
+    """Give a worker the lease (§7.2).
+
+    Raises:
+        AlreadyClaimed: another has it.
+        NoPendingWork: there is nothing to do.
+    """
+    sub = _over(_observed(sub, moment.tails), moment)
+    if (wake := sub.wake) is not None and wake.phase is Phase.HELD:
+        raise AlreadyClaimed(
+            "Another worker holds the lease; wait for the next wake event.",
+            current_holder=wake.holder,
+            generation=sub.generation,
+        )
+    waiting = pending(sub, moment.tails)
+    if not waiting:
+        raise NoPendingWork("There is nothing to claim; wait for the next wake event.")
+    if sub.wake is None:
+        sub = _woken(sub, waiting[0], moment)
+    assert sub.wake is not None
+    until = moment.now + sub.config.lease_ttl_ms
+    held = replace(sub.wake, phase=Phase.HELD, holder=worker, until=until)
+    return replace(sub, wake=held, failures=0, next_attempt_at=None)
+
+
+def acknowledged(sub: Subscription, request: Request, moment: Moment) -> Subscription:
+    """Move cursors; extend the lease, or end it if the request is `done` (§7.1, §7.2).
+
+    Raises:
+        Fenced: the wake is not the request's, or its lease is over.
+        InvalidAck: a stream is not linked, or an offset is before the cursor or beyond the tail; no cursor moved.
+    """
+    wake = _fenced(sub, request, moment)
+    sub = _observed(sub, moment.tails)
+    sub = _acked(sub, {path: _position(sub, path, token, moment.tails) for path, token in request.acks})
+    if request.done:
+        return replace(_released(sub), failures=0)
+    phase = Phase.HELD if sub.config.type == PULL_WAKE else Phase.SENT
+    kept = replace(wake, phase=phase, until=moment.now + sub.config.lease_ttl_ms)
+    return replace(sub, wake=kept, failures=0)
+
+
+def released(sub: Subscription, request: Request, moment: Moment) -> Subscription:
+    """Give the lease up without moving a cursor (§7.2).
+
+    Raises:
+        Fenced: the wake is not the request's, or its lease is over.
+    """
+    _fenced(sub, request, moment)
+    return _released(sub)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _at_tail(tail: Tail | None, *, explicit: bool) -> Link:
+    return Link(explicit, 0) if tail is None else Link(explicit, tail.position, tail.incarnation)
+
+
+def _observed(sub: Subscription, tails: Tails) -> Subscription:
+    """Link streams that are new since the creation, from their start; forget those that are gone."""
+    changes: dict[str, Link | None] = {}
+    for path, tail in tails.items():
+        link = sub.links.get(path)
+        if tail is None:
+            if link is not None and not link.explicit:
+                changes[path] = None
+            elif link is not None and link.incarnation is not None:
+                changes[path] = Link(explicit=True, acked=0)
+        elif link is None:
+            if sub.follows(path):
+                changes[path] = Link(False, 0, tail.incarnation)
+        elif link.incarnation != tail.incarnation:
+            changes[path] = Link(link.explicit, 0, tail.incarnation)
+    if not changes:
+        return sub
+    links = {path: link for path, link in (dict(sub.links) | changes).items() if link is not None}
+    wake = sub.wake
+    if wake is not None and not changes.keys().isdisjoint(wake.snapshot):
+        # What the wake told of is another stream than the one that is there now.
+        told = {path: position for path, position in wake.snapshot.items() if path not in changes}
+        wake = replace(wake, snapshot=told)
+    return replace(sub, links=links, wake=wake)
+
+
+def _over(sub: Subscription, moment: Moment) -> Subscription:
+    """End a lease that is over. Whether an attempt arrived that nobody reported on is unknown: it counts as failed."""
+    wake = sub.wake
+    if wake is None or wake.until is None or moment.now < wake.until:
+        return sub
+    return failed(sub, wake.id, moment) if wake.phase is Phase.SENDING else _released(sub)
+
+
+def _woken(sub: Subscription, stream: str, moment: Moment) -> Subscription:
+    told = {path: tail.position for path in listed(sub, moment.tails) if (tail := moment.tails.get(path))}
+    length = sub.config.lease_ttl_ms if sub.config.type == WEBHOOK else ANNOUNCE_MS
+    wake = Wake(moment.wake_id, Phase.SENDING, moment.now + length, told, stream)
+    return replace(sub, generation=sub.generation + 1, wake=wake, next_attempt_at=None)
+
+
+def _released(sub: Subscription) -> Subscription:
+    return replace(sub, wake=None)
+
+
+def _acked(sub: Subscription, positions: Mapping[str, int]) -> Subscription:
+    """Move cursors forward; one that is further already stays."""
+    links = dict(sub.links)
+    for path, position in positions.items():
+        link = links.get(path)
+        if link is not None and position > link.acked:
+            links[path] = replace(link, acked=position)
+    return replace(sub, links=links)
+
+
+def _fenced(sub: Subscription, request: Request, moment: Moment) -> Wake:
+    wake = sub.wake
+    if (
+        wake is None
+        or wake.id != request.wake_id
+        or not request.token_generation == request.generation == sub.generation
+        or (wake.until is not None and moment.now >= wake.until)
+        or (sub.config.type == PULL_WAKE and wake.phase is not Phase.HELD)
+    ):
+        raise Fenced("This wake is over: it was finished, released, or its lease ended. Stop, and wait for the next.")
+    return wake
+
+
+def _position(sub: Subscription, path: str, token: str, tails: Tails) -> int:
+    link, tail = sub.links.get(path), tails.get(path)
+    if link is None:
+        raise InvalidAck(f"The subscription does not follow {path[:140]!r}. No cursor moved.", stream=path)
+    try:
+        position = -1 if token == offset.START else offset.decode(token)
+    except InvalidOffset:
+        raise InvalidAck(f"{token[:40]!r} is no offset of {path[:140]!r}. No cursor moved.", stream=path) from None
+    if position < link.acked or position > (tail.position if tail else 0):
+        raise InvalidAck(
+            f"The offset {token} of {path[:140]!r} is before the cursor or beyond the tail. No cursor moved.",
+            stream=path,
+        )
+    return position
