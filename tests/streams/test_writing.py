@@ -97,6 +97,24 @@ def test_two_processes_write_to_one_stream(url: str) -> None:
     asyncio.run(main())
 
 
+def test_what_was_decided_ahead_never_fits_what_another_process_wrote(url: str) -> None:
+    """Of many appends under way one conflicts; what follows it must not, by its number, fit after the other's."""
+
+    async def main() -> None:
+        async with opened(url) as store, process(store) as one, process(store) as two:
+            await one.streams.create("s", TEXT)
+            await two.streams.append("s", text("their "))
+            done = await asyncio.gather(one.streams.append("s", text("a ")), one.streams.append("s", text("longer ")))
+            assert (await one.streams.read("s")).data == b"their a longer "
+            assert [written.head.tail for written in done] == [8, 15]
+            await two.streams.close("s")
+            late = [one.streams.append("s", text("late")), one.streams.append("s", text("too late"))]
+            for refused in await asyncio.gather(*late, return_exceptions=True):
+                assert isinstance(refused, StreamClosed)
+
+    asyncio.run(main())
+
+
 def test_what_another_process_did_is_never_denied(url: str) -> None:
     """A remembered head is no reason for a refusal: the store is asked first."""
 

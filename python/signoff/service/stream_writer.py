@@ -3,8 +3,10 @@
 Every write is decided on a head in memory and committed as a compare-and-swap on it. Writes to one stream are decided
 one after another, each on what the one before it will leave, without waiting for the disk, and then committed together:
 the `_Chain` of a stream holds that speculative state. When a commit conflicts, because another process wrote, the chain
-is dropped and everything on it is decided again. What needs no write (a retry, a refusal) has no compare-and-swap to
-prove it, so it is answered only when all it was decided on is durable and the store still says the same.
+is dropped and everything on it is decided again: what follows on it conflicts too, since versions are drawn at random,
+and nobody else's write makes one that was reckoned with. What needs no write (a retry, a refusal) has no
+compare-and-swap to prove it, so it is answered only when all it was decided on is durable and the store still says the
+same.
 
 Making and deleting forks concerns several streams: they are decided on the chains of all of them and committed as one
 Change, so that a source always counts as many forks as there are.
@@ -17,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final, Protocol
 
 from signoff.clock import Clock
@@ -53,6 +56,9 @@ CACHED_PRODUCERS: Final = 1_000
 
 ATTEMPTS: Final = 100
 """How often a write is decided again. Each round somebody else's write succeeded, so this many means a defect."""
+
+
+_VERSION_BITS: Final = 62
 
 
 class Committer(Protocol):
@@ -143,6 +149,7 @@ class StreamWriter:
         self._expired = expired
         self._chains: OrderedDict[str, _Chain] = OrderedDict()
         self._loading: dict[str, asyncio.Task[_Chain]] = {}
+        self._draw = Random().getrandbits  # noqa: S311 - versions must differ, not be hard to guess
 
     async def write(self, path: str, command: Command) -> Written:
         """Decide a command and commit what was decided; a stream that is over is deleted first.
@@ -183,7 +190,7 @@ class StreamWriter:
         producer = _producer_of(asked)
         last = None if producer is None else chains[path].producers.get(producer.producer_id)
         try:
-            decision = decide(before, asked, last, self._clock.now_ms(), heads)
+            decision = decide(before, asked, last, self._clock.now_ms(), heads, drawn=1 + self._draw(_VERSION_BITS))
         except SignoffError:
             if not await self._confirm_all(chains, heads):
                 return None

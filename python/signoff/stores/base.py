@@ -156,7 +156,7 @@ class StreamWrite:
     """Write to an application's stream.
 
     Attributes:
-        head: as it shall be after the commit (its `version` is `expect + 1`).
+        head: as it shall be after the commit, with a `version` that the stream never had before.
         expect: the `Head.version` this was decided on; 0: the stream must not exist.
         data: the units between the old and the new tail; empty when only the head changes. A new stream begins at
             `Head.base`, or where it leaves its source (`Head.own`).

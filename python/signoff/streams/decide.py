@@ -28,7 +28,6 @@ from signoff.streams.stream import (
     Head,
     Known,
     Lookup,
-    Payload,
     ProducerMark,
     Touch,
     Write,
@@ -43,6 +42,8 @@ def decide(
     last: ProducerMark | None,
     now: int,
     sources: Mapping[str, Head | None] = _NONE,
+    *,
+    drawn: int | None = None,
 ) -> Decision:
     """Decide what a command does to a stream.
 
@@ -53,30 +54,33 @@ def decide(
         now: milliseconds.
         sources: heads of other streams, for those commands that touch them; None: there is no such stream. A decision
             that needs one more is a `Lookup`.
+        drawn: the version of what is written to heads that exist; see `Head.after`.
 
     Raises:
         StreamNotFound, StreamDeleted, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the
             command is refused.
     """
     if isinstance(command, Create):
-        return _create(head, command, now, sources)
+        return _create(head, command, now, sources, drawn)
     if head is None:
         raise StreamNotFound("There is no stream at this path; create it with PUT.")
     if head.deleted:
         raise StreamDeleted("The stream was deleted. What it held is kept for its forks alone.")
     match command:
         case Append():
-            return _append(head, command, last, now)
+            return _append(head, command, last, now, drawn)
         case Close():
-            return _close(head, command, last, now)
+            return _close(head, command, last, now, drawn)
         case Delete():
-            return fork.release(head, sources)
+            return fork.release(head, sources, drawn)
         case Touch():
-            renewed = expiry.renew(head, now)
+            renewed = expiry.renew(head, now, drawn)
             return Known(head) if renewed is None else Write(renewed)
 
 
-def _create(head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None]) -> Decision:
+def _create(
+    head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None], drawn: int | None
+) -> Decision:
     wanted = command.fork
     if wanted is not None and command.compacted:
         raise BadRequest("A fork cannot be compacted: its beginning is its source's. Nothing was created.")
@@ -86,7 +90,7 @@ def _create(head: Head | None, command: Create, now: int, sources: Mapping[str, 
     if head is not None:
         return _again(head, command, source)
     if wanted is not None:
-        return fork.begin(wanted, command, source, now)
+        return fork.begin(wanted, command, source, now, drawn)
     payload = command.payload
     new = Head(
         path=command.path,
@@ -123,7 +127,7 @@ def _again(head: Head, command: Create, source: Head | None) -> Known:
     return Known(head)
 
 
-def _append(head: Head, command: Append, last: ProducerMark | None, now: int) -> Decision:
+def _append(head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
     if head.closed:
         return _on_closed(head, command.producer)
     if not content_type.same(head.content_type, command.payload.content_type):
@@ -139,15 +143,16 @@ def _append(head: Head, command: Append, last: ProducerMark | None, now: int) ->
     if head.compacted:
         compaction.check(head, command.payload)
     written = _ended(head, command.producer) if command.close else head
-    return _write(written, command.payload, command.producer, now, command.seq)
+    payload = command.payload
+    return Write(written.moved(payload.count, now, drawn, seq=command.seq), payload.data, command.producer)
 
 
-def _close(head: Head, command: Close, last: ProducerMark | None, now: int) -> Decision:
+def _close(head: Head, command: Close, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
     if head.closed:
         return Known(head, last)
     if command.producer is not None and not producer.is_new(last, command.producer):
         return Known(head, last)
-    return _write(_ended(head, command.producer), None, command.producer, now)
+    return Write(_ended(head, command.producer).moved(0, now, drawn), b"", command.producer)
 
 
 def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
@@ -160,8 +165,3 @@ def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
 
 def _ended(head: Head, by: ProducerMark | None) -> Head:
     return replace(head, closed=True, closed_by=by)
-
-
-def _write(head: Head, payload: Payload | None, mark: ProducerMark | None, now: int, seq: str | None = None) -> Write:
-    count, data = (0, b"") if payload is None else (payload.count, payload.data)
-    return Write(head.moved(count, now, seq=seq), data, mark)

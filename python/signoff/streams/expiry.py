@@ -79,8 +79,8 @@ def is_expired(head: Head, now: int) -> bool:
     return False
 
 
-def renew(head: Head, now: int) -> Head | None:
-    """Return the head as a read at `now` leaves it; None if that needs no write."""
+def renew(head: Head, now: int, drawn: int | None = None) -> Head | None:
+    """Return the head as a read at `now` leaves it, with a version that was drawn; None if that needs no write."""
     if head.ttl_s is None or now - head.touched_at <= head.ttl_s * 1000 // GRACE:
         return None
-    return replace(head, version=head.version + 1, touched_at=now)
+    return replace(head, version=head.after(drawn), touched_at=now)

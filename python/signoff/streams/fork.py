@@ -53,13 +53,14 @@ def branch(source: str, token: str | None, sub_offset: str | None) -> Branch:
     return Branch(source, (0 if token == _ORIGIN else offset.decode(token)) + distance)
 
 
-def begin(wanted: Branch, command: Create, source: Head | None, now: int) -> Write:
+def begin(wanted: Branch, command: Create, source: Head | None, now: int, drawn: int | None = None) -> Write:
     """Decide on a new fork, and that its source counts it.
 
     Args:
         wanted: what to fork, and where.
         source: its head, if there is one and it has not expired.
         now: milliseconds.
+        drawn: the version of the source's next head; see `Head.after`.
 
     Raises:
         StreamNotFound: there is no source.
@@ -97,7 +98,7 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int) -> Wri
         touched_at=now,
         fork=Fork(source.path, source.incarnation, at, depth),
     )
-    return Write(head, command.payload.data, also=(_count(source, 1),))
+    return Write(head, command.payload.data, also=(_count(source, 1, drawn),))
 
 
 def lifetime(command: Create, source: Head | None) -> tuple[int | None, str | None]:
@@ -114,14 +115,15 @@ def same(fork: Fork | None, wanted: Branch | None) -> bool:
     return fork.path == wanted.source and wanted.at in (None, fork.at)
 
 
-def release(head: Head, sources: Mapping[str, Head | None]) -> Write | Remove | Lookup:
+def release(head: Head, sources: Mapping[str, Head | None], drawn: int | None = None) -> Write | Remove | Lookup:
     """Decide what the deletion of a stream does to it and to the streams it came from.
 
     Args:
         sources: the heads known so far, by path.
+        drawn: the version of heads that are kept; see `Head.after`.
     """
     if head.refs > 0:
-        return Write(replace(head, version=head.version + 1, deleted=True))
+        return Write(replace(head, version=head.after(drawn), deleted=True))
     also: list[Write | Remove] = []
     gone = head
     while gone.fork is not None:
@@ -131,12 +133,12 @@ def release(head: Head, sources: Mapping[str, Head | None]) -> Write | Remove | 
         if source is None or source.incarnation != gone.fork.incarnation:
             break  # nothing is left to be let go of
         if source.refs > 1 or not source.deleted:
-            also.append(_count(source, -1))
+            also.append(_count(source, -1, drawn))
             break
         also.append(Remove(source))
         gone = source
     return Remove(head, tuple(also))
 
 
-def _count(source: Head, step: int) -> Write:
-    return Write(replace(source, version=source.version + 1, refs=source.refs + step))
+def _count(source: Head, step: int, drawn: int | None) -> Write:
+    return Write(replace(source, version=source.after(drawn), refs=source.refs + step))

@@ -58,7 +58,8 @@ class Head:
     Attributes:
         path: the stream's path below the stream root, e.g. `runs/r1`.
         incarnation: an id that is new for every creation; the first part of ETags.
-        version: grows by one with every commit that touches the head; what compare-and-swap compares.
+        version: what compare-and-swap compares; another after every commit that touches the head. Whoever writes
+            several heads ahead draws it at random: what one writer reckons with, no other may come upon by counting.
         tail: position after the last unit.
         base: earliest position still kept; what is before it was dropped by compaction.
         content_type: as given at creation.
@@ -97,15 +98,23 @@ class Head:
     compacted: bool = False
     rows_at: int = 0
 
-    def moved(self, count: int, now: int, *, seq: str | None = None) -> Head:
-        """Return the head after an append of `count` units at `now`; `seq` is its `Stream-Seq`, if it has one.
+    def after(self, drawn: int | None) -> int:
+        """Return the version of the head that follows this one: the one that was drawn, or the next number."""
+        return self.version + 1 if drawn is None else drawn
+
+    def moved(self, count: int, now: int, drawn: int | None, *, seq: str | None = None) -> Head:
+        """Return the head after an append of `count` units at `now`.
+
+        Args:
+            drawn: its version; see `after`.
+            seq: the `Stream-Seq` of the append, if it has one.
 
         Written out because every append comes here: `dataclasses.replace` takes four times as long.
         """
         return Head(
             self.path,
             self.incarnation,
-            self.version + 1,
+            self.after(drawn),
             self.tail + count,
             self.content_type,
             self.closed,
