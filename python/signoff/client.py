@@ -222,7 +222,7 @@ class SignoffClient:
         Raises:
             StreamNotFound: there is no such stream.
         """
-        url = "/v1/stream/" + "/".join(_segment(part) for part in path.split("/"))
+        url = stream_address(path)
         delay = _FIRST_DELAY_S
         found = False
         while True:
@@ -242,6 +242,30 @@ class SignoffClient:
                 return
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects, no secret
             delay = min(delay * 2, _LONGEST_DELAY_S)
+
+    async def on_stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send one Durable Streams request; return the response with its body.
+
+        Args:
+            method: `PUT`, `POST`, `GET`, `HEAD` or `DELETE`.
+            path: of the stream, below the stream root.
+            headers: of the protocol, such as `Stream-TTL`.
+        """
+        how = {"content": content, "headers": dict(headers or {}), "params": dict(query or {})}
+        response = await self._open(method, stream_address(path), **how)
+        try:
+            await response.aread()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        return response
 
     # -- the wire --------------------------------------------------------------------------------------------------
 
@@ -296,6 +320,15 @@ class SignoffClient:
         if inspect.isawaitable(token):
             token = await token
         return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def stream_address(path: str) -> str:
+    """Return the path of a stream's URL.
+
+    Raises:
+        InvalidName: a segment is empty, `.` or `..`, or not Unicode.
+    """
+    return "/v1/stream/" + "/".join(_segment(part) for part in path.split("/"))
 
 
 def _segment(text: str) -> str:

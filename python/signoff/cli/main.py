@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from signoff.cli import answer, cancel, dev, emit, inputs, send, server, show, start, tail, worker
+from signoff.cli import answer, cancel, dev, emit, inputs, send, server, show, start, stream, tail, worker
 from signoff.cli import list as list_runs
 from signoff.cli.output import plain
 from signoff.errors import SignoffError
@@ -49,6 +49,7 @@ def _build() -> typer.Typer:
     app.callback()(_root)
     for name, function in _COMMANDS:
         app.command(name)(function)
+    app.add_typer(stream.build(), name="stream")
     return app
 
 

@@ -34,6 +34,18 @@ def json_value(text: str | None, what: str) -> Any:
         raise Misuse(f"{what}: {text[1:]} cannot be read: {error.strerror}") from error
 
 
+def content(text: str | None, what: str) -> bytes:
+    """Read bytes from an argument, from a file (`@path`) or from standard input (`-`); none if there is no argument.
+
+    Raises:
+        Misuse: the file cannot be read.
+    """
+    try:
+        return b"" if text is None else _bytes(text)
+    except OSError as error:
+        raise Misuse(f"{what}: {(text or '')[1:]} cannot be read: {error.strerror}") from error
+
+
 def _bytes(text: str) -> bytes:
     if text == "-":
         return sys.stdin.buffer.read()
