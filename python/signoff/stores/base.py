@@ -433,7 +433,10 @@ class WorkflowStore(Protocol):
         ...
 
     async def list_streams(self, prefix: str, *, limit: int, after: str = "") -> list[StreamTail]:
-        """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8."""
+        """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8.
+
+        One that is deleted and kept for its forks does not count, as in `find_streams`.
+        """
         ...
 
     # -- records ---------------------------------------------------------------------------------------------------

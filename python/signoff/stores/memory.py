@@ -287,13 +287,18 @@ class MemoryStore:
     async def find_streams(self, paths: Sequence[str]) -> dict[str, StreamTail]:
         """Return how far those of `paths` that exist have grown."""
         self._check_open()
-        return {path: _tail(kept.head) for path in paths if (kept := self._streams.get(path))}
+        heads = [kept.head for path in paths if (kept := self._streams.get(path))]
+        return {head.path: _tail(head) for head in heads if not head.deleted}
 
     async def list_streams(self, prefix: str, *, limit: int, after: str = "") -> list[StreamTail]:
         """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8."""
         self._check_open()
-        paths = (path for path in self._streams if path.startswith(prefix) and path > after)
-        return [_tail(self._streams[path].head) for path in nsmallest(limit, paths)]
+        heads = [
+            kept.head
+            for path, kept in self._streams.items()
+            if path.startswith(prefix) and path > after and not kept.head.deleted
+        ]
+        return [_tail(head) for head in nsmallest(limit, heads, key=lambda head: head.path)]
 
     # -- records ---------------------------------------------------------------------------------------------------
 

@@ -27,12 +27,12 @@ SELECT coalesce(sum(length(message)), 0) FROM live_rows WHERE stream = (SELECT i
 SELECT path, tail, closed FROM streams WHERE path IN (?) AND deleted = 0
 
 -- name: find_streams (rows)
-SELECT path, incarnation, tail FROM streams WHERE path IN (?)
+SELECT path, incarnation, tail FROM streams WHERE path IN (?) AND deleted = 0
 
 -- name: list_streams
 -- Streams of one prefix; `end` sorts after everything that begins with it.
 SELECT path, incarnation, tail FROM streams
-WHERE path > :after AND path >= :prefix AND path < :end ORDER BY path LIMIT :limit
+WHERE path > :after AND path >= :prefix AND path < :end AND deleted = 0 ORDER BY path LIMIT :limit
 
 -- name: record
 SELECT kind, id, version, state, due_at FROM records WHERE kind = ? AND id = ?

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from signoff.stores.base import (
@@ -13,6 +14,7 @@ from signoff.stores.base import (
     RecordWrite,
     Rejected,
     StreamDelete,
+    StreamWrite,
     WorkflowStore,
 )
 from signoff.testing.store_contract.laws import Laws, blind, commit, done, head, write
@@ -118,7 +120,11 @@ class RecordLaws(Laws):
             assert [one.path for one in await store.list_streams("", limit=2)] == ["d/z", "e"]
             assert await store.list_streams("g", limit=9) == []
             assert await store.find_streams(["e/b", "e/none", "e/a"]) == {"e/a": found[0], "e/b": found[2]}
-            await done(store, Change(streams=(StreamDelete("e/c", 1),)))
+            soft = replace(head("e/c", incarnation="i7", version=2), deleted=True, refs=1)
+            await done(store, Change(streams=(StreamWrite(soft, 1),)))
+            assert await store.find_streams(["e/c"]) == {}
+            assert [one.path for one in await store.list_streams("e/c", limit=9)] == []
+            await done(store, Change(streams=(StreamDelete("e/c", 2),)))
             assert await store.find_streams(["e/c"]) == {}
             many = [f"m/{number:03}" for number in range(250)]
             await done(store, *(blind(path) for path in many))
