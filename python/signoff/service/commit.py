@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from signoff.errors import StoreUnavailable
 from signoff.stores.base import Change, Committed, Outcome, Rejected, StreamDelete, WorkflowStore
@@ -41,6 +42,18 @@ class GroupCommitter:
         self._topics: dict[str, None] = {}
         self._drainer: asyncio.Task[None] | None = None
         self._closed = False
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, run_id: str) -> asyncio.Lock:
+        """Return what to hold while deciding on a run and committing that, so that those at one run take turns.
+
+        It spares work and proves nothing: of many that decide on one state only the first is right, and all others
+        would decide again, and again. Other processes, and the worker, take no turn.
+        """
+        lock = self._turns.get(run_id)
+        if lock is None:
+            lock = self._turns[run_id] = asyncio.Lock()
+        return lock
 
     def listen(self, listener: Listener) -> None:
         """Call one more listener from now on."""

@@ -46,35 +46,36 @@ class Events:
         """
         check_name(topic, "topic")
         scope, digest = f"event:{topic}", codec.digest([payload, key])
-        while True:
-            loaded = await self._store.load_run(run_id, ledger=LedgerKey(scope, id))
-            if loaded is None:
-                raise RunNotFound(f"There is no run {run_id[:140]!r}.")
-            if loaded.ledger is not None:
-                if loaded.ledger.digest != digest:
-                    raise SubmissionReused(
-                        f"The event id {id!r} was already used for another payload on {topic!r}; nothing was sent."
-                    )
-                return Sent(duplicate=True)
-            if loaded.record.status in CLOSED:
-                raise RunClosed(f"The run {run_id!r} is {loaded.record.status} and takes no events any more.")
-            fold = RunFold.loads(loaded.record.state)
-            entry = EventReceived(
-                at=max(self._clock.now_ms(), fold.last_at),
-                topic=topic,
-                event_id=id,
-                payload=codec.encode(payload),
-                key=key,
-            )
-            write = Write(
-                RunState(loaded.record, View(run=fold)),
-                [entry],
-                ready=True,
-                wake_at=loaded.record.wake_at,
-            )
-            remembered = LedgerEntry(run_id, scope, id, digest, b"{}")
-            if not isinstance(await self._committer.commit(write.with_ledger(remembered)), Conflict):
-                return Sent(duplicate=False)
+        async with self._committer.turn(run_id):
+            while True:
+                loaded = await self._store.load_run(run_id, ledger=LedgerKey(scope, id))
+                if loaded is None:
+                    raise RunNotFound(f"There is no run {run_id[:140]!r}.")
+                if loaded.ledger is not None:
+                    if loaded.ledger.digest != digest:
+                        raise SubmissionReused(
+                            f"The event id {id!r} was already used for another payload on {topic!r}; nothing was sent."
+                        )
+                    return Sent(duplicate=True)
+                if loaded.record.status in CLOSED:
+                    raise RunClosed(f"The run {run_id!r} is {loaded.record.status} and takes no events any more.")
+                fold = RunFold.loads(loaded.record.state)
+                entry = EventReceived(
+                    at=max(self._clock.now_ms(), fold.last_at),
+                    topic=topic,
+                    event_id=id,
+                    payload=codec.encode(payload),
+                    key=key,
+                )
+                write = Write(
+                    RunState(loaded.record, View(run=fold)),
+                    [entry],
+                    ready=True,
+                    wake_at=loaded.record.wake_at,
+                )
+                remembered = LedgerEntry(run_id, scope, id, digest, b"{}")
+                if not isinstance(await self._committer.commit(write.with_ledger(remembered)), Conflict):
+                    return Sent(duplicate=False)
 
     async def emit(self, topic: str, *, id: str, payload: Any, key: str | None = None) -> int:  # noqa: A002
         """Send an event to every run that waits for the topic now; return how many took it.

@@ -67,34 +67,35 @@ class Inputs:
         digest = codec.digest(
             [key, request.action, codec.encode(request.value), who.by.kind, who.by.id],
         )
-        while True:
-            loaded = await self._load(run_id, key, LedgerKey(_SCOPE, request.submission_id))
-            if loaded.ledger is not None and loaded.ledger.digest == digest:
-                return _replay(loaded.ledger)
-            state = InputState.loads(loaded.inputs[0].state)
-            check_audience(state, who)
-            if loaded.ledger is not None:
-                raise SubmissionReused(
-                    f"The submission id {request.submission_id!r} was already used for another answer in this run; "
-                    "this answer was not recorded. Send it under a new id.",
-                    row=state.row,
-                )
-            _check_seen(request, loaded.record.public_tail)
-            fold = RunFold.loads(loaded.record.state)
-            now = max(self._clock.now_ms(), fold.last_at)
-            run = RunState(loaded.record, View(run=fold, inputs={key: state}))
-            match decide_answer(state, request, who, now):
-                case Accept():
-                    accepted = await self._accept(run, _entry(key, request, who, digest, now))
-                    if accepted is not None:
-                        return accepted
-                case _:
-                    row = await self._expire(run, InputExpired(at=now, id=key))
-                    if row is not None:
-                        raise Expired(
-                            f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.",
-                            row=row,
-                        )
+        async with self._committer.turn(run_id):
+            while True:
+                loaded = await self._load(run_id, key, LedgerKey(_SCOPE, request.submission_id))
+                if loaded.ledger is not None and loaded.ledger.digest == digest:
+                    return _replay(loaded.ledger)
+                state = InputState.loads(loaded.inputs[0].state)
+                check_audience(state, who)
+                if loaded.ledger is not None:
+                    raise SubmissionReused(
+                        f"The submission id {request.submission_id!r} was already used for another answer in this run; "
+                        "this answer was not recorded. Send it under a new id.",
+                        row=state.row,
+                    )
+                _check_seen(request, loaded.record.public_tail)
+                fold = RunFold.loads(loaded.record.state)
+                now = max(self._clock.now_ms(), fold.last_at)
+                run = RunState(loaded.record, View(run=fold, inputs={key: state}))
+                match decide_answer(state, request, who, now):
+                    case Accept():
+                        accepted = await self._accept(run, _entry(key, request, who, digest, now))
+                        if accepted is not None:
+                            return accepted
+                    case _:
+                        row = await self._expire(run, InputExpired(at=now, id=key))
+                        if row is not None:
+                            raise Expired(
+                                f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.",
+                                row=row,
+                            )
 
     async def _load(self, run_id: str, key: str, ledger: LedgerKey | None = None) -> Loaded:
         loaded = await self._store.load_run(run_id, inputs=key, ledger=ledger)

@@ -164,24 +164,26 @@ class Runs:
             RunNotFound: there is no such run.
             RunClosed: the run has ended.
         """
-        while True:
-            loaded = await self._store.load_run(run_id, inputs="pending")
-            if loaded is None:
-                raise RunNotFound(f"There is no run {run_id[:140]!r}.")
-            fold = RunFold.loads(loaded.record.state)
-            if loaded.record.status in CLOSED:
-                raise RunClosed(
-                    f"The run {run_id!r} is already {loaded.record.status}; there is nothing to cancel.", run=fold.row
-                )
-            if fold.cancel_requested:
-                return fold.row
-            view = View(run=fold, inputs={record.key: InputState.loads(record.state) for record in loaded.inputs})
-            entry = CancelRequested(at=max(self._clock.now_ms(), fold.last_at), reason=reason, by=by)
-            state = RunState(loaded.record, view)
-            write = Write(state, [entry], ready=True, wake_at=loaded.record.wake_at)
-            if not isinstance(await self._committer.commit(write.change), Conflict):
-                assert state.view.run is not None
-                return state.view.run.row
+        async with self._committer.turn(run_id):
+            while True:
+                loaded = await self._store.load_run(run_id, inputs="pending")
+                if loaded is None:
+                    raise RunNotFound(f"There is no run {run_id[:140]!r}.")
+                fold = RunFold.loads(loaded.record.state)
+                if loaded.record.status in CLOSED:
+                    raise RunClosed(
+                        f"The run {run_id!r} is already {loaded.record.status}; there is nothing to cancel.",
+                        run=fold.row,
+                    )
+                if fold.cancel_requested:
+                    return fold.row
+                view = View(run=fold, inputs={record.key: InputState.loads(record.state) for record in loaded.inputs})
+                entry = CancelRequested(at=max(self._clock.now_ms(), fold.last_at), reason=reason, by=by)
+                state = RunState(loaded.record, view)
+                write = Write(state, [entry], ready=True, wake_at=loaded.record.wake_at)
+                if not isinstance(await self._committer.commit(write.change), Conflict):
+                    assert state.view.run is not None
+                    return state.view.run.row
 
     async def history(self, run_id: str) -> Sequence[dict[str, Any]]:
         """Return the whole journal as JSON entries, oldest first.
