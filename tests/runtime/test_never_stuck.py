@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -130,6 +131,69 @@ def test_a_retried_attempt_keeps_nothing_busy(url: str, monkeypatch: pytest.Monk
     asyncio.run(main())
 
 
+def test_a_step_that_ends_while_another_is_committed_runs_once(url: str) -> None:
+    calls: list[str] = []
+
+    async def main() -> None:
+        async with scene(url) as on:
+            commit, right_has_ended = on.engine.store.commit, asyncio.Event()
+
+            async def left() -> None:
+                calls.append("left")
+
+            async def right() -> None:
+                calls.append("right")
+                await committing.wait()
+                right_has_ended.set()
+
+            committing = asyncio.Event()
+
+            async def slow(changes: Sequence[Change]) -> list[Outcome | Rejected]:
+                if any(b'"step.completed"' in one.data for change in changes for one in change.appends):
+                    committing.set()
+                    await right_has_ended.wait()
+                    await asyncio.sleep(0)
+                return await commit(changes)
+
+            async def body(ctx: Context) -> None:
+                await asyncio.gather(ctx.step("left", left), ctx.step("right", right))
+
+            on.engine.store.commit = slow  # type: ignore[method-assign]
+            async with working(app_of(body), on):
+                await on.reaches(await on.start("flow"), "completed")
+        assert calls == ["left", "right"]
+
+    asyncio.run(main())
+
+
+def test_a_run_is_cancelled_while_its_step_blocks_a_thread(url: str) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def blocks() -> None:
+        begun.set()
+        go_on.wait()
+
+    async def body(ctx: Context) -> None:
+        try:
+            await ctx.step("blocks", blocks)
+        except asyncio.CancelledError:
+            await ctx.step("clean", int, "1")
+            raise
+
+    async def main() -> None:
+        async with stage(app_of(body), url) as on:
+            try:
+                run = await on.start("flow")
+                await asyncio.to_thread(begun.wait)
+                await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+                await on.reaches(run, "cancelled")
+            finally:
+                go_on.set()
+            assert [entry["id"] for entry in await on.entries(run, "step.completed")] == ["clean:0"]
+
+    asyncio.run(main())
+
+
 # -- code that asks for what cannot be written -------------------------------------------------------------------------
 
 LONE = "\ud800"
@@ -176,6 +240,52 @@ async def odd_callback(ctx: Context) -> None:
 )
 def test_what_cannot_be_written_fails_where_it_is_asked_for(body: Body) -> None:
     assert asyncio.run(outcome(body, "memory:"))["status"] == "failed"
+
+
+def test_a_loop_without_end_stops_its_run_and_not_the_worker(url: str) -> None:
+    async def body(ctx: Context) -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    async def other(ctx: Context) -> str:
+        return "done"
+
+    async def main() -> None:
+        app = app_of(body)
+        app.workflow(name="other", expose=("output",))(other)
+        async with stage(app, url) as on:
+            run = await on.start("flow")
+            assert (await on.reaches(run, "failed"))["error"]["code"] == "not_allowed_in_workflow"
+            assert (await on.reaches(await on.start("other"), "completed"))["output"] == "done"
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_run_that_is_blocked_is_cancelled_when_it_heals(url: str) -> None:
+    clock = ManualClock(NOON)
+
+    async def before(ctx: Context) -> None:
+        await ctx.step("first", int, "1")
+        await ctx.await_event("never")
+
+    async def after(ctx: Context) -> None:
+        await ctx.step("inserted", int, "1")
+        await ctx.await_event("never")
+
+    async def main() -> None:
+        async with scene(url, clock) as on:
+            async with working(app_of(before), on):
+                run = await on.start("flow")
+                await on.reaches(run, "waiting")
+            async with working(app_of(after), on):
+                await on.engine.events.send(run, "poke", id="1", payload=None)
+                await on.reaches(run, "blocked")
+                await on.engine.runs.cancel(run, "enough", DecidedBy("operator", "test"))
+            async with working(app_of(before), on):
+                await _strike(on, clock, 10_000)
+                assert (await on.reaches(run, "cancelled"))["error"] is None
+
+    asyncio.run(main())
 
 
 def test_progress_takes_any_number(url: str) -> None:

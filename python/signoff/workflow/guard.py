@@ -73,6 +73,14 @@ def refusal(act: str) -> NotAllowedInWorkflow:
     )
 
 
+def endless() -> NotAllowedInWorkflow:
+    """Return the error for code that goes on and on without waiting for anything of the world."""
+    return NotAllowedInWorkflow(
+        "Workflow code must not loop without end: wait for a step, a timer, an event or an input (ctx.step, ctx.sleep, "
+        "ctx.await_event, ctx.await_input)."
+    )
+
+
 def _watched_sleep(seconds: Any, /) -> None:
     if get_ident() in _running:
         raise refusal(_ACTS["time.sleep"])

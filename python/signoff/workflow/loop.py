@@ -32,6 +32,10 @@ ASYNCIO = str(Path(asyncio.__file__).parent)
 """The folder of asyncio's own code."""
 
 
+MOST_CALLBACKS = 1_000_000
+"""What code may do before it waits for something, so that a loop without end stops its run and not its worker."""
+
+
 class Halt(BaseException):
     """Leave workflow code for good: the machine has stopped. Not an Exception, so that users' handlers let it pass."""
 
@@ -209,7 +213,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def drain(self, main: asyncio.Future[Any]) -> None:
         """Run callbacks until none is ready, the main task is done or something failed."""
         ready = self._ready
-        while ready:
+        for _ in range(MOST_CALLBACKS):
+            if not ready:
+                return
             handle = ready.popleft()
             if handle._cancelled:
                 continue
@@ -221,6 +227,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 self.fail(error)
             if self.failure is not None or main.done():
                 return
+        if ready:
+            self.fail(guard.endless())
 
     def fail(self, error: BaseException) -> None:
         """Stop for good, because of the first error told here."""
