@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from signoff.clock import ManualClock
 from signoff.service.commit import GroupCommitter
+from signoff.service.compaction import Compactor
 from signoff.service.hub import Hub
 from signoff.service.streams import Streams
 from signoff.stores.base import Change, Outcome, WorkflowStore
@@ -53,6 +54,7 @@ class Process:
     hub: Hub
     committer: Counting
     streams: Streams
+    compactor: Compactor
 
 
 @asynccontextmanager
@@ -60,13 +62,15 @@ async def process(store: WorkflowStore, clock: ManualClock | None = None) -> Asy
     """Run the services of one process over an opened store."""
     clock = clock or ManualClock(1_800_000_000_000)
     hub = Hub(store, clock)
-    committer = GroupCommitter(store, hub.committed)
+    compactor = Compactor(store)
+    committer = GroupCommitter(store, hub.committed, compactor.committed)
     counting = Counting(committer)
     try:
-        yield Process(store, clock, hub, counting, Streams(store, counting, hub, clock))
+        yield Process(store, clock, hub, counting, Streams(store, counting, hub, clock, compactor), compactor)
     finally:
         await hub.close()
         await committer.close()
+        await compactor.close()
 
 
 @asynccontextmanager
