@@ -15,6 +15,8 @@ import uvicorn
 
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
+from signoff.server.connection import Listener
+from signoff.server.limits import HttpLimits
 from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
 from signoff.stores.base import Committed, RunFilter
@@ -41,7 +43,7 @@ def bearer(sub: str, *grants: str, groups: tuple[str, ...] = (), key: bytes = SE
 
 def unsecured(sub: str, *grants: str, groups: tuple[str, ...] = (), **claims: Any) -> dict[str, str]:
     """Return the header of a person who tries a server without a key."""
-    token = jwt.encode({"sub": sub, "groups": list(groups), "grants": list(grants), **claims}, None, "none")
+    token = jwt.encode({"sub": sub, "groups": list(groups), "grants": list(grants), **claims}, "", "none")
     return {"authorization": f"Bearer {token}"}
 
 
@@ -89,7 +91,7 @@ async def hosting(store: str = "memory:", config: ServerConfig | None = None) ->
     listening = socket.create_server(("127.0.0.1", 0))
     settings = uvicorn.Config(
         create_app(engine, config=config),
-        http="httptools",
+        http=Listener(HttpLimits()).protocol(),
         ws="none",
         lifespan="off",
         log_config=None,
