@@ -61,6 +61,7 @@ class Follower:
         self._revision = -1
         self._news = asyncio.Event()
         self._hinted = False
+        self._watching = False
         self._interest: Interest | None = None
 
     # -- appends of this process -----------------------------------------------------------------------------------
@@ -78,8 +79,10 @@ class Follower:
                 self._grown(write.head.path)
 
     def changed(self) -> None:
-        """Take that something may be due earlier than before."""
+        """Take that something may be due earlier than before, or that there is somebody to wake now."""
         self._news.set()
+        if self._watching:
+            self._listen(wanted=bool(self._records.known))
 
     def _grown(self, path: str) -> None:
         for subscription_id in self._following(path):
@@ -114,6 +117,7 @@ class Follower:
     async def run(self) -> None:
         """Sweep and watch the time until cancelled."""
         next_sweep = earliest = 0.0
+        self._watching = True
         try:
             while True:
                 try:
@@ -130,6 +134,7 @@ class Follower:
                     log.warning("cannot look after subscriptions: %s", error)
                     await asyncio.sleep(SWEEP_S)
         finally:
+            self._watching = False
             self._listen(wanted=False)
 
     async def due(self) -> None:

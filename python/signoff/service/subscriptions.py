@@ -130,6 +130,7 @@ class Subscriptions:
                 sub = rules.begun(blank, await self._there(blank))
                 if not await self._records.add(sub):
                     continue
+                self._follower.changed()
                 self._look(subscription_id, ())
                 return await self._shown(sub), True
             if sub.config.digest != config.digest:
