@@ -14,6 +14,8 @@ import socket
 import uvicorn
 
 from signoff.clock import SystemClock
+from signoff.server.connection import Listener
+from signoff.server.limits import HttpLimits
 from signoff.server.stream_live import Limits
 from signoff.server.streams import StreamEndpoints
 from signoff.server.subscription_webhook import HttpWebhooks
@@ -55,7 +57,12 @@ async def serve(url: str, long_poll_s: float) -> None:
     app = StreamEndpoints(streams, limits=Limits(long_poll_s=long_poll_s), control=control)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", lifespan="off", log_level="warning", timeout_graceful_shutdown=10
+        app,
+        loop="uvloop",
+        http=Listener(HttpLimits()).protocol(),
+        lifespan="off",
+        log_level="warning",
+        timeout_graceful_shutdown=10,
     )
     subscriptions.start()
     print(listener.getsockname()[1], flush=True)

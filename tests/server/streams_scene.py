@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import httpx
 import uvicorn
 
+from signoff.server.connection import Listener
+from signoff.server.limits import HttpLimits
 from signoff.server.stream_live import Limits
 from signoff.server.streams import Authorize, StreamEndpoints, allow_all
 from tests.streams.scene import Process, alone
@@ -65,7 +67,13 @@ async def site(
         app = StreamEndpoints(one.streams, authorize, limits=limits, origins=origins)
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        config = uvicorn.Config(app, http="httptools", lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app,
+            http=Listener(HttpLimits()).protocol(),
+            lifespan="off",
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve(sockets=[listener]))
         try:

@@ -22,7 +22,7 @@ PATIENT = HttpLimits()
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the method, the path and the body, unless the path says what else to do."""
     body = b""
-    while True:
+    while scope["path"] != "/deaf":
         message = await receive()
         if message["type"] == "http.disconnect":
             return
@@ -158,6 +158,25 @@ def test_a_large_body_is_taken_as_fast_as_the_application_takes_it() -> None:
             status, body = await line.answer()
             await sending
             assert (status, len(body)) == (200, size + len("POST / "))
+
+    asyncio.run(main())
+
+
+def test_a_body_nobody_takes_does_not_cost_the_answer_nor_the_connection() -> None:
+    size = 8 << 20
+
+    async def main() -> None:
+        async with serving() as site:
+            line = await site.line()
+            head = b"POST /deaf HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size
+            sending = asyncio.create_task(line.send(head + b"z" * size + get("/next")))
+            assert await line.answer() == (200, b"POST /deaf ")
+            assert await line.answer() == (200, b"GET /next ")
+            await sending
+        async with serving(QUICK) as site:
+            line = await site.line()
+            await line.send(b"POST /deaf HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nab")
+            assert (await line.rest()).endswith(b"POST /deaf ")
 
     asyncio.run(main())
 

@@ -231,6 +231,8 @@ class Connection(asyncio.Protocol):
             exchange.end()
             if exchange is self._current:
                 self.deadline = _NEVER
+                if exchange.complete:
+                    self.finished(exchange)
 
     # -- called by the exchange ------------------------------------------------------------------------------------
 
@@ -245,12 +247,18 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def finished(self, exchange: Exchange) -> None:
-        """Learn that a response is complete: serve the next request, or close."""
-        state = self.listener.state
-        state.total_requests += 1
+        """Learn that a response is complete: serve the next request, or close.
+
+        What is left of a body nobody takes is read all the same, within its time: closing before would make the client
+        lose the answer.
+        """
+        if not exchange.ended:
+            self.resume_reading()
+            return
+        self.listener.state.total_requests += 1
         self._current = None
-        if not exchange.keep_alive or not exchange.ended:
-            self._transport.close()  # what is left of a body nobody took would be read as the next request
+        if not exchange.keep_alive:
+            self._transport.close()
             return
         self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
         if self._waiting:

@@ -65,10 +65,11 @@ class Exchange:
         keep_alive: the connection may serve another request afterwards.
         started: the head of the response was handed over; it is written together with what follows it.
         ended: the body of the request is complete.
+        complete: the response is.
     """
 
-    __slots__ = ("_body", "_chunked", "_complete", "_gone", "_head", "_left", "_line", "_news", "_scope", "_taken",
-                 "_wants_continue", "ended", "keep_alive", "started")  # fmt: skip
+    __slots__ = ("_body", "_chunked", "_gone", "_head", "_left", "_line", "_news", "_scope", "_taken",
+                 "_wants_continue", "complete", "ended", "keep_alive", "started")  # fmt: skip
 
     def __init__(self, line: Line, scope: Scope, *, keep_alive: bool) -> None:
         self._line = line
@@ -83,7 +84,7 @@ class Exchange:
         self._head: bytes | None = None
         self._chunked = False
         self._left = 0
-        self._complete = False
+        self.complete = False
         self._wants_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
         )
@@ -92,6 +93,8 @@ class Exchange:
 
     def feed(self, body: bytes) -> int:
         """Take a part of the request's body; return how many bytes nobody has taken yet."""
+        if self.complete:
+            return 0
         self._body = self._body + body if self._body else body
         self._tell()
         return len(self._body)
@@ -119,13 +122,13 @@ class Exchange:
             await app(self._scope, self.receive, self.send)
         except Exception:
             log.exception("the application failed")
-        if self._complete or self._gone:
+        if self.complete or self._gone:
             return
         if self.started and self._head is None:
             self._line.abort()
             return
         self.keep_alive = False
-        self._complete = True
+        self.complete = True
         self._line.write(_FAILED)
         self._line.finished(self)
 
@@ -134,7 +137,7 @@ class Exchange:
         if self._wants_continue and not self.started and not self._gone:
             self._wants_continue = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        while not (self._gone or self._complete):
+        while not (self._gone or self.complete):
             if not self._taken and (self._body or self.ended):
                 body, self._body = self._body, b""
                 self._taken = self.ended
@@ -170,7 +173,7 @@ class Exchange:
         if data:
             self._line.write(data)
         if not more:
-            self._complete = True
+            self.complete = True
             self.keep_alive = self.keep_alive and self._left == 0
             self._tell()
             self._line.finished(self)
