@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from signoff import Context, EventTimedOut, PublicError, StepFailed, WorkflowError
+from signoff import Context, EventTimedOut, InputExpired, PublicError, StepFailed, WorkflowError
 from signoff.workflow.definition import define
 from signoff.workflow.journal import (
     Error,
@@ -518,3 +519,28 @@ def test_one_error_in_a_group_stands_for_itself() -> None:
     assert asked(drive.broken("a:0")) == ["step.cancelled b:0", "run.failed"]
     assert isinstance(drive.machine.outcome, RunFailed)
     assert drive.error.code == "step_failed"
+
+
+def test_what_is_due_comes_oldest_first_and_only_while_it_is() -> None:
+    async def flow(ctx: Context) -> None:
+        request = ctx.await_input("ask", int, title="?", deadline="1s")
+        first, second = ctx.sleep("2s"), ctx.sleep("3s")
+        event = ctx.await_event("go", timeout="4s")
+        try:
+            await request
+        except InputExpired:
+            second.cancel()
+        await first
+        with suppress(EventTimedOut):
+            await event
+        await ctx.sleep(0)
+
+    drive = Drive(flow)
+    now = drive.now + 10_000
+    fired = []
+    for notification in drive.machine.due(now):
+        fired.append(f"{notification.type} {notification.id}")
+        drive.tell(notification)
+    assert fired == ["input.expired ask:0", "timer.fired sleep:0", "event.timed_out go:0", "timer.fired sleep:2"]
+    assert drive.output is None
+    assert drive.machine.wake_at() is None

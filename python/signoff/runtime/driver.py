@@ -320,10 +320,10 @@ class RunDriver:
         try:
             live.follow(entries)
             self._unwritten += live.machine.advance(entries)
+            self._unwritten[:0] = self._remarks(live, entries)
         except Exception as blocked:
             self._block(blocked)
             return
-        self._unwritten[:0] = self._remarks(live, entries)
         self.pump()
 
     def _remarks(self, live: Live, entries: list[Entry]) -> list[Entry]:
