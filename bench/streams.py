@@ -33,7 +33,8 @@ import uvloop
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "js-client/node_modules/@durable-streams/server"
 CONNECTIONS = 32
-MESSAGE = json.dumps({"type": "reading", "key": "sensor-17", "value": {"t": 1700000000, "v": 21.5}, "note": "x" * 20})
+_VALUE = {"type": "reading", "key": "sensor-17", "value": {"t": 1700000000, "v": 21.5}, "note": "x" * 30}
+MESSAGE = json.dumps(_VALUE, separators=(",", ":"))
 assert len(MESSAGE) == 110, len(MESSAGE)
 
 
@@ -283,7 +284,7 @@ async def _attach(server: Server, paths: list[str], arrived: Callable[[], None])
 async def catch_up(server: Server, messages: int, rounds: int) -> Figures:
     """Read a stream of 170-byte messages, appended in hundreds, from its start; return the best time in ms."""
     path = stream("long")
-    text = json.dumps({"n": 0, "text": "y" * (170 - 20)})
+    text = json.dumps({"n": 0, "text": "y" * (170 - 18)}, separators=(",", ":"))
     batch = request("POST", path, f"[{','.join([text] * 100)}]")
     await call(server, request("PUT", path), *([batch] * (messages // 100)))
     times = []
