@@ -26,20 +26,19 @@ async def whole(one: Process, path: str) -> bytes:
 def test_a_fork_is_read_as_one_from_anywhere_in_any_size(url: str) -> None:
     async def main() -> None:
         async with alone(url) as one:
-            messages = [b'{"n":[%d,"a,b"]}' % n for n in range(32)]
+            messages: list[bytes] = []
             await one.streams.create("0", JSON)
-            held = 0
             for level in range(6):
                 here = str(level)
                 if level:
                     # Each leaves the one before in the middle of what that was given at once.
-                    await one.streams.create(here, JSON, fork=Branch(str(level - 1), held - 2))
-                    held -= 2
+                    del messages[-2:]
+                    await one.streams.create(here, JSON, fork=Branch(str(level - 1), len(messages)))
                 for size in (3, 4):
-                    data = b",".join(messages[held : held + size])
-                    await one.streams.append(here, Payload("application/json", data, size))
-                    held += size
-            for start in range(held + 1):
+                    more = [b'{"n":[%d,"a,%d"]}' % (level, n) for n in range(size)]
+                    await one.streams.append(here, Payload("application/json", b",".join(more), size))
+                    messages += more
+            for start in range(len(messages) + 1):
                 for size in (1, 50, 1 << 20):
                     position, parts = start, list[bytes]()
                     while True:
@@ -49,7 +48,7 @@ def test_a_fork_is_read_as_one_from_anywhere_in_any_size(url: str) -> None:
                         parts += [chunk.data] if chunk.data else []
                         if chunk.up_to_date:
                             break
-                    assert b",".join(parts) == b",".join(messages[start:held])
+                    assert b",".join(parts) == b",".join(messages[start:])
 
     asyncio.run(main())
 

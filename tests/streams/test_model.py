@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,14 +23,16 @@ from signoff.streams.stream import Branch, Payload, ProducerMark
 from tests.streams.scene import Process, opened, process
 from tests.streams.stream_model import FOREVER, Life, Model, Said
 
-T = TypeVar("T")
+Place = tuple[str, int]
 
 START = 1_800_000_000_000
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 PATHS = ("a", "b", "c", "d", "e")
 TYPES = {"text": "text/plain", "json": "application/json"}
 
-paths = st.sampled_from(PATHS)
+places = st.tuples(st.sampled_from(PATHS), st.integers(0, 19))
+"""A path, and which of the streams that exist to take instead, most of the time."""
+
 kinds = st.sampled_from(["text", "json", "json"])
 bodies = st.lists(st.sampled_from([b"1", b"2", b"3"]), min_size=1, max_size=4)
 lives = st.sampled_from([FOREVER, FOREVER, FOREVER, Life(ttl_s=100), Life(ttl_s=300), Life(ends=START + 300_000)])
@@ -90,28 +92,42 @@ class Streams(RuleBasedStateMachine):
             said = Said(said.new, said.head.tail, said.head.closed)
         assert said == expected
 
-    @rule(who=processes, path=paths, kind=kinds, units=bodies | st.just([]), closed=seldom, life=lives)
-    def create(self, who: int, path: str, kind: str, units: list[bytes], closed: bool, life: Life) -> None:
+    def there(self, place: Place) -> str:
+        """Return the path of a stream that exists, or did, or any."""
+        path, number = place
+        existing = sorted(self.model.streams)
+        return existing[number % len(existing)] if existing and number < 15 else path
+
+    def free(self, place: Place) -> str:
+        """Return a path where nothing is, or any."""
+        path, number = place
+        free = [each for each in PATHS if each not in self.model.streams]
+        return free[number % len(free)] if free and number < 15 else path
+
+    @rule(who=processes, place=places, kind=kinds, units=bodies | st.just([]), closed=seldom, life=lives)
+    def create(self, who: int, place: Place, kind: str, units: list[bytes], closed: bool, life: Life) -> None:
+        path = self.free(place)
         made = self.processes[who].streams.create(
             path, payload(kind, units), closed=closed, ttl_s=life.ttl_s, expires_at=_text(life.ends)
         )
         self.agree(made, lambda: self.model.create(path, kind, units, closed=closed, life=life))
 
     @rule(
-        who=processes, path=paths, source=paths, wrong=seldom, at=st.none() | st.integers(0, 6),
+        who=processes, place=places, origin=places, wrong=seldom, at=st.none() | st.integers(0, 6),
         units=bodies | st.just([]), closed=seldom, life=lives,
     )  # fmt: skip
     def fork(
         self,
         who: int,
-        path: str,
-        source: str,
+        place: Place,
+        origin: Place,
         wrong: bool,
         at: int | None,
         units: list[bytes],
         closed: bool,
         life: Life,
     ) -> None:
+        path, source = self.free(place), self.there(origin)
         known = self.model.streams.get(source)
         kind = "json" if known is None or (known.kind == "text") == wrong else "text"
         made = self.processes[who].streams.create(
@@ -125,38 +141,59 @@ class Streams(RuleBasedStateMachine):
         self.agree(made, lambda: self.model.create(path, kind, units, closed=closed, life=life, source=source, at=at))
 
     @rule(
-        who=processes, path=paths, kind=kinds, units=bodies, close=seldom, mark=marks,
+        who=processes, place=places, kind=kinds, units=bodies, close=seldom, mark=marks,
         seq=st.sampled_from([None, None, "a", "b", "c"]),
     )  # fmt: skip
     def append(
         self,
         who: int,
-        path: str,
+        place: Place,
         kind: str,
         units: list[bytes],
         close: bool,
         mark: ProducerMark | None,
         seq: str | None,
     ) -> None:
+        path = self.there(place)
         if (known := self.model.streams.get(path)) is not None and seq != "c":
             kind = known.kind  # most of the time
         done = self.processes[who].streams.append(path, payload(kind, units), close=close, seq=seq, producer=mark)
         self.agree(done, lambda: self.model.append(path, kind, units, close=close, seq=seq, mark=mark))
 
-    @rule(who=processes, path=paths, mark=marks)
-    def close(self, who: int, path: str, mark: ProducerMark | None) -> None:
+    @rule(who=processes, place=places, mark=marks)
+    def close(self, who: int, place: Place, mark: ProducerMark | None) -> None:
+        path = self.there(place)
         self.agree(self.processes[who].streams.close(path, mark), lambda: self.model.close(path, mark))
 
-    @rule(who=processes, path=paths)
-    def delete(self, who: int, path: str) -> None:
+    @rule(who=processes, place=places)
+    def delete(self, who: int, place: Place) -> None:
+        path = self.there(place)
         self.agree(self.processes[who].streams.delete(path), lambda: self.model.delete(path))
 
-    @rule(who=processes, path=paths, start=st.integers(0, 8), size=st.sampled_from([1, 2, 3, 1000]))
-    def read(self, who: int, path: str, start: int, size: int) -> None:
+    @rule(who=processes, place=places, start=st.integers(0, 8), size=st.sampled_from([1, 2, 3, 1000]))
+    def read(self, who: int, place: Place, start: int, size: int) -> None:
+        path = self.there(place)
         self.agree(_read(self.processes[who], path, start, size), lambda: self.model.read(path, start))
 
-    @rule(who=processes, path=paths)
-    def head(self, who: int, path: str) -> None:
+    @rule(who=processes, number=st.integers(0, 9), at=st.none() | st.integers(0, 6))
+    def fork_again(self, who: int, number: int, at: int | None) -> None:
+        forks = [(path, each) for path, each in sorted(self.model.streams.items()) if each.source is not None]
+        if not forks:
+            return
+        path, known = forks[number % len(forks)]
+        assert known.source is not None
+        made = self.processes[who].streams.create(
+            path, payload(known.kind, []), closed=known.closed, fork=Branch(known.source, at)
+        )
+        self.agree(
+            made,
+            lambda: self.model.create(path, known.kind, [], closed=known.closed, source=known.source, at=at),
+        )
+
+    @rule(who=processes, place=places)
+    def head(self, who: int, place: Place) -> None:
+        path = self.there(place)
+
         async def ask() -> tuple[int, bool, str, Life]:
             head = await self.processes[who].streams.head(path)
             ends = None if head.expires_at is None else START + 300_000

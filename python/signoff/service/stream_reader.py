@@ -44,7 +44,7 @@ async def read(store: WorkflowStore, path: str, start: int, max_bytes: int) -> U
         inherited = await _inherited(store, head, start, max_bytes)
         if inherited is not None:
             size = sum(len(batch.data) for batch in inherited)
-            if size < max_bytes and inherited[-1].end == head.own:
+            if size < max_bytes:
                 inherited += _upto(batches, max_bytes - size)
             return _join(head, start, inherited)
     raise StoreError(f"The stream {path} is deleted and made anew all the time. Try again.")
