@@ -185,6 +185,21 @@ def test_two_settings_that_exclude_each_other(
     assert json.loads(capfd.readouterr().out) == {"runs": [], "cursor": None}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("WEBHOOK_TARGETS", "everywhere", "one of public, loopback, private"),
+        ("PUBLIC_URL", "signoff.example", "https://"),
+    ],
+)
+def test_a_server_is_told_what_it_does_not_understand(
+    name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"SIGNOFF_{name}", value)
+    assert main(["server", "--store", "memory:", "--port", "0"]) == USAGE
+    assert word in capfd.readouterr().err
+
+
 def test_no_arguments_show_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert main([]) == USAGE
     assert "tail" in capfd.readouterr().out

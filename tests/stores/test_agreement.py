@@ -17,6 +17,9 @@ from signoff.stores.base import (
     EngineAppend,
     InputRecord,
     LedgerEntry,
+    Record,
+    RecordDelete,
+    RecordWrite,
     RunFilter,
     RunWrite,
     StreamDelete,
@@ -85,6 +88,13 @@ streams = st.builds(
     st.sampled_from([None, None, Fork("a", "i", 0), Fork("c", "i", 1, 2)]),
     st.booleans(),
 ) | st.builds(StreamDelete, st.sampled_from(OURS), small)
+records = st.builds(
+    lambda name, expect, due, state: RecordWrite(Record("k", name, expect + 1, state, due), expect),
+    st.sampled_from("12"),
+    small,
+    maybe,
+    st.binary(max_size=2),
+) | st.builds(RecordDelete, st.just("k"), st.sampled_from("12"), small)
 
 
 def few(elements: st.SearchStrategy[Any], most: int = 2) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -99,6 +109,7 @@ changes = st.builds(
     ledger=few(ledger, 1),
     waits=few(waits, 1),
     streams=few(streams, 1),
+    records=few(records),
 )
 leases = st.tuples(st.sampled_from(["claim", "renew", "release"]), small)
 script = st.lists(st.lists(changes, max_size=6) | leases, max_size=12)
@@ -126,6 +137,8 @@ async def play(store: WorkflowStore, script: list[Any]) -> list[Any]:
         if state is not None and found is not None:
             same = replace(state.head, incarnation="-")  # engine streams get random ones
             seen += [replace(state, head=same), list(found[1]), found[0] == state.head]
+    seen += [await store.list_records("k", limit=9), await store.due_records("k", now=2, limit=9)]
+    seen += [await store.next_record_due("k"), [one.path for one in await store.list_streams("", limit=9)]]
     seen += [await store.waiting_on("t", "k"), await store.next_due(), await store.tails(PATHS)]
     for status in (None, "running", "completed"):
         seen.append((await store.list_runs(RunFilter(status=status), limit=9)).items)
