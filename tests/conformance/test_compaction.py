@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from signoff.streams import offset, state
-from tests.conformance.running import HERE, Running
+from tests.conformance.running import HERE, Running, running
 
 KEYS = 40
 
@@ -61,3 +61,33 @@ def test_stream_db_reads_rows_and_goes_on(server: Running, packages: Path) -> No
     told, _ = reader.communicate(timeout=60)
     assert reader.returncode == 0
     assert {row["id"]: row for row in json.loads(told)} == {key: row for (_, key), row in state.fold(sent).items()}
+
+
+def history(url: str) -> list[Any]:
+    """Read all messages, none of which has gone yet."""
+    token, got = offset.encode(0), []
+    while True:
+        reply = httpx.get(url, params={"offset": token}).raise_for_status()
+        got += reply.json()
+        token = reply.headers["stream-next-offset"]
+        if "stream-up-to-date" in reply.headers:
+            return got
+
+
+def test_rows_are_right_after_a_kill(tmp_path: Path) -> None:
+    """Killed while appends are folded, again and again, and right each time it is back."""
+    store, n, folded = f"sqlite:///{tmp_path / 'streams.db'}", 0, 0
+    for size in (64, 96, 130, 250):
+        with running(store, store="sqlite") as server:
+            url = server.stream("readings")
+            wanted = {"content-type": "application/json", "stream-compaction": "state"}
+            httpx.put(url, headers=wanted).raise_for_status()
+            before = history(url)
+            assert len(before) == n
+            assert state.fold(httpx.get(url).json()) == state.fold(before)
+            folded += len(httpx.get(url).json()) < n
+            for _ in range(9):
+                httpx.post(url, json=[change(n + index) for index in range(size)]).raise_for_status()
+                n += size
+            server.process.kill()
+    assert folded == 3
