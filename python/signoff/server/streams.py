@@ -98,13 +98,13 @@ class StreamEndpoints:
                 self._authorize(scope, path, scope["method"])
                 reply = await self._serve(_Request(path, headers, scope, receive, outgoing))
             if reply is not None:
-                await reply.send(outgoing, head=outgoing.head)
+                await outgoing.reply(reply)
         except body.Disconnected:
             return
         except Exception as error:
             if outgoing.started:
                 raise
-            await _refusal(error).send(outgoing, head=outgoing.head)
+            await outgoing.reply(_refusal(error))
 
     async def _serve(self, request: _Request) -> Reply | None:
         if paths.reserved(request.path):
@@ -317,9 +317,15 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            headers = [*message["headers"], *self.always]
-            if self.head or message["status"] == 304:
-                # The length of a body that is not sent would be that of a GET's (RFC 9110 §8.6), which is unknown.
-                headers = [pair for pair in headers if pair[0] != b"content-length"]
-            message["headers"] = headers
+            message["headers"] = [*message["headers"], *self.always]
         await self._send(message)
+
+    async def reply(self, reply: Reply) -> None:
+        """Send a complete response."""
+        headers = [*reply.headers, *self.always]
+        # The length of a body that is not sent would be that of a GET's (RFC 9110 §8.6), which is unknown.
+        if not (self.head or reply.status in {204, 304}):
+            headers.append((b"content-length", str(len(reply.body)).encode("ascii")))
+        self.started = True
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b"" if self.head else reply.body})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -10,6 +11,9 @@ from signoff.errors import BadRequest
 
 LONGEST: Final = 1024
 """Bytes of a path in UTF-8."""
+
+REMEMBERED: Final = 4096
+"""Paths whose check is not repeated: every request makes it several times."""
 
 ENGINE_ROOTS: Final = frozenset({"runs", "inbox", "workflows"})
 RESERVED_ROOT: Final = "__ds"
@@ -19,6 +23,7 @@ _FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]|%[0-9A-Fa-f
 _ENCODED_SLASH: Final = re.compile(rb"%2f|%5c", re.IGNORECASE)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def check(path: str) -> str:
     """Return the path, if a stream may live there.
 
@@ -35,6 +40,7 @@ def check(path: str) -> str:
     return path
 
 
+@lru_cache(maxsize=REMEMBERED)
 def from_url(raw: bytes) -> str:
     """Decode the part of a URL below the stream root, once, and check it.
 
