@@ -29,8 +29,9 @@ fix: setup-python ## Format and apply the safe fixes
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: setup-python ## Measure the engine
+bench: setup-python js-client/node_modules/.package-lock.json ## Measure the engine and the stream server
 	$(PY) bench/engine.py
+	$(PY) bench/streams.py
 
 setup: setup-python setup-js setup-browser ## Install everything the other targets need
 
