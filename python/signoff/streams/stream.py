@@ -109,7 +109,7 @@ class Head:
             drawn: its version; see `after`.
             seq: the `Stream-Seq` of the append, if it has one.
 
-        Written out because every append comes here: `dataclasses.replace` takes four times as long.
+        Written out because every append comes here: `dataclasses.replace` takes twice as long.
         """
         return Head(
             self.path,
