@@ -32,6 +32,7 @@ fix: setup-python ## Format and apply the safe fixes
 bench: setup-python js-client/node_modules/.package-lock.json ## Measure the engine and the stream server
 	$(PY) bench/engine.py
 	$(PY) bench/streams.py
+	$(PY) bench/compaction.py
 
 setup: setup-python setup-js setup-browser ## Install everything the other targets need
 
