@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from signoff.errors import SchemaTooNew, StoreError, StoreUnavailable
@@ -13,6 +14,8 @@ APPLICATION_ID = 0x5369676E
 
 BUSY_S = 5.0
 """Seconds to wait for another process's transaction."""
+
+_PAUSE_S = 0.01
 
 _DETAILS = {
     "SQLITE_BUSY": "another process kept it locked for {busy:g} s",
@@ -44,14 +47,32 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         StoreError: the file is another application's.
         sqlite3.Error: the file cannot be used.
     """
-    _check_owner(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN")  # one look: another process may be creating the schema at this moment
+    try:
+        _check_owner(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; a larger log means fewer, longer checkpoints
     connection.execute("PRAGMA cache_size = -16000")
     connection.execute("PRAGMA temp_store = MEMORY")
     if _version(connection) != len(migrations()):
         _migrate(connection, path)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. Of several that switch at once SQLite refuses some without waiting."""
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if time.monotonic() >= give_up or not (error.sqlite_errorname or "").startswith("SQLITE_BUSY"):
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
