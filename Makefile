@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 EXAMPLE := examples/react-approval
 
-.PHONY: help demo test check fix bench setup setup-python setup-js setup-browser screenshots clean
+.PHONY: help demo test check fix bench setup setup-python setup-js setup-browser clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -10,7 +10,7 @@ from typing import Any
 
 from signoff.clock import Clock
 from signoff.errors import InvalidName, RunClosed, RunConflict, RunNotFound, UnknownWorkflow
-from signoff.service.change import RunState, Write, journal_path, public_path
+from signoff.service.change import RunState, Write, journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import TERMINAL, Conflict, Page, RunFilter, RunRecord, WorkflowStore
 from signoff.streams import offset
@@ -214,6 +214,3 @@ async def read_journal(store: WorkflowStore, run_id: str, start: int) -> tuple[l
             position = batch.end
         if position >= head.tail or not batches:
             return entries, position
-
-
-__all__ = ["CLOSED", "Runs", "Started", "check_name", "journal_path", "public_path", "read_journal"]
