@@ -34,7 +34,7 @@ from signoff.streams.stream import (
 NOW = 1_000_000
 OPEN = Head("chat/1", "a1", version=7, tail=10, content_type="text/plain", created_at=1, last_seq="b", touched_at=1)
 MARK = ProducerMark("p", 0, 0)
-CLOSED = replace(OPEN, closed=True, closed_by=MARK)
+CLOSED = OPEN._replace(closed=True, closed_by=MARK)
 HELLO = Payload("text/plain", b"hello", 5)
 NOTHING = Payload("text/plain", b"", 0)
 OTHER = Payload("application/json", b"1", 1)
@@ -62,8 +62,8 @@ def test_nothing_else_works_where_no_stream_is(command: Command) -> None:
         (OPEN, create()),
         (OPEN, create(payload=Payload("TEXT/PLAIN; charset=utf-8", b"x", 1))),
         (CLOSED, create(closed=True)),
-        (replace(OPEN, ttl_s=5), create(ttl_s=5)),
-        (replace(OPEN, expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T01:00:00+01:00")),
+        (OPEN._replace(ttl_s=5), create(ttl_s=5)),
+        (OPEN._replace(expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T01:00:00+01:00")),
     ],
 )
 def test_creating_again_alike_is_known_and_writes_nothing(head: Head, command: Create) -> None:
@@ -77,9 +77,9 @@ def test_creating_again_alike_is_known_and_writes_nothing(head: Head, command: C
         (OPEN, create(closed=True), "closure"),
         (CLOSED, create(), "closure"),
         (OPEN, create(ttl_s=5), "time to live"),
-        (replace(OPEN, ttl_s=5), create(ttl_s=6), "time to live"),
+        (OPEN._replace(ttl_s=5), create(ttl_s=6), "time to live"),
         (OPEN, create(expires_at="2030-01-01T00:00:00Z"), "expiry"),
-        (replace(OPEN, expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T00:00:01Z"), "expiry"),
+        (OPEN._replace(expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T00:00:01Z"), "expiry"),
     ],
 )
 def test_creating_again_otherwise_conflicts(head: Head, command: Create, what: str) -> None:
@@ -88,13 +88,13 @@ def test_creating_again_otherwise_conflicts(head: Head, command: Create, what: s
 
 
 def test_an_append_moves_tail_and_version_and_renews() -> None:
-    expected = replace(OPEN, version=8, tail=15, touched_at=NOW)
+    expected = OPEN._replace(version=8, tail=15, touched_at=NOW)
     assert decide(OPEN, Append(HELLO), None, NOW) == Write(expected, b"hello")
 
 
 def test_an_append_can_be_the_last_one() -> None:
     decision = decide(OPEN, Append(HELLO, close=True, seq="c", producer=MARK), None, NOW)
-    expected = replace(OPEN, version=8, tail=15, closed=True, closed_by=MARK, last_seq="c", touched_at=NOW)
+    expected = OPEN._replace(version=8, tail=15, closed=True, closed_by=MARK, last_seq="c", touched_at=NOW)
     assert decision == Write(expected, b"hello", MARK)
 
 
@@ -137,7 +137,7 @@ def test_the_retry_of_the_closing_append_is_recognised_whatever_it_carries() -> 
 
 
 def test_closing_is_idempotent_for_everybody() -> None:
-    assert decide(OPEN, Close(), None, NOW) == Write(replace(OPEN, version=8, closed=True, touched_at=NOW))
+    assert decide(OPEN, Close(), None, NOW) == Write(OPEN._replace(version=8, closed=True, touched_at=NOW))
     assert decide(CLOSED, Close(), None, NOW) == Known(CLOSED)
     assert decide(CLOSED, Close(ProducerMark("q", 3, 3)), None, NOW) == Known(CLOSED)
 
@@ -145,7 +145,7 @@ def test_closing_is_idempotent_for_everybody() -> None:
 def test_a_producer_can_close_without_appending() -> None:
     mark = ProducerMark("p", 0, 1)
     decision = decide(OPEN, Close(mark), MARK, NOW)
-    assert decision == Write(replace(OPEN, version=8, closed=True, closed_by=mark, touched_at=NOW), b"", mark)
+    assert decision == Write(OPEN._replace(version=8, closed=True, closed_by=mark, touched_at=NOW), b"", mark)
     with pytest.raises(ProducerGap):
         decide(OPEN, Close(ProducerMark("p", 0, 2)), MARK, NOW)
 
@@ -158,5 +158,5 @@ def test_a_fenced_producer_cannot_close() -> None:
 def test_delete_and_touch() -> None:
     assert decide(OPEN, Delete(), None, NOW) == Remove(OPEN)
     assert decide(OPEN, Touch(), None, NOW) == Known(OPEN)
-    mortal = replace(OPEN, ttl_s=1)
-    assert decide(mortal, Touch(), None, NOW) == Write(replace(mortal, version=8, touched_at=NOW))
+    mortal = OPEN._replace(ttl_s=1)
+    assert decide(mortal, Touch(), None, NOW) == Write(mortal._replace(version=8, touched_at=NOW))

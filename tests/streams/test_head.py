@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
 from signoff.streams.stream import Fork, Head, ProducerMark
 
 FULL = Head(
@@ -31,9 +29,17 @@ FULL = Head(
 
 def test_the_example_has_no_member_at_its_default() -> None:
     bare = Head("", "", 0, 0, "")
-    assert [one.name for one in fields(Head) if getattr(FULL, one.name) == getattr(bare, one.name)] == []
+    assert [name for name in Head._fields if getattr(FULL, name) == getattr(bare, name)] == []
 
 
 def test_an_append_moves_version_tail_and_time_alone() -> None:
-    assert FULL.moved(3, 99, 40) == replace(FULL, version=FULL.after(40), tail=8, touched_at=99)
-    assert FULL.moved(3, 99, 40, seq="b") == replace(FULL, version=FULL.after(40), tail=8, touched_at=99, last_seq="b")
+    assert FULL.moved(3, 99, 40) == FULL._replace(version=FULL.after(40), tail=8, touched_at=99)
+    assert FULL.moved(3, 99, 40, seq="b") == FULL._replace(version=FULL.after(40), tail=8, touched_at=99, last_seq="b")
+
+
+def test_what_is_fixed_is_all_that_an_append_leaves_as_it_is() -> None:
+    moved = FULL.moved(3, 99, 40, seq="b")
+    assert moved.fixed == FULL.fixed
+    for name in Head._fields:
+        other = FULL._replace(**{name: getattr(Head("", "", 0, 0, ""), name)})
+        assert (other.fixed == FULL.fixed) == (getattr(moved, name) != getattr(FULL, name)), name

@@ -166,7 +166,7 @@ class MemoryStore:
             kept = self._streams[append.path] = _Stream(head)
         head = kept.head
         batch = Batch(head.tail, head.tail + append.count, append.data)
-        kept.head = replace(head, version=head.version + 1, tail=batch.end, closed=head.closed or append.close)
+        kept.head = head._replace(version=head.version + 1, tail=batch.end, closed=head.closed or append.close)
         if append.count:
             kept.batches.append(batch)
         batches[append.path] = joined(batches[append.path], batch) if append.path in batches else batch
@@ -175,11 +175,11 @@ class MemoryStore:
         head = write.head
         kept = self._streams.get(head.path)
         if kept is None:
-            kept = self._streams[head.path] = _Stream(replace(head, tail=max(head.base, head.own)))
+            kept = self._streams[head.path] = _Stream(head._replace(tail=max(head.base, head.own)))
         if head.tail > kept.head.tail:
             batches[head.path] = Batch(kept.head.tail, head.tail, write.data)
             kept.batches.append(batches[head.path])
-        kept.head = head if head.rows_at == kept.head.rows_at else replace(head, rows_at=kept.head.rows_at)
+        kept.head = head if head.rows_at == kept.head.rows_at else head._replace(rows_at=kept.head.rows_at)
         if write.producer is not None:
             kept.producers[write.producer.producer_id] = write.producer
 
@@ -193,9 +193,9 @@ class MemoryStore:
             name = row.type, row.key
             old = kept.rows.get(name)
             kept.rows[name] = row if old is None else replace(row, position=old.position)
-        kept.head = replace(kept.head, rows_at=changes.at)
+        kept.head = kept.head._replace(rows_at=changes.at)
         if write.base is not None:
-            kept.head = replace(kept.head, base=write.base, version=kept.head.version + 1)
+            kept.head = kept.head._replace(base=write.base, version=kept.head.version + 1)
             # A new list: a reader may be at work on the old one.
             kept.batches = [batch for batch in kept.batches if batch.end > write.base]
 

@@ -12,7 +12,6 @@ each other is in `fork.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -164,4 +163,4 @@ def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
 
 
 def _ended(head: Head, by: ProducerMark | None) -> Head:
-    return replace(head, closed=True, closed_by=by)
+    return head._replace(closed=True, closed_by=by)

@@ -7,7 +7,6 @@ is granted at the end, so that no stream expires earlier than promised.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -83,4 +82,4 @@ def renew(head: Head, now: int, drawn: int | None = None) -> Head | None:
     """Return the head as a read at `now` leaves it, with a version that was drawn; None if that needs no write."""
     if head.ttl_s is None or now - head.touched_at <= head.ttl_s * 1000 // GRACE:
         return None
-    return replace(head, version=head.after(drawn), touched_at=now)
+    return head._replace(version=head.after(drawn), touched_at=now)

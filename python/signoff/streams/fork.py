@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from signoff.errors import BadRequest, InvalidOffset, StreamConflict, StreamNotFound
@@ -123,7 +122,7 @@ def release(head: Head, sources: Mapping[str, Head | None], drawn: int | None = 
         drawn: the version of heads that are kept; see `Head.after`.
     """
     if head.refs > 0:
-        return Write(replace(head, version=head.after(drawn), deleted=True))
+        return Write(head._replace(version=head.after(drawn), deleted=True))
     also: list[Write | Remove] = []
     gone = head
     while gone.fork is not None:
@@ -141,4 +140,4 @@ def release(head: Head, sources: Mapping[str, Head | None], drawn: int | None = 
 
 
 def _count(source: Head, step: int, drawn: int | None) -> Write:
-    return Write(replace(source, version=source.after(drawn), refs=source.refs + step))
+    return Write(source._replace(version=source.after(drawn), refs=source.refs + step))

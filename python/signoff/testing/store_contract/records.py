@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from signoff.stores.base import (
@@ -120,7 +119,7 @@ class RecordLaws(Laws):
             assert [one.path for one in await store.list_streams("", limit=2)] == ["d/z", "e"]
             assert await store.list_streams("g", limit=9) == []
             assert await store.find_streams(["e/b", "e/none", "e/a"]) == {"e/a": found[0], "e/b": found[2]}
-            soft = replace(head("e/c", incarnation="i7", version=2), deleted=True, refs=1)
+            soft = head("e/c", incarnation="i7", version=2)._replace(deleted=True, refs=1)
             await done(store, Change(streams=(StreamWrite(soft, 1),)))
             assert await store.find_streams(["e/c"]) == {}
             assert [one.path for one in await store.list_streams("e/c", limit=9)] == []

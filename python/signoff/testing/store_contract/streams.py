@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from signoff.stores.base import (
@@ -110,11 +109,11 @@ class StreamLaws(Laws):
             await done(store, write(head(tail=3), b"1,2,3"))
             [made] = await done(store, write(fork, b"4,5"))
             assert made.batches == {"fork": Batch(3, 5, b"4,5")}
-            [more] = await done(store, write(replace(fork, version=2, tail=6), b"6"))
+            [more] = await done(store, write(fork._replace(version=2, tail=6), b"6"))
             assert more.batches == {"fork": Batch(5, 6, b"6")}
             for start, batches in ((0, [Batch(3, 5, b"4,5"), Batch(5, 6, b"6")]), (5, [Batch(5, 6, b"6")])):
                 found = await store.read("fork", start, 100)
-                assert found == (replace(fork, version=2, tail=6), batches)
+                assert found == (fork._replace(version=2, tail=6), batches)
             await done(store, write(head("bare", tail=3, fork=Fork("notes", "i1", 3))))
             assert await store.tails(["bare", "fork"]) == {"bare": (3, False), "fork": (6, False)}
 
@@ -128,13 +127,13 @@ class StreamLaws(Laws):
             loaded = await store.load_stream("runs/r")
             assert loaded is not None
             source = loaded.head
-            counted = StreamWrite(replace(source, version=source.version + 1, refs=1), source.version)
+            counted = StreamWrite(source._replace(version=source.version + 1, refs=1), source.version)
             fork = head("fork", tail=2, fork=Fork("runs/r", source.incarnation, 2))
             both = Change(streams=(StreamWrite(fork, 0), counted, StreamDelete("notes", 1)))
             await done(store, both)
             assert await store.load_stream("runs/r") == StreamState(counted.head)
             assert await store.load_stream("notes") is None
-            again = Change(streams=(StreamWrite(replace(fork, path="other"), 0), counted))
+            again = Change(streams=(StreamWrite(fork._replace(path="other"), 0), counted))
             assert await commit(store, again) == Conflict("stream", "runs/r")
             assert await store.load_stream("other") is None
             await done(store, blind("runs/r", b"3", close=True))
