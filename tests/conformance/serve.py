@@ -61,6 +61,7 @@ async def serve(url: str, long_poll_s: float) -> None:
         loop="uvloop",
         http=Listener(HttpLimits()).protocol(),
         lifespan="off",
+        proxy_headers=False,
         log_level="warning",
         timeout_graceful_shutdown=10,
     )

@@ -94,6 +94,7 @@ async def hosting(store: str = "memory:", config: ServerConfig | None = None) ->
         http=Listener(HttpLimits()).protocol(),
         ws="none",
         lifespan="off",
+        proxy_headers=False,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=2,

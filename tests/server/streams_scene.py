@@ -71,6 +71,7 @@ async def site(
             app,
             http=Listener(HttpLimits()).protocol(),
             lifespan="off",
+            proxy_headers=False,
             log_level="warning",
             timeout_graceful_shutdown=1,
         )

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from signoff.clock import ManualClock
-from signoff.service.commit import GroupCommitter
+from signoff.service.commit import GroupCommitter, Reply
 from signoff.service.compaction import Compactor
 from signoff.service.hub import Hub
 from signoff.service.streams import Streams
@@ -34,15 +34,21 @@ class Counting:
     most: int = 0
     changes: list[Change] = field(default_factory=list)
 
-    async def commit(self, change: Change) -> Outcome:
+    def hand_in(self, change: Change, reply: Reply) -> None:
         """Commit a Change."""
         self.changes.append(change)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
-        try:
-            return await self.committer.commit(change)
-        finally:
+
+        def ended(outcome: Outcome | Exception) -> None:
             self.under_way -= 1
+            reply(outcome)
+
+        self.committer.hand_in(change, ended)
+
+    async def commit(self, change: Change) -> Outcome:
+        """Commit a Change and wait."""
+        return await self.committer.commit(change)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from signoff.server import api_events, api_inputs, api_runs, body
 from signoff.server.access import Access, Identity, check_stream
 from signoff.server.call import Call
 from signoff.server.config import ServerConfig
+from signoff.server.express import Lane, Plan
 from signoff.server.origin import Origins
 from signoff.server.page import Page
 from signoff.server.problems import problem
@@ -117,9 +118,25 @@ class Shell:
         self._origins = Origins(config)
         self._access = access
         self._streams = streams
+        self._lane: Lane | None = getattr(streams, "lane", None)
         routes: list[BaseRoute] = [Route(path, Endpoint(engine, config, methods)) for path, methods in ROUTES.items()]
         page = Page(config.page, config.page_policy) if config.page else _nowhere
         self._router = Router(routes, redirect_slashes=False, default=page)
+
+    @property
+    def lane(self) -> Lane:
+        """Return what serves without a task, for connections that can (`express.py`)."""
+        return self
+
+    def plan(self, scope: Scope) -> Plan | None:
+        """Plan what the streams can plan, if the request may go on at all."""
+        if self._lane is None or not scope["raw_path"].startswith(STREAMS):
+            return None
+        try:
+            self._origins.check(scope)
+        except SignoffError:
+            return None
+        return self._lane.plan(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:

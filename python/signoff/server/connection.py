@@ -14,16 +14,16 @@ import asyncio
 from collections import deque
 from http import HTTPStatus
 from typing import Any, Final, cast
-from urllib.parse import unquote
 
 import httptools
 import orjson
 import uvicorn
 from uvicorn.server import ServerState
 
-from signoff.server.exchange import Exchange
+from signoff.server.exchange import Exchange, ShortExchange
+from signoff.server.express import Express, Lane, scope_of
 from signoff.server.limits import HttpLimits
-from signoff.server.reply import ASGI, Header, Scope
+from signoff.server.reply import ASGI, Header
 
 SWEEP_S: Final = 1.0
 BODY_BUFFER: Final = 256 * 1024
@@ -44,10 +44,11 @@ class Listener:
 
     def __init__(self, limits: HttpLimits) -> None:
         self.limits = limits
-        self.app: ASGI
+        self.app: ASGI | None = None
         self.state: ServerState
         self.root_path = ""
         self.log_access = False
+        self.express: Express | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._defaults: list[Header] = []
         self._default_lines = b""
@@ -63,14 +64,21 @@ class Listener:
         app_state: dict[str, Any],  # noqa: ARG002 - the way uvicorn calls it
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> Connection:
-        self.app = cast("ASGI", config.loaded_app)
-        self.state = server_state
-        self.root_path = config.root_path
-        self.log_access = config.access_log
         loop = _loop or asyncio.get_running_loop()
+        if self.app is not config.loaded_app:
+            self._serve(config)
+        self.state = server_state
         if self._sweep is None:
             self._sweep = loop.call_later(self._every(), self._look, loop)
         return Connection(self, loop)
+
+    def _serve(self, config: uvicorn.Config) -> None:
+        app = self.app = cast("ASGI", config.loaded_app)
+        self.root_path = config.root_path
+        self.log_access = config.access_log
+        lane: Lane | None = getattr(app, "lane", None)
+        if lane is not None and not self.log_access:
+            self.express = Express(lane, self.root_path, self.limits.header_bytes)
 
     def default_lines(self) -> bytes:
         """Return the headers of every response, which uvicorn renews once a second."""
@@ -106,7 +114,7 @@ class Connection(asyncio.Protocol):
         self.loop = loop
         self.deadline = _NEVER
         self._parser: Any = httptools.HttpRequestParser(self)
-        self._current: Exchange | None = None
+        self._current: Exchange | ShortExchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._drained: asyncio.Future[None] | None = None
         self._reading = True
@@ -130,7 +138,10 @@ class Connection(asyncio.Protocol):
             self.refuse(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser."""
+        """Take the short way, or feed the parser."""
+        express = self.listener.express
+        if express is not None and self._current is None and not self._in_head and self._hurry(express, data):
+            return
         self._chunk = len(data)
         self._fed += self._chunk
         try:
@@ -207,7 +218,7 @@ class Connection(asyncio.Protocol):
         self._fed = 0
         if self._transport.is_closing():
             return
-        scope = self._scope(headers)
+        scope = scope_of(self._parser, self._url, headers, self.listener.root_path, self.client, self.server)
         if scope is None:
             self.refuse(400, "bad_request", "The target of the request is not a path. Nothing was done.")
             return
@@ -246,7 +257,7 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    def finished(self, exchange: Exchange) -> None:
+    def finished(self, exchange: Exchange | ShortExchange) -> None:
         """Learn that a response is complete: serve the next request, or close.
 
         What is left of a body nobody takes is read all the same, within its time: closing before would make the client
@@ -264,6 +275,14 @@ class Connection(asyncio.Protocol):
         if self._waiting:
             self._start(self._waiting.popleft())
         self.resume_reading()
+
+    def take_over(self, exchange: ShortExchange) -> None:
+        """Ask the application about a request after all."""
+        scope = {**exchange.scope, "client": self.client, "server": self.server}
+        longer = Exchange(self, scope, keep_alive=exchange.keep_alive)
+        longer.feed(exchange.body)
+        longer.end()
+        self._start(longer)
 
     def abort(self) -> None:
         """Close because the application failed in the middle of a response."""
@@ -320,42 +339,30 @@ class Connection(asyncio.Protocol):
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    def _scope(self, headers: list[Header]) -> Scope | None:
-        try:
-            url = httptools.parse_url(self._url)
-            raw_path: bytes = url.path
-            path = raw_path.decode("ascii")
-        except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
-            return None
-        root = self.listener.root_path
-        return {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": self._parser.get_http_version(),
-            "method": self._parser.get_method().decode("ascii"),
-            "scheme": "http",
-            "path": root + (unquote(path) if "%" in path else path),
-            "raw_path": root.encode() + raw_path if root else raw_path,
-            "query_string": url.query or b"",
-            "root_path": root,
-            "headers": headers,
-            "server": self.server,
-            "client": self.client,
-        }
+    def _hurry(self, express: Express, data: bytes) -> bool:
+        """Serve a whole request without the parser and a task; False: it is not of that kind, nothing was done."""
+        found = express.find(data, self.client, self.server)
+        if found is None or self._transport.is_closing():
+            return False
+        planned, body = found
+        exchange = ShortExchange(self, planned.scope, body)
+        if not planned.plan.serve(body, exchange.reply):
+            return False
+        self._current = exchange
+        self.deadline = _NEVER
+        return True
 
-    def _newest(self) -> Exchange | None:
+    def _newest(self) -> Exchange | ShortExchange | None:
         return self._waiting[-1] if self._waiting else self._current
 
     def _start(self, exchange: Exchange) -> None:
         self._current = exchange
         self.deadline = _NEVER if exchange.ended else self.loop.time() + self.listener.limits.body_s
         tasks = self.listener.state.tasks
+        assert self.listener.app is not None, "it made this connection"
         task = self.loop.create_task(exchange.run(self.listener.app))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-
-
-_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
 def _address(found: Any) -> tuple[str, int] | None:

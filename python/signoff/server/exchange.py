@@ -7,6 +7,7 @@ import logging
 from http import HTTPStatus
 from typing import Final, Protocol
 
+from signoff.server.express import Answer
 from signoff.server.reply import ASGI, Header, Message, Scope
 
 log = logging.getLogger("signoff.server")
@@ -49,8 +50,12 @@ class Line(Protocol):
         """Read on."""
         ...
 
-    def finished(self, exchange: Exchange) -> None:
+    def finished(self, exchange: Exchange | ShortExchange) -> None:
         """Learn that the response is complete."""
+        ...
+
+    def take_over(self, exchange: ShortExchange) -> None:
+        """Ask the application about a request after all."""
         ...
 
     def abort(self) -> None:
@@ -212,3 +217,44 @@ class Exchange:
                 scope["http_version"], status,
             )  # fmt: skip
         return head
+
+
+class ShortExchange:
+    """Hold one request that is served without a task (`express.py`) until it is answered; else as `Exchange`."""
+
+    __slots__ = ("_gone", "_line", "body", "complete", "ended", "keep_alive", "scope", "started")
+
+    def __init__(self, line: Line, scope: Scope, body: bytes) -> None:
+        self._line = line
+        self.scope = scope
+        self.body = body
+        self._gone = False
+        self.keep_alive = True
+        self.started = False
+        self.ended = True
+        self.complete = False
+
+    def feed(self, _body: bytes) -> int:
+        """Take nothing: the body was there from the start."""
+        return 0
+
+    def end(self) -> None:
+        """Do nothing: the body was complete from the start."""
+
+    def leave(self) -> None:
+        """Learn that the client has left."""
+        self._gone = True
+
+    def reply(self, answer: Answer | None) -> None:
+        """Write the response; with None let the application make one."""
+        if self._gone:
+            return
+        line = self._line
+        if answer is None:
+            line.take_over(self)
+            return
+        self.started = self.complete = True
+        closing = b"" if self.keep_alive else b"connection: close\r\n"
+        default = line.listener.default_lines()
+        line.write(b"".join((_STATUS_LINES[answer.status], default, answer.lines, closing, b"\r\n", answer.body)))
+        line.finished(self)

@@ -16,19 +16,17 @@ from signoff.errors import (
     MethodNotAllowed,
     NotFound,
     NotSupported,
-    PayloadTooLarge,
     ServerBusy,
     SignoffError,
     UnsupportedMediaType,
 )
 from signoff.server import body, stream_live
 from signoff.server import stream_headers as say
-from signoff.server.problems import problem
 from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
+from signoff.server.stream_append import AppendPlan, Asked, lines, refusal, status, telling
 from signoff.server.stream_headers import Headers
 from signoff.server.stream_live import Limits, Reading
 from signoff.server.subscriptions import PREFIX, ControlEndpoints
-from signoff.service.stream_writer import Written
 from signoff.service.streams import Streams
 from signoff.streams import compaction, content_type, expiry, fork, json_mode, live, offset
 from signoff.streams import path as paths
@@ -80,6 +78,27 @@ class StreamEndpoints:
         self._origins = origins
         self._live = 0
 
+    @property
+    def lane(self) -> StreamEndpoints:
+        """Return what serves without a task, for connections that can (`express.py`)."""
+        return self
+
+    def plan(self, scope: Scope) -> AppendPlan | None:
+        """Plan appends with this head; None: they are to be asked for by ASGI."""
+        try:
+            headers = say.request_headers(scope)
+            path = self._path(scope)
+            asked = Asked.read(headers)
+            declared = headers.text(b"content-type")
+        except SignoffError:
+            return None
+        if scope["method"] != "POST" or paths.engine_owned(path) or paths.reserved(path):
+            return None
+        if declared is None or b"content-encoding" in headers:
+            return None
+        always = lines((*say.SAFE, say.EMBEDDABLE, *say.cors(self._origins, headers)))
+        return AppendPlan(self._streams, path, lambda: self._authorize(scope, path, "POST"), asked, declared, always)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         outgoing = _Outgoing(send, head=scope["method"] == "HEAD")
@@ -104,7 +123,7 @@ class StreamEndpoints:
         except Exception as error:
             if outgoing.started:
                 raise
-            await outgoing.reply(_refusal(error))
+            await outgoing.reply(refusal(error))
 
     async def _serve(self, request: _Request) -> Reply | None:
         if paths.reserved(request.path):
@@ -194,23 +213,19 @@ class StreamEndpoints:
 
     async def _post(self, request: _Request) -> Reply:
         path, headers = request.path, request.headers
-        producer = headers.producer()
-        seq = headers.text(b"stream-seq")
-        if seq == "":
-            raise BadRequest("Stream-Seq must not be empty. Nothing was appended.")
+        asked = Asked.read(headers)
         data = await request.body(self._limits.max_body)
         if data:
-            declared = headers.text(b"content-type")
-            if declared is None:
-                raise BadRequest("An append says its Content-Type. Nothing was appended.")
-            payload = json_mode.payload(content_type.check(declared), data)
-            done = await self._streams.append(path, payload, close=headers.closing, seq=seq, producer=producer)
-        elif headers.closing:
-            done = await self._streams.close(path, producer)
+            command = asked.append(headers.text(b"content-type"), data)
+            done = await self._streams.append(
+                path, command.payload, close=command.close, seq=command.seq, producer=command.producer
+            )
+        elif asked.close:
+            done = await self._streams.close(path, asked.producer)
+            return Reply(204, b"", telling(done))
         else:
             raise BadRequest("There is nothing to append: the body is empty, and Stream-Closed is not `true`.")
-        # Producers tell a new append (200) from a repeated one (204) by the status (§5.2.1).
-        return Reply(200 if producer is not None and data and done.new else 204, b"", _written(done))
+        return Reply(status(done, asked.producer), b"", telling(done))
 
     async def _get(self, request: _Request) -> Reply | None:
         asked = say.query(request.scope["query_string"])
@@ -281,26 +296,6 @@ async def _catch_up(reading: Reading, headers: Headers) -> Reply:
     if known is not None and live.matches(tag, known):
         return Reply(304, b"", tuple(told))
     return Reply(200, chunk.body, tuple(told))
-
-
-def _written(done: Written) -> tuple[Header, ...]:
-    told: list[Header] = [say.next_offset(done.head.tail)]
-    if done.head.closed:
-        told.append(say.CLOSED)
-    if done.producer is not None:
-        told.append((b"producer-epoch", str(done.producer.epoch).encode()))
-        told.append((b"producer-seq", str(done.producer.seq).encode()))
-    return tuple(told)
-
-
-def _refusal(error: Exception) -> Reply:
-    reply = problem(error)
-    told = [*reply.headers, say.NO_STORE]
-    if isinstance(error, SignoffError):
-        told += say.telling(error)
-    if isinstance(error, PayloadTooLarge):
-        told.append((b"connection", b"close"))  # the rest of the body is not worth reading
-    return Reply(reply.status, reply.body, tuple(told))
 
 
 class _Outgoing:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from signoff.errors import StoreUnavailable
@@ -15,10 +15,16 @@ from signoff.stores.bus import READY, stream_topic
 Listener = Callable[[Change, Committed], None]
 """Called with every Change that has become durable, in commit order, before its caller learns of it."""
 
+Reply = Callable[[Outcome | Exception], None]
+"""Called with how a Change ended; an exception is what `GroupCommitter.commit` raises."""
+
+AHEAD: Final = 2
+"""Transactions a store is given at once: while one becomes durable, the next is there already."""
+
 
 class _Waiting(NamedTuple):
     change: Change
-    reply: asyncio.Future[Outcome]
+    reply: Reply
 
 
 class GroupCommitter:
@@ -39,8 +45,8 @@ class GroupCommitter:
         self._listeners = list(listeners)
         self._most = most
         self._waiting: deque[_Waiting] = deque()
-        self._topics: dict[str, None] = {}
-        self._drainer: asyncio.Task[None] | None = None
+        self._under_way: deque[asyncio.Task[None]] = deque()
+        self._gathering = False
         self._closed = False
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -71,66 +77,94 @@ class GroupCommitter:
         return await self.submit(change)
 
     def submit(self, change: Change) -> asyncio.Future[Outcome]:
-        """Hand a Change in without waiting; for callbacks. The future ends as `commit` would."""
-        reply: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        """Hand a Change in without waiting. The future ends as `commit` would."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def reply(outcome: Outcome | Exception) -> None:
+            if future.done():
+                return
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self.hand_in(change, reply)
+        return future
+
+    def hand_in(self, change: Change, reply: Reply) -> None:
+        """Hand a Change in, and have `reply` called, never before this returns, with how it ended."""
         if self._closed:
-            reply.set_exception(StoreUnavailable("The engine is closing; nothing was written. Try again later."))
-            return reply
+            error = StoreUnavailable("The engine is closing; nothing was written. Try again later.")
+            asyncio.get_running_loop().call_soon(reply, error)
+            return
         self._waiting.append(_Waiting(change, reply))
-        if self._drainer is None:
-            self._drainer = asyncio.create_task(self._drain(), name="signoff-commit")
-        return reply
+        if not self._gathering:
+            self._gather()
 
     async def close(self) -> None:
         """Commit what was handed in and pass on its wake-ups; refuse what comes later."""
         self._closed = True
-        if self._drainer is not None:
-            await self._drainer
+        while self._waiting or self._under_way:
+            self._start()
+            await asyncio.wait([self._under_way[-1]])
 
-    async def _drain(self) -> None:
+    def _gather(self) -> None:
+        """Begin a transaction once everybody who is about to hand something in has done so."""
+        if len(self._under_way) < AHEAD:
+            self._gathering = True
+            asyncio.get_running_loop().call_soon(self._start)
+
+    def _start(self) -> None:
+        self._gathering = False
+        while self._waiting and len(self._under_way) < AHEAD:
+            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            before = self._under_way[-1] if self._under_way else None
+            self._under_way.append(asyncio.create_task(self._commit(batch, before), name="signoff-commit"))
+
+    async def _commit(self, batch: list[_Waiting], before: asyncio.Task[None] | None) -> None:
         try:
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-                await self._commit(batch)
-                if len(batch) > 1:
-                    await asyncio.sleep(0)  # those just served may hand in more, which then shares the next transaction
+            await self._write(batch, before)
         finally:
-            self._drainer = None
+            self._under_way.popleft()
+            if self._waiting and not self._gathering:
+                self._gather()
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _write(self, batch: list[_Waiting], before: asyncio.Task[None] | None) -> None:
+        outcomes: Sequence[Outcome | Rejected | Exception]
         try:
             outcomes = await self._store.commit([waiting.change for waiting in batch])
         except Exception as error:  # every caller of this batch must learn of it, whatever it is
-            for waiting in batch:
-                _fail(waiting.reply, error)
-            return
+            outcomes = [error] * len(batch)
+        if before is not None and not before.done():
+            await asyncio.wait([before])
+        topics: dict[str, None] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):
                 self._announce(waiting.change, outcome)
+                topics.update(dict.fromkeys(topics_of(waiting.change)))
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Rejected):
-                _fail(waiting.reply, outcome.error)
-            elif not waiting.reply.done():
-                waiting.reply.set_result(outcome)
-        await self._emit()
+            try:
+                waiting.reply(outcome.error if isinstance(outcome, Rejected) else outcome)
+            except Exception as error:
+                _report("a caller failed to take an outcome", error)
+        await self._emit(topics)
 
     def _announce(self, change: Change, committed: Committed) -> None:
         for listener in self._listeners:
             try:
                 listener(change, committed)
             except Exception as error:  # a listener's fault must not make durable writes look lost
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": "a commit listener failed", "exception": error}
-                )
-        for topic in topics_of(change):
-            self._topics[topic] = None
+                _report("a commit listener failed", error)
 
-    async def _emit(self) -> None:
-        topics, self._topics = self._topics, {}
+    async def _emit(self, topics: Collection[str]) -> None:
         try:
             await self._store.bus().emit(topics)
         except Exception as error:  # a wake-up is a hint: those who wait find the news within a poll interval
-            asyncio.get_running_loop().call_exception_handler({"message": "wake-ups were lost", "exception": error})
+            _report("wake-ups were lost", error)
+
+
+def _report(what: str, error: Exception) -> None:
+    asyncio.get_running_loop().call_exception_handler({"message": what, "exception": error})
 
 
 def topics_of(change: Change) -> list[str]:
@@ -141,8 +175,3 @@ def topics_of(change: Change) -> list[str]:
     if run is not None and (run.record.ready or run.record.wake_at is not None):
         topics.append(READY)
     return topics
-
-
-def _fail(reply: asyncio.Future[Outcome], error: Exception) -> None:
-    if not reply.done():
-        reply.set_exception(error)

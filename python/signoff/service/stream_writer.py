@@ -15,7 +15,7 @@ Change, so that a source always counts as many forks as there are.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -64,8 +64,8 @@ _VERSION_BITS: Final = 62
 class Committer(Protocol):
     """Commit Changes in the order of the calls."""
 
-    async def commit(self, change: Change) -> Outcome:
-        """Commit a Change, together with those that wait."""
+    def hand_in(self, change: Change, reply: Callable[[Outcome | Exception], None]) -> None:
+        """Commit a Change together with those that wait; then, never at once, call `reply` with how it ended."""
         ...
 
 
@@ -89,19 +89,26 @@ class _Chain:
     """Hold a stream as it will be when everything under way is committed.
 
     Attributes:
-        under_way: commits handed over that have not ended; they end in the order they were handed over.
-        newest: ends with the last of them.
+        begun, ended: how many commits were handed over, and how many of them ended; they end in the order they began.
         broken: one of them failed, so that all this is not what the stream is.
+        waiting: who waits until so many have ended.
     """
 
     head: Head | None
     producers: dict[str, ProducerMark | None] = field(default_factory=dict)
-    under_way: int = 0
+    begun: int = 0
+    ended: int = 0
     broken: bool = False
-    newest: asyncio.Future[None] | None = None
+    waiting: deque[tuple[int, asyncio.Future[None]]] = field(default_factory=deque)
 
-    def apply(self, decision: Write | Remove) -> None:
-        """Become what a decision will leave."""
+    @property
+    def under_way(self) -> bool:
+        """Tell whether commits have not ended."""
+        return self.begun > self.ended
+
+    def begin(self, decision: Write | Remove) -> None:
+        """Become what a decision will leave once its commit, which is now under way, has ended."""
+        self.begun += 1
         match decision:
             case Write(head, _, producer):
                 self.head = head
@@ -111,23 +118,28 @@ class _Chain:
                 self.head = None
                 self.producers.clear()
 
-    def begin(self) -> asyncio.Future[None]:
-        """Note that one more commit is under way."""
-        self.under_way += 1
-        self.newest = asyncio.get_running_loop().create_future()
-        return self.newest
+    def end(self) -> None:
+        """Learn that the next commit ended."""
+        self.ended += 1
+        while self.waiting and self.waiting[0][0] <= self.ended:
+            _, news = self.waiting.popleft()
+            if not news.done():
+                news.set_result(None)
+        if len(self.producers) > CACHED_PRODUCERS and not self.under_way:
+            self.producers.clear()
 
-    def done(self, commit: asyncio.Future[None]) -> None:
-        """Learn that a commit ended."""
-        self.under_way -= 1
-        commit.set_result(None)
-        if self.under_way == 0:
-            self.newest = None
-            if len(self.producers) > CACHED_PRODUCERS:
-                self.producers.clear()
+    async def settled(self) -> None:
+        """Wait until all commits that are under way now have ended."""
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append((self.begun, news))
+        await news
 
 
 _Chains = dict[str, _Chain]
+
+Appended = Callable[["Written | Exception | None"], None]
+"""Called with how an append ended; None: another process wrote first and nothing was written, so it is to be asked for
+again."""
 
 
 class StreamWriter:
@@ -180,6 +192,44 @@ class StreamWriter:
                     rounds += 1
         raise StoreError(f"The stream {path} changes too fast; nothing was written. Try again.")
 
+    def append_at_once(self, path: str, command: Append, reply: Appended) -> bool:
+        """Append without a task, if nothing but the commit has to be waited for.
+
+        Args:
+            command: what `write` would be called with.
+            reply: called when the append is durable, or has failed.
+
+        Returns:
+            False: ask `write`, and `reply` is never called. Something has to be loaded first, or the command is not
+            simply an append of something new.
+        """
+        chain = self._chains.get(path)
+        if chain is None or chain.head is None or self._expired(chain.head):
+            return False
+        producer = command.producer
+        if producer is not None and producer.producer_id not in chain.producers:
+            return False
+        last = None if producer is None else chain.producers[producer.producer_id]
+        try:
+            decision = decide(chain.head, command, last, self._clock.now_ms(), drawn=1 + self._draw(_VERSION_BITS))
+        except SignoffError:
+            return False
+        if not isinstance(decision, Write):
+            return False
+        self._chains.move_to_end(path)
+
+        def ended(outcome: Outcome | Exception) -> None:
+            match outcome:
+                case Committed():
+                    reply(Written(decision.head, new=True, producer=producer))
+                case Conflict():
+                    reply(None)
+                case _:
+                    reply(outcome)
+
+        self._hand_in({path: chain}, decision, ended)
+        return True
+
     async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> Written | Lookup | None:
         """Do one round; None: what it was decided on turned out to be wrong, so decide again."""
         heads = {each: chain.head for each, chain in chains.items()}
@@ -225,9 +275,9 @@ class StreamWriter:
 
     async def _confirm(self, path: str, chain: _Chain, before: Head | None) -> bool:
         """Tell whether the stream really was as `before` says, durably, at some time since the request came."""
-        if chain.newest is not None:
-            # `before` is what this commit leaves; if it succeeds, that is the proof.
-            await asyncio.shield(chain.newest)
+        if chain.under_way:
+            # `before` is what the last of these commits leaves; if it succeeds, that is the proof.
+            await chain.settled()
             return not chain.broken
         state = await self._store.load_stream(path)
         if (None if state is None else state.head.version) == (None if before is None else before.version):
@@ -238,24 +288,30 @@ class StreamWriter:
 
     async def _commit(self, chains: _Chains, decision: Write | Remove) -> bool:
         """Commit a decision; False: it conflicted, and so the chains are broken."""
+        ended: asyncio.Future[Outcome | Exception] = asyncio.get_running_loop().create_future()
+        # Handed over before anything else can run, so that commits arrive in the order they were decided.
+        self._hand_in(chains, decision, lambda outcome: None if ended.done() else ended.set_result(outcome))
+        outcome = await ended
+        if isinstance(outcome, Exception):
+            raise outcome
+        return isinstance(outcome, Committed)
+
+    def _hand_in(self, chains: _Chains, decision: Write | Remove, reply: Callable[[Outcome | Exception], None]) -> None:
+        """Let the chains become what was decided, and have that committed."""
         parts = [(each.head.path, chains[each.head.path], each) for each in (decision, *decision.also)]
         change = Change(streams=tuple(_piece(chain.head, part) for _, chain, part in parts))
-        under_way = []
-        for each, chain, part in parts:
-            chain.apply(part)
-            under_way.append((each, chain, chain.begin()))
-        outcome: Outcome | None = None
-        try:
-            # Handed over before anything else can run, so that commits arrive in the order they were decided.
-            outcome = await self._committer.commit(change)
-        finally:
-            for each, chain, commit in under_way:
+        for _, chain, part in parts:
+            chain.begin(part)
+
+        def ended(outcome: Outcome | Exception) -> None:
+            for path, chain, _ in parts:
                 if not isinstance(outcome, Committed):
-                    self._break(each, chain)
-                chain.done(commit)
-        for each, chain, _ in parts:
-            self._forget_absent(each, chain)
-        return not isinstance(outcome, Conflict)
+                    self._break(path, chain)
+                chain.end()
+                self._forget_absent(path, chain)
+            reply(outcome)
+
+        self._committer.hand_in(change, ended)
 
     async def _chain(self, path: str) -> _Chain:
         chain = self._chains.get(path)

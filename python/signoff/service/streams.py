@@ -16,7 +16,7 @@ from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, Stre
 from signoff.service import stream_reader
 from signoff.service.compaction import Compactor
 from signoff.service.hub import Hub
-from signoff.service.stream_writer import Committer, StreamWriter, Written
+from signoff.service.stream_writer import Appended, Committer, StreamWriter, Written
 from signoff.stores.base import WorkflowStore
 from signoff.streams import expiry, json_mode, offset
 from signoff.streams import path as paths
@@ -143,6 +143,18 @@ class Streams:
         """
         _check_writable(path)
         return await self._writer.write(path, Append(payload, close, seq, producer))
+
+    def append_at_once(self, path: str, command: Append, reply: Appended) -> bool:
+        """Append as `append` does, without a task, if nothing but the commit has to be waited for.
+
+        Args:
+            path: checked, and not the engine's.
+            reply: called when the append is durable, or has failed; with None if `append` has to be asked again.
+
+        Returns:
+            False: ask `append`; nothing was done.
+        """
+        return self._writer.append_at_once(path, command, reply)
 
     async def close(self, path: str, producer: ProducerMark | None = None) -> Written:
         """End a stream as it is (§5.3).

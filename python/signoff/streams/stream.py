@@ -149,7 +149,8 @@ class Head(NamedTuple):
     @property
     def fixed(self) -> tuple[Any, ...]:
         """Return what `moved` leaves as it is; a store that has it already writes the rest alone."""
-        return _fixed(self)
+        fixed: tuple[Any, ...] = _fixed(self)
+        return fixed
 
 
 MOVING: Final = ("version", "tail", "last_seq", "touched_at")

@@ -1,0 +1,185 @@
+"""The express lane: requests that need no task, because all there is to wait for is a commit.
+
+A connection that is idle and gets a whole request at once shows it here first. From the head of the request alone an
+application's lane makes a plan, or says that the request is none of its; the plan takes the body, and answers through
+a callback. Whatever a plan does not take is served as ASGI, by the application itself: so the lane decides nothing and
+refuses nothing, and is never more than a shorter way to the same answer.
+
+Clients that keep a connection repeat themselves: plans are remembered by the bytes of the head they were made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import unquote
+
+import httptools
+
+from signoff.server.reply import Header, Scope
+
+MOST_BODY: Final = 64 * 1024
+"""Bytes of a body that are served here; a larger one rarely arrives at once."""
+
+REMEMBERED: Final = 1024
+LONGEST: Final = 4096
+"""Plans that are remembered, and bytes of the heads they were made from, at most."""
+
+
+class Answer(NamedTuple):
+    """Hold a response: status, header lines of which each ends with a line break, body."""
+
+    status: int
+    lines: bytes
+    body: bytes = b""
+
+
+Reply = Callable[[Answer | None], None]
+"""Called once; with None the application is asked after all."""
+
+
+class Plan(Protocol):
+    """Know of a request all but its body.
+
+    Attributes:
+        repeats: the same head may come again.
+    """
+
+    @property
+    def repeats(self) -> bool:
+        """Tell whether the same head may come again."""
+        ...
+
+    def serve(self, body: bytes, reply: Reply) -> bool:
+        """Take a request, and call `reply` later, never at once; False: ask the application, nothing was done."""
+        ...
+
+
+class Lane(Protocol):
+    """Be what an application serves without a task."""
+
+    def plan(self, scope: Scope) -> Plan | None:
+        """Return what to do about a request with this head, whoever sends it from the same address; None: ask ASGI."""
+        ...
+
+
+class Planned(NamedTuple):
+    """Hold a plan, the scope it was made from and the length its body must have."""
+
+    plan: Plan
+    scope: Scope
+    length: int
+
+
+class Express:
+    """Find plans for what connections of one server receive.
+
+    Args:
+        lane: the application's.
+        root_path: where the application is mounted.
+        most_head: bytes of a head at most.
+    """
+
+    def __init__(self, lane: Lane, root_path: str, most_head: int) -> None:
+        self._lane = lane
+        self._root_path = root_path
+        self._most_head = most_head
+        self._known: dict[tuple[str, bytes], Planned | None] = {}
+
+    def find(self, data: bytes, client: Any, server: Any) -> tuple[Planned, bytes] | None:
+        """Return plan and body of the request that `data` is; None if it is not one whole request for this lane."""
+        if data[:5] != b"POST ":
+            return None
+        cut = data.find(b"\r\n\r\n") + 4
+        if cut < 4:
+            return None
+        head = data[:cut]
+        key = (client[0] if client else "", head)
+        planned = self._known.get(key)
+        if planned is None:
+            if key in self._known:
+                return None
+            planned = self._make(head, client, server)
+            if cut <= LONGEST and (planned is None or planned.plan.repeats):
+                if len(self._known) >= REMEMBERED:
+                    self._known.clear()
+                self._known[key] = planned
+        if planned is None or len(data) - cut != planned.length:
+            return None
+        return planned, data[cut:]
+
+    def _make(self, head: bytes, client: Any, server: Any) -> Planned | None:
+        if len(head) > self._most_head:
+            return None
+        request = _Head()
+        parser = httptools.HttpRequestParser(request)
+        try:
+            parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return None
+        length = request.length()
+        if not (request.complete and parser.should_keep_alive() and parser.get_http_version() == "1.1"):
+            return None
+        if length is None or not 0 < length <= MOST_BODY:
+            return None
+        scope = scope_of(parser, request.url, request.headers, self._root_path, client, server)
+        plan = None if scope is None else self._lane.plan(scope)
+        return None if plan is None or scope is None else Planned(plan, scope, length)
+
+
+class _Head:
+    """Collect what the parser finds in the head of one request."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: list[Header] = []
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        """Take (a part of) the target."""
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Learn that this was all."""
+        self.complete = True
+
+    def length(self) -> int | None:
+        """Return how long the body is; None if that is not said in so many words, or more is to be known about it."""
+        found = None
+        for name, value in self.headers:
+            if name == b"content-length" and found is None and value.isdigit():
+                found = int(value)
+            elif name in {b"content-length", b"transfer-encoding", b"expect", b"upgrade"}:
+                return None
+        return found
+
+
+def scope_of(parser: Any, target: bytes, headers: list[Header], root: str, client: Any, server: Any) -> Scope | None:
+    """Return the ASGI scope of a request whose head was parsed; None if its target is not a path."""
+    try:
+        url = httptools.parse_url(target)
+        raw_path: bytes = url.path
+        path = raw_path.decode("ascii")
+    except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
+        return None
+    return {
+        "type": "http",
+        "asgi": _ASGI,
+        "http_version": parser.get_http_version(),
+        "method": parser.get_method().decode("ascii"),
+        "scheme": "http",
+        "path": root + (unquote(path) if "%" in path else path),
+        "raw_path": root.encode() + raw_path if root else raw_path,
+        "query_string": url.query or b"",
+        "root_path": root,
+        "headers": headers,
+        "server": server,
+        "client": client,
+    }
+
+
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}

@@ -1,0 +1,138 @@
+"""Appends over HTTP: what their heads say, what is answered, and the express lane for those that just append.
+
+Durable Streams §5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from signoff.errors import BadRequest, PayloadTooLarge, SignoffError
+from signoff.server import stream_headers as say
+from signoff.server.express import Answer
+from signoff.server.express import Reply as Answered
+from signoff.server.problems import problem
+from signoff.server.reply import Header, Reply
+from signoff.server.stream_headers import Headers
+from signoff.service.stream_writer import Written
+from signoff.service.streams import Streams
+from signoff.streams import content_type, json_mode, offset
+from signoff.streams.stream import Append, ProducerMark
+
+_OFFSET: Final = b"stream-next-offset: "
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Hold what the head of an append says, all but its content type."""
+
+    close: bool
+    seq: str | None
+    producer: ProducerMark | None
+
+    @classmethod
+    def read(cls, headers: Headers) -> Asked:
+        """Read headers.
+
+        Raises:
+            BadRequest: a producer that is not well formed, or an empty `Stream-Seq`.
+        """
+        producer = headers.producer()
+        seq = headers.text(b"stream-seq")
+        if seq == "":
+            raise BadRequest("Stream-Seq must not be empty. Nothing was appended.")
+        return cls(headers.closing, seq, producer)
+
+    def append(self, declared: str | None, body: bytes) -> Append:
+        """Return the command.
+
+        Args:
+            declared: the content type.
+            body: not empty.
+
+        Raises:
+            BadRequest: no or a malformed content type, or the body is not of it.
+        """
+        if declared is None:
+            raise BadRequest("An append says its Content-Type. Nothing was appended.")
+        payload = json_mode.payload(content_type.check(declared), body)
+        return Append(payload, self.close, self.seq, self.producer)
+
+
+def status(done: Written, asked: ProducerMark | None) -> int:
+    """Return the status of an append: producers tell a new one (200) from a repeated one (204) by it (§5.2.1)."""
+    return 200 if asked is not None and done.new else 204
+
+
+def telling(done: Written) -> tuple[Header, ...]:
+    """Return the headers that say what was written."""
+    told: list[Header] = [say.next_offset(done.head.tail)]
+    if done.head.closed:
+        told.append(say.CLOSED)
+    if done.producer is not None:
+        told.append((b"producer-epoch", str(done.producer.epoch).encode()))
+        told.append((b"producer-seq", str(done.producer.seq).encode()))
+    return tuple(told)
+
+
+def refusal(error: Exception) -> Reply:
+    """Return how a request to a stream is refused."""
+    reply = problem(error)
+    told = [*reply.headers, say.NO_STORE]
+    if isinstance(error, SignoffError):
+        told += say.telling(error)
+    if isinstance(error, PayloadTooLarge):
+        told.append((b"connection", b"close"))  # the rest of the body is not worth reading
+    return Reply(reply.status, reply.body, tuple(told))
+
+
+@dataclass(frozen=True, slots=True)
+class AppendPlan:
+    """Append the bodies of requests with one head.
+
+    Attributes:
+        admit: refuses who may not append; asked each time, since tokens end.
+        asked, declared: what the head says.
+        always: header lines of every response.
+    """
+
+    streams: Streams
+    path: str
+    admit: Callable[[], None]
+    asked: Asked
+    declared: str
+    always: bytes
+
+    @property
+    def repeats(self) -> bool:
+        """Tell whether the same head may come again: what has a number comes once."""
+        return self.asked.producer is None and self.asked.seq is None
+
+    def serve(self, body: bytes, reply: Answered) -> bool:
+        """Append; False: ask the application, nothing was done."""
+        try:
+            self.admit()
+            command = self.asked.append(self.declared, body)
+        except Exception:
+            return False
+        return self.streams.append_at_once(self.path, command, lambda done: reply(self._answer(done)))
+
+    def _answer(self, done: Written | Exception | None) -> Answer | None:
+        if done is None:
+            return None
+        if isinstance(done, Exception):
+            refused = refusal(done)
+            length = b"content-length: %d\r\n" % len(refused.body)
+            return Answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
+        code = status(done, self.asked.producer)
+        if code == 204 and not done.head.closed:
+            return Answer(code, b"%b%b\r\n%b" % (_OFFSET, offset.encode(done.head.tail).encode(), self.always))
+        length = b"content-length: 0\r\n" if code != 204 else b""
+        return Answer(code, lines(telling(done)) + self.always + length)
+
+
+def lines(headers: tuple[Header, ...]) -> bytes:
+    """Write headers."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
