@@ -21,15 +21,24 @@ _MOST = 20_000
 
 @dataclass(slots=True)
 class StreamEntry:
-    """Hold what is compared and moved of a stream."""
+    """Hold what is compared and moved of a stream.
+
+    Attributes:
+        last_batch: the row number of its last batch.
+        stretch: how far that is from the last waypoint.
+        fixed: `Head.fixed` as we wrote it last; None: not known.
+    """
 
     id: int
     version: int
     tail: int
     closed: bool
     incarnation: str
-    rows_at: int
-    refs: int
+    rows_at: int = 0
+    refs: int = 0
+    last_batch: int | None = None
+    stretch: int = 0
+    fixed: tuple[Any, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +110,7 @@ class Marks:
                     del known[key]
 
     def number(self, kind: int) -> int:
-        """Return the next free row number: of streams (0), runs (1) or inputs (2)."""
+        """Return the next free row number: of streams (0), runs (1), inputs (2) or batches (3)."""
         if not self._numbers:
             row = self.connection.execute(SQL["last_numbers"]).fetchone()
             self._numbers += [last or 0 for last in row]

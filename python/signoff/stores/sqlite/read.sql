@@ -1,7 +1,7 @@
 -- What readers ask.
 
 -- name: head
-SELECT id, path, incarnation, version, tail, content_type, closed, engine, created_at, base, last_seq, ttl_s,
+SELECT id, last_batch, path, incarnation, version, tail, content_type, closed, engine, created_at, base, last_seq, ttl_s,
        expires_at, touched_at, refs, deleted, fork_path, fork_incarnation, fork_at, fork_depth,
        compacted, rows_at, closed_by_producer, closed_by_epoch, closed_by_seq
 FROM streams WHERE path = ?
@@ -9,12 +9,20 @@ FROM streams WHERE path = ?
 -- name: producer
 SELECT producer_id, epoch, seq FROM producers WHERE stream = ? AND producer_id = ?
 
--- name: batches
--- Batches from the one that holds position `from` on.
-SELECT start, stop, data FROM batches
-WHERE stream = :stream AND stop > :from
-  AND start >= coalesce((SELECT max(start) FROM batches WHERE stream = :stream AND start <= :from), 0)
-ORDER BY start
+-- name: waypoints
+-- Where to enter a stream's chain to get what follows a position.
+SELECT batch FROM waypoints WHERE stream = ? AND start >= ? ORDER BY start
+
+-- name: chain
+-- A batch and those before it, the newest first, down to the one that holds position `from`, or the first that is kept.
+WITH RECURSIVE chain (start, stop, previous, data) AS (
+  SELECT start, stop, previous, data FROM batches WHERE id = :batch AND stream = :stream
+  UNION ALL
+  SELECT batches.start, batches.stop, batches.previous, batches.data
+  FROM chain JOIN batches ON batches.id = chain.previous AND batches.stream = :stream
+  WHERE chain.start > :from
+)
+SELECT start, stop, data FROM chain
 
 -- name: live_rows
 -- The order of the table is that of the rows.

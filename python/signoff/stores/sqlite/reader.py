@@ -6,7 +6,7 @@ import heapq
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Literal
 
 from signoff.stores import paging
@@ -61,7 +61,7 @@ def read(connection: sqlite3.Connection, path: str, start: int, max_bytes: int) 
         row = execute(SQL["head"], (path,)).fetchone()
         if row is None:
             return None
-        found = _batches(execute, row[0], start, max_bytes)
+        found = _batches(execute, row, start, max_bytes)
     return head(row), found
 
 
@@ -73,20 +73,27 @@ def read_start(connection: sqlite3.Connection, path: str, max_bytes: int) -> Str
             return None
         known = head(row)
         rows = execute(SQL["live_rows"], (row[0],)).fetchall() if known.rows_at else ()
-        found = _batches(execute, row[0], known.rows_at, max_bytes)
+        found = _batches(execute, row, known.rows_at, max_bytes)
     return StreamStart(known, tuple(message for (message,) in rows), tuple(found))
 
 
-def _batches(execute: Any, stream: int, start: int, max_bytes: int) -> list[Batch]:
+def _batches(execute: Any, head_row: Row, start: int, max_bytes: int) -> list[Batch]:
+    """Read from waypoint to waypoint, and at last to the last batch: from each back to where the one before ended."""
+    stream, last, *_ = head_row
     found: list[Batch] = []
     size = 0
-    cursor = execute(SQL["batches"], {"stream": stream, "from": start})
-    for batch in cursor:
-        found.append(Batch(*batch))
-        size += len(batch[2])
-        if size >= max_bytes:
-            break
-    cursor.close()
+    waypoints = execute(SQL["waypoints"], (stream, start))
+    for (batch,) in chain(waypoints, [(last,)]):
+        asked = {"batch": batch, "stream": stream, "from": start}
+        for row in reversed(execute(SQL["chain"], asked).fetchall()):
+            one = Batch(*row)
+            if one.end > start:
+                found.append(one)
+                start = one.end
+                size += len(one.data)
+                if size >= max_bytes:
+                    waypoints.close()
+                    return found
     return found
 
 

@@ -42,7 +42,7 @@ def input_record(row: Row) -> InputRecord:
 
 def head(row: Row) -> Head:
     """Read a stream's head, as `read.sql` selects it."""
-    _, path, incarnation, version, tail, content_type, closed, engine, *rest, by, by_epoch, by_seq = row
+    _, _, path, incarnation, version, tail, content_type, closed, engine, *rest, by, by_epoch, by_seq = row
     created_at, base, last_seq, ttl_s, expires_at, touched_at, refs, deleted, *fork, compacted, rows_at = rest
     return Head(
         path=path,

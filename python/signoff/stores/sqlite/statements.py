@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)(?: \(rows\))?\n((?:--.*\n)*)", re.MULTILINE)
 _GROUP = re.compile(r"(?<=VALUES )\([^()]*\)")
-_SIZES = (1, 4, 16, 64)
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Statements:
@@ -37,12 +40,24 @@ class Statements:
         return _repeated(self._texts[name], count)
 
 
+def write_rows(connection: sqlite3.Connection, texts: Statements, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows with few statements, one for many."""
+    start = 0
+    for size in chunks(len(rows)):
+        if size == 1:
+            connection.execute(texts[name], rows[start])
+        else:
+            flat = [value for row in rows[start : start + size] for value in row]
+            connection.execute(texts.rows(name, size), flat)
+        start += size
+
+
 def chunks(total: int) -> list[int]:
     """Cut `total` rows into few different sizes, so that every statement stays prepared.
 
     Example:
         >>> chunks(70)
-        [64, 4, 1, 1]
+        [64, 4, 2]
     """
     sizes = []
     for size in reversed(_SIZES):

@@ -3,7 +3,7 @@
 
 -- name: known_streams (rows)
 -- Load what is compared of the streams a transaction touches.
-SELECT path, id, version, tail, closed, incarnation, rows_at, refs FROM streams WHERE path IN (?)
+SELECT path, id, version, tail, closed, incarnation, rows_at, refs, last_batch, stretch FROM streams WHERE path IN (?)
 
 -- name: known_runs (rows)
 -- Load what is compared of the runs a transaction touches, and what its indexes hold.
@@ -18,14 +18,15 @@ CROSS JOIN ledger ON ledger.run_id = asked.run AND ledger.scope = asked.scope AN
 
 -- name: last_numbers
 -- The highest row numbers in use; the writer counts on from there.
-SELECT (SELECT max(id) FROM streams), (SELECT max(id) FROM runs), (SELECT max(id) FROM inputs)
+SELECT (SELECT max(id) FROM streams), (SELECT max(id) FROM runs), (SELECT max(id) FROM inputs),
+       (SELECT max(id) FROM batches)
 
 -- name: put_head (rows)
 -- Create a stream, or replace its head.
 INSERT INTO streams (id, path, incarnation, version, tail, base, content_type, closed, engine, created_at, touched_at,
                      last_seq, ttl_s, expires_at, closed_by_producer, closed_by_epoch, closed_by_seq,
-                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted, last_batch, stretch)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
   incarnation = excluded.incarnation, version = excluded.version, tail = excluded.tail, base = excluded.base,
   content_type = excluded.content_type, closed = excluded.closed, engine = excluded.engine,
@@ -33,14 +34,27 @@ ON CONFLICT (id) DO UPDATE SET
   ttl_s = excluded.ttl_s, expires_at = excluded.expires_at, closed_by_producer = excluded.closed_by_producer,
   closed_by_epoch = excluded.closed_by_epoch, closed_by_seq = excluded.closed_by_seq,
   fork_path = excluded.fork_path, fork_incarnation = excluded.fork_incarnation, fork_at = excluded.fork_at,
-  fork_depth = excluded.fork_depth, refs = excluded.refs, deleted = excluded.deleted
+  fork_depth = excluded.fork_depth, refs = excluded.refs, deleted = excluded.deleted, last_batch = excluded.last_batch, stretch = excluded.stretch
 
 -- name: move_head
 -- Move the head of a stream the engine appended to.
-UPDATE streams SET version = ?, tail = ?, closed = ? WHERE id = ?
+UPDATE streams SET version = ?, tail = ?, closed = ?, last_batch = ?, stretch = ? WHERE id = ?
+
+-- name: append_head (rows)
+-- Move the heads of streams that were just appended to. One statement for all, though it costs SQLite as much as one
+-- for each: between two statements the thread lets go of the interpreter, and has to wait for it again.
+WITH moved (id, version, tail, last_seq, touched_at, last_batch, stretch) AS (
+  VALUES (?, ?, ?, ?, ?, ?, ?)
+)
+UPDATE streams SET version = moved.version, tail = moved.tail, last_seq = moved.last_seq,
+                   touched_at = moved.touched_at, last_batch = moved.last_batch, stretch = moved.stretch
+FROM moved WHERE streams.id = moved.id
 
 -- name: put_batch (rows)
-INSERT INTO batches (stream, start, stop, data) VALUES (?, ?, ?, ?)
+INSERT INTO batches (id, stream, start, stop, previous, data) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: put_waypoint (rows)
+INSERT INTO waypoints (stream, start, batch) VALUES (?, ?, ?)
 
 -- name: put_producer
 INSERT INTO producers (stream, producer_id, epoch, seq) VALUES (?, ?, ?, ?)
@@ -61,13 +75,38 @@ DELETE FROM live_rows WHERE stream = ?
 UPDATE streams SET rows_at = ? WHERE id = ?
 
 -- name: move_base
-UPDATE streams SET base = ?, version = ? WHERE id = ?
+UPDATE streams SET base = :base, version = :version, last_batch = iif(tail > :base, last_batch, NULL) WHERE id = :stream
 
 -- name: drop_history
-DELETE FROM batches WHERE stream = ? AND start < ? AND stop <= ?
+-- Delete batches that end at a position or before it: those that lead there from the next waypoint.
+WITH RECURSIVE chain (id, stop, previous) AS (
+  SELECT id, stop, previous FROM batches WHERE stream = :stream AND id = coalesce(
+    (SELECT batch FROM waypoints WHERE stream = :stream AND start >= :base ORDER BY start LIMIT 1),
+    (SELECT last_batch FROM streams WHERE id = :stream)
+  )
+  UNION ALL
+  SELECT batches.id, batches.stop, batches.previous
+  FROM chain JOIN batches ON batches.id = chain.previous AND batches.stream = :stream
+)
+DELETE FROM batches WHERE id IN (SELECT id FROM chain WHERE stop <= :base)
+
+-- name: drop_waypoints
+-- Delete those whose batch is gone.
+DELETE FROM waypoints
+WHERE stream = ? AND start < ? AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = waypoints.batch)
 
 -- name: delete_batches
-DELETE FROM batches WHERE stream = ?
+WITH RECURSIVE chain (id, previous) AS (
+  SELECT batches.id, batches.previous
+  FROM streams JOIN batches ON batches.id = streams.last_batch AND batches.stream = streams.id WHERE streams.id = :stream
+  UNION ALL
+  SELECT batches.id, batches.previous
+  FROM chain JOIN batches ON batches.id = chain.previous AND batches.stream = :stream
+)
+DELETE FROM batches WHERE id IN (SELECT id FROM chain)
+
+-- name: delete_waypoints
+DELETE FROM waypoints WHERE stream = ?
 
 -- name: delete_producers
 DELETE FROM producers WHERE stream = ?
@@ -122,7 +161,7 @@ DELETE FROM waits WHERE run_id = ? AND wait_id = ?
 
 -- name: find_batch
 -- Look whether a commit of unknown outcome is there.
-SELECT data FROM batches WHERE stream = ? AND start = ?
+SELECT data FROM batches WHERE id = ? AND stream = ? AND start = ?
 
 -- name: find_run_state
 -- Look whether a commit of unknown outcome is there.
