@@ -109,6 +109,7 @@ changes = st.builds(
     ledger=few(ledger, 1),
     waits=few(waits, 1),
     streams=few(streams, 1),
+    rows=st.just(()),
     records=few(records),
 )
 leases = st.tuples(st.sampled_from(["claim", "renew", "release"]), small)

@@ -75,8 +75,10 @@ def create_app(
     config = config or ServerConfig()
     access = Access(config)
 
-    def authorize(scope: Scope, path: str, method: str) -> None:
-        check_stream(access.identify(header(scope, b"authorization")), method, path)
+    def authorize(scope: Scope, path: str, method: str) -> float:
+        identity, until = access.admit(header(scope, b"authorization"))
+        check_stream(identity, method, path)
+        return until
 
     def operators(scope: Scope) -> None:
         access.identify(header(scope, b"authorization")).require_operator()

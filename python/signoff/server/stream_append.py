@@ -5,7 +5,6 @@ Durable Streams §5.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,17 +92,18 @@ class AppendPlan:
     """Append the bodies of requests with one head.
 
     Attributes:
-        admit: refuses who may not append; asked each time, since tokens end.
-        asked, declared: what the head says.
+        asked: what the head says.
+        declared: the content type, checked.
         always: header lines of every response.
+        until: when (milliseconds since the epoch) whoever sends this head may no longer append.
     """
 
     streams: Streams
     path: str
-    admit: Callable[[], None]
     asked: Asked
     declared: str
     always: bytes
+    until: float
 
     @property
     def repeats(self) -> bool:
@@ -112,11 +112,14 @@ class AppendPlan:
 
     def serve(self, body: bytes, reply: Answered) -> bool:
         """Append; False: ask the application, nothing was done."""
-        try:
-            self.admit()
-            command = self.asked.append(self.declared, body)
-        except Exception:
+        if self.streams.clock.now_ms() >= self.until:
             return False
+        try:
+            payload = json_mode.payload(self.declared, body)
+        except BadRequest:
+            return False
+        asked = self.asked
+        command = Append(payload, asked.close, asked.seq, asked.producer)
         return self.streams.append_at_once(self.path, command, lambda done: reply(self._answer(done)))
 
     def _answer(self, done: Written | Exception | None) -> Answer | None:

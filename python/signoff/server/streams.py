@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 from urllib.parse import quote
 
@@ -32,8 +33,10 @@ from signoff.streams import compaction, content_type, expiry, fork, json_mode, l
 from signoff.streams import path as paths
 from signoff.streams.stream import Branch
 
-Authorize = Callable[[Scope, str, str], None]
+Authorize = Callable[[Scope, str, str], float | None]
 """Called with scope, stream path and method before anything else is looked at; raises Unauthorized or Forbidden.
+
+Returns until when (milliseconds since the epoch) the same request would be allowed again; None: ask each time.
 
 Called once more, with the method GET, for a stream that is to be forked: a fork shows what its source holds.
 """
@@ -41,8 +44,9 @@ Called once more, with the method GET, for a stream that is to be forked: a fork
 ROOT: Final = "/v1/stream/"
 
 
-def allow_all(_scope: Scope, _path: str, _method: str) -> None:
+def allow_all(_scope: Scope, _path: str, _method: str) -> float:
     """Allow everything: access was checked before, or is not wanted."""
+    return inf
 
 
 class StreamEndpoints:
@@ -88,16 +92,17 @@ class StreamEndpoints:
         try:
             headers = say.request_headers(scope)
             path = self._path(scope)
+            if scope["method"] != "POST" or paths.engine_owned(path) or paths.reserved(path):
+                return None
             asked = Asked.read(headers)
-            declared = headers.text(b"content-type")
+            declared = content_type.check(headers.text(b"content-type") or "")
+            until = self._authorize(scope, path, "POST")
         except SignoffError:
             return None
-        if scope["method"] != "POST" or paths.engine_owned(path) or paths.reserved(path):
-            return None
-        if declared is None or b"content-encoding" in headers:
+        if b"content-encoding" in headers:
             return None
         always = lines((*say.SAFE, say.EMBEDDABLE, *say.cors(self._origins, headers)))
-        return AppendPlan(self._streams, path, lambda: self._authorize(scope, path, "POST"), asked, declared, always)
+        return AppendPlan(self._streams, path, asked, declared, always, 0 if until is None else until)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

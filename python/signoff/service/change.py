@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from signoff.stores.base import (
     Change,
@@ -103,7 +102,7 @@ class Write:
 
     def with_ledger(self, entry: LedgerEntry) -> Change:
         """Return the change, remembering a client's id with it."""
-        return replace(self.change, ledger=(entry,))
+        return self.change._replace(ledger=(entry,))
 
 
 def _record(before: RunState, fold: RunFold, entries: int, rows: int, *, ready: bool, wake_at: int | None) -> RunRecord:

@@ -141,7 +141,8 @@ class GroupCommitter:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):
                 self._announce(waiting.change, outcome)
-                topics.update(dict.fromkeys(topics_of(waiting.change)))
+                for topic in topics_of(waiting.change):
+                    topics[topic] = None
         for waiting, outcome in zip(batch, outcomes, strict=True):
             try:
                 waiting.reply(outcome.error if isinstance(outcome, Rejected) else outcome)

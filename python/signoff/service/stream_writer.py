@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError, StoreError, StreamDeleted, StreamNotFound
@@ -69,8 +69,7 @@ class Committer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """Tell how a write ended.
 
     Attributes:
@@ -217,17 +216,19 @@ class StreamWriter:
         if not isinstance(decision, Write):
             return False
         self._chains.move_to_end(path)
+        change = Change(streams=(_piece(chain.head, decision),))
+        chain.begin(decision)
 
         def ended(outcome: Outcome | Exception) -> None:
-            match outcome:
-                case Committed():
-                    reply(Written(decision.head, new=True, producer=producer))
-                case Conflict():
-                    reply(None)
-                case _:
-                    reply(outcome)
+            if isinstance(outcome, Committed):
+                chain.end()
+                reply(Written(decision.head, True, producer))
+                return
+            self._break(path, chain)
+            chain.end()
+            reply(None if isinstance(outcome, Conflict) else outcome)
 
-        self._hand_in({path: chain}, decision, ended)
+        self._committer.hand_in(change, ended)
         return True
 
     async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> Written | Lookup | None:

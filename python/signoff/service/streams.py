@@ -245,6 +245,8 @@ class Streams:
         return True
 
     def _expired(self, head: Head) -> bool:
+        if head.ttl_s is None and head.expires_at is None:
+            return False
         if not expiry.is_expired(head, self.clock.now_ms()):
             return False
         # A stream with live readers does not go idle (§5.1); a fixed end is a fixed end.

@@ -8,8 +8,9 @@ inputs, ledger, waits) could be rebuilt from the journals; it is written in the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Literal, Protocol, TypeVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from signoff.errors import SignoffError
 from signoff.streams.compaction import RowChanges
@@ -21,8 +22,7 @@ TERMINAL = frozenset({"completed", "cancelled"})
 """Statuses that end a run for good. A failed or blocked run can be rewound or healed; it is closed for answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Hold one append as stored: units `[start, end)`.
 
     `data` is the raw bytes, or in JSON mode the messages joined by commas without the brackets, so that a catch-up
@@ -151,8 +151,7 @@ class EngineAppend:
     close: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StreamWrite:
+class StreamWrite(NamedTuple):
     """Write to an application's stream.
 
     Attributes:
@@ -241,8 +240,7 @@ class RowsWrite:
     refs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Hold one atomic unit of writing: all of it is committed, or none."""
 
     run: RunWrite | None = None
@@ -255,15 +253,14 @@ class Change:
     records: tuple[RecordWrite | RecordDelete, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """Tell that a Change is durable.
 
     Attributes:
         batches: for each appended stream path, the batch as stored (with the positions it got).
     """
 
-    batches: Mapping[str, Batch] = field(default_factory=dict)
+    batches: Mapping[str, Batch] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,7 @@ def media_type(content_type: str) -> str:
     return content_type.split(";", 1)[0].strip().lower()
 
 
-@dataclass(frozen=True, slots=True)
-class ProducerMark:
+class ProducerMark(NamedTuple):
     """Name the one append of a producer: who, in which epoch, which sequence number (§5.2.1)."""
 
     producer_id: str
@@ -213,8 +212,7 @@ class Create:
     compacted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Ask for units to be appended (§5.2), and for the stream to end with them if `close`."""
 
     payload: Payload
@@ -243,8 +241,7 @@ class Touch:
 Command = Create | Append | Close | Delete | Touch
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """Decide that the head becomes `head`, `data` is appended and the producer is at `producer`.
 
     Attributes:

@@ -31,8 +31,7 @@ class CommitLaws(Laws):
         """Everything a Change carries is there afterwards."""
 
         async def scenario(store: WorkflowStore) -> None:
-            change = replace(
-                start("r1", tags=("big",)),
+            change = start("r1", tags=("big",))._replace(
                 inputs=(InputRecord("r1", "approve:0", "pending", ("group:finance",), 7, None, b'{"i":1}'),),
                 ledger=(LedgerEntry("r1", "answer", "s1", "d1", b'{"o":1}'),),
                 waits=(WaitWrite("r1", "w:0", "paid", None),),
@@ -55,24 +54,23 @@ class CommitLaws(Laws):
 
     def test_a_conflict_changes_nothing(self, tmp_path: Path) -> None:
         """Whichever expectation fails, no part of the Change is there."""
-        fine = replace(
-            advance("r1", 1),
+        fine = advance("r1", 1)._replace(
             inputs=(InputRecord("r1", "approve:0", "pending", (), 7, None, b"{}"),),
             ledger=(LedgerEntry("r1", "answer", "fresh", "d", b"{}"),),
             waits=(WaitWrite("r1", "w:0", "paid"),),
             streams=write(head("fresh")).streams,
         )
-        blind_fine = replace(fine, run=None)
+        blind_fine = fine._replace(run=None)
         failing = {
-            Conflict("run", "r1"): replace(fine, run=advance("r1", 3).run),
-            Conflict("epoch", "r1"): replace(fine, run=advance("r1", 1, epoch=9).run),
-            Conflict("stream", "runs/r1"): replace(
-                blind_fine, appends=(*fine.appends[:1], EngineAppend("runs/r1", b"1", 1, at=7))
+            Conflict("run", "r1"): fine._replace(run=advance("r1", 3).run),
+            Conflict("epoch", "r1"): fine._replace(run=advance("r1", 1, epoch=9).run),
+            Conflict("stream", "runs/r1"): blind_fine._replace(
+                appends=(*fine.appends[:1], EngineAppend("runs/r1", b"1", 1, at=7))
             ),
-            Conflict("stream", "closed"): replace(blind_fine, appends=(*fine.appends, EngineAppend("closed", b"1", 1))),
-            Conflict("stream", "notes"): replace(fine, streams=(*fine.streams, StreamDelete("notes", 5))),
-            Conflict("ledger", "used"): replace(
-                fine, ledger=(*fine.ledger, LedgerEntry("r1", "answer", "used", "d", b"{}"))
+            Conflict("stream", "closed"): blind_fine._replace(appends=(*fine.appends, EngineAppend("closed", b"1", 1))),
+            Conflict("stream", "notes"): fine._replace(streams=(*fine.streams, StreamDelete("notes", 5))),
+            Conflict("ledger", "used"): fine._replace(
+                ledger=(*fine.ledger, LedgerEntry("r1", "answer", "used", "d", b"{}"))
             ),
         }
 
@@ -125,9 +123,9 @@ class CommitLaws(Laws):
             start("bad", wake_at=2**63),
             start("bad", state="text"),
             start("bad", tags=("\udfff",)),
-            replace(start("bad"), appends=(EngineAppend("runs/bad", "text", 1),)),  # type: ignore[arg-type]
-            replace(start("bad"), ledger=(LedgerEntry("bad", "answer", "\ud800", "d", b""),)),
-            replace(start("bad"), inputs=(InputRecord("bad", "a:0", "pending", (), 1, None, None),)),  # type: ignore[arg-type]
+            start("bad")._replace(appends=(EngineAppend("runs/bad", "text", 1),)),  # type: ignore[arg-type]
+            start("bad")._replace(ledger=(LedgerEntry("bad", "answer", "\ud800", "d", b""),)),
+            start("bad")._replace(inputs=(InputRecord("bad", "a:0", "pending", (), 1, None, None),)),  # type: ignore[arg-type]
         ]
 
         async def scenario(store: WorkflowStore) -> None:

@@ -128,7 +128,7 @@ class ListingLaws(Laws):
                 InputRecord("r1", f"i:{n}", ("pending", "answered")[n % 2], audiences[n % 5], n // 3, None, b"{}")
                 for n in range(30)
             ]
-            await done(store, replace(start("r1"), inputs=tuple(inputs)))
+            await done(store, start("r1")._replace(inputs=tuple(inputs)))
             for audience, status, limit in product(
                 (None, (), ("user:a",), ("user:a", "group:finance"), ["user:b", "user:b", "nobody"]),
                 (None, "pending", "expired"),
@@ -160,7 +160,7 @@ class ListingLaws(Laws):
                 page = await store.list_inputs(audience=[principal], status=status, limit=9)
                 return list(page.items)
 
-            await done(store, replace(start("r1"), inputs=(asked,)))
+            await done(store, start("r1")._replace(inputs=(asked,)))
             moved = replace(asked, audience=("user:b", "user:c"))
             await done(store, Change(inputs=(moved,)))
             assert await listed("user:a", None) == []

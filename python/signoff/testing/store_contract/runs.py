@@ -42,7 +42,7 @@ class RunLaws(Laws):
         entry = LedgerEntry("r1", "answer", "s1", "d1", b'{"n":1}')
 
         async def scenario(store: WorkflowStore) -> None:
-            await done(store, replace(start("r1"), inputs=inputs, ledger=(entry,)), start("r2"))
+            await done(store, start("r1")._replace(inputs=inputs, ledger=(entry,)), start("r2"))
             run = record("r1")
             assert await store.load_run("r1") == RunState(run)
             assert await store.load_run("r1", inputs="all") == RunState(run, inputs)
@@ -80,8 +80,7 @@ class RunLaws(Laws):
             for number, value in enumerate(AWKWARD):
                 data = json.dumps(value, ensure_ascii=bool(number % 2)).encode()
                 run_id = f"r{number}"
-                change = replace(
-                    start(run_id, state=data),
+                change = start(run_id, state=data)._replace(
                     inputs=(replace(asked("a:0", run_id), state=data),),
                     ledger=(LedgerEntry(run_id, "answer", "", "", data),),
                 )
@@ -101,7 +100,7 @@ class RunLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             for name in names:
                 run = start(name, workflow=name, tags=(name,), state=b"")
-                await done(store, replace(run, inputs=(replace(asked(name, name), audience=(name,)),)))
+                await done(store, run._replace(inputs=(replace(asked(name, name), audience=(name,)),)))
             for name in names:
                 state = await store.load_run(name, inputs="all")
                 assert state is not None
@@ -133,7 +132,7 @@ class RunLaws(Laws):
         """Its status, audience, deadline and state change; when it was asked does not."""
 
         async def scenario(store: WorkflowStore) -> None:
-            await done(store, replace(start("r1"), inputs=(asked("a:0"),)))
+            await done(store, start("r1")._replace(inputs=(asked("a:0"),)))
             new = replace(
                 asked("a:0", status="answered"), audience=("user:bo",), deadline=99, state=b"{}", created_at=8
             )
