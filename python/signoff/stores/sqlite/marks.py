@@ -41,6 +41,17 @@ class StreamEntry:
     fixed: tuple[Any, ...] | None = None
 
 
+STRETCH = 64 * 1024
+LEAST = 1024
+"""A waypoint comes after so many bytes of batches, of which each counts as `LEAST` at least: 64 small ones."""
+
+
+def stretched(stretch: int, size: int) -> int:
+    """Return how far it is from the last waypoint after a batch of `size` bytes; 0: there is one at this batch."""
+    stretch += max(size, LEAST)
+    return 0 if stretch >= STRETCH else stretch
+
+
 @dataclass(slots=True)
 class RunEntry:
     """Hold what is compared of a run, and what its index columns hold."""

@@ -7,21 +7,17 @@ that several Changes append to has its head written once, and only what appends 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete, StreamWrite
-from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry
+from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import write_rows
 from signoff.streams.stream import JSON, Head
 
 Row = tuple[Any, ...]
 Witness = tuple[str, Row, bytes]
 """A statement, its values, and what it finds if the transaction was kept."""
-
-STRETCH: Final = 64 * 1024
-LEAST: Final = 1024
-"""A waypoint comes after so many bytes of batches, of which each counts as `LEAST` at least: 64 small ones."""
 
 
 class StreamRows:
@@ -136,10 +132,9 @@ class StreamRows:
         number = self._marks.number(3)
         self._batches.append((number, entry.id, batch.start, batch.end, entry.last_batch, batch.data))
         entry.last_batch = number
-        entry.stretch += max(len(batch.data), LEAST)
-        if entry.stretch >= STRETCH:
+        entry.stretch = stretched(entry.stretch, len(batch.data))
+        if not entry.stretch:
             self._waypoints.append((entry.id, batch.start, number))
-            entry.stretch = 0
 
     def _drop_history(self, entry: StreamEntry, base: int) -> None:
         self.flush()

@@ -11,6 +11,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from signoff.stores.sqlite.connection import connect, is_trouble, prepare, unava
 from signoff.stores.sqlite.leases import LeaseWork
 from signoff.stores.sqlite.marks import SQL, Marks
 from signoff.stores.sqlite.pending import Pending
+from signoff.stores.sqlite.plain import PlainAppends
+from signoff.stores.sqlite.stream_rows import Witness
 
 T = TypeVar("T")
 
@@ -72,7 +75,9 @@ class Writer:
         self._opened: Future[None] = Future()
         self._connection: sqlite3.Connection
         self._marks: Marks
+        self._plain: PlainAppends
         self._seen_version = -1
+        self._look_at = 0.0
         self._foreign = False
         self._full = True
 
@@ -115,6 +120,7 @@ class Writer:
                 self._connection.close()
                 raise
             self._marks = Marks(self._connection)
+            self._plain = PlainAppends(self._connection, self._marks)
             self._look()
         except sqlite3.Error as error:
             self._opened.set_exception(unavailable(self._path, error))
@@ -133,7 +139,7 @@ class Writer:
         going = self._take(jobs)
         if jobs:
             self._serve(jobs)
-        elif self._watching:
+        if self._watching and time.monotonic() >= self._look_at:
             try:
                 self._look()
             except sqlite3.Error:
@@ -164,6 +170,7 @@ class Writer:
 
     def _look(self) -> None:
         """If another connection has committed since the last look, forget what we knew and take note of it."""
+        self._look_at = time.monotonic() + _LOOK_S
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if version != self._seen_version:
             self._seen_version = version
@@ -175,13 +182,34 @@ class Writer:
     def _serve(self, jobs: list[_Job]) -> None:
         results: list[Any]
         try:
-            results = self._transact(jobs)
+            results = self._append(jobs) or self._transact(jobs)
         except sqlite3.Error as error:
             results = [unavailable(self._path, error)] * len(jobs)
         except Exception as error:  # a fault of ours must not end the thread that everybody waits for
             results = [error] * len(jobs)
         self._marks.trim()
         _resolve(jobs, results)
+
+    def _append(self, jobs: list[_Job]) -> list[Any] | None:
+        """Write appends the short way; None: nothing was written, go the long way."""
+        plain = self._plain
+        plain.clear()
+        results: list[Any] = []
+        for job in jobs:
+            done = plain.gather(job.changes) if job.lease is None else None
+            if done is None:
+                return None
+            results.append(done)
+        self._synchronous(full=True)
+        try:
+            plain.write()
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError, UnicodeError):
+            self._marks.forget()
+            return None
+        except sqlite3.Error as error:
+            number, stream, start, data = plain.witness
+            return self._look_up(results, ("find_batch", (number, stream, start), data), error)
+        return results
 
     def _transact(self, jobs: list[_Job]) -> list[Any]:
         # A claim lost to a power failure is harmless (so is its worker): leases alone need no fsync of their own.
@@ -257,16 +285,16 @@ class Writer:
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            return self._look_up(results, pending, error)
+            return self._look_up(results, pending.witness, error)
         return results
 
-    def _look_up(self, results: list[Any], pending: Pending, error: sqlite3.Error) -> list[Any]:
+    def _look_up(self, results: list[Any], witness: Witness | None, error: sqlite3.Error) -> list[Any]:
         """Find out whether a commit that failed is there all the same: atomic, so one row tells."""
-        if self._connection.in_transaction or pending.witness is None:
+        if self._connection.in_transaction or witness is None:
             self._undo()
             raise error
         self._marks.forget()
-        name, key, value = pending.witness
+        name, key, value = witness
         try:
             found = self._connection.execute(SQL[name], key).fetchone()
         except sqlite3.Error as second:
