@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
 from signoff.errors import BadRequest
@@ -18,9 +18,71 @@ def check(change: Change) -> None:
         BadRequest: a text is not Unicode, an integer needs more than 64 bits, or a value has another type than the
             contract says.
     """
-    for name, (optional, kind), value in _fields(change):
-        if value is not None or not optional:
-            _check_value(name, kind, value)
+    run = change.run
+    if run is not None:
+        _RUN.check(run.record)
+        _each("tags", run.record.tags)
+    for append in change.appends:
+        _APPEND.check(append)
+    for record in change.inputs:
+        _INPUT.check(record)
+        _each("audience", record.audience)
+    for entry in change.ledger:
+        _LEDGER.check(entry)
+    for wait in change.waits:
+        _WAIT.check(wait)
+    for write in change.streams:
+        _check_stream(write)
+    for rows in change.rows:
+        for row in rows.changes.rows:
+            _LIVE_ROW.check(row)
+    for one in change.records:
+        if isinstance(one, RecordDelete):
+            _RECORD_NAME.check(one)
+        else:
+            _RECORD.check(one.record)
+
+
+def _check_stream(write: StreamWrite | StreamDelete) -> None:
+    if isinstance(write, StreamDelete):
+        _each("path", (write.path,))
+        return
+    _STREAM_WRITE.check(write)
+    head = write.head
+    _HEAD.check(head)
+    if head.fork is not None:
+        _FORK.check(head.fork)
+    for mark in (head.closed_by, write.producer):
+        if mark is not None:
+            _PRODUCER.check(mark)
+
+
+def _each(name: str, texts: tuple[str, ...]) -> None:
+    for text in texts:
+        _check_value(name, str, text)
+
+
+class _Shape:
+    """Know which types the members of a record have; a member marked optional may be None."""
+
+    def __init__(self, **members: _Kind) -> None:
+        self._members = [(name, optional, kind) for name, (optional, kind) in members.items()]
+        self._values = attrgetter(*members)
+
+    def check(self, holder: Any) -> None:
+        """Refuse what is not storable."""
+        for value, (name, optional, kind) in zip(self._values(holder), self._members, strict=True):
+            if not _fine(value, kind) and not (optional and value is None):
+                _check_value(name, kind, value)
+
+
+def _fine(value: Any, kind: type) -> bool:
+    """Tell of what nearly every value is that there is no more to look at."""
+    if type(value) is not kind:
+        return False
+    if kind is str:
+        return bool(value.isascii())
+    return kind is not int or bool(-_LARGEST <= value <= _LARGEST)
 
 
 def _check_value(name: str, kind: type, value: object) -> None:
@@ -45,93 +107,51 @@ _FLAG: _Kind = (False, bool)
 _TEXT_OR_NONE: _Kind = (True, str)
 _NUMBER_OR_NONE: _Kind = (True, int)
 
-_RUN = {
-    "run_id": _TEXT,
-    "workflow": _TEXT,
-    "status": _TEXT,
-    "created_at": _NUMBER,
-    "updated_at": _NUMBER,
-    "journal_tail": _NUMBER,
-    "public_tail": _NUMBER,
-    "ready": _FLAG,
-    "wake_at": _NUMBER_OR_NONE,
-    "state": _BYTES,
-}
-_APPEND = {"path": _TEXT, "data": _BYTES, "count": _NUMBER, "close": _FLAG}
-_INPUT = {
-    "run_id": _TEXT,
-    "key": _TEXT,
-    "status": _TEXT,
-    "created_at": _NUMBER,
-    "deadline": _NUMBER_OR_NONE,
-    "state": _BYTES,
-}
-_LEDGER = {"run_id": _TEXT, "scope": _TEXT, "id": _TEXT, "digest": _TEXT, "outcome": _BYTES}
-_WAIT = {"run_id": _TEXT, "wait_id": _TEXT, "topic": _TEXT, "key": _TEXT_OR_NONE, "remove": _FLAG}
-_HEAD = {
-    "path": _TEXT,
-    "incarnation": _TEXT,
-    "version": _NUMBER,
-    "tail": _NUMBER,
-    "content_type": _TEXT,
-    "closed": _FLAG,
-    "engine": _FLAG,
-    "created_at": _NUMBER,
-    "base": _NUMBER,
-    "last_seq": _TEXT_OR_NONE,
-    "ttl_s": _NUMBER_OR_NONE,
-    "expires_at": _TEXT_OR_NONE,
-    "touched_at": _NUMBER,
-    "refs": _NUMBER,
-    "deleted": _FLAG,
-    "compacted": _FLAG,
-}
-_FORK = {"path": _TEXT, "incarnation": _TEXT, "at": _NUMBER, "depth": _NUMBER}
-_LIVE_ROW = {"type": _TEXT, "key": _TEXT, "position": _NUMBER, "message": _BYTES}
-_PRODUCER = {"producer_id": _TEXT, "epoch": _NUMBER, "seq": _NUMBER}
+_RUN = _Shape(
+    run_id=_TEXT,
+    workflow=_TEXT,
+    status=_TEXT,
+    created_at=_NUMBER,
+    updated_at=_NUMBER,
+    journal_tail=_NUMBER,
+    public_tail=_NUMBER,
+    ready=_FLAG,
+    wake_at=_NUMBER_OR_NONE,
+    state=_BYTES,
+)
+_APPEND = _Shape(path=_TEXT, data=_BYTES, count=_NUMBER, close=_FLAG)
+_INPUT = _Shape(
+    run_id=_TEXT,
+    key=_TEXT,
+    status=_TEXT,
+    created_at=_NUMBER,
+    deadline=_NUMBER_OR_NONE,
+    state=_BYTES,
+)
+_LEDGER = _Shape(run_id=_TEXT, scope=_TEXT, id=_TEXT, digest=_TEXT, outcome=_BYTES)
+_WAIT = _Shape(run_id=_TEXT, wait_id=_TEXT, topic=_TEXT, key=_TEXT_OR_NONE, remove=_FLAG)
+_HEAD = _Shape(
+    path=_TEXT,
+    incarnation=_TEXT,
+    version=_NUMBER,
+    tail=_NUMBER,
+    content_type=_TEXT,
+    closed=_FLAG,
+    engine=_FLAG,
+    created_at=_NUMBER,
+    base=_NUMBER,
+    last_seq=_TEXT_OR_NONE,
+    ttl_s=_NUMBER_OR_NONE,
+    expires_at=_TEXT_OR_NONE,
+    touched_at=_NUMBER,
+    refs=_NUMBER,
+    deleted=_FLAG,
+    compacted=_FLAG,
+)
+_FORK = _Shape(path=_TEXT, incarnation=_TEXT, at=_NUMBER, depth=_NUMBER)
+_LIVE_ROW = _Shape(type=_TEXT, key=_TEXT, position=_NUMBER, message=_BYTES)
+_RECORD_NAME = _Shape(kind=_TEXT, id=_TEXT)
+_STREAM_WRITE = _Shape(expect=_NUMBER, data=_BYTES)
+_PRODUCER = _Shape(producer_id=_TEXT, epoch=_NUMBER, seq=_NUMBER)
 
-_RECORD = {"kind": _TEXT, "id": _TEXT, "version": _NUMBER, "state": _BYTES, "due_at": _NUMBER_OR_NONE}
-
-_Field = tuple[str, _Kind, Any]
-
-
-def _fields(change: Change) -> Iterator[_Field]:
-    if change.run is not None:
-        yield from _of(change.run.record, _RUN)
-        yield from (("tags", _TEXT, tag) for tag in change.run.record.tags)
-    for append in change.appends:
-        yield from _of(append, _APPEND)
-    for record in change.inputs:
-        yield from _of(record, _INPUT)
-        yield from (("audience", _TEXT, principal) for principal in record.audience)
-    for entry in change.ledger:
-        yield from _of(entry, _LEDGER)
-    for wait in change.waits:
-        yield from _of(wait, _WAIT)
-    for write in change.streams:
-        yield from _of_stream(write)
-    for rows in change.rows:
-        for row in rows.changes.rows:
-            yield from _of(row, _LIVE_ROW)
-    for one in change.records:
-        if isinstance(one, RecordDelete):
-            yield from _of(one, {"kind": _TEXT, "id": _TEXT})
-        else:
-            yield from _of(one.record, _RECORD)
-
-
-def _of_stream(write: StreamWrite | StreamDelete) -> Iterator[_Field]:
-    if isinstance(write, StreamDelete):
-        yield "path", _TEXT, write.path
-        return
-    yield from _of(write.head, _HEAD)
-    yield "data", _BYTES, write.data
-    if write.head.fork is not None:
-        yield from _of(write.head.fork, _FORK)
-    for mark in (write.head.closed_by, write.producer):
-        if mark is not None:
-            yield from _of(mark, _PRODUCER)
-
-
-def _of(holder: object, shape: Mapping[str, _Kind]) -> Iterator[_Field]:
-    return ((name, kind, getattr(holder, name)) for name, kind in shape.items())
+_RECORD = _Shape(kind=_TEXT, id=_TEXT, version=_NUMBER, state=_BYTES, due_at=_NUMBER_OR_NONE)

@@ -11,12 +11,14 @@ stream must be known first (`Lookup`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 JSON = "application/json"
 
 
+@lru_cache(maxsize=256)
 def media_type(content_type: str) -> str:
     """Return type and subtype in lower case, without parameters.
 

@@ -25,9 +25,7 @@ SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _COLUMNS: Final = 15
 _EXPECT: Final = 6
 _VERSION: Final = 7
-_STATEMENTS: Final = {
-    size: f"INSERT INTO appends VALUES {', '.join(['(' + ', '.join('?' * _COLUMNS) + ')'] * size)}" for size in SIZES
-}
+_STATEMENTS: Final = {size: SQL.rows("append", size) for size in SIZES}
 _BEFORE: Final = Change()[:5]
 _AFTER: Final = Change()[6:]
 
@@ -59,7 +57,7 @@ class PlainAppends:
         self._marks = marks
         self._streams: dict[str, _Stream] = {}
         self._rows: list[list[Any]] = []
-        for name in SQL.names:
+        for name in ("view", "batch", "head", "waypoint", "producer"):
             connection.execute(SQL[name])
 
     def gather(self, changes: Iterable[Change]) -> list[Committed] | None:

@@ -32,3 +32,6 @@ CREATE TEMP TRIGGER append_producer INSTEAD OF INSERT ON appends WHEN new.produc
   INSERT INTO producers (stream, producer_id, epoch, seq) VALUES (new.stream, new.producer, new.epoch, new.seq)
   ON CONFLICT (stream, producer_id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq;
 END
+
+-- name: append (rows)
+INSERT INTO appends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
