@@ -78,7 +78,8 @@ class _Shape:
 
 def _fine(value: Any, kind: type) -> bool:
     """Tell of what nearly every value is that there is no more to look at."""
-    if type(value) is not kind:
+    found = type(value)
+    if found is not kind:
         return False
     if kind is str:
         return bool(value.isascii())
