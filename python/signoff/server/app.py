@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route, Router
 from signoff.errors import InvalidName, MethodNotAllowed, NotFound, SignoffError
 from signoff.server import api_events, api_inputs, api_runs, body
 from signoff.server.access import Access, Identity, check_stream
+from signoff.server.address import raw_below
 from signoff.server.call import Call
 from signoff.server.config import ServerConfig
 from signoff.server.express import Lane, Plan
@@ -23,7 +24,6 @@ from signoff.server.origin import Origins
 from signoff.server.page import Page
 from signoff.server.problems import problem
 from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, header, ok
-from signoff.server.stream_live import Limits
 from signoff.server.streams import StreamEndpoints
 from signoff.server.subscription_webhook import HttpWebhooks
 from signoff.server.subscriptions import ControlEndpoints
@@ -37,6 +37,10 @@ IDENTITY = "signoff.identity"
 _ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 
 Handler = Callable[[Call], Awaitable[Reply]]
+Identify = Callable[[Scope], Identity]
+"""Says who sends a request; raises Unauthorized."""
+Admit = Callable[[Scope], tuple[Identity, float | None]]
+"""The same, and until when (milliseconds since the epoch) the same head means the same; None: ask each time."""
 
 _SAFE: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -60,34 +64,52 @@ def create_app(
     config: ServerConfig | None = None,
     streams: ASGI | None = None,
     subscriptions: Subscriptions | None = None,
+    identify: Identify | None = None,
 ) -> ASGI:
-    """Build the ASGI application over an engine.
+    """Build the ASGI application over an engine; mount it where you like. Inside an application use `signoff.embed`.
 
     Args:
         engine: opened; closing it is the caller's.
         config: keys, origins, limits, the page.
         streams: serves everything below `/v1/stream/`; the durable-stream endpoints over `engine` if None.
-        subscriptions: started and closed by the caller; if None, by the ASGI lifespan.
+        subscriptions: started and closed by the caller; if None, started by the ASGI lifespan, which mounted
+            applications do not get, and closed with the engine.
+        identify: says who calls, in place of bearer tokens.
 
     Example:
         >>> uvicorn.run(create_app(await Engine.open(store)))
     """
     config = config or ServerConfig()
-    access = Access(config)
+    admit = _admitting(config, identify)
 
-    def authorize(scope: Scope, path: str, method: str) -> float:
-        identity, until = access.admit(header(scope, b"authorization"))
+    def authorize(scope: Scope, path: str, method: str) -> float | None:
+        identity, until = admit(scope)
         check_stream(identity, method, path)
         return until
 
     def operators(scope: Scope) -> None:
-        access.identify(header(scope, b"authorization")).require_operator()
+        admit(scope)[0].require_operator()
 
     shared = subscriptions or subscriptions_over(engine, config)
+    if subscriptions is None:
+        engine.before_close(shared.close)
     control = ControlEndpoints(shared, operators)
-    limits = Limits(max_body=config.max_append, max_readers=config.max_readers)
-    streams = streams or StreamEndpoints(engine.streams, authorize, control=control, limits=limits)
-    return Shell(engine, config, access, streams, None if subscriptions else shared)
+    streams = streams or StreamEndpoints(
+        engine.streams,
+        authorize,
+        limits=config.stream_limits,
+        control=control,
+        public_url=config.public_url,
+        shared=identify is None,
+    )
+    return Shell(engine, config, admit, streams, None if subscriptions else shared)
+
+
+def _admitting(config: ServerConfig, identify: Identify | None) -> Admit:
+    if identify is not None:
+        return lambda scope: (identify(scope), None)
+    access = Access(config)
+    return lambda scope: access.admit(header(scope, b"authorization"))
 
 
 async def health(call: Call) -> Reply:
@@ -114,11 +136,11 @@ class Shell:
     """Be the outermost ASGI application."""
 
     def __init__(
-        self, engine: Engine, config: ServerConfig, access: Access, streams: ASGI, owned: Subscriptions | None
+        self, engine: Engine, config: ServerConfig, admit: Admit, streams: ASGI, owned: Subscriptions | None
     ) -> None:
         self._owned = owned
         self._origins = Origins(config)
-        self._access = access
+        self._admit = admit
         self._streams = streams
         self._lane: Lane | None = getattr(streams, "lane", None)
         routes: list[BaseRoute] = [Route(path, Endpoint(engine, config, methods)) for path, methods in ROUTES.items()]
@@ -132,7 +154,7 @@ class Shell:
 
     def plan(self, scope: Scope) -> Plan | None:
         """Plan what the streams can plan, if the request may go on at all."""
-        if self._lane is None or not scope["raw_path"].startswith(STREAMS):
+        if self._lane is None or not raw_below(scope).startswith(STREAMS):
             return None
         try:
             self._origins.check(scope)
@@ -150,20 +172,13 @@ class Shell:
                 await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["raw_path"].startswith(STREAMS):
-            try:
-                self._origins.check(scope)
-            except SignoffError as error:
-                refused = _Outgoing(send, self._origins.headers(scope))
-                await problem(error).send(refused, head=scope["method"] == "HEAD")
-                return
-            # Durable streams bring their own headers and problems, CORS among them.
-            await self._streams(scope, receive, send)
-            return
         outgoing = _Outgoing(send, self._origins.headers(scope))
         try:
             self._origins.check(scope)
-            await self._api(scope, receive, outgoing)
+            path = raw_below(scope)
+            if not path.startswith(STREAMS):
+                await self._api(path, scope, receive, outgoing)
+                return
         except body.Disconnected:
             return
         except Exception as error:
@@ -171,6 +186,9 @@ class Shell:
             if outgoing.started:
                 raise
             await problem(error).send(outgoing, head=scope["method"] == "HEAD")
+            return
+        # Durable streams bring their own headers and problems, CORS among them.
+        await self._streams(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -185,13 +203,13 @@ class Shell:
             if stopping:
                 return
 
-    async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _api(self, path: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         preflight = self._origins.preflight(scope)
         if preflight is not None:
             await preflight.send(send)
             return
-        _check_path(scope["raw_path"])
-        scope[IDENTITY] = self._access.identify(header(scope, b"authorization"))
+        _check_path(path)
+        scope[IDENTITY] = self._admit(scope)[0]
         await self._router(scope, receive, send)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from signoff.errors import Forbidden
 from signoff.server.limits import HttpLimits
+from signoff.server.stream_live import Limits
 from signoff.streams.subscription_target import Targets
 
 MIN_SECRET = 32
@@ -20,6 +21,9 @@ PAGE_POLICY = (
     "frame-ancestors 'none'"
 )
 """Content-Security-Policy of the served page: a bundler's output runs, inline and foreign scripts do not."""
+
+
+_STREAMS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,16 @@ class ServerConfig:
         max_body: bytes a request body may have.
         max_depth: levels a JSON body may nest.
         max_append: bytes one append to a stream may have.
-        max_readers: live SSE readers at a time; one more is answered 503.
+        max_readers: live readers (SSE and long-poll) at a time; one more is answered 503.
+        chunk: about how many bytes one catch-up read returns; what was appended at once is not parted.
+        long_poll_s: seconds a long-poll waits for news.
+        sse_keep_alive_s: seconds after which a silent SSE connection gets a comment.
+        sse_max_age_s: seconds after which an SSE connection is ended, for the client to connect anew.
+        sse_stuck_s: seconds beyond that after which an SSE client that does not read is dropped.
         http: sizes and times of connections.
-        public_url: under which receivers of webhooks reach this server, e.g. `https://signoff.example`; None: as those
-            who create subscriptions call it.
+        public_url: under which others reach this application, e.g. `https://app.example` or, below a prefix,
+            `https://app.example/signoff`; it stands in `Location` and in what receivers of webhooks are told. None: as
+            they call it.
         webhooks: where webhooks may be sent; None: to public addresses, and without a key to this machine too.
     """
 
@@ -53,14 +63,32 @@ class ServerConfig:
     max_depth: int = 64
     public_url: str | None = None
     webhooks: Targets | None = None
-    max_append: int = 10 << 20
-    max_readers: int = 8_000
+    max_append: int = _STREAMS.max_body
+    max_readers: int = _STREAMS.max_readers
+    chunk: int = _STREAMS.chunk
+    long_poll_s: float = _STREAMS.long_poll_s
+    sse_keep_alive_s: float = _STREAMS.keep_alive_s
+    sse_max_age_s: float = _STREAMS.max_age_s
+    sse_stuck_s: float = _STREAMS.stuck_s
     http: HttpLimits = field(default_factory=HttpLimits)
 
     @property
     def webhook_targets(self) -> Targets:
         """Return where webhooks may be sent."""
         return self.webhooks or (Targets.LOOPBACK if self.keyless else Targets.PUBLIC)
+
+    @property
+    def stream_limits(self) -> Limits:
+        """Return the sizes and times of the stream endpoints."""
+        return Limits(
+            max_body=self.max_append,
+            chunk=self.chunk,
+            long_poll_s=self.long_poll_s,
+            keep_alive_s=self.sse_keep_alive_s,
+            max_age_s=self.sse_max_age_s,
+            stuck_s=self.sse_stuck_s,
+            max_readers=self.max_readers,
+        )
 
     @property
     def keyless(self) -> bool:

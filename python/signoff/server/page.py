@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound
+from signoff.server.address import path_below
 from signoff.server.reply import Receive, Scope, Send, header
 
 _HASHED = re.compile(r"assets/(?:.*/)?[^/]+[-.][A-Za-z0-9_-]{8,}\.[a-z0-9]+\Z")
@@ -38,7 +39,7 @@ class Page:
         self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"].lstrip("/")
+        path = path_below(scope).lstrip("/")
         if path.startswith(_API) or not _plain(path):
             raise NotFound(f"There is nothing at {scope['path'][:140]!r}.")
         if scope["method"] not in {"GET", "HEAD"}:

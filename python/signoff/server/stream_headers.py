@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from signoff.errors import BadRequest, ProducerFenced, ProducerGap, SignoffError, StreamClosed
+from signoff.server.address import raw_below, raw_path
 from signoff.server.reply import Header, Scope
 from signoff.streams import compaction, offset, producer
 from signoff.streams.stream import Head, ProducerMark
@@ -196,9 +197,16 @@ def cors(origins: tuple[str, ...], headers: Headers) -> list[Header]:
     return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), _EXPOSED]
 
 
-def location(scope: Scope, headers: Headers) -> Header:
-    """Return the `Location` of a new stream: absolute if the request says at which host."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
+def location(scope: Scope, headers: Headers, public_url: str | None) -> Header:
+    """Return the `Location` of a new stream: its URL (§5.1).
+
+    Args:
+        public_url: where callers reach this application. If None, the URL is made of what the request says: its host,
+            and the scheme of the connection, since anybody can send `X-Forwarded-Proto`. Without a host it is a path.
+    """
+    if public_url is not None:
+        return b"location", public_url.rstrip("/").encode() + raw_below(scope)
+    path = raw_path(scope)
     host = headers.get(b"host", b"")
     if not _HOST.fullmatch(host):
         return b"location", path

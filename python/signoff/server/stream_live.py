@@ -55,7 +55,7 @@ class Reading:
 
     Attributes:
         private: the stream belongs to people, so nobody may keep a copy.
-        authorized: the caller showed a token, so a shared cache may not keep a copy.
+        authorized: who calls decided whether this may be read, so a shared cache may not keep a copy.
     """
 
     streams: Streams

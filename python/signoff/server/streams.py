@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Final
-from urllib.parse import quote
 
 from signoff.errors import (
     BadRequest,
@@ -23,6 +22,7 @@ from signoff.errors import (
 )
 from signoff.server import body, stream_live
 from signoff.server import stream_headers as say
+from signoff.server.address import below, raw_below
 from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
 from signoff.server.stream_append import AppendPlan, Asked, lines, refusal, status, telling
 from signoff.server.stream_headers import Headers
@@ -59,6 +59,9 @@ class StreamEndpoints:
         limits: sizes and times.
         origins: pages that may read across origins; any by default, since access is by token and never by cookie.
         control: serves what is below `__ds/`, and checks itself who may; nothing is there if None.
+        public_url: where callers reach this application, for `Location`; None: as the request says.
+        shared: whether shared caches may keep what is read without an `Authorization` header; None: if `authorize`
+            is the default, since otherwise it may go by a cookie or by anything else.
 
     Example:
         >>> app = StreamEndpoints(engine.streams)
@@ -73,7 +76,11 @@ class StreamEndpoints:
         limits: Limits | None = None,
         origins: tuple[str, ...] = ("*",),
         control: ControlEndpoints | None = None,
+        public_url: str | None = None,
+        shared: bool | None = None,
     ) -> None:
+        self._public_url = public_url
+        self._shared = authorize is allow_all if shared is None else shared
         self._control = control
         self._streams = streams
         self._authorize = authorize
@@ -153,20 +160,18 @@ class StreamEndpoints:
                 )
 
     def _path(self, scope: Scope) -> str:
-        path = self._below_root(scope.get("raw_path") or quote(scope["path"]).encode(), scope)
+        path = self._stream_at(raw_below(scope))
         if path is None:
             raise NotFound("Streams do not live here.")
         return path
 
     def _reserved(self, scope: Scope) -> bytes | None:
         """Return the path below the stream root, undecoded, if the protocol keeps it for its control API (§6)."""
-        raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-        raw = raw.removeprefix(quote(scope.get("root_path", "")).encode()).removeprefix(self._root)
+        raw = raw_below(scope).removeprefix(self._root)
         return raw if raw.startswith(PREFIX) else None
 
-    def _below_root(self, raw: bytes, scope: Scope) -> str | None:
+    def _stream_at(self, raw: bytes) -> str | None:
         """Return the path of a stream whose address has this path; None if no stream can live there."""
-        raw = raw.removeprefix(quote(scope.get("root_path", "")).encode())
         return paths.from_url(raw[len(self._root) :]) if raw.startswith(self._root) else None
 
     async def _put(self, request: _Request) -> Reply:
@@ -193,7 +198,7 @@ class StreamEndpoints:
         )
         told = [*say.describing(done.head), say.NO_STORE]
         if done.new:
-            told.append(say.location(request.scope, headers))
+            told.append(say.location(request.scope, headers, self._public_url))
         return Reply(201 if done.new else 200, b"", tuple(told))
 
     def _branch(self, request: _Request) -> Branch | None:
@@ -207,7 +212,7 @@ class StreamEndpoints:
                     "Stream-Fork-Offset and Stream-Fork-Sub-Offset need Stream-Forked-From. Nothing was created."
                 )
             return None
-        source = self._below_root(raw.strip(), request.scope)
+        source = self._stream_at(below(raw.strip(), request.scope))
         if source is None or paths.reserved(source):
             raise BadRequest(
                 f"Stream-Forked-From is the path of a stream's address, like `{self._root.decode()}chat/1`. "
@@ -240,7 +245,7 @@ class StreamEndpoints:
             request.path,
             asked,
             private=paths.engine_owned(request.path),
-            authorized=b"authorization" in request.headers,
+            authorized=not self._shared or b"authorization" in request.headers,
         )
         if asked.live is None:
             return await _catch_up(reading, request.headers)

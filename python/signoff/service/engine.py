@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
 
 from signoff.clock import Clock, SystemClock
 from signoff.service.commit import GroupCommitter
@@ -35,6 +35,7 @@ class Engine:
     runs: Runs
     inputs: Inputs
     events: Events
+    _ends: list[Callable[[], Awaitable[None]]] = field(default_factory=list, repr=False)
 
     @classmethod
     async def open(
@@ -68,9 +69,15 @@ class Engine:
             events=Events(store, committer, clock),
         )
 
+    def before_close(self, end: Callable[[], Awaitable[None]]) -> None:
+        """Have something that lives over this engine ended before the engine is; the last one first."""
+        self._ends.append(end)
+
     async def close(self) -> None:
-        """End live readers, finish commits under way and close the store."""
+        """End live readers and what else lives over this engine, finish commits under way and close the store."""
         await self.hub.close()
+        while self._ends:
+            await self._ends.pop()()
         await self.committer.close()
         await self.compactor.close()
         await self.store.close()
