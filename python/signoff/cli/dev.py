@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from signoff.cli import options
 from signoff.cli.load import load_app
 from signoff.cli.misuse import Misuse
 from signoff.cli.running import HttpPart, WorkerPart, announce, listen, run_to_end, until_stopped
-from signoff.cli.serving import server_config
+from signoff.cli.serving import Serving, serves
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
@@ -21,6 +20,7 @@ LEASE_MS = 5_000
 """Shorter than a worker's usual lease: after a kill -9 there is nobody else to go on, and somebody watches."""
 
 
+@serves
 def dev(
     app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the application is, e.g. workflow:app.")],
     *,
@@ -30,24 +30,18 @@ def dev(
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="Keep data in this folder. [default: .signoff]")
     ] = None,
-    host: options.Host = "127.0.0.1",
-    port: options.Port = 4437,
-    page: options.Page = None,
-    allow_origin: options.Origins = None,
-    public_url: options.PublicUrl = None,
-    webhook_targets: options.WebhookTargets = None,
-    access_log: options.AccessLog = False,
+    serving: Serving,
 ) -> None:
     """Run server, worker and page in one process."""
     url = _url(store, data)
-    config = server_config(page, allow_origin, public_url, webhook_targets)
+    config = serving.config()
     application = load_app(app)
 
     async def main() -> None:
-        listening = listen(host, port, config.secret)
+        listening = listen(serving.host, serving.port, config.secret)
         engine = await Engine.open(open_store(url), workflows=application.names())
         try:
-            http = HttpPart(engine, config, listening, access_log=access_log, ready=lambda: announce(listening))
+            http = HttpPart(engine, config, listening, access_log=serving.access_log, ready=lambda: announce(listening))
             await until_stopped(http, WorkerPart(Worker(application, engine, lease_ms=LEASE_MS)))
         finally:
             await engine.close()

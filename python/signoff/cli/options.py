@@ -31,7 +31,7 @@ PublicUrl = Annotated[
     typer.Option(
         "--public-url",
         metavar="URL",
-        help="Where receivers of webhooks reach this server, if not as it is called. [env: SIGNOFF_PUBLIC_URL]",
+        help="Where others reach this server, if not as it is called. [env: SIGNOFF_PUBLIC_URL]",
     ),
 ]
 WebhookTargets = Annotated[
@@ -55,11 +55,25 @@ MaxConnections = Annotated[
 MaxHeaders = Annotated[
     int, typer.Option("--max-headers", metavar="BYTES", min=1024, help="How large a request's headers may be.")
 ]
+HeaderTimeout = Annotated[
+    float, typer.Option("--header-timeout", metavar="SECONDS", min=0.1, help="In what time headers must have arrived.")
+]
 BodyTimeout = Annotated[
     float, typer.Option("--body-timeout", metavar="SECONDS", min=0.1, help="In what time a body must have arrived.")
 ]
 KeepAlive = Annotated[
     float, typer.Option("--keep-alive", metavar="SECONDS", min=0.1, help="How long to keep a silent connection.")
+]
+LongPoll = Annotated[
+    float, typer.Option("--long-poll", metavar="SECONDS", min=0.1, help="How long a long-poll waits for news.")
+]
+SseKeepAlive = Annotated[
+    float,
+    typer.Option("--sse-keep-alive", metavar="SECONDS", min=0.1, help="How long an SSE connection may be silent."),
+]
+SseMaxAge = Annotated[
+    float,
+    typer.Option("--sse-max-age", metavar="SECONDS", min=0.1, help="When an SSE client has to connect anew."),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many to show.")]
 Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the previous page ended.")]

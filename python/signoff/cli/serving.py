@@ -1,36 +1,101 @@
-"""What the server's sub-commands make of their options and the environment."""
+"""What the sub-commands that serve are told, by options and by the environment."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, get_type_hints
 
+from signoff.cli import options
 from signoff.cli.misuse import Misuse
 from signoff.server.config import ServerConfig
+from signoff.server.limits import HttpLimits
 from signoff.streams.subscription_target import Targets
 
+_UNLESS_GIVEN = ServerConfig()
 
-def server_config(
-    page: str | None, origins: list[str] | None, public_url: str | None = None, targets: Targets | None = None
-) -> ServerConfig:
-    """Return the configuration: key and audience from SIGNOFF_SECRET and SIGNOFF_AUDIENCE.
 
-    Raises:
-        Misuse: the page's folder is not there, the public URL is none, or SIGNOFF_WEBHOOK_TARGETS is not understood.
-    """
-    secret = os.environ.get("SIGNOFF_SECRET") or None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Hold the options of a sub-command that serves; each member is one."""
+
+    host: options.Host = "127.0.0.1"
+    port: options.Port = 4437
+    page: options.Page = None
+    allow_origin: options.Origins = None
+    public_url: options.PublicUrl = None
+    webhook_targets: options.WebhookTargets = None
+    access_log: options.AccessLog = False
+    max_append: options.MaxAppend = _UNLESS_GIVEN.max_append
+    max_readers: options.MaxReaders = _UNLESS_GIVEN.max_readers
+    max_connections: options.MaxConnections = _UNLESS_GIVEN.http.connections
+    max_headers: options.MaxHeaders = _UNLESS_GIVEN.http.header_bytes
+    header_timeout: options.HeaderTimeout = _UNLESS_GIVEN.http.header_s
+    body_timeout: options.BodyTimeout = _UNLESS_GIVEN.http.body_s
+    keep_alive: options.KeepAlive = _UNLESS_GIVEN.http.keep_alive_s
+    long_poll: options.LongPoll = _UNLESS_GIVEN.long_poll_s
+    sse_keep_alive: options.SseKeepAlive = _UNLESS_GIVEN.sse_keep_alive_s
+    sse_max_age: options.SseMaxAge = _UNLESS_GIVEN.sse_max_age_s
+
+    def config(self) -> ServerConfig:
+        """Return the configuration: key and audience from SIGNOFF_SECRET and SIGNOFF_AUDIENCE.
+
+        Raises:
+            Misuse: the page's folder is not there, the public URL is none, or SIGNOFF_WEBHOOK_TARGETS is not
+                understood.
+        """
+        secret = os.environ.get("SIGNOFF_SECRET") or None
+        return ServerConfig(
+            secret=os.fsencode(secret) if secret else None,
+            audience=os.environ.get("SIGNOFF_AUDIENCE") or None,
+            origins=tuple(self.allow_origin or ()),
+            page=_folder(self.page),
+            public_url=_public_url(self.public_url or os.environ.get("SIGNOFF_PUBLIC_URL")),
+            webhooks=self.webhook_targets or _targets(os.environ.get("SIGNOFF_WEBHOOK_TARGETS")),
+            max_append=self.max_append,
+            max_readers=self.max_readers,
+            long_poll_s=self.long_poll,
+            sse_keep_alive_s=self.sse_keep_alive,
+            sse_max_age_s=self.sse_max_age,
+            http=HttpLimits(
+                connections=self.max_connections,
+                header_bytes=self.max_headers,
+                header_s=self.header_timeout,
+                body_s=self.body_timeout,
+                keep_alive_s=self.keep_alive,
+            ),
+        )
+
+
+def serves(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a sub-command the options of `Serving`, in place of its parameter `serving`."""
+    hints = get_type_hints(Serving, include_extras=True)
+    shared = [
+        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
+        for one in fields(Serving)
+    ]
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "serving"]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        told = {parameter.name: given.pop(parameter.name) for parameter in shared}
+        command(**given, serving=Serving(**told))
+
+    vars(run)["__signature__"] = signature.replace(parameters=[*own, *shared])
+    return run
+
+
+def _folder(page: str | None) -> Path | None:
     folder = Path(page) if page is not None else None
     if folder is not None and not (folder / "index.html").is_file():
         raise Misuse(f"--page {page}: there is no index.html in it; build the page first.")
-    return ServerConfig(
-        secret=os.fsencode(secret) if secret else None,
-        audience=os.environ.get("SIGNOFF_AUDIENCE") or None,
-        origins=tuple(origins or ()),
-        page=folder,
-        public_url=_public_url(public_url or os.environ.get("SIGNOFF_PUBLIC_URL")),
-        webhooks=targets or _targets(os.environ.get("SIGNOFF_WEBHOOK_TARGETS")),
-    )
+    return folder
 
 
 def _public_url(given: str | None) -> str | None:
