@@ -162,6 +162,19 @@ def test_the_public_url_is_told(store: str) -> None:
         async with serving(starlette(signoff, "/x"), proxy_headers=False) as http:
             made = await http.put("/x/v1/stream/a%20b", headers=forwarded)
             assert made.headers["location"] == "https://app.example/x/v1/stream/a%20b"
+            source = {"stream-forked-from": "/x/v1/stream/a%20b"}
+            assert (await http.put("/x/v1/stream/fork", headers=source)).status_code == 201
+            run = await http.post("/x/v1/runs", json={"workflow": "double", "run_id": "r1"})
+            assert run.headers["location"] == "https://app.example/x/v1/runs/r1"
+        # A proxy may take the prefix away and tell nobody.
+        # A proxy may take the prefix away and say so nowhere.
+        engine = await Engine.open(open_store("memory:"))
+        async with serving(create_app(engine, config=ServerConfig(public_url="https://app.example/x"))) as http:
+            made = await http.put("/v1/stream/a")
+            assert made.headers["location"] == "https://app.example/x/v1/stream/a"
+            source = {"stream-forked-from": "/x/v1/stream/a"}
+            assert (await http.put("/v1/stream/fork", headers=source)).status_code == 201
+        await engine.close()
         async with serving(starlette(Signoff("memory:"), "/x"), proxy_headers=False) as http:
             made = await http.put("/x/v1/stream/a", headers=forwarded)
             assert made.headers["location"] == f"{str(http.base_url).rstrip('/')}/x/v1/stream/a"

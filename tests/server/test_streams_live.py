@@ -56,6 +56,22 @@ def test_a_long_poll_ends_with_its_time_with_the_stream_and_with_its_deletion() 
     asyncio.run(main())
 
 
+def test_nobody_may_keep_what_was_news_to_somebody_else() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT)
+            poll = asyncio.create_task(s.web.get("/s", params={"offset": "now", "live": "long-poll"}))
+            await until(lambda: s.one.hub.watched == 1)
+            await s.web.post("/s", headers=TEXT, content=b"news")
+            news = await poll
+            assert (news.status_code, news.text) == (200, "news")
+            assert news.headers["cache-control"] == "no-store"
+            again = await s.web.get("/s", params={"offset": "0000000000000000", "live": "long-poll"})
+            assert again.headers["cache-control"].startswith("public")
+
+    asyncio.run(main())
+
+
 def test_a_long_poll_whose_client_left_is_forgotten() -> None:
     async def main() -> None:
         async with site(limits=PATIENT) as s:

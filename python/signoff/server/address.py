@@ -29,9 +29,16 @@ def path_below(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root) and path[len(root) :].startswith("/") else path
 
 
-def above(scope: Scope, path: str) -> bytes:
-    """Return the whole path, percent-encoded, of what this application has at a path of its own."""
-    return quote(scope.get("root_path", "")).encode() + path.encode("ascii")
+def url_of(path: str, scope: Scope, public_url: str | None) -> bytes:
+    """Return the URL of what this application has at a path of its own; without a public one a path (RFC 3986 §4.2).
+
+    Args:
+        path: percent-encoded.
+        public_url: where others reach this application.
+    """
+    return (
+        quote(scope.get("root_path", "")) if public_url is None else public_url.rstrip("/")
+    ).encode() + path.encode()
 
 
 def below(raw: bytes, scope: Scope) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from signoff.errors import Forbidden, RunClosed
-from signoff.server.address import above
+from signoff.server.address import url_of
 from signoff.server.call import Call
 from signoff.server.members import Shape, anything, instant, limit, maybe, name, one_of, tags, text
 from signoff.server.reply import Reply, ok
@@ -47,7 +47,7 @@ async def start(call: Call) -> Reply:
     run_id = started.run["id"]
     value = {"run": _visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
     if started.created:
-        return ok(value, 201, (b"location", above(call.scope, f"/v1/runs/{run_id}")))
+        return ok(value, 201, (b"location", url_of(f"/v1/runs/{run_id}", call.scope, call.config.public_url)))
     return ok(value, 200, (b"idempotency-replayed", b"true"))
 
 

@@ -88,6 +88,8 @@ class Reading:
         """Return who may keep a copy of what was read (§10.1)."""
         if self.private:
             return b"cache-control", say.SENSITIVE
+        if self.query.offset == offset.NOW:
+            return say.NO_STORE  # it would be somebody else's now
         if self.query.offset == offset.START and compaction.compacted(chunk.head):
             return b"cache-control", say.PRIVATE_ROWS if self.authorized else say.SHARED_ROWS
         return b"cache-control", say.PRIVATE_CACHE if self.authorized else say.SHARED_CACHE

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Final
+from urllib.parse import urlsplit
 
 from signoff.errors import (
     BadRequest,
@@ -174,6 +175,11 @@ class StreamEndpoints:
         """Return the path of a stream whose address has this path; None if no stream can live there."""
         return paths.from_url(raw[len(self._root) :]) if raw.startswith(self._root) else None
 
+    def _named(self, raw: bytes, scope: Scope) -> bytes:
+        """Return the path below this application that a caller writes as the path of a URL of ours."""
+        public = urlsplit(self._public_url or "").path.rstrip("/").encode()
+        return raw[len(public) :] if public and raw.startswith(public + self._root) else below(raw, scope)
+
     async def _put(self, request: _Request) -> Reply:
         headers = request.headers
         branch = self._branch(request)
@@ -212,7 +218,7 @@ class StreamEndpoints:
                     "Stream-Fork-Offset and Stream-Fork-Sub-Offset need Stream-Forked-From. Nothing was created."
                 )
             return None
-        source = self._stream_at(below(raw.strip(), request.scope))
+        source = self._stream_at(self._named(raw.strip(), request.scope))
         if source is None or paths.reserved(source):
             raise BadRequest(
                 f"Stream-Forked-From is the path of a stream's address, like `{self._root.decode()}chat/1`. "
