@@ -5,15 +5,21 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from typer.main import get_command
 
 import signoff
 from signoff.errors import SignoffError
+from signoff.server import stream_headers
 from signoff.server.app import ROUTES
+from signoff.server.config import ServerConfig
+from signoff.server.limits import HttpLimits
+from signoff.server.stream_live import Limits
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -47,6 +53,56 @@ def test_every_error_is_listed(kind: type[SignoffError]) -> None:
 def test_every_path_is_listed(path: str) -> None:
     for method in ROUTES[path]:
         assert f"`{method} {path}`" in _page("http.md")
+
+
+@pytest.mark.parametrize("method", stream_headers.METHODS.split(", "))
+def test_every_method_of_streams_is_described(method: str) -> None:
+    assert f"### `{method}`" in _page("streams.md")
+
+
+@pytest.mark.parametrize("section", ["requests", "responses"])
+def test_every_header_of_streams_is_listed(section: str) -> None:
+    names = {"requests": stream_headers.REQUEST_HEADERS, "responses": stream_headers.RESPONSE_HEADERS}[section]
+    table = _page("streams.md").partition(f"## Headers of {section}\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1].lower() for line in table.splitlines() if line.startswith("| ")]
+    for name in names.split(", "):
+        assert any(f"`{name}`" in row for row in rows), name
+
+
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 431, 501, 503]
+)
+def test_every_status_of_streams_is_explained(status: int) -> None:
+    assert re.search(rf"\b{status}\b", _page("streams.md"))
+
+
+@pytest.mark.parametrize("value", ["SHARED_CACHE", "PRIVATE_CACHE", "SENSITIVE", "SHARED_ROWS", "PRIVATE_ROWS"])
+def test_what_caches_are_told_is_written(value: str) -> None:
+    assert f"`{getattr(stream_headers, value).decode()}`" in _page("streams.md")
+
+
+@pytest.mark.parametrize("kind", [ServerConfig, Limits, HttpLimits], ids=lambda kind: kind.__name__)
+def test_every_member_of_the_configuration_is_listed(kind: type[Any]) -> None:
+    section = _page("configuration.md").partition(f"## `{kind.__name__}`\n")[2].partition("\n## ")[0]
+    for member in fields(kind):
+        assert f"| `{member.name}` |" in section
+
+
+def test_every_limit_is_told_to_operators() -> None:
+    page = (ROOT / "docs" / "operations" / "limits.md").read_text()
+    of_streams = {
+        member.name
+        for member in fields(ServerConfig)
+        if member.name.startswith("sse_") or member.name.startswith("max_")
+    }
+    for name in {"chunk", "long_poll_s", *of_streams, *(f"http.{member.name}" for member in fields(HttpLimits))}:
+        assert f"| `{name}` |" in page, name
+
+
+def test_the_documented_settings_for_uvicorn_are_its_own() -> None:
+    text = (ROOT / "docs" / "guide" / "embedding.md").read_text()
+    options = {option for parameter in uvicorn.main.params for option in parameter.opts}
+    assert set(re.findall(r"`(--[a-z-]+)", text)) <= options
 
 
 def _commands() -> dict[str, Any]:

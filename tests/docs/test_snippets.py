@@ -7,7 +7,8 @@ import asyncio
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -88,23 +89,57 @@ def test_a_history_replays(expense: ModuleType, tmp_path: Path) -> None:
         guide["test_old_runs_still_replay"]()
 
 
-def test_embedding(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+@asynccontextmanager
+async def hosted(space: dict[str, Any]) -> AsyncIterator[httpx.AsyncClient]:
+    """Run the application of a snippet, which it calls `host`; give a client."""
+    host = space["host"]
+    transport = httpx.ASGITransport(host)
+    async with (
+        host.router.lifespan_context(host),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
+    ):
+        yield http
+
+
+def test_the_front_page_embeds(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNOFF_SECRET", SECRET)
     space = _namespace(blocks("README.md")[1])
     token = _namespace(blocks("docs/operations/security.md")[0])["token_for"]("alice", ["finance"])
     assert jwt.decode(token, SECRET, algorithms=["HS256"])["sub"] == "alice"
 
     async def main() -> tuple[int, int, Any]:
-        host = space["host"]
-        async with (
-            space["lifespan"](host),
-            httpx.AsyncClient(transport=httpx.ASGITransport(host), base_url="http://app.example") as http,
-        ):
-            nobody = await http.get("/v1/runs?workflow=expense")
-            alice = await http.get("/v1/runs?workflow=expense", headers={"authorization": f"Bearer {token}"})
-            return (await http.get("/health")).status_code, nobody.status_code, alice.json()
+        async with hosted(space) as http:
+            nobody = await http.get("/signoff/v1/runs?workflow=expense")
+            alice = await http.get("/signoff/v1/runs?workflow=expense", headers={"authorization": f"Bearer {token}"})
+            return (await http.get("/signoff/health")).status_code, nobody.status_code, alice.json()
 
     assert asyncio.run(main()) == (200, 401, {"runs": [], "cursor": None})
+
+
+def test_the_guide_embeds(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNOFF_SECRET", SECRET)
+    fastapi, plain, own, sessions, streams, uvicorn = map(_namespace, blocks("docs/guide/embedding.md"))
+
+    async def main() -> None:
+        async with hosted(fastapi) as http:
+            run_id = (await http.post("/claims?amount=7")).json()["run_id"]
+            assert (await fastapi["signoff"].engine.runs.get(run_id))["id"] == run_id
+        async with hosted(plain) as http:
+            assert (await http.put("/signoff/v1/stream/a")).status_code == 201
+        async with hosted(own) as http:
+            assert own["ready"] == [own["host"]]
+            assert (await http.get("/signoff/v1/runs/the-first")).status_code == 200
+        async with hosted(sessions) as http:
+            path = "/signoff/v1/runs?workflow=expense"
+            assert (await http.get(path)).status_code == 401
+            assert (await http.get(path, headers={"cookie": "session=a1"})).status_code == 200
+        async with hosted(streams) as http:
+            assert (await http.put("/news/v1/stream/a")).status_code == 403
+            assert (await http.put("/news/v1/stream/a", headers={"x-editor": "yes"})).status_code == 201
+            assert (await http.get("/news/v1/stream/a")).headers["cache-control"].startswith("public")
+
+    asyncio.run(main())
+    assert uvicorn["settings"].timeout_graceful_shutdown == 5
 
 
 def test_the_front_page_is_short() -> None:
