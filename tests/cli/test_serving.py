@@ -51,6 +51,8 @@ def test_each_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None
         (limits.max_body, limits.max_readers, http.connections, http.header_bytes, http.header_s, http.body_s),
         (http.keep_alive_s, limits.long_poll_s, limits.keep_alive_s, limits.max_age_s),
     )
+    told = ServerConfig(chunk=7, sse_stuck_s=8.5).stream_limits
+    assert (told.chunk, told.stuck_s) == (7, 8.5)
     assert [value for group in reached for value in group] == list(GIVEN.values())
 
 
