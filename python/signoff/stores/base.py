@@ -386,7 +386,8 @@ class WorkflowStore(Protocol):
     async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
         """Write several Changes in one transaction, each succeeding, conflicting or being rejected on its own.
 
-        Later changes see earlier ones. Returns in the order given, after everything is durable. What is in a
+        Later changes see earlier ones, and calls that overlap are written in the order in which they were made. Returns
+        in the order given, after everything is durable. What is in a
         Change is compared first: `RunWrite.expect` and `.epoch`, `EngineAppend.at` (and that the stream is open),
         `expect` of what is written to streams and records, `LedgerEntry` absence, `RowsWrite.incarnation`, `.expect`
         and (when history goes) `.refs`. On the first that does not hold the Change is a Conflict and has no effect. A

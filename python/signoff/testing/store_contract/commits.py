@@ -18,6 +18,7 @@ from signoff.stores.base import (
     LedgerEntry,
     Rejected,
     StreamDelete,
+    StreamWrite,
     WaitWrite,
     WorkflowStore,
 )
@@ -113,6 +114,26 @@ class CommitLaws(Laws):
             assert [type(one) for one in outcomes] == [Committed, Committed, Conflict, Committed, Conflict, Committed]
             assert await text(store, "runs/a/journal") == b'{"type":"run.started"},{"n":1},{"n":2}'
             assert await text(store, "runs/b/journal") == b'{"type":"run.started"}'
+
+        self.hold(tmp_path, scenario)
+
+    def test_calls_that_overlap_are_written_in_their_order(self, tmp_path: Path) -> None:
+        """Who decides ahead, on what a commit under way will leave, need not wait for it."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, start("r1"), *(write(head(path, version=1)) for path in ("a", "b")))
+            calls = []
+            for number in range(1, 101):
+                moved = [head(path, version=number + 1, tail=number) for path in ("a", "b")]
+                changes = [Change(streams=(StreamWrite(one, number, b"x"),)) for one in moved]
+                calls.append(asyncio.ensure_future(store.commit([*changes, advance("r1", number)])))
+            for outcomes in await asyncio.gather(*calls):
+                assert [type(one) for one in outcomes] == [Committed] * 3
+            assert await store.tails(["a", "b", "runs/r1"]) == {
+                "a": (100, False),
+                "b": (100, False),
+                "runs/r1": (101, False),
+            }
 
         self.hold(tmp_path, scenario)
 

@@ -1,0 +1,297 @@
+"""Appends that go the short way, as one statement, do what all others do; and what cannot go it goes the long way."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from random import getrandbits
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signoff.errors import StoreUnavailable
+from signoff.stores.base import (
+    Change,
+    Committed,
+    Conflict,
+    EngineAppend,
+    Outcome,
+    Rejected,
+    StreamDelete,
+    StreamWrite,
+    WorkflowStore,
+)
+from signoff.stores.memory import MemoryStore
+from signoff.stores.open import open_store
+from signoff.stores.sqlite import writer
+from signoff.stores.sqlite.plain import SIZES
+from signoff.streams.stream import Head, ProducerMark
+from signoff.testing.store_contract.laws import done, head
+from tests.stores.test_sqlite_chains import rows
+
+PATHS = ("a", "b", "c")
+
+
+class Watched(sqlite3.Connection):
+    """Count the statements of the short way, and lose the reply to one."""
+
+    short = 0
+    long = 0
+    fault: bool | None = None
+    """Whether the next one takes effect before its reply is lost."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            Watched.long += 1
+        if not sql.startswith("INSERT INTO appends"):
+            return super().execute(sql, *values)
+        Watched.short += 1
+        fault, Watched.fault = Watched.fault, None
+        if fault is None:
+            return super().execute(sql, *values)
+        if fault:
+            super().execute(sql, *values)
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
+    def connect(path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Watched)
+
+    monkeypatch.setattr(writer, "connect", connect)
+    Watched.short = Watched.long = 0
+    Watched.fault = None
+    return Watched
+
+
+def append(before: Head, data: bytes = b"x", **more: Any) -> tuple[Head, Change]:
+    """Return the head after an append, and the Change that makes it."""
+    moved = before.moved(len(data), before.touched_at + 1, getrandbits(62))
+    return moved, Change(streams=(StreamWrite(moved, before.version, data, **more),))
+
+
+def play(tmp_path: Path, scenario: Any) -> None:
+    async def main() -> None:
+        store = open_store(f"sqlite:///{tmp_path}/f.db")
+        await store.open()
+        try:
+            await scenario(store)
+        finally:
+            await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("count", [1, 5, 31, SIZES[-1], SIZES[-1] + 1])
+def test_many_appends_are_one_statement(tmp_path: Path, watched: type[Watched], count: int) -> None:
+    async def scenario(store: WorkflowStore) -> None:
+        heads = {path: head(path, version=1, tail=0) for path in PATHS}
+        await done(store, *(Change(streams=(StreamWrite(one, 0),)) for one in heads.values()))
+        watched.short = watched.long = 0
+        changes = []
+        for number in range(count):
+            path = PATHS[number % 3]
+            mark = ProducerMark(f"p{number % 2}", 0, number)
+            heads[path], change = append(heads[path], b"%d" % (number % 10), producer=mark)
+            changes.append(change)
+        outcomes = await store.commit(changes)
+        assert [type(one) for one in outcomes] == [Committed] * count
+        assert (watched.short, watched.long) == ((1, 0) if count <= SIZES[-1] else (0, 1))
+        for first, path in enumerate(PATHS):
+            found = await store.read(path, 0, 1 << 20)
+            assert found is not None
+            assert found[0] == heads[path]
+            assert b"".join(batch.data for batch in found[1]) == b"".join(
+                b"%d" % (number % 10) for number in range(first, count, 3)
+            )
+            for name in (0, 1):
+                state = await store.load_stream(path, f"p{name}")
+                last = max((number for number in range(first, count, 3) if number % 2 == name), default=None)
+                assert state is not None
+                assert state.producer == (None if last is None else ProducerMark(f"p{name}", 0, last))
+
+    play(tmp_path, scenario)
+
+
+def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched: type[Watched]) -> None:
+    async def scenario(store: WorkflowStore) -> None:
+        other = open_store(f"sqlite:///{tmp_path}/f.db")
+        await other.open()
+        one, two = head("a", version=1, tail=0), head("b", version=1, tail=0)
+        await done(store, Change(streams=(StreamWrite(one, 0),)), Change(streams=(StreamWrite(two, 0),)))
+        one, first = append(one)
+        two, second = append(two)
+        await done(store, first, second)
+        theirs, foreign = append(one, b"theirs")
+        await done(other, foreign)
+        watched.short = watched.long = 0
+        ahead, stale = append(one, b"stale")
+        _, on_stale = append(ahead, b"more")
+        two, fine = append(two, b"fine")
+        outcomes = await store.commit([stale, fine, on_stale])
+        assert outcomes[0] == outcomes[2] == Conflict("stream", "a")
+        assert isinstance(outcomes[1], Committed)
+        assert (watched.short, watched.long) == (1, 1)
+        _, after = append(theirs, b"after")
+        await done(store, after)
+        found = await store.read("a", 0, 1 << 20)
+        assert found is not None
+        assert [batch.data for batch in found[1]] == [b"x", b"theirs", b"after"]
+        await other.close()
+
+    play(tmp_path, scenario)
+
+
+def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path) -> None:
+    async def scenario(store: WorkflowStore) -> None:
+        other = open_store(f"sqlite:///{tmp_path}/f.db")
+        await other.open()
+        heads = {store: head("a", version=1, tail=0), other: head("b", version=1, tail=0)}
+        for who, one in heads.items():
+            await done(who, Change(streams=(StreamWrite(one, 0),)))
+        for turn in (store, other, other, store, store, other):
+            heads[turn], change = append(heads[turn])
+            await done(turn, change)
+        assert rows(tmp_path / "f.db", "batches") == 6
+        await other.close()
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("effect", [True, False])
+def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
+    tmp_path: Path, watched: type[Watched], effect: bool
+) -> None:
+    async def scenario(store: WorkflowStore) -> None:
+        one = head("a", version=1, tail=0)
+        await done(store, Change(streams=(StreamWrite(one, 0),)))
+        moved, change = append(one)
+        watched.fault = effect
+        if effect:
+            assert [type(outcome) for outcome in await store.commit([change])] == [Committed]
+        else:
+            with pytest.raises(StoreUnavailable, match=r"I/O error.*Nothing was written"):
+                await store.commit([change])
+            await done(store, change)
+        _, more = append(moved)
+        await done(store, more)
+        assert await store.tails(["a"]) == {"a": (2, False)}
+        assert rows(tmp_path / "f.db", "batches") == 2
+
+    play(tmp_path, scenario)
+
+
+@dataclass(frozen=True)
+class Act:
+    """Say what to do to a stream, on its head or on an older one, and whether another process does it."""
+
+    kind: str
+    path: str
+    stale: bool
+    data: bytes
+    producer: ProducerMark | None
+
+
+acts = st.builds(
+    Act,
+    kind=st.sampled_from(["append"] * 6 + ["create", "close", "delete", "touch", "engine", "wrong"]),
+    path=st.sampled_from(PATHS),
+    stale=st.sampled_from([False] * 5 + [True]),
+    data=st.sampled_from([b"1", b"22", b"x" * 70_000]),
+    producer=st.none() | st.builds(ProducerMark, st.sampled_from("pq"), st.integers(0, 1), st.integers(0, 3)),
+)
+commits = st.lists(
+    st.tuples(st.lists(acts, min_size=1, max_size=8), st.sampled_from([False] * 3 + [True])), max_size=12
+)
+
+
+class Teller:
+    """Turn acts into Changes, as one who follows what becomes of them."""
+
+    def __init__(self) -> None:
+        self.heads: dict[str, list[Head]] = {}
+        self.drawn = 100
+
+    def change(self, act: Act) -> Change:
+        """Return a Change, deciding on the newest head known, or on the one before."""
+        if act.kind == "engine":
+            return Change(appends=(EngineAppend(f"inbox/{act.path}", b"1", 1),))
+        known = self.heads.get(act.path, [])
+        self.drawn += 1
+        if act.kind == "create" or not known:
+            return Change(streams=(StreamWrite(head(act.path, version=self.drawn, tail=0), 0),))
+        before = known[-2] if act.stale and len(known) > 1 else known[-1]
+        moved = before.moved(len(act.data), self.drawn, self.drawn)
+        match act.kind:
+            case "delete":
+                return Change(streams=(StreamDelete(act.path, before.version),))
+            case "close":
+                moved = moved._replace(closed=True)
+            case "touch":
+                moved = before._replace(version=self.drawn, touched_at=self.drawn)
+                return Change(streams=(StreamWrite(moved, before.version),))
+            case "wrong":
+                return Change(streams=(StreamWrite(moved, before.version, "text"),))  # type: ignore[arg-type]
+        return Change(streams=(StreamWrite(moved, before.version, act.data, act.producer),))
+
+    def saw(self, change: Change, outcome: Outcome | Rejected) -> None:
+        """Learn how a Change ended."""
+        if isinstance(outcome, Committed):
+            for write in change.streams:
+                if isinstance(write, StreamDelete):
+                    self.heads.pop(write.path, None)
+                else:
+                    self.heads.setdefault(write.head.path, []).append(write.head)
+
+
+def told(act: Act, outcome: Outcome | Rejected) -> Any:
+    """Return what stores agree on: which of two reasons a Change is refused for is the store's to say."""
+    return "refused" if act.kind == "wrong" and not isinstance(outcome, Committed) else outcome
+
+
+async def look(store: WorkflowStore) -> list[Any]:
+    """Return all that can be seen of the streams."""
+    seen: list[Any] = []
+    for path in (*PATHS, *(f"inbox/{path}" for path in PATHS)):
+        found = await store.read(path, 0, 1 << 30)
+        seen.append(found and (found[0]._replace(incarnation="-"), found[1]))
+        for name in "pq":
+            state = await store.load_stream(path, name)
+            seen.append(state and state.producer)
+    return seen
+
+
+@settings(max_examples=120, deadline=None)
+@given(commits)
+def test_two_connections_do_what_memory_does(script: list[tuple[list[Act], bool]]) -> None:
+    async def main() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/f.db"
+            memory, ours, theirs, teller = MemoryStore(), open_store(url), open_store(url), Teller()
+            for store in (memory, ours, theirs):
+                await store.open()
+            for chosen, foreign in script:
+                ahead = Teller()
+                ahead.heads = {path: list(known) for path, known in teller.heads.items()}
+                ahead.drawn = teller.drawn
+                changes = []
+                for act in chosen:
+                    changes.append(ahead.change(act))
+                    ahead.saw(changes[-1], Committed())  # decided on what will be, if nothing conflicts
+                teller.drawn = ahead.drawn
+                expected = await memory.commit(changes)
+                found = await (theirs if foreign else ours).commit(changes)
+                assert list(map(told, chosen, found)) == list(map(told, chosen, expected))
+                for change, outcome in zip(changes, expected, strict=True):
+                    teller.saw(change, outcome)
+            assert await look(ours) == await look(memory)
+            for store in (ours, theirs):
+                await store.close()
+
+    asyncio.run(main())
