@@ -25,6 +25,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -47,11 +48,13 @@ class Server:
 
     Attributes:
         name: `ours` or `reference`, and where it keeps its data.
+        store: the URL of our store.
     """
 
     name: str
     port: int
     pid: int
+    store: str = ""
 
     def cpu_s(self) -> float:
         """Return the processor time the process has used, in seconds."""
@@ -73,32 +76,47 @@ def serving(who: str, *, durable: bool) -> Iterator[Server]:
         who: `ours` or `reference`.
         durable: on disk, or in memory.
     """
+    name = f"{who}, {'durable' if durable else 'memory'}"
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
         if who == "ours":
-            store = f"sqlite:///{folder}/bench.db" if durable else "memory:"
-            command = [sys.executable, "-m", "signoff.cli", "server", "--store", store, "--port", "0"]
+            with _ours(name, f"sqlite:///{folder}/bench.db" if durable else "memory:") as server:
+                yield server
         else:
             node = shutil.which("node")
             assert node, "Node.js is needed for the reference server"
-            command = [node, str(HERE / "reference.mjs"), str(PACKAGE), *([folder] if durable else [])]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout
-                line = process.stdout.readline()
-                found = re.search(r"http://[\d.]+:(\d+)", line)
-                assert found, f"{who} did not start: {line!r}"
-                yield Server(f"{who}, {'durable' if durable else 'memory'}", int(found[1]), process.pid)
-            finally:
-                process.kill()
+            with _started([node, str(HERE / "reference.mjs"), str(PACKAGE), *([folder] if durable else [])]) as found:
+                yield Server(name, *found)
+
+
+@contextmanager
+def _ours(name: str, store: str) -> Iterator[Server]:
+    """Start a server of ours over a store, which others may have open too."""
+    command = [sys.executable, "-m", "signoff.cli", "server", "--store", store, "--port", "0"]
+    with _started(command) as (port, pid):
+        yield Server(name, port, pid, store)
+
+
+@contextmanager
+def _started(command: list[str]) -> Iterator[tuple[int, int]]:
+    """Start a process that prints its address; return its port and its id."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            found = re.search(r"http://[\d.]+:(\d+)", line)
+            assert found, f"{command[0]} did not start: {line!r}"
+            yield int(found[1]), process.pid
+        finally:
+            process.kill()
 
 
 # -- load --------------------------------------------------------------------------------------------------------------
 
 
-def request(method: str, path: str, body: str = "") -> bytes:
-    """Write one request."""
+def request(method: str, path: str, body: str = "", more: str = "") -> bytes:
+    """Write one request; `more` are further header lines."""
     data = body.encode()
-    head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{more}"
     return f"{head}content-length: {len(data)}\r\n\r\n".encode() + data
 
 
@@ -122,7 +140,7 @@ class Appender(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take an answer, which comes in one piece, and send the next request."""
-        if not (data.startswith(b"HTTP/1.1 20") and data.endswith(b"\r\n\r\n")):
+        if not (data.startswith(b"HTTP/1.1 20") and data.endswith((b"\r\n\r\n", b"\r\n0\r\n\r\n"))):
             self.done.set_exception(AssertionError(data))
         else:
             self._next()
@@ -197,20 +215,29 @@ async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
 Figures = dict[str, float]
 
 
-async def appends(server: Server, streams: int, seconds: float) -> Figures:
-    """Append over 32 connections; return appends per second and processor time per append."""
+async def appends(server: Server, streams: int, seconds: float, *, producers: bool = False) -> Figures:
+    """Append over 32 connections; return appends per second and processor time per append.
+
+    Args:
+        producers: each connection is an idempotent producer, so that no two requests are the same.
+    """
     paths = [stream(f"append-{n}") for n in range(streams)]
     await call(server, *(request("PUT", path) for path in paths))
     ready = [request("POST", path, MESSAGE) for path in paths]
+    numbers = [0] * CONNECTIONS
     count = 0
     end = 0.0
 
-    def following() -> bytes | None:
+    def following(connection: int) -> bytes | None:
         nonlocal count
         if time.perf_counter() >= end:
             return None
         count += 1
-        return ready[count % streams]
+        if not producers:
+            return ready[count % streams]
+        number, numbers[connection] = numbers[connection], numbers[connection] + 1
+        told = f"producer-id: p{connection}\r\nproducer-epoch: 0\r\nproducer-seq: {number}\r\n"
+        return request("POST", paths[0], MESSAGE, told)
 
     async def run(length: float) -> tuple[float, float]:
         nonlocal count, end
@@ -218,8 +245,8 @@ async def appends(server: Server, streams: int, seconds: float) -> Figures:
         end = begin + length
         loop = asyncio.get_running_loop()
         made = [
-            await loop.create_connection(lambda: Appender(following), "127.0.0.1", server.port)
-            for _ in range(CONNECTIONS)
+            await loop.create_connection(lambda n=n: Appender(partial(following, n)), "127.0.0.1", server.port)  # type: ignore[misc]
+            for n in range(CONNECTIONS)
         ]
         await asyncio.gather(*(one.done for _, one in made))
         return count / (time.perf_counter() - begin), (server.cpu_s() - cpu) / count * 1e6
@@ -229,8 +256,14 @@ async def appends(server: Server, streams: int, seconds: float) -> Figures:
     return {"rate": rate, "cpu_us": cpu_us}
 
 
-async def fan_out(server: Server, readers: int, rounds: int) -> Figures:
-    """Append to a stream that many read live; return percentiles of the delivery in ms."""
+async def across(server: Server, rounds: int) -> Figures:
+    """Append at one process what somebody reads live at another on the same file."""
+    with _ours("other", server.store) as other:
+        return await fan_out(server, 1, rounds, other)
+
+
+async def fan_out(server: Server, readers: int, rounds: int, other: Server | None = None) -> Figures:
+    """Append to a stream that many read live, at another server if there is one; return percentiles in ms."""
     path = stream("fan")
     await call(server, request("PUT", path))
     times: list[float] = []
@@ -242,7 +275,7 @@ async def fan_out(server: Server, readers: int, rounds: int) -> Figures:
         if len(times) % readers == 0:
             everybody.set()
 
-    made = await _attach(server, [path] * readers, arrived)
+    made = await _attach(other or server, [path] * readers, arrived)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     post = request("POST", path, MESSAGE.replace("x", "#"))
     cpu = server.cpu_s()
@@ -358,13 +391,18 @@ def lines(scale: int) -> list[Line]:
     async def hundred(server: Server) -> Figures:
         return await appends(server, 100, seconds)
 
+    async def idempotent(server: Server) -> Figures:
+        return await appends(server, 1, seconds, producers=True)
+
     return [
         Line("appends, one stream", one_stream, "rate", ">= 12 x"),
         Line("appends, 100 streams", hundred, "rate", ">= 12 x"),
+        Line("appends of producers", idempotent, "rate", "holds"),
         Line("appends in memory", one_stream, "rate", ">= 0.7 x", ours=False, theirs=False),
         Line("fan-out to 500", lambda s: fan_out(s, 500, rounds), "p50_ms", "<= 1.5 x", theirs=False),
         Line("fan-out to 2,000", lambda s: fan_out(s, 2000, rounds // 4), "p50_ms", "holds", theirs=False),
         Line("append to delivery", lambda s: fan_out(s, 1, 400 // scale), "p50_ms", "<= 3 ms", theirs=False),
+        Line("between processes", lambda s: across(s, 200 // scale), "p50_ms", "<= 50 ms", theirs=None),
         Line("catch-up of 100,000", lambda s: catch_up(s, 100_000, 5), "best_ms", "<= 1 x"),
         Line("idle readers, 5,000", lambda s: idle_readers(s, 5_000), "kb", "<= 30 KB", theirs=None),
     ]
