@@ -14,6 +14,7 @@ import uvicorn
 from signoff.server.connection import Listener
 from signoff.server.limits import HttpLimits
 from signoff.server.reply import Receive, Scope, Send
+from tests.streams.scene import until
 
 QUICK = HttpLimits(connections=3, header_bytes=2048, header_s=0.2, body_s=0.2, keep_alive_s=0.3)
 PATIENT = HttpLimits()
@@ -33,6 +34,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     match scope["path"]:
         case "/fail":
             raise RuntimeError("on purpose")
+        case "/names":
+            body = b",".join(name for name, _ in scope["headers"])
         case "/forge":
             headers.append((b"x", b"1\r\nset-cookie: a=b"))
         case "/break" | "/chunks":
@@ -233,6 +236,13 @@ def test_an_upgrade_that_is_not_there_is_a_plain_request() -> None:
         (b"\x16\x03\x01\x02\x00", 400),
         (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nhost : x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (get("/", "Host: y"), 400),
+        (get("/", "transfer-encoding: gzip, chunked") + b"0\r\n\r\n", 501),
+        (get("/", "transfer-encoding: gzip", "transfer-encoding: chunked") + b"0\r\n\r\n", 501),
+        (get("/", "transfer-encoding: chunked", "transfer-encoding: chunked") + b"0\r\n\r\n", 400),
+        (get("/", "transfer-encoding: chunked") + b"1\r\na\r\nx\r\n", 400),
+        (get("/", "transfer-encoding: chunked") + b"0\r\n" + b"x: y\r\n" * 500, 431),
         (get("/", f"x: {'y' * 3000}"), 431),
         (b"GET /" + b"y" * 3000, 431),
         (b"GET / HTTP/1.1\r\nx: " + b"y" * 3000, 431),
@@ -249,6 +259,97 @@ def test_what_is_not_http_too_large_or_too_slow_is_refused(sent: bytes, status: 
             assert answer.startswith(b"HTTP/1.1 %d " % status)
             assert b"content-type: application/problem+json" in answer
             assert answer.count(b"HTTP/1.1") == 1
+
+    asyncio.run(main())
+
+
+def test_trailers_are_no_headers() -> None:
+    async def main() -> None:
+        async with serving() as site:
+            line = await site.line()
+            head = b"POST /names HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+            await line.send(head + b"1\r\na\r\n0\r\nauthorization: y\r\n\r\n")
+            assert await line.answer() == (200, b"POST /names host,transfer-encoding")
+            await line.send(get("/next"))
+            assert await line.answer() == (200, b"GET /next ")
+
+    asyncio.run(main())
+
+
+def test_a_trailer_without_end_is_not_collected() -> None:
+    async def main() -> None:
+        async with serving(HttpLimits(header_bytes=2048)) as site:
+            line = await site.line()
+            await line.send(get("/", "transfer-encoding: chunked") + b"0\r\nx: ")
+
+            def refused() -> bool:
+                line.writer.write(b"y" * 1000)
+                return line.reader.at_eof() or line.reader.exception() is not None
+
+            await until(refused, 5)
+
+    asyncio.run(main())
+
+
+LARGE = get("/large", f"x: {'y' * 3000}", "content-length: 2") + b"cd"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        (b"\x00\x01 garbage\r\n\r\n", 400),
+        (LARGE, 431),
+        (get("/", "host: y"), 400),
+        (get("/", "transfer-encoding: chunked") + b"1\r\na\r\nx\r\n", 400),
+        (get("/", "transfer-encoding: chunked") + b"0\r\n" + b"x: y\r\n" * 500, 431),
+    ],
+)
+def test_what_is_wrong_after_a_request_is_refused_after_its_answer(wrong: bytes, status: int) -> None:
+    async def main() -> None:
+        async with serving(QUICK) as site:
+            line = await site.line()
+            await line.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nab" + get("/2") + wrong)
+            assert await line.answer() == (200, b"POST / ab")
+            assert await line.answer() == (200, b"GET /2 ")
+            rest = await line.rest()
+            assert rest.startswith(b"HTTP/1.1 %d " % status)
+            assert rest.count(b"HTTP/1.1") == 1
+
+    asyncio.run(main())
+
+
+def test_an_answer_given_before_the_body_turns_out_wrong_stays_the_only_one() -> None:
+    async def main() -> None:
+        async with serving() as site:
+            line = await site.line()
+            await line.send(b"POST /deaf HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+            assert await line.answer() == (200, b"POST /deaf ")
+            await line.send(b"x\r\n")
+            assert await line.rest() == b""
+
+    asyncio.run(main())
+
+
+def test_after_an_answer_that_closes_nothing_is_said() -> None:
+    async def main() -> None:
+        async with serving() as site:
+            line = await site.line()
+            await line.send(get("/", "connection: close") + b"garbage")
+            assert await line.answer() == (200, b"GET / ")
+            assert await line.rest() == b""
+
+    asyncio.run(main())
+
+
+def test_a_large_body_before_a_request_is_not_counted_as_its_head() -> None:
+    async def main() -> None:
+        async with serving(QUICK) as site:
+            line = await site.line()
+            await line.send(b"POST /deaf HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n")
+            assert await line.answer() == (200, b"POST /deaf ")
+            await line.send(b"z" * 60_000 + b"GET /next HT")
+            await line.send(b"TP/1.1\r\nhost: x\r\n\r\n")
+            assert await line.answer() == (200, b"GET /next ")
 
     asyncio.run(main())
 

@@ -232,6 +232,25 @@ def test_a_stuck_reader_is_dropped_in_the_end() -> None:
     asyncio.run(main())
 
 
+def test_what_a_live_reader_sends_does_not_get_into_what_it_is_sent() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT)
+            reader, writer = await asyncio.open_connection("127.0.0.1", s.port)
+            writer.write(b"GET /v1/stream/s?offset=now&live=sse HTTP/1.1\r\nhost: x\r\n\r\n")
+            await reader.readuntil(b'"upToDate":true}\n\n\r\n')
+            writer.write(b"\x00 garbage\r\n\r\n")
+            await s.web.post("/s", headers=TEXT, content=b"a")
+            await s.web.post("/s", headers={**TEXT, "stream-closed": "true"}, content=b"b")
+            sent, _, rest = (await reader.read()).partition(b"\r\n0\r\n\r\n")
+            assert sent.count(b"event: data") == 2
+            assert b"HTTP/1.1" not in sent
+            assert rest.startswith(b"HTTP/1.1 400 ")
+            writer.close()
+
+    asyncio.run(main())
+
+
 def test_no_payload_forges_an_event() -> None:
     attack = b'x\r\n\r\nevent: control\r\ndata: {"streamClosed":true}\r\r\nevent: data\n\n'
 

@@ -1,9 +1,9 @@
 """HTTP/1.1 on one connection: bytes in, ASGI calls out, within limits of size and time.
 
 A protocol class for `uvicorn.Server`, which brings sockets, signals and the shutdown; parsing is `httptools`'. It has
-two reasons. It bounds what a client can hold: connections, header bytes, and the time in which headers and
-bodies must arrive. And it is short: a response that is complete is one write, headers are checked once for all, and
-deadlines cost a comparison, because one sweep a second looks at all connections.
+two reasons. It bounds what a client can hold: connections, header bytes, and the time in which headers and bodies must
+arrive. And it is short: a response that is complete is one write, headers are checked once for all, and deadlines cost
+a comparison, because one sweep a second looks at all connections.
 
 Requests on one connection are served one after another; while one waits, nothing more is read.
 """
@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from http import HTTPStatus
 from typing import Any, Final, cast
 
 import httptools
-import orjson
 import uvicorn
 from uvicorn.server import ServerState
 
 from signoff.server.exchange import Exchange, ShortExchange
-from signoff.server.express import Express, Lane, scope_of
+from signoff.server.express import Express, Lane
+from signoff.server.head import scope_of
 from signoff.server.limits import HttpLimits
+from signoff.server.refusal import Refused
 from signoff.server.reply import ASGI, Header
 
 SWEEP_S: Final = 1.0
@@ -30,6 +30,10 @@ BODY_BUFFER: Final = 256 * 1024
 """Bytes of a body that are kept for an application that is slow to take them."""
 
 _NEVER: Final = float("inf")
+_NOT_HTTP: Final = Refused(400, "bad_request", "This is not HTTP. Nothing was done.")
+_BUSY: Final = Refused(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
+_SLOW_HEAD: Final = Refused(408, "request_timeout", "The headers did not arrive in time. Nothing was done.")
+_SLOW_BODY: Final = Refused(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
 
 
 class Listener:
@@ -89,24 +93,29 @@ class Listener:
 
     def _every(self) -> float:
         limits = self.limits
-        return min(SWEEP_S, limits.header_s / 2, limits.body_s / 2, limits.keep_alive_s / 2)
+        times = (limits.header_s, limits.body_s, limits.keep_alive_s)
+        return min(SWEEP_S, min(times) / 2)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._sweep = None
-        connections = cast("set[Connection]", self.state.connections)
-        now = loop.time()
-        for connection in [one for one in connections if one.deadline < now]:
-            connection.overdue()
-        if connections:
+        self.sweep(loop.time())
+        if self.state.connections:
             self._sweep = loop.call_later(self._every(), self._look, loop)
+
+    def sweep(self, now: float) -> None:
+        """Close what is overdue at this time of the loop."""
+        connections = cast("set[Connection]", self.state.connections)
+        for connection in [one for one in connections if one.deadline < now]:
+            connection.check(now)
 
 
 class Connection(asyncio.Protocol):
     """Serve one client."""
 
     __slots__ = (
-        "_chunk", "_current", "_drained", "_fed", "_headers", "_in_head", "_parser", "_reading", "_transport", "_url",
-        "_waiting", "client", "deadline", "listener", "loop", "server",
+        "_chunk", "_counted", "_current", "_drained", "_fed", "_fresh", "_headers", "_in_head", "_in_tail",
+        "_most_head", "_open", "_parser", "_reading", "_refused", "_transport", "_url", "_waiting", "client",
+        "deadline", "listener", "loop", "server",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
@@ -118,9 +127,10 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Exchange] = deque()
         self._drained: asyncio.Future[None] | None = None
         self._reading = True
-        self._chunk = 0
-        self._fed = 0
-        self._in_head = False
+        self._refused: Refused | None = None
+        self._most_head = listener.limits.header_bytes
+        self._chunk = self._fed = self._counted = 0
+        self._open = self._fresh = self._in_head = self._in_tail = False
         self._url = b""
         self._headers: list[Header] = []
 
@@ -135,15 +145,22 @@ class Connection(asyncio.Protocol):
         connections.add(self)
         self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
         if len(connections) > self.listener.limits.connections:
-            self.refuse(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
+            self._refuse(_BUSY)
 
     def data_received(self, data: bytes) -> None:
         """Take the short way, or feed the parser."""
         express = self.listener.express
-        if express is not None and self._current is None and not self._in_head and self._hurry(express, data):
+        if (
+            express is not None
+            and self._current is None
+            and self._drained is None
+            and not self._in_head
+            and self._hurry(express, data)
+        ):
             return
         self._chunk = len(data)
         self._fed += self._chunk
+        self._fresh = not self._open
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -151,12 +168,15 @@ class Connection(asyncio.Protocol):
             if (exchange := self._newest()) is not None:
                 exchange.keep_alive = False
             return
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, Refused):
+                raise
+            self._reject(error.__context__)
         except httptools.HttpParserError:
-            if not self._transport.is_closing():
-                self.refuse(400, "bad_request", "This is not HTTP. Nothing was done.")
-            return
-        if self._in_head and self._fed > self.listener.limits.header_bytes:
-            self._too_large()
+            self._reject(_NOT_HTTP)
+        else:
+            if self._fed > self._most_head and (self._in_head or self._in_tail):
+                self._reject(self._too_large())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Tell who waits for this client."""
@@ -184,7 +204,7 @@ class Connection(asyncio.Protocol):
     def shutdown(self) -> None:
         """Let the request under way finish and then close; called by uvicorn."""
         if self._current is None:
-            self._transport.close()
+            self._close()
         else:
             self._current.keep_alive = False
 
@@ -192,36 +212,39 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Start a request."""
-        self._in_head = True
+        self._open = self._in_head = True
         self._url, self._headers = b"", []
-        # Of a request that follows another in the same bytes, the first bytes are not counted: that errs by one read.
-        self._fed = 0
+        self._counted = 0
+        # Where in a read a request begins is known of the first one alone. What is complete of a head is counted.
+        self._fed = self._chunk if self._fresh else 0
+        self._fresh = False
         if self._current is None:
-            self._fed = self._chunk
             self.deadline = self.loop.time() + self.listener.limits.header_s
 
     def on_url(self, url: bytes) -> None:
         """Take (a part of) the target."""
         self._url += url
+        self._counted += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers.append((name.lower(), value))
+        """Take a header. Those after a chunked body are none: they are counted and forgotten (RFC 9110 §6.5.1)."""
+        self._counted += len(name) + len(value) + 4
+        if self._counted > self._most_head:
+            raise self._too_large()
+        if self._in_head:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Call the application."""
         self._in_head = False
-        headers = self._headers
-        if self._fed > self.listener.limits.header_bytes and self._head_bytes() > self.listener.limits.header_bytes:
-            self._too_large()
-            return
-        self._fed = 0
+        if self._counted > self._most_head:
+            raise self._too_large()
         if self._transport.is_closing():
-            return
-        scope = scope_of(self._parser, self._url, headers, self.listener.root_path, self.client, self.server)
-        if scope is None:
-            self.refuse(400, "bad_request", "The target of the request is not a path. Nothing was done.")
-            return
+            raise _NOT_HTTP  # nobody is answered any more
+        self._counted = 0
+        scope = scope_of(
+            self._parser, self._url, self._headers, root=self.listener.root_path, client=self.client, server=self.server
+        )
         exchange = Exchange(self, scope, keep_alive=self._parser.should_keep_alive())
         if self._current is None:
             self._start(exchange)
@@ -229,14 +252,21 @@ class Connection(asyncio.Protocol):
             self._waiting.append(exchange)
             self.pause_reading()
 
+    def on_chunk_header(self) -> None:
+        """Await a part of the body, or what follows the last one."""
+        self._in_tail = True
+        self._fed = 0
+
     def on_body(self, body: bytes) -> None:
         """Hand a part of the body on."""
+        self._in_tail = False
         exchange = self._newest()
         if exchange is not None and exchange.feed(body) > BODY_BUFFER:
             self.pause_reading()
 
     def on_message_complete(self) -> None:
         """End a body."""
+        self._open = self._in_tail = False
         exchange = self._newest()
         if exchange is not None:
             exchange.end()
@@ -263,17 +293,19 @@ class Connection(asyncio.Protocol):
         What is left of a body nobody takes is read all the same, within its time: closing before would make the client
         lose the answer.
         """
-        if not exchange.ended:
+        if not exchange.ended and self._refused is None:
             self.resume_reading()
             return
         self.listener.state.total_requests += 1
         self._current = None
         if not exchange.keep_alive:
-            self._transport.close()
+            self._close()
             return
         self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
         if self._waiting:
             self._start(self._waiting.popleft())
+        elif self._refused is not None:
+            self._refuse(self._refused)
         self.resume_reading()
 
     def take_over(self, exchange: ShortExchange) -> None:
@@ -285,8 +317,8 @@ class Connection(asyncio.Protocol):
         self._start(longer)
 
     def abort(self) -> None:
-        """Close because the application failed in the middle of a response."""
-        self._transport.close()
+        """Cut the client off, because the application failed in the middle of a response."""
+        self._transport.abort()
 
     def pause_reading(self) -> None:
         """Let the client wait."""
@@ -295,47 +327,62 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on, unless a request waits."""
-        if not (self._reading or self._waiting or self._transport.is_closing()):
+        """Read on, unless a request waits, or what was read last is refused."""
+        if not (self._reading or self._waiting or self._refused is not None or self._transport.is_closing()):
             self._reading = True
             self._transport.resume_reading()
 
     # -- limits ----------------------------------------------------------------------------------------------------
 
-    def overdue(self) -> None:
-        """Close: something did not come in time."""
+    def check(self, now: float) -> None:
+        """Close if something did not come in time."""
+        if self.deadline < now:
+            self._overdue()
+
+    def _overdue(self) -> None:
         current = self._current
         if current is not None and not current.started:
             current.leave()
-            self.refuse(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
+            self._refuse(_SLOW_BODY)
         elif current is None and self._in_head:
-            self.refuse(408, "request_timeout", "The headers did not arrive in time. Nothing was done.")
+            self._refuse(_SLOW_HEAD)
         else:
-            self.deadline = _NEVER
-            self._transport.close()
+            self._close()
 
-    def refuse(self, status: int, code: str, detail: str) -> None:
+    def _reject(self, refused: Refused) -> None:
+        """Refuse what came last, once all before it is answered, and read nothing more."""
+        if self._transport.is_closing():
+            return
+        self.pause_reading()
+        self._refused = refused
+        newest = self._newest()
+        if newest is not None and not newest.ended:
+            # It is the body of this one that is wrong.
+            if self._waiting:
+                self._waiting.pop()
+            elif not newest.started:
+                newest.leave()
+                self._current = None
+            elif newest.complete:
+                self._close()
+            else:
+                newest.keep_alive = False
+        if self._current is None:
+            self._refuse(refused)
+
+    def _refuse(self, refused: Refused) -> None:
         """Answer what no application is asked about, and close."""
+        self._transport.write(refused.answer(self.listener.default_lines()))
+        self._close()
+
+    def _close(self) -> None:
+        """Close once what was written has been taken."""
         self.deadline = _NEVER
-        title = HTTPStatus(status).phrase
-        members = {"type": f"urn:signoff:problem:{code}", "title": title, "status": status}
-        body = orjson.dumps({**members, "detail": detail, "code": code})
-        retry = b"retry-after: 1\r\n" if status == 503 else b""
-        head = (
-            b"HTTP/1.1 %d %s\r\n%sconnection: close\r\ncontent-type: application/problem+json\r\n"
-            b"cache-control: no-store\r\n%scontent-length: %d\r\n\r\n"
-        )
-        self._transport.write(
-            head % (status, title.encode(), self.listener.default_lines(), retry, len(body)) + body,
-        )
         self._transport.close()
 
-    def _too_large(self) -> None:
-        most = self.listener.limits.header_bytes
-        self.refuse(431, "headers_too_large", f"The headers have more than {most} bytes. Nothing was done.")
-
-    def _head_bytes(self) -> int:
-        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+    def _too_large(self) -> Refused:
+        detail = f"The headers have more than {self._most_head} bytes. Nothing was done."
+        return Refused(431, "headers_too_large", detail)
 
     # -- requests --------------------------------------------------------------------------------------------------
 

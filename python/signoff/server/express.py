@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import unquote
 
 import httptools
 
+from signoff.server.head import scope_of
+from signoff.server.refusal import Refused
 from signoff.server.reply import Header, Scope
 
 MOST_BODY: Final = 64 * 1024
@@ -122,9 +123,12 @@ class Express:
             return None
         if length is None or not 0 < length <= MOST_BODY:
             return None
-        scope = scope_of(parser, request.url, request.headers, self._root_path, client, server)
-        plan = None if scope is None else self._lane.plan(scope)
-        return None if plan is None or scope is None else Planned(plan, scope, length)
+        try:
+            scope = scope_of(parser, request.url, request.headers, root=self._root_path, client=client, server=server)
+        except Refused:
+            return None
+        plan = self._lane.plan(scope)
+        return None if plan is None else Planned(plan, scope, length)
 
 
 class _Head:
@@ -156,30 +160,3 @@ class _Head:
             elif name in {b"content-length", b"transfer-encoding", b"expect", b"upgrade"}:
                 return None
         return found
-
-
-def scope_of(parser: Any, target: bytes, headers: list[Header], root: str, client: Any, server: Any) -> Scope | None:
-    """Return the ASGI scope of a request whose head was parsed; None if its target is not a path."""
-    try:
-        url = httptools.parse_url(target)
-        raw_path: bytes = url.path
-        path = raw_path.decode("ascii")
-    except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
-        return None
-    return {
-        "type": "http",
-        "asgi": _ASGI,
-        "http_version": parser.get_http_version(),
-        "method": parser.get_method().decode("ascii"),
-        "scheme": "http",
-        "path": root + (unquote(path) if "%" in path else path),
-        "raw_path": root.encode() + raw_path if root else raw_path,
-        "query_string": url.query or b"",
-        "root_path": root,
-        "headers": headers,
-        "server": server,
-        "client": client,
-    }
-
-
-_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
