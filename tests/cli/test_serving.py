@@ -25,6 +25,7 @@ GIVEN = {
     "header_timeout": 0.15,
     "body_timeout": 0.16,
     "keep_alive": 0.17,
+    "write_timeout": 0.175,
     "long_poll": 0.18,
     "sse_keep_alive": 0.19,
     "sse_max_age": 0.2,
@@ -49,7 +50,7 @@ def test_each_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None
     limits, http = config.stream_limits, config.http
     reached = (
         (limits.max_body, limits.max_readers, http.connections, http.header_bytes, http.header_s, http.body_s),
-        (http.keep_alive_s, limits.long_poll_s, limits.keep_alive_s, limits.max_age_s),
+        (http.keep_alive_s, http.write_s, limits.long_poll_s, limits.keep_alive_s, limits.max_age_s),
     )
     told = ServerConfig(chunk=7, sse_stuck_s=8.5).stream_limits
     assert (told.chunk, told.stuck_s) == (7, 8.5)

@@ -28,11 +28,13 @@ class Site:
     Attributes:
         web: a client with the server as its base.
         port: on 127.0.0.1.
+        listener: what its connections share.
     """
 
     one: Process
     web: httpx.AsyncClient
     port: int
+    listener: Listener
 
     async def raw(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         """Send bytes as they are; return status, headers and body of the response."""
@@ -60,28 +62,34 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    url: str = "memory:", *, limits: Limits = QUICK, authorize: Authorize = allow_all, origins: tuple[str, ...] = ("*",)
+    url: str = "memory:",
+    *,
+    limits: Limits = QUICK,
+    http: HttpLimits | None = None,
+    authorize: Authorize = allow_all,
+    origins: tuple[str, ...] = ("*",),
 ) -> AsyncIterator[Site]:
     """Serve streams of a fresh store."""
     async with alone(url) as one:
         app = StreamEndpoints(one.streams, authorize, limits=limits, origins=origins)
-        listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        listener = Listener(http or HttpLimits())
         config = uvicorn.Config(
             app,
-            http=Listener(HttpLimits()).protocol(),
+            http=listener.protocol(),
             lifespan="off",
             proxy_headers=False,
             log_level="warning",
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
-        serving = asyncio.create_task(server._serve(sockets=[listener]))
+        serving = asyncio.create_task(server._serve(sockets=[listening]))
         try:
             async with httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{port}/v1/stream", timeout=10, verify=False
             ) as web:
-                yield Site(one, web, port)
+                yield Site(one, web, port, listener)
         finally:
             await one.hub.close()
             server.should_exit = True

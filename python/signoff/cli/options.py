@@ -64,6 +64,10 @@ BodyTimeout = Annotated[
 KeepAlive = Annotated[
     float, typer.Option("--keep-alive", metavar="SECONDS", min=0.1, help="How long to keep a silent connection.")
 ]
+WriteTimeout = Annotated[
+    float,
+    typer.Option("--write-timeout", metavar="SECONDS", min=0.1, help="How long a client may take nothing."),
+]
 LongPoll = Annotated[
     float, typer.Option("--long-poll", metavar="SECONDS", min=0.1, help="How long a long-poll waits for news.")
 ]

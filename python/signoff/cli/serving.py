@@ -38,6 +38,7 @@ class Serving:
     header_timeout: options.HeaderTimeout = _UNLESS_GIVEN.http.header_s
     body_timeout: options.BodyTimeout = _UNLESS_GIVEN.http.body_s
     keep_alive: options.KeepAlive = _UNLESS_GIVEN.http.keep_alive_s
+    write_timeout: options.WriteTimeout = _UNLESS_GIVEN.http.write_s
     long_poll: options.LongPoll = _UNLESS_GIVEN.long_poll_s
     sse_keep_alive: options.SseKeepAlive = _UNLESS_GIVEN.sse_keep_alive_s
     sse_max_age: options.SseMaxAge = _UNLESS_GIVEN.sse_max_age_s
@@ -68,6 +69,7 @@ class Serving:
                 header_s=self.header_timeout,
                 body_s=self.body_timeout,
                 keep_alive_s=self.keep_alive,
+                write_s=self.write_timeout,
             ),
         )
 

@@ -1,9 +1,9 @@
 """HTTP/1.1 on one connection: bytes in, ASGI calls out, within limits of size and time.
 
 A protocol class for `uvicorn.Server`, which brings sockets, signals and the shutdown; parsing is `httptools`'. It has
-two reasons. It bounds what a client can hold: connections, header bytes, and the time in which headers and bodies must
-arrive. And it is short: a response that is complete is one write, headers are checked once for all, and deadlines cost
-a comparison, because one sweep a second looks at all connections.
+two reasons. It bounds what a client can hold: connections, header bytes, the time in which headers and bodies must
+arrive, and that in which answers must be taken. And it is short: a response that is complete is one write, headers are
+checked once for all, and deadlines cost a comparison, because one sweep a second looks at all connections.
 
 Requests on one connection are served one after another; while one waits, nothing more is read.
 """
@@ -11,6 +11,7 @@ Requests on one connection are served one after another; while one waits, nothin
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import Any, Final, cast
 
@@ -24,6 +25,9 @@ from signoff.server.head import scope_of
 from signoff.server.limits import HttpLimits
 from signoff.server.refusal import Refused
 from signoff.server.reply import ASGI, Header
+from signoff.server.unsent import Unsent
+
+log = logging.getLogger("signoff.server")
 
 SWEEP_S: Final = 1.0
 BODY_BUFFER: Final = 256 * 1024
@@ -93,7 +97,7 @@ class Listener:
 
     def _every(self) -> float:
         limits = self.limits
-        times = (limits.header_s, limits.body_s, limits.keep_alive_s)
+        times = (limits.header_s, limits.body_s, limits.keep_alive_s, limits.write_s)
         return min(SWEEP_S, min(times) / 2)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -103,9 +107,9 @@ class Listener:
             self._sweep = loop.call_later(self._every(), self._look, loop)
 
     def sweep(self, now: float) -> None:
-        """Close what is overdue at this time of the loop."""
+        """Close what is overdue at this time of the loop, and cut off who takes nothing."""
         connections = cast("set[Connection]", self.state.connections)
-        for connection in [one for one in connections if one.deadline < now]:
+        for connection in [one for one in connections if one.deadline < now or one.unsent is not None]:
             connection.check(now)
 
 
@@ -115,13 +119,14 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_chunk", "_counted", "_current", "_drained", "_fed", "_fresh", "_headers", "_in_head", "_in_tail",
         "_most_head", "_open", "_parser", "_reading", "_refused", "_transport", "_url", "_waiting", "client",
-        "deadline", "listener", "loop", "server",
+        "deadline", "listener", "loop", "server", "unsent",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
         self.listener = listener
         self.loop = loop
         self.deadline = _NEVER
+        self.unsent: Unsent | None = None
         self._parser: Any = httptools.HttpRequestParser(self)
         self._current: Exchange | ShortExchange | None = None
         self._waiting: deque[Exchange] = deque()
@@ -182,6 +187,7 @@ class Connection(asyncio.Protocol):
         """Tell who waits for this client."""
         self.listener.state.connections.discard(cast("Any", self))
         self.deadline = _NEVER
+        self.unsent = None
         self._waiting.clear()
         self._parser = None  # it holds us, too
         if self._current is not None:
@@ -194,9 +200,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Let those who write wait."""
         self._drained = self.loop.create_future()
+        self._watch()
 
     def resume_writing(self) -> None:
         """Let those who write go on."""
+        if not self._transport.is_closing():
+            self.unsent = None
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_result(None)
@@ -335,8 +344,12 @@ class Connection(asyncio.Protocol):
     # -- limits ----------------------------------------------------------------------------------------------------
 
     def check(self, now: float) -> None:
-        """Close if something did not come in time."""
-        if self.deadline < now:
+        """Cut off a client that takes nothing; close if something did not come in time."""
+        limits = self.listener.limits
+        if self.unsent is not None and self.unsent.stuck(now, limits.write_s):
+            log.info("cut off %s, who took nothing for %.0f seconds", self.client, limits.write_s)
+            self._transport.abort()
+        elif self.deadline < now:
             self._overdue()
 
     def _overdue(self) -> None:
@@ -379,6 +392,11 @@ class Connection(asyncio.Protocol):
         """Close once what was written has been taken."""
         self.deadline = _NEVER
         self._transport.close()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self.unsent is None and self._transport.get_write_buffer_size():
+            self.unsent = Unsent(self._transport, self.loop.time())
 
     def _too_large(self) -> Refused:
         detail = f"The headers have more than {self._most_head} bytes. Nothing was done."

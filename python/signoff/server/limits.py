@@ -11,10 +11,12 @@ class HttpLimits:
 
     Attributes:
         connections: open at a time; one more is answered 503 and closed.
-        header_bytes: of request line and headers together; more is answered 431.
+        header_bytes: of request line and headers together, and of trailers; more is answered 431.
         header_s: seconds in which the headers must have arrived once they began; later is answered 408.
         body_s: seconds in which a body must have arrived; later is answered 408.
         keep_alive_s: seconds after which a connection without a request is closed.
+        write_s: seconds in which a client must have taken something of what waits for it; else it is cut off. A slow
+            one is not, as long as it takes anything.
     """
 
     connections: int = 10_000
@@ -22,3 +24,4 @@ class HttpLimits:
     header_s: float = 10.0
     body_s: float = 60.0
     keep_alive_s: float = 75.0
+    write_s: float = 30.0
