@@ -59,7 +59,7 @@ class Line(Protocol):
         ...
 
     def abort(self) -> None:
-        """Close in the middle of a response."""
+        """Cut the client off in the middle of a response."""
         ...
 
 

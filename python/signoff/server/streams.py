@@ -109,6 +109,8 @@ class StreamEndpoints:
             return None
         if b"content-encoding" in headers:
             return None
+        if int(headers.get(b"content-length", b"0")) > self._limits.max_body:
+            return None
         always = lines((*say.SAFE, say.EMBEDDABLE, *say.cors(self._origins, headers)))
         return AppendPlan(self._streams, path, asked, declared, always, 0 if until is None else until)
 
