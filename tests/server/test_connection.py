@@ -230,6 +230,26 @@ def test_an_upgrade_that_is_not_there_is_a_plain_request() -> None:
     asyncio.run(main())
 
 
+def test_who_asks_for_an_upgrade_keeps_its_body() -> None:
+    """Java's client asks for HTTP/2 with the first request, whatever it is."""
+    head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: 4\r\n\r\n"
+
+    async def main() -> None:
+        async with serving() as site:
+            for parts in ((head + b"abcd",), (head, b"ab", b"cd"), (head + b"ab", b"cd" + get())):
+                line = await site.line()
+                for part in parts:
+                    await line.send(part)
+                assert await line.answer() == (200, b"POST / abcd")
+                assert await line.rest() == b""
+            line = await site.line()
+            await line.send(get() + head + b"abcd")
+            assert await line.answer() == (200, b"GET / ")
+            assert await line.answer() == (200, b"POST / abcd")
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -239,6 +259,7 @@ def test_an_upgrade_that_is_not_there_is_a_plain_request() -> None:
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (get("/", "Host: y"), 400),
         (get("/", "transfer-encoding: gzip, chunked") + b"0\r\n\r\n", 501),
+        (get("/", "connection: upgrade", "upgrade: h2c", "transfer-encoding: chunked") + b"0\r\n\r\n", 501),
         (get("/", "transfer-encoding: gzip", "transfer-encoding: chunked") + b"0\r\n\r\n", 501),
         (get("/", "transfer-encoding: chunked", "transfer-encoding: chunked") + b"0\r\n\r\n", 400),
         (get("/", "transfer-encoding: chunked") + b"1\r\na\r\nx\r\n", 400),

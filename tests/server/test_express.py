@@ -91,6 +91,7 @@ CASES = [
     Case("compressed", (post("s", b"1", TOKEN, "content-encoding: gzip"),), (415,)),
     Case("not compressed", (post("s", b"1", TOKEN, "content-encoding: identity"),), (204,)),
     Case("expecting 100", (post("s", b"1", TOKEN, "expect: 100-continue"),), (100, 204)),
+    Case("asking for HTTP/2", (post("s", b"1", TOKEN, "connection: upgrade", "upgrade: h2c"),), (204,)),
     Case("of a page", (post("s", b"1", TOKEN, "origin: https://app.example"),), (204,), 1),
     Case("two hosts", (post("s", b"1", TOKEN, "host: other"),), (400,)),
 ]

@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 
 from signoff.server.exchange import Exchange, ShortExchange
 from signoff.server.express import Express, Lane
-from signoff.server.head import scope_of
+from signoff.server.head import length_of, scope_of
 from signoff.server.limits import HttpLimits
 from signoff.server.refusal import Refused
 from signoff.server.reply import ASGI, Header
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_chunk", "_counted", "_current", "_drained", "_fed", "_fresh", "_headers", "_in_head", "_in_tail",
-        "_most_head", "_open", "_parser", "_reading", "_refused", "_transport", "_url", "_waiting", "client",
+        "_left", "_most_head", "_open", "_parser", "_reading", "_refused", "_transport", "_url", "_waiting", "client",
         "deadline", "listener", "loop", "server", "unsent",
     )  # fmt: skip
 
@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._refused: Refused | None = None
         self._most_head = listener.limits.header_bytes
-        self._chunk = self._fed = self._counted = 0
+        self._chunk = self._fed = self._counted = self._left = 0
         self._open = self._fresh = self._in_head = self._in_tail = False
         self._url = b""
         self._headers: list[Header] = []
@@ -163,16 +163,20 @@ class Connection(asyncio.Protocol):
             and self._hurry(express, data)
         ):
             return
+        if self._left:
+            self._take(data)
+            return
         self._chunk = len(data)
         self._fed += self._chunk
         self._fresh = not self._open
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # There is nothing to upgrade to: the request is served as it is, and what follows is not HTTP.
+        except httptools.HttpParserUpgrade as upgrade:
+            # There is nothing to upgrade to: the request is served as it is, with its body, which the parser takes for
+            # another protocol. What follows is nothing we know.
             if (exchange := self._newest()) is not None:
                 exchange.keep_alive = False
-            return
+            self._take(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             if not isinstance(error.__context__, Refused):
                 raise
@@ -254,6 +258,8 @@ class Connection(asyncio.Protocol):
         scope = scope_of(
             self._parser, self._url, self._headers, root=self.listener.root_path, client=self.client, server=self.server
         )
+        if self._parser.should_upgrade():
+            self._left = length_of(self._headers)
         exchange = Exchange(self, scope, keep_alive=self._parser.should_keep_alive())
         if self._current is None:
             self._start(exchange)
@@ -275,6 +281,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """End a body."""
+        if self._left:
+            return  # the parser does not see it
         self._open = self._in_tail = False
         exchange = self._newest()
         if exchange is not None:
@@ -416,6 +424,17 @@ class Connection(asyncio.Protocol):
         self._current = exchange
         self.deadline = _NEVER
         return True
+
+    def _take(self, data: bytes) -> None:
+        """Take a part of a body that the parser does not see, if there is one."""
+        if not self._left:
+            return
+        body = data[: self._left]
+        self._left -= len(body)
+        if body:
+            self.on_body(body)
+        if not self._left:
+            self.on_message_complete()
 
     def _newest(self) -> Exchange | ShortExchange | None:
         return self._waiting[-1] if self._waiting else self._current

@@ -43,6 +43,19 @@ def scope_of(parser: Any, target: bytes, headers: list[Header], *, root: str, cl
     }
 
 
+def length_of(headers: list[Header]) -> int:
+    """Return the length of the body of a request that asks for another protocol.
+
+    Raises:
+        Refused: it is in chunks, which nobody takes apart there.
+    """
+    found = dict(headers)
+    if b"transfer-encoding" in found:
+        detail = "A request with an Upgrade tells the Content-Length of its body, if it has one. Nothing was done."
+        raise Refused(501, "not_supported", detail)
+    return int(found.get(b"content-length", b"0"))
+
+
 def _check(headers: list[Header], version: str) -> None:
     """Refuse what two readers could take for two different requests.
 
