@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ class Site:
 async def serving(limits: HttpLimits = PATIENT) -> AsyncIterator[Site]:
     """Serve `echo`."""
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # much may be read at once
     http = Listener(limits).protocol()
     server = uvicorn.Server(uvicorn.Config(echo, http=http, ws="none", lifespan="off", log_config=None))
     task = asyncio.create_task(server._serve([listening]))
@@ -131,6 +133,29 @@ def test_requests_sent_at_once_are_answered_in_order() -> None:
             await line.send(b"".join(get(f"/{n}") for n in range(50)))
             for n in range(50):
                 assert await line.answer() == (200, f"GET /{n} ".encode())
+
+    asyncio.run(main())
+
+
+def test_of_many_requests_sent_at_once_few_are_kept_at_a_time() -> None:
+    count, piece = 9_000, get()
+
+    async def main() -> None:
+        async with serving() as site:
+            line = await site.line()
+            tracemalloc.start()
+            try:
+                before, _ = tracemalloc.get_traced_memory()
+                await line.send(piece * count + b"POST /last HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n")
+                await line.send(b"z" * 60_000)
+                for _ in range(count):
+                    assert await line.answer() == (200, b"GET / ")
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert peak - before < 4 << 20
+            status, body = await line.answer()
+            assert (status, len(body)) == (200, 60_000 + len("POST /last "))
 
     asyncio.run(main())
 

@@ -20,18 +20,20 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from signoff.server.exchange import Exchange, ShortExchange
-from signoff.server.express import Express, Lane
+from signoff.server.express import Express
 from signoff.server.head import length_of, scope_of
-from signoff.server.limits import HttpLimits
 from signoff.server.refusal import Refused
-from signoff.server.reply import ASGI, Header
+from signoff.server.reply import Header
+from signoff.server.shared import Shared
 from signoff.server.unsent import Unsent
 
 log = logging.getLogger("signoff.server")
 
-SWEEP_S: Final = 1.0
 BODY_BUFFER: Final = 256 * 1024
 """Bytes of a body that are kept for an application that is slow to take them."""
+
+MOST_PARSED: Final = 16 * 1024
+"""Bytes that are parsed at once: requests that wait to be served take many times the room of the bytes they came in."""
 
 _NEVER: Final = float("inf")
 _NOT_HTTP: Final = Refused(400, "bad_request", "This is not HTTP. Nothing was done.")
@@ -40,8 +42,8 @@ _SLOW_HEAD: Final = Refused(408, "request_timeout", "The headers did not arrive 
 _SLOW_BODY: Final = Refused(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
 
 
-class Listener:
-    """Be what the connections of one server share.
+class Listener(Shared):
+    """Make the connections of one server.
 
     Args:
         limits: for all of them.
@@ -49,17 +51,6 @@ class Listener:
     Example:
         >>> uvicorn.Config(app, http=Listener(HttpLimits()).protocol())
     """
-
-    def __init__(self, limits: HttpLimits) -> None:
-        self.limits = limits
-        self.app: ASGI | None = None
-        self.state: ServerState
-        self.root_path = ""
-        self.log_access = False
-        self.express: Express | None = None
-        self._sweep: asyncio.TimerHandle | None = None
-        self._defaults: list[Header] = []
-        self._default_lines = b""
 
     def protocol(self) -> type[asyncio.Protocol]:
         """Return what `uvicorn.Config(http=…)` takes."""
@@ -73,44 +64,8 @@ class Listener:
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> Connection:
         loop = _loop or asyncio.get_running_loop()
-        if self.app is not config.loaded_app:
-            self._serve(config)
-        self.state = server_state
-        if self._sweep is None:
-            self._sweep = loop.call_later(self._every(), self._look, loop)
+        self.begin(config, server_state, loop)
         return Connection(self, loop)
-
-    def _serve(self, config: uvicorn.Config) -> None:
-        app = self.app = cast("ASGI", config.loaded_app)
-        self.root_path = config.root_path
-        self.log_access = config.access_log
-        lane: Lane | None = getattr(app, "lane", None)
-        if lane is not None and not self.log_access:
-            self.express = Express(lane, self.root_path, self.limits.header_bytes)
-
-    def default_lines(self) -> bytes:
-        """Return the headers of every response, which uvicorn renews once a second."""
-        if self.state.default_headers is not self._defaults:
-            self._defaults = self.state.default_headers
-            self._default_lines = b"".join(b"%s: %s\r\n" % pair for pair in self._defaults)
-        return self._default_lines
-
-    def _every(self) -> float:
-        limits = self.limits
-        times = (limits.header_s, limits.body_s, limits.keep_alive_s, limits.write_s)
-        return min(SWEEP_S, min(times) / 2)
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._sweep = None
-        self.sweep(loop.time())
-        if self.state.connections:
-            self._sweep = loop.call_later(self._every(), self._look, loop)
-
-    def sweep(self, now: float) -> None:
-        """Close what is overdue at this time of the loop, and cut off who takes nothing."""
-        connections = cast("set[Connection]", self.state.connections)
-        for connection in [one for one in connections if one.deadline < now or one.unsent is not None]:
-            connection.check(now)
 
 
 class Connection(asyncio.Protocol):
@@ -118,11 +73,11 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_chunk", "_counted", "_current", "_drained", "_fed", "_fresh", "_headers", "_in_head", "_in_tail",
-        "_left", "_most_head", "_open", "_parser", "_reading", "_refused", "_transport", "_url", "_waiting", "client",
-        "deadline", "listener", "loop", "server", "unsent",
+        "_left", "_most_head", "_open", "_parser", "_reading", "_refused", "_rest", "_transport", "_url", "_waiting",
+        "client", "deadline", "listener", "loop", "server", "unsent",
     )  # fmt: skip
 
-    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, listener: Shared, loop: asyncio.AbstractEventLoop) -> None:
         self.listener = listener
         self.loop = loop
         self.deadline = _NEVER
@@ -132,6 +87,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Exchange] = deque()
         self._drained: asyncio.Future[None] | None = None
         self._reading = True
+        self._rest = b""
         self._refused: Refused | None = None
         self._most_head = listener.limits.header_bytes
         self._chunk = self._fed = self._counted = self._left = 0
@@ -163,6 +119,28 @@ class Connection(asyncio.Protocol):
             and self._hurry(express, data)
         ):
             return
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse until a request has to wait."""
+        while len(data) > MOST_PARSED:
+            self._parse(data[:MOST_PARSED])
+            data = data[MOST_PARSED:]
+            if self._refused is not None:
+                return
+            if self._waiting:
+                self._rest = data
+                return
+        self._parse(data)
+
+    def _feed_rest(self) -> None:
+        """Parse on what was read before."""
+        data, self._rest = self._rest, b""
+        if not self._transport.is_closing():
+            self._feed(data)
+            self.resume_reading()
+
+    def _parse(self, data: bytes) -> None:
         if self._left:
             self._take(data)
             return
@@ -193,6 +171,7 @@ class Connection(asyncio.Protocol):
         self.deadline = _NEVER
         self.unsent = None
         self._waiting.clear()
+        self._rest = b""
         self._parser = None  # it holds us, too
         if self._current is not None:
             self._current.leave()
@@ -200,6 +179,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Close: who sends nothing more has left."""
+        self._close()
 
     def pause_writing(self) -> None:
         """Let those who write wait."""
@@ -323,6 +303,8 @@ class Connection(asyncio.Protocol):
             self._start(self._waiting.popleft())
         elif self._refused is not None:
             self._refuse(self._refused)
+        if self._rest and not self._waiting:
+            self.loop.call_soon(self._feed_rest)
         self.resume_reading()
 
     def take_over(self, exchange: ShortExchange) -> None:
@@ -344,8 +326,10 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on, unless a request waits, or what was read last is refused."""
-        if not (self._reading or self._waiting or self._refused is not None or self._transport.is_closing()):
+        """Read on, unless something waits, or what was read last is refused."""
+        if self._reading or self._waiting or self._rest or self._refused is not None:
+            return
+        if not self._transport.is_closing():
             self._reading = True
             self._transport.resume_reading()
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from signoff.server.express import Answer
 from signoff.server.reply import ASGI, Header, Message, Scope
+from signoff.server.shared import Shared
 
 log = logging.getLogger("signoff.server")
 access_log = logging.getLogger("uvicorn.access")
@@ -17,16 +18,6 @@ _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus
 }
 _FAILED: Final = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-
-class Shared(Protocol):
-    """Be what a server's connections share, as far as a response needs it."""
-
-    log_access: bool
-
-    def default_lines(self) -> bytes:
-        """Return the headers of every response."""
-        ...
 
 
 class Line(Protocol):
