@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from signoff.clock import Clock
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
 from signoff.server.connection import Connection, Listener
@@ -138,13 +139,13 @@ class Scene:
 
 @asynccontextmanager
 async def running(
-    store: WorkflowStore, config: ServerConfig | None = None, *, lane: bool = True, http: HttpLimits | None = None
+    store: WorkflowStore, config: ServerConfig | None = None, *, lane: bool = True, clock: Clock | None = None
 ) -> AsyncIterator[Scene]:
     """Serve a store that is not open yet."""
-    engine = await Engine.open(store)
+    engine = await Engine.open(store, clock)
     app = (CountedWithLane if lane else Counted)(create_app(engine, config=config))
     listening = socket.create_server(("127.0.0.1", 0))
-    listener = Listener(http or HttpLimits())
+    listener = Listener(HttpLimits())
     settings = uvicorn.Config(
         app,
         http=listener.protocol(),

@@ -81,6 +81,7 @@ async def site(
             lifespan="off",
             proxy_headers=False,
             log_level="warning",
+            access_log=False,
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)

@@ -9,14 +9,19 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from signoff.clock import ManualClock
+from signoff.server.access import LEEWAY_S
 from signoff.server.config import ServerConfig
+from signoff.server.reply import Scope
 from signoff.stores.open import open_store
 from tests.server.express_scene import Line, Scene, post, request, running
 from tests.server.hosting import KEYED, bearer
+from tests.server.streams_scene import site
 from tests.streams.scene import JSON, until
 
 CONFIG = replace(KEYED, max_append=1000)
 TOKEN = "authorization: " + bearer("ann", "stream:write:*")["authorization"]
+EXPIRED = "authorization: " + bearer("ann", "stream:write:*", exp=1)["authorization"]
 READER = "authorization: " + bearer("bob", "stream:read:*")["authorization"]
 PLAIN = post("s", b'{"n":1}', TOKEN)
 
@@ -81,6 +86,7 @@ CASES = [
     Case("as large as allowed", (post("s", b'"%s"' % (b"x" * 998), TOKEN),), (204,), 1),
     Case("without a token", (post("s", b"1"), PLAIN), (401, 204), 1),
     Case("with a bad token", (post("s", b"1", "authorization: Bearer x.y.z"),), (401,)),
+    Case("with a token that has expired", (post("s", b"1", EXPIRED),), (401,)),
     Case("without the grant", (post("s", b"1", READER),), (403,)),
     Case("two at once", (PLAIN + producer(0, 0), PLAIN), (204, 200, 204), 1),
     Case("close", (post("s", b"1", TOKEN, "connection: close"), PLAIN), (204, 204), 1),
@@ -183,3 +189,31 @@ def test_a_request_is_answered_alike_whichever_way_it_takes(kind: str, case: Cas
         assert other.answers == short.answers
         assert other.kept == short.kept
         assert other.taken == 0
+
+
+def test_a_plan_lasts_as_long_as_the_token_it_was_made_for() -> None:
+    ends = 4_000_000_000
+    token = "authorization: " + bearer("ann", "stream:write:*", exp=ends)["authorization"]
+
+    async def main() -> None:
+        clock = ManualClock((ends - 1) * 1000)
+        async with running(open_store("memory:"), CONFIG, clock=clock) as scene:
+            await scene.engine.streams.create("s", JSON)
+            for later, taken, asked in ((0, 1, 0), (LEEWAY_S, 2, 0), (1, 2, 1)):
+                clock.advance(later * 1000)
+                await scene.ask(post("s", b"1", token))
+                assert (scene.app.taken, scene.app.asked) == (taken, asked)
+
+    asyncio.run(main())
+
+
+def test_a_defect_in_who_may_append_is_told() -> None:
+    def authorize(_scope: Scope, _path: str, _method: str) -> None:
+        raise RuntimeError("on purpose")
+
+    async def main() -> None:
+        async with site(authorize=authorize) as s:
+            status, headers, _ = await s.raw(post("s", b"1"))
+            assert (status, headers["content-type"]) == (500, "application/problem+json")
+
+    asyncio.run(main())
