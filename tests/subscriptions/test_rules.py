@@ -116,6 +116,8 @@ def test_the_digest_tells_configurations_apart(change: dict[str, Any]) -> None:
         None,
         {},
         HOOK | {"type": "email"},
+        HOOK | {"type": ["webhook"]},
+        HOOK | {"type": {}},
         HOOK | {"webhook": None},
         HOOK | {"webhook": {}},
         HOOK | {"webhook": {"url": 7}},
@@ -190,6 +192,12 @@ NEVER = [
     "::ffff:10.0.0.1",
     "::ffff:8.8.8.8",
     "64:ff9b::a9fe:a9fe",
+    "192.0.0.8",
+    "192.88.99.1",
+    "3fff::1",
+    "5f00::1",
+    "fd00:ec2::253",
+    "64:ff9b::c058:6301",
     *map(str, METADATA),
 ]
 PUBLIC = ["8.8.8.8", "2606:4700:4700::1111", "172.32.0.1", "11.0.0.1"]
@@ -215,6 +223,7 @@ def test_where_webhooks_may_go(address: str, scheme: str) -> None:
 def test_a_webhook_url_is_read() -> None:
     assert parse("https://Worker.example./hooks?a=1") == Target("https", "worker.example", 443)
     assert parse("http://[::1]:8080") == Target("http", "::1", 8080)
+    assert parse(f"https://my_worker.{'a' * 63}.example").port == 443
     assert literal("::1") == ip_address("::1")
     assert literal("0x7f.1") is None  # the resolver says what that is, and what it says is checked
 
@@ -239,6 +248,16 @@ def test_a_webhook_url_is_read() -> None:
         "https://wörker.example",
         "http://127.0.0.1\\@worker.example",
         "javascript:alert(1)",
+        "https://a..b/",
+        "https://.com/",
+        "https://./",
+        "https://worker.example../",
+        f"https://{'a' * 64}.com/",
+        f"https://{'a.' * 126}com/",
+        "https://%31.com/",
+        "https://a,b/",
+        "https://[v1.x]/",
+        "https://worker.example:0/",
     ],
 )
 def test_what_is_no_webhook_url_is_refused(url: str) -> None:

@@ -73,7 +73,7 @@ def parse(body: object) -> Config:
     """
     members = _object(body)
     kind = members.get("type")
-    if kind not in {WEBHOOK, PULL_WAKE}:
+    if kind not in (WEBHOOK, PULL_WAKE):  # no set: what JSON can say may not be hashable
         raise BadRequest(f"`type` is `webhook` or `pull-wake`. {_NOTHING}")
     pattern = _text(members, "pattern", paths.LONGEST)
     streams = parse_streams(members) if members.get("streams") is not None else ()
