@@ -39,11 +39,13 @@ class Receiver:
     Attributes:
         answer: status and JSON body of the next answers.
         location: of redirects.
+        encoding: of the answer's body, as it says.
     """
 
     url: str
     answer: tuple[int, Any] = (200, {"done": True})
     location: str | None = None
+    encoding: str | None = None
     calls: list[Call] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event | None = None
@@ -65,6 +67,8 @@ class Receiver:
         told = [(b"content-type", b"application/json")]
         if self.location is not None:
             told.append((b"location", self.location.encode()))
+        if self.encoding is not None:
+            told.append((b"content-encoding", self.encoding.encode()))
         await send({"type": "http.response.start", "status": status, "headers": told})
         await send(
             {"type": "http.response.body", "body": body if isinstance(body, bytes) else json.dumps(body).encode()}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gzip
 import ssl
+import tracemalloc
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,7 +19,8 @@ from cryptography.x509.oid import NameOID
 
 from signoff.clock import ManualClock
 from signoff.errors import WebhookUrlRejected
-from signoff.server.subscription_webhook import LONGEST_ANSWER, HttpWebhooks, system_resolver
+from signoff.server.subscription_names import SystemResolver
+from signoff.server.subscription_webhook import LONGEST_ANSWER, HttpWebhooks
 from signoff.service.subscription_delivery import Answer
 from signoff.streams.subscription_target import Address, Targets
 from tests.subscriptions.scene import Receiver, receiving, served
@@ -84,7 +87,7 @@ def test_a_name_is_refused_if_one_of_its_addresses_is(answer: list[str]) -> None
 @pytest.mark.parametrize("host", ["localhost", "0x7f.1", "2130706433", "127.1", "017700000001"])
 def test_spellings_of_this_machine_are_refused_by_what_they_resolve_to(host: str) -> None:
     async def main() -> None:
-        addresses = await system_resolver(host, 443)
+        addresses = await SystemResolver()(host, 443)
         assert addresses
         with pytest.raises(WebhookUrlRejected):
             await webhooks().check(f"https://{host}/hook")
@@ -174,6 +177,25 @@ def test_what_an_answer_says(status: int, body: object, done: bool) -> None:
     async def main() -> None:
         async with receiving(answer=(status, body)) as receiver:
             assert await send(webhooks(Targets.LOOPBACK), receiver.url) == Answer(ok=True, done=done)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [gzip.compress(b'{"done": true}'), gzip.compress(b" " * (64 << 20) + b"1")],
+    ids=["small", "64 MiB of blanks in 64 KiB"],
+)
+def test_an_answer_that_is_compressed_says_nothing_and_is_not_unpacked(body: bytes) -> None:
+    async def main() -> None:
+        async with receiving(answer=(200, body), encoding="gzip") as receiver:
+            tracemalloc.start()
+            answer = await send(webhooks(Targets.LOOPBACK), receiver.url)
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert answer == Answer(ok=True, done=False)
+            assert receiver.calls[0].headers["accept-encoding"] == "identity"
+            assert most < 8 << 20
 
     asyncio.run(main())
 

@@ -2,7 +2,8 @@
 
 A delivery resolves the host once, checks every address it got, and connects to one of those: a name that answers
 differently the next time gains nothing. TLS still verifies the name. Redirects are not followed, proxies of the
-environment are not used, a connection serves one delivery, and of a long answer the beginning is read.
+environment are not used, a connection serves one delivery, and of a long answer the beginning is read, as it comes over
+the wire: nothing is decompressed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signoff.clock import Clock
 from signoff.errors import WebhookUrlRejected
+from signoff.server.subscription_names import SystemResolver
 from signoff.service.subscription_delivery import Answer
 from signoff.streams.subscription_target import Address, Target, Targets, check, literal, parse
 
@@ -50,7 +51,7 @@ class HttpWebhooks:
     ) -> None:
         self._clock = clock
         self._targets = targets
-        self._resolve = resolve or system_resolver
+        self._resolve = resolve or SystemResolver()
         self._tls = tls
         self._keys: dict[bytes, Ed25519PrivateKey] = {}
 
@@ -116,6 +117,7 @@ class HttpWebhooks:
         headers = {
             "host": httpx.URL(url).netloc.decode("ascii"),
             "content-type": "application/json",
+            "accept-encoding": "identity",
             "user-agent": "signoff",
             "webhook-signature": self.sign(body, seed),
         }
@@ -147,16 +149,12 @@ class HttpWebhooks:
         return self._tls
 
 
-async def system_resolver(host: str, port: int) -> Sequence[Address]:
-    """Ask the system for the addresses of a name, in the order to try them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    given = (literal(str(sockaddr[0])) for _, _, _, _, sockaddr in found)
-    return list(dict.fromkeys(address for address in given if address is not None))
-
-
 async def _beginning(response: httpx.Response) -> bytes:
+    """Read an answer that is short and not encoded; any other says nothing, however small it was made for the way."""
+    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return b""
     data = b""
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         data += chunk
         if len(data) > LONGEST_ANSWER:
             return b""  # nothing that says no more than whether it is done is as long
