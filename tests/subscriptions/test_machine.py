@@ -14,6 +14,7 @@ from signoff.streams import offset, subscription_codec
 from signoff.streams import subscription as rules
 from signoff.streams.subscription import Link, Moment, Phase, Request, Subscription, Tail, Tails
 from signoff.streams.subscription_config import Config
+from signoff.streams.subscription_limits import SubscriptionLimits
 
 HOOK = Config("webhook", pattern="e/*", streams=("x",), webhook="https://w.example", lease_ttl_ms=10_000)
 PULL = Config("pull-wake", pattern="**", wake_stream="wake", lease_ttl_ms=10_000)
@@ -28,7 +29,7 @@ def tails(**positions: int) -> dict[str, Tail | None]:
 
 
 def new(config: Config, there: Tails) -> Subscription:
-    return rules.begun(Subscription("s", config, 0, "http://h/v1/stream/"), there)
+    return rules.begun(Subscription("s", config, 0, "http://h/v1/stream/"), there, SubscriptionLimits())
 
 
 def request(sub: Subscription, *acks: tuple[str, int], done: bool = False, **other: Any) -> Request:
@@ -199,7 +200,7 @@ def test_a_stream_that_was_made_anew_is_followed_from_its_start() -> None:
 
 
 def test_explicit_links_come_and_go_beside_the_pattern() -> None:
-    sub = rules.linked(new(HOOK, tails(e_a=5)), ["e/a", "y"], tails(e_a=7, y=4))
+    sub = rules.linked(new(HOOK, tails(e_a=5)), ["e/a", "y"], at(0, tails(e_a=7, y=4)))
     assert sub.links == {"e/a": Link(True, 5, "i"), "x": Link(True, 0), "y": Link(True, 4, "i")}
     sub = rules.unlinked(rules.unlinked(rules.unlinked(sub, "e/a"), "y"), "none")
     assert sub.links == {"e/a": Link(False, 5, "i"), "x": Link(True, 0)}
@@ -207,10 +208,10 @@ def test_explicit_links_come_and_go_beside_the_pattern() -> None:
 
 
 def test_a_wake_tells_of_so_many_streams_at_most_and_the_next_one_of_the_rest() -> None:
-    there: dict[str, Tail | None] = {f"e/{number}": Tail("i", 1) for number in range(rules.MOST_LISTED + 5)}
+    there: dict[str, Tail | None] = {f"e/{number}": Tail("i", 1) for number in range(SubscriptionLimits().listed + 5)}
     sub = rules.advance(new(HOOK, {}), at(0, there))
     assert sub.wake is not None
-    assert len(sub.wake.snapshot) == rules.MOST_LISTED
+    assert len(sub.wake.snapshot) == SubscriptionLimits().listed
     again = rules.advance(rules.arrived(sub, "w1", at(0, {}), done=True), at(0, there, "w2"))
     assert again.wake is not None
     assert rules.pending(rules.arrived(again, "w2", at(0, {}), done=True), there) == []

@@ -55,7 +55,15 @@ def subscriptions_over(engine: Engine, config: ServerConfig) -> Subscriptions:
     """Make the service that wakes workers; starting and closing it is the caller's."""
     webhooks = HttpWebhooks(engine.clock, config.webhook_targets)
     root = None if config.public_url is None else config.public_url.rstrip("/") + STREAMS.decode()
-    return Subscriptions(engine.store, engine.committer, engine.streams, webhooks, engine.clock, public_url=root)
+    return Subscriptions(
+        engine.store,
+        engine.committer,
+        engine.streams,
+        webhooks,
+        engine.clock,
+        public_url=root,
+        limits=config.subscriptions,
+    )
 
 
 def create_app(

@@ -8,6 +8,7 @@ from pathlib import Path
 from signoff.errors import Forbidden
 from signoff.server.limits import HttpLimits
 from signoff.server.stream_live import Limits
+from signoff.streams.subscription_limits import SubscriptionLimits
 from signoff.streams.subscription_target import Targets
 
 MIN_SECRET = 32
@@ -51,6 +52,7 @@ class ServerConfig:
             `https://app.example/signoff`; it stands in `Location` and in what receivers of webhooks are told. None: as
             they call it.
         webhooks: where webhooks may be sent; None: to public addresses, and without a key to this machine too.
+        subscriptions: how many streams one may follow, and how many are told of at a time.
     """
 
     secret: bytes | None = None
@@ -71,6 +73,7 @@ class ServerConfig:
     sse_max_age_s: float = _STREAMS.max_age_s
     sse_stuck_s: float = _STREAMS.stuck_s
     http: HttpLimits = field(default_factory=HttpLimits)
+    subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
 
     @property
     def webhook_targets(self) -> Targets:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound, SignoffError, Unauthorized
-from signoff.server import body
+from signoff.server import body, members
 from signoff.server.problems import document, problem
 from signoff.server.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
 from signoff.service.subscriptions import Subscriptions
@@ -61,6 +61,15 @@ class ControlCall:
         """Return the parsed body."""
         body.check_content_type(self.scope)
         return body.parse(await body.read(self.scope, self.receive, MOST_BODY), DEEPEST)
+
+    def after(self) -> str:
+        """Return where the page of streams begins that is asked for.
+
+        Raises:
+            BadRequest: there is another query than that.
+        """
+        after: str = members.query(self.scope["query_string"], {"after": str}).get("after", "")
+        return after
 
     def token(self) -> str:
         """Return the bearer token.
@@ -125,12 +134,13 @@ async def _keys(subscriptions: Subscriptions) -> Reply:
 
 
 async def _create(call: ControlCall) -> Reply:
-    shown, new = await call.subscriptions.create(call.id, configs.parse(await call.json()), call.root_url)
+    config = configs.parse(await call.json(), call.subscriptions.limits)
+    shown, new = await call.subscriptions.create(call.id, config, call.root_url)
     return ok(shown, 201 if new else 200)
 
 
 async def _get(call: ControlCall) -> Reply:
-    return ok(await call.subscriptions.get(call.id))
+    return ok(await call.subscriptions.get(call.id, call.after()))
 
 
 async def _delete(call: ControlCall) -> Reply:
@@ -139,7 +149,8 @@ async def _delete(call: ControlCall) -> Reply:
 
 
 async def _link(call: ControlCall) -> Reply:
-    await call.subscriptions.link(call.id, configs.parse_streams(await call.json()))
+    paths = configs.parse_streams(await call.json(), call.subscriptions.limits)
+    await call.subscriptions.link(call.id, paths)
     return _nothing()
 
 
@@ -197,11 +208,11 @@ def _choose(scope: Scope, handlers: Mapping[str, Any]) -> Any:
 
 
 def _request(given: Any) -> Request:
-    members = _members(given)
-    wake_id, generation, done = members.get("wake_id"), members.get("generation"), members.get("done", False)
+    said = _members(given)
+    wake_id, generation, done = said.get("wake_id"), said.get("generation"), said.get("done", False)
     if not isinstance(wake_id, str) or type(generation) is not int or not isinstance(done, bool):
         raise BadRequest("Send `wake_id`, a string, and `generation`, a number, and perhaps `done`. No cursor moved.")
-    acks = members.get("acks") or []
+    acks = said.get("acks") or []
     if not isinstance(acks, list) or len(acks) > MOST_ACKS:
         raise BadRequest(f"`acks` is a list of at most {MOST_ACKS}. No cursor moved.")
     return Request(wake_id, generation, -1, tuple(map(_one_ack, acks)), done)
@@ -254,6 +265,6 @@ def _with(reply: Reply, *more: Header) -> Reply:
 def _refusal(error: SignoffError) -> Reply:
     told = document(error)
     code = _WORDS.get(error.code, error.code.upper())
-    members = {"code": code, "message": error.detail, **{name: told[name] for name in error.extra if name in told}}
+    says = {"code": code, "message": error.detail, **{name: told[name] for name in error.extra if name in told}}
     kept = tuple(pair for pair in problem(error).headers if pair[0] != b"content-type")
-    return Reply(error.status, orjson.dumps({"error": members}), (JSON_TYPE, _NO_STORE, *kept))
+    return Reply(error.status, orjson.dumps({"error": says}), (JSON_TYPE, _NO_STORE, *kept))

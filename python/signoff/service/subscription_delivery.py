@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from signoff.service.streams import Streams
 from signoff.service.subscription_keys import Keys
 from signoff.streams import json_mode, offset, subscription_token
 from signoff.streams.stream import JSON
-from signoff.streams.subscription import Link, Subscription, Tail, Tails, Wake, listed
+from signoff.streams.subscription import Link, Moment, Subscription, Tail, Wake, listed
 from signoff.streams.subscription_config import WEBHOOK
 
 log = logging.getLogger(__name__)
@@ -68,16 +69,16 @@ class Delivery:
         self._keys = keys
         self._clock = clock
 
-    async def send(self, sub: Subscription, wake: Wake, tails: Tails) -> Answer:
+    async def send(self, sub: Subscription, wake: Wake, moment: Moment) -> Answer:
         """Send a wake once.
 
         Args:
             sub: as it is with this wake.
-            tails: as they were when it woke.
+            moment: in which it woke.
         """
         try:
             if sub.config.type == WEBHOOK:
-                answer = await self._call(sub, wake, tails)
+                answer = await self._call(sub, wake, moment)
             else:
                 answer = await self._announce(sub, wake)
         except SignoffError as error:
@@ -86,20 +87,22 @@ class Delivery:
             log.warning("subscription %s: wake %d was not delivered: %s", sub.id, sub.generation, answer.why)
         return answer
 
-    async def _call(self, sub: Subscription, wake: Wake, tails: Tails) -> Answer:
+    async def _call(self, sub: Subscription, wake: Wake, moment: Moment) -> Answer:
         token = await self.token(sub)
         body = orjson.dumps(
             {
                 "subscription_id": sub.id,
                 "wake_id": wake.id,
                 "generation": sub.generation,
-                "streams": told(sub, tails),
+                "streams": told(sub, moment),
                 "callback_url": f"{sub.root_url}__ds/subscriptions/{sub.id}/callback",
                 "callback_token": token,
             }
         )
         assert sub.config.webhook is not None, "read so from its configuration"
-        seconds = min(sub.config.lease_ttl_ms / 1000, LONGEST_S)
+        assert wake.until is not None, "a webhook's wake ends by itself"
+        left = (wake.until - self._clock.now_ms()) / 1000
+        seconds = max(0.0, min(left, sub.config.lease_ttl_ms / 1000, LONGEST_S))
         return await self._webhooks.post(sub.config.webhook, body, await self._keys.seed(), seconds)
 
     async def _announce(self, sub: Subscription, wake: Wake) -> Answer:
@@ -119,9 +122,9 @@ class Delivery:
         return subscription_token.mint(await self._keys.token_key(), sub.id, sub.generation, self._clock.now_ms())
 
 
-def told(sub: Subscription, tails: Tails) -> list[dict[str, Any]]:
+def told(sub: Subscription, moment: Moment) -> list[dict[str, Any]]:
     """Return what a wake or a claim says of the streams."""
-    return [_told(path, sub.links[path], tails) for path in listed(sub, tails)]
+    return [_told(path, sub.links[path], moment.tails) for path in listed(sub, moment)]
 
 
 def _told(path: str, link: Link, tails: Mapping[str, Tail | None]) -> dict[str, Any]:
@@ -131,6 +134,17 @@ def _told(path: str, link: Link, tails: Mapping[str, Tail | None]) -> dict[str, 
         **link_json(path, link),
         "tail_offset": offset.encode(position),
         "has_pending": position > link.acked,
+    }
+
+
+def page_json(sub: Subscription, after: str, most: int) -> dict[str, Any]:
+    """Return links in the order of their paths, those after a path, and where the next page begins if there is one."""
+    paths = heapq.nsmallest(most + 1, (path for path in sub.links if path > after))
+    return {
+        "streams": [link_json(path, sub.links[path]) for path in paths[:most]],
+        "streams_after": paths[most - 1] if len(paths) > most else None,
+        "streams_count": len(sub.links),
+        "streams_left_out": sub.left_out,
     }
 
 

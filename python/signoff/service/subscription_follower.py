@@ -11,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from signoff.clock import Clock
-from signoff.errors import StoreError
+from signoff.errors import StoreError, SubscriptionNotFound
 from signoff.service.subscription_records import KIND, PAGE, SubscriptionRecords
 from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, WorkflowStore
 from signoff.stores.base import Subscription as Interest
 from signoff.stores.bus import ELSEWHERE
+from signoff.streams import subscription as rules
 from signoff.streams.subscription import Subscription
+from signoff.streams.subscription_limits import SubscriptionLimits
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +47,7 @@ class Follower:
     """Find subscriptions that have something to do, and hand them to `look`.
 
     Args:
-        look: advances one subscription, given paths it may not know yet; called again only after it has ended.
+        look: advances one subscription, given paths to look up; if there are none, it looks at all it follows.
     """
 
     def __init__(
@@ -51,11 +55,13 @@ class Follower:
         store: WorkflowStore,
         records: SubscriptionRecords,
         clock: Clock,
-        look: Callable[[str, Iterable[str]], None],
+        limits: SubscriptionLimits,
+        look: Callable[[str, Collection[str]], None],
     ) -> None:
         self._store = store
         self._records = records
         self._clock = clock
+        self._limits = limits
         self._look = look
         self._followers: dict[str, tuple[str, ...]] = {}
         self._revision = -1
@@ -87,13 +93,16 @@ class Follower:
     def _grown(self, path: str) -> None:
         for subscription_id in self._following(path):
             sub = self._records.known[subscription_id]
-            if path in sub.links and self._busy(sub) and not self._records.changing(subscription_id):
-                continue  # whoever ends the wake compares tails and cursors
+            if not self._records.changing(subscription_id):
+                if path in sub.links and self._busy(sub):
+                    continue  # whoever ends the wake compares tails and cursors
+                if path not in sub.links and rules.crowded(sub, self._limits):
+                    continue
             self._look(subscription_id, (path,))
 
     def _gone(self, path: str) -> None:
         for subscription_id in self._following(path):
-            self._look(subscription_id, (path,))
+            self._look(subscription_id, ())
 
     def _following(self, path: str) -> tuple[str, ...]:
         if self._revision != self._records.revision:
@@ -150,28 +159,31 @@ class Follower:
         for subscription_id, sub in list(self._records.known.items()):
             glob = sub.glob
             if glob is not None and glob.prefix not in listings:
-                listings[glob.prefix] = await self.listing(glob.prefix)
-            listed = [] if glob is None else [one for one in listings[glob.prefix] if sub.follows(one.path)]
-            news = await self._compare(sub, listed)
+                listings[glob.prefix] = [one async for page in self.pages(glob.prefix) for one in page]
+            news = await self._compare(sub, [] if glob is None else listings[glob.prefix])
             if news is not None:
                 self._look(subscription_id, news)
 
-    async def listing(self, prefix: str) -> list[StreamTail]:
-        """Return all streams of a prefix."""
-        found: list[StreamTail] = []
+    async def pages(self, prefix: str) -> AsyncIterator[list[StreamTail]]:
+        """Go through all streams of a prefix."""
+        last = ""
         while True:
-            page = await self._store.list_streams(prefix, limit=PAGE, after=found[-1].path if found else "")
-            found += page
+            page = await self._store.list_streams(prefix, limit=PAGE, after=last)
+            yield page
             if len(page) < PAGE:
-                return found
+                return
+            last = page[-1].path
+            await asyncio.sleep(0)  # a store in memory answers at once; others want their turn
 
     async def _compare(self, sub: Subscription, listed: list[StreamTail]) -> list[str] | None:
         """Return paths to look at; None: there is nothing to do."""
-        new = [one.path for one in listed if one.path not in sub.links]
-        here = {one.path: one for one in listed}
+        new = await self._new(sub, listed)
+        here = {one.path: one for one in listed if one.path in sub.links}
         if missing := [path for path in sub.links if path not in here]:
             here |= await self._store.find_streams(missing)
-        if new or any((one := here.get(path)) is None and not link.explicit for path, link in sub.links.items()):
+        if any((one := here.get(path)) is None and not link.explicit for path, link in sub.links.items()):
+            return []
+        if new:
             return new
         if self._busy(sub):
             return None
@@ -180,6 +192,19 @@ class Follower:
             for path, link in sub.links.items()
         )
         return [] if moved else None
+
+    async def _new(self, sub: Subscription, listed: list[StreamTail]) -> list[str]:
+        """Return streams to link: as many as there is room for, and one more if it is not known that some are left out.
+
+        The pattern is asked about streams that are not linked, and about no more of them than it takes.
+        """
+        unlinked = (one.path for one in listed if one.path not in sub.links and sub.follows(one.path))
+        room = max(0, self._limits.followed - len(sub.links))
+        found = list(islice(unlinked, room + 1))
+        if sub.left_out and not found:
+            with suppress(SubscriptionNotFound):
+                await self._records.change(sub.id, lambda sub, _: rules.complete(sub))
+        return [] if rules.crowded(sub, self._limits) else found
 
     async def _pause(self, until: float) -> None:
         """Wait for news, for the next sweep, or for what is due next."""

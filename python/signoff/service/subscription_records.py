@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -16,6 +17,7 @@ from signoff.service.commit import GroupCommitter
 from signoff.stores.base import Change, Committed, Record, RecordDelete, RecordWrite, StreamTail, WorkflowStore
 from signoff.streams import subscription_codec as codec
 from signoff.streams.subscription import Moment, Subscription, Tail, Tails
+from signoff.streams.subscription_limits import SubscriptionLimits
 
 KIND: Final = "subscription"
 PAGE: Final = 1_000
@@ -43,10 +45,13 @@ class SubscriptionRecords:
         revision: grows when it changes who follows which stream.
     """
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+    def __init__(
+        self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, limits: SubscriptionLimits
+    ) -> None:
         self._store = store
         self._committer = committer
         self._clock = clock
+        self._limits = limits
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._versions: dict[str, int] = {}
         self.known: dict[str, Subscription] = {}
@@ -88,11 +93,14 @@ class SubscriptionRecords:
                     return
         raise _restless(subscription_id)
 
-    async def change(self, subscription_id: str, transition: Transition, also: Iterable[str] = ()) -> Changed:
+    async def change(
+        self, subscription_id: str, transition: Transition, also: Iterable[str] = (), *, others: int | None = None
+    ) -> Changed:
         """Decide a transition on what the store has, and commit it if it changes anything.
 
         Args:
-            also: further paths to look up; a transition may have to link them.
+            also: paths to look up; a transition may have to link them.
+            others: how many of the linked streams to look up besides; None: all of them.
 
         Raises:
             SubscriptionNotFound: there is none.
@@ -101,13 +109,16 @@ class SubscriptionRecords:
         async with self._lock(subscription_id):
             for _ in range(ATTEMPTS):
                 before, version = await self.load(subscription_id)
-                tails = await self.tails({*before.links, *also})
-                chance = secrets.randbelow(1 << 20) / (1 << 20)
-                moment = Moment(self._clock.now_ms(), tails, f"w_{secrets.token_hex(12)}", chance)
-                after = transition(before, moment)
+                after = transition(before, moment := await self._moment(before, also, others))
                 if after == before or await self._put(after, version):
                     return Changed(before, after, moment)
         raise _restless(subscription_id)
+
+    async def _moment(self, sub: Subscription, also: Iterable[str], others: int | None) -> Moment:
+        tails = await self.tails(dict.fromkeys([*also, *islice(sub.links, others)]))
+        whole = len(tails) >= len(sub.links) and all(path in tails for path in sub.links)
+        chance = secrets.randbelow(1 << 20) / (1 << 20)
+        return Moment(self._clock.now_ms(), tails, f"w_{secrets.token_hex(12)}", chance, self._limits, whole)
 
     async def refresh(self) -> None:
         """Make `known` what the store has now."""
@@ -128,9 +139,13 @@ class SubscriptionRecords:
 
     async def tails(self, paths: Iterable[str]) -> Tails:
         """Look up how far streams have grown."""
-        asked = list(paths)
-        found = await self._store.find_streams(asked) if asked else {}
-        return {path: tail_of(found[path]) if path in found else None for path in asked}
+        asked, tails = list(paths), dict[str, Tail | None]()
+        for start in range(0, len(asked), PAGE):
+            page = asked[start : start + PAGE]
+            found = await self._store.find_streams(page)
+            tails |= {path: tail_of(found[path]) if path in found else None for path in page}
+            await asyncio.sleep(0)  # a store in memory answers at once; others want their turn
+        return tails
 
     async def _put(self, sub: Subscription, expect: int) -> bool:
         version = expect + 1 if expect else 1 + secrets.randbits(40)
@@ -150,7 +165,7 @@ class SubscriptionRecords:
 
     def _know(self, sub: Subscription, version: int) -> None:
         before = self.known.get(sub.id)
-        if before is None or before.config != sub.config or before.links.keys() != sub.links.keys():
+        if before is None or before.config != sub.config or _named(before) != _named(sub):
             self.revision += 1
         self.known[sub.id] = sub
         self._versions[sub.id] = version
@@ -167,6 +182,11 @@ class SubscriptionRecords:
 def tail_of(found: StreamTail) -> Tail:
     """Return a stream's tail as the rules take it."""
     return Tail(found.incarnation, found.tail)
+
+
+def _named(sub: Subscription) -> set[str]:
+    """Return the paths it follows by name; the others it follows by its pattern, linked or not."""
+    return {path for path, link in sub.links.items() if link.explicit}
 
 
 def _restless(subscription_id: str) -> StoreError:

@@ -9,30 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any
 
 from signoff.clock import Clock, rfc3339
 from signoff.errors import BadRequest, NoPendingWork, SignoffError, SubscriptionExists, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
 from signoff.service.streams import Streams
-from signoff.service.subscription_delivery import Delivery, Webhooks, link_json, told
+from signoff.service.subscription_delivery import Answer, Delivery, Webhooks, page_json, told
 from signoff.service.subscription_follower import Follower
 from signoff.service.subscription_keys import Keys
 from signoff.service.subscription_records import Changed, SubscriptionRecords, tail_of
+from signoff.service.subscription_sending import GRACE_S, Sender
 from signoff.stores.base import WorkflowStore
 from signoff.streams import subscription as rules
 from signoff.streams import subscription_token
-from signoff.streams.subscription import Moment, Phase, Request, Subscription, Tail, Tails
+from signoff.streams.subscription import Moment, Phase, Request, Subscription, Tail, Tails, Wake
 from signoff.streams.subscription_config import PULL_WAKE, WEBHOOK, Config
+from signoff.streams.subscription_limits import SubscriptionLimits
 
 log = logging.getLogger(__name__)
 
-GRACE_S: Final = 3.0
-"""Seconds that deliveries under way get when the process ends; the others are sent again by whoever comes next."""
-
-AT_ONCE: Final = 64
-"""Deliveries under way at a time."""
+ALL = ""
+"""In place of a path: look at all that a subscription follows."""
 
 
 class Subscriptions:
@@ -45,6 +44,10 @@ class Subscriptions:
         webhooks: calls them.
         clock: for leases and retries.
         public_url: of the stream root, ending in `/`, if it is not the one requests are sent to.
+        limits: of each subscription.
+
+    Attributes:
+        limits: of each subscription.
 
     Example:
         >>> subscriptions.start()
@@ -61,18 +64,19 @@ class Subscriptions:
         clock: Clock,
         *,
         public_url: str | None = None,
+        limits: SubscriptionLimits | None = None,
     ) -> None:
+        self.limits = limits or SubscriptionLimits()
         self._clock = clock
         self._webhooks = webhooks
         self._public_url = public_url
         self._keys = Keys(store, committer, clock)
-        self._records = SubscriptionRecords(store, committer, clock)
+        self._records = SubscriptionRecords(store, committer, clock, self.limits)
         self._delivery = Delivery(streams, webhooks, self._keys, clock)
-        self._follower = Follower(store, self._records, clock, self._look)
+        self._sender = Sender(self._records, self._delivery, clock, self._sent)
+        self._follower = Follower(store, self._records, clock, self.limits, self._look)
         self._asked: dict[str, set[str]] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
-        self._sending: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
         self._running: asyncio.Task[None] | None = None
         self._closed = False
         committer.listen(self._follower.committed)
@@ -88,13 +92,12 @@ class Subscriptions:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        for tasks in (self._sending, self._looks.values()):
-            under_way = list(tasks)
-            if under_way:
-                await asyncio.wait(under_way, timeout=GRACE_S)
-                for task in under_way:
-                    task.cancel()
-                await asyncio.gather(*under_way, return_exceptions=True)
+        await self._sender.close()
+        if looks := list(self._looks.values()):
+            await asyncio.wait(looks, timeout=GRACE_S)
+            for task in looks:
+                task.cancel()
+            await asyncio.gather(*looks, return_exceptions=True)
 
     async def step(self) -> None:
         """Do once what is done all the time while started, and wait for it; for tests and tools."""
@@ -104,7 +107,7 @@ class Subscriptions:
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""
-        while tasks := [*self._looks.values(), *self._sending]:
+        while tasks := [*self._looks.values(), *self._sender.under_way]:
             await asyncio.wait(tasks)
 
     # -- subscriptions ---------------------------------------------------------------------------------------------
@@ -117,6 +120,7 @@ class Subscriptions:
 
         Raises:
             WebhookUrlRejected: the webhook may not be called.
+            BadRequest: it names more streams than it may follow.
             SubscriptionExists: with another configuration.
         """
         root_url = self._public_url or root_url
@@ -127,7 +131,7 @@ class Subscriptions:
                 if config.webhook is not None:
                     await self._webhooks.check(config.webhook)
                 blank = Subscription(subscription_id, config, self._clock.now_ms(), root_url)
-                sub = rules.begun(blank, await self._there(blank))
+                sub = rules.begun(blank, await self._there(blank), self.limits)
                 if not await self._records.add(sub):
                     continue
                 self._follower.changed()
@@ -140,14 +144,17 @@ class Subscriptions:
                 ) from None
             return await self._shown(sub), False
 
-    async def get(self, subscription_id: str) -> dict[str, Any]:
-        """Return a subscription (§6.3).
+    async def get(self, subscription_id: str, after: str = "") -> dict[str, Any]:
+        """Return a subscription (§6.3), and a page of the streams it follows.
+
+        Args:
+            after: the `streams_after` of the page before.
 
         Raises:
             SubscriptionNotFound: there is none.
         """
         sub, _ = await self._records.load(subscription_id)
-        return await self._shown(sub)
+        return await self._shown(sub, after)
 
     async def delete(self, subscription_id: str) -> None:
         """Delete a subscription; its wakes and tokens are worth nothing from now on (§6.3).
@@ -162,14 +169,14 @@ class Subscriptions:
 
         Raises:
             SubscriptionNotFound: there is none.
-            BadRequest: it is the subscription's own wake stream.
+            BadRequest: it is the subscription's own wake stream, or it would follow too many.
         """
         added = tuple(paths)
 
         def transition(sub: Subscription, moment: Moment) -> Subscription:
             if sub.config.wake_stream in added:
                 raise BadRequest("A subscription that followed its own wake stream would wake itself for ever.")
-            return rules.advance(rules.linked(sub, added, moment.tails), moment)
+            return rules.advance(rules.linked(sub, added, moment), moment)
 
         await self._change(subscription_id, transition, added)
 
@@ -205,7 +212,7 @@ class Subscriptions:
             "wake_id": sub.wake.id,
             "generation": sub.generation,
             "token": await self._delivery.token(sub),
-            "streams": told(sub, done.moment.tails),
+            "streams": told(sub, done.moment),
             "lease_ttl_ms": sub.config.lease_ttl_ms,
         }
 
@@ -222,9 +229,11 @@ class Subscriptions:
         request = await self._authentic(subscription_id, kind, token, request)
 
         def transition(sub: Subscription, moment: Moment) -> Subscription:
-            return rules.advance(rules.acknowledged(sub, request, moment), moment)
+            sub = rules.acknowledged(sub, request, moment)
+            return rules.advance(sub, moment) if request.done else sub
 
-        done = await self._change(subscription_id, transition)
+        paths, others = [path for path, _ in request.acks], None if request.done else 0
+        done = await self._change(subscription_id, transition, paths, others=others)
         return {"ok": True, "next_wake": request.done and done.after.wake is not None}
 
     async def release(self, subscription_id: str, token: str, request: Request) -> None:
@@ -248,42 +257,48 @@ class Subscriptions:
     # -- how it runs -----------------------------------------------------------------------------------------------
 
     async def _change(
-        self, subscription_id: str, transition: Callable[[Subscription, Moment], Subscription], also: Iterable[str] = ()
+        self,
+        subscription_id: str,
+        transition: Callable[[Subscription, Moment], Subscription],
+        also: Iterable[str] = (),
+        *,
+        others: int | None = None,
     ) -> Changed:
-        """Change a subscription, and send the wake if the change began one."""
-        done = await self._records.change(subscription_id, transition, also)
+        """Change a subscription, and send the wake if the change began one; see `SubscriptionRecords.change`."""
+        done = await self._records.change(subscription_id, transition, also, others=others)
         if done.after is not done.before:
             self._follower.changed()
+        if done.after.left_out and not done.before.left_out:
+            log.warning(
+                "subscription %s follows %d streams, as many as it may; it leaves out others that match %s",
+                subscription_id, len(done.after.links), done.after.config.pattern,
+            )  # fmt: skip
         wake, before = done.after.wake, done.before.wake
         if wake is not None and wake.phase is Phase.SENDING and (before is None or before.id != wake.id):
-            self._send(done)
+            self._sender.send(done)
         return done
 
-    def _send(self, done: Changed) -> None:
-        if self._closed:
-            return
-        task = asyncio.get_running_loop().create_task(self._deliver(done), name="signoff-subscription-wake")
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
-
-    async def _deliver(self, done: Changed) -> None:
-        sub, wake = done.after, done.after.wake
-        assert wake is not None, "it was just made"
-        async with self._slots:
-            answer = await self._delivery.send(sub, wake, done.moment.tails)
+    async def _sent(self, subscription_id: str, wake: Wake, answer: Answer) -> None:
+        """Take how a wake arrived."""
 
         def transition(sub: Subscription, moment: Moment) -> Subscription:
-            if answer.ok:
-                return rules.advance(rules.arrived(sub, wake.id, moment, done=answer.done), moment)
-            return rules.advance(rules.failed(sub, wake.id, moment), moment)
+            if not answer.ok:
+                return rules.failed(sub, wake.id, moment)
+            sub = rules.arrived(sub, wake.id, moment, done=answer.done)
+            return rules.advance(sub, moment) if answer.done else sub
 
-        await self._quietly(sub.id, self._change(sub.id, transition))
+        change = self._change(subscription_id, transition, others=None if answer.done else 0)
+        await self._quietly(subscription_id, change)
 
-    def _look(self, subscription_id: str, paths: Iterable[str]) -> None:
-        """Advance a subscription soon; asking again before that costs nothing."""
+    def _look(self, subscription_id: str, paths: Collection[str]) -> None:
+        """Advance a subscription soon; asking again before that costs nothing.
+
+        Args:
+            paths: streams that have moved; none: look at all it follows.
+        """
         if self._closed:
             return
-        self._asked.setdefault(subscription_id, set()).update(paths)
+        self._asked.setdefault(subscription_id, set()).update(paths or (ALL,))
         if subscription_id not in self._looks:
             task = asyncio.get_running_loop().create_task(self._advance(subscription_id), name="signoff-subscription")
             self._looks[subscription_id] = task
@@ -291,7 +306,10 @@ class Subscriptions:
     async def _advance(self, subscription_id: str) -> None:
         try:
             while (paths := self._asked.pop(subscription_id, None)) is not None:
-                await self._quietly(subscription_id, self._change(subscription_id, rules.advance, paths))
+                # A wake tells of so many streams; what else there is, is compared when it ends.
+                others = None if ALL in paths else self.limits.listed
+                change = self._change(subscription_id, rules.advance, sorted(paths - {ALL}), others=others)
+                await self._quietly(subscription_id, change)
         finally:
             del self._looks[subscription_id]
 
@@ -305,13 +323,16 @@ class Subscriptions:
             log.warning("subscription %s: %s", subscription_id, error.detail)
 
     async def _there(self, sub: Subscription) -> Tails:
-        """Look up every stream that a new subscription follows."""
+        """Look up the streams that a new subscription follows, and one more if there are too many."""
         found: dict[str, Tail | None] = {}
         if (glob := sub.glob) is not None:
-            found = {one.path: tail_of(one) for one in await self._follower.listing(glob.prefix)}
+            async for page in self._follower.pages(glob.prefix):
+                found |= {one.path: tail_of(one) for one in page if sub.follows(one.path)}
+                if len(found) > self.limits.followed:
+                    break
         return found | dict(await self._records.tails([path for path in sub.config.streams if path not in found]))
 
-    async def _shown(self, sub: Subscription) -> dict[str, Any]:
+    async def _shown(self, sub: Subscription, after: str = "") -> dict[str, Any]:
         config = sub.config.to_json()
         if sub.config.type == WEBHOOK:
             key = self._webhooks.public_key(await self._keys.seed())
@@ -324,7 +345,7 @@ class Subscriptions:
             "id": sub.id,
             "subscription_id": sub.id,
             **config,
-            "streams": [link_json(path, link) for path, link in sub.links.items()],
+            **page_json(sub, after, self.limits.listed),
             "created_at": rfc3339(sub.created_at),
             "status": sub.status,
         }

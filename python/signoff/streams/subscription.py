@@ -15,21 +15,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import chain, islice
 from typing import Final
 
-from signoff.errors import AlreadyClaimed, Fenced, InvalidAck, InvalidOffset, NoPendingWork
+from signoff.errors import AlreadyClaimed, BadRequest, Fenced, InvalidAck, InvalidOffset, NoPendingWork
 from signoff.streams import offset
 from signoff.streams.subscription_config import PULL_WAKE, WEBHOOK, Config
 from signoff.streams.subscription_glob import Glob
+from signoff.streams.subscription_limits import SubscriptionLimits
 
 FIRST_RETRY_MS: Final = 1_000
 LONGEST_RETRY_MS: Final = 60_000
 JITTER: Final = 0.2
 ANNOUNCE_MS: Final = 10_000
 """How long writing a wake event may take before it counts as lost with the process that did it."""
-
-MOST_LISTED: Final = 1_000
-"""Streams a wake tells of; those with pending work come first, the rest in the next wake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,7 @@ class Subscription:
         generation: of the latest wake.
         failures: attempts that failed since one succeeded.
         next_attempt_at: milliseconds; no wake before it.
+        left_out: the pattern matches more streams than it may follow.
     """
 
     id: str
@@ -106,6 +106,7 @@ class Subscription:
     wake: Wake | None = None
     failures: int = 0
     next_attempt_at: int | None = None
+    left_out: bool = False
 
     @property
     def glob(self) -> Glob | None:
@@ -150,31 +151,57 @@ class Moment:
 
     Attributes:
         now: milliseconds.
-        tails: of all linked streams, and of others that may have to be linked.
+        tails: of linked streams, and of others that may have to be linked.
         wake_id: a fresh id.
         chance: a random number in [0, 1).
+        limits: of what it may follow and tell.
+        whole: the tails of all linked streams are there, so that nothing pending among them means nothing pending.
     """
 
     now: int
     tails: Tails
     wake_id: str
     chance: float = 0.5
+    limits: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+    whole: bool = True
 
 
-def begun(sub: Subscription, tails: Tails) -> Subscription:
-    """Link a new subscription to what exists, at its tails: history is not replayed (§6.2)."""
-    links = {path: _at_tail(tail, explicit=False) for path, tail in tails.items() if tail and sub.follows(path)}
-    links |= {path: _at_tail(tails.get(path), explicit=True) for path in sub.config.streams}
-    return replace(sub, links=links)
+def begun(sub: Subscription, tails: Tails, limits: SubscriptionLimits) -> Subscription:
+    """Link a new subscription to what exists, at its tails: history is not replayed (§6.2).
+
+    Raises:
+        BadRequest: it names more streams than it may follow.
+    """
+    links = {path: _at_tail(tails.get(path), explicit=True) for path in sub.config.streams}
+    _check_room(links, limits)
+    matching = [path for path, tail in tails.items() if tail and path not in links and sub.follows(path)]
+    room = limits.followed - len(links)
+    links |= {path: _at_tail(tails[path], explicit=False) for path in matching[:room]}
+    return replace(sub, links=links, left_out=len(matching) > room)
 
 
-def linked(sub: Subscription, added: Iterable[str], tails: Tails) -> Subscription:
-    """Add explicit links, at the tail where the stream is not linked yet (§6.4)."""
+def linked(sub: Subscription, added: Iterable[str], moment: Moment) -> Subscription:
+    """Add explicit links, at the tail where the stream is not linked yet (§6.4).
+
+    Raises:
+        BadRequest: it would follow more streams than it may.
+    """
     links = dict(sub.links)
     for path in added:
         known = links.get(path)
-        links[path] = _at_tail(tails.get(path), explicit=True) if known is None else replace(known, explicit=True)
+        tail = moment.tails.get(path)
+        links[path] = _at_tail(tail, explicit=True) if known is None else replace(known, explicit=True)
+    if len(links) > len(sub.links):
+        _check_room(links, moment.limits)
     return replace(sub, links=links)
+
+
+def _check_room(links: Mapping[str, Link], limits: SubscriptionLimits) -> None:
+    if len(links) > limits.followed:
+        raise BadRequest(
+            f"The subscription would follow {len(links)} streams, and {limits.followed} are allowed here. Nothing was "
+            "changed; let it follow fewer, or make another one for the rest."
+        )
 
 
 def unlinked(sub: Subscription, path: str) -> Subscription:
@@ -190,16 +217,32 @@ def unlinked(sub: Subscription, path: str) -> Subscription:
     return replace(sub, links=links)
 
 
+def crowded(sub: Subscription, limits: SubscriptionLimits) -> bool:
+    """Tell whether it follows as many streams as it may, and is known to leave some out."""
+    return sub.left_out and len(sub.links) >= limits.followed
+
+
+def complete(sub: Subscription) -> Subscription:
+    """Take that nothing is left out any more."""
+    return replace(sub, left_out=False)
+
+
 def pending(sub: Subscription, tails: Tails) -> list[str]:
-    """Return linked streams that have grown beyond their cursor."""
-    return [path for path, link in sub.links.items() if (tail := tails.get(path)) and tail.position > link.acked]
+    """Return those linked streams, out of the ones looked up, that have grown beyond their cursor."""
+    links = sub.links
+    return [
+        path
+        for path, tail in tails.items()
+        if tail is not None and (link := links.get(path)) is not None and tail.position > link.acked
+    ]
 
 
-def listed(sub: Subscription, tails: Tails) -> list[str]:
-    """Return the streams a wake tells of: those with pending work, then the others, up to a measure."""
-    first = pending(sub, tails)
+def listed(sub: Subscription, moment: Moment) -> list[str]:
+    """Return the streams a wake tells of: those with pending work, then the others, as many as a wake may tell of."""
+    first = pending(sub, moment.tails)
     known = set(first)
-    return [*first, *(path for path in sub.links if path not in known)][:MOST_LISTED]
+    others = (path for path in moment.tails if path in sub.links and path not in known)
+    return list(islice(chain(first, others), moment.limits.listed))
 
 
 # -- transitions -------------------------------------------------------------------------------------------------------
@@ -210,15 +253,17 @@ def advance(sub: Subscription, moment: Moment) -> Subscription:
 
     The caller compares the wakes before and after: a new one is to be sent.
     """
-    sub = _over(_observed(sub, moment.tails), moment)
+    sub = _over(_observed(sub, moment), moment)
     waiting = pending(sub, moment.tails)
-    if not waiting and sub.wake is not None and sub.wake.until is None:
+    if not waiting and moment.whole and sub.wake is not None and sub.wake.until is None:
         sub = _released(sub)  # nobody has claimed it, and what it told of is gone
     if sub.wake is not None or (sub.next_attempt_at is not None and moment.now < sub.next_attempt_at):
         return sub
     if waiting:
         return _woken(sub, waiting[0], moment)
-    return sub if sub.next_attempt_at is None else replace(sub, failures=0, next_attempt_at=None)
+    if sub.next_attempt_at is None or not moment.whole:
+        return sub
+    return replace(sub, failures=0, next_attempt_at=None)
 
 
 def arrived(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = False) -> Subscription:
@@ -252,7 +297,7 @@ def claimed(sub: Subscription, worker: str, moment: Moment) -> Subscription:
         AlreadyClaimed: another has it.
         NoPendingWork: there is nothing to do.
     """
-    sub = _over(_observed(sub, moment.tails), moment)
+    sub = _over(_observed(sub, moment), moment)
     if (wake := sub.wake) is not None and wake.phase is Phase.HELD:
         raise AlreadyClaimed(
             "Another worker holds the lease; wait for the next wake event.",
@@ -278,7 +323,7 @@ def acknowledged(sub: Subscription, request: Request, moment: Moment) -> Subscri
         InvalidAck: a stream is not linked, or an offset is before the cursor or beyond the tail; no cursor moved.
     """
     wake = _fenced(sub, request, moment)
-    sub = _observed(sub, moment.tails)
+    sub = _observed(sub, moment)
     sub = _acked(sub, {path: _position(sub, path, token, moment.tails) for path, token in request.acks})
     if request.done:
         return replace(_released(sub), failures=0)
@@ -304,10 +349,11 @@ def _at_tail(tail: Tail | None, *, explicit: bool) -> Link:
     return Link(explicit, 0) if tail is None else Link(explicit, tail.position, tail.incarnation)
 
 
-def _observed(sub: Subscription, tails: Tails) -> Subscription:
+def _observed(sub: Subscription, moment: Moment) -> Subscription:
     """Link streams that are new since the creation, from their start; forget those that are gone."""
     changes: dict[str, Link | None] = {}
-    for path, tail in tails.items():
+    new: dict[str, Link] = {}
+    for path, tail in moment.tails.items():
         link = sub.links.get(path)
         if tail is None:
             if link is not None and not link.explicit:
@@ -316,18 +362,21 @@ def _observed(sub: Subscription, tails: Tails) -> Subscription:
                 changes[path] = Link(explicit=True, acked=0)
         elif link is None:
             if sub.follows(path):
-                changes[path] = Link(False, 0, tail.incarnation)
+                new[path] = Link(False, 0, tail.incarnation)
         elif link.incarnation != tail.incarnation:
             changes[path] = Link(link.explicit, 0, tail.incarnation)
-    if not changes:
+    if not changes and not new:
         return sub
     links = {path: link for path, link in (dict(sub.links) | changes).items() if link is not None}
+    room = max(0, moment.limits.followed - len(links))
+    links |= islice(new.items(), room)
+    left_out = sub.left_out or len(new) > room
     wake = sub.wake
     if wake is not None and not changes.keys().isdisjoint(wake.snapshot):
         # What the wake told of is another stream than the one that is there now.
         told = {path: position for path, position in wake.snapshot.items() if path not in changes}
         wake = replace(wake, snapshot=told)
-    return replace(sub, links=links, wake=wake)
+    return replace(sub, links=links, wake=wake, left_out=left_out)
 
 
 def _over(sub: Subscription, moment: Moment) -> Subscription:
@@ -339,7 +388,7 @@ def _over(sub: Subscription, moment: Moment) -> Subscription:
 
 
 def _woken(sub: Subscription, stream: str, moment: Moment) -> Subscription:
-    told = {path: tail.position for path in listed(sub, moment.tails) if (tail := moment.tails.get(path))}
+    told = {path: tail.position for path in listed(sub, moment) if (tail := moment.tails.get(path))}
     length = sub.config.lease_ttl_ms if sub.config.type == WEBHOOK else ANNOUNCE_MS
     wake = Wake(moment.wake_id, Phase.SENDING, moment.now + length, told, stream)
     return replace(sub, generation=sub.generation + 1, wake=wake, next_attempt_at=None)

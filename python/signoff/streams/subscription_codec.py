@@ -26,6 +26,7 @@ def dumps(sub: Subscription) -> bytes:
             "generation": sub.generation,
             "failures": sub.failures,
             "next_attempt_at": sub.next_attempt_at,
+            "left_out": sub.left_out,
             "wake": None
             if wake is None
             else {
@@ -62,4 +63,5 @@ def loads(subscription_id: str, data: bytes) -> Subscription:
         wake=None if wake is None else Wake(**wake | {"phase": Phase(wake["phase"])}),
         failures=kept["failures"],
         next_attempt_at=kept["next_attempt_at"],
+        left_out=kept.get("left_out", False),
     )

@@ -12,6 +12,7 @@ import orjson
 from signoff.errors import BadRequest
 from signoff.streams import path as paths
 from signoff.streams import subscription_glob as globs
+from signoff.streams.subscription_limits import SubscriptionLimits
 
 WEBHOOK: Final = "webhook"
 PULL_WAKE: Final = "pull-wake"
@@ -19,13 +20,11 @@ PULL_WAKE: Final = "pull-wake"
 LEASE_MS: Final = 30_000
 SHORTEST_LEASE_MS: Final = 1_000
 LONGEST_LEASE_MS: Final = 600_000
-MOST_STREAMS: Final = 1_000
-"""Streams one request may name."""
-
 LONGEST_URL: Final = 2_048
 LONGEST_DESCRIPTION: Final = 1_000
 
 _NOTHING: Final = "Nothing was done."
+_LIMITS: Final = SubscriptionLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Config:
         return hashlib.sha256(orjson.dumps(self.to_json(), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def parse(body: object) -> Config:
+def parse(body: object, limits: SubscriptionLimits = _LIMITS) -> Config:
     """Read the body of a creation; members that are not known are ignored, as clients of later versions may send them.
 
     Raises:
@@ -76,7 +75,7 @@ def parse(body: object) -> Config:
     if kind not in (WEBHOOK, PULL_WAKE):  # no set: what JSON can say may not be hashable
         raise BadRequest(f"`type` is `webhook` or `pull-wake`. {_NOTHING}")
     pattern = _text(members, "pattern", paths.LONGEST)
-    streams = parse_streams(members) if members.get("streams") is not None else ()
+    streams = parse_streams(members, limits) if members.get("streams") is not None else ()
     if pattern is None and not streams:
         raise BadRequest(f"Say which streams: a `pattern`, or `streams`. {_NOTHING}")
     return Config(
@@ -90,15 +89,15 @@ def parse(body: object) -> Config:
     )
 
 
-def parse_streams(body: object) -> tuple[str, ...]:
+def parse_streams(body: object, limits: SubscriptionLimits = _LIMITS) -> tuple[str, ...]:
     """Read the `streams` of a body: paths without leading slashes, each once, sorted.
 
     Raises:
         BadRequest: it is no list of paths where streams may live.
     """
     given = _object(body).get("streams")
-    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > MOST_STREAMS:
-        raise BadRequest(f"`streams` is a list of at most {MOST_STREAMS} paths. {_NOTHING}")
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > limits.named:
+        raise BadRequest(f"`streams` is a list of at most {limits.named} paths. {_NOTHING}")
     return tuple(sorted({path_of(one) for one in given}))
 
 
