@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from tests.cli.commands import environment, run, running
@@ -139,6 +140,35 @@ def test_misuse_is_explained_in_one_line(tmp_path: Path, arguments: tuple[str, .
     assert done.returncode == code
     assert word in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("head", "s"), ("append", "s", "1")], ids=" ".join)
+def test_a_refusal_is_explained_although_it_has_no_body(tmp_path: Path, command: tuple[str, ...]) -> None:
+    secret = "a key for tests, long enough for HS256"
+
+    def token(grant: str) -> str:
+        return jwt.encode({"sub": "alice", "groups": [], "grants": [grant]}, secret, "HS256")
+
+    with running(tmp_path, "server", "--store", "memory:", "--port", "0", SIGNOFF_SECRET=secret) as server:
+        at, operator = ("--server", server.url), token("operator")
+        said(tmp_path, "create", "s", *at, "--token", operator)
+
+        def refused(*more: str) -> str:
+            done = run(tmp_path, "stream", *command, *at, *more)
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+            assert "is it a Signoff server" not in done.stderr
+            return done.stderr
+
+        assert "--token" in refused()
+        assert "expired" in refused("--token", "nonsense")
+        writer = token("stream:write:s")
+        told = refused("--token", writer)
+        assert "grant to read" in told
+        assert ("--content-type" in told) is (command[0] == "append")
+        said(tmp_path, "append", "s", "1", "--content-type", "application/json", *at, "--token", writer)
+        said(tmp_path, "fork", "s", "f", *at, "--token", operator)
+        said(tmp_path, "delete", "s", *at, "--token", operator)
+        assert "was deleted" in refused("--token", operator)
 
 
 def test_the_servers_limits_are_options(tmp_path: Path) -> None:

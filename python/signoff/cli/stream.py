@@ -15,7 +15,7 @@ from signoff.cli.stream_facts import Facts, followed, messages, taken
 from signoff.cli.target import Target, on
 from signoff.cli.values import content
 from signoff.client import SignoffClient, stream_address
-from signoff.errors import NotFound, StreamNotFound
+from signoff.errors import Forbidden, Gone, NotFound, StreamDeleted, StreamNotFound, Unauthorized
 
 Path = Annotated[str, typer.Argument(metavar="PATH", help="The stream's path, e.g. chat/42.")]
 Data = Annotated[str | None, typer.Argument(metavar="[DATA|@FILE|-]", help="What to write; - reads standard input.")]
@@ -116,7 +116,10 @@ def append(
     said = _headers(("stream-seq", seq), ("stream-closed", "true" if close else None))
 
     async def send(client: SignoffClient) -> httpx.Response:
-        kind = content_type or Facts.of(path, await _look(client, path)).content_type
+        kind = content_type
+        if kind is None:
+            looked = await _look(client, path, instead=", or say its --content-type: then nothing is read")
+            kind = Facts.of(path, looked).content_type
         return await client.on_stream("POST", path, content=body, headers={**said, **marks, "content-type": kind})
 
     response = _call(Target.of(store, server, token), send)
@@ -213,11 +216,30 @@ def _call(target: Target, operation: Callable[[SignoffClient], Awaitable[httpx.R
     return on(target, operation)
 
 
-async def _look(client: SignoffClient, path: str) -> httpx.Response:
+async def _look(client: SignoffClient, path: str, instead: str = "") -> httpx.Response:
+    """Ask for a stream's head. A refusal of that has no body that gives the reason, so its status has to do.
+
+    Args:
+        instead: of a token that may read, what else helps.
+    """
     try:
         return await client.on_stream("HEAD", path)
-    except NotFound as error:  # an answer to HEAD has no body that says so
+    except NotFound as error:
         raise StreamNotFound(f"There is no stream {path!r}; create it with: signoff stream create") from error
+    except Unauthorized as error:
+        raise Unauthorized(
+            f"The server lets nobody read {path!r} without a token that is valid there. Give one with --token or "
+            "SIGNOFF_TOKEN; if you did, it has expired or is another server's. Nothing was done."
+        ) from error
+    except Forbidden as error:
+        raise Forbidden(
+            f"Your token does not let you read {path!r}. Use one with the grant to read it{instead}. Nothing was done."
+        ) from error
+    except Gone as error:
+        raise StreamDeleted(
+            f"The stream {path!r} was deleted; what it held is kept for its forks alone. Read one of those, or use "
+            "another path. Nothing was done."
+        ) from error
 
 
 def _headers(*pairs: tuple[str, object]) -> dict[str, str]:
