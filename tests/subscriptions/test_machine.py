@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signoff.errors import AlreadyClaimed, Conflict409, Fenced, InvalidAck, NoPendingWork, SchemaTooNew
+from signoff.errors import AlreadyClaimed, BadRequest, Conflict409, Fenced, InvalidAck, NoPendingWork, SchemaTooNew
 from signoff.streams import offset, subscription_codec
 from signoff.streams import subscription as rules
 from signoff.streams.subscription import Link, Moment, Phase, Request, Subscription, Tail, Tails
@@ -109,6 +109,23 @@ def test_an_attempt_nobody_reported_on_counts_as_failed_and_an_accepted_one_wake
     silent = rules.advance(rules.arrived(woken(), "w1", at(0, {})), at(10_000, tails(e_a=3), "w2"))
     assert silent.wake is not None
     assert (silent.generation, silent.wake.id) == (2, "w2")
+
+
+def test_a_clock_that_was_set_back_does_not_stop_wakes() -> None:
+    back, there = -3_600_000, tails(e_a=3)
+    sent = rules.arrived(woken(), "w1", at(0, {}))
+    held = rules.claimed(woken(PULL), "me", at(0, there))
+    for sub in (sent, held):
+        again = rules.advance(sub, at(back, there, "w2"))
+        assert again.wake is not None
+        assert (again.wake.id, again.generation) == ("w2", 2)
+        assert rules.advance(sub, at(-rules.SKEW_MS, there, "w2")) == sub, (
+            "as far as clocks may differ it is waited for"
+        )
+    lost = rules.advance(woken(), at(back, there))
+    assert (lost.wake, lost.next_attempt_at) == (None, back + 1_000)
+    retried = rules.advance(rules.failed(woken(), "w1", at(0, {})), at(back, there, "w2"))
+    assert retried.generation == 2
 
 
 def test_a_callback_moves_cursors_and_extends_the_lease() -> None:
@@ -217,6 +234,37 @@ def test_a_wake_tells_of_so_many_streams_at_most_and_the_next_one_of_the_rest() 
     assert rules.pending(rules.arrived(again, "w2", at(0, {}), done=True), there) == []
 
 
+LOW = SubscriptionLimits(followed=2, listed=1)
+
+
+def test_there_is_a_limit_to_what_a_subscription_follows() -> None:
+    there = tails(e_a=1, e_b=1, e_c=1)
+    moment = Moment(0, there, "w1", limits=LOW)
+    sub = rules.begun(Subscription("s", HOOK, 0, "http://h/"), there, LOW)
+    assert (list(sub.links), sub.left_out) == (["x", "e/a"], True)
+    assert rules.advance(sub, moment) == sub
+    gone = rules.advance(sub, Moment(0, {"e/a": None, "e/c": Tail("i", 1)}, "w1", limits=LOW))
+    assert (list(gone.links), gone.left_out) == (["x", "e/c"], True)
+    assert subscription_codec.loads("s", subscription_codec.dumps(gone)) == gone
+    assert not rules.complete(gone).left_out
+    with pytest.raises(BadRequest):
+        rules.linked(sub, ["y"], moment)
+    with pytest.raises(BadRequest):
+        rules.begun(Subscription("s", replace(HOOK, streams=("x", "y", "z")), 0, "http://h/"), {}, LOW)
+    assert rules.linked(sub, ["e/a"], moment).links["e/a"].explicit
+    with_room = rules.unlinked(sub, "x")
+    assert list(rules.linked(with_room, ["y"], moment).links) == ["e/a", "y"]
+
+
+def test_what_was_not_looked_up_is_not_taken_for_nothing() -> None:
+    """A moment that does not show all streams ends no retry and takes no event back."""
+    part = Moment(90_000, {}, "w2", whole=False)
+    waiting = rules.arrived(woken(PULL), "w1", at(0, {}))
+    assert rules.advance(waiting, part) == waiting
+    retry = rules.failed(woken(), "w1", at(0, {}))
+    assert rules.advance(retry, part) == retry
+
+
 def test_a_newer_version_s_subscription_is_refused() -> None:
     data = subscription_codec.dumps(woken()).replace(b'"v":1', b'"v":2')
     with pytest.raises(SchemaTooNew):
@@ -226,7 +274,7 @@ def test_a_newer_version_s_subscription_is_refused() -> None:
 steps = st.one_of(
     st.tuples(st.just("grow"), st.sampled_from(["e/a", "e/b"]), st.integers(0, 2)),
     st.tuples(st.just("drop"), st.sampled_from(["e/a", "e/b"]), st.just(0)),
-    st.tuples(st.just("wait"), st.just(""), st.sampled_from([1, 5_000, 10_000, 70_000])),
+    st.tuples(st.just("wait"), st.just(""), st.sampled_from([1, 5_000, 10_000, 70_000, -500_000])),
     st.tuples(
         st.sampled_from(["advance", "arrive", "done", "fail", "claim", "ack", "finish", "release", "stale"]),
         st.just(""),

@@ -160,6 +160,83 @@ def test_the_schedule_of_retries_survives_a_restart(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_clock_that_is_set_back_stops_no_retry(tmp_path: Path) -> None:
+    clock = ManualClock(1_800_000_000_000)
+
+    async def main() -> None:
+        async with receiving(answer=(500, {})) as receiver:
+            engine = await Engine.open(open_store(f"sqlite:///{tmp_path}/f.db"), clock)
+            subscriptions = _service(engine)
+            await subscriptions.create("jobs", _config(receiver), "http://h/v1/stream/")
+            await engine.streams.create("e/a", Payload("application/json", b"1", 1))
+            await subscriptions.step()
+            assert len(receiver.calls) == 1
+            clock.advance(-86_400_000)
+            receiver.answer = (200, {"done": True})
+            await subscriptions.step()
+            assert len(receiver.calls) == 2
+            assert (await subscriptions.get("jobs"))["status"] == "active"
+            await subscriptions.close()
+            await engine.close()
+
+    asyncio.run(main())
+
+
+def test_what_a_killed_server_gave_out_is_taken_back_by_the_other(tmp_path: Path) -> None:
+    """A lease is the store's: its holder acknowledges to whichever server is there, and with no token but its own."""
+
+    async def main() -> None:
+        one, url = await _start(tmp_path)
+        two, other = await _start(tmp_path)
+        with one, two:
+            async with httpx.AsyncClient(base_url=f"{url}/v1/stream/", trust_env=False) as web:
+                assert (await web.put("wake", headers=JSON)).status_code == 201
+                pull = {"type": "pull-wake", "pattern": "e/*", "wake_stream": "wake"}
+                assert (await web.put("__ds/subscriptions/jobs", json=pull)).status_code == 201
+                assert (await web.put("e/a", content=b"[1,2]", headers=JSON)).status_code == 201
+                claimed = (await web.post("__ds/subscriptions/jobs/claim", json={"worker": "w"})).json()
+            one.send_signal(signal.SIGKILL)
+            said = {"wake_id": claimed["wake_id"], "generation": claimed["generation"], "done": True}
+            ack = {"stream": "e/a", "offset": "0000000000000001"}
+            async with httpx.AsyncClient(base_url=f"{other}/v1/stream/__ds/subscriptions/", trust_env=False) as web:
+                bearer = {"authorization": f"Bearer {claimed['token']}"}
+                reply = await web.post("jobs/ack", json=said | {"acks": [ack]}, headers=bearer)
+                assert reply.json() == {"ok": True, "next_wake": True}
+                replay = await web.post("jobs/ack", json=said | {"acks": [ack]}, headers=bearer)
+                assert replay.status_code == 409
+                again = (await web.post("jobs/claim", json={"worker": "v"})).json()
+                assert again["generation"] == claimed["generation"] + 1
+                assert again["streams"][0]["acked_offset"] == "0000000000000001"
+                mixed = said | {"wake_id": again["wake_id"], "generation": again["generation"]}
+                stale = await web.post("jobs/ack", json=mixed, headers=bearer)
+                assert stale.status_code == 409, "an old token does not act in the name of a new wake"
+            two.terminate()
+
+    asyncio.run(main())
+
+
+def test_an_answer_to_what_was_deleted_says_nothing_to_its_namesake(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with receiving(hold=asyncio.Event()) as receiver, site(f"sqlite:///{tmp_path}/f.db") as server:
+            assert receiver.hold is not None
+            await server.put("jobs", **hook(receiver) | {"lease_ttl_ms": 60_000})
+            await server.stream("e/a", 1)
+            first = (await receiver.got(1)).body
+            assert (await server.web.delete("__ds/subscriptions/jobs")).status_code == 204
+            await server.put("jobs", **hook(receiver) | {"lease_ttl_ms": 60_000})
+            await server.stream("e/a", 2)
+            second = (await receiver.got(2)).body
+            assert (first["generation"], second["generation"]) == (1, 1)
+            said = {"wake_id": first["wake_id"], "generation": 1, "done": True}
+            assert (await server.post("jobs/callback", first["callback_token"], **said)).status_code == 409
+            assert await server.cursors("jobs") == {"e/a": 1}
+            receiver.hold.set()
+            await until(lambda: _acked(server, 2))
+            assert len(receiver.calls) == 2
+
+    asyncio.run(main())
+
+
 def _service(engine: Engine) -> Subscriptions:
     return subscriptions_over(engine, ServerConfig())
 

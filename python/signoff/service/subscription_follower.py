@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final
 
 from signoff.clock import Clock
-from signoff.errors import StoreError, SubscriptionNotFound
+from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.subscription_records import KIND, PAGE, SubscriptionRecords
 from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, WorkflowStore
 from signoff.stores.base import Subscription as Interest
@@ -118,8 +118,8 @@ class Follower:
         return found
 
     def _busy(self, sub: Subscription) -> bool:
-        waits = sub.next_attempt_at is not None and self._clock.now_ms() < sub.next_attempt_at
-        return sub.wake is not None or waits
+        """Tell whether it waits for something that comes by itself, or for a worker."""
+        return (sub.due_at is None and sub.wake is not None) or sub.waits(self._clock.now_ms())
 
     # -- the rest --------------------------------------------------------------------------------------------------
 
@@ -149,7 +149,8 @@ class Follower:
     async def due(self) -> None:
         """Hand over what time has made due."""
         for record in await self._store.due_records(KIND, now=self._clock.now_ms(), limit=DUE):
-            self._look(record.id, ())
+            if record.id in self._records.known:  # else it is for the newer server beside us
+                self._look(record.id, ())
 
     async def sweep(self) -> None:
         """Compare the tails of all streams that are followed with the cursors."""
@@ -187,7 +188,7 @@ class Follower:
             return new
         if self._busy(sub):
             return None
-        moved = any(
+        moved = sub.due_at is not None or any(
             (one := here.get(path)) is not None and (one.tail > link.acked or one.incarnation != link.incarnation)
             for path, link in sub.links.items()
         )
@@ -202,7 +203,7 @@ class Follower:
         room = max(0, self._limits.followed - len(sub.links))
         found = list(islice(unlinked, room + 1))
         if sub.left_out and not found:
-            with suppress(SubscriptionNotFound):
+            with suppress(SubscriptionNotFound, SchemaTooNew):
                 await self._records.change(sub.id, lambda sub, _: rules.complete(sub))
         return [] if rules.crowded(sub, self._limits) else found
 

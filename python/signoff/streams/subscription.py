@@ -30,6 +30,10 @@ JITTER: Final = 0.2
 ANNOUNCE_MS: Final = 10_000
 """How long writing a wake event may take before it counts as lost with the process that did it."""
 
+SKEW_MS: Final = 60_000
+"""A time further ahead than it can have been set, by more than clocks of several servers differ, is of a clock that was
+set back since: it counts as over, or nobody would be woken until the clock is there again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tail:
@@ -122,6 +126,11 @@ class Subscription:
     def due_at(self) -> int | None:
         """Return when something is to be done about it by itself; None: nothing."""
         return self.wake.until if self.wake is not None else self.next_attempt_at
+
+    def waits(self, now: int) -> bool:
+        """Tell whether it waits for `due_at`: for the end of a wake, or for the next attempt."""
+        longest = max(self.config.lease_ttl_ms, ANNOUNCE_MS) if self.wake is not None else 2 * LONGEST_RETRY_MS
+        return self.due_at is not None and now < self.due_at <= now + longest + SKEW_MS
 
     @property
     def status(self) -> str:
@@ -257,7 +266,7 @@ def advance(sub: Subscription, moment: Moment) -> Subscription:
     waiting = pending(sub, moment.tails)
     if not waiting and moment.whole and sub.wake is not None and sub.wake.until is None:
         sub = _released(sub)  # nobody has claimed it, and what it told of is gone
-    if sub.wake is not None or (sub.next_attempt_at is not None and moment.now < sub.next_attempt_at):
+    if sub.wake is not None or sub.waits(moment.now):
         return sub
     if waiting:
         return _woken(sub, waiting[0], moment)
@@ -382,7 +391,7 @@ def _observed(sub: Subscription, moment: Moment) -> Subscription:
 def _over(sub: Subscription, moment: Moment) -> Subscription:
     """End a lease that is over. Whether an attempt arrived that nobody reported on is unknown: it counts as failed."""
     wake = sub.wake
-    if wake is None or wake.until is None or moment.now < wake.until:
+    if wake is None or wake.until is None or sub.waits(moment.now):
         return sub
     return failed(sub, wake.id, moment) if wake.phase is Phase.SENDING else _released(sub)
 
