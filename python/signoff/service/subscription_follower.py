@@ -204,7 +204,7 @@ class Follower:
         found = list(islice(unlinked, room + 1))
         if sub.left_out and not found:
             with suppress(SubscriptionNotFound, SchemaTooNew):
-                await self._records.change(sub.id, lambda sub, _: rules.complete(sub))
+                await self._records.change(sub.id, lambda sub, _: rules.complete(sub), others=0)
         return [] if rules.crowded(sub, self._limits) else found
 
     async def _pause(self, until: float) -> None:
