@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from signoff.errors import AlreadyClaimed, BadRequest, Conflict409, Fenced, InvalidAck, NoPendingWork, SchemaTooNew
 from signoff.streams import offset, subscription_codec
 from signoff.streams import subscription as rules
-from signoff.streams.subscription import Link, Moment, Phase, Request, Subscription, Tail, Tails
 from signoff.streams.subscription_config import Config
 from signoff.streams.subscription_limits import SubscriptionLimits
+from signoff.streams.subscription_state import SKEW_MS, Link, Moment, Phase, Request, Subscription, Tail, Tails
 
 HOOK = Config("webhook", pattern="e/*", streams=("x",), webhook="https://w.example", lease_ttl_ms=10_000)
 PULL = Config("pull-wake", pattern="**", wake_stream="wake", lease_ttl_ms=10_000)
@@ -119,9 +119,7 @@ def test_a_clock_that_was_set_back_does_not_stop_wakes() -> None:
         again = rules.advance(sub, at(back, there, "w2"))
         assert again.wake is not None
         assert (again.wake.id, again.generation) == ("w2", 2)
-        assert rules.advance(sub, at(-rules.SKEW_MS, there, "w2")) == sub, (
-            "as far as clocks may differ it is waited for"
-        )
+        assert rules.advance(sub, at(-SKEW_MS, there, "w2")) == sub, "as far as clocks may differ it is waited for"
     lost = rules.advance(woken(), at(back, there))
     assert (lost.wake, lost.next_attempt_at) == (None, back + 1_000)
     retried = rules.advance(rules.failed(woken(), "w1", at(0, {})), at(back, there, "w2"))

@@ -20,7 +20,7 @@ from signoff.server.problems import document, problem
 from signoff.server.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
 from signoff.service.subscriptions import Subscriptions
 from signoff.streams import subscription_config as configs
-from signoff.streams.subscription import Request
+from signoff.streams.subscription_state import Request
 
 PREFIX: Final = b"__ds/"
 """Below the stream root."""

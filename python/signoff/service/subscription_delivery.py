@@ -16,8 +16,9 @@ from signoff.service.streams import Streams
 from signoff.service.subscription_keys import Keys
 from signoff.streams import json_mode, offset, subscription_token
 from signoff.streams.stream import JSON
-from signoff.streams.subscription import Link, Moment, Subscription, Tail, Wake, listed
+from signoff.streams.subscription import listed
 from signoff.streams.subscription_config import WEBHOOK
+from signoff.streams.subscription_state import Link, Moment, Subscription, Tail, Wake
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, Wor
 from signoff.stores.base import Subscription as Interest
 from signoff.stores.bus import ELSEWHERE
 from signoff.streams import subscription as rules
-from signoff.streams.subscription import Subscription
 from signoff.streams.subscription_limits import SubscriptionLimits
+from signoff.streams.subscription_state import Subscription
 
 log = logging.getLogger(__name__)
 

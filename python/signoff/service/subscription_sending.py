@@ -18,7 +18,7 @@ from signoff.clock import Clock
 from signoff.errors import SignoffError, SubscriptionNotFound
 from signoff.service.subscription_delivery import Answer, Delivery
 from signoff.service.subscription_records import Changed, SubscriptionRecords
-from signoff.streams.subscription import Phase, Wake
+from signoff.streams.subscription_state import Phase, Wake
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from signoff.service.subscription_sending import GRACE_S, Sender
 from signoff.stores.base import WorkflowStore
 from signoff.streams import subscription as rules
 from signoff.streams import subscription_token
-from signoff.streams.subscription import Moment, Phase, Request, Subscription, Tail, Tails, Wake
 from signoff.streams.subscription_config import PULL_WAKE, WEBHOOK, Config
 from signoff.streams.subscription_limits import SubscriptionLimits
+from signoff.streams.subscription_state import Moment, Phase, Request, Subscription, Tail, Tails, Wake
 
 log = logging.getLogger(__name__)
 
