@@ -20,6 +20,7 @@ from signoff.server.app import ROUTES
 from signoff.server.config import ServerConfig
 from signoff.server.limits import HttpLimits
 from signoff.server.stream_live import Limits
+from signoff.streams.subscription_limits import SubscriptionLimits
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -81,7 +82,7 @@ def test_what_caches_are_told_is_written(value: str) -> None:
     assert f"`{getattr(stream_headers, value).decode()}`" in _page("streams.md")
 
 
-@pytest.mark.parametrize("kind", [ServerConfig, Limits, HttpLimits], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [ServerConfig, Limits, HttpLimits, SubscriptionLimits], ids=lambda kind: kind.__name__)
 def test_every_member_of_the_configuration_is_listed(kind: type[Any]) -> None:
     section = _page("configuration.md").partition(f"## `{kind.__name__}`\n")[2].partition("\n## ")[0]
     for member in fields(kind):
@@ -95,7 +96,9 @@ def test_every_limit_is_told_to_operators() -> None:
         for member in fields(ServerConfig)
         if member.name.startswith("sse_") or member.name.startswith("max_")
     }
-    for name in {"chunk", "long_poll_s", *of_streams, *(f"http.{member.name}" for member in fields(HttpLimits))}:
+    parts = {"http": HttpLimits, "subscriptions": SubscriptionLimits}
+    of_parts = {f"{part}.{member.name}" for part, kind in parts.items() for member in fields(kind)}
+    for name in {"chunk", "long_poll_s", *of_streams, *of_parts}:
         assert f"| `{name}` |" in page, name
 
 
