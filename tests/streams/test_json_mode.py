@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from signoff.errors import BadRequest
 from signoff.streams import json_mode
+from signoff.streams.work import finish
 
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(['a"b', "a,b", "]", "}", "\\", '\\"']),
@@ -76,17 +77,17 @@ def test_splitting_finds_every_message_again(messages: list[Any], indent: int | 
     assert count == len(parts) == len(messages)
     assert [json.loads(part) for part in parts] == messages
     for index in range(count):
-        assert json.loads(json_mode.array([json_mode.skip(data, index)])) == messages[index:]
+        assert json.loads(json_mode.array([finish(json_mode.skip(data, index))])) == messages[index:]
 
 
 def test_splitting_alters_nothing() -> None:
     data, _ = json_mode.parse(b'[ {"a": 1.0} , "x,]" ,  12345678901234567890123 ]')
     assert json_mode.split(data) == [b'{"a": 1.0}', b'"x,]"', b"12345678901234567890123"]
-    assert json_mode.skip(data, 0) == data
-    assert json_mode.skip(data, 2) == b"12345678901234567890123"
+    assert finish(json_mode.skip(data, 0)) == data
+    assert finish(json_mode.skip(data, 2)) == b"12345678901234567890123"
     assert json_mode.split(b"") == []
     with pytest.raises(ValueError, match="not more than 3"):
-        json_mode.skip(data, 3)
+        finish(json_mode.skip(data, 3))
 
 
 def test_arrays_of_batches() -> None:

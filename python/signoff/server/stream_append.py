@@ -17,7 +17,7 @@ from signoff.server.reply import Header, Reply
 from signoff.server.stream_headers import Headers
 from signoff.service.stream_writer import Written
 from signoff.service.streams import Streams
-from signoff.streams import content_type, json_mode, offset
+from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, ProducerMark
 
 _OFFSET: Final = b"stream-next-offset: "
@@ -43,21 +43,6 @@ class Asked:
         if seq == "":
             raise BadRequest("Stream-Seq must not be empty. Nothing was appended.")
         return cls(headers.closing, seq, producer)
-
-    def append(self, declared: str | None, body: bytes) -> Append:
-        """Return the command.
-
-        Args:
-            declared: the content type.
-            body: not empty.
-
-        Raises:
-            BadRequest: no or a malformed content type, or the body is not of it.
-        """
-        if declared is None:
-            raise BadRequest("An append says its Content-Type. Nothing was appended.")
-        payload = json_mode.payload(content_type.check(declared), body)
-        return Append(payload, self.close, self.seq, self.producer)
 
 
 def status(done: Written, asked: ProducerMark | None) -> int:
@@ -114,10 +99,7 @@ class AppendPlan:
         """Append; False: ask the application, nothing was done."""
         if self.streams.clock.now_ms() >= self.until:
             return False
-        try:
-            payload = json_mode.payload(self.declared, body)
-        except BadRequest:
-            return False
+        payload = json_mode.payload(self.declared, body)
         asked = self.asked
         command = Append(payload, asked.close, asked.seq, asked.producer)
         return self.streams.append_at_once(self.path, command, lambda done: reply(self._answer(done)))

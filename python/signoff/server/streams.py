@@ -29,7 +29,7 @@ from signoff.server.stream_headers import Headers
 from signoff.server.stream_live import Limits, Reading
 from signoff.server.subscriptions import PREFIX, ControlEndpoints
 from signoff.service.streams import Streams
-from signoff.streams import compaction, content_type, expiry, fork, json_mode, live, offset
+from signoff.streams import compaction, content_type, expiry, fork, live, offset
 from signoff.streams import path as paths
 from signoff.streams.stream import Branch
 
@@ -193,7 +193,7 @@ class StreamEndpoints:
         if branch is not None and b"content-type" not in headers:
             declared = await self._streams.content_type(branch.source)
         data = await request.body(self._limits.max_body)
-        payload = json_mode.payload(content_type.check(declared), data)
+        payload = await self._streams.payload(declared, data)
         done = await self._streams.create(
             request.path,
             payload,
@@ -233,10 +233,8 @@ class StreamEndpoints:
         asked = Asked.read(headers)
         data = await request.body(self._limits.max_body)
         if data:
-            command = asked.append(headers.text(b"content-type"), data)
-            done = await self._streams.append(
-                path, command.payload, close=command.close, seq=command.seq, producer=command.producer
-            )
+            payload = await self._streams.payload(headers.text(b"content-type"), data)
+            done = await self._streams.append(path, payload, close=asked.close, seq=asked.seq, producer=asked.producer)
         elif asked.close:
             done = await self._streams.close(path, asked.producer)
             return Reply(204, b"", telling(done))

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from signoff.errors import SignoffError
 from signoff.service import stream_reader
+from signoff.service.pace import Pace
 from signoff.service.stream_reader import Units
 from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, StreamWrite, WorkflowStore
 from signoff.streams import compaction, json_mode
 from signoff.streams.compaction import RowChanges
 from signoff.streams.stream import Head
+from signoff.streams.work import Work, finish
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +32,15 @@ class Compactor:
 
     Args:
         store: what to read from and to commit to; nobody waits for these commits.
+        pace: for what takes long.
 
     Example:
         >>> compactor = Compactor(store)
         >>> committer = GroupCommitter(store, hub.committed, compactor.committed)
     """
 
-    def __init__(self, store: WorkflowStore) -> None:
+    def __init__(self, store: WorkflowStore, pace: Pace | None = None) -> None:
+        self.pace = pace or Pace()
         self._store = store
         self._waiting: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
@@ -62,10 +66,10 @@ class Compactor:
             return None
         head = found.head
         if head.fork is not None:
-            return await stream_reader.read(self._store, path, 0, max_bytes)
+            return await stream_reader.read(self._store, self.pace, path, 0, max_bytes)
         if compaction.lagging(head) and compaction.compacted(head) and not head.deleted:
             self.want(path)
-        return _joined(found)
+        return await self.pace.run(_joined(found))
 
     def want(self, path: str) -> None:
         """Fold a stream in the background."""
@@ -141,20 +145,25 @@ def _compacted(change: Change, path: str) -> bool:
 
 
 def _fold(batches: Sequence[Batch], position: int) -> RowChanges:
-    messages = (
-        message
-        for batch in batches
-        for message in ([batch.data] if batch.end - batch.start == 1 else json_mode.split(batch.data))
-    )
-    ahead = position - batches[0].start if batches else 0
-    return compaction.fold(islice(messages, ahead, ahead + compaction.PIECE_MESSAGES), position)
+    return compaction.fold(islice(_messages(batches, position), compaction.PIECE_MESSAGES), position)
 
 
-def _joined(found: StreamStart) -> Units:
+def _messages(batches: Sequence[Batch], position: int) -> Iterator[bytes]:
+    """Part batches into messages, from a position on; no further than a piece needs."""
+    for batch in batches:
+        ahead = max(0, position - batch.start)
+        data = finish(json_mode.skip(batch.data, ahead))
+        count = batch.end - batch.start - ahead
+        if count > compaction.PIECE_MESSAGES:
+            data = finish(json_mode.first(data, compaction.PIECE_MESSAGES))
+        yield from [data] if count == 1 else json_mode.split(data)
+
+
+def _joined(found: StreamStart) -> Work[Units]:
     parts = list(found.rows)
     end = position = found.head.rows_at
     for batch in found.batches:
         ahead = position - batch.start
-        parts.append(batch.data if ahead <= 0 else json_mode.skip(batch.data, ahead))
+        parts.append(batch.data if ahead <= 0 else (yield from json_mode.skip(batch.data, ahead)))
         end = batch.end
     return Units(found.head, 0, end, (b"," if found.head.json else b"").join(parts))

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.errors import Gone, StoreError
+from signoff.service.pace import Pace
 from signoff.stores.base import Batch, WorkflowStore
 from signoff.streams import json_mode
 from signoff.streams.stream import Head
+from signoff.streams.work import Work
 
 ATTEMPTS: Final = 20
 """How often a read begins anew because the fork it read was deleted, and its sources with it, between two looks."""
@@ -28,8 +30,10 @@ class Units:
     data: bytes
 
 
-async def read(store: WorkflowStore, path: str, start: int, max_bytes: int) -> Units | None:
+async def read(store: WorkflowStore, pace: Pace, path: str, start: int, max_bytes: int) -> Units | None:
     """Read from a position on, about `max_bytes` at most; None: there is no such stream.
+
+    To part what was appended at once takes time if that was much; `pace` is kept over it.
 
     The first batch may hold less than it does in the store, as it was parted at `start`; the others are whole, save
     where a fork leaves its source.
@@ -40,17 +44,17 @@ async def read(store: WorkflowStore, path: str, start: int, max_bytes: int) -> U
             return None
         head, batches = loaded
         if max(start, head.base) >= head.own:
-            return _join(head, max(start, head.base), batches)
-        inherited = await _inherited(store, head, start, max_bytes)
+            return await pace.run(_join(head, max(start, head.base), batches))
+        inherited = await _inherited(store, pace, head, start, max_bytes)
         if inherited is not None:
             size = sum(len(batch.data) for batch in inherited)
             if size < max_bytes:
                 inherited += _upto(batches, max_bytes - size)
-            return _join(head, start, inherited)
+            return await pace.run(_join(head, start, inherited))
     raise StoreError(f"The stream {path} is deleted and made anew all the time. Try again.")
 
 
-async def _inherited(store: WorkflowStore, head: Head, start: int, max_bytes: int) -> list[Batch] | None:
+async def _inherited(store: WorkflowStore, pace: Pace, head: Head, start: int, max_bytes: int) -> list[Batch] | None:
     """Read what a fork has of others, from `start` on; None: one of them is gone, and so is the fork."""
     found: list[Batch] = []
     size = 0
@@ -70,20 +74,20 @@ async def _inherited(store: WorkflowStore, head: Head, start: int, max_bytes: in
         for batch in loaded[1]:
             if batch.start >= end:
                 break
-            found.append(_cut(batch, start, end, json=head.json))
+            found.append(await pace.run(_cut(batch, start, end, json=head.json)))
             size += len(found[-1].data)
             start = found[-1].end
     return found
 
 
-def _cut(batch: Batch, start: int, end: int, *, json: bool) -> Batch:
+def _cut(batch: Batch, start: int, end: int, *, json: bool) -> Work[Batch]:
     """Return of a batch what lies in `[start, end)`."""
     first, last = max(batch.start, start), min(batch.end, end)
     data = batch.data
     if last < batch.end:
-        data = json_mode.first(data, last - batch.start) if json else data[: last - batch.start]
+        data = (yield from json_mode.first(data, last - batch.start)) if json else data[: last - batch.start]
     if first > batch.start:
-        data = json_mode.skip(data, first - batch.start) if json else data[first - batch.start :]
+        data = (yield from json_mode.skip(data, first - batch.start)) if json else data[first - batch.start :]
     return Batch(first, last, data)
 
 
@@ -98,10 +102,11 @@ def _upto(batches: list[Batch], max_bytes: int) -> list[Batch]:
     return found
 
 
-def _join(head: Head, start: int, batches: list[Batch]) -> Units:
+def _join(head: Head, start: int, batches: list[Batch]) -> Work[Units]:
     """Join batches, the first of which may begin before `start`."""
     if not batches:
         return Units(head, start, start, b"")
     end = batches[-1].end
-    parts = [_cut(batches[0], start, end, json=head.json).data, *(batch.data for batch in batches[1:])]
+    begin = yield from _cut(batches[0], start, end, json=head.json)
+    parts = [begin.data, *(batch.data for batch in batches[1:])]
     return Units(head, start, end, (b"," if head.json else b"").join(parts))

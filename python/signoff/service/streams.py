@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from signoff.clock import Clock
@@ -18,13 +18,16 @@ from signoff.service.compaction import Compactor
 from signoff.service.hub import Hub
 from signoff.service.stream_writer import Appended, Committer, StreamWriter, Written
 from signoff.stores.base import WorkflowStore
-from signoff.streams import expiry, json_mode, offset
+from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
 from signoff.streams.stream import Append, Branch, Close, Create, Delete, Head, Payload, ProducerMark, Touch
 
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 20
+
+EXAMINED_AT_ONCE: Final = 16 * 1024
+"""Bytes of messages that a decision may look at itself (`streams.compaction.examine`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,13 @@ class Streams:
         incarnation = secrets.token_hex(8)
         version = 1 + secrets.randbits(40)
         command = Create(path, incarnation, payload, version, closed, ttl_s, expires_at, fork, compacted)
+        if compacted:
+            command = replace(command, payload=await self._compactor.pace.run(compaction.examine(payload)))
         return await self._writer.write(path, command)
+
+    async def payload(self, declared: str | None, body: bytes) -> Payload:
+        """Turn a body into units, as `json_mode.reading` does, while all else goes on."""
+        return await self._compactor.pace.run(json_mode.reading(declared, body))
 
     async def content_type(self, path: str) -> str:
         """Return the content type that a fork of this stream has, also of one that is kept for its forks alone.
@@ -142,6 +151,8 @@ class Streams:
             EngineOwned, StreamNotFound, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest.
         """
         _check_writable(path)
+        if len(payload.data) > EXAMINED_AT_ONCE:
+            payload = await self._examined(path, payload)
         return await self._writer.write(path, Append(payload, close, seq, producer))
 
     def append_at_once(self, path: str, command: Append, reply: Appended) -> bool:
@@ -155,6 +166,13 @@ class Streams:
             False: ask `append`; nothing was done.
         """
         return self._writer.append_at_once(path, command, reply)
+
+    async def _examined(self, path: str, payload: Payload) -> Payload:
+        """Look at messages ahead of the decision, which would take long over them."""
+        state = await self._store.load_stream(path)
+        if state is None or not state.head.compacted:
+            return payload
+        return await self._compactor.pace.run(compaction.examine(payload))
 
     async def close(self, path: str, producer: ProducerMark | None = None) -> Written:
         """End a stream as it is (§5.3).
@@ -211,7 +229,7 @@ class Streams:
         if token == offset.START:
             units = await self._compactor.read_start(path, max_bytes)
         else:
-            units = await stream_reader.read(self._store, path, start, max_bytes)
+            units = await stream_reader.read(self._store, self._compactor.pace, path, start, max_bytes)
         if units is None:
             raise _absent()
         head = units.head

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from signoff.errors import BadRequest
-from signoff.streams import json_mode, state
-from signoff.streams.stream import Head, Payload
+from signoff.streams import json_mode, json_scan, state
+from signoff.streams.stream import JSON, Head, Payload, media_type
+from signoff.streams.work import Work, finish
 
 OPTION: Final = "state"
 """What an application says at creation to have its stream compacted."""
@@ -117,9 +118,31 @@ def check(head: Head, payload: Payload) -> None:
     """
     if not head.json:
         raise BadRequest("Only a stream of application/json can be compacted. Nothing was stored.")
-    if payload.count:
-        for message in orjson.loads(json_mode.array((payload.data,))):
-            state.validate(message)
+    unfit = finish(examine(payload)).unfit
+    if unfit:
+        raise BadRequest(unfit)
+
+
+def examine(payload: Payload) -> Work[Payload]:
+    """Return the payload with the knowledge of whether its messages are those of the State Protocol (`unfit`)."""
+    if payload.unfit is not None or not payload.count or media_type(payload.content_type) != JSON:
+        return payload
+    start = 0
+    try:
+        for stop in json_scan.commas(payload.data):
+            if stop.pause and not stop.brackets:
+                _validate(payload.data[start : stop.position - 1])
+                start = stop.position
+                yield
+        _validate(payload.data[start:])
+    except BadRequest as error:
+        return replace(payload, unfit=error.detail)
+    return replace(payload, unfit="")
+
+
+def _validate(messages: bytes) -> None:
+    for message in orjson.loads(json_mode.array((messages,))):
+        state.validate(message)
 
 
 def due(path: str, start: int, end: int) -> bool:

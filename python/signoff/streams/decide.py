@@ -1,9 +1,9 @@
 """The rules of writing (Durable Streams §5.1 to §5.4): a head and a command in, a decision or a refusal out.
 
 Where several rules refuse an append, the first in this order speaks (§5.2): there is no stream; the stream is closed,
-unless this is the retry of the append that closed it; the content type differs; there is nothing to append; the
-producer is fenced, has a gap, or repeats itself; `Stream-Seq` goes back. So a retry is recognised before its
-`Stream-Seq` is looked at, and a closed stream always says that it is closed.
+unless this is the retry of the append that closed it; the content type or the body is malformed; the content type
+differs; there is nothing to append; the producer is fenced, has a gap, or repeats itself; `Stream-Seq` goes back. So a
+retry is recognised before its `Stream-Seq` is looked at, and a closed stream always says that it is closed.
 
 Whoever asks has deleted a stream that has expired before it asks anything else (`expiry.is_expired`). What forks do to
 each other is in `fork.py`.
@@ -27,6 +27,7 @@ from signoff.streams.stream import (
     Head,
     Known,
     Lookup,
+    Payload,
     ProducerMark,
     Touch,
     Write,
@@ -81,6 +82,7 @@ def _create(
     head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None], drawn: int | None
 ) -> Decision:
     wanted = command.fork
+    _check_sound(command.payload)
     if wanted is not None and command.compacted:
         raise BadRequest("A fork cannot be compacted: its beginning is its source's. Nothing was created.")
     if wanted is not None and wanted.source not in sources:
@@ -129,6 +131,7 @@ def _again(head: Head, command: Create, source: Head | None) -> Known:
 def _append(head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
     if head.closed:
         return _on_closed(head, command.producer)
+    _check_sound(command.payload)
     if not content_type.same(head.content_type, command.payload.content_type):
         raise StreamConflict(
             f"The stream holds {head.content_type}, not {command.payload.content_type}. Nothing was appended."
@@ -160,6 +163,11 @@ def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
     raise StreamClosed(
         "The stream is closed. Nothing was appended, and nothing can be.", offset=offset.encode(head.tail)
     )
+
+
+def _check_sound(payload: Payload) -> None:
+    if payload.fault is not None:
+        raise BadRequest(payload.fault)
 
 
 def _ended(head: Head, by: ProducerMark | None) -> Head:

@@ -6,28 +6,53 @@ read is concatenation. A body is parsed once, to know that it is JSON and how ma
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 import orjson
 
 from signoff.errors import BadRequest
+from signoff.streams import content_type, json_scan
+from signoff.streams.json_scan import BLANK
 from signoff.streams.stream import JSON, Payload, media_type
+from signoff.streams.work import Work, finish
 
-_BLANK: Final = b" \t\r\n"
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+AT_ONCE: Final = 64 * 1024
+"""Bytes of a body that are parsed in one go."""
 
 
-def payload(content_type: str, body: bytes) -> Payload:
+def payload(kind: str, body: bytes) -> Payload:
     """Turn a body into units: messages if it is declared to be JSON, bytes otherwise.
 
-    Raises:
-        BadRequest: the body is declared to be JSON and is not.
+    What cannot be stored becomes a payload with a `fault`, since whether that is what speaks is for `decide` to say.
+
+    Args:
+        kind: a content type, checked.
     """
-    if media_type(content_type) == JSON and body:
-        return Payload(content_type, *parse(body))
-    return Payload(content_type, body, len(body))
+    if media_type(kind) == JSON and body:
+        try:
+            return Payload(kind, *parse(body))
+        except BadRequest as error:
+            return Payload(kind, b"", 0, fault=error.detail)
+    return Payload(kind, body, len(body))
+
+
+def reading(declared: str | None, body: bytes) -> Work[Payload]:
+    """Do in slices what `payload` does.
+
+    Args:
+        declared: the content type as it came, if any did.
+    """
+    if declared is None:
+        return Payload("", b"", 0, fault="An append says its Content-Type. Nothing was appended.")
+    try:
+        kind = content_type.check(declared)
+        if media_type(kind) == JSON and len(body) > AT_ONCE:
+            return Payload(kind, *(yield from parsing(body)))
+    except BadRequest as error:
+        return Payload(declared, b"", 0, fault=error.detail)
+    return payload(kind, body)
 
 
 def parse(body: bytes) -> tuple[bytes, int]:
@@ -43,18 +68,41 @@ def parse(body: bytes) -> tuple[bytes, int]:
         >>> parse(b'[[1,2], 12345678901234567890123]')
         (b'[1,2], 12345678901234567890123', 2)
     """
-    text = body.strip(_BLANK)
-    flat = text[:1] == b"["
+    if len(body) > AT_ONCE:
+        return finish(parsing(body))
+    data, flat = _inside(body)
     try:
         # A single value is checked as readers will get it, in an array: what we hand out is never too deep to be read.
-        messages = orjson.loads(text if flat else b"[" + text + b"]")
+        return _counted(data, flat, len(orjson.loads(b"[" + data + b"]")))
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not JSON: {error}. Nothing was stored.") from error
-    if flat:
-        return text[1:-1].strip(_BLANK), len(messages)
-    if len(messages) != 1:
+        raise _not_json(error) from error
+
+
+def parsing(body: bytes) -> Work[tuple[bytes, int]]:
+    """Do in slices what `parse` does."""
+    data, flat = _inside(body)
+    try:
+        return _counted(data, flat, (yield from json_scan.check(data)) if data else 0)
+    except ValueError as error:
+        raise _not_json(error) from error
+
+
+def _inside(body: bytes) -> tuple[bytes, bool]:
+    """Return what is to be an array when it is put into brackets, and whether it was one."""
+    text = body.strip(BLANK)
+    if text[:1] == b"[" and text[-1:] == b"]":
+        return text[1:-1].strip(BLANK), True
+    return text, False
+
+
+def _counted(data: bytes, flat: bool, count: int) -> tuple[bytes, int]:
+    if count != 1 and not flat:
         raise BadRequest("The body must be one JSON value. Nothing was stored.")
-    return text, 1
+    return data, count
+
+
+def _not_json(error: ValueError) -> BadRequest:
+    return BadRequest(f"The body is not JSON: {error}. Nothing was stored.")
 
 
 def array(batches: Iterable[bytes]) -> bytes:
@@ -72,49 +120,37 @@ def split(data: bytes) -> list[bytes]:
         >>> split(b'{"a":[1,2]}, "x,y"')
         [b'{"a":[1,2]}', b'"x,y"']
     """
-    return [data[start:end].strip(_BLANK) for start, end in _bounds(data)]
+    if not data:
+        return []
+    starts = [0, *(stop.position for stop in json_scan.commas(data, each=True) if not stop.brackets), len(data) + 1]
+    return [data[start : after - 1].strip(BLANK) for start, after in pairwise(starts)]
 
 
-def skip(data: bytes, count: int) -> bytes:
+def skip(data: bytes, count: int) -> Work[bytes]:
     """Return the messages after the first `count`.
 
     Args:
         data: valid messages, as `parse` returned them.
         count: less than their number.
     """
-    if count == 0:
-        return data
-    for index, (start, _end) in enumerate(_bounds(data)):
-        if index == count:
-            return data[start:].lstrip(_BLANK)
-    raise ValueError(f"there are not more than {count} messages")
+    return data[(yield from _after(data, count)) :].lstrip(BLANK) if count else data
 
 
-def first(data: bytes, count: int) -> bytes:
+def first(data: bytes, count: int) -> Work[bytes]:
     """Return the first `count` messages.
 
     Args:
         data: valid messages, as `parse` returned them.
-        count: from 1 to their number.
+        count: from 1 to less than their number.
     """
-    for index, (_start, end) in enumerate(_bounds(data), start=1):
-        if index == count:
-            return data[:end].rstrip(_BLANK)
-    raise ValueError(f"there are not {count} messages")
+    return data[: (yield from _after(data, count)) - 1].rstrip(BLANK)
 
 
-def _bounds(data: bytes) -> Iterable[tuple[int, int]]:
-    """Yield where each message starts and ends: at the commas outside of everything."""
-    if not data:
-        return
-    depth = start = 0
-    for token in _TOKEN.finditer(data):
-        match data[token.start()]:
-            case 0x5B | 0x7B:
-                depth += 1
-            case 0x5D | 0x7D:
-                depth -= 1
-            case 0x2C if depth == 0:
-                yield start, token.start()
-                start = token.end()
-    yield start, len(data)
+def _after(data: bytes, count: int) -> Work[int]:
+    """Return the position behind the comma that follows so many messages."""
+    for stop in json_scan.commas(data, count):
+        if stop.passed == count:
+            return stop.position
+        if stop.pause:
+            yield
+    raise ValueError(f"there are not more than {count} messages")

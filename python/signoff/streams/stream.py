@@ -168,11 +168,15 @@ class Payload:
         content_type: as the sender declared it.
         data: the bytes, or messages joined by commas.
         count: number of units.
+        fault: why they cannot be stored, whatever the stream; there is no data then.
+        unfit: why they are no messages of the State Protocol; empty: they are; None: nobody has looked.
     """
 
     content_type: str
     data: bytes
     count: int
+    fault: str | None = None
+    unfit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
