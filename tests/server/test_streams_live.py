@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from signoff.streams.live import EVENT_BYTES
+from signoff.streams.stream import Payload
 from tests.server.streams_scene import QUICK, events, problem, site, told
 from tests.streams.scene import until
 
@@ -117,6 +119,25 @@ def test_sse_of_a_closed_stream_tells_so_at_once() -> None:
                 async with s.web.stream("GET", "/s", params={"offset": offset, "live": "sse"}) as response:
                     data, said = await told(events(response))
                     assert (data, said["streamClosed"]) == (expected, True)
+
+    asyncio.run(main())
+
+
+def test_sse_of_one_large_append_is_several_events() -> None:
+    """So that no more of it is in memory than the client takes."""
+    text = b"\n" * (2 * EVENT_BYTES) + b"end"
+
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.one.streams.create("s", Payload("text/plain", text, len(text)), closed=True)
+            async with s.web.stream("GET", "/s?offset=-1&live=sse") as response:
+                found = events(response)
+                parts = [await told(found) for _ in range(3)]
+            assert "".join("".join(data) for data, _ in parts) == text.decode()
+            ends = [f"{end:016d}" for end in (EVENT_BYTES, 2 * EVENT_BYTES, len(text))]
+            assert [said["streamNextOffset"] for _, said in parts] == ends
+            assert ["upToDate" in said for _, said in parts] == ["streamClosed" in said for _, said in parts]
+            assert ["upToDate" in said for _, said in parts] == [False, False, True]
 
     asyncio.run(main())
 

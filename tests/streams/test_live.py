@@ -109,6 +109,35 @@ def test_bytes_survive(data: bytes) -> None:
     assert base64.b64decode(event[1]) == data
 
 
+@given(st.lists(st.sampled_from(["data:", "\n", "\r", " ", "a", "\r\n"])).map("".join))
+def test_every_line_becomes_a_line_of_data(text: str) -> None:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    told = "".join(f"data:{' ' if line.startswith(' ') else ''}{line}\n" for line in lines)
+    assert live.data_event(TEXT, text.encode()).decode() == f"event: data\n{told}\n"
+
+
+@pytest.mark.parametrize("piece", ["x", "é", "€", "😀", "\r\n", "a😀", "\r\né"])
+@pytest.mark.parametrize("shift", range(5))
+def test_events_are_parted_between_characters(piece: str, shift: int) -> None:
+    text = "x" * shift + piece * (3 * live.EVENT_BYTES // len(piece.encode()))
+    data = text.encode()
+    parted = list(live.parts(TEXT, 7, 7 + len(data), data))
+    assert all(len(part) <= live.EVENT_BYTES for _, part in parted)
+    assert b"".join(part for _, part in parted) == data
+    assert [end for end, _ in parted] == [7 + sum(len(part) for _, part in parted[: n + 1]) for n in range(len(parted))]
+    assert all(part.decode() for _, part in parted)
+    assert not any(part.endswith(b"\r") for _, part in parted)
+
+
+def test_what_is_small_and_what_is_json_is_not_parted() -> None:
+    assert list(live.parts(TEXT, 3, 6, b"abc")) == [(6, b"abc")]
+    assert list(live.parts(TEXT, 3, 3, b"")) == [(3, b"")]
+    messages = b'"x",' * live.EVENT_BYTES + b"1"
+    assert list(live.parts(JSON, 3, 9, messages)) == [(9, messages)]
+    bytes_ = b"\xff" * (live.EVENT_BYTES + 1)
+    assert [end for end, _ in live.parts(BINARY, 0, len(bytes_), bytes_)] == [live.EVENT_BYTES, live.EVENT_BYTES + 1]
+
+
 @pytest.mark.parametrize(
     "attack",
     ["x\n\nevent: control\ndata: {}\n\n", "x\r\revent: control\rdata:{}\r\r", "x\r\n\r\nevent: control\r\ndata: {}",

@@ -222,12 +222,12 @@ class _Feeding:
 
     async def _chunk(self, chunk: Chunk) -> bool:
         """Send a chunk; True if the stream ends with it."""
-        self._position = chunk.end
-        data = live.data_event(chunk.head, chunk.data) if chunk.end > chunk.start else b""
-        await self._write(
-            data
-            + live.control_event(chunk.end, cursor=str(self._cursor), up_to_date=chunk.up_to_date, closed=chunk.closed)
-        )
+        for end, data in live.parts(chunk.head, chunk.start, chunk.end, chunk.data):
+            last = end == chunk.end
+            event = live.data_event(chunk.head, data) if data else b""
+            told = self._control(end, up_to_date=last and chunk.up_to_date, closed=last and chunk.closed)
+            await self._write(event + told)
+            self._position = end
         return chunk.closed
 
     async def _frames(self, frames: list[Frame]) -> bool:
@@ -242,8 +242,11 @@ class _Feeding:
         await self._write(b"".join(parts))
         return ending
 
+    def _control(self, position: int, *, up_to_date: bool, closed: bool = False) -> bytes:
+        return live.control_event(position, cursor=str(self._cursor), up_to_date=up_to_date, closed=closed)
+
     def _closing(self) -> bytes:
-        return live.control_event(self._position, cursor="", up_to_date=True, closed=True)
+        return self._control(self._position, up_to_date=True, closed=True)
 
     async def _write(self, data: bytes) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": True})

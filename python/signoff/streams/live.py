@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import orjson
@@ -17,11 +19,13 @@ CURSOR_EPOCH_MS: Final = 1_728_432_000_000
 CURSOR_INTERVAL_MS: Final = 20_000
 MAX_JITTER_S: Final = 3600
 
+EVENT_BYTES: Final = 256 * 1024
+"""Bytes that one event carries at most of a stream that has no messages."""
+
 KEEP_ALIVE: Final = b":\n\n"
 """A comment, which SSE readers ignore and proxies count as life."""
 
 _CURSOR: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
-_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
 def etag(head: Head, start: int, end: int, rows_at: int = 0) -> str:
@@ -60,6 +64,26 @@ def needs_base64(head: Head) -> bool:
     return not (head.json or content_type.is_text(head.content_type))
 
 
+def parts(head: Head, start: int, end: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Part what was read into what one event each may carry; yield the position after it, and the data.
+
+    An event that one large append makes is not much larger than those that many small ones make. Messages are not
+    parted from each other, and neither are the bytes of a character or of a line ending.
+
+    Args:
+        data: the units `[start, end)`.
+    """
+    at = 0
+    while not head.json and len(data) - at > EVENT_BYTES:
+        stop = at + EVENT_BYTES
+        if not needs_base64(head):
+            stop -= _unfinished(data[stop - 3 : stop])
+            stop -= data[stop - 1 : stop + 1] == b"\r\n"
+        yield start + stop, data[at:stop]
+        at = stop
+    yield end, data[at:] if at else data
+
+
 def data_event(head: Head, data: bytes) -> bytes:
     """Return the SSE event that carries one or more batches.
 
@@ -96,14 +120,20 @@ def control_event(position: int, *, cursor: str, up_to_date: bool, closed: bool)
 
 
 def _lines(data: bytes) -> bytes:
-    if b"\n" not in data and b"\r" not in data:
-        return _line(data)
-    return b"".join(map(_line, _LINE_END.split(data)))
-
-
-def _line(text: bytes) -> bytes:
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\n" not in data:
+        return (b"data: " if data[:1] == b" " else b"data:") + data + b"\n"
+    lines = (b"\n" + data).replace(b"\n", b"\ndata:")
     # Readers strip one space after the colon, so a line that starts with one gets another.
-    return (b"data: " if text[:1] == b" " else b"data:") + text + b"\n"
+    return lines.replace(b"\ndata: ", b"\ndata:  ")[1:] + b"\n"
+
+
+def _unfinished(data: bytes) -> int:
+    """Return how many bytes at the end are the beginning of a character, of which more may follow."""
+    end = data[-3:]
+    _, finished = codecs.utf_8_decode(end, "replace", False)
+    return len(end) - finished
 
 
 def _utf8(data: bytes) -> bytes:
