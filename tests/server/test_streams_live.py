@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from signoff.streams.live import EVENT_BYTES
@@ -20,7 +21,7 @@ def test_a_long_poll_waits_for_an_append() -> None:
         async with site(limits=PATIENT) as s:
             made = await s.web.put("/s", headers=JSON)
             at = made.headers["stream-next-offset"]
-            poll = asyncio.create_task(s.web.get("/s", params={"offset": at, "live": "long-poll"}))
+            poll = asyncio.create_task(s.web.get("/s", params={"offset": str(at), "live": "long-poll"}))
             await until(lambda: s.one.hub.watched == 1)
             await s.web.post("/s", headers=JSON, content=b"[1,2]")
             got = await poll
@@ -305,5 +306,92 @@ def test_the_cursor_never_goes_back() -> None:
                 await s.web.post("/s", headers=TEXT, content=b"b")
                 _, said = await told(found)
                 assert int(str(said["streamCursor"])) >= first
+
+    asyncio.run(main())
+
+
+STORY = "aé€😀\r\n𝄞ü"
+
+
+async def whole(found: AsyncIterator[tuple[str, str]]) -> tuple[str, dict[str, object]]:
+    """Read to the end of a stream; return its text and what is said last."""
+    text = ""
+    while True:
+        parts, said = await told(found)
+        text += "".join(parts)
+        if "streamClosed" in said:
+            return text, said
+
+
+def test_characters_that_arrive_in_pieces_reach_readers_whole() -> None:
+    """Text that a language model makes is cut anywhere; so the readers of one stream get it all the same."""
+    data = STORY.encode()
+
+    async def main() -> None:
+        async with site(limits=replace(PATIENT, chunk=4)) as s:
+            await s.web.put("/s", headers=TEXT)
+            async with (
+                s.web.stream("GET", "/s?offset=-1&live=sse") as early,
+                s.web.stream("GET", "/s?offset=-1&live=sse") as other,
+            ):
+                found, others = events(early), events(other)
+                assert (await told(found))[1]["streamNextOffset"] == f"{0:016d}"
+                for n in range(len(data)):
+                    await s.one.streams.append("s", Payload("text/plain", data[n : n + 1], 1))
+                await s.one.streams.close("s")
+                for reader in (found, others):
+                    text, said = await whole(reader)
+                    assert text == STORY.replace("\r\n", "\n\n")
+                    assert said == {"streamNextOffset": f"{len(data):016d}", "upToDate": True, "streamClosed": True}
+            async with s.web.stream("GET", "/s?offset=-1&live=sse") as late:
+                assert (await whole(events(late)))[0].replace("\n\n", "\n") == STORY.replace("\r\n", "\n")
+            assert (await s.web.get("/s?offset=-1")).content == data[:4]
+
+    asyncio.run(main())
+
+
+def test_a_reader_is_told_a_position_before_what_it_does_not_have() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT)
+            async with s.web.stream("GET", "/s?offset=-1&live=sse") as response:
+                found = events(response)
+                await told(found)
+                await s.web.post("/s", headers=TEXT, content=b"a\xe2\x82")
+                data, said = await told(found)
+                assert (data, said["streamNextOffset"], said["upToDate"]) == (["a"], f"{1:016d}", True)
+            at = said["streamNextOffset"]
+            async with s.web.stream("GET", f"/s?offset={at}&live=sse") as response:
+                found = events(response)
+                data, said = await told(found)
+                assert (data, said["streamNextOffset"], said["upToDate"]) == ([], f"{1:016d}", True)
+                poll = await s.web.get("/s", params={"offset": str(at), "live": "long-poll"})
+                assert (poll.content, poll.headers["stream-next-offset"]) == (b"\xe2\x82", f"{3:016d}")
+                await s.web.post("/s", headers=TEXT, content=b"\xac!\xc3")
+                data, said = await told(found)
+                assert (data, said["streamNextOffset"]) == (["€!"], f"{5:016d}")
+                await s.web.post("/s", headers={"stream-closed": "true"})
+                data, said = await told(found)
+                assert (data, said["streamNextOffset"], said["streamClosed"]) == (["\ufffd"], f"{6:016d}", True)
+
+    asyncio.run(main())
+
+
+def test_a_reader_within_a_character_does_not_disturb_others() -> None:
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await s.web.put("/s", headers=TEXT, content=b"\xf0\x9f")
+            async with (
+                s.web.stream("GET", f"/s?offset={1:016d}&live=sse") as within,
+                s.web.stream("GET", "/s?offset=-1&live=sse") as before,
+            ):
+                odd, found = events(within), events(before)
+                assert (await told(odd))[0] == ["\ufffd"]
+                assert (await told(found))[0] == []
+                for piece in (b"\x98", b"\x80", b"!"):
+                    await s.web.post("/s", headers=TEXT, content=piece)
+                await s.web.post("/s", headers={"stream-closed": "true"})
+                assert (await whole(found))[0] == "😀!"
+                assert (await whole(odd))[0].endswith("!")
 
     asyncio.run(main())

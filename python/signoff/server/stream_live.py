@@ -20,6 +20,7 @@ from signoff.server.stream_headers import Query
 from signoff.service.channel import Frame, Reader
 from signoff.service.streams import CHUNK_BYTES, Chunk, Streams
 from signoff.streams import compaction, live, offset
+from signoff.streams.stream import Head
 
 log = logging.getLogger(__name__)
 
@@ -177,9 +178,12 @@ def _sse_headers(reading: Reading, chunk: Chunk) -> list[Header]:
 
 
 class _Feeding:
-    """Send one reader what follows its position."""
+    """Send one reader what follows its position.
 
-    __slots__ = ("_cursor", "_position", "_reader", "_reading", "_send")
+    Of text it may have taken the beginning of a character, which it sends with the rest: the position is before that.
+    """
+
+    __slots__ = ("_cursor", "_held", "_position", "_reader", "_reading", "_send")
 
     def __init__(self, reading: Reading, reader: Reader, send: Send) -> None:
         self._reading = reading
@@ -187,6 +191,11 @@ class _Feeding:
         self._send = send
         self._cursor = reading.cursor()
         self._position = 0
+        self._held = b""
+
+    @property
+    def _seen(self) -> int:
+        return self._position + len(self._held)
 
     async def run(self, chunk: Chunk) -> None:
         """Send a first chunk, and then all that comes until there is a reason to end."""
@@ -197,7 +206,7 @@ class _Feeding:
         if await self._chunk(chunk):
             return
         while not (reader.gone or channel.ended) and loop.time() < end:
-            frames = channel.after(self._position)
+            frames = channel.after(self._position, self._seen)
             if frames is None:
                 if await self._from_store():
                     return
@@ -205,14 +214,14 @@ class _Feeding:
                 if await self._frames(frames):
                     return
             elif channel.closed:
-                await self._write(self._closing())
+                await self._write(self._closing(channel.head))
                 return
-            elif not await reader.wait(self._position, min(keep_alive, end - loop.time())):
+            elif not await reader.wait(self._seen, min(keep_alive, end - loop.time())):
                 await self._write(live.KEEP_ALIVE)
 
     async def _from_store(self) -> bool:
         try:
-            chunk = await self._reading.read(offset.encode(self._position))
+            chunk = await self._reading.read(offset.encode(self._seen))
         except SignoffError as error:
             # The response has begun; ending it makes the client connect anew and learn the reason.
             log.info("ended a live read of %s: %s", self._reading.path, error)
@@ -222,9 +231,12 @@ class _Feeding:
 
     async def _chunk(self, chunk: Chunk) -> bool:
         """Send a chunk; True if the stream ends with it."""
-        for end, data in live.parts(chunk.head, chunk.start, chunk.end, chunk.data):
-            last = end == chunk.end
-            event = live.data_event(chunk.head, data) if data else b""
+        head, start, data = chunk.head, chunk.start - len(self._held), self._held + chunk.data
+        cut = len(data) - (0 if chunk.closed else live.unfinished(head, data))
+        self._held, whole = data[cut:], chunk.end - len(data[cut:])
+        for end, part in live.parts(head, start, whole, data[:cut]):
+            last = end == whole
+            event = live.data_event(head, part) if part else b""
             told = self._control(end, up_to_date=last and chunk.up_to_date, closed=last and chunk.closed)
             await self._write(event + told)
             self._position = end
@@ -235,9 +247,10 @@ class _Feeding:
         channel = self._reader.channel
         last = frames[-1]
         ending = channel.closed and last.end == channel.tail
+        self._held = channel.unfinished
         parts = [frame.event(last=False, cursor=self._cursor) for frame in frames[:-1]]
         self._position = last.end
-        parts.append(last.data + self._closing() if ending else last.event(last=True, cursor=self._cursor))
+        parts.append(last.data + self._closing(None) if ending else last.event(last=True, cursor=self._cursor))
         self._cursor = max(self._cursor, last.cursor)
         await self._write(b"".join(parts))
         return ending
@@ -245,8 +258,11 @@ class _Feeding:
     def _control(self, position: int, *, up_to_date: bool, closed: bool = False) -> bytes:
         return live.control_event(position, cursor=str(self._cursor), up_to_date=up_to_date, closed=closed)
 
-    def _closing(self) -> bytes:
-        return self._control(self._position, up_to_date=True, closed=True)
+    def _closing(self, head: Head | None) -> bytes:
+        """Return the last event, after what is held back as it is: nothing will finish it."""
+        data = live.data_event(head, self._held) if head is not None and self._held else b""
+        self._position, self._held = self._seen, b""
+        return data + self._control(self._position, up_to_date=True, closed=True)
 
     async def _write(self, data: bytes) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": True})

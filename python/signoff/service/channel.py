@@ -1,8 +1,9 @@
 """What the live readers of one stream share: its tail, and the newest appends, each encoded once.
 
 A `Reader` is no more than a position. It takes from the channel's ring what follows its position, and waits when there
-is nothing. A reader too slow for the ring finds that its position has left it and reads from the store, so no reader
-can make memory grow or hold the others back.
+is nothing. Of text a frame ends with a whole character; the beginning of one waits for its rest. A reader too slow for
+the ring finds that its position has left it and reads from the store, so no reader can make memory grow or hold the
+others back.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Channel:
         tail: up to where appends are known.
         ended: every reader shall stop: the stream was deleted, or the hub was closed.
         deleted: the stream is gone, and not just the hub.
+        unfinished: the beginning of a character, before the tail; it is in no frame yet.
         behind: called when the store has more than the channel.
     """
 
@@ -92,6 +94,7 @@ class Channel:
     deleted: bool = False
     ring: deque[Frame] = field(default_factory=deque)
     ring_bytes: int = 0
+    unfinished: bytes = b""
     readers: int = 0
     waiting: set[asyncio.Future[None]] = field(default_factory=set)
     behind: Callable[[], None] = _nothing
@@ -126,16 +129,31 @@ class Channel:
             return True
         if batch.start != self.tail:
             return False
+        whole = self._whole(self.head, batch)
+        if whole.data:
+            self._add(self.head, whole)
+        self.tail = batch.end
+        self.wake()
+        return True
+
+    def _whole(self, head: Head, batch: Batch) -> Batch:
+        """Return an append from the character that it finishes to the one that it leaves unfinished."""
+        data = self.unfinished + batch.data if self.unfinished else batch.data
+        left = live.unfinished(head, data)
+        if not (self.unfinished or left):
+            return batch
+        start, cut = batch.start - len(self.unfinished), len(data) - left
+        self.unfinished = data[cut:]
+        return Batch(start, batch.end - left, data[:cut])
+
+    def _add(self, head: Head, batch: Batch) -> None:
         cursor = live.cursor(self.clock.now_ms(), None, 1)
         control = live.control_event(batch.end, cursor=cursor, up_to_date=True, closed=False)
-        frame = Frame(batch, live.data_event(self.head, batch.data), int(cursor), control)
+        frame = Frame(batch, live.data_event(head, batch.data), int(cursor), control)
         self.ring.append(frame)
         self.ring_bytes += len(frame.data)
         while len(self.ring) > RING_FRAMES or (self.ring_bytes > RING_BYTES and len(self.ring) > 1):
             self.ring_bytes -= len(self.ring.popleft().data)
-        self.tail = batch.end
-        self.wake()
-        return True
 
     def close(self) -> None:
         """Learn that the stream has ended at its tail."""
@@ -149,9 +167,13 @@ class Channel:
         self._clear()
         self.wake()
 
-    def after(self, position: int) -> list[Frame] | None:
-        """Return the frames that follow a position; None if they are not (all) kept here."""
-        if position >= self.tail:
+    def after(self, position: int, seen: int = 0) -> list[Frame] | None:
+        """Return the frames that follow a position; None if they are not (all) kept here.
+
+        Args:
+            seen: up to where the reader has taken what is beyond its position; there is nothing for it before.
+        """
+        if max(position, seen) >= self.tail:
             return []
         frames: list[Frame] = []
         for frame in reversed(self.ring):
@@ -170,6 +192,7 @@ class Channel:
     def _clear(self) -> None:
         self.ring.clear()
         self.ring_bytes = 0
+        self.unfinished = b""
 
 
 @dataclass(slots=True, eq=False)

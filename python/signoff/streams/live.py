@@ -84,6 +84,15 @@ def parts(head: Head, start: int, end: int, data: bytes) -> Iterator[tuple[int, 
     yield end, data[at:] if at else data
 
 
+def unfinished(head: Head, data: bytes) -> int:
+    """Return how many bytes at the end are the beginning of a character that the next append may finish.
+
+    An event carries text, so it cannot carry them: a reader by SSE gets them with the rest of the character, and is
+    told a position before them until then. Only what carries bytes as text has such ends.
+    """
+    return 0 if head.json or needs_base64(head) else _unfinished(data)
+
+
 def data_event(head: Head, data: bytes) -> bytes:
     """Return the SSE event that carries one or more batches.
 
