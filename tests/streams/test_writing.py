@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from signoff.clock import ManualClock
 from signoff.errors import (
     EngineOwned,
     ProducerGap,
@@ -16,7 +17,7 @@ from signoff.errors import (
 from signoff.service import stream_writer
 from signoff.stores.base import Change, EngineAppend, StreamDelete
 from signoff.streams.stream import Payload, ProducerMark
-from tests.streams.scene import JSON, TEXT, alone, opened, process, text
+from tests.streams.scene import JSON, TEXT, alone, opened, process, text, until
 
 
 def test_appends_to_one_stream_are_decided_in_order_and_committed_together(url: str) -> None:
@@ -230,15 +231,25 @@ def test_an_expired_stream_is_absent_and_its_path_is_free(url: str) -> None:
     asyncio.run(main())
 
 
-def test_a_stream_with_live_readers_does_not_go_idle() -> None:
+def test_a_stream_with_live_readers_does_not_go_idle(url: str) -> None:
+    """Not in the eyes of another process either, which does not know of them."""
+
     async def main() -> None:
-        async with alone("memory:") as one:
+        clock = ManualClock(1_800_000_000_000)
+        async with opened(url) as store, process(store, clock) as one, process(store, clock) as other:
             await one.streams.create("s", TEXT, ttl_s=1)
-            with one.hub.watch("s"):
-                one.clock.advance(5_000)
-                assert (await one.streams.head("s")).path == "s"
-            with pytest.raises(StreamNotFound):
-                await one.streams.head("s")
+            assert (await other.streams.head("s")).ttl_s == 1
+            with one.hub.watch("s") as reader:
+                reader.channel.saw((await one.streams.read("s")).head)
+                for _ in range(3):
+                    clock.advance(900)
+                    one.committer.changes.clear()
+                    await until(lambda: bool(one.committer.changes) and one.committer.under_way == 0)
+                    assert (await other.streams.head("s")).touched_at == clock.now_ms()
+            clock.advance(2_000)
+            for each in (other, one):
+                with pytest.raises(StreamNotFound):
+                    await each.streams.head("s")
 
     asyncio.run(main())
 

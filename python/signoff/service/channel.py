@@ -27,6 +27,10 @@ def _nothing() -> None:
     """Do nothing."""
 
 
+def _ignore(_head: Head) -> None:
+    """Do nothing."""
+
+
 @dataclass(slots=True)
 class Frame:
     """Hold one append as all readers get it.
@@ -83,6 +87,7 @@ class Channel:
         deleted: the stream is gone, and not just the hub.
         unfinished: the beginning of a character, before the tail; it is in no frame yet.
         behind: called when the store has more than the channel.
+        met: called with the first head.
     """
 
     path: str
@@ -98,6 +103,7 @@ class Channel:
     readers: int = 0
     waiting: set[asyncio.Future[None]] = field(default_factory=set)
     behind: Callable[[], None] = _nothing
+    met: Callable[[Head], None] = _ignore
 
     def saw(self, head: Head) -> None:
         """Learn from a head that a reader got from the store."""
@@ -111,6 +117,8 @@ class Channel:
     def adopt(self, head: Head) -> None:
         """Take a head as it is; what lies before its tail and is not in the ring, readers get from the store."""
         known = (self.tail, self.closed)
+        if self.head is None:
+            self.met(head)
         self.head = head
         if head.tail > self.tail:
             self._clear()

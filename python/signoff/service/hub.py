@@ -3,26 +3,34 @@
 A stream that somebody reads live has a `Channel` (`channel.py`); the hub feeds it.
 Appends of this process come from the committer. Those of other processes are announced by the store's bus and read once
 for all readers; because a wake-up may be lost, the tails of all watched streams are compared once per interval.
+
+A stream that somebody reads live does not go idle (Durable Streams §5.1). So its time to live is renewed for as long as
+it is watched, in the store, where every process sees it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from signoff.clock import Clock, SystemClock
 from signoff.errors import StoreError
 from signoff.service.channel import Channel, Reader
 from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
+from signoff.streams.stream import Head
 
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
 ECHO_S: Final = 0.02
 """How long a wake-up may wait that is most likely the echo of our own commit."""
+
+LEAST_S: Final = 0.1
+"""Seconds between two renewals of a time to live at least."""
 
 REFRESH_BYTES: Final = 1 << 20
 
@@ -48,15 +56,16 @@ class Hub:
         self._feeds: dict[str, _Feed] = {}
         self._poller: asyncio.Task[None] | None = None
         self._closed = False
+        self._renew: Callable[[Head], Awaitable[None]] | None = None
+
+    def renewing(self, renew: Callable[[Head], Awaitable[None]]) -> None:
+        """Call this, well before its time to live is over, with a head of each stream that is watched."""
+        self._renew = renew
 
     @property
     def watched(self) -> int:
         """Return the number of streams that are read live here."""
         return len(self._channels)
-
-    def has_readers(self, path: str) -> bool:
-        """Tell whether somebody reads this stream live here."""
-        return path in self._channels
 
     @contextmanager
     def watch(self, path: str) -> Iterator[Reader]:
@@ -111,6 +120,8 @@ class Hub:
         self._channels[path] = channel
         feed = self._feeds[path] = _Feed(self._store, channel)
         channel.behind = feed.refresh
+        if self._renew is not None:
+            channel.met = partial(feed.keep, self._renew)
         if self._poller is None:
             self._poller = asyncio.get_running_loop().create_task(self._poll(), name="signoff-hub-poll")
         return channel
@@ -167,6 +178,7 @@ class _Feed:
         self._task: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._again = False
+        self._keeping: asyncio.Task[None] | None = None
         self.echo = False
         self._interest: Subscription = store.bus().subscribe(f"stream:{channel.path}", self._hint)
 
@@ -175,8 +187,23 @@ class _Feed:
         self._interest.close()
         if self._later is not None:
             self._later.cancel()
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._task, self._keeping):
+            if task is not None:
+                task.cancel()
+
+    def keep(self, renew: Callable[[Head], Awaitable[None]], head: Head) -> None:
+        """Renew the stream's time to live, if it has one, until it is no longer watched."""
+        if head.ttl_s is not None:
+            keeping = self._keep(renew, head, max(head.ttl_s / 2, LEAST_S))
+            self._keeping = asyncio.get_running_loop().create_task(keeping, name="signoff-hub-renewal")
+
+    async def _keep(self, renew: Callable[[Head], Awaitable[None]], head: Head, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await renew(head)
+            except StoreError as error:
+                log.warning("cannot renew the time to live of %s: %s", head.path, error)
 
     def refresh(self) -> None:
         """Read what is new from the store; when that is under way already, once more after it."""

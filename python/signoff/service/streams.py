@@ -71,7 +71,7 @@ class Streams:
     Args:
         store: where streams are kept.
         committer: commits in the order of the calls, several at once.
-        hub: tells of live readers.
+        hub: tells live readers of appends, and keeps what they read alive.
         clock: for times to live.
         compactor: folds what readers from the start find too long.
     """
@@ -84,6 +84,7 @@ class Streams:
         self._store = store
         self._compactor = compactor or Compactor(store)
         self._writer = StreamWriter(store, committer, clock, self._expired)
+        hub.renewing(self.touch)
 
     async def create(
         self,
@@ -265,10 +266,7 @@ class Streams:
     def _expired(self, head: Head) -> bool:
         if head.ttl_s is None and head.expires_at is None:
             return False
-        if not expiry.is_expired(head, self.clock.now_ms()):
-            return False
-        # A stream with live readers does not go idle (§5.1); a fixed end is a fixed end.
-        return head.ttl_s is None or not self.hub.has_readers(head.path)
+        return expiry.is_expired(head, self.clock.now_ms())
 
 
 def _check_writable(path: str) -> None:
