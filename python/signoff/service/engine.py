@@ -13,6 +13,7 @@ from signoff.service.hub import Hub
 from signoff.service.inputs import Inputs
 from signoff.service.runs import Runs
 from signoff.service.streams import Streams
+from signoff.service.sweeper import Sweeper
 from signoff.stores.base import WorkflowStore
 
 
@@ -57,17 +58,22 @@ class Engine:
         hub = Hub(store)
         compactor = Compactor(store)
         committer = GroupCommitter(store, hub.committed, compactor.committed)
-        return cls(
+        streams = Streams(store, committer, hub, clock, compactor)
+        sweeper = Sweeper(store, streams)
+        sweeper.start()
+        engine = cls(
             store=store,
             clock=clock,
             committer=committer,
             compactor=compactor,
             hub=hub,
-            streams=Streams(store, committer, hub, clock, compactor),
+            streams=streams,
             runs=Runs(store, committer, clock, workflows),
             inputs=Inputs(store, committer, clock),
             events=Events(store, committer, clock),
         )
+        engine.before_close(sweeper.close)
+        return engine
 
     def before_close(self, end: Callable[[], Awaitable[None]]) -> None:
         """Have something that lives over this engine ended before the engine is; the last one first."""

@@ -251,6 +251,14 @@ class Streams:
             except (StreamNotFound, StreamDeleted):
                 log.debug("%s went away while it was read", head.path)
 
+    async def expire(self, path: str) -> bool:
+        """Delete a stream if its life is over; tell whether it is gone."""
+        try:
+            await self._writer.write(path, Touch())
+        except (StreamNotFound, StreamDeleted):
+            return True
+        return False
+
     async def _is_over(self, head: Head) -> bool:
         """Delete a stream whose time is over; True: somebody has renewed it meanwhile, so look again.
 

@@ -437,6 +437,13 @@ class WorkflowStore(Protocol):
         """
         ...
 
+    async def ended_streams(self, *, now: int, limit: int) -> list[str]:
+        """Return paths of streams whose life is over at `now` (`expiry.is_expired`), the earliest first.
+
+        One that is deleted and kept for its forks does not count.
+        """
+        ...
+
     # -- records ---------------------------------------------------------------------------------------------------
 
     async def load_record(self, kind: str, record_id: str) -> Record | None:

@@ -41,6 +41,7 @@ from signoff.stores.base import (
 from signoff.stores.bus import LocalBus
 from signoff.stores.check import check
 from signoff.stores.compare import NOT_CLAIMABLE, OPEN_INPUTS, compare, due_at
+from signoff.streams import expiry
 from signoff.streams.compaction import LiveRow
 from signoff.streams.stream import JSON, Head, ProducerMark
 
@@ -77,6 +78,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._streams: dict[str, _Stream] = {}
+        self._mortal: set[str] = set()
         self._runs: dict[str, _Run] = {}
         self._listing: list[tuple[int, int, str]] = []
         self._inputs: dict[int, InputRecord] = {}
@@ -151,6 +153,7 @@ class MemoryStore:
         for write in change.streams:
             if isinstance(write, StreamDelete):
                 del self._streams[write.path]
+                self._mortal.discard(write.path)
             else:
                 self._write_stream(write, batches)
         for rows in change.rows:
@@ -176,6 +179,8 @@ class MemoryStore:
         kept = self._streams.get(head.path)
         if kept is None:
             kept = self._streams[head.path] = _Stream(head._replace(tail=max(head.base, head.own)))
+            if expiry.end(head) is not None:
+                self._mortal.add(head.path)
         if head.tail > kept.head.tail:
             batches[head.path] = Batch(kept.head.tail, head.tail, write.data)
             kept.batches.append(batches[head.path])
@@ -299,6 +304,12 @@ class MemoryStore:
             if path.startswith(prefix) and path > after and not kept.head.deleted
         ]
         return [_tail(head) for head in nsmallest(limit, heads, key=lambda head: head.path)]
+
+    async def ended_streams(self, *, now: int, limit: int) -> list[str]:
+        """Return paths of streams whose life is over at `now`, the earliest first."""
+        self._check_open()
+        ends = [(end, path) for path in self._mortal if (end := expiry.end(self._streams[path].head)) is not None]
+        return [path for end, path in nsmallest(limit, ends) if end <= now]
 
     # -- records ---------------------------------------------------------------------------------------------------
 

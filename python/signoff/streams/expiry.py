@@ -66,16 +66,22 @@ def same_end(a: str | None, b: str | None) -> bool:
     return instant(a) == instant(b)
 
 
-def is_expired(head: Head, now: int) -> bool:
-    """Tell whether the stream's life is over at `now` (milliseconds), and it is not deleted already."""
+def end(head: Head) -> int | None:
+    """Return when (milliseconds) the stream's life will be over if nobody renews it; None: never, or it is deleted."""
     if head.deleted:
-        return False
+        return None
     if head.expires_at is not None:
-        return now >= instant(head.expires_at)
+        return instant(head.expires_at)
     if head.ttl_s is not None:
         ttl = head.ttl_s * 1000
-        return now - head.touched_at >= ttl + ttl // GRACE
-    return False
+        return head.touched_at + ttl + ttl // GRACE
+    return None
+
+
+def is_expired(head: Head, now: int) -> bool:
+    """Tell whether the stream's life is over at `now` (milliseconds), and it is not deleted already."""
+    over = end(head)
+    return over is not None and now >= over
 
 
 def renew(head: Head, now: int, drawn: int | None = None) -> Head | None:

@@ -42,6 +42,11 @@ SELECT path, incarnation, tail FROM streams WHERE path IN (?) AND deleted = 0
 SELECT path, incarnation, tail FROM streams
 WHERE path > :after AND path >= :prefix AND path < :end AND deleted = 0 ORDER BY path LIMIT :limit
 
+-- name: ended_streams
+-- The expression is that of the index.
+SELECT path, coalesce(ends_at, touched_at + ttl_s * 1000 + ttl_s * 1000 / 16) AS ends FROM streams
+WHERE deleted = 0 AND (ttl_s IS NOT NULL OR ends_at IS NOT NULL) AND ends <= ? ORDER BY ends LIMIT ?
+
 -- name: record
 SELECT kind, id, version, state, due_at FROM records WHERE kind = ? AND id = ?
 

@@ -119,6 +119,11 @@ def list_streams(connection: sqlite3.Connection, prefix: str, limit: int, after:
     return [StreamTail(*row) for row in connection.execute(SQL["list_streams"], asked)]
 
 
+def ended_streams(connection: sqlite3.Connection, now: int, limit: int) -> list[str]:
+    """Return paths of streams whose life is over, the earliest first."""
+    return [path for path, _ in connection.execute(SQL["ended_streams"], (now, limit))]
+
+
 def load_record(connection: sqlite3.Connection, kind: str, record_id: str) -> Record | None:
     """Load a record; None if there is none."""
     row = connection.execute(SQL["record"], (kind, record_id)).fetchone()

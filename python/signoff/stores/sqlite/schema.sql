@@ -3,6 +3,7 @@
 
 -- Heads of streams. `version` is what compare-and-swap compares; `tail` is the position after the last unit. What a fork
 -- has before `fork_at` lies with its source; `refs` counts a stream's forks, for which a `deleted` one is kept.
+-- `ends_at` is `expires_at` in milliseconds.
 CREATE TABLE streams (
   id INTEGER PRIMARY KEY,
   path TEXT NOT NULL UNIQUE,
@@ -30,8 +31,13 @@ CREATE TABLE streams (
   compacted INTEGER NOT NULL DEFAULT 0,
   rows_at INTEGER NOT NULL DEFAULT 0,
   last_batch INTEGER,
-  stretch INTEGER NOT NULL DEFAULT 0
+  stretch INTEGER NOT NULL DEFAULT 0,
+  ends_at INTEGER
 ) STRICT;
+
+-- When the life of a stream is over (streams/expiry.py). Streams without an end are not in here, and cost nothing.
+CREATE INDEX streams_by_end ON streams (coalesce(ends_at, touched_at + ttl_s * 1000 + ttl_s * 1000 / 16))
+WHERE deleted = 0 AND (ttl_s IS NOT NULL OR ends_at IS NOT NULL);
 
 -- What was appended, one row an append, in order of writing. Each knows the one before it in its stream, and
 -- `streams.last_batch` is the last; so an append touches the end of this table and its stream's head, and nothing else.

@@ -124,6 +124,10 @@ class SqliteStore:
         """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8."""
         return await self._reading.slow(reader.list_streams, prefix, limit, after)
 
+    async def ended_streams(self, *, now: int, limit: int) -> list[str]:
+        """Return paths of streams whose life is over at `now`, the earliest first."""
+        return await self._reading.slow(reader.ended_streams, now, limit)
+
     # -- records ---------------------------------------------------------------------------------------------------
 
     async def load_record(self, kind: str, record_id: str) -> Record | None:

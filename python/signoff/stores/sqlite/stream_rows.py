@@ -13,6 +13,7 @@ from uuid import uuid4
 from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete, StreamWrite
 from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import write_rows
+from signoff.streams.expiry import instant
 from signoff.streams.stream import JSON, Head
 
 Row = tuple[Any, ...]
@@ -160,7 +161,7 @@ def _created_row(path: str, one: StreamEntry) -> Row:
     """Return the row of a stream of the engine that is new."""
     unset = (None,) * 10
     head = (one.id, path, one.incarnation, one.version, one.tail, 0, JSON, one.closed, True, 0, 0, *unset, 0, 0, 0)
-    return (*head, one.last_batch, one.stretch)
+    return (*head, one.last_batch, one.stretch, None)
 
 
 def _appended_row(entry: StreamEntry, head: Head) -> Row:
@@ -197,4 +198,5 @@ def _head_row(entry: StreamEntry, head: Head) -> Row:
         head.compacted,
         entry.last_batch,
         entry.stretch,
+        None if head.expires_at is None else instant(head.expires_at),
     )

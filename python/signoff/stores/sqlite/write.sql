@@ -25,8 +25,9 @@ SELECT (SELECT max(id) FROM streams), (SELECT max(id) FROM runs), (SELECT max(id
 -- Create a stream, or replace its head.
 INSERT INTO streams (id, path, incarnation, version, tail, base, content_type, closed, engine, created_at, touched_at,
                      last_seq, ttl_s, expires_at, closed_by_producer, closed_by_epoch, closed_by_seq,
-                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted, last_batch, stretch)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted, last_batch, stretch,
+                     ends_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
   incarnation = excluded.incarnation, version = excluded.version, tail = excluded.tail, base = excluded.base,
   content_type = excluded.content_type, closed = excluded.closed, engine = excluded.engine,
@@ -34,7 +35,8 @@ ON CONFLICT (id) DO UPDATE SET
   ttl_s = excluded.ttl_s, expires_at = excluded.expires_at, closed_by_producer = excluded.closed_by_producer,
   closed_by_epoch = excluded.closed_by_epoch, closed_by_seq = excluded.closed_by_seq,
   fork_path = excluded.fork_path, fork_incarnation = excluded.fork_incarnation, fork_at = excluded.fork_at,
-  fork_depth = excluded.fork_depth, refs = excluded.refs, deleted = excluded.deleted, last_batch = excluded.last_batch, stretch = excluded.stretch
+  fork_depth = excluded.fork_depth, refs = excluded.refs, deleted = excluded.deleted, last_batch = excluded.last_batch,
+  stretch = excluded.stretch, ends_at = excluded.ends_at
 
 -- name: move_head
 -- Move the head of a stream the engine appended to.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from signoff.stores.base import (
     Change,
@@ -101,6 +102,35 @@ class RecordLaws(Laws):
             await store.close()
             await store.open()
             assert await store.load_record("k", "a") == Record("k", "a", 1, b"kept", 5)
+
+        self.hold(tmp_path, scenario)
+
+    def test_streams_are_found_when_their_life_is_over(self, tmp_path: Path) -> None:
+        """The earliest first; an append renews, and what is deleted, or kept for its forks alone, is not found."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            def at(path: str, second: int, version: int = 1, **what: Any) -> Change:
+                one = head(path, version=version, tail=version)._replace(touched_at=second * 1000, **what)
+                return Change(streams=(StreamWrite(one, version - 1, b"x"),))
+
+            zone = "1970-01-01t01:01:40.9+01:00"
+            await done(store, at("a", 0, ttl_s=160), at("b", 90, ttl_s=16), at("c", 0, expires_at=zone), at("d", 0))
+            await done(
+                store, at("e", 0, expires_at="2999-12-31T23:59:59Z"), at("f", 0, ttl_s=10**12), at("g", 0, ttl_s=0)
+            )
+            assert await store.ended_streams(now=99_999, limit=9) == ["g"]
+            assert await store.ended_streams(now=100_899, limit=9) == ["g"]
+            assert await store.ended_streams(now=100_900, limit=9) == ["g", "c"]
+            assert await store.ended_streams(now=107_000, limit=9) == ["g", "c", "b"]
+            assert await store.ended_streams(now=169_999, limit=9) == ["g", "c", "b"]
+            assert await store.ended_streams(now=170_000, limit=9) == ["g", "c", "b", "a"]
+            assert await store.ended_streams(now=170_000, limit=2) == ["g", "c"]
+            await done(store, at("b", 300, 2, ttl_s=16), at("g", 0, 2, ttl_s=0, deleted=True, refs=1))
+            await done(store, Change(streams=(StreamDelete("c", 1),)))
+            assert await store.ended_streams(now=316_999, limit=9) == ["a"]
+            assert await store.ended_streams(now=317_000, limit=9) == ["a", "b"]
+            await done(store, at("c", 0, ttl_s=16))
+            assert await store.ended_streams(now=17_000, limit=9) == ["c"]
 
         self.hold(tmp_path, scenario)
 
