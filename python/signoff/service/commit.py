@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -20,6 +20,8 @@ Reply = Callable[[Outcome | Exception], None]
 
 AHEAD: Final = 2
 """Transactions a store is given at once: while one becomes durable, the next is there already."""
+
+Written = Awaitable[Sequence[Outcome | Rejected]]
 
 
 class _Waiting(NamedTuple):
@@ -47,6 +49,7 @@ class GroupCommitter:
         self._waiting: deque[_Waiting] = deque()
         self._under_way: deque[asyncio.Task[None]] = deque()
         self._gathering = False
+        self._sizes = (1, 1)
         self._closed = False
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -98,7 +101,9 @@ class GroupCommitter:
             asyncio.get_running_loop().call_soon(reply, error)
             return
         self._waiting.append(_Waiting(change, reply))
-        if not self._gathering:
+        if not self._under_way and 2 * len(self._waiting) >= max(self._sizes):
+            self._start()
+        elif not self._gathering:
             self._gather()
 
     async def close(self) -> None:
@@ -112,31 +117,37 @@ class GroupCommitter:
         """Begin a transaction once everybody who is about to hand something in has done so."""
         if len(self._under_way) < AHEAD:
             self._gathering = True
-            asyncio.get_running_loop().call_soon(self._start)
+            asyncio.get_running_loop().call_soon(self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = False
+        self._start()
 
     def _start(self) -> None:
-        self._gathering = False
         while self._waiting and len(self._under_way) < AHEAD:
             batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            self._sizes = (self._sizes[1], len(batch))
             before = self._under_way[-1] if self._under_way else None
-            self._under_way.append(asyncio.create_task(self._commit(batch, before), name="signoff-commit"))
+            # Called here and now: a store with a thread of its own begins while the loop goes on.
+            written = self._store.commit([waiting.change for waiting in batch])
+            self._under_way.append(asyncio.create_task(self._commit(batch, written, before), name="signoff-commit"))
 
-    async def _commit(self, batch: list[_Waiting], before: asyncio.Task[None] | None) -> None:
+    async def _commit(self, batch: list[_Waiting], written: Written, before: asyncio.Task[None] | None) -> None:
         try:
-            await self._write(batch, before)
+            outcomes: Sequence[Outcome | Rejected | Exception]
+            try:
+                outcomes = await written
+            except Exception as error:  # every caller of this batch must learn of it, whatever it is
+                outcomes = [error] * len(batch)
+            if before is not None and not before.done():
+                await asyncio.wait([before])
+            await self._settle(batch, outcomes)
         finally:
             self._under_way.popleft()
             if self._waiting and not self._gathering:
                 self._gather()
 
-    async def _write(self, batch: list[_Waiting], before: asyncio.Task[None] | None) -> None:
-        outcomes: Sequence[Outcome | Rejected | Exception]
-        try:
-            outcomes = await self._store.commit([waiting.change for waiting in batch])
-        except Exception as error:  # every caller of this batch must learn of it, whatever it is
-            outcomes = [error] * len(batch)
-        if before is not None and not before.done():
-            await asyncio.wait([before])
+    async def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
         topics: dict[str, None] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):

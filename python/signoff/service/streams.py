@@ -166,6 +166,8 @@ class Streams:
         Returns:
             False: ask `append`; nothing was done.
         """
+        if len(command.payload.data) > EXAMINED_AT_ONCE:
+            return False
         return self._writer.append_at_once(path, command, reply)
 
     async def _examined(self, path: str, payload: Payload) -> Payload:

@@ -7,7 +7,7 @@ inputs, ledger, waits) could be rebuilt from the journals; it is written in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
@@ -383,8 +383,10 @@ class WorkflowStore(Protocol):
         """Finish what is under way and let go of files and connections."""
         ...
 
-    async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+    def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:
         """Write several Changes in one transaction, each succeeding, conflicting or being rejected on its own.
+
+        A coroutine will do. A store that can, begins when it is called and not when it is awaited.
 
         Later changes see earlier ones, and calls that overlap are written in the order in which they were made. Returns
         in the order given, after everything is durable. What is in a

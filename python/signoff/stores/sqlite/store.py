@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -87,10 +88,13 @@ class SqliteStore:
         """Return the bus that carries this store's wake-ups, and those of other processes' commits."""
         return self._watch.bus
 
-    async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+    def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:
         """Write several Changes in one transaction, each succeeding, conflicting or being rejected on its own."""
-        outcomes: list[Outcome | Rejected] = await self._writing.submit(changes) if changes else []
-        return outcomes
+        if self._writer is not None:
+            return self._writer.submit(changes)
+        outcome: asyncio.Future[list[Outcome | Rejected]] = asyncio.get_running_loop().create_future()
+        outcome.set_exception(closed(self._path))
+        return outcome
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
