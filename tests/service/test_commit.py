@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,14 @@ class Slow(MemoryStore):
         super().__init__()
         self.sizes: list[int] = []
         self.go = asyncio.Event()
-        self.fail: Exception | None = None
+        self.fails: dict[int, Exception] = {}
 
     async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
         self.sizes.append(len(changes))
+        number = len(self.sizes)
         await self.go.wait()
-        if self.fail is not None:
-            error, self.fail = self.fail, None
-            raise error
+        if number in self.fails:
+            raise self.fails[number]
         return await super().commit(changes)
 
 
@@ -76,13 +77,19 @@ def test_listeners_hear_in_commit_order_before_the_callers() -> None:
             heard.append((change, committed))
             events.append(f"heard {next(iter(committed.batches))}")
 
-        committer = GroupCommitter(MemoryStore(), listen)
+        store = Slow()
+        committer = GroupCommitter(store, listen)
+        first = committer.submit(blind("first", b"1"))
         replies = [committer.submit(change) for change in (blind("a", b"1"), start("x", status="y"), blind("b", b"1"))]
         replies.append(committer.submit(start("x")))
         for name, reply in zip(("a", "x", "b", "conflict"), replies, strict=True):
             reply.add_done_callback(lambda _, name=name: events.append(f"replied {name}"))  # type: ignore[misc]
+        store.go.set()
+        await first
         outcomes = await asyncio.gather(*replies)
+        assert store.sizes == [1, 4]
         assert events == [
+            "heard first",
             "heard a",
             "heard runs/x/journal",
             "heard b",
@@ -91,9 +98,25 @@ def test_listeners_hear_in_commit_order_before_the_callers() -> None:
             "replied b",
             "replied conflict",
         ]
-        assert [committed for _, committed in heard] == outcomes[:3]
+        assert [committed for _, committed in heard[1:]] == outcomes[:3]
         await committer.close()
 
+    asyncio.run(main())
+
+
+def test_half_of_those_who_wait_are_enough_to_begin() -> None:
+    """An idle store would wait for the rest in vain: it is as busy with one half, and then with the other."""
+
+    async def main() -> None:
+        store = Slow()
+        store.go.set()
+        committer = GroupCommitter(store)
+        for _ in range(3):
+            await asyncio.gather(*(committer.commit(start(f"r{next(numbers)}")) for _ in range(32)))
+        assert store.sizes == [1, 31, 16, 16, 8, 24]
+        await committer.close()
+
+    numbers = count()
     asyncio.run(main())
 
 
@@ -101,12 +124,13 @@ def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
     async def main() -> None:
         store = Slow()
         store.go.set()
-        store.fail = StoreUnavailable("the disk is full")
+        store.fails[2] = StoreUnavailable("the disk is full")
         heard: list[Change] = []
         committer = GroupCommitter(store, lambda change, _: heard.append(change), most=2)
         replies = [committer.submit(start(f"r{n}")) for n in range(4)]
         outcomes = await asyncio.gather(*replies, return_exceptions=True)
-        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable, Committed, Committed]
+        assert store.sizes == [1, 2, 1]
+        assert [type(outcome) for outcome in outcomes] == [Committed, StoreUnavailable, StoreUnavailable, Committed]
         assert len(heard) == 2
         await committer.close()
 

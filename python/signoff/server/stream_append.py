@@ -97,12 +97,13 @@ class AppendPlan:
 
     def serve(self, body: bytes, reply: Answered) -> bool:
         """Append; False: ask the application, nothing was done."""
-        if self.streams.clock.now_ms() >= self.until:
+        now = self.streams.clock.now_ms()
+        if now >= self.until:
             return False
         payload = json_mode.payload(self.declared, body)
         asked = self.asked
         command = Append(payload, asked.close, asked.seq, asked.producer)
-        return self.streams.append_at_once(self.path, command, lambda done: reply(self._answer(done)))
+        return self.streams.append_at_once(self.path, command, now, lambda done: reply(self._answer(done)))
 
     def _answer(self, done: Written | Exception | None) -> Answer | None:
         if done is None:

@@ -152,8 +152,7 @@ class GroupCommitter:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):
                 self._announce(waiting.change, outcome)
-                for topic in topics_of(waiting.change):
-                    topics[topic] = None
+                _add_topics(waiting.change, topics)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             try:
                 waiting.reply(outcome.error if isinstance(outcome, Rejected) else outcome)
@@ -181,9 +180,16 @@ def _report(what: str, error: Exception) -> None:
 
 def topics_of(change: Change) -> list[str]:
     """Return the topics a Change is news for: each stream it touches, and `ready` if a run may be claimable."""
-    topics = [stream_topic(append.path) for append in change.appends]
-    topics += [stream_topic(one.path if isinstance(one, StreamDelete) else one.head.path) for one in change.streams]
+    topics: dict[str, None] = {}
+    _add_topics(change, topics)
+    return list(topics)
+
+
+def _add_topics(change: Change, topics: dict[str, None]) -> None:
+    for append in change.appends:
+        topics[stream_topic(append.path)] = None
+    for write in change.streams:
+        topics[stream_topic(write.path if isinstance(write, StreamDelete) else write.head.path)] = None
     run = change.run
     if run is not None and (run.record.ready or run.record.wake_at is not None):
-        topics.append(READY)
-    return topics
+        topics[READY] = None

@@ -191,11 +191,12 @@ class StreamWriter:
                     rounds += 1
         raise StoreError(f"The stream {path} changes too fast; nothing was written. Try again.")
 
-    def append_at_once(self, path: str, command: Append, reply: Appended) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: Appended) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.
 
         Args:
             command: what `write` would be called with.
+            now: milliseconds.
             reply: called when the append is durable, or has failed.
 
         Returns:
@@ -210,13 +211,13 @@ class StreamWriter:
             return False
         last = None if producer is None else chain.producers[producer.producer_id]
         try:
-            decision = decide(chain.head, command, last, self._clock.now_ms(), drawn=1 + self._draw(_VERSION_BITS))
+            decision = decide(chain.head, command, last, now, drawn=1 + self._draw(_VERSION_BITS))
         except SignoffError:
             return False
         if not isinstance(decision, Write):
             return False
         self._chains.move_to_end(path)
-        change = Change(streams=(_piece(chain.head, decision),))
+        change = Change(streams=(StreamWrite(decision.head, chain.head.version, decision.data, producer),))
         chain.begin(decision)
 
         def ended(outcome: Outcome | Exception) -> None:

@@ -156,11 +156,12 @@ class Streams:
             payload = await self._examined(path, payload)
         return await self._writer.write(path, Append(payload, close, seq, producer))
 
-    def append_at_once(self, path: str, command: Append, reply: Appended) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: Appended) -> bool:
         """Append as `append` does, without a task, if nothing but the commit has to be waited for.
 
         Args:
             path: checked, and not the engine's.
+            now: milliseconds.
             reply: called when the append is durable, or has failed; with None if `append` has to be asked again.
 
         Returns:
@@ -168,7 +169,7 @@ class Streams:
         """
         if len(command.payload.data) > EXAMINED_AT_ONCE:
             return False
-        return self._writer.append_at_once(path, command, reply)
+        return self._writer.append_at_once(path, command, now, reply)
 
     async def _examined(self, path: str, payload: Payload) -> Payload:
         """Look at messages ahead of the decision, which would take long over them."""

@@ -193,11 +193,14 @@ class Writer:
     def _append(self, jobs: list[_Job]) -> list[Any] | None:
         """Write appends the short way; None: nothing was written, go the long way."""
         plain = self._plain
+        if not all(job.lease is None and plain.fit(job.changes) for job in jobs):
+            return None
         plain.clear()
         results: list[Any] = []
         for job in jobs:
-            done = plain.gather(job.changes) if job.lease is None else None
+            done = plain.take(job.changes)
             if done is None:
+                self._marks.forget()
                 return None
             results.append(done)
         self._synchronous(full=True)
