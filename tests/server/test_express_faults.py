@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -214,7 +213,7 @@ def test_who_reads_no_answers_is_not_written_more(store: str) -> None:
     async def main() -> None:
         async with running(open_store(store)) as scene:
             await scene.engine.streams.create("s", JSON)
-            await scene.engine.streams.create("large", replace(JSON, data=b'"%s"' % (b"x" * size), count=1))
+            await scene.engine.streams.create("large", JSON._replace(data=b'"%s"' % (b"x" * size), units=1))
             line = await scene.line()
             line.writer.transport.pause_reading()  # type: ignore[attr-defined]
             line.send(request("GET", "large"))

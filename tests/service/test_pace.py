@@ -57,7 +57,7 @@ def test_one_slice_in_a_turn_whoever_asks() -> None:
 def test_short_work_is_done_at_once() -> None:
     async def main() -> None:
         (payload, turns) = await turns_during(Pace().run(json_mode.reading("application/json", b"[1,2]")))
-        assert (payload.count, turns) == (2, 1)
+        assert (payload.units, turns) == (2, 1)
 
     asyncio.run(main())
 
@@ -67,7 +67,7 @@ def test_reading_inside_of_a_large_append_lets_all_else_go_on() -> None:
         async with alone("memory:") as one:
             await one.streams.create("s", JSON)
             payload, turns = await turns_during(one.streams.payload("application/json", BODY))
-            assert (payload.count, payload.fault) == (COUNT, None)
+            assert (payload.units, payload.fault) == (COUNT, None)
             assert turns >= 30
             await one.streams.append("s", payload)
             chunk, turns = await turns_during(one.streams.read("s", offset.encode(COUNT - 1)))

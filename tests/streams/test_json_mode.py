@@ -96,6 +96,6 @@ def test_arrays_of_batches() -> None:
 
 
 def test_only_json_is_parsed() -> None:
-    assert json_mode.payload("application/json; charset=utf-8", b"[1,2]").count == 2
-    assert json_mode.payload("application/ndjson", b"[1,2]").count == 5
-    assert json_mode.payload("application/json", b"").count == 0
+    assert json_mode.payload("application/json; charset=utf-8", b"[1,2]").units == 2
+    assert json_mode.payload("application/ndjson", b"[1,2]").units == 5
+    assert json_mode.payload("application/json", b"").units == 0

@@ -114,7 +114,7 @@ class AppendPlan:
             return Answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
         code = status(done, self.asked.producer)
         if code == 204 and not done.head.closed:
-            return Answer(code, b"%b%b\r\n%b" % (_OFFSET, offset.encode(done.head.tail).encode(), self.always))
+            return Answer(code, b"%b%b\r\n%b" % (_OFFSET, offset.line(done.head.tail), self.always))
         length = b"content-length: 0\r\n" if code != 204 else b""
         return Answer(code, lines(telling(done)) + self.always + length)
 

@@ -145,7 +145,7 @@ def query(raw: bytes) -> Query:
 
 def next_offset(position: int) -> Header:
     """Return the header that says where to read on."""
-    return b"stream-next-offset", offset.encode(position).encode()
+    return b"stream-next-offset", offset.line(position)
 
 
 def describing(head: Head) -> list[Header]:

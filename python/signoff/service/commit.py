@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import WeakValueDictionary
 
 from signoff.errors import StoreUnavailable
@@ -24,9 +24,7 @@ AHEAD: Final = 2
 Written = Awaitable[Sequence[Outcome | Rejected]]
 
 
-class _Waiting(NamedTuple):
-    change: Change
-    reply: Reply
+_Waiting = tuple[Change, Reply]
 
 
 class GroupCommitter:
@@ -100,7 +98,7 @@ class GroupCommitter:
             error = StoreUnavailable("The engine is closing; nothing was written. Try again later.")
             asyncio.get_running_loop().call_soon(reply, error)
             return
-        self._waiting.append(_Waiting(change, reply))
+        self._waiting.append((change, reply))
         if not self._under_way and 2 * len(self._waiting) >= max(self._sizes):
             self._start()
         elif not self._gathering:
@@ -129,7 +127,7 @@ class GroupCommitter:
             self._sizes = (self._sizes[1], len(batch))
             before = self._under_way[-1] if self._under_way else None
             # Called here and now: a store with a thread of its own begins while the loop goes on.
-            written = self._store.commit([waiting.change for waiting in batch])
+            written = self._store.commit([change for change, _ in batch])
             self._under_way.append(asyncio.create_task(self._commit(batch, written, before), name="signoff-commit"))
 
     async def _commit(self, batch: list[_Waiting], written: Written, before: asyncio.Task[None] | None) -> None:
@@ -149,13 +147,13 @@ class GroupCommitter:
 
     async def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
         topics: dict[str, None] = {}
-        for waiting, outcome in zip(batch, outcomes, strict=True):
+        for (change, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):
-                self._announce(waiting.change, outcome)
-                _add_topics(waiting.change, topics)
-        for waiting, outcome in zip(batch, outcomes, strict=True):
+                self._announce(change, outcome)
+                _add_topics(change, topics)
+        for (_, reply), outcome in zip(batch, outcomes, strict=True):
             try:
-                waiting.reply(outcome.error if isinstance(outcome, Rejected) else outcome)
+                reply(outcome.error if isinstance(outcome, Rejected) else outcome)
             except Exception as error:
                 _report("a caller failed to take an outcome", error)
         await self._emit(topics)

@@ -108,14 +108,13 @@ class _Chain:
     def begin(self, decision: Write | Remove) -> None:
         """Become what a decision will leave once its commit, which is now under way, has ended."""
         self.begun += 1
-        match decision:
-            case Write(head, _, producer):
-                self.head = head
-                if producer is not None:
-                    self.producers[producer.producer_id] = producer
-            case Remove():
-                self.head = None
-                self.producers.clear()
+        if isinstance(decision, Remove):
+            self.head = None
+            self.producers.clear()
+            return
+        self.head = decision.head
+        if decision.producer is not None:
+            self.producers[decision.producer.producer_id] = decision.producer
 
     def end(self) -> None:
         """Learn that the next commit ended."""

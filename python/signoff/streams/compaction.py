@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -125,7 +125,7 @@ def check(head: Head, payload: Payload) -> None:
 
 def examine(payload: Payload) -> Work[Payload]:
     """Return the payload with the knowledge of whether its messages are those of the State Protocol (`unfit`)."""
-    if payload.unfit is not None or not payload.count or media_type(payload.content_type) != JSON:
+    if payload.unfit is not None or not payload.units or media_type(payload.content_type) != JSON:
         return payload
     start = 0
     try:
@@ -136,8 +136,8 @@ def examine(payload: Payload) -> Work[Payload]:
                 yield
         _validate(payload.data[start:])
     except BadRequest as error:
-        return replace(payload, unfit=error.detail)
-    return replace(payload, unfit="")
+        return payload._replace(unfit=error.detail)
+    return payload._replace(unfit="")
 
 
 def _validate(messages: bytes) -> None:

@@ -97,7 +97,7 @@ def _create(
         path=command.path,
         incarnation=command.incarnation,
         version=command.version,
-        tail=payload.count,
+        tail=payload.units,
         content_type=payload.content_type,
         closed=command.closed,
         created_at=now,
@@ -132,11 +132,12 @@ def _append(head: Head, command: Append, last: ProducerMark | None, now: int, dr
     if head.closed:
         return _on_closed(head, command.producer)
     _check_sound(command.payload)
-    if not content_type.same(head.content_type, command.payload.content_type):
+    kind = command.payload.content_type
+    if head.content_type != kind and not content_type.same(head.content_type, kind):
         raise StreamConflict(
             f"The stream holds {head.content_type}, not {command.payload.content_type}. Nothing was appended."
         )
-    if command.payload.count == 0:
+    if command.payload.units == 0:
         raise BadRequest("There is nothing to append: the body is empty, or an empty array.")
     if command.producer is not None and not producer.is_new(last, command.producer):
         return Known(head, last)
@@ -146,7 +147,7 @@ def _append(head: Head, command: Append, last: ProducerMark | None, now: int, dr
         compaction.check(head, command.payload)
     written = _ended(head, command.producer) if command.close else head
     payload = command.payload
-    return Write(written.moved(payload.count, now, drawn, seq=command.seq), payload.data, command.producer)
+    return Write(written.moved(payload.units, now, drawn, seq=command.seq), payload.data, command.producer)
 
 
 def _close(head: Head, command: Close, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:

@@ -88,7 +88,7 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int, drawn:
         path=command.path,
         incarnation=command.incarnation,
         version=command.version,
-        tail=at + command.payload.count,
+        tail=at + command.payload.units,
         content_type=command.payload.content_type,
         closed=command.closed,
         created_at=now,

@@ -70,7 +70,8 @@ def parse(body: bytes) -> tuple[bytes, int]:
     """
     if len(body) > AT_ONCE:
         return finish(parsing(body))
-    data, flat = _inside(body)
+    # What most bodies are, an object and nothing around it, needs no second look.
+    data, flat = (body, False) if body[:1] == b"{" and body[-1:] == b"}" else _inside(body)
     try:
         # A single value is checked as readers will get it, in an array: what we hand out is never too deep to be read.
         return _counted(data, flat, len(orjson.loads(b"[" + data + b"]")))

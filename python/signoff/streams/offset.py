@@ -34,6 +34,16 @@ def encode(position: int) -> str:
     return f"{position:016d}"
 
 
+def line(position: int) -> bytes:
+    """Write a position as its token in ASCII.
+
+    Example:
+        >>> line(42)
+        b'0000000000000042'
+    """
+    return b"%016d" % position if 0 <= position <= LAST else encode(position).encode()
+
+
 def decode(token: str) -> int:
     """Read a token back as a position; `-1` is position 0.
 

@@ -115,27 +115,15 @@ class Head(NamedTuple):
 
         Written out because every append comes here: `_replace` takes three times as long.
         """
+        (
+            path, incarnation, version, tail, content_type, closed, engine, created_at, base, closed_by, last_seq,
+            ttl_s, expires_at, _, fork, refs, deleted, compacted, rows_at,
+        ) = self  # fmt: skip
         return Head(
-            self.path,
-            self.incarnation,
-            self.after(drawn),
-            self.tail + count,
-            self.content_type,
-            self.closed,
-            self.engine,
-            self.created_at,
-            self.base,
-            self.closed_by,
-            seq or self.last_seq,
-            self.ttl_s,
-            self.expires_at,
-            now,
-            self.fork,
-            self.refs,
-            self.deleted,
-            self.compacted,
-            self.rows_at,
-        )
+            path, incarnation, version + 1 if drawn is None else drawn, tail + count, content_type, closed, engine,
+            created_at, base, closed_by, seq or last_seq, ttl_s, expires_at, now, fork, refs, deleted, compacted,
+            rows_at,
+        )  # fmt: skip
 
     @property
     def own(self) -> int:
@@ -160,21 +148,20 @@ MOVING: Final = ("version", "tail", "last_seq", "touched_at")
 _fixed: Final = itemgetter(*(index for index, name in enumerate(Head._fields) if name not in MOVING))
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """Hold units to append, as the store keeps them (see `json_mode.py` for messages).
 
     Attributes:
         content_type: as the sender declared it.
         data: the bytes, or messages joined by commas.
-        count: number of units.
+        units: how many.
         fault: why they cannot be stored, whatever the stream; there is no data then.
         unfit: why they are no messages of the State Protocol; empty: they are; None: nobody has looked.
     """
 
     content_type: str
     data: bytes
-    count: int
+    units: int
     fault: str | None = None
     unfit: str | None = None
 
