@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from signoff.errors import BadRequest, StoreUnavailable
-from signoff.service.commit import GroupCommitter, topics_of
+from signoff.service.commit import Durable, GroupCommitter, topics_of
 from signoff.stores.base import Change, Committed, Conflict, Outcome, Rejected, StreamDelete
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
@@ -73,9 +73,9 @@ def test_listeners_hear_in_commit_order_before_the_callers() -> None:
         events: list[str] = []
         heard: list[tuple[Change, Committed]] = []
 
-        def listen(change: Change, committed: Committed) -> None:
-            heard.append((change, committed))
-            events.append(f"heard {next(iter(committed.batches))}")
+        def listen(durable: Sequence[Durable]) -> None:
+            heard.extend(durable)
+            events.extend(f"heard {next(iter(committed.batches))}" for _, committed in durable)
 
         store = Slow()
         committer = GroupCommitter(store, listen)
@@ -125,8 +125,8 @@ def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
         store = Slow()
         store.go.set()
         store.fails[2] = StoreUnavailable("the disk is full")
-        heard: list[Change] = []
-        committer = GroupCommitter(store, lambda change, _: heard.append(change), most=2)
+        heard: list[Durable] = []
+        committer = GroupCommitter(store, heard.extend, most=2)
         replies = [committer.submit(start(f"r{n}")) for n in range(4)]
         outcomes = await asyncio.gather(*replies, return_exceptions=True)
         assert store.sizes == [1, 2, 1]
@@ -206,8 +206,8 @@ def test_a_listener_that_fails_does_not_make_a_durable_write_look_lost() -> None
         faults: list[object] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
 
-        def listen(change: Change, committed: Committed) -> None:
-            raise KeyError(change.appends[0].path)
+        def listen(durable: Sequence[Durable]) -> None:
+            raise KeyError(durable[0][0].appends[0].path)
 
         store = MemoryStore()
         committer = GroupCommitter(store, listen)

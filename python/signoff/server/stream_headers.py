@@ -182,13 +182,17 @@ _EXPOSED: Final[Header] = (b"access-control-expose-headers", RESPONSE_HEADERS.en
 _ANYBODY: Final[list[Header]] = [(b"access-control-allow-origin", b"*"), _EXPOSED]
 
 
-def cors(origins: tuple[str, ...], headers: Headers) -> list[Header]:
+def cors(origins: tuple[str, ...], headers: Headers, method: str) -> list[Header]:
     """Return the CORS headers of a response.
+
+    Who is no page needs none, except of what a cache may keep, for a page that comes later.
 
     Args:
         origins: pages that may read streams; `*` is any, since access is by token and never by cookie.
         headers: of the request.
     """
+    if method == "POST" and b"origin" not in headers:
+        return []
     if "*" in origins:
         return _ANYBODY
     origin = headers.get(b"origin")

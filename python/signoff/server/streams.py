@@ -110,7 +110,7 @@ class StreamEndpoints:
             return None
         if int(headers.get(b"content-length", b"0")) > self._limits.max_body:
             return None
-        always = lines((*say.SAFE, say.EMBEDDABLE, *say.cors(self._origins, headers)))
+        always = lines((*say.SAFE, say.EMBEDDABLE, *say.cors(self._origins, headers, "POST")))
         return AppendPlan(self._streams, path, asked, declared, always, 0 if until is None else until)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,7 +118,7 @@ class StreamEndpoints:
         outgoing = _Outgoing(send, head=scope["method"] == "HEAD")
         try:
             headers = say.request_headers(scope)
-            cors = say.cors(self._origins, headers)
+            cors = say.cors(self._origins, headers, scope["method"])
             outgoing.always = (*say.SAFE, say.EMBEDDABLE, *cors)
             if scope["method"] == "OPTIONS":
                 reply: Reply | None = _preflight(headers)

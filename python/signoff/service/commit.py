@@ -12,8 +12,9 @@ from signoff.errors import StoreUnavailable
 from signoff.stores.base import Change, Committed, Outcome, Rejected, StreamDelete, WorkflowStore
 from signoff.stores.bus import READY, stream_topic
 
-Listener = Callable[[Change, Committed], None]
-"""Called with every Change that has become durable, in commit order, before its caller learns of it."""
+Durable = tuple[Change, Committed]
+Listener = Callable[[Sequence[Durable]], None]
+"""Called with the Changes that one transaction has made durable, in commit order, before their callers learn of it."""
 
 Reply = Callable[[Outcome | Exception], None]
 """Called with how a Change ended; an exception is what `GroupCommitter.commit` raises."""
@@ -32,7 +33,7 @@ class GroupCommitter:
 
     Args:
         store: where to commit.
-        listeners: called with each durable Change; they must not block.
+        listeners: called with durable Changes; they must not block.
         most: Changes in one transaction at most.
 
     Example:
@@ -147,10 +148,13 @@ class GroupCommitter:
 
     async def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
         topics: dict[str, None] = {}
+        durable: list[Durable] = []
         for (change, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):
-                self._announce(change, outcome)
+                durable.append((change, outcome))
                 _add_topics(change, topics)
+        if durable:
+            self._announce(durable)
         for (_, reply), outcome in zip(batch, outcomes, strict=True):
             try:
                 reply(outcome.error if isinstance(outcome, Rejected) else outcome)
@@ -158,10 +162,10 @@ class GroupCommitter:
                 _report("a caller failed to take an outcome", error)
         await self._emit(topics)
 
-    def _announce(self, change: Change, committed: Committed) -> None:
+    def _announce(self, durable: Sequence[Durable]) -> None:
         for listener in self._listeners:
             try:
-                listener(change, committed)
+                listener(durable)
             except Exception as error:  # a listener's fault must not make durable writes look lost
                 _report("a commit listener failed", error)
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from signoff.errors import SignoffError
 from signoff.service import stream_reader
+from signoff.service.commit import Durable
 from signoff.service.pace import Pace
 from signoff.service.stream_reader import Units
 from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, StreamWrite, WorkflowStore
@@ -47,11 +48,12 @@ class Compactor:
         self._closed = False
         self._sizes: dict[tuple[str, str, int], int] = {}
 
-    def committed(self, change: Change, done: Committed) -> None:
-        """Take a Change that is durable now, and fold what has grown by it far enough."""
-        for path, batch in done.batches.items():
-            if compaction.due(path, batch.start, batch.end) and (compaction.managed(path) or _compacted(change, path)):
-                self.want(path)
+    def committed(self, durable: Sequence[Durable]) -> None:
+        """Take Changes that are durable now, and fold what has grown by them far enough."""
+        for change, done in durable:
+            for path, (start, end, _) in done.batches.items():
+                if compaction.due(path, start, end) and (compaction.managed(path) or _compacted(change, path)):
+                    self.want(path)
 
     async def read_start(self, path: str, max_bytes: int) -> Units | None:
         """Read a stream from the start: the live rows, and then the units from their position on; None: there is none.

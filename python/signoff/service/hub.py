@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -20,6 +20,7 @@ from typing import Final
 from signoff.clock import Clock, SystemClock
 from signoff.errors import StoreError
 from signoff.service.channel import Channel, Reader
+from signoff.service.commit import Durable
 from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
 from signoff.streams.stream import Head
 
@@ -84,10 +85,13 @@ class Hub:
             if channel.readers == 0:
                 self._drop(channel)
 
-    def committed(self, change: Change, done: Committed) -> None:
-        """Take a Change that is durable now; called in the order of commits."""
-        if not self._channels:
-            return
+    def committed(self, durable: Sequence[Durable]) -> None:
+        """Take Changes that are durable now; called in the order of commits."""
+        if self._channels:
+            for change, done in durable:
+                self._committed(change, done)
+
+    def _committed(self, change: Change, done: Committed) -> None:
         for path, batch in done.batches.items():
             self._appended(path, batch)
         for append in change.appends:

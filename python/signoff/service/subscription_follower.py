@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Final
 
 from signoff.clock import Clock
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
+from signoff.service.commit import Durable
 from signoff.service.subscription_records import KIND, PAGE, SubscriptionRecords
 from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, WorkflowStore
 from signoff.stores.base import Subscription as Interest
@@ -72,10 +73,13 @@ class Follower:
 
     # -- appends of this process -----------------------------------------------------------------------------------
 
-    def committed(self, change: Change, done: Committed) -> None:
-        """Take a Change that is durable now."""
-        if not self._records.known or not (change.streams or done.batches):
-            return
+    def committed(self, durable: Sequence[Durable]) -> None:
+        """Take Changes that are durable now."""
+        if self._records.known:
+            for change, done in durable:
+                self._committed(change, done)
+
+    def _committed(self, change: Change, done: Committed) -> None:
         for path in done.batches:
             self._grown(path)
         for write in change.streams:
