@@ -213,7 +213,9 @@ class Exchange:
 class ShortExchange:
     """Hold one request that is served without a task (`express.py`) until it is answered; else as `Exchange`."""
 
-    __slots__ = ("_gone", "_line", "body", "complete", "ended", "keep_alive", "scope", "started")
+    __slots__ = ("_gone", "_line", "body", "complete", "keep_alive", "scope")
+
+    ended = True
 
     def __init__(self, line: Line, scope: Scope, body: bytes) -> None:
         self._line = line
@@ -221,9 +223,12 @@ class ShortExchange:
         self.body = body
         self._gone = False
         self.keep_alive = True
-        self.started = False
-        self.ended = True
         self.complete = False
+
+    @property
+    def started(self) -> bool:
+        """Tell whether the response has begun, which is when it is complete."""
+        return self.complete
 
     def feed(self, _body: bytes) -> int:
         """Take nothing: the body was there from the start."""
@@ -244,7 +249,7 @@ class ShortExchange:
         if answer is None:
             line.take_over(self)
             return
-        self.started = self.complete = True
+        self.complete = True
         closing = b"" if self.keep_alive else b"connection: close\r\n"
         default = line.listener.default_lines()
         line.write(b"".join((_STATUS_LINES[answer.status], default, answer.lines, closing, b"\r\n", answer.body)))

@@ -97,9 +97,7 @@ class Express:
         head = data[:cut]
         key = (client[0] if client else "", head)
         planned = self._known.get(key)
-        if planned is None:
-            if key in self._known:
-                return None
+        if planned is None and key not in self._known:
             planned = self._make(head, client, server)
             if cut <= LONGEST and (planned is None or planned.plan.repeats):
                 if len(self._known) >= REMEMBERED:

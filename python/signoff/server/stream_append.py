@@ -106,6 +106,8 @@ class AppendPlan:
         return self.streams.append_at_once(self.path, command, now, lambda done: reply(self._answer(done)))
 
     def _answer(self, done: Written | Exception | None) -> Answer | None:
+        if isinstance(done, Written) and done.producer is None and not done.head.closed:
+            return Answer(204, b"%b%b\r\n%b" % (_OFFSET, offset.line(done.head.tail), self.always))
         if done is None:
             return None
         if isinstance(done, Exception):
@@ -113,8 +115,6 @@ class AppendPlan:
             length = b"content-length: %d\r\n" % len(refused.body)
             return Answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
         code = status(done, self.asked.producer)
-        if code == 204 and not done.head.closed:
-            return Answer(code, b"%b%b\r\n%b" % (_OFFSET, offset.line(done.head.tail), self.always))
         length = b"content-length: 0\r\n" if code != 204 else b""
         return Answer(code, lines(telling(done)) + self.always + length)
 

@@ -120,13 +120,13 @@ class Marks:
                 for key in list(known)[: _MOST // 2]:
                     del known[key]
 
-    def number(self, kind: int) -> int:
-        """Return the next free row number: of streams (0), runs (1), inputs (2) or batches (3)."""
+    def number(self, kind: int, count: int = 1) -> int:
+        """Return the first of `count` free row numbers: of streams (0), runs (1), inputs (2) or batches (3)."""
         if not self._numbers:
             row = self.connection.execute(SQL["last_numbers"]).fetchone()
             self._numbers += [last or 0 for last in row]
-        self._numbers[kind] += 1
-        return self._numbers[kind]
+        self._numbers[kind] += count
+        return self._numbers[kind] - count + 1
 
     # -- what `compare` asks ---------------------------------------------------------------------------------------
 

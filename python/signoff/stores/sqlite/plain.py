@@ -10,11 +10,11 @@ and then the long way finds out what is true.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
 
 from signoff.stores.base import Batch, Change, Committed, StreamWrite
-from signoff.stores.sqlite.marks import Marks, stretched
+from signoff.stores.sqlite.marks import Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import Statements
 
 SQL: Final = Statements("plain.sql")
@@ -26,6 +26,7 @@ _COLUMNS: Final = 11
 _BEFORE: Final = Change()[:5]
 _AFTER: Final = Change()[6:]
 _NOBODY: Final = (None, None, None)
+_NO_MORE: Final = (False, *_NOBODY)
 
 Row = tuple[Any, ...]
 
@@ -42,8 +43,7 @@ class PlainAppends:
         self._connection = connection
         self._marks = marks
         self._rows: list[Row] = []
-        self._more: list[Row] = []
-        self._special = False
+        self._more: dict[int, Row] = {}
         for name in ("appends", "append_trigger", "more_appends", "more_trigger"):
             connection.execute(SQL[name])
 
@@ -55,21 +55,34 @@ class PlainAppends:
             if len(streams) != 1 or change[:5] != _BEFORE or change[6:] != _AFTER:
                 return False
             write = streams[0]
-            if not isinstance(write, StreamWrite) or type(write.data) is not bytes:
+            if not isinstance(write, StreamWrite):
                 return False
             entry = known.get(write.head.path)
             if entry is None or entry.fixed != write.head.fixed:
                 return False
         return True
 
-    def take(self, changes: Iterable[Change]) -> list[Committed] | None:
+    def take(self, changes: Sequence[Change]) -> list[Committed] | None:
         """Take Changes that fit; return what to answer once they are written, None if one of them conflicts."""
+        if len(self._rows) + len(changes) > SIZES[-1]:
+            return None
+        known = self._marks.streams
         done = []
-        for change in changes:
-            one = self._take(change)
-            if one is None or len(self._rows) > SIZES[-1]:
+        for number, change in enumerate(changes, self._marks.number(3, len(changes))):
+            head, expect, data, producer = cast("StreamWrite", change.streams[0])
+            entry = cast("StreamEntry", known[head.path])
+            start, end = entry.tail, head.tail
+            if expect != entry.version or end <= start:
                 return None
-            done.append(one)
+            stretch = stretched(entry.stretch, len(data))
+            self._rows.append(
+                (number, entry.id, start, end, entry.last_batch, data, expect, head.version, head.last_seq,
+                 head.touched_at, stretch)
+            )  # fmt: skip
+            if producer is not None or not stretch:
+                self._more[len(self._rows) - 1] = (not stretch, *(producer or _NOBODY))
+            entry.version, entry.tail, entry.last_batch, entry.stretch = head.version, end, number, stretch
+            done.append(Committed({head.path: Batch(start, end, data)}))
         return done
 
     def write(self) -> None:
@@ -82,9 +95,9 @@ class PlainAppends:
         count = len(self._rows)
         size = next(size for size in SIZES if size >= count)
         name, rows, columns = "append", self._rows, _COLUMNS
-        if self._special:
+        if self._more:
             name, columns = "append_more", _COLUMNS + 4
-            rows = [row + more for row, more in zip(self._rows, self._more, strict=True)]
+            rows = [row + self._more.get(index, _NO_MORE) for index, row in enumerate(rows)]
         values = [value for row in rows for value in row]
         values += [None] * (columns * (size - count))
         self._connection.execute(SQL.rows(name, size), values)
@@ -99,25 +112,3 @@ class PlainAppends:
         """Forget what was taken."""
         self._rows.clear()
         self._more.clear()
-        self._special = False
-
-    def _take(self, change: Change) -> Committed | None:
-        [write] = change.streams
-        assert isinstance(write, StreamWrite), "it fits"
-        head, expect, data, producer = write
-        entry = self._marks.streams[head.path]
-        assert entry is not None, "it fits"
-        start, end = entry.tail, head.tail
-        if expect != entry.version or end <= start:
-            return None
-        number = self._marks.number(3)
-        stretch = stretched(entry.stretch, len(data))
-        self._rows.append(
-            (number, entry.id, start, end, entry.last_batch, data, expect, head.version, head.last_seq, head.touched_at,
-             stretch)
-        )  # fmt: skip
-        self._more.append((not stretch, *(producer or _NOBODY)))
-        if producer is not None or not stretch:
-            self._special = True
-        entry.version, entry.tail, entry.last_batch, entry.stretch = head.version, end, number, stretch
-        return Committed({head.path: Batch(start, end, data)})
