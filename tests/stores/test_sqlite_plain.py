@@ -48,7 +48,7 @@ class Watched(sqlite3.Connection):
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         if sql == "COMMIT":
             Watched.long += 1
-        if not sql.startswith(("INSERT INTO appends", "INSERT INTO more_appends")):
+        if not sql.startswith(("INSERT INTO appends", "INSERT INTO produced")):
             return super().execute(sql, *values)
         Watched.short += 1
         fault, Watched.fault = Watched.fault, None

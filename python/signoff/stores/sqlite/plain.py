@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 from signoff.stores.base import Batch, Change, Committed, StreamWrite
 from signoff.stores.sqlite.marks import Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import Statements
+from signoff.streams.stream import ProducerMark
 
 SQL: Final = Statements("plain.sql")
 
@@ -26,7 +27,6 @@ _COLUMNS: Final = 11
 _BEFORE: Final = Change()[:5]
 _AFTER: Final = Change()[6:]
 _NOBODY: Final = (None, None, None)
-_NO_MORE: Final = (False, *_NOBODY)
 
 Row = tuple[Any, ...]
 
@@ -43,8 +43,8 @@ class PlainAppends:
         self._connection = connection
         self._marks = marks
         self._rows: list[Row] = []
-        self._more: dict[int, Row] = {}
-        for name in ("appends", "append_trigger", "more_appends", "more_trigger"):
+        self._producers: dict[int, ProducerMark] = {}
+        for name in ("appends", "append_trigger", "produced", "produced_trigger"):
             connection.execute(SQL[name])
 
     def fit(self, changes: Iterable[Change]) -> bool:
@@ -79,8 +79,8 @@ class PlainAppends:
                 (number, entry.id, start, end, entry.last_batch, data, expect, head.version, head.last_seq,
                  head.touched_at, stretch)
             )  # fmt: skip
-            if producer is not None or not stretch:
-                self._more[len(self._rows) - 1] = (not stretch, *(producer or _NOBODY))
+            if producer is not None:
+                self._producers[len(self._rows) - 1] = producer
             entry.version, entry.tail, entry.last_batch, entry.stretch = head.version, end, number, stretch
             done.append(Committed({head.path: Batch(start, end, data)}))
         return done
@@ -95,9 +95,9 @@ class PlainAppends:
         count = len(self._rows)
         size = next(size for size in SIZES if size >= count)
         name, rows, columns = "append", self._rows, _COLUMNS
-        if self._more:
-            name, columns = "append_more", _COLUMNS + 4
-            rows = [row + self._more.get(index, _NO_MORE) for index, row in enumerate(rows)]
+        if self._producers:
+            name, columns = "append_produced", _COLUMNS + len(_NOBODY)
+            rows = [row + self._producers.get(index, _NOBODY) for index, row in enumerate(rows)]
         values = [value for row in rows for value in row]
         values += [None] * (columns * (size - count))
         self._connection.execute(SQL.rows(name, size), values)
@@ -111,4 +111,4 @@ class PlainAppends:
     def clear(self) -> None:
         """Forget what was taken."""
         self._rows.clear()
-        self._more.clear()
+        self._producers.clear()

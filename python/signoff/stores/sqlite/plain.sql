@@ -14,20 +14,20 @@ CREATE TEMP TRIGGER append INSTEAD OF INSERT ON appends WHEN new.id IS NOT NULL 
                      last_batch = new.id, stretch = new.stretch
   WHERE id = new.stream AND version = new.expect;
   SELECT raise(ROLLBACK, 'moved') WHERE changes() = 0;
+  INSERT INTO waypoints (stream, start, batch) SELECT new.stream, new.start, new.id WHERE new.stretch = 0;
 END
 
--- name: more_appends
--- The same for appends of which some come from producers or are waypoints, which takes longer.
-CREATE TEMP VIEW more_appends (id, stream, start, stop, previous, data, expect, version, last_seq, touched_at, stretch,
-                               waypoint, producer, epoch, seq)
-AS SELECT *, 0, '', 0, 0 FROM appends
+-- name: produced
+-- The same for appends of which some come from producers, which takes longer.
+CREATE TEMP VIEW produced (id, stream, start, stop, previous, data, expect, version, last_seq, touched_at, stretch,
+                           producer, epoch, seq)
+AS SELECT *, '', 0, 0 FROM appends
 
--- name: more_trigger
-CREATE TEMP TRIGGER append_more INSTEAD OF INSERT ON more_appends WHEN new.id IS NOT NULL BEGIN
+-- name: produced_trigger
+CREATE TEMP TRIGGER append_produced INSTEAD OF INSERT ON produced WHEN new.id IS NOT NULL BEGIN
   INSERT INTO appends
   VALUES (new.id, new.stream, new.start, new.stop, new.previous, new.data, new.expect, new.version, new.last_seq,
           new.touched_at, new.stretch);
-  INSERT INTO waypoints (stream, start, batch) SELECT new.stream, new.start, new.id WHERE new.waypoint;
   INSERT INTO producers (stream, producer_id, epoch, seq)
   SELECT new.stream, new.producer, new.epoch, new.seq WHERE new.producer IS NOT NULL
   ON CONFLICT (stream, producer_id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq;
@@ -36,5 +36,5 @@ END
 -- name: append (rows)
 INSERT INTO appends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
--- name: append_more (rows)
-INSERT INTO more_appends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: append_produced (rows)
+INSERT INTO produced VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
