@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -132,6 +132,20 @@ def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
         assert store.sizes == [1, 2, 1]
         assert [type(outcome) for outcome in outcomes] == [Committed, StoreUnavailable, StoreUnavailable, Committed]
         assert len(heard) == 2
+        await committer.close()
+
+    asyncio.run(main())
+
+
+def test_a_store_that_fails_at_the_call_fails_its_callers() -> None:
+    class Broken(MemoryStore):
+        def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:  # type: ignore[override]
+            raise StoreUnavailable("there is no connection")
+
+    async def main() -> None:
+        committer = GroupCommitter(Broken())
+        outcomes = await asyncio.gather(*(committer.commit(start(f"r{n}")) for n in range(3)), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
         await committer.close()
 
     asyncio.run(main())

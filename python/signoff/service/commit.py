@@ -127,9 +127,17 @@ class GroupCommitter:
             batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             self._sizes = (self._sizes[1], len(batch))
             before = self._under_way[-1] if self._under_way else None
-            # Called here and now: a store with a thread of its own begins while the loop goes on.
-            written = self._store.commit([change for change, _ in batch])
+            written = self._write([change for change, _ in batch])
             self._under_way.append(asyncio.create_task(self._commit(batch, written, before), name="signoff-commit"))
+
+    def _write(self, changes: list[Change]) -> Written:
+        """Call the store here and now: one with a thread of its own begins while the loop goes on."""
+        try:
+            return self._store.commit(changes)
+        except Exception as error:
+            failed: asyncio.Future[Sequence[Outcome | Rejected]] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
 
     async def _commit(self, batch: list[_Waiting], written: Written, before: asyncio.Task[None] | None) -> None:
         try:

@@ -20,7 +20,7 @@ from signoff.streams.stream import ProducerMark
 
 SQL: Final = Statements("plain.sql")
 
-SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128)
+SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
 """Rows of the statements there are; what is missing to the next size is filled up with empty ones."""
 
 _COLUMNS: Final = 11
@@ -63,9 +63,10 @@ class PlainAppends:
         return True
 
     def take(self, changes: Sequence[Change]) -> list[Committed] | None:
-        """Take Changes that fit; return what to answer once they are written, None if one of them conflicts."""
-        if len(self._rows) + len(changes) > SIZES[-1]:
-            return None
+        """Take Changes that fit, `SIZES[-1]` of them at most; return what to answer once they are written.
+
+        None: one of them conflicts, or another process has written.
+        """
         known = self._marks.streams
         done = []
         for number, change in enumerate(changes, self._marks.number(3, len(changes))):
@@ -93,6 +94,8 @@ class PlainAppends:
             sqlite3.Error: the file cannot be used.
         """
         count = len(self._rows)
+        if not count:
+            return
         size = next(size for size in SIZES if size >= count)
         name, rows, columns = "append", self._rows, _COLUMNS
         if self._producers:

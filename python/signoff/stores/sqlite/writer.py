@@ -27,7 +27,7 @@ from signoff.stores.sqlite.connection import connect, is_trouble, prepare, unava
 from signoff.stores.sqlite.leases import LeaseWork
 from signoff.stores.sqlite.marks import SQL, Marks
 from signoff.stores.sqlite.pending import Pending
-from signoff.stores.sqlite.plain import PlainAppends
+from signoff.stores.sqlite.plain import SIZES, PlainAppends
 from signoff.stores.sqlite.stream_rows import Witness
 
 T = TypeVar("T")
@@ -193,6 +193,8 @@ class Writer:
     def _append(self, jobs: list[_Job]) -> list[Any] | None:
         """Write appends the short way; None: nothing was written, go the long way."""
         plain = self._plain
+        if sum(len(job.changes) for job in jobs) > SIZES[-1]:
+            return None
         if not all(job.lease is None and plain.fit(job.changes) for job in jobs):
             return None
         plain.clear()
