@@ -33,6 +33,7 @@ from signoff.stores.sqlite.plain import SIZES
 from signoff.streams.stream import Head, ProducerMark
 from signoff.testing.store_contract.laws import done, head
 from tests.stores.test_sqlite_chains import rows
+from tests.stores.test_sqlite_file import play
 
 PATHS = ("a", "b", "c")
 
@@ -76,18 +77,6 @@ def append(before: Head, data: bytes = b"x", **more: Any) -> tuple[Head, Change]
     return moved, Change(streams=(StreamWrite(moved, before.version, data, **more),))
 
 
-def play(tmp_path: Path, scenario: Any) -> None:
-    async def main() -> None:
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(main())
-
-
 @pytest.mark.parametrize("producers", [True, False])
 @pytest.mark.parametrize("count", [1, 5, 31, SIZES[-1], SIZES[-1] + 1])
 def test_many_appends_are_one_statement(tmp_path: Path, watched: type[Watched], count: int, producers: bool) -> None:
@@ -118,7 +107,7 @@ def test_many_appends_are_one_statement(tmp_path: Path, watched: type[Watched], 
                 told = producers and last is not None
                 assert state.producer == (ProducerMark(f"p{name}", 0, last or 0) if told else None)
 
-    play(tmp_path, scenario)
+    play(tmp_path / "f.db", scenario)
 
 
 def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched: type[Watched]) -> None:
@@ -147,7 +136,7 @@ def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched:
         assert [batch.data for batch in found[1]] == [b"x", b"theirs", b"after"]
         await other.close()
 
-    play(tmp_path, scenario)
+    play(tmp_path / "f.db", scenario)
 
 
 def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path) -> None:
@@ -163,7 +152,7 @@ def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path) -> No
         assert rows(tmp_path / "f.db", "batches") == 6
         await other.close()
 
-    play(tmp_path, scenario)
+    play(tmp_path / "f.db", scenario)
 
 
 @pytest.mark.parametrize("effect", [True, False])
@@ -186,7 +175,7 @@ def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
         assert await store.tails(["a"]) == {"a": (2, False)}
         assert rows(tmp_path / "f.db", "batches") == 2
 
-    play(tmp_path, scenario)
+    play(tmp_path / "f.db", scenario)
 
 
 @dataclass(frozen=True)
