@@ -416,7 +416,7 @@ def test_a_run_that_is_claimed_while_the_worker_stops_is_given_back(url: str, ot
 
 async def _strike(on: Scene, clock: ManualClock, ms: int) -> None:
     clock.advance(ms)
-    await on.engine.store.bus().emit(["ready"])
+    on.engine.store.bus().emit(["ready"])
 
 
 def test_an_early_event_does_not_begin_a_run_and_is_kept_for_it(url: str) -> None:

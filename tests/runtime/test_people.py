@@ -284,7 +284,7 @@ def test_answer_and_deadline_at_the_same_instant(url: str) -> None:
 
             async def the_hour_strikes() -> str:
                 clock.advance(1)
-                await on.engine.store.bus().emit(["ready"])
+                on.engine.store.bus().emit(["ready"])
                 return ""
 
             clock.advance(3_600_000 - 1)

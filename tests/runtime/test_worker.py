@@ -537,7 +537,7 @@ def test_a_worker_that_claims_its_own_run_again_drives_it_once(url: str) -> None
                 while len(calls) < 1:
                     await asyncio.sleep(0.005)
                 clock.advance(61_000)
-                await on.engine.store.bus().emit(["ready"])
+                on.engine.store.bus().emit(["ready"])
                 while len(calls) < 2:
                     await asyncio.sleep(0.005)
             go_on.set()

@@ -16,7 +16,7 @@ from signoff.clock import Clock
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
 from signoff.server.connection import Connection, Listener
-from signoff.server.express import Lane, Plan, Reply
+from signoff.server.express import Asking, Lane, Plan
 from signoff.server.limits import HttpLimits
 from signoff.server.reply import ASGI, Receive, Scope, Send
 from signoff.service.engine import Engine
@@ -67,8 +67,8 @@ class _CountedPlan:
     def repeats(self) -> bool:
         return self.plan.repeats
 
-    def serve(self, body: bytes, reply: Reply) -> bool:
-        taken = self.plan.serve(body, reply)
+    def serve(self, body: bytes, asking: Asking) -> bool:
+        taken = self.plan.serve(body, asking)
         self.counted.taken += taken
         return taken
 

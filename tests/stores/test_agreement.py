@@ -23,12 +23,11 @@ from signoff.stores.base import (
     RunFilter,
     RunWrite,
     StreamDelete,
-    StreamWrite,
     WaitWrite,
     WorkflowStore,
 )
 from signoff.stores.open import open_store
-from signoff.streams.stream import Fork, ProducerMark
+from signoff.streams.stream import Fork, ProducerMark, Write
 from signoff.testing.store_contract.laws import head, record
 
 ENGINE = ("a", "b")
@@ -76,9 +75,10 @@ waits = st.builds(
     WaitWrite, st.sampled_from(RUNS), st.sampled_from("12"), st.just("t"), st.none() | st.just("k"), st.booleans()
 )
 streams = st.builds(
-    lambda path, expect, producer, fork, deleted: StreamWrite(
+    lambda path, expect, producer, fork, deleted: Write(
         head(path, version=expect + 1, tail=expect // 2, fork=fork, refs=expect, deleted=deleted),
         expect,
+        0,
         b"1",
         ProducerMark("p", 0, expect) if producer else None,
     ),

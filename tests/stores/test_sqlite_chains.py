@@ -10,12 +10,13 @@ from random import Random
 
 import pytest
 
-from signoff.stores.base import Batch, Change, EngineAppend, RowsWrite, StreamDelete, StreamWrite, WorkflowStore
+from signoff.stores.base import Batch, Change, EngineAppend, RowsWrite, StreamDelete, WorkflowStore
 from signoff.stores.open import open_store
 from signoff.stores.sqlite import reader
 from signoff.stores.sqlite.connection import connect, prepare, statements
 from signoff.stores.sqlite.statements import migrations
 from signoff.streams.compaction import RowChanges
+from signoff.streams.stream import Write
 from signoff.testing.store_contract.laws import done
 from signoff.testing.store_contract.laws import head as application_head
 from tests.stores.test_sqlite_plans import _steps
@@ -122,10 +123,10 @@ def test_what_is_deleted_leaves_nothing_and_a_new_stream_begins_anew(tmp_path: P
         await store.open()
         for version in (1, 2):
             head = application_head("notes", version=version, tail=0)
-            await done(store, Change(streams=(StreamWrite(head, 0),)))
+            await done(store, Change(streams=(Write(head, 0, 0),)))
             for count in range(1, 201):
                 moved = head._replace(version=head.version + 10, tail=count)
-                await done(store, Change(streams=(StreamWrite(moved, head.version, b"x"),)))
+                await done(store, Change(streams=(Write(moved, head.version, head.tail, b"x"),)))
                 head = moved
             found = await store.read("notes", 0, 1 << 30)
             assert found is not None
@@ -189,7 +190,7 @@ def test_an_older_file_is_chained_when_it_is_opened(tmp_path: Path) -> None:
             state = await store.load_stream(path)
             assert state is not None
             moved = state.head._replace(version=7, tail=51)
-            await done(store, Change(streams=(StreamWrite(moved, 1, b"new"),)))
+            await done(store, Change(streams=(Write(moved, 1, moved.tail - 1, b"new"),)))
             found = await store.read(path, 48, 1 << 20)
             assert found is not None
             assert [batch.start for batch in found[1]] == [48, 49, 50]

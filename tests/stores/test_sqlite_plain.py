@@ -23,14 +23,13 @@ from signoff.stores.base import (
     Outcome,
     Rejected,
     StreamDelete,
-    StreamWrite,
     WorkflowStore,
 )
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
 from signoff.stores.sqlite import writer
 from signoff.stores.sqlite.plain import SIZES
-from signoff.streams.stream import Head, ProducerMark
+from signoff.streams.stream import Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import done, head
 from tests.stores.test_sqlite_chains import rows
 from tests.stores.test_sqlite_file import play
@@ -74,7 +73,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
 def append(before: Head, data: bytes = b"x", **more: Any) -> tuple[Head, Change]:
     """Return the head after an append, and the Change that makes it."""
     moved = before.moved(len(data), before.touched_at + 1, getrandbits(62))
-    return moved, Change(streams=(StreamWrite(moved, before.version, data, **more),))
+    return moved, Change(streams=(Write(moved, before.version, before.tail, data, **more),))
 
 
 @pytest.mark.parametrize("producers", [True, False])
@@ -82,7 +81,7 @@ def append(before: Head, data: bytes = b"x", **more: Any) -> tuple[Head, Change]
 def test_many_appends_are_one_statement(tmp_path: Path, watched: type[Watched], count: int, producers: bool) -> None:
     async def scenario(store: WorkflowStore) -> None:
         heads = {path: head(path, version=1, tail=0) for path in PATHS}
-        await done(store, *(Change(streams=(StreamWrite(one, 0),)) for one in heads.values()))
+        await done(store, *(Change(streams=(Write(one, 0, 0),)) for one in heads.values()))
         watched.short = watched.long = 0
         changes = []
         for number in range(count):
@@ -115,7 +114,7 @@ def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched:
         other = open_store(f"sqlite:///{tmp_path}/f.db")
         await other.open()
         one, two = head("a", version=1, tail=0), head("b", version=1, tail=0)
-        await done(store, Change(streams=(StreamWrite(one, 0),)), Change(streams=(StreamWrite(two, 0),)))
+        await done(store, Change(streams=(Write(one, 0, 0),)), Change(streams=(Write(two, 0, 0),)))
         one, first = append(one)
         two, second = append(two)
         await done(store, first, second)
@@ -145,7 +144,7 @@ def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path) -> No
         await other.open()
         heads = {store: head("a", version=1, tail=0), other: head("b", version=1, tail=0)}
         for who, one in heads.items():
-            await done(who, Change(streams=(StreamWrite(one, 0),)))
+            await done(who, Change(streams=(Write(one, 0, 0),)))
         for turn in (store, other, other, store, store, other):
             heads[turn], change = append(heads[turn])
             await done(turn, change)
@@ -161,7 +160,7 @@ def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
 ) -> None:
     async def scenario(store: WorkflowStore) -> None:
         one = head("a", version=1, tail=0)
-        await done(store, Change(streams=(StreamWrite(one, 0),)))
+        await done(store, Change(streams=(Write(one, 0, 0),)))
         moved, change = append(one)
         watched.fault = effect
         if effect:
@@ -216,7 +215,7 @@ class Teller:
         known = self.heads.get(act.path, [])
         self.drawn += 1
         if act.kind == "create" or not known:
-            return Change(streams=(StreamWrite(head(act.path, version=self.drawn, tail=0), 0),))
+            return Change(streams=(Write(head(act.path, version=self.drawn, tail=0), 0, 0),))
         before = known[-2] if act.stale and len(known) > 1 else known[-1]
         moved = before.moved(len(act.data), self.drawn, self.drawn)
         match act.kind:
@@ -226,10 +225,10 @@ class Teller:
                 moved = moved._replace(closed=True)
             case "touch":
                 moved = before._replace(version=self.drawn, touched_at=self.drawn)
-                return Change(streams=(StreamWrite(moved, before.version),))
+                return Change(streams=(Write(moved, before.version, before.tail),))
             case "wrong":
-                return Change(streams=(StreamWrite(moved, before.version, "text"),))  # type: ignore[arg-type]
-        return Change(streams=(StreamWrite(moved, before.version, act.data, act.producer),))
+                return Change(streams=(Write(moved, before.version, before.tail, "text"),))  # type: ignore[arg-type]
+        return Change(streams=(Write(moved, before.version, before.tail, act.data, act.producer),))
 
     def saw(self, change: Change, outcome: Outcome | Rejected) -> None:
         """Learn how a Change ended."""

@@ -47,7 +47,7 @@ def create(**more: object) -> Create:
 def test_a_new_stream_has_what_was_asked_for() -> None:
     decision = decide(None, create(payload=HELLO, closed=True, ttl_s=60), None, NOW)
     head = Head("chat/1", "new", 99, 5, "text/plain", closed=True, created_at=NOW, ttl_s=60, touched_at=NOW)
-    assert decision == Write(head, b"hello")
+    assert decision == Write(head, 0, 0, b"hello")
 
 
 @pytest.mark.parametrize("command", [Append(HELLO), Close(), Delete(), Touch()])
@@ -89,13 +89,13 @@ def test_creating_again_otherwise_conflicts(head: Head, command: Create, what: s
 
 def test_an_append_moves_tail_and_version_and_renews() -> None:
     expected = OPEN._replace(version=8, tail=15, touched_at=NOW)
-    assert decide(OPEN, Append(HELLO), None, NOW) == Write(expected, b"hello")
+    assert decide(OPEN, Append(HELLO), None, NOW) == Write(expected, 7, 10, b"hello")
 
 
 def test_an_append_can_be_the_last_one() -> None:
     decision = decide(OPEN, Append(HELLO, close=True, seq="c", producer=MARK), None, NOW)
     expected = OPEN._replace(version=8, tail=15, closed=True, closed_by=MARK, last_seq="c", touched_at=NOW)
-    assert decision == Write(expected, b"hello", MARK)
+    assert decision == Write(expected, 7, 10, b"hello", MARK)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_retry_of_the_closing_append_is_recognised_whatever_it_carries() -> 
 
 
 def test_closing_is_idempotent_for_everybody() -> None:
-    assert decide(OPEN, Close(), None, NOW) == Write(OPEN._replace(version=8, closed=True, touched_at=NOW))
+    assert decide(OPEN, Close(), None, NOW) == Write(OPEN._replace(version=8, closed=True, touched_at=NOW), 7, 10)
     assert decide(CLOSED, Close(), None, NOW) == Known(CLOSED)
     assert decide(CLOSED, Close(ProducerMark("q", 3, 3)), None, NOW) == Known(CLOSED)
 
@@ -145,7 +145,7 @@ def test_closing_is_idempotent_for_everybody() -> None:
 def test_a_producer_can_close_without_appending() -> None:
     mark = ProducerMark("p", 0, 1)
     decision = decide(OPEN, Close(mark), MARK, NOW)
-    assert decision == Write(OPEN._replace(version=8, closed=True, closed_by=mark, touched_at=NOW), b"", mark)
+    assert decision == Write(OPEN._replace(version=8, closed=True, closed_by=mark, touched_at=NOW), 7, 10, b"", mark)
     with pytest.raises(ProducerGap):
         decide(OPEN, Close(ProducerMark("p", 0, 2)), MARK, NOW)
 
@@ -159,4 +159,4 @@ def test_delete_and_touch() -> None:
     assert decide(OPEN, Delete(), None, NOW) == Remove(OPEN)
     assert decide(OPEN, Touch(), None, NOW) == Known(OPEN)
     mortal = OPEN._replace(ttl_s=1)
-    assert decide(mortal, Touch(), None, NOW) == Write(mortal._replace(version=8, touched_at=NOW))
+    assert decide(mortal, Touch(), None, NOW) == Write(mortal._replace(version=8, touched_at=NOW), 7, 10)

@@ -42,7 +42,9 @@ def create(at: int | None = None, **more: object) -> Create:
 def made(command: Create, source: Head = SOURCE) -> Head:
     decision = decide(None, command, None, NOW, {"s": source})
     assert isinstance(decision, Write)
-    assert decision.also == (Write(source._replace(version=source.version + 1, refs=source.refs + 1)),)
+    assert decision.also == (
+        Write(source._replace(version=source.version + 1, refs=source.refs + 1), source.version, source.tail),
+    )
     return decision.head
 
 
@@ -89,7 +91,7 @@ def test_a_fork_is_a_fresh_stream_from_its_position_on() -> None:
 def test_the_first_content_follows_what_is_inherited() -> None:
     decision = decide(None, create(4, payload=Payload("text/plain", b"xy", 2)), None, NOW, {"s": SOURCE})
     assert isinstance(decision, Write)
-    assert (decision.data, decision.head.tail, decision.head.own) == (b"xy", 6, 4)
+    assert (decision.start, decision.data, decision.head.tail, decision.head.own) == (4, b"xy", 6, 4)
 
 
 @pytest.mark.parametrize(
@@ -177,18 +179,18 @@ def test_a_deleted_stream_is_gone(command: Command) -> None:
 
 def test_a_source_is_kept_for_its_forks() -> None:
     source = SOURCE._replace(refs=2)
-    assert decide(source, Delete(), None, NOW) == Write(source._replace(version=8, deleted=True))
+    assert decide(source, Delete(), None, NOW) == Write(source._replace(version=8, deleted=True), 7, 10)
 
 
 def test_a_fork_lets_go_of_its_source() -> None:
     source = SOURCE._replace(refs=1)
-    assert decide(FORK, Delete(), None, NOW, {"s": source}) == Remove(FORK, (Write(SOURCE._replace(version=8)),))
+    assert decide(FORK, Delete(), None, NOW, {"s": source}) == Remove(FORK, (Write(SOURCE._replace(version=8), 7, 10),))
 
 
 def test_a_deleted_source_stays_for_its_other_forks() -> None:
     source = SOURCE._replace(refs=2, deleted=True)
     left = source._replace(version=8, refs=1)
-    assert decide(FORK, Delete(), None, NOW, {"s": source}) == Remove(FORK, (Write(left),))
+    assert decide(FORK, Delete(), None, NOW, {"s": source}) == Remove(FORK, (Write(left, 7, 10),))
 
 
 def test_the_last_fork_takes_deleted_sources_along_up_to_one_that_is_alive() -> None:
@@ -196,7 +198,7 @@ def test_the_last_fork_takes_deleted_sources_along_up_to_one_that_is_alive() -> 
     middle = FORK._replace(refs=1, deleted=True)
     last = Head("l", "l1", 1, 12, "text/plain", fork=Fork("f", "f1", 12, 2))
     assert decide(last, Delete(), None, NOW, {"f": middle}) == Lookup("s")
-    along = (Remove(middle), Write(root._replace(version=8, refs=0)))
+    along = (Remove(middle), Write(root._replace(version=8, refs=0), 7, 10))
     assert decide(last, Delete(), None, NOW, {"f": middle, "s": root}) == Remove(last, along)
     gone = root._replace(deleted=True)
     assert decide(last, Delete(), None, NOW, {"f": middle, "s": gone}) == Remove(last, (Remove(middle), Remove(gone)))

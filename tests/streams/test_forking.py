@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from signoff.errors import SignoffError, StreamClosed, StreamConflict, StreamDeleted, StreamNotFound
-from signoff.stores.base import Change, EngineAppend, StreamDelete, StreamWrite
+from signoff.stores.base import Change, EngineAppend, StreamDelete
 from signoff.streams import fork, offset
-from signoff.streams.stream import Branch, Payload, ProducerMark
+from signoff.streams.stream import Branch, Payload, ProducerMark, Write
 from tests.streams.scene import JSON, TEXT, Process, alone, opened, process, text, until
 
 
@@ -291,7 +291,7 @@ def test_a_refused_fork_counts_nowhere(url: str) -> None:
                 with pytest.raises(SignoffError):
                     await one.streams.create(path, payload, fork=Branch("s", at))
             writes = [write for change in one.committer.changes for write in change.streams]
-            assert [write.head.path for write in writes if isinstance(write, StreamWrite)] == ["s", "taken"]
+            assert [write.head.path for write in writes if isinstance(write, Write)] == ["s", "taken"]
             with pytest.raises(StreamNotFound):
                 await one.streams.create("self", TEXT, fork=Branch("self"))
 

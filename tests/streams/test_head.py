@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from signoff.streams.stream import Fork, Head, ProducerMark
+import copy
+import pickle
+
+from signoff.streams.stream import MOVING, Fixed, Fork, Head, ProducerMark
+
+MEMBERS = (*Fixed._fields, *MOVING)
 
 FULL = Head(
     path="s",
@@ -29,7 +34,7 @@ FULL = Head(
 
 def test_the_example_has_no_member_at_its_default() -> None:
     bare = Head("", "", 0, 0, "")
-    assert [name for name in Head._fields if getattr(FULL, name) == getattr(bare, name)] == []
+    assert [name for name in MEMBERS if getattr(FULL, name) == getattr(bare, name)] == []
 
 
 def test_an_append_moves_version_tail_and_time_alone() -> None:
@@ -40,6 +45,12 @@ def test_an_append_moves_version_tail_and_time_alone() -> None:
 def test_what_is_fixed_is_all_that_an_append_leaves_as_it_is() -> None:
     moved = FULL.moved(3, 99, 40, seq="b")
     assert moved.fixed == FULL.fixed
-    for name in Head._fields:
+    for name in MEMBERS:
         other = FULL._replace(**{name: getattr(Head("", "", 0, 0, ""), name)})
         assert (other.fixed == FULL.fixed) == (getattr(moved, name) != getattr(FULL, name)), name
+
+
+def test_a_head_is_copied_as_it_is() -> None:
+    for same in (copy.copy(FULL), copy.deepcopy(FULL), pickle.loads(pickle.dumps(FULL))):
+        assert isinstance(same, Head)
+        assert same == FULL

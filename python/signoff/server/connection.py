@@ -403,7 +403,7 @@ class Connection(asyncio.Protocol):
             return False
         planned, body = found
         exchange = ShortExchange(self, planned.scope, body)
-        if not planned.plan.serve(body, exchange.reply):
+        if not planned.plan.serve(body, exchange):
             return False
         self._current = exchange
         self.deadline = _NEVER

@@ -7,7 +7,6 @@ import logging
 from http import HTTPStatus
 from typing import Final, Protocol
 
-from signoff.server.express import Answer
 from signoff.server.reply import ASGI, Header, Message, Scope
 from signoff.server.shared import Shared
 
@@ -241,16 +240,17 @@ class ShortExchange:
         """Learn that the client has left."""
         self._gone = True
 
-    def reply(self, answer: Answer | None) -> None:
-        """Write the response; with None let the application make one."""
+    def answer(self, status: int, lines: bytes, body: bytes = b"") -> None:
+        """Write the response."""
         if self._gone:
             return
         line = self._line
-        if answer is None:
-            line.take_over(self)
-            return
         self.complete = True
-        closing = b"" if self.keep_alive else b"connection: close\r\n"
-        default = line.listener.default_lines()
-        line.write(b"".join((_STATUS_LINES[answer.status], default, answer.lines, closing, b"\r\n", answer.body)))
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        line.write(b"".join((_STATUS_LINES[status], line.listener.default_lines(), lines, end, body)))
         line.finished(self)
+
+    def decline(self) -> None:
+        """Let the application make a response."""
+        if not self._gone:
+            self._line.take_over(self)

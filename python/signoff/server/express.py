@@ -1,8 +1,8 @@
 """The express lane: requests that need no task, because all there is to wait for is a commit.
 
 A connection that is idle and gets a whole request at once shows it here first. From the head of the request alone an
-application's lane makes a plan, or says that the request is none of its; the plan takes the body, and answers through
-a callback. Whatever a plan does not take is served as ASGI, by the application itself: so the lane decides nothing and
+application's lane makes a plan, or says that the request is none of its; the plan takes the body, and answers later.
+Whatever a plan does not take is served as ASGI, by the application itself: so the lane decides nothing and
 refuses nothing, and is never more than a shorter way to the same answer.
 
 Clients that keep a connection repeat themselves: plans are remembered by the bytes of the head they were made from.
@@ -10,7 +10,6 @@ Clients that keep a connection repeat themselves: plans are remembered by the by
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
 import httptools
@@ -27,16 +26,16 @@ LONGEST: Final = 4096
 """Plans that are remembered, and bytes of the heads they were made from, at most."""
 
 
-class Answer(NamedTuple):
-    """Hold a response: status, header lines of which each ends with a line break, body."""
+class Asking(Protocol):
+    """Be a request that waits for its answer. One of these is called, once."""
 
-    status: int
-    lines: bytes
-    body: bytes = b""
+    def answer(self, status: int, lines: bytes, body: bytes = b"") -> None:
+        """Answer with a status, header lines of which each ends with a line break, and a body."""
+        ...
 
-
-Reply = Callable[[Answer | None], None]
-"""Called once; with None the application is asked after all."""
+    def decline(self) -> None:
+        """Let the application answer after all."""
+        ...
 
 
 class Plan(Protocol):
@@ -51,8 +50,8 @@ class Plan(Protocol):
         """Tell whether the same head may come again."""
         ...
 
-    def serve(self, body: bytes, reply: Reply) -> bool:
-        """Take a request, and call `reply` later, never at once; False: ask the application, nothing was done."""
+    def serve(self, body: bytes, asking: Asking) -> bool:
+        """Take a request and answer later, never at once; False: ask the application, nothing was done."""
         ...
 
 

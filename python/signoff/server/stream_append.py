@@ -10,15 +10,14 @@ from typing import Final
 
 from signoff.errors import BadRequest, PayloadTooLarge, SignoffError
 from signoff.server import stream_headers as say
-from signoff.server.express import Answer
-from signoff.server.express import Reply as Answered
+from signoff.server.express import Asking
 from signoff.server.problems import problem
 from signoff.server.reply import Header, Reply
 from signoff.server.stream_headers import Headers
 from signoff.service.stream_writer import Written
 from signoff.service.streams import Streams
 from signoff.streams import json_mode, offset
-from signoff.streams.stream import Append, ProducerMark
+from signoff.streams.stream import Append, Head, ProducerMark, new
 
 _OFFSET: Final = b"stream-next-offset: "
 
@@ -95,28 +94,31 @@ class AppendPlan:
         """Tell whether the same head may come again: what has a number comes once."""
         return self.asked.producer is None and self.asked.seq is None
 
-    def serve(self, body: bytes, reply: Answered) -> bool:
+    def serve(self, body: bytes, asking: Asking) -> bool:
         """Append; False: ask the application, nothing was done."""
         now = self.streams.clock.now_ms()
         if now >= self.until:
             return False
-        payload = json_mode.payload(self.declared, body)
         asked = self.asked
-        command = Append(payload, asked.close, asked.seq, asked.producer)
-        return self.streams.append_at_once(self.path, command, now, lambda done: reply(self._answer(done)))
+        close, producer = asked.close, asked.producer
+        command = new(Append, (json_mode.payload(self.declared, body), close, asked.seq, producer))
 
-    def _answer(self, done: Written | Exception | None) -> Answer | None:
-        if isinstance(done, Written) and done.producer is None and not done.head.closed:
-            return Answer(204, b"%b%b\r\n%b" % (_OFFSET, offset.line(done.head.tail), self.always))
-        if done is None:
-            return None
-        if isinstance(done, Exception):
-            refused = refusal(done)
-            length = b"content-length: %d\r\n" % len(refused.body)
-            return Answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
-        code = status(done, self.asked.producer)
-        length = b"content-length: 0\r\n" if code != 204 else b""
-        return Answer(code, lines(telling(done)) + self.always + length)
+        def ended(done: Head | Exception | None) -> None:
+            if producer is None and not close and isinstance(done, Head):
+                asking.answer(204, b"%b%b\r\n%b" % (_OFFSET, offset.line(done.tail), self.always))
+            elif isinstance(done, Head):
+                written = Written(done, True, producer)
+                code = status(written, producer)
+                length = b"content-length: 0\r\n" if code != 204 else b""
+                asking.answer(code, lines(telling(written)) + self.always + length)
+            elif done is None:
+                asking.decline()
+            else:
+                refused = refusal(done)
+                length = b"content-length: %d\r\n" % len(refused.body)
+                asking.answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
+
+        return self.streams.append_at_once(self.path, command, now, ended)
 
 
 def lines(headers: tuple[Header, ...]) -> bytes:

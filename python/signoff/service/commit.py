@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -19,11 +19,11 @@ Listener = Callable[[Sequence[Durable]], None]
 Reply = Callable[[Outcome | Exception], None]
 """Called with how a Change ended; an exception is what `GroupCommitter.commit` raises."""
 
-AHEAD: Final = 2
-"""Transactions a store is given at once: while one becomes durable, the next is there already."""
+AHEAD: Final = 8
+"""Transactions a store is given at once. One with a thread of its own makes one of all that are there when the last is
+durable, so that it waits for nobody and as much as can be shares one fsync."""
 
-Written = Awaitable[Sequence[Outcome | Rejected]]
-
+_Written = asyncio.Future[Sequence[Outcome | Rejected]]
 
 _Waiting = tuple[Change, Reply]
 
@@ -45,10 +45,11 @@ class GroupCommitter:
         self._store = store
         self._listeners = list(listeners)
         self._most = most
-        self._waiting: deque[_Waiting] = deque()
-        self._under_way: deque[asyncio.Task[None]] = deque()
+        self._waiting: list[_Waiting] = []
+        self._under_way: deque[tuple[list[_Waiting], _Written]] = deque()
         self._gathering = False
         self._sizes = (1, 1)
+        self._enough = 0.5
         self._closed = False
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -99,10 +100,11 @@ class GroupCommitter:
             error = StoreUnavailable("The engine is closing; nothing was written. Try again later.")
             asyncio.get_running_loop().call_soon(reply, error)
             return
-        self._waiting.append((change, reply))
-        if not self._under_way and 2 * len(self._waiting) >= max(self._sizes):
+        waiting = self._waiting
+        waiting.append((change, reply))
+        if not self._under_way and len(waiting) >= self._enough:
             self._start()
-        elif not self._gathering:
+        elif not self._gathering and len(self._under_way) < AHEAD:
             self._gather()
 
     async def close(self) -> None:
@@ -110,13 +112,12 @@ class GroupCommitter:
         self._closed = True
         while self._waiting or self._under_way:
             self._start()
-            await asyncio.wait([self._under_way[-1]])
+            await asyncio.wait([self._under_way[-1][1]])
 
     def _gather(self) -> None:
         """Begin a transaction once everybody who is about to hand something in has done so."""
-        if len(self._under_way) < AHEAD:
-            self._gathering = True
-            asyncio.get_running_loop().call_soon(self._gathered)
+        self._gathering = True
+        asyncio.get_running_loop().call_soon(self._gathered)
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -124,43 +125,37 @@ class GroupCommitter:
 
     def _start(self) -> None:
         while self._waiting and len(self._under_way) < AHEAD:
-            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             self._sizes = (self._sizes[1], len(batch))
-            before = self._under_way[-1] if self._under_way else None
+            self._enough = max(self._sizes) / 2
             written = self._write([change for change, _ in batch])
-            self._under_way.append(asyncio.create_task(self._commit(batch, written, before), name="signoff-commit"))
+            self._under_way.append((batch, written))
+            written.add_done_callback(self._written)
 
-    def _write(self, changes: list[Change]) -> Written:
+    def _write(self, changes: list[Change]) -> _Written:
         """Call the store here and now: one with a thread of its own begins while the loop goes on."""
         try:
-            return self._store.commit(changes)
+            return asyncio.ensure_future(self._store.commit(changes))
         except Exception as error:
-            failed: asyncio.Future[Sequence[Outcome | Rejected]] = asyncio.get_running_loop().create_future()
+            failed: _Written = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return failed
 
-    async def _commit(self, batch: list[_Waiting], written: Written, before: asyncio.Task[None] | None) -> None:
-        try:
-            outcomes: Sequence[Outcome | Rejected | Exception]
-            try:
-                outcomes = await written
-            except Exception as error:  # every caller of this batch must learn of it, whatever it is
-                outcomes = [error] * len(batch)
-            if before is not None and not before.done():
-                await asyncio.wait([before])
-            await self._settle(batch, outcomes)
-        finally:
+    def _written(self, _: _Written) -> None:
+        """Settle what is done, in the order in which it began."""
+        while self._under_way and self._under_way[0][1].done():
+            batch, written = self._under_way[0]
+            self._settle(batch, _outcomes(written, len(batch)))
             self._under_way.popleft()
-            if self._waiting and not self._gathering:
-                self._gather()
+        if self._waiting and not self._gathering:
+            self._gather()
 
-    async def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
-        topics: dict[str, None] = {}
-        durable: list[Durable] = []
-        for (change, _), outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Committed):
-                durable.append((change, outcome))
-                _add_topics(change, topics)
+    def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
+        durable = [
+            (change, outcome)
+            for (change, _), outcome in zip(batch, outcomes, strict=True)
+            if isinstance(outcome, Committed)
+        ]
         if durable:
             self._announce(durable)
         for (_, reply), outcome in zip(batch, outcomes, strict=True):
@@ -168,7 +163,8 @@ class GroupCommitter:
                 reply(outcome.error if isinstance(outcome, Rejected) else outcome)
             except Exception as error:
                 _report("a caller failed to take an outcome", error)
-        await self._emit(topics)
+        if durable:
+            self._emit(_topics(durable))
 
     def _announce(self, durable: Sequence[Durable]) -> None:
         for listener in self._listeners:
@@ -177,11 +173,23 @@ class GroupCommitter:
             except Exception as error:  # a listener's fault must not make durable writes look lost
                 _report("a commit listener failed", error)
 
-    async def _emit(self, topics: Collection[str]) -> None:
+    def _emit(self, topics: Iterable[str]) -> None:
         try:
-            await self._store.bus().emit(topics)
+            self._store.bus().emit(topics)
         except Exception as error:  # a wake-up is a hint: those who wait find the news within a poll interval
             _report("wake-ups were lost", error)
+
+
+def _outcomes(written: _Written, count: int) -> Sequence[Outcome | Rejected | Exception]:
+    """Return how the Changes of a transaction ended: if it failed, every caller must learn of it, whatever it is."""
+    error: BaseException | None
+    try:
+        error = written.exception()
+    except asyncio.CancelledError:
+        error = StoreUnavailable("The engine was stopped; whether the last write was kept is not known.")
+    if error is None:
+        return written.result()
+    return [error if isinstance(error, Exception) else StoreUnavailable(f"The store failed: {error!r}.")] * count
 
 
 def _report(what: str, error: Exception) -> None:
@@ -190,16 +198,17 @@ def _report(what: str, error: Exception) -> None:
 
 def topics_of(change: Change) -> list[str]:
     """Return the topics a Change is news for: each stream it touches, and `ready` if a run may be claimable."""
-    topics: dict[str, None] = {}
-    _add_topics(change, topics)
-    return list(topics)
-
-
-def _add_topics(change: Change, topics: dict[str, None]) -> None:
-    for append in change.appends:
-        topics[stream_topic(append.path)] = None
-    for write in change.streams:
-        topics[stream_topic(write.path if isinstance(write, StreamDelete) else write.head.path)] = None
+    topics = [stream_topic(append.path) for append in change.appends]
+    topics += [
+        stream_topic(write.path if isinstance(write, StreamDelete) else write.head.path) for write in change.streams
+    ]
     run = change.run
     if run is not None and (run.record.ready or run.record.wake_at is not None):
-        topics[READY] = None
+        topics.append(READY)
+    return list(dict.fromkeys(topics))
+
+
+def _topics(durable: Iterable[Durable]) -> Iterator[str]:
+    """Find topics when a bus asks for them, which one that nobody listens to does not; some may come twice."""
+    for change, _ in durable:
+        yield from topics_of(change)

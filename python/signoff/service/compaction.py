@@ -17,10 +17,10 @@ from signoff.service import stream_reader
 from signoff.service.commit import Durable
 from signoff.service.pace import Pace
 from signoff.service.stream_reader import Units
-from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, StreamWrite, WorkflowStore
+from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, WorkflowStore
 from signoff.streams import compaction, json_mode
 from signoff.streams.compaction import RowChanges
-from signoff.streams.stream import Head
+from signoff.streams.stream import Head, Write
 from signoff.streams.work import Work, finish
 
 log = logging.getLogger(__name__)
@@ -52,8 +52,13 @@ class Compactor:
         """Take Changes that are durable now, and fold what has grown by them far enough."""
         for change, done in durable:
             for path, (start, end, _) in done.batches.items():
-                if compaction.due(path, start, end) and (compaction.managed(path) or _compacted(change, path)):
+                if compaction.due(path, start, end) and compaction.managed(path):
                     self.want(path)
+            for write in change.streams:
+                if isinstance(write, Write) and write.head.fixed.compacted:
+                    path, end = write.head.path, write.head.tail
+                    if compaction.due(path, write.start, end):
+                        self.want(path)
 
     async def read_start(self, path: str, max_bytes: int) -> Units | None:
         """Read a stream from the start: the live rows, and then the units from their position on; None: there is none.
@@ -139,11 +144,6 @@ class Compactor:
             self._sizes.clear()
         self._sizes[head.path, head.incarnation, changes.at] = size + added
         return True
-
-
-def _compacted(change: Change, path: str) -> bool:
-    writes = (write for write in change.streams if isinstance(write, StreamWrite) and write.head.path == path)
-    return any(compaction.compacted(write.head) for write in writes)
 
 
 def _fold(batches: Sequence[Batch], position: int) -> RowChanges:

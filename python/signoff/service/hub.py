@@ -22,7 +22,7 @@ from signoff.errors import StoreError
 from signoff.service.channel import Channel, Reader
 from signoff.service.commit import Durable
 from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
-from signoff.streams.stream import Head
+from signoff.streams.stream import Head, Write
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +101,19 @@ class Hub:
         for write in change.streams:
             if isinstance(write, StreamDelete):
                 self._deleted(write.path)
-            elif write.head.deleted:
-                self._deleted(write.head.path)
-            elif write.head.closed:
-                self._ended(write.head.path, write.head.tail)
+            else:
+                self._written(write)
+
+    def _written(self, write: Write) -> None:
+        head = write.head
+        if head.path not in self._channels:
+            return
+        if write.start < head.tail:
+            self._appended(head.path, Batch(write.start, head.tail, write.data))
+        if head.deleted:
+            self._deleted(head.path)
+        elif head.closed:
+            self._ended(head.path, head.tail)
 
     async def close(self) -> None:
         """Let every live reader finish, and stop listening."""

@@ -31,8 +31,8 @@ from signoff.stores.base import (
     Outcome,
     StreamDelete,
     StreamState,
-    StreamWrite,
     WorkflowStore,
+    writing,
 )
 from signoff.streams.decide import decide
 from signoff.streams.stream import (
@@ -112,9 +112,9 @@ class _Chain:
             self.head = None
             self.producers.clear()
             return
-        self.head = decision.head
-        if decision.producer is not None:
-            self.producers[decision.producer.producer_id] = decision.producer
+        self.head, _, _, _, producer, _ = decision
+        if producer is not None:
+            self.producers[producer.producer_id] = producer
 
     def end(self) -> None:
         """Learn that the next commit ended."""
@@ -135,9 +135,9 @@ class _Chain:
 
 _Chains = dict[str, _Chain]
 
-Appended = Callable[["Written | Exception | None"], None]
-"""Called with how an append ended; None: another process wrote first and nothing was written, so it is to be asked for
-again."""
+Appended = Callable[[Head | Exception | None], None]
+"""Called with how an append ended, which is the head after it; None: another process wrote first and nothing was
+written, so it is to be asked for again."""
 
 
 class StreamWriter:
@@ -203,32 +203,36 @@ class StreamWriter:
             simply an append of something new.
         """
         chain = self._chains.get(path)
-        if chain is None or chain.head is None or self._expired(chain.head):
+        if chain is None:
             return False
-        producer = command.producer
-        if producer is not None and producer.producer_id not in chain.producers:
+        before = chain.head
+        if before is None or self._expired(before):
             return False
-        last = None if producer is None else chain.producers[producer.producer_id]
+        producer, last = command.producer, None
+        if producer is not None:
+            if producer.producer_id not in chain.producers:
+                return False
+            last = chain.producers[producer.producer_id]
         try:
-            decision = decide(chain.head, command, last, now, drawn=1 + self._draw(_VERSION_BITS))
+            decision = decide(before, command, last, now, drawn=1 + self._draw(_VERSION_BITS))
         except SignoffError:
             return False
         if not isinstance(decision, Write):
             return False
         self._chains.move_to_end(path)
-        change = Change(streams=(StreamWrite(decision.head, chain.head.version, decision.data, producer),))
         chain.begin(decision)
+        head = decision.head
 
         def ended(outcome: Outcome | Exception) -> None:
             if isinstance(outcome, Committed):
                 chain.end()
-                reply(Written(decision.head, True, producer))
+                reply(head)
                 return
             self._break(path, chain)
             chain.end()
             reply(None if isinstance(outcome, Conflict) else outcome)
 
-        self._committer.hand_in(change, ended)
+        self._committer.hand_in(writing(decision), ended)
         return True
 
     async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> Written | Lookup | None:
@@ -300,7 +304,7 @@ class StreamWriter:
     def _hand_in(self, chains: _Chains, decision: Write | Remove, reply: Callable[[Outcome | Exception], None]) -> None:
         """Let the chains become what was decided, and have that committed."""
         parts = [(each.head.path, chains[each.head.path], each) for each in (decision, *decision.also)]
-        change = Change(streams=tuple(_piece(chain.head, part) for _, chain, part in parts))
+        change = Change(streams=tuple(_piece(part) for _, _, part in parts))
         for _, chain, part in parts:
             chain.begin(part)
 
@@ -368,10 +372,7 @@ def _producer_of(command: Command) -> ProducerMark | None:
             return None
 
 
-def _piece(before: Head | None, decision: Write | Remove) -> StreamWrite | StreamDelete:
-    expect = 0 if before is None else before.version
-    match decision:
-        case Write(head, data, producer):
-            return StreamWrite(head, expect, data, producer)
-        case Remove(head):
-            return StreamDelete(head.path, expect)
+def _piece(decision: Write | Remove) -> Write | StreamDelete:
+    if isinstance(decision, Remove):
+        return StreamDelete(decision.head.path, decision.head.version)
+    return decision

@@ -275,7 +275,8 @@ class Streams:
         return True
 
     def _expired(self, head: Head) -> bool:
-        if head.ttl_s is None and head.expires_at is None:
+        fixed = head.fixed
+        if fixed.ttl_s is None and fixed.expires_at is None:
             return False
         return expiry.is_expired(head, self.clock.now_ms())
 

@@ -85,7 +85,7 @@ class Follower:
         for write in change.streams:
             if isinstance(write, StreamDelete):
                 self._gone(write.path)
-            elif write.head.path not in done.batches:
+            else:
                 self._grown(write.head.path)
 
     def changed(self) -> None:

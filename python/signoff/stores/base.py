@@ -7,14 +7,14 @@ inputs, ledger, waits) could be rebuilt from the journals; it is written in the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from signoff.errors import SignoffError
 from signoff.streams.compaction import RowChanges
-from signoff.streams.stream import Head, ProducerMark
+from signoff.streams.stream import Head, ProducerMark, Write, new
 
 T = TypeVar("T")
 
@@ -151,23 +151,6 @@ class EngineAppend:
     close: bool = False
 
 
-class StreamWrite(NamedTuple):
-    """Write to an application's stream.
-
-    Attributes:
-        head: as it shall be after the commit, with a `version` that the stream never had before.
-        expect: the `Head.version` this was decided on; 0: the stream must not exist.
-        data: the units between the old and the new tail; empty when only the head changes. A new stream begins at
-            `Head.base`, or where it leaves its source (`Head.own`).
-        producer: producer state to keep.
-    """
-
-    head: Head
-    expect: int
-    data: bytes = b""
-    producer: ProducerMark | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class StreamDelete:
     """Delete a stream with its batches and producers, if its head is still at `expect`."""
@@ -241,23 +224,33 @@ class RowsWrite:
 
 
 class Change(NamedTuple):
-    """Hold one atomic unit of writing: all of it is committed, or none."""
+    """Hold one atomic unit of writing: all of it is committed, or none.
+
+    Attributes:
+        streams: what becomes of applications' streams. What else a `Write` decides (`also`) is here beside it.
+    """
 
     run: RunWrite | None = None
     appends: tuple[EngineAppend, ...] = ()
     inputs: tuple[InputRecord, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     waits: tuple[WaitWrite, ...] = ()
-    streams: tuple[StreamWrite | StreamDelete, ...] = ()
     rows: tuple[RowsWrite, ...] = ()
     records: tuple[RecordWrite | RecordDelete, ...] = ()
+    streams: tuple[Write | StreamDelete, ...] = ()
+
+
+def writing(write: Write) -> Change:
+    """Return the Change that is one write to an application's stream: `Change(streams=(write,))`, for every append."""
+    return new(Change, (None, (), (), (), (), (), (), (write,)))
 
 
 class Committed(NamedTuple):
     """Tell that a Change is durable.
 
     Attributes:
-        batches: for each appended stream path, the batch as stored (with the positions it got).
+        batches: for each stream of the engine that was appended to, the batch as stored, with the positions it got. A
+            `Write` says itself where its data goes.
     """
 
     batches: Mapping[str, Batch] = MappingProxyType({})
@@ -546,11 +539,10 @@ class EventBus(Protocol):
     `elsewhere` (another process has committed something, whatever it is).
     """
 
-    async def emit(self, topics: Collection[str]) -> None:
-        """Wake the subscribers of these topics, and no others. Called after a commit.
+    def emit(self, topics: Iterable[str]) -> None:
+        """Wake the subscribers of these topics, and no others. Called after a commit, on the event loop.
 
-        Returns at once: a backend that must talk to a server for it does so in the background, since the next commit
-        waits for the return.
+        A backend that must talk to a server for it does so in the background.
         """
         ...
 

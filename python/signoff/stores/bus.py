@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class LocalBus:
         self._on_first = on_first
         self._on_last = on_last
 
-    async def emit(self, topics: Collection[str]) -> None:
+    def emit(self, topics: Iterable[str]) -> None:
         """Wake the subscribers of these topics, and no others."""
         self.wake(topics)
 

@@ -6,7 +6,8 @@ from operator import attrgetter
 from typing import Any
 
 from signoff.errors import BadRequest
-from signoff.stores.base import Change, RecordDelete, StreamDelete, StreamWrite
+from signoff.stores.base import Change, RecordDelete, StreamDelete
+from signoff.streams.stream import Write
 
 _LARGEST = 2**63 - 1
 
@@ -43,16 +44,17 @@ def check(change: Change) -> None:
             _RECORD.check(one.record)
 
 
-def _check_stream(write: StreamWrite | StreamDelete) -> None:
+def _check_stream(write: Write | StreamDelete) -> None:
     if isinstance(write, StreamDelete):
         _each("path", (write.path,))
         return
     _STREAM_WRITE.check(write)
-    head = write.head
-    _HEAD.check(head)
-    if head.fork is not None:
-        _FORK.check(head.fork)
-    for mark in (head.closed_by, write.producer):
+    _MOVING.check(write.head)
+    fixed = write.head.fixed
+    _FIXED.check(fixed)
+    if fixed.fork is not None:
+        _FORK.check(fixed.fork)
+    for mark in (fixed.closed_by, write.producer):
         if mark is not None:
             _PRODUCER.check(mark)
 
@@ -131,20 +133,17 @@ _INPUT = _Shape(
 )
 _LEDGER = _Shape(run_id=_TEXT, scope=_TEXT, id=_TEXT, digest=_TEXT, outcome=_BYTES)
 _WAIT = _Shape(run_id=_TEXT, wait_id=_TEXT, topic=_TEXT, key=_TEXT_OR_NONE, remove=_FLAG)
-_HEAD = _Shape(
+_MOVING = _Shape(version=_NUMBER, tail=_NUMBER, last_seq=_TEXT_OR_NONE, touched_at=_NUMBER)
+_FIXED = _Shape(
     path=_TEXT,
     incarnation=_TEXT,
-    version=_NUMBER,
-    tail=_NUMBER,
     content_type=_TEXT,
     closed=_FLAG,
     engine=_FLAG,
     created_at=_NUMBER,
     base=_NUMBER,
-    last_seq=_TEXT_OR_NONE,
     ttl_s=_NUMBER_OR_NONE,
     expires_at=_TEXT_OR_NONE,
-    touched_at=_NUMBER,
     refs=_NUMBER,
     deleted=_FLAG,
     compacted=_FLAG,
@@ -152,7 +151,7 @@ _HEAD = _Shape(
 _FORK = _Shape(path=_TEXT, incarnation=_TEXT, at=_NUMBER, depth=_NUMBER)
 _LIVE_ROW = _Shape(type=_TEXT, key=_TEXT, position=_NUMBER, message=_BYTES)
 _RECORD_NAME = _Shape(kind=_TEXT, id=_TEXT)
-_STREAM_WRITE = _Shape(expect=_NUMBER, data=_BYTES)
+_STREAM_WRITE = _Shape(expect=_NUMBER, start=_NUMBER, data=_BYTES)
 _PRODUCER = _Shape(producer_id=_TEXT, epoch=_NUMBER, seq=_NUMBER)
 
 _RECORD = _Shape(kind=_TEXT, id=_TEXT, version=_NUMBER, state=_BYTES, due_at=_NUMBER_OR_NONE)

@@ -35,7 +35,6 @@ from signoff.stores.base import (
     StreamStart,
     StreamState,
     StreamTail,
-    StreamWrite,
     WaitWrite,
 )
 from signoff.stores.bus import LocalBus
@@ -43,7 +42,7 @@ from signoff.stores.check import check
 from signoff.stores.compare import NOT_CLAIMABLE, OPEN_INPUTS, compare, due_at
 from signoff.streams import expiry
 from signoff.streams.compaction import LiveRow
-from signoff.streams.stream import JSON, Head, ProducerMark
+from signoff.streams.stream import JSON, Head, ProducerMark, Write
 
 T = TypeVar("T")
 
@@ -155,7 +154,7 @@ class MemoryStore:
                 del self._streams[write.path]
                 self._mortal.discard(write.path)
             else:
-                self._write_stream(write, batches)
+                self._write_stream(write)
         for rows in change.rows:
             self._write_rows(rows)
         for document in change.records:
@@ -174,7 +173,7 @@ class MemoryStore:
             kept.batches.append(batch)
         batches[append.path] = joined(batches[append.path], batch) if append.path in batches else batch
 
-    def _write_stream(self, write: StreamWrite, batches: dict[str, Batch]) -> None:
+    def _write_stream(self, write: Write) -> None:
         head = write.head
         kept = self._streams.get(head.path)
         if kept is None:
@@ -182,8 +181,7 @@ class MemoryStore:
             if expiry.end(head) is not None:
                 self._mortal.add(head.path)
         if head.tail > kept.head.tail:
-            batches[head.path] = Batch(kept.head.tail, head.tail, write.data)
-            kept.batches.append(batches[head.path])
+            kept.batches.append(Batch(kept.head.tail, head.tail, write.data))
         kept.head = head if head.rows_at == kept.head.rows_at else head._replace(rows_at=kept.head.rows_at)
         if write.producer is not None:
             kept.producers[write.producer.producer_id] = write.producer

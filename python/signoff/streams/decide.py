@@ -27,10 +27,10 @@ from signoff.streams.stream import (
     Head,
     Known,
     Lookup,
-    Payload,
     ProducerMark,
     Touch,
     Write,
+    new,
 )
 
 _NONE: Final[Mapping[str, Head | None]] = MappingProxyType({})
@@ -64,25 +64,26 @@ def decide(
         return _create(head, command, now, sources, drawn)
     if head is None:
         raise StreamNotFound("There is no stream at this path; create it with PUT.")
-    if head.deleted:
+    if head.fixed.deleted:
         raise StreamDeleted("The stream was deleted. What it held is kept for its forks alone.")
+    if isinstance(command, Append):
+        return _append(head, command, last, now, drawn)
     match command:
-        case Append():
-            return _append(head, command, last, now, drawn)
         case Close():
             return _close(head, command, last, now, drawn)
         case Delete():
             return fork.release(head, sources, drawn)
         case Touch():
             renewed = expiry.renew(head, now, drawn)
-            return Known(head) if renewed is None else Write(renewed)
+            return Known(head) if renewed is None else Write(renewed, head.version, head.tail)
 
 
 def _create(
     head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None], drawn: int | None
 ) -> Decision:
     wanted = command.fork
-    _check_sound(command.payload)
+    if command.payload.fault is not None:
+        raise BadRequest(command.payload.fault)
     if wanted is not None and command.compacted:
         raise BadRequest("A fork cannot be compacted: its beginning is its source's. Nothing was created.")
     if wanted is not None and wanted.source not in sources:
@@ -93,7 +94,7 @@ def _create(
     if wanted is not None:
         return fork.begin(wanted, command, source, now, drawn)
     payload = command.payload
-    new = Head(
+    first = Head(
         path=command.path,
         incarnation=command.incarnation,
         version=command.version,
@@ -106,9 +107,9 @@ def _create(
         touched_at=now,
         compacted=command.compacted,
     )
-    if new.compacted:
-        compaction.check(new, payload)
-    return Write(new, payload.data)
+    if first.compacted:
+        compaction.check(first, payload)
+    return Write(first, 0, 0, payload.data)
 
 
 def _again(head: Head, command: Create, source: Head | None) -> Known:
@@ -129,25 +130,25 @@ def _again(head: Head, command: Create, source: Head | None) -> Known:
 
 
 def _append(head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
-    if head.closed:
-        return _on_closed(head, command.producer)
-    _check_sound(command.payload)
-    kind = command.payload.content_type
-    if head.content_type != kind and not content_type.same(head.content_type, kind):
-        raise StreamConflict(
-            f"The stream holds {head.content_type}, not {command.payload.content_type}. Nothing was appended."
-        )
-    if command.payload.units == 0:
+    fixed = head.fixed
+    payload, close, seq, mark = command
+    if fixed.closed:
+        return _on_closed(head, mark)
+    kind, data, units, fault, _ = payload
+    if fault is not None:
+        raise BadRequest(fault)
+    if fixed.content_type != kind and not content_type.same(fixed.content_type, kind):
+        raise StreamConflict(f"The stream holds {fixed.content_type}, not {kind}. Nothing was appended.")
+    if units == 0:
         raise BadRequest("There is nothing to append: the body is empty, or an empty array.")
-    if command.producer is not None and not producer.is_new(last, command.producer):
+    if mark is not None and not producer.is_new(last, mark):
         return Known(head, last)
-    if command.seq is not None and head.last_seq is not None and command.seq <= head.last_seq:
+    if seq is not None and head.last_seq is not None and seq <= head.last_seq:
         raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
-    if head.compacted:
-        compaction.check(head, command.payload)
-    written = _ended(head, command.producer) if command.close else head
-    payload = command.payload
-    return Write(written.moved(payload.units, now, drawn, seq=command.seq), payload.data, command.producer)
+    if fixed.compacted:
+        compaction.check(head, payload)
+    moved = (_ended(head, mark) if close else head).moved(units, now, drawn, seq)
+    return new(Write, (moved, head.version, head.tail, data, mark, ()))
 
 
 def _close(head: Head, command: Close, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
@@ -155,7 +156,8 @@ def _close(head: Head, command: Close, last: ProducerMark | None, now: int, draw
         return Known(head, last)
     if command.producer is not None and not producer.is_new(last, command.producer):
         return Known(head, last)
-    return Write(_ended(head, command.producer).moved(0, now, drawn), b"", command.producer)
+    ended = _ended(head, command.producer).moved(0, now, drawn)
+    return Write(ended, head.version, head.tail, b"", command.producer)
 
 
 def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
@@ -164,11 +166,6 @@ def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
     raise StreamClosed(
         "The stream is closed. Nothing was appended, and nothing can be.", offset=offset.encode(head.tail)
     )
-
-
-def _check_sound(payload: Payload) -> None:
-    if payload.fault is not None:
-        raise BadRequest(payload.fault)
 
 
 def _ended(head: Head, by: ProducerMark | None) -> Head:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from signoff.errors import BadRequest, InvalidOffset, StreamConflict, StreamNotFound
 from signoff.streams import content_type, offset
@@ -97,7 +97,7 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int, drawn:
         touched_at=now,
         fork=Fork(source.path, source.incarnation, at, depth),
     )
-    return Write(head, command.payload.data, also=(_count(source, 1, drawn),))
+    return Write(head, 0, at, command.payload.data, also=(_count(source, 1, drawn),))
 
 
 def lifetime(command: Create, source: Head | None) -> tuple[int | None, str | None]:
@@ -122,7 +122,7 @@ def release(head: Head, sources: Mapping[str, Head | None], drawn: int | None = 
         drawn: the version of heads that are kept; see `Head.after`.
     """
     if head.refs > 0:
-        return Write(head._replace(version=head.after(drawn), deleted=True))
+        return _with(head, drawn, deleted=True)
     also: list[Write | Remove] = []
     gone = head
     while gone.fork is not None:
@@ -140,4 +140,8 @@ def release(head: Head, sources: Mapping[str, Head | None], drawn: int | None = 
 
 
 def _count(source: Head, step: int, drawn: int | None) -> Write:
-    return Write(source._replace(version=source.after(drawn), refs=source.refs + step))
+    return _with(source, drawn, refs=source.refs + step)
+
+
+def _with(head: Head, drawn: int | None, **members: Any) -> Write:
+    return Write(head._replace(version=head.after(drawn), **members), head.version, head.tail)

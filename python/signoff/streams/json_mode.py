@@ -15,7 +15,7 @@ import orjson
 from signoff.errors import BadRequest
 from signoff.streams import content_type, json_scan
 from signoff.streams.json_scan import BLANK
-from signoff.streams.stream import JSON, Payload, media_type
+from signoff.streams.stream import JSON, Payload, media_type, new
 from signoff.streams.work import Work, finish
 
 AT_ONCE: Final = 64 * 1024
@@ -30,12 +30,13 @@ def payload(kind: str, body: bytes) -> Payload:
     Args:
         kind: a content type, checked.
     """
-    if media_type(kind) == JSON and body:
-        try:
-            return Payload(kind, *parse(body))
-        except BadRequest as error:
-            return Payload(kind, b"", 0, fault=error.detail)
-    return Payload(kind, body, len(body))
+    if media_type(kind) != JSON or not body:
+        return Payload(kind, body, len(body))
+    try:
+        data, units = parse(body)
+    except BadRequest as error:
+        return Payload(kind, b"", 0, fault=error.detail)
+    return new(Payload, (kind, data, units, None, None))
 
 
 def reading(declared: str | None, body: bytes) -> Work[Payload]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from signoff.stores.base import Change, LedgerEntry, StreamDelete
 from signoff.stores.sqlite.statements import Statements, chunks
+from signoff.streams.stream import Fixed
 
 SQL = Statements("write.sql")
 
@@ -38,7 +39,7 @@ class StreamEntry:
     refs: int = 0
     last_batch: int | None = None
     stretch: int = 0
-    fixed: tuple[Any, ...] | None = None
+    fixed: Fixed | None = None
 
 
 STRETCH = 64 * 1024

@@ -66,7 +66,7 @@ class Pending:
             if isinstance(write, StreamDelete):
                 self._streams.delete(write)
             else:
-                self._streams.write(write, batches)
+                self._streams.write(write)
         for one in change.records:
             self._record(one)
         for rows in change.rows:

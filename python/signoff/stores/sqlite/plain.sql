@@ -6,12 +6,13 @@ CREATE TEMP VIEW appends (id, stream, start, stop, previous, data, expect, versi
 AS SELECT 0, 0, 0, 0, 0, x'', 0, 0, '', 0, 0
 
 -- name: append_trigger
--- A row moves its stream's head, if that still is what the append was decided on. Rows without an id fill a statement up.
-CREATE TEMP TRIGGER append INSTEAD OF INSERT ON appends WHEN new.id IS NOT NULL BEGIN
+-- A row moves its stream's head, if that still is what the append was decided on. Rows with the id 0 fill a statement up.
+-- No `Stream-Seq` is 0, since NULL takes ten times as long to bind.
+CREATE TEMP TRIGGER append INSTEAD OF INSERT ON appends WHEN new.id > 0 BEGIN
   INSERT INTO batches (id, stream, start, stop, previous, data)
   VALUES (new.id, new.stream, new.start, new.stop, new.previous, new.data);
-  UPDATE streams SET version = new.version, tail = new.stop, last_seq = new.last_seq, touched_at = new.touched_at,
-                     last_batch = new.id, stretch = new.stretch
+  UPDATE streams SET version = new.version, tail = new.stop, last_seq = nullif(new.last_seq, 0),
+                     touched_at = new.touched_at, last_batch = new.id, stretch = new.stretch
   WHERE id = new.stream AND version = new.expect;
   SELECT raise(ROLLBACK, 'moved') WHERE changes() = 0;
   INSERT INTO waypoints (stream, start, batch) SELECT new.stream, new.start, new.id WHERE new.stretch = 0;
@@ -24,7 +25,7 @@ CREATE TEMP VIEW produced (id, stream, start, stop, previous, data, expect, vers
 AS SELECT *, '', 0, 0 FROM appends
 
 -- name: produced_trigger
-CREATE TEMP TRIGGER append_produced INSTEAD OF INSERT ON produced WHEN new.id IS NOT NULL BEGIN
+CREATE TEMP TRIGGER append_produced INSTEAD OF INSERT ON produced WHEN new.id > 0 BEGIN
   INSERT INTO appends
   VALUES (new.id, new.stream, new.start, new.stop, new.previous, new.data, new.expect, new.version, new.last_seq,
           new.touched_at, new.stretch);

@@ -10,11 +10,11 @@ import sqlite3
 from typing import Any
 from uuid import uuid4
 
-from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete, StreamWrite
+from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete
 from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import write_rows
 from signoff.streams.expiry import instant
-from signoff.streams.stream import JSON, Head
+from signoff.streams.stream import JSON, Head, Write
 
 Row = tuple[Any, ...]
 Witness = tuple[str, Row, bytes]
@@ -52,7 +52,7 @@ class StreamRows:
         entry.closed = entry.closed or append.close
         batches[append.path] = _joined(batches[append.path], batch) if append.path in batches else batch
 
-    def write(self, write: StreamWrite, batches: dict[str, Batch]) -> None:
+    def write(self, write: Write) -> None:
         """Gather a write to a stream of an application."""
         head = write.head
         entry = self._marks.streams[head.path]
@@ -60,8 +60,7 @@ class StreamRows:
             entry = StreamEntry(self._marks.number(0), 0, max(head.base, head.own), False, head.incarnation)
             self._marks.streams[head.path] = entry
         if head.tail > entry.tail:
-            batch = batches[head.path] = Batch(entry.tail, head.tail, write.data)
-            self._batch(entry, batch)
+            self._batch(entry, Batch(entry.tail, head.tail, write.data))
         entry.version, entry.tail, entry.closed, entry.refs = head.version, head.tail, head.closed, head.refs
         fixed = head.fixed
         if entry.id in self._heads or entry.fixed != fixed:

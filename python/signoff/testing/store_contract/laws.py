@@ -15,10 +15,10 @@ from signoff.stores.base import (
     Rejected,
     RunRecord,
     RunWrite,
-    StreamWrite,
     WorkflowStore,
 )
-from signoff.streams.stream import JSON, Head, ProducerMark
+from signoff.streams import json_mode
+from signoff.streams.stream import JSON, Head, ProducerMark, Write
 
 Scenario = Callable[[WorkflowStore], Awaitable[None]]
 
@@ -97,7 +97,8 @@ def head(path: str = "notes", **members: Any) -> Head:
 
 def write(head: Head, data: bytes = b"", producer: ProducerMark | None = None) -> Change:
     """Write to an application's stream."""
-    return Change(streams=(StreamWrite(head, expect=head.version - 1, data=data, producer=producer),))
+    start = head.tail - len(json_mode.split(data) if head.json else data)
+    return Change(streams=(Write(head, head.version - 1, start, data, producer),))
 
 
 async def commit(store: WorkflowStore, change: Change) -> Outcome | Rejected:

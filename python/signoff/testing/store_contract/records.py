@@ -14,9 +14,9 @@ from signoff.stores.base import (
     RecordWrite,
     Rejected,
     StreamDelete,
-    StreamWrite,
     WorkflowStore,
 )
+from signoff.streams.stream import Write
 from signoff.testing.store_contract.laws import Laws, blind, commit, done, head, write
 
 
@@ -111,7 +111,7 @@ class RecordLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             def at(path: str, second: int, version: int = 1, **what: Any) -> Change:
                 one = head(path, version=version, tail=version)._replace(touched_at=second * 1000, **what)
-                return Change(streams=(StreamWrite(one, version - 1, b"x"),))
+                return Change(streams=(Write(one, version - 1, version - 1, b"x"),))
 
             zone = "1970-01-01t01:01:40.9+01:00"
             await done(store, at("a", 0, ttl_s=160), at("b", 90, ttl_s=16), at("c", 0, expires_at=zone), at("d", 0))
@@ -150,7 +150,7 @@ class RecordLaws(Laws):
             assert await store.list_streams("g", limit=9) == []
             assert await store.find_streams(["e/b", "e/none", "e/a"]) == {"e/a": found[0], "e/b": found[2]}
             soft = head("e/c", incarnation="i7", version=2)._replace(deleted=True, refs=1)
-            await done(store, Change(streams=(StreamWrite(soft, 1),)))
+            await done(store, Change(streams=(Write(soft, 1, soft.tail),)))
             assert await store.find_streams(["e/c"]) == {}
             assert [one.path for one in await store.list_streams("e/c", limit=9)] == []
             await done(store, Change(streams=(StreamDelete("e/c", 2),)))
