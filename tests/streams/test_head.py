@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import fields
 
 from signoff.streams.stream import MOVING, Fixed, Fork, Head, ProducerMark
 
-MEMBERS = (*Fixed._fields, *MOVING)
+MEMBERS = (*(member.name for member in fields(Fixed)), *MOVING)
 
 FULL = Head(
     path="s",

@@ -10,7 +10,8 @@ Clients that keep a connection repeat themselves: plans are remembered by the by
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import httptools
 
@@ -63,7 +64,8 @@ class Lane(Protocol):
         ...
 
 
-class Planned(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Planned:
     """Hold a plan, the scope it was made from and the length its body must have."""
 
     plan: Plan
@@ -84,27 +86,26 @@ class Express:
         self._lane = lane
         self._root_path = root_path
         self._most_head = most_head
-        self._known: dict[tuple[str, bytes], Planned | None] = {}
+        self._known: dict[tuple[Any, bytes], Planned | None] = {}
 
     def find(self, data: bytes, client: Any, server: Any) -> tuple[Planned, bytes] | None:
         """Return plan and body of the request that `data` is; None if it is not one whole request for this lane."""
-        if data[:5] != b"POST ":
-            return None
         cut = data.find(b"\r\n\r\n") + 4
-        if cut < 4:
-            return None
         head = data[:cut]
-        key = (client[0] if client else "", head)
+        key = (client and client[0], head)
         planned = self._known.get(key)
-        if planned is None and key not in self._known:
+        if planned is None:
+            if head[:5] != b"POST " or key in self._known:
+                return None
             planned = self._make(head, client, server)
             if cut <= LONGEST and (planned is None or planned.plan.repeats):
                 if len(self._known) >= REMEMBERED:
                     self._known.clear()
                 self._known[key] = planned
-        if planned is None or len(data) - cut != planned.length:
-            return None
-        return planned, data[cut:]
+            if planned is None:
+                return None
+        body = data[cut:]
+        return (planned, body) if len(body) == planned.length else None
 
     def _make(self, head: bytes, client: Any, server: Any) -> Planned | None:
         if len(head) > self._most_head:

@@ -19,7 +19,7 @@ from signoff.service.streams import Streams
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, Head, ProducerMark, new
 
-_OFFSET: Final = b"stream-next-offset: "
+_OFFSET: Final = b"stream-next-offset: %%0%dd\r\n" % offset.WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class AppendPlan:
 
         def ended(done: Head | Exception | None) -> None:
             if producer is None and not close and isinstance(done, Head):
-                asking.answer(204, b"%b%b\r\n%b" % (_OFFSET, offset.line(done.tail), self.always))
+                asking.answer(204, _OFFSET % done.tail + self.always)
             elif isinstance(done, Head):
                 written = Written(done, True, producer)
                 code = status(written, producer)

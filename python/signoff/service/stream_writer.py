@@ -34,7 +34,7 @@ from signoff.stores.base import (
     WorkflowStore,
     writing,
 )
-from signoff.streams.decide import decide
+from signoff.streams.decide import decide, decide_append
 from signoff.streams.stream import (
     Append,
     Close,
@@ -208,20 +208,21 @@ class StreamWriter:
         before = chain.head
         if before is None or self._expired(before):
             return False
-        producer, last = command.producer, None
+        _, _, _, producer = command
+        last = None
         if producer is not None:
             if producer.producer_id not in chain.producers:
                 return False
             last = chain.producers[producer.producer_id]
         try:
-            decision = decide(before, command, last, now, drawn=1 + self._draw(_VERSION_BITS))
+            decision = decide_append(before, command, last, now, 1 + self._draw(_VERSION_BITS))
         except SignoffError:
             return False
-        if not isinstance(decision, Write):
+        if isinstance(decision, Known):
             return False
         self._chains.move_to_end(path)
         chain.begin(decision)
-        head = decision.head
+        head = chain.head
 
         def ended(outcome: Outcome | Exception) -> None:
             if isinstance(outcome, Committed):

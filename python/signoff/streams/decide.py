@@ -64,11 +64,11 @@ def decide(
         return _create(head, command, now, sources, drawn)
     if head is None:
         raise StreamNotFound("There is no stream at this path; create it with PUT.")
-    if head.fixed.deleted:
-        raise StreamDeleted("The stream was deleted. What it held is kept for its forks alone.")
-    if isinstance(command, Append):
-        return _append(head, command, last, now, drawn)
     match command:
+        case Append():
+            return decide_append(head, command, last, now, drawn)
+        case _ if head.deleted:
+            raise _deleted()
         case Close():
             return _close(head, command, last, now, drawn)
         case Delete():
@@ -129,9 +129,12 @@ def _again(head: Head, command: Create, source: Head | None) -> Known:
     return Known(head)
 
 
-def _append(head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
-    fixed = head.fixed
+def decide_append(head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None) -> Write | Known:
+    """Decide what `decide` does about an append to a stream that is there; most of what is decided comes here alone."""
+    fixed, version, tail, last_seq, _ = head
     payload, close, seq, mark = command
+    if fixed.deleted:
+        raise _deleted()
     if fixed.closed:
         return _on_closed(head, mark)
     kind, data, units, fault, _ = payload
@@ -143,12 +146,12 @@ def _append(head: Head, command: Append, last: ProducerMark | None, now: int, dr
         raise BadRequest("There is nothing to append: the body is empty, or an empty array.")
     if mark is not None and not producer.is_new(last, mark):
         return Known(head, last)
-    if seq is not None and head.last_seq is not None and seq <= head.last_seq:
+    if seq is not None and last_seq is not None and seq <= last_seq:
         raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
     if fixed.compacted:
         compaction.check(head, payload)
     moved = (_ended(head, mark) if close else head).moved(units, now, drawn, seq)
-    return new(Write, (moved, head.version, head.tail, data, mark, ()))
+    return new(Write, (moved, version, tail, data, mark, ()))
 
 
 def _close(head: Head, command: Close, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
@@ -160,7 +163,11 @@ def _close(head: Head, command: Close, last: ProducerMark | None, now: int, draw
     return Write(ended, head.version, head.tail, b"", command.producer)
 
 
-def _on_closed(head: Head, mark: ProducerMark | None) -> Decision:
+def _deleted() -> StreamDeleted:
+    return StreamDeleted("The stream was deleted. What it held is kept for its forks alone.")
+
+
+def _on_closed(head: Head, mark: ProducerMark | None) -> Known:
     if mark is not None and mark == head.closed_by:
         return Known(head, mark)
     raise StreamClosed(

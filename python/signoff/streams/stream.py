@@ -10,7 +10,7 @@ stream must be known first (`Lookup`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -58,7 +58,8 @@ class Fork:
     depth: int = 1
 
 
-class Fixed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fixed:
     """Hold what appends leave as it is of a stream; its members are explained at `Head`."""
 
     path: str
@@ -158,7 +159,7 @@ class Head(Moving):
     def _replace(self, **members: Any) -> Head:
         """Return this head with other values for some members, moving or fixed."""
         moving = {name: members.pop(name, getattr(self, name)) for name in MOVING}
-        fixed = self.fixed._replace(**members) if members else self.fixed
+        fixed = replace(self.fixed, **members) if members else self.fixed
         return new(Head, (fixed, *moving.values()))
 
     def __reduce__(self) -> tuple[Any, ...]:

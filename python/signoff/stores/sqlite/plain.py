@@ -56,12 +56,17 @@ class PlainAppends:
             if len(streams) != 1 or change[:-1] != _OTHERWISE:
                 return False
             write = streams[0]
-            if type(write) is not Write or type(write.data) is not bytes:
+            if type(write) is not Write:
                 return False
-            fixed = write.head.fixed
+            head, _, _, data, _, _ = write
+            fixed = head[0]
             entry = known.get(fixed.path)
-            if entry is None or entry.fixed != fixed:
+            if entry is None or type(data) is not bytes:
                 return False
+            if entry.fixed is not fixed:  # one comparison, and then the same object again
+                if entry.fixed != fixed:
+                    return False
+                entry.fixed = fixed
         return True
 
     def take(self, changes: Sequence[Change]) -> list[Committed] | None:
