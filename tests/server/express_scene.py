@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,10 +67,13 @@ class _CountedPlan:
     def repeats(self) -> bool:
         return self.plan.repeats
 
-    def serve(self, body: bytes, asking: Asking) -> bool:
-        taken = self.plan.serve(body, asking)
+    def serve(self, body: bytes, reply: Callable[[Any], None]) -> bool:
+        taken = self.plan.serve(body, reply)
         self.counted.taken += taken
         return taken
+
+    def answer(self, result: Any, asking: Asking) -> None:
+        self.plan.answer(result, asking)
 
 
 @dataclass(slots=True)

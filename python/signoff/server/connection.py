@@ -23,7 +23,7 @@ from signoff.server.exchange import Exchange, ShortExchange
 from signoff.server.express import Express
 from signoff.server.head import length_of, scope_of
 from signoff.server.refusal import Refused
-from signoff.server.reply import Header
+from signoff.server.reply import Header, Scope
 from signoff.server.shared import Shared
 from signoff.server.unsent import Unsent
 
@@ -305,12 +305,13 @@ class Connection(asyncio.Protocol):
             self._refuse(self._refused)
         if self._rest and not self._waiting:
             self.loop.call_soon(self._feed_rest)
-        self.resume_reading()
+        if not self._reading:
+            self.resume_reading()
 
-    def take_over(self, exchange: ShortExchange) -> None:
+    def take_over(self, exchange: ShortExchange, scope: Scope) -> None:
         """Ask the application about a request after all."""
-        scope = {**exchange.scope, "client": self.client, "server": self.server}
-        longer = Exchange(self, scope, keep_alive=exchange.keep_alive)
+        asked = {**scope, "client": self.client, "server": self.server}
+        longer = Exchange(self, asked, keep_alive=exchange.keep_alive)
         longer.feed(exchange.body)
         longer.end()
         self._start(longer)
@@ -401,9 +402,8 @@ class Connection(asyncio.Protocol):
         found = express.find(data, self.client, self.server)
         if found is None or self._transport.is_closing():
             return False
-        planned, body = found
-        exchange = ShortExchange(self, planned.scope, body)
-        if not planned.plan.serve(body, exchange):
+        exchange = ShortExchange(self, *found)
+        if not exchange.serve():
             return False
         self._current = exchange
         self.deadline = _NEVER

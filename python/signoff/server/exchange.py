@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from signoff.server.express import Planned
 from signoff.server.reply import ASGI, Header, Message, Scope
 from signoff.server.shared import Shared
 
@@ -44,7 +45,7 @@ class Line(Protocol):
         """Learn that the response is complete."""
         ...
 
-    def take_over(self, exchange: ShortExchange) -> None:
+    def take_over(self, exchange: ShortExchange, scope: Scope) -> None:
         """Ask the application about a request after all."""
         ...
 
@@ -212,13 +213,13 @@ class Exchange:
 class ShortExchange:
     """Hold one request that is served without a task (`express.py`) until it is answered; else as `Exchange`."""
 
-    __slots__ = ("_gone", "_line", "body", "complete", "keep_alive", "scope")
+    __slots__ = ("_gone", "_line", "_planned", "body", "complete", "keep_alive")
 
     ended = True
 
-    def __init__(self, line: Line, scope: Scope, body: bytes) -> None:
+    def __init__(self, line: Line, planned: Planned, body: bytes) -> None:
         self._line = line
-        self.scope = scope
+        self._planned = planned
         self.body = body
         self._gone = False
         self.keep_alive = True
@@ -240,10 +241,16 @@ class ShortExchange:
         """Learn that the client has left."""
         self._gone = True
 
+    def serve(self) -> bool:
+        """Begin; False: this is for the application, and nothing was done."""
+        return self._planned.plan.serve(self.body, self._reply)
+
+    def _reply(self, result: Any) -> None:
+        if not self._gone:
+            self._planned.plan.answer(result, self)
+
     def answer(self, status: int, lines: bytes, body: bytes = b"") -> None:
         """Write the response."""
-        if self._gone:
-            return
         line = self._line
         self.complete = True
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
@@ -252,5 +259,4 @@ class ShortExchange:
 
     def decline(self) -> None:
         """Let the application make a response."""
-        if not self._gone:
-            self._line.take_over(self)
+        self._line.take_over(self, self._planned.scope)

@@ -10,6 +10,7 @@ Clients that keep a connection repeat themselves: plans are remembered by the by
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -51,8 +52,12 @@ class Plan(Protocol):
         """Tell whether the same head may come again."""
         ...
 
-    def serve(self, body: bytes, asking: Asking) -> bool:
-        """Take a request and answer later, never at once; False: ask the application, nothing was done."""
+    def serve(self, body: bytes, reply: Callable[[Any], None]) -> bool:
+        """Take a request, and call `reply` later, never at once; False: ask the application, nothing was done."""
+        ...
+
+    def answer(self, result: Any, asking: Asking) -> None:
+        """Answer a request with what `reply` was called with."""
         ...
 
 

@@ -14,7 +14,7 @@ from signoff.server.express import Asking
 from signoff.server.problems import problem
 from signoff.server.reply import Header, Reply
 from signoff.server.stream_headers import Headers
-from signoff.service.stream_writer import Written
+from signoff.service.stream_writer import Appended, Written
 from signoff.service.streams import Streams
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, Head, ProducerMark, new
@@ -94,31 +94,33 @@ class AppendPlan:
         """Tell whether the same head may come again: what has a number comes once."""
         return self.asked.producer is None and self.asked.seq is None
 
-    def serve(self, body: bytes, asking: Asking) -> bool:
+    def serve(self, body: bytes, reply: Appended) -> bool:
         """Append; False: ask the application, nothing was done."""
         now = self.streams.clock.now_ms()
         if now >= self.until:
             return False
         asked = self.asked
-        close, producer = asked.close, asked.producer
-        command = new(Append, (json_mode.payload(self.declared, body), close, asked.seq, producer))
+        payload = json_mode.payload(self.declared, body)
+        command = new(Append, (payload, asked.close, asked.seq, asked.producer))
+        return self.streams.append_at_once(self.path, command, now, reply)
 
-        def ended(done: Head | Exception | None) -> None:
-            if producer is None and not close and isinstance(done, Head):
-                asking.answer(204, _OFFSET % done.tail + self.always)
-            elif isinstance(done, Head):
-                written = Written(done, True, producer)
-                code = status(written, producer)
-                length = b"content-length: 0\r\n" if code != 204 else b""
-                asking.answer(code, lines(telling(written)) + self.always + length)
-            elif done is None:
-                asking.decline()
-            else:
-                refused = refusal(done)
-                length = b"content-length: %d\r\n" % len(refused.body)
-                asking.answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
-
-        return self.streams.append_at_once(self.path, command, now, ended)
+    def answer(self, result: Head | Exception | None, asking: Asking) -> None:
+        """Say what became of it."""
+        producer = self.asked.producer
+        if isinstance(result, Head):
+            if producer is None and not self.asked.close:
+                asking.answer(204, _OFFSET % result.tail + self.always)
+                return
+            done = Written(result, True, producer)
+            code = status(done, producer)
+            length = b"content-length: 0\r\n" if code != 204 else b""
+            asking.answer(code, lines(telling(done)) + self.always + length)
+        elif result is None:
+            asking.decline()
+        else:
+            refused = refusal(result)
+            length = b"content-length: %d\r\n" % len(refused.body)
+            asking.answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
 
 
 def lines(headers: tuple[Header, ...]) -> bytes:

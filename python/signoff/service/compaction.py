@@ -50,15 +50,16 @@ class Compactor:
 
     def committed(self, durable: Sequence[Durable]) -> None:
         """Take Changes that are durable now, and fold what has grown by them far enough."""
-        for change, done in durable:
-            for path, (start, end, _) in done.batches.items():
-                if compaction.due(path, start, end) and compaction.managed(path):
-                    self.want(path)
-            for write in change.streams:
-                if isinstance(write, Write) and write.head.fixed.compacted:
-                    path, end = write.head.path, write.head.tail
-                    if compaction.due(path, write.start, end):
+        for change, (batches,) in durable:
+            if batches:
+                for path, (start, end, _) in batches.items():
+                    if compaction.due(path, start, end) and compaction.managed(path):
                         self.want(path)
+            for write in change.streams:
+                if isinstance(write, Write):
+                    (fixed, _, end, _, _), _, start, _, _, _ = write
+                    if fixed.compacted and compaction.due(fixed.path, start, end):
+                        self.want(fixed.path)
 
     async def read_start(self, path: str, max_bytes: int) -> Units | None:
         """Read a stream from the start: the live rows, and then the units from their position on; None: there is none.

@@ -107,24 +107,33 @@ class _Chain:
 
     def begin(self, decision: Write | Remove) -> None:
         """Become what a decision will leave once its commit, which is now under way, has ended."""
-        self.begun += 1
         if isinstance(decision, Remove):
+            self.begun += 1
             self.head = None
             self.producers.clear()
-            return
-        self.head, _, _, _, producer, _ = decision
+        else:
+            self.move(decision.head, decision.producer)
+
+    def move(self, head: Head, producer: ProducerMark | None) -> None:
+        """Become what a write will leave."""
+        self.begun += 1
+        self.head = head
         if producer is not None:
             self.producers[producer.producer_id] = producer
 
     def end(self) -> None:
         """Learn that the next commit ended."""
         self.ended += 1
+        if self.waiting:
+            self._tell()
+        if len(self.producers) > CACHED_PRODUCERS and not self.under_way:
+            self.producers.clear()
+
+    def _tell(self) -> None:
         while self.waiting and self.waiting[0][0] <= self.ended:
             _, news = self.waiting.popleft()
             if not news.done():
                 news.set_result(None)
-        if len(self.producers) > CACHED_PRODUCERS and not self.under_way:
-            self.producers.clear()
 
     async def settled(self) -> None:
         """Wait until all commits that are under way now have ended."""
@@ -221,8 +230,8 @@ class StreamWriter:
         if isinstance(decision, Known):
             return False
         self._chains.move_to_end(path)
-        chain.begin(decision)
-        head = chain.head
+        head, _, _, _, _, _ = decision
+        chain.move(head, producer)
 
         def ended(outcome: Outcome | Exception) -> None:
             if isinstance(outcome, Committed):

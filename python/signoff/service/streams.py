@@ -276,9 +276,8 @@ class Streams:
 
     def _expired(self, head: Head) -> bool:
         fixed = head.fixed
-        if fixed.ttl_s is None and fixed.expires_at is None:
-            return False
-        return expiry.is_expired(head, self.clock.now_ms())
+        mortal = fixed.ttl_s is not None or fixed.expires_at is not None
+        return mortal and expiry.is_expired(head, self.clock.now_ms())
 
 
 def _check_writable(path: str) -> None:

@@ -21,6 +21,11 @@ from signoff.streams.work import Work, finish
 AT_ONCE: Final = 64 * 1024
 """Bytes of a body that are parsed in one go."""
 
+_FLAT: Final = 1024
+"""Bytes that cannot nest deeper than half the depth that is parsed."""
+
+_OPEN, _CLOSE = b"{}"
+
 
 def payload(kind: str, body: bytes) -> Payload:
     """Turn a body into units: messages if it is declared to be JSON, bytes otherwise.
@@ -33,10 +38,15 @@ def payload(kind: str, body: bytes) -> Payload:
     if media_type(kind) != JSON or not body:
         return Payload(kind, body, len(body))
     try:
+        if len(body) <= _FLAT and body[0] == _OPEN and body[-1] == _CLOSE:
+            orjson.loads(body)  # what most bodies are: one object, nothing around it, and not deep
+            return new(Payload, (kind, body, 1, None, None))
         data, units = parse(body)
+    except orjson.JSONDecodeError as error:
+        return Payload(kind, b"", 0, fault=_not_json(error).detail)
     except BadRequest as error:
         return Payload(kind, b"", 0, fault=error.detail)
-    return new(Payload, (kind, data, units, None, None))
+    return Payload(kind, data, units)
 
 
 def reading(declared: str | None, body: bytes) -> Work[Payload]:
