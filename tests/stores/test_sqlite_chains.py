@@ -132,7 +132,12 @@ def test_what_is_deleted_leaves_nothing_and_a_new_stream_begins_anew(tmp_path: P
             assert found is not None
             assert [batch.start for batch in found[1]] == list(range(200))
             await done(store, Change(streams=(StreamDelete("notes", head.version),)))
-            assert [rows(tmp_path / "f.db", table) for table in ("streams", "batches", "waypoints")] == [0, 0, 0]
+            assert [rows(tmp_path / "f.db", table) for table in ("streams", "tails", "batches", "waypoints")] == [
+                0,
+                0,
+                0,
+                0,
+            ]
         await store.close()
 
     asyncio.run(main())

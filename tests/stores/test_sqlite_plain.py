@@ -35,6 +35,8 @@ from tests.stores.test_sqlite_chains import rows
 from tests.stores.test_sqlite_file import play
 
 PATHS = ("a", "b", "c")
+LIVES = {"b": 1, "c": 0}
+"""Seconds that some of them have to live."""
 
 
 class Watched(sqlite3.Connection):
@@ -105,6 +107,47 @@ def test_many_appends_are_one_statement(tmp_path: Path, watched: type[Watched], 
                 assert state is not None
                 told = producers and last is not None
                 assert state.producer == (ProducerMark(f"p{name}", 0, last or 0) if told else None)
+
+    play(tmp_path / "f.db", scenario)
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_an_append_moves_the_end_of_a_stream_with_a_time_to_live(
+    tmp_path: Path, watched: type[Watched], short: bool
+) -> None:
+    async def scenario(store: WorkflowStore) -> None:
+        sliding = head("sliding", touched_at=1_000, ttl_s=16)
+        dated = head("dated", touched_at=1_000, expires_at="1970-01-01T00:00:19Z")
+        gone = head("gone", touched_at=1_000, ttl_s=1, deleted=True, refs=1)
+        heads = [sliding, dated, gone, head("plain", touched_at=1_000)]
+        await done(store, *(Change(streams=(Write(one, 0, 0),)) for one in heads))
+        assert await store.ended_streams(now=18_000, limit=9) == ["sliding"]
+        moved = [append(one._replace(touched_at=4_999)) for one in heads]
+        changes = [change for _, change in moved]
+        if not short:
+            changes.append(Change(appends=(EngineAppend("inbox/a", b"1", 1),)))
+        watched.short = watched.long = 0
+        assert {type(outcome) for outcome in await store.commit(changes)} == {Committed}
+        assert (watched.short, watched.long) == ((1, 0) if short else (0, 1))
+        assert await store.ended_streams(now=21_999, limit=9) == ["dated"]
+        assert await store.ended_streams(now=22_000, limit=9) == ["dated", "sliding"]
+        for one, _ in moved:
+            state = await store.load_stream(one.path)
+            assert state is not None
+            assert state.head == one
+
+    play(tmp_path / "f.db", scenario)
+
+
+def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
+    async def scenario(store: WorkflowStore) -> None:
+        one, two = head("a", touched_at=1, ttl_s=16), head("b", touched_at=1, ttl_s=16)
+        await done(store, *(Change(streams=(Write(each, 0, 0),)) for each in (one, two)))
+        moved, fine = append(one)
+        wrong = two.moved(1, 2, 3)._replace(touched_at="now")
+        outcomes = await store.commit([fine, Change(streams=(Write(wrong, two.version, 0, b"x"),))])
+        assert [type(outcome) for outcome in outcomes] == [Committed, Rejected]
+        await done(store, append(moved)[1], append(two)[1])
 
     play(tmp_path / "f.db", scenario)
 
@@ -215,7 +258,7 @@ class Teller:
         known = self.heads.get(act.path, [])
         self.drawn += 1
         if act.kind == "create" or not known:
-            return Change(streams=(Write(head(act.path, version=self.drawn, tail=0), 0, 0),))
+            return Change(streams=(Write(head(act.path, version=self.drawn, tail=0, ttl_s=LIVES.get(act.path)), 0, 0),))
         before = known[-2] if act.stale and len(known) > 1 else known[-1]
         moved = before.moved(len(act.data), self.drawn, self.drawn)
         match act.kind:
@@ -254,6 +297,7 @@ async def look(store: WorkflowStore) -> list[Any]:
         for name in "pq":
             state = await store.load_stream(path, name)
             seen.append(state and state.producer)
+    seen += [await store.ended_streams(now=now, limit=9) for now in (0, *range(100, 300, 5), *range(1062, 1362, 5))]
     return seen
 
 

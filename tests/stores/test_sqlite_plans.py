@@ -11,7 +11,7 @@ import pytest
 
 from signoff.stores.base import RunFilter
 from signoff.stores.paging import FIRST
-from signoff.stores.sqlite import leases, marks, reader
+from signoff.stores.sqlite import leases, marks, plain, reader
 from signoff.stores.sqlite.connection import connect, prepare
 from signoff.stores.sqlite.leases import Claim, next_due
 from signoff.stores.sqlite.marks import Marks
@@ -58,6 +58,46 @@ def test_statements_use_their_indexes(connection: sqlite3.Connection, statements
         lines = plan(connection, statements.rows(name, count))
         assert [line for line in scans(lines) if not (sorts_what_it_found and "ORDER BY" in line)] == []
     connection.close()
+
+
+def test_pages_of_streams_follow_their_paths(connection: sqlite3.Connection) -> None:
+    asked = {"prefix": "a/", "end": "a0", "after": "a/b", "limit": 50}
+    lines = plan(connection, reader.SQL["list_streams"], asked)
+    assert scans(lines) == []
+    assert "(path>? AND path<?)" in lines[0]
+    connection.close()
+
+
+def test_appending_beside_10_000_streams_costs_what_it_costs_beside_a_hundred(connection: sqlite3.Connection) -> None:
+    plain.PlainAppends(connection, Marks(connection))
+    costs = []
+    for number, (first, last) in enumerate(((1, 100), (101, 10_000)), 1):
+        _add_streams(connection, first, last)
+        row = (number, 50, number, number + 1, number - 1, b"x", number, number + 1, "", 7, 0, 9)
+        sql = plain.SQL["append_produced"]
+        costs.append(_steps(connection, lambda row=row, sql=sql: connection.execute(sql, (*row, "p", 0, 0))))
+    assert costs[1] < 1.1 * costs[0]
+    assert connection.execute("SELECT version, tail FROM heads WHERE id = 50").fetchone() == (3, 3)
+    assert reader.ended_streams(connection, 9, 9) == ["s50"]
+    connection.close()
+
+
+def _add_streams(connection: sqlite3.Connection, first: int, last: int) -> None:
+    for table, columns, values in (
+        (
+            "streams",
+            "id, path, incarnation, base, content_type, closed, engine, created_at",
+            "'s' || i, 'i', 0, 't', 0, 0, 0",
+        ),
+        ("tails", "stream, version, tail, touched_at, stretch", "1, 1, 0, 0"),
+    ):
+        connection.execute(
+            f"""
+            WITH RECURSIVE n (i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+            INSERT INTO {table} ({columns}) SELECT i, {values} FROM n
+            """,
+            (first, last),
+        )
 
 
 @pytest.mark.parametrize("where", FILTERS, ids=str)

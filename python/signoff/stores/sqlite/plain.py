@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 from signoff.stores.base import Change, Committed
 from signoff.stores.sqlite.marks import Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import Statements
+from signoff.streams import expiry
 from signoff.streams.stream import ProducerMark, Write
 
 SQL: Final = Statements("plain.sql")
@@ -23,7 +24,7 @@ SQL: Final = Statements("plain.sql")
 SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
 """Rows of the statements there are; what is missing to the next size is filled up with empty ones."""
 
-_COLUMNS: Final = 11
+_COLUMNS: Final = 12
 _OTHERWISE: Final = Change()[:-1]
 _NOBODY: Final = (None, None, None)
 _DONE: Final = Committed()
@@ -45,7 +46,7 @@ class PlainAppends:
         self._count = 0
         self._values: list[Any] = []
         self._producers: dict[int, ProducerMark] = {}
-        for name in ("appends", "append_trigger", "produced", "produced_trigger"):
+        for name in ("appends", "append_trigger", "end_trigger", "produced", "produced_trigger"):
             connection.execute(SQL[name])
 
     def fit(self, changes: Iterable[Change]) -> bool:
@@ -90,6 +91,7 @@ class PlainAppends:
             values += (
                 number, entry.id, start, end, entry.last_batch, bytearray(data), expect, version,
                 0 if seq is None else seq, touched_at, stretch,
+                0 if fixed.ttl_s is None else expiry.end(head) or 0,
             )  # fmt: skip
             if producer is not None:
                 self._producers[self._count] = producer

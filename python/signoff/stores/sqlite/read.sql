@@ -4,7 +4,7 @@
 SELECT id, last_batch, path, incarnation, version, tail, content_type, closed, engine, created_at, base, last_seq, ttl_s,
        expires_at, touched_at, refs, deleted, fork_path, fork_incarnation, fork_at, fork_depth,
        compacted, rows_at, closed_by_producer, closed_by_epoch, closed_by_seq
-FROM streams WHERE path = ?
+FROM heads WHERE path = ?
 
 -- name: producer
 SELECT producer_id, epoch, seq FROM producers WHERE stream = ? AND producer_id = ?
@@ -32,20 +32,18 @@ SELECT message FROM live_rows WHERE stream = ? ORDER BY position
 SELECT coalesce(sum(length(message)), 0) FROM live_rows WHERE stream = (SELECT id FROM streams WHERE path = ?)
 
 -- name: tails (rows)
-SELECT path, tail, closed FROM streams WHERE path IN (?) AND deleted = 0
+SELECT path, tail, closed FROM heads WHERE path IN (?) AND deleted = 0
 
 -- name: find_streams (rows)
-SELECT path, incarnation, tail FROM streams WHERE path IN (?) AND deleted = 0
+SELECT path, incarnation, tail FROM heads WHERE path IN (?) AND deleted = 0
 
 -- name: list_streams
 -- Streams of one prefix; `end` sorts after everything that begins with it.
-SELECT path, incarnation, tail FROM streams
+SELECT path, incarnation, tail FROM heads
 WHERE path > :after AND path >= :prefix AND path < :end AND deleted = 0 ORDER BY path LIMIT :limit
 
 -- name: ended_streams
--- The expression is that of the index.
-SELECT path, coalesce(ends_at, touched_at + ttl_s * 1000 + ttl_s * 1000 / 16) AS ends FROM streams
-WHERE deleted = 0 AND (ttl_s IS NOT NULL OR ends_at IS NOT NULL) AND ends <= ? ORDER BY ends LIMIT ?
+SELECT path FROM streams WHERE ends_at <= ? ORDER BY ends_at LIMIT ?
 
 -- name: record
 SELECT kind, id, version, state, due_at FROM records WHERE kind = ? AND id = ?
@@ -62,7 +60,7 @@ SELECT min(due_at) FROM records WHERE kind = ? AND due_at IS NOT NULL
 
 -- name: versions (rows)
 -- What the watcher compares: a stream that was deleted and made anew is news too.
-SELECT path, incarnation, version FROM streams WHERE path IN (?)
+SELECT path, incarnation, version FROM heads WHERE path IN (?)
 
 -- name: run
 SELECT run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,

@@ -121,7 +121,7 @@ def list_streams(connection: sqlite3.Connection, prefix: str, limit: int, after:
 
 def ended_streams(connection: sqlite3.Connection, now: int, limit: int) -> list[str]:
     """Return paths of streams whose life is over, the earliest first."""
-    return [path for path, _ in connection.execute(SQL["ended_streams"], (now, limit))]
+    return [path for (path,) in connection.execute(SQL["ended_streams"], (now, limit))]
 
 
 def load_record(connection: sqlite3.Connection, kind: str, record_id: str) -> Record | None:

@@ -1,22 +1,18 @@
 -- The schema as it is today. A new file gets this; an older file gets there by migrations/, and a test holds the two
 -- against each other. Names are those of the glossary: run, stream, batch, input, ledger, wait.
 
--- Heads of streams. `version` is what compare-and-swap compares; `tail` is the position after the last unit. What a fork
--- has before `fork_at` lies with its source; `refs` counts a stream's forks, for which a `deleted` one is kept.
--- `ends_at` is `expires_at` in milliseconds.
+-- What appends leave as it is of the heads of streams. What a fork has before `fork_at` lies with its source; `refs`
+-- counts a stream's forks, for which a `deleted` one is kept. `ends_at` is when the life of a stream is over, as
+-- streams/expiry.py reckons it: an append moves it where there is a time to live.
 CREATE TABLE streams (
   id INTEGER PRIMARY KEY,
   path TEXT NOT NULL UNIQUE,
   incarnation TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  tail INTEGER NOT NULL,
   base INTEGER NOT NULL,
   content_type TEXT NOT NULL,
   closed INTEGER NOT NULL,
   engine INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  touched_at INTEGER NOT NULL,
-  last_seq TEXT,
   ttl_s INTEGER,
   expires_at TEXT,
   closed_by_producer TEXT,
@@ -30,17 +26,34 @@ CREATE TABLE streams (
   deleted INTEGER NOT NULL DEFAULT 0,
   compacted INTEGER NOT NULL DEFAULT 0,
   rows_at INTEGER NOT NULL DEFAULT 0,
-  last_batch INTEGER,
-  stretch INTEGER NOT NULL DEFAULT 0,
   ends_at INTEGER
 ) STRICT;
 
--- When the life of a stream is over (streams/expiry.py). Streams without an end are not in here, and cost nothing.
-CREATE INDEX streams_by_end ON streams (coalesce(ends_at, touched_at + ttl_s * 1000 + ttl_s * 1000 / 16))
-WHERE deleted = 0 AND (ttl_s IS NOT NULL OR ends_at IS NOT NULL);
+-- Streams without an end are not in here, and cost nothing.
+CREATE INDEX streams_by_end ON streams (ends_at) WHERE ends_at IS NOT NULL;
+
+-- What an append moves of a stream's head, apart from the rest, so that a commit to many streams writes few pages: some
+-- hundred of these rows lie in one. `version` is what compare-and-swap compares; `tail` is the position after the last
+-- unit.
+CREATE TABLE tails (
+  stream INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL,
+  tail INTEGER NOT NULL,
+  last_seq TEXT,
+  touched_at INTEGER NOT NULL,
+  last_batch INTEGER,
+  stretch INTEGER NOT NULL
+) STRICT;
+
+-- Heads as they are read.
+CREATE VIEW heads AS
+SELECT id, path, incarnation, version, tail, base, content_type, closed, engine, created_at, touched_at, last_seq,
+       ttl_s, expires_at, closed_by_producer, closed_by_epoch, closed_by_seq,
+       fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted, rows_at, last_batch, stretch
+FROM streams JOIN tails ON tails.stream = streams.id;
 
 -- What was appended, one row an append, in order of writing. Each knows the one before it in its stream, and
--- `streams.last_batch` is the last; so an append touches the end of this table and its stream's head, and nothing else.
+-- `tails.last_batch` is the last; so an append touches the end of this table and its stream's tail, and nothing else.
 -- An index by stream would make a commit write a page for each stream it touches (measured over 100 streams: a third of
 -- the throughput; clustering the rows by stream: less).
 CREATE TABLE batches (
@@ -52,7 +65,7 @@ CREATE TABLE batches (
   data BLOB NOT NULL
 ) STRICT;
 
--- Where to enter the chain of a stream's batches: one every so many (`streams.stretch` measures how far the last is).
+-- Where to enter the chain of a stream's batches: one every so many (`tails.stretch` measures how far the last is).
 CREATE TABLE waypoints (
   stream INTEGER NOT NULL,
   start INTEGER NOT NULL,

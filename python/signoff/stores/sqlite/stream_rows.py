@@ -13,7 +13,7 @@ from uuid import uuid4
 from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete
 from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import write_rows
-from signoff.streams.expiry import instant
+from signoff.streams import expiry
 from signoff.streams.stream import JSON, Head, Write
 
 Row = tuple[Any, ...]
@@ -31,6 +31,7 @@ class StreamRows:
         self._heads: dict[int, tuple[StreamEntry, Head]] = {}
         self._appended: dict[int, tuple[StreamEntry, Head]] = {}
         self._moved: dict[int, StreamEntry] = {}
+        self._closed: dict[int, StreamEntry] = {}
         self._batches: list[Row] = []
         self._waypoints: list[Row] = []
         self._others: list[tuple[str, Row]] = []
@@ -49,7 +50,9 @@ class StreamRows:
             self._batch(entry, batch)
         entry.version += 1
         entry.tail = batch.end
-        entry.closed = entry.closed or append.close
+        if append.close and not entry.closed:
+            entry.closed = True
+            self._closed[entry.id] = entry
         batches[append.path] = _joined(batches[append.path], batch) if append.path in batches else batch
 
     def write(self, write: Write) -> None:
@@ -78,7 +81,7 @@ class StreamRows:
         entry = self._marks.streams[write.path]
         assert entry is not None, "compared before"
         self._connection.execute(SQL["delete_batches"], {"stream": entry.id})
-        for name in ("delete_waypoints", "delete_producers", "delete_rows", "delete_stream"):
+        for name in ("delete_waypoints", "delete_producers", "delete_rows", "delete_tail", "delete_stream"):
             self._connection.execute(SQL[name], (entry.id,))
         self._marks.streams[write.path] = None
 
@@ -101,13 +104,14 @@ class StreamRows:
             self._appended.pop(entry_id, None)
         heads = [_created_row(path, one) for path, one in self._created.items()]
         heads += [_head_row(entry, head) for entry, head in self._heads.values()]
+        tails = [_created_tail(one) for one in self._created.values()]
+        tails += [_tail_row(entry, head) for some in (self._heads, self._appended) for entry, head in some.values()]
+        ends = [(entry.id, expiry.end(head)) for entry, head in self._appended.values() if head.ttl_s is not None]
         self._write("put_head", heads)
-        self._write("append_head", [_appended_row(entry, head) for entry, head in self._appended.values()])
-        moved = [
-            (one.version, one.tail, one.closed, one.last_batch, one.stretch, one.id) for one in self._moved.values()
-        ]
-        if moved:
-            self._connection.executemany(SQL["move_head"], moved)
+        self._write("put_tail", tails)
+        self._write("move_end", ends)
+        self._each("move_tail", [_moved_row(one) for one in self._moved.values()])
+        self._each("move_closed", [(one.closed, one.id) for one in self._closed.values()])
         if self._batches:
             number, stream, start, *_, data = self._batches[0]
             self.witness = ("find_batch", (number, stream, start), data)
@@ -123,7 +127,7 @@ class StreamRows:
         self.witness = None
 
     def _empty(self) -> None:
-        for gathered in (self._created, self._heads, self._appended, self._moved):
+        for gathered in (self._created, self._heads, self._appended, self._moved, self._closed):
             gathered.clear()
         for rows in (self._batches, self._waypoints, self._others):
             rows.clear()
@@ -145,11 +149,16 @@ class StreamRows:
             entry.last_batch = None
         execute(SQL["drop_history"], {"stream": entry.id, "base": base})
         execute(SQL["drop_waypoints"], (entry.id, base))
-        execute(SQL["move_base"], {"stream": entry.id, "base": base, "version": entry.version})
+        execute(SQL["move_base"], (base, entry.id))
+        self._moved[entry.id] = entry
 
     def _write(self, name: str, rows: list[Row]) -> None:
         if rows:
             write_rows(self._connection, SQL, name, rows)
+
+    def _each(self, name: str, rows: list[Row]) -> None:
+        if rows:
+            self._connection.executemany(SQL[name], rows)
 
 
 def _joined(first: Batch, second: Batch) -> Batch:
@@ -158,17 +167,20 @@ def _joined(first: Batch, second: Batch) -> Batch:
 
 def _created_row(path: str, one: StreamEntry) -> Row:
     """Return the row of a stream of the engine that is new."""
-    unset = (None,) * 10
-    head = (one.id, path, one.incarnation, one.version, one.tail, 0, JSON, one.closed, True, 0, 0, *unset, 0, 0, 0)
-    return (*head, one.last_batch, one.stretch, None)
+    unset = (None,) * 9
+    return (one.id, path, one.incarnation, 0, JSON, one.closed, True, 0, *unset, 0, 0, 0, None)
 
 
-def _appended_row(entry: StreamEntry, head: Head) -> Row:
-    return (entry.id, head.version, head.tail, head.last_seq, head.touched_at, entry.last_batch, entry.stretch)
+def _created_tail(one: StreamEntry) -> Row:
+    return (one.id, one.version, one.tail, None, 0, one.last_batch, one.stretch)
 
 
 def _moved_row(one: StreamEntry) -> Row:
-    return (one.version, one.tail, one.closed, one.last_batch, one.stretch, one.id)
+    return (one.version, one.tail, one.last_batch, one.stretch, one.id)
+
+
+def _tail_row(entry: StreamEntry, head: Head) -> Row:
+    return (entry.id, head.version, head.tail, head.last_seq, head.touched_at, entry.last_batch, entry.stretch)
 
 
 def _head_row(entry: StreamEntry, head: Head) -> Row:
@@ -179,15 +191,11 @@ def _head_row(entry: StreamEntry, head: Head) -> Row:
         entry.id,
         head.path,
         head.incarnation,
-        head.version,
-        head.tail,
         head.base,
         head.content_type,
         head.closed,
         head.engine,
         head.created_at,
-        head.touched_at,
-        head.last_seq,
         head.ttl_s,
         head.expires_at,
         *closed_by,
@@ -195,7 +203,5 @@ def _head_row(entry: StreamEntry, head: Head) -> Row:
         head.refs,
         head.deleted,
         head.compacted,
-        entry.last_batch,
-        entry.stretch,
-        None if head.expires_at is None else instant(head.expires_at),
+        expiry.end(head),
     )

@@ -3,7 +3,7 @@
 
 -- name: known_streams (rows)
 -- Load what is compared of the streams a transaction touches.
-SELECT path, id, version, tail, closed, incarnation, rows_at, refs, last_batch, stretch FROM streams WHERE path IN (?)
+SELECT path, id, version, tail, closed, incarnation, rows_at, refs, last_batch, stretch FROM heads WHERE path IN (?)
 
 -- name: known_runs (rows)
 -- Load what is compared of the runs a transaction touches, and what its indexes hold.
@@ -22,35 +22,37 @@ SELECT (SELECT max(id) FROM streams), (SELECT max(id) FROM runs), (SELECT max(id
        (SELECT max(id) FROM batches)
 
 -- name: put_head (rows)
--- Create a stream, or replace its head.
-INSERT INTO streams (id, path, incarnation, version, tail, base, content_type, closed, engine, created_at, touched_at,
-                     last_seq, ttl_s, expires_at, closed_by_producer, closed_by_epoch, closed_by_seq,
-                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted, last_batch, stretch,
-                     ends_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- Create a stream, or replace what appends leave as it is of its head.
+INSERT INTO streams (id, path, incarnation, base, content_type, closed, engine, created_at, ttl_s, expires_at,
+                     closed_by_producer, closed_by_epoch, closed_by_seq,
+                     fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted, ends_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
-  incarnation = excluded.incarnation, version = excluded.version, tail = excluded.tail, base = excluded.base,
-  content_type = excluded.content_type, closed = excluded.closed, engine = excluded.engine,
-  created_at = excluded.created_at, touched_at = excluded.touched_at, last_seq = excluded.last_seq,
-  ttl_s = excluded.ttl_s, expires_at = excluded.expires_at, closed_by_producer = excluded.closed_by_producer,
+  incarnation = excluded.incarnation, base = excluded.base, content_type = excluded.content_type,
+  closed = excluded.closed, engine = excluded.engine, created_at = excluded.created_at, ttl_s = excluded.ttl_s,
+  expires_at = excluded.expires_at, closed_by_producer = excluded.closed_by_producer,
   closed_by_epoch = excluded.closed_by_epoch, closed_by_seq = excluded.closed_by_seq,
   fork_path = excluded.fork_path, fork_incarnation = excluded.fork_incarnation, fork_at = excluded.fork_at,
-  fork_depth = excluded.fork_depth, refs = excluded.refs, deleted = excluded.deleted, last_batch = excluded.last_batch,
-  stretch = excluded.stretch, ends_at = excluded.ends_at
+  fork_depth = excluded.fork_depth, refs = excluded.refs, deleted = excluded.deleted, ends_at = excluded.ends_at
 
--- name: move_head
--- Move the head of a stream the engine appended to.
-UPDATE streams SET version = ?, tail = ?, closed = ?, last_batch = ?, stretch = ? WHERE id = ?
+-- name: put_tail (rows)
+-- Write what appends move of streams that are new, replaced or just appended to. One statement for all, though it
+-- costs SQLite as much as one for each: between two statements the thread lets go of the interpreter, and has to wait
+-- for it again.
+REPLACE INTO tails (stream, version, tail, last_seq, touched_at, last_batch, stretch) VALUES (?, ?, ?, ?, ?, ?, ?)
 
--- name: append_head (rows)
--- Move the heads of streams that were just appended to. One statement for all, though it costs SQLite as much as one
--- for each: between two statements the thread lets go of the interpreter, and has to wait for it again.
-WITH moved (id, version, tail, last_seq, touched_at, last_batch, stretch) AS (
-  VALUES (?, ?, ?, ?, ?, ?, ?)
-)
-UPDATE streams SET version = moved.version, tail = moved.tail, last_seq = moved.last_seq,
-                   touched_at = moved.touched_at, last_batch = moved.last_batch, stretch = moved.stretch
-FROM moved WHERE streams.id = moved.id
+-- name: move_end (rows)
+-- Move the ends of streams with a time to live that were just appended to. One statement for all, for the same reason.
+WITH moved (id, ends_at) AS (VALUES (?, ?))
+UPDATE streams SET ends_at = moved.ends_at FROM moved WHERE streams.id = moved.id
+
+-- name: move_tail
+-- Move the tail of a stream the engine wrote to.
+UPDATE tails SET version = ?, tail = ?, last_batch = ?, stretch = ? WHERE stream = ?
+
+-- name: move_closed
+-- Tell whether a stream is closed that the engine closed just now.
+UPDATE streams SET closed = ? WHERE id = ?
 
 -- name: put_batch (rows)
 INSERT INTO batches (id, stream, start, stop, previous, data) VALUES (?, ?, ?, ?, ?, ?)
@@ -77,14 +79,14 @@ DELETE FROM live_rows WHERE stream = ?
 UPDATE streams SET rows_at = ? WHERE id = ?
 
 -- name: move_base
-UPDATE streams SET base = :base, version = :version, last_batch = iif(tail > :base, last_batch, NULL) WHERE id = :stream
+UPDATE streams SET base = ? WHERE id = ?
 
 -- name: drop_history
 -- Delete batches that end at a position or before it: those that lead there from the next waypoint.
 WITH RECURSIVE chain (id, stop, previous) AS (
   SELECT id, stop, previous FROM batches WHERE stream = :stream AND id = coalesce(
     (SELECT batch FROM waypoints WHERE stream = :stream AND start >= :base ORDER BY start LIMIT 1),
-    (SELECT last_batch FROM streams WHERE id = :stream)
+    (SELECT last_batch FROM tails WHERE stream = :stream)
   )
   UNION ALL
   SELECT batches.id, batches.stop, batches.previous
@@ -100,7 +102,8 @@ WHERE stream = ? AND start < ? AND NOT EXISTS (SELECT 1 FROM batches WHERE batch
 -- name: delete_batches
 WITH RECURSIVE chain (id, previous) AS (
   SELECT batches.id, batches.previous
-  FROM streams JOIN batches ON batches.id = streams.last_batch AND batches.stream = streams.id WHERE streams.id = :stream
+  FROM tails JOIN batches ON batches.id = tails.last_batch AND batches.stream = tails.stream
+  WHERE tails.stream = :stream
   UNION ALL
   SELECT batches.id, batches.previous
   FROM chain JOIN batches ON batches.id = chain.previous AND batches.stream = :stream
@@ -115,6 +118,9 @@ DELETE FROM producers WHERE stream = ?
 
 -- name: delete_stream
 DELETE FROM streams WHERE id = ?
+
+-- name: delete_tail
+DELETE FROM tails WHERE stream = ?
 
 -- name: add_run (rows)
 INSERT INTO runs (id, run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags,

@@ -197,18 +197,18 @@ class Writer:
             return None
         if not all(job.lease is None and plain.fit(job.changes) for job in jobs):
             return None
+        self._synchronous(full=True)
         plain.clear()
         results: list[Any] = []
-        for job in jobs:
-            done = plain.take(job.changes)
-            if done is None:
-                self._marks.forget()
-                return None
-            results.append(done)
-        self._synchronous(full=True)
         try:
+            for job in jobs:
+                done = plain.take(job.changes)
+                if done is None:
+                    self._marks.forget()
+                    return None
+                results.append(done)
             plain.write()
-        except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError, UnicodeError):
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError, TypeError, UnicodeError):
             self._marks.forget()
             return None
         except sqlite3.Error as error:
