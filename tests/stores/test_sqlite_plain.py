@@ -152,6 +152,26 @@ def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
     play(tmp_path / "f.db", scenario)
 
 
+def test_what_is_too_much_for_one_statement_is_left_for_the_next(tmp_path: Path, watched: type[Watched]) -> None:
+    async def scenario(store: WorkflowStore) -> None:
+        one = head("a", version=1, tail=0)
+        await done(store, Change(streams=(Write(one, 0, 0),)))
+        watched.short = watched.long = 0
+        changes = []
+        for number in range(600):
+            one, change = append(one, b"%d" % (number % 10))
+            changes.append(change)
+        for outcomes in await asyncio.gather(*(store.commit(changes[at : at + 100]) for at in range(0, 600, 100))):
+            assert [type(outcome) for outcome in outcomes] == [Committed] * 100
+        assert watched.long == 0
+        assert 3 <= watched.short <= 6
+        found = await store.read("a", 0, 1 << 20)
+        assert found is not None
+        assert b"".join(batch.data for batch in found[1]) == b"0123456789" * 60
+
+    play(tmp_path / "f.db", scenario)
+
+
 def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched: type[Watched]) -> None:
     async def scenario(store: WorkflowStore) -> None:
         other = open_store(f"sqlite:///{tmp_path}/f.db")

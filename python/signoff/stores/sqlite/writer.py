@@ -35,8 +35,8 @@ T = TypeVar("T")
 _LOOK_S = 0.012
 """Seconds between two looks for other processes' commits."""
 
-_MOST = 512
-"""Changes in one transaction at most, so that nobody waits behind an endless one."""
+_MOST = SIZES[-1]
+"""Changes in one transaction at most, if they did not come as more: so many can go the short way together."""
 
 _UNKNOWN = "Whether the last write was kept could not be found out: look before you repeat it."
 
@@ -70,6 +70,7 @@ class Writer:
         self._path = path
         self._on_foreign = on_foreign
         self._queue: queue.SimpleQueue[_Job | _Command] = queue.SimpleQueue()
+        self._held: _Job | None = None
         self._watching = False
         self._thread = threading.Thread(target=self._main, name=f"signoff-writer {path.name}", daemon=True)
         self._opened: Future[None] = Future()
@@ -152,18 +153,23 @@ class Writer:
 
     def _take(self, jobs: list[_Job]) -> bool:
         """Wait for something to do, and take what waits up to a measure; return False when told to stop."""
+        item: _Job | _Command
         try:
-            item = self._queue.get(timeout=_LOOK_S if self._watching else None)
+            item = self._held or self._queue.get(timeout=_LOOK_S if self._watching else None)
         except queue.Empty:
             return True
+        self._held = None
         size = 0
         while True:
             match item:
                 case _Command.STOP:
                     return False
                 case _Job():
-                    jobs.append(item)
                     size += len(item.changes) or 1
+                    if jobs and size > _MOST:
+                        self._held = item
+                        return True
+                    jobs.append(item)
             if size >= _MOST or self._queue.empty():
                 return True
             item = self._queue.get()
