@@ -120,6 +120,42 @@ def test_half_of_those_who_wait_are_enough_to_begin() -> None:
     asyncio.run(main())
 
 
+def test_transactions_are_told_in_order_however_they_end() -> None:
+    class Gates(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gates = [asyncio.Event() for _ in range(3)]
+            self.begun = 0
+
+        async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+            gate = self.gates[self.begun]
+            self.begun += 1
+            outcomes = await super().commit(changes)
+            await gate.wait()
+            return outcomes
+
+    async def main() -> None:
+        store = Gates()
+        told: list[str] = []
+        committer = GroupCommitter(store, lambda durable: told.append(durable[0][0].appends[0].path), most=1)
+        replies = [committer.submit(blind(path, b"1")) for path in ("a", "b", "c")]
+        await asyncio.sleep(0.01)
+        assert store.begun == 3
+        for gate in (store.gates[2], store.gates[1]):
+            gate.set()
+            await asyncio.sleep(0.01)
+        assert told == []
+        assert not any(reply.done() for reply in replies)
+        closing = asyncio.create_task(committer.close())
+        await asyncio.sleep(0.01)
+        store.gates[0].set()
+        await closing
+        assert told == ["a", "b", "c"]
+        assert all(isinstance(reply.result(), Committed) for reply in replies)
+
+    asyncio.run(main())
+
+
 def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
     async def main() -> None:
         store = Slow()

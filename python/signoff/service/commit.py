@@ -112,7 +112,7 @@ class GroupCommitter:
         self._closed = True
         while self._waiting or self._under_way:
             self._start()
-            await asyncio.wait([self._under_way[-1][1]])
+            await asyncio.wait([self._under_way[0][1]])
 
     def _gather(self) -> None:
         """Begin a transaction once everybody who is about to hand something in has done so."""
@@ -145,8 +145,10 @@ class GroupCommitter:
         """Settle what is done, in the order in which it began."""
         while self._under_way and self._under_way[0][1].done():
             batch, written = self._under_way[0]
-            self._settle(batch, _outcomes(written, len(batch)))
-            self._under_way.popleft()
+            try:
+                self._settle(batch, _outcomes(written, len(batch)))
+            finally:
+                self._under_way.popleft()
         if self._waiting and not self._gathering:
             self._gather()
 
