@@ -276,6 +276,8 @@ def test_with_a_key_operators_manage_and_tokens_call_back() -> None:
 @pytest.mark.parametrize(
     ("method", "target", "body", "status", "code"),
     [
+        ("GET", "__ds", None, 404, "NOT_FOUND"),
+        ("PUT", "__ds", None, 404, "NOT_FOUND"),
         ("GET", "__ds/", None, 404, "NOT_FOUND"),
         ("GET", "__ds/other", None, 404, "NOT_FOUND"),
         ("GET", "__ds/subscriptions", None, 404, "NOT_FOUND"),

@@ -170,7 +170,7 @@ class StreamEndpoints:
     def _reserved(self, scope: Scope) -> bytes | None:
         """Return the path below the stream root, undecoded, if the protocol keeps it for its control API (§6)."""
         raw = raw_below(scope).removeprefix(self._root)
-        return raw if raw.startswith(PREFIX) else None
+        return raw if (raw + b"/").startswith(PREFIX) else None
 
     def _stream_at(self, raw: bytes) -> str | None:
         """Return the path of a stream whose address has this path; None if no stream can live there."""

@@ -99,7 +99,7 @@ class ControlEndpoints:
         """Answer one request.
 
         Args:
-            raw: the path below the stream root, undecoded; begins with `__ds/`.
+            raw: the path below the stream root, undecoded; `__ds` or below it.
             root: path of the stream root.
         """
         try:
