@@ -19,7 +19,7 @@ from signoff.service.streams import Streams
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, Head, ProducerMark, new
 
-_OFFSET: Final = b"stream-next-offset: %%0%dd\r\n" % offset.WIDTH
+_OFFSET: Final = say.NEXT_OFFSET + b": " + offset.PATTERN + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ RESPONSE_HEADERS: Final = (
 )
 """What pages of other origins may see."""
 
+NEXT_OFFSET: Final = b"stream-next-offset"
+
 SAFE: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     # A stream may hold HTML: shown in a browser, it must not act in this server's name.
@@ -145,7 +147,7 @@ def query(raw: bytes) -> Query:
 
 def next_offset(position: int) -> Header:
     """Return the header that says where to read on."""
-    return b"stream-next-offset", offset.line(position)
+    return NEXT_OFFSET, offset.line(position)
 
 
 def describing(head: Head) -> list[Header]:

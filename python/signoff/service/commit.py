@@ -49,7 +49,6 @@ class GroupCommitter:
         self._under_way: deque[tuple[list[_Waiting], _Written]] = deque()
         self._gathering = False
         self._sizes = (1, 1)
-        self._enough = 0.5
         self._closed = False
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -100,9 +99,8 @@ class GroupCommitter:
             error = StoreUnavailable("The engine is closing; nothing was written. Try again later.")
             asyncio.get_running_loop().call_soon(reply, error)
             return
-        waiting = self._waiting
-        waiting.append((change, reply))
-        if not self._under_way and len(waiting) >= self._enough:
+        self._waiting.append((change, reply))
+        if not self._under_way and 2 * len(self._waiting) >= max(self._sizes):
             self._start()
         elif not self._gathering and len(self._under_way) < AHEAD:
             self._gather()
@@ -127,7 +125,6 @@ class GroupCommitter:
         while self._waiting and len(self._under_way) < AHEAD:
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             self._sizes = (self._sizes[1], len(batch))
-            self._enough = max(self._sizes) / 2
             written = self._write([change for change, _ in batch])
             self._under_way.append((batch, written))
             written.add_done_callback(self._written)

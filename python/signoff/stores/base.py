@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from signoff.errors import SignoffError
 from signoff.streams.compaction import RowChanges
@@ -240,9 +240,13 @@ class Change(NamedTuple):
     streams: tuple[Write | StreamDelete, ...] = ()
 
 
+NOTHING_ELSE: Final = Change()[:-1]
+"""The members of a Change before `streams`, when there is nothing in them."""
+
+
 def writing(write: Write) -> Change:
     """Return the Change that is one write to an application's stream: `Change(streams=(write,))`, for every append."""
-    return new(Change, (None, (), (), (), (), (), (), (write,)))
+    return new(Change, (*NOTHING_ELSE, (write,)))
 
 
 class Committed(NamedTuple):

@@ -24,8 +24,6 @@ AT_ONCE: Final = 64 * 1024
 _FLAT: Final = 1024
 """Bytes that cannot nest deeper than half the depth that is parsed."""
 
-_OPEN, _CLOSE = b"{}"
-
 
 def payload(kind: str, body: bytes) -> Payload:
     """Turn a body into units: messages if it is declared to be JSON, bytes otherwise.
@@ -38,15 +36,10 @@ def payload(kind: str, body: bytes) -> Payload:
     if media_type(kind) != JSON or not body:
         return Payload(kind, body, len(body))
     try:
-        if len(body) <= _FLAT and body[0] == _OPEN and body[-1] == _CLOSE:
-            orjson.loads(body)  # what most bodies are: one object, nothing around it, and not deep
-            return new(Payload, (kind, body, 1, None, None))
         data, units = parse(body)
-    except orjson.JSONDecodeError as error:
-        return Payload(kind, b"", 0, fault=_not_json(error).detail)
     except BadRequest as error:
         return Payload(kind, b"", 0, fault=error.detail)
-    return Payload(kind, data, units)
+    return new(Payload, (kind, data, units, None, None))
 
 
 def reading(declared: str | None, body: bytes) -> Work[Payload]:
@@ -81,9 +74,13 @@ def parse(body: bytes) -> tuple[bytes, int]:
     """
     if len(body) > AT_ONCE:
         return finish(parsing(body))
-    # What most bodies are, an object and nothing around it, needs no second look.
-    data, flat = (body, False) if body[:1] == b"{" and body[-1:] == b"}" else _inside(body)
+    # What most bodies are, an object and nothing around it, needs no second look; nor brackets, if it is small.
+    alone = body[:1] == b"{" and body[-1:] == b"}"
+    data, flat = (body, False) if alone else _inside(body)
     try:
+        if alone and len(body) <= _FLAT:
+            orjson.loads(body)
+            return body, 1
         # A single value is checked as readers will get it, in an array: what we hand out is never too deep to be read.
         return _counted(data, flat, len(orjson.loads(b"[" + data + b"]")))
     except orjson.JSONDecodeError as error:

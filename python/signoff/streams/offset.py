@@ -16,6 +16,9 @@ WIDTH: Final = 16
 LAST: Final = 10**WIDTH - 1
 """The highest position that has a token. A byte stream would have to hold nine petabytes to get there."""
 
+PATTERN: Final = b"%%0%dd" % WIDTH
+"""What writes a position below `LAST` as its token in ASCII."""
+
 _DIGITS: Final = frozenset("0123456789")
 
 
@@ -41,7 +44,7 @@ def line(position: int) -> bytes:
         >>> line(42)
         b'0000000000000042'
     """
-    return b"%016d" % position if 0 <= position <= LAST else encode(position).encode()
+    return PATTERN % position if 0 <= position <= LAST else encode(position).encode()
 
 
 def decode(token: str) -> int:

@@ -177,8 +177,8 @@ class Head(Moving):
             drawn: its version; see `after`.
             seq: the `Stream-Seq` of the append, if it has one.
         """
-        fixed, version, tail, last_seq, _ = self
-        return new(Head, (fixed, version + 1 if drawn is None else drawn, tail + count, seq or last_seq, now))
+        fixed, _, tail, last_seq, _ = self
+        return new(Head, (fixed, self.after(drawn), tail + count, seq or last_seq, now))
 
     @property
     def own(self) -> int:

@@ -41,6 +41,15 @@ class StreamEntry:
     stretch: int = 0
     fixed: Fixed | None = None
 
+    def has(self, fixed: Fixed) -> bool:
+        """Tell whether the file has this already; then remember this very object, since comparing all members costs."""
+        if self.fixed is fixed:
+            return True
+        if self.fixed != fixed:
+            return False
+        self.fixed = fixed
+        return True
+
 
 STRETCH = 64 * 1024
 LEAST = 1024

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from signoff.stores.base import Change, Committed
+from signoff.stores.base import NOTHING_ELSE, Change, Committed
 from signoff.stores.sqlite.marks import Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import Statements
 from signoff.streams import expiry
@@ -25,7 +25,6 @@ SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 1
 """Rows of the statements there are; what is missing to the next size is filled up with empty ones."""
 
 _COLUMNS: Final = 12
-_OTHERWISE: Final = Change()[:-1]
 _NOBODY: Final = (None, None, None)
 _DONE: Final = Committed()
 
@@ -54,7 +53,7 @@ class PlainAppends:
         known = self._marks.streams
         for change in changes:
             streams = change[-1]
-            if len(streams) != 1 or change[:-1] != _OTHERWISE:
+            if len(streams) != 1 or change[:-1] != NOTHING_ELSE:
                 return False
             write = streams[0]
             if type(write) is not Write:
@@ -64,10 +63,8 @@ class PlainAppends:
             entry = known.get(fixed.path)
             if entry is None or type(data) is not bytes:
                 return False
-            if entry.fixed is not fixed:  # one comparison, and then the same object again
-                if entry.fixed != fixed:
-                    return False
-                entry.fixed = fixed
+            if entry.fixed is not fixed and not entry.has(fixed):
+                return False
         return True
 
     def take(self, changes: Sequence[Change]) -> list[Committed] | None:

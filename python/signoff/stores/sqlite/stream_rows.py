@@ -66,7 +66,7 @@ class StreamRows:
             self._batch(entry, Batch(entry.tail, head.tail, write.data))
         entry.version, entry.tail, entry.closed, entry.refs = head.version, head.tail, head.closed, head.refs
         fixed = head.fixed
-        if entry.id in self._heads or entry.fixed != fixed:
+        if entry.id in self._heads or not entry.has(fixed):
             entry.fixed = fixed
             self._heads[entry.id] = entry, head
         else:
