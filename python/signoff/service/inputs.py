@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -9,18 +10,27 @@ from typing import Any
 import orjson
 
 from signoff.clock import Clock
-from signoff.errors import BadRequest, Expired, InputNotFound, RunNotFound, SubmissionReused
+from signoff.errors import BadRequest, Expired, InputNotFound, PayloadTooLarge, RunNotFound, SubmissionReused
 from signoff.service.change import RunState, Write
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import Conflict, LedgerEntry, LedgerKey, Page, WorkflowStore
 from signoff.stores.base import RunState as Loaded
 from signoff.streams import offset
 from signoff.workflow import codec
-from signoff.workflow.inputs import Accept, AnswerRequest, InputState, Who, check_audience, decide_answer
+from signoff.workflow.inputs import Accept, AnswerRequest, ExpireNow, InputState, Who, check_audience, decide_answer
 from signoff.workflow.journal import InputAnswered, InputExpired
 from signoff.workflow.projection import RunFold, View
 
 _SCOPE = "answer"
+
+_SMALL = 16 << 10
+"""Bytes of schema and answer together that are judged at once, on the event loop (well under 10 ms)."""
+
+JUDGING_S = 5
+"""Seconds after which an answer that is still being judged is refused."""
+
+_JUDGES = 2
+"""How many large answers are judged at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class Inputs:
         self._store = store
         self._committer = committer
         self._clock = clock
+        self._judging = asyncio.Semaphore(_JUDGES)
 
     async def answer(self, run_id: str, key: str, request: AnswerRequest, who: Who) -> Accepted:
         """Decide a request for input, exactly once; durable before this returns.
@@ -63,6 +74,7 @@ class Inputs:
             SubmissionReused: the submission id was used for another answer.
             Stale, AlreadyDecided, Expired, Withdrawn: the request is no longer what the person saw; `row` tells.
             InvalidAnswer: the value does not match the schema; nothing was recorded.
+            PayloadTooLarge: it could not be judged in time; nothing was recorded.
         """
         digest = codec.digest(
             [key, request.action, codec.encode(request.value), who.by.kind, who.by.id],
@@ -84,7 +96,7 @@ class Inputs:
                 fold = RunFold.loads(loaded.record.state)
                 now = max(self._clock.now_ms(), fold.last_at)
                 run = RunState(loaded.record, View(run=fold, inputs={key: state}))
-                match decide_answer(state, request, who, now):
+                match await self._decide(state, request, who, now):
                     case Accept():
                         accepted = await self._accept(run, _entry(key, request, who, digest, now))
                         if accepted is not None:
@@ -96,6 +108,21 @@ class Inputs:
                                 f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.",
                                 row=row,
                             )
+
+    async def _decide(self, state: InputState, request: AnswerRequest, who: Who, now: int) -> Accept | ExpireNow:
+        """Decide on an answer; judge a large one in a thread, so that nobody else waits for it."""
+        if len(orjson.dumps([state.row["schema"], request.value])) <= _SMALL:
+            return decide_answer(state, request, who, now)
+        async with self._judging:
+            try:
+                async with asyncio.timeout(JUDGING_S):
+                    return await asyncio.to_thread(decide_answer, state, request, who, now)
+            except TimeoutError:
+                raise PayloadTooLarge(
+                    f"The answer could not be checked within {JUDGING_S} s; it was not recorded and the request is "
+                    "still open. Send less.",
+                    row=state.row,
+                ) from None
 
     async def _load(self, run_id: str, key: str, ledger: LedgerKey | None = None) -> Loaded:
         loaded = await self._store.load_run(run_id, inputs=key, ledger=ledger)

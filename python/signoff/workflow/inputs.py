@@ -21,6 +21,7 @@ from signoff.clock import rfc3339
 from signoff.errors import AlreadyDecided, BadRequest, Expired, InvalidAnswer, NotInAudience, Stale, Withdrawn
 from signoff.streams import offset
 from signoff.workflow import codec
+from signoff.workflow.complaints import complaints
 from signoff.workflow.journal import (
     DecidedBy,
     InputAnswered,
@@ -28,7 +29,6 @@ from signoff.workflow.journal import (
     InputRequested,
     InputRevised,
 )
-from signoff.workflow.schema import complaints
 
 
 class Verb(StrEnum):
