@@ -44,7 +44,7 @@ setup-python-demo: .venv/.demo
 
 # The demo needs no test tools; the tests need all of it.
 .venv/.demo: .venv/bin/python pyproject.toml constraints.txt
-	@[ -f .venv/.dev ] && [ .venv/.dev -nt pyproject.toml ] || .ci/setup pip '.[cli]'
+	@[ -f .venv/.dev ] && [ .venv/.dev -nt pyproject.toml ] || .ci/setup pip '.'
 	@touch $@
 
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt

@@ -132,12 +132,20 @@ class SignoffClient:
         self,
         *,
         workflow: str | None = None,
-        status: str | None = None,
-        tag: str | None = None,
+        status: str | Sequence[str] = (),
+        tag: str | Sequence[str] = (),
         cursor: str | None = None,
         limit: int | None = None,
     ) -> dict[str, Any]:
-        """Return `{runs, cursor}`, newest first."""
+        """Return `{runs, cursor}`, newest first.
+
+        Args:
+            workflow: only of this workflow.
+            status: only with this status, or with any of these.
+            tag: only with this tag, or with all of these.
+            cursor: of the page before.
+            limit: runs on a page, 1 to 500.
+        """
         return await self._get(
             "/v1/runs", {"workflow": workflow, "status": status, "tag": tag, "cursor": cursor, "limit": limit}
         )
@@ -270,7 +278,11 @@ class SignoffClient:
     # -- the wire --------------------------------------------------------------------------------------------------
 
     async def _get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        params = {
+            name: [*map(str, value)] if isinstance(value, list | tuple) else str(value)
+            for name, value in (query or {}).items()
+            if value is not None
+        }
         return await self._call("GET", path, params=params)
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,4 +98,4 @@ def running(folder: Path, *arguments: str, **variables: str) -> Iterator[Running
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.communicate(timeout=30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import signal
 from dataclasses import fields
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.main import get_command
 
+from signoff.cli.command import command as signoff_command
 from signoff.cli.serving import Serving
 from signoff.server.config import ServerConfig
 from tests.cli.commands import Running, running
@@ -33,13 +32,13 @@ GIVEN = {
 
 
 def test_dev_and_server_take_the_same_options() -> None:
-    group: Any = get_command(importlib.import_module("signoff.cli.main")._build())
+    group: Any = signoff_command()
     taken = {
         name: {(parameter.name, str(parameter.default)) for parameter in group.commands[name].params}
         for name in ("dev", "server")
     }
     assert {name for name, _ in taken["dev"] & taken["server"]} >= {one.name for one in fields(Serving)}
-    assert {name for name, _ in taken["dev"] ^ taken["server"]} == {"app", "data"}
+    assert {name for name, _ in taken["dev"] ^ taken["server"]} == {"app", "data", "reload"}
 
 
 def test_each_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

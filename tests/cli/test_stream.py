@@ -136,6 +136,7 @@ def test_following_over_a_server_until_the_stream_is_closed(tmp_path: Path) -> N
     ],
 )
 def test_misuse_is_explained_in_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, word: str) -> None:
+    assert run(tmp_path, "stream", "create", "s", *STORE).returncode == 0
     done = run(tmp_path, "stream", *arguments, *STORE)
     assert done.returncode == code
     assert word in done.stderr

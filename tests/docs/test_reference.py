@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -11,9 +10,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from typer.main import get_command
 
 import signoff
+from signoff.cli.command import command as signoff_command
 from signoff.errors import SignoffError
 from signoff.server import stream_headers
 from signoff.server.app import ROUTES
@@ -109,7 +108,7 @@ def test_the_documented_settings_for_uvicorn_are_its_own() -> None:
 
 
 def _commands() -> dict[str, Any]:
-    group: Any = get_command(importlib.import_module("signoff.cli.main")._build())
+    group: Any = signoff_command()
     commands: dict[str, Any] = group.commands
     return commands
 

@@ -19,6 +19,8 @@ import pytest
 
 from signoff.errors import NonDeterminism
 from signoff.runtime.worker import Worker
+from signoff.server.app import create_app
+from signoff.server.config import ServerConfig
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from signoff.workflow import journal
@@ -147,3 +149,20 @@ def test_the_front_page_is_short() -> None:
     page = blocks("README.md", "tsx")[0].splitlines()
     assert len([line for line in workflow if line.strip()]) <= 25
     assert len([line for line in page if line.strip()]) <= 25
+
+
+def test_a_development_token_is_believed_on_this_machine_only() -> None:
+    pages = [source for source in blocks("docs/getting-started.md") if "development_token" in source]
+    token = _namespace(pages[0])["development_token"]("dora", ["finance"])
+    assert jwt.decode(token, options={"verify_signature": False})["sub"] == "dora"
+
+    async def listed(config: ServerConfig) -> int:
+        engine = await Engine.open(open_store("memory:"))
+        app: Any = create_app(engine, config=config)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+            reply = await http.get("/v1/runs?workflow=expense", headers={"authorization": f"Bearer {token}"})
+        await engine.close()
+        return reply.status_code
+
+    assert asyncio.run(listed(ServerConfig())) == 200
+    assert asyncio.run(listed(ServerConfig(secret=SECRET.encode()))) == 401

@@ -116,7 +116,7 @@ def test_killed_at_every_commit_boundary(tmp_path: Path, sqlite_url: str, progra
                     await asyncio.sleep(0.02)
                 if process.poll() is None:
                     process.terminate()
-                kills += process.wait() == -signal.SIGKILL
+                kills += process.wait(30) == -signal.SIGKILL
             row = await on.engine.runs.get(run)
             assert row["output"] == EXPECTED
             assert kills >= 15
@@ -156,9 +156,9 @@ def test_a_frozen_worker_changes_nothing_when_it_thaws(tmp_path: Path, sqlite_ur
                     assert pids == {str(first.pid), str(second.pid)}
                 finally:
                     second.kill()
-                    second.wait()
+                    second.wait(30)
             finally:
                 first.kill()
-                first.wait()
+                first.wait(30)
 
     asyncio.run(main())

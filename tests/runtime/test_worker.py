@@ -78,7 +78,7 @@ def test_the_code_describes_a_run_that_was_started_without_it(url: str) -> None:
                     row = await on.reaches(run, "waiting")
             assert (row["version"], row["tags"], row["input"]) == ("7", ["q3", "finance"], 5)
             assert len(await on.entries(run, "run.described")) == 1
-            tagged = await on.engine.runs.list(RunFilter(tag="finance"))
+            tagged = await on.engine.runs.list(RunFilter(tags=("finance",)))
             assert [found["id"] for found in tagged.items] == [run]
             async with working(app, on):
                 await on.engine.events.send(run, "go", id="1", payload=None)

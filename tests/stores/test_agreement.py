@@ -141,9 +141,9 @@ async def play(store: WorkflowStore, script: list[Any]) -> list[Any]:
     seen += [await store.list_records("k", limit=9), await store.due_records("k", now=2, limit=9)]
     seen += [await store.next_record_due("k"), [one.path for one in await store.list_streams("", limit=9)]]
     seen += [await store.waiting_on("t", "k"), await store.next_due(), await store.tails(PATHS)]
-    for status in (None, "running", "completed"):
-        seen.append((await store.list_runs(RunFilter(status=status), limit=9)).items)
-        seen.append((await store.list_runs(RunFilter(status=status, tag="x"), limit=9)).items)
+    for statuses in ((), ("running",), ("running", "completed")):
+        seen.append((await store.list_runs(RunFilter(statuses=statuses), limit=9)).items)
+        seen.append((await store.list_runs(RunFilter(statuses=statuses, tags=("x",)), limit=9)).items)
         seen.append((await store.list_inputs(audience=["p"], status=None, limit=9)).items)
         seen.append((await store.list_inputs(audience=None, status="pending", limit=9)).items)
     await store.close()

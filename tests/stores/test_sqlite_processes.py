@@ -144,7 +144,7 @@ def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(url: str, ack
         acknowledged = [process.stdout.readline().split() for _ in range(acknowledgements)]
         process.send_signal(signal.SIGKILL)
         acknowledged += [words for line in process.stdout if len(words := line.split()) == 2]
-        assert process.wait() == -signal.SIGKILL
+        assert process.wait(30) == -signal.SIGKILL
 
     async def look() -> None:
         store = open_store(url)

@@ -1,12 +1,26 @@
 """The `signoff` command, and the one place where server and runtime meet. One sub-command per file."""
 
-import sys
+from __future__ import annotations
 
-try:
-    from signoff.cli.main import main
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.partition(".")[0] == "signoff":
-        raise
-    sys.exit(f"signoff: The command needs {error.name}. Install it with: pip install 'signoff[cli]'")
+import sys
+from collections.abc import Sequence
+
+from signoff import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code.
+
+    Args:
+        arguments: without the program's name; those of the process if None.
+    """
+    given = [*(sys.argv[1:] if arguments is None else arguments)]  # `list` is a sub-command in this package
+    if given in (["--version"], ["-V"]):  # before anything else is imported: scripts ask often
+        print(f"signoff {__version__}")
+        return 0
+    from signoff.cli.command import run  # noqa: PLC0415
+
+    return run(given)
+
 
 __all__ = ["main"]

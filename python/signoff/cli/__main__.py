@@ -1,7 +1,7 @@
-"""`python -m signoff.cli`."""
+"""`python -m signoff.cli`, the same as `python -m signoff`."""
 
 import sys
 
-from signoff.cli.main import main
+from signoff.cli import main
 
 sys.exit(main())

@@ -10,6 +10,7 @@ import typer
 
 from signoff.cli.load import load_app
 from signoff.cli.misuse import Misuse
+from signoff.cli.reload import start_again_on_changes
 from signoff.cli.running import HttpPart, WorkerPart, announce, listen, run_to_end, until_stopped
 from signoff.cli.serving import Serving, serves
 from signoff.runtime.worker import Worker
@@ -30,9 +31,13 @@ def dev(
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="Keep data in this folder. [default: .signoff]")
     ] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Start again whenever code in this folder changes.")] = False,
     serving: Serving,
 ) -> None:
     """Run server, worker and page in one process."""
+    if reload:
+        start_again_on_changes()
+        return
     url = _url(store, data)
     config = serving.config()
     application = load_app(app)

@@ -13,8 +13,13 @@ from signoff.cli.target import Target, on
 def list_runs(
     *,
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
-    status: Annotated[str | None, typer.Option("--status", help="Only with this status, e.g. waiting.")] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="Only with this tag.")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", help="Only with this status, e.g. waiting; repeated: with any of them."),
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
+    ] = None,
     limit: options.Limit = 50,
     cursor: options.Cursor = None,
     json: options.Json = False,
@@ -26,7 +31,7 @@ def list_runs(
     target = Target.of(store, server, token)
     reply = on(
         target,
-        lambda client: client.list(workflow=workflow, status=status, tag=tag, limit=limit, cursor=cursor),
+        lambda client: client.list(workflow=workflow, status=status or (), tag=tag or (), limit=limit, cursor=cursor),
     )
     if json:
         output.as_json(reply)

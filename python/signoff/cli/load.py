@@ -15,15 +15,17 @@ def load_app(where: str) -> App:
     """Import the application; the working folder is on the path.
 
     Args:
-        where: `package.module:name`.
+        where: `package.module:name`, or `folder/file.py:name`; of a file, its folder is on the path too.
 
     Raises:
         Misuse: there is no such module or name, it is not an `App`, or importing it failed.
     """
-    module_name, colon, name = where.partition(":")
+    module_name, colon, name = where.rpartition(":")
     if not colon or not module_name or not name.isidentifier():
-        raise Misuse(f"{where!r} does not read MODULE:APP, such as workflow:app.")
+        raise Misuse(f"{where!r} does not read MODULE:APP, such as workflow:app (or ./workflow.py:app).")
     here = str(Path.cwd())
+    if module_name.endswith(".py") or "/" in module_name or "\\" in module_name:
+        module_name, here = _of_file(Path(module_name))
     if here not in sys.path:
         sys.path.insert(0, here)
     module = _import(module_name, here)
@@ -35,6 +37,22 @@ def load_app(where: str) -> App:
     if not isinstance(app, App):
         raise Misuse(f"{where!r} is a {type(app).__name__}, not a signoff.App.")
     return app
+
+
+def _of_file(path: Path) -> tuple[str, str]:
+    """Return the module a file is, and the folder it is found in: the one above its outermost package."""
+    if not path.is_file():
+        raise Misuse(f"There is no file {path}. Write MODULE:APP, such as workflow:app, or a file, ./workflow.py:app.")
+    path = path.resolve()
+    names, folder = [path.stem], path.parent
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise Misuse(f"{path.name} cannot be imported: its name must be an identifier and end in .py.")
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if names[-1] == "__init__":
+        names.pop()
+    return ".".join(names), str(folder)
 
 
 def _import(name: str, here: str) -> object:

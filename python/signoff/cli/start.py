@@ -27,7 +27,7 @@ def start(
     token: options.Token = None,
 ) -> None:
     """Start a run."""
-    target = Target.of(store, server, token)
+    target = Target.of(store, server, token, create=True)
     value = json_value(input, "--input")
     reply = on(target, lambda client: client.start(workflow, value, run_id=run_id, tags=tag or ()))
     if json:

@@ -61,7 +61,8 @@ def create(
     )
     body = content(data, "DATA")
     response = _call(
-        Target.of(store, server, token), lambda client: client.on_stream("PUT", path, content=body, headers=headers)
+        Target.of(store, server, token, create=True),
+        lambda client: client.on_stream("PUT", path, content=body, headers=headers),
     )
     _tell_created(path, response, json=json)
 

@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from signoff.cli.local import LocalTransport
 from signoff.cli.misuse import Misuse
 from signoff.client import DEFAULT_URL, SignoffClient
-from signoff.server.app import create_app
-from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 
 T = TypeVar("T")
@@ -31,14 +28,16 @@ class Target:
         store: URL of a store.
         server: URL of a server.
         token: for the server.
+        create: make the store if there is none.
     """
 
     store: str | None
     server: str | None
     token: str | None
+    create: bool = False
 
     @classmethod
-    def of(cls, store: str | None, server: str | None, token: str | None) -> Target:
+    def of(cls, store: str | None, server: str | None, token: str | None, *, create: bool = False) -> Target:
         """Choose from options, else from the environment, else the server on this machine.
 
         Raises:
@@ -52,7 +51,7 @@ class Target:
             raise Misuse("--store and --server exclude each other.")
         if store is None:
             server = _http_url(server or DEFAULT_URL)
-        return cls(store, server, token or os.environ.get("SIGNOFF_TOKEN") or None)
+        return cls(store, server, token or os.environ.get("SIGNOFF_TOKEN") or None, create)
 
 
 def _http_url(url: str) -> str:
@@ -73,7 +72,12 @@ async def connect(target: Target) -> AsyncIterator[SignoffClient]:
         async with SignoffClient(target.server or DEFAULT_URL, token=target.token) as client:
             yield client
         return
-    engine = await Engine.open(open_store(target.store))
+    # Only who works on a store needs all of the server.
+    from signoff.cli.local import LocalTransport  # noqa: PLC0415
+    from signoff.server.app import create_app  # noqa: PLC0415
+    from signoff.service.engine import Engine  # noqa: PLC0415
+
+    engine = await Engine.open(open_store(target.store, create=target.create))
     try:
         async with SignoffClient("http://localhost", transport=LocalTransport(create_app(engine))) as client:
             yield client

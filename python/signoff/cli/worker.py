@@ -27,6 +27,8 @@ def worker(
     """Run an application's workflows."""
     url = store_url(store)
     application = load_app(app)
+    if url.startswith("memory:"):
+        output.note("memory: is this process's own: nobody can start a run in it. Take a file, or use `signoff dev`.")
 
     async def main() -> None:
         engine = await Engine.open(open_store(url))

@@ -7,7 +7,7 @@ from typing import Any
 from signoff.errors import Forbidden, RunClosed
 from signoff.server.address import url_of
 from signoff.server.call import Call
-from signoff.server.members import Shape, anything, instant, limit, maybe, name, one_of, tags, text
+from signoff.server.members import Check, Repeated, Shape, anything, instant, limit, maybe, name, one_of, tags, text
 from signoff.server.reply import Reply, ok
 from signoff.stores.base import RunFilter
 
@@ -18,10 +18,10 @@ _START = Shape(
     optional={"input": anything, "run_id": maybe(name), "tags": tags, "start_at": maybe(instant)},
 )
 _CANCEL = Shape(optional={"reason": maybe(text(1_000, least=0, lines=True))})
-_LIST = {
+_LIST: dict[str, Check | Repeated] = {
     "workflow": name,
-    "status": one_of(*STATUSES),
-    "tag": text(128),
+    "status": Repeated(one_of(*STATUSES)),
+    "tag": Repeated(text(128)),
     "cursor": text(512),
     "limit": limit,
 }
@@ -60,7 +60,7 @@ async def list_runs(call: Call) -> Reply:
         call.identity.require("workflow:list", workflow)
     elif not call.identity.may("workflow:list", "*"):
         raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
-    where = RunFilter(workflow=workflow, status=asked.get("status"), tag=asked.get("tag"))
+    where = RunFilter(workflow, tuple(asked.get("status", ())), tuple(asked.get("tag", ())))
     page = await call.engine.runs.list(where, asked.get("limit", 50), asked.get("cursor"))
     return ok({"runs": [_visible(call, row) for row in page.items], "cursor": page.cursor})
 

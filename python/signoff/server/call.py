@@ -10,7 +10,7 @@ from typing import Any
 from signoff.server import body, members
 from signoff.server.access import Identity
 from signoff.server.config import ServerConfig
-from signoff.server.members import Check, Shape
+from signoff.server.members import Check, Repeated, Shape
 from signoff.server.reply import Receive, Scope
 from signoff.service.engine import Engine
 
@@ -56,7 +56,7 @@ class Call:
         """
         return members.path_key(self.scope["path_params"]["key"])
 
-    def query(self, checks: Mapping[str, Check]) -> dict[str, Any]:
+    def query(self, checks: Mapping[str, Check | Repeated]) -> dict[str, Any]:
         """Return the query parameters.
 
         Raises:

@@ -19,6 +19,7 @@ KEY = re.compile(r"[A-Za-z0-9_.-]{1,128}:(?:0|[1-9][0-9]{0,8})\Z")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z")
 
 MOST_TAGS = 32
+MOST_REPEATED = 20
 LIMITS = (1, 500)
 
 Check = Callable[[Any], Any]
@@ -183,7 +184,14 @@ def limit(value: str) -> int:
     return int(value)
 
 
-def query(raw: bytes, checks: Mapping[str, Check]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A query parameter that may be given several times; a list comes of it."""
+
+    check: Check
+
+
+def query(raw: bytes, checks: Mapping[str, Check | Repeated]) -> dict[str, Any]:
     """Check a query string; return the parameters that are there. An empty value is as good as none.
 
     Raises:
@@ -197,16 +205,26 @@ def query(raw: bytes, checks: Mapping[str, Check]) -> dict[str, Any]:
         if check is None:
             known = ", ".join(checks) or "none"
             raise BadRequest(f"There is no query parameter {key[:140]!r} here; there are: {known}.")
-        if key in seen:
+        if key in seen and not isinstance(check, Repeated):
             raise BadRequest(f"The query parameter {key!r} is given more than once.")
         seen.add(key)
         if value == "":
             continue
         try:
-            values[key] = check(value)
+            if isinstance(check, Repeated):
+                _add(values.setdefault(key, []), check.check(value))
+            else:
+                values[key] = check(value)
         except Wrong as wrong:
             raise BadRequest(f"The query parameter {key!r} {wrong.message}.") from wrong
     return values
+
+
+def _add(values: list[Any], value: Any) -> None:
+    if value not in values:
+        if len(values) == MOST_REPEATED:
+            raise Wrong(f"may be given {MOST_REPEATED} times at most")
+        values.append(value)
 
 
 def _decoded(part: bytes) -> str:

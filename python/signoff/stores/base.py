@@ -323,11 +323,17 @@ class StreamStart:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Narrow a listing of runs; None means any."""
+    """Narrow a listing of runs; None, or none, means any.
+
+    Attributes:
+        statuses: the run has one of these.
+        tags: the run has all of these.
+        created_after, created_before: milliseconds, both exclusive.
+    """
 
     workflow: str | None = None
-    status: str | None = None
-    tag: str | None = None
+    statuses: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     created_after: int | None = None
     created_before: int | None = None
 

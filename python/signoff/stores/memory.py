@@ -474,8 +474,8 @@ def _backwards(items: list[T], end: int) -> Iterator[T]:
 def _matches(record: RunRecord, where: RunFilter) -> bool:
     return (
         where.workflow in (None, record.workflow)
-        and where.status in (None, record.status)
-        and (where.tag is None or where.tag in record.tags)
+        and (not where.statuses or record.status in where.statuses)
+        and set(where.tags) <= set(record.tags)
         and (where.created_after is None or record.created_at > where.created_after)
         and (where.created_before is None or record.created_at < where.created_before)
     )

@@ -13,15 +13,17 @@ _KNOWN = "memory:, sqlite:///relative.db or sqlite:////absolute/path.db"
 _LATER = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL", "redis": "Redis", "rediss": "Redis"}
 
 
-def open_store(url: str) -> WorkflowStore:
+def open_store(url: str, *, create: bool = True) -> WorkflowStore:
     """Make the store a URL names; call `open()` on it before use.
 
     Args:
         url: `memory:`, or `sqlite:///` and a path: `sqlite:///claims.db` is relative to the working folder,
-            `sqlite:////var/lib/claims.db` is absolute. The file and its folder are created when absent.
+            `sqlite:////var/lib/claims.db` is absolute.
+        create: make the file and its folder when absent; False: refuse, and leave nothing behind.
 
     Raises:
-        StoreError: the URL is not understood, the backend is not part of this version, or the path cannot be used.
+        StoreError: the URL is not understood, the backend is not part of this version, the path cannot be used,
+            or there is nothing there and nothing shall be created.
 
     Example:
         >>> store = open_store("sqlite:///claims.db")
@@ -33,7 +35,7 @@ def open_store(url: str) -> WorkflowStore:
     if scheme == "memory":
         return _memory(url, rest)
     if scheme == "sqlite":
-        return _sqlite(url, rest)
+        return _sqlite(url, rest, create=create)
     if name := _LATER.get(scheme):
         raise StoreError(f"The {name} backend is not part of this version; use {_KNOWN}.")
     raise StoreError(f"No store is known for {scheme + ':'!r}; use {_KNOWN}.")
@@ -47,7 +49,7 @@ def _memory(url: str, rest: str) -> WorkflowStore:
     return MemoryStore()
 
 
-def _sqlite(url: str, rest: str) -> WorkflowStore:
+def _sqlite(url: str, rest: str, *, create: bool) -> WorkflowStore:
     if not rest.startswith("///"):
         raise StoreError(f"{url!r} is not a SQLite URL; write sqlite:///relative.db or sqlite:////absolute/path.db.")
     name = unquote(rest[3:])
@@ -56,6 +58,11 @@ def _sqlite(url: str, rest: str) -> WorkflowStore:
     if "?" in rest or "#" in rest or "\0" in name:
         raise StoreError(f"{url!r} has options, which SQLite URLs do not take; give the path alone.")
     path = Path(name).absolute()
+    if not create and not path.exists():
+        raise StoreError(
+            f"There is no store at {path}, and none was created. Check the path; `signoff dev`, `server`, `worker` "
+            "and `start` create one."
+        )
     _check_place(path)
     from signoff.stores.sqlite.store import SqliteStore  # noqa: PLC0415  loaded only when asked for
 

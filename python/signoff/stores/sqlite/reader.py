@@ -183,27 +183,40 @@ def waiting_on(connection: sqlite3.Connection, topic: str, key: str | None) -> l
 # -- listings ----------------------------------------------------------------------------------------------------------
 
 
+_HAS_TAG = """
+EXISTS (
+  SELECT 1 FROM run_tags AS other WHERE other.tag = ? AND other.created_at = runs.created_at AND other.run = runs.id
+)"""
+
+
 def list_runs(connection: sqlite3.Connection, where: RunFilter, limit: int, cursor: str | None) -> Page[RunRecord]:
     """List runs, newest first."""
     place = paging.place(cursor)
-    rows = connection.execute(*runs_query(where, limit, place)).fetchall()
+    rows: list[Row] = []
+    # One page a status, each led by its index, and of those together the first.
+    for status in dict.fromkeys(where.statuses) or (None,):
+        rows += connection.execute(*runs_query(where, status, limit, place))
+    rows.sort(key=lambda row: (row[3], row[-1]), reverse=True)
     items = tuple(map(run_record, rows[:limit]))
     more = len(rows) > limit
     return Page(items, paging.cursor(rows[limit - 1][3], rows[limit - 1][-1]) if more else None)
 
 
-def runs_query(where: RunFilter, limit: int, place: tuple[int, int]) -> tuple[str, list[Any]]:
-    """Write the query for a page of runs and one run more; an index leads to each filter."""
+def runs_query(where: RunFilter, status: str | None, limit: int, place: tuple[int, int]) -> tuple[str, list[Any]]:
+    """Write the query for a page of runs of one status and one run more; an index leads to each filter."""
     name, created, number = "list_runs", "runs.created_at", "runs.id"
     clauses: list[str] = []
     values: list[Any] = []
-    if where.tag is not None:
+    if where.tags:
         name, created, number = "list_tagged_runs", "run_tags.created_at", "run_tags.run"
         clauses.append("run_tags.tag = ?")
-        values.append(where.tag)
+        values.append(where.tags[0])
+    for tag in where.tags[1:]:
+        clauses.append(_HAS_TAG)
+        values.append(tag)
     for clause, value in (
         ("workflow = ?", where.workflow),
-        ("status = ?", where.status),
+        ("status = ?", status),
         (f"{created} > ?", where.created_after),
         (f"{created} < ?", where.created_before),
     ):

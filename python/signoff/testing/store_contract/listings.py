@@ -71,16 +71,20 @@ class ListingLaws(Laws):
                 ]
             )
             everything = (await store.list_runs(RunFilter(), limit=100)).items
-            for workflow, status, tag, after, before in product(
-                (None, "order", "absent"), (None, "waiting"), (None, "eu", "absent"), (None, 4), (None, 9)
+            for workflow, statuses, tags, after, before in product(
+                (None, "order", "absent"),
+                ((), ("waiting",), ("waiting", "completed"), ("waiting", "waiting")),
+                ((), ("eu",), ("absent",), ("big", "eu"), ("eu", "absent")),
+                (None, 4),
+                (None, 9),
             ):
-                where = RunFilter(workflow, status, tag, after, before)
+                where = RunFilter(workflow, statuses, tags, after, before)
                 expected = [
                     run.run_id
                     for run in everything
                     if workflow in (None, run.workflow)
-                    and status in (None, run.status)
-                    and (tag is None or tag in run.tags)
+                    and (not statuses or run.status in statuses)
+                    and set(tags) <= set(run.tags)
                     and (after is None or run.created_at > after)
                     and (before is None or run.created_at < before)
                 ]
@@ -96,11 +100,11 @@ class ListingLaws(Laws):
             await done(store, start("r1", tags=("a", "b")))
             await done(store, advance("r1", 1, status="waiting", tags=("b", "c")))
             for where, found in (
-                (RunFilter(status="running"), []),
-                (RunFilter(status="waiting"), [["r1"]]),
-                (RunFilter(tag="a"), []),
-                (RunFilter(tag="b"), [["r1"]]),
-                (RunFilter(tag="c", status="waiting"), [["r1"]]),
+                (RunFilter(statuses=("running",)), []),
+                (RunFilter(statuses=("waiting",)), [["r1"]]),
+                (RunFilter(tags=("a",)), []),
+                (RunFilter(tags=("b",)), [["r1"]]),
+                (RunFilter(tags=("c",), statuses=("waiting",)), [["r1"]]),
             ):
                 assert await run_pages(store, where, 9) == (found or [[]])
 

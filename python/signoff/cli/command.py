@@ -8,75 +8,89 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
-from signoff.cli import answer, cancel, dev, emit, inputs, send, server, show, start, stream, tail, worker
-from signoff.cli import list as list_runs
+from signoff import __version__
 from signoff.cli.output import plain
-from signoff.errors import SignoffError
+from signoff.errors import SignoffError, Unauthorized
 
 REFUSED, USAGE, INTERRUPTED = 1, 2, 130
 
-_COMMANDS = (
-    ("dev", dev.dev),
-    ("server", server.server),
-    ("worker", worker.worker),
-    ("start", start.start),
-    ("list", list_runs.list_runs),
-    ("show", show.show),
-    ("tail", tail.tail),
-    ("inputs", inputs.inputs),
-    ("answer", answer.answer),
-    ("send", send.send),
-    ("emit", emit.emit),
-    ("cancel", cancel.cancel),
-)
+_COMMANDS = {
+    "dev": "dev",
+    "server": "server",
+    "worker": "worker",
+    "start": "start",
+    "list": "list_runs",
+    "show": "show",
+    "tail": "tail",
+    "inputs": "inputs",
+    "answer": "answer",
+    "send": "send",
+    "emit": "emit",
+    "cancel": "cancel",
+    "stream": "build",
+}
+"""Each sub-command with its function in the module of its name; only the one that is called is imported."""
 
 
-def _build() -> typer.Typer:
+def _build(names: Iterable[str]) -> typer.Typer:
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         help="Durable workflows whose other half is the browser.",
         epilog="Commands that look at runs take --server URL (SIGNOFF_SERVER; default http://127.0.0.1:4437) "
         "or --store URL (SIGNOFF_STORE). SIGNOFF_DEBUG=1 shows tracebacks.",
     )
     app.callback()(_root)
-    for name, function in _COMMANDS:
-        app.command(name)(function)
-    app.add_typer(stream.build(), name="stream")
+    for name in names:
+        function = getattr(import_module(f"signoff.cli.{name}"), _COMMANDS[name])
+        if name == "stream":
+            app.add_typer(function(), name=name)
+        else:
+            app.command(name)(function)
     return app
+
+
+def command(names: Iterable[str] = tuple(_COMMANDS)) -> Any:
+    """Return the command with these of its sub-commands."""
+    return get_command(_build(names))
+
+
+def _called(arguments: Sequence[str]) -> Iterable[str]:
+    """Return the sub-commands that have to be there: the one that is called, or all, to tell of them."""
+    first = arguments[0] if arguments else ""
+    return (first,) if first in _COMMANDS else _COMMANDS
 
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"signoff {version('signoff')}")
+        typer.echo(f"signoff {__version__}")
         raise typer.Exit
 
 
 def _root(
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Take the options that belong to no sub-command."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code.
 
     Args:
-        arguments: without the program's name; those of the process if None.
+        arguments: without the program's name.
     """
     try:
-        result: Any = get_command(_build()).main(
-            args=None if arguments is None else list(arguments), prog_name="signoff", standalone_mode=False
-        )
+        result: Any = command(_called(arguments)).main(args=list(arguments), prog_name="signoff", standalone_mode=False)
     except SignoffError as error:
         return _fail(_told(error), REFUSED)
     except typer.TyperException as error:
@@ -99,6 +113,8 @@ def _told_usage(error: typer.TyperException) -> str:
 
 
 def _told(error: SignoffError) -> str:
+    if isinstance(error, Unauthorized):
+        return f"{error.detail} Give a token with --token or SIGNOFF_TOKEN."
     faults = error.extra.get("errors")
     if not isinstance(faults, list) or error.code != "invalid_answer":
         return error.detail
