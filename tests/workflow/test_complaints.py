@@ -285,6 +285,23 @@ def test_paths_are_text() -> None:
     assert complaints(schema_of(Path), public_json("/srv/a b")) == []
 
 
+def test_what_depends_on_another_member_is_told_where_it_is_missing() -> None:
+    schema = {
+        "type": "object",
+        "if": {"properties": {"approved": {"const": False}}, "required": ["approved"]},
+        "then": {"properties": {"comment": {"minLength": 1}}, "required": ["comment"]},
+        "else": {"properties": {"comment": {"maxLength": 3}}},
+    }
+    assert complaints(schema, {"approved": False, "comment": "no"}) == []
+    assert complaints(schema, {"approved": False, "comment": ""}) == [
+        {"pointer": "/comment", "message": "This may not be empty."}
+    ]
+    assert complaints(schema, {"approved": False}) == [{"pointer": "/comment", "message": "This is required."}]
+    assert complaints(schema, {"approved": True, "comment": "long"}) == [
+        {"pointer": "/comment", "message": "This must have at most 3 characters."}
+    ]
+
+
 class Day(BaseModel, strict=True):
     day: date
 

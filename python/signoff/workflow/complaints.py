@@ -195,16 +195,14 @@ class _Complaints:
         elif isinstance(value, list):
             self._items(schema, place, value, path)
         self._rules(schema, value, path)
-        if "if" in schema and ("then" in schema or "else" in schema) and not self._together(schema, place, value):
-            self._say(path, "This does not fit together.")
+        if "if" in schema:
+            branch = "then" if self._form.fits(f"{place}/if", value) else "else"
+            if branch in schema:
+                self._inner(f"{place}/{branch}", value, path)
 
     def _inner(self, place: str, value: Any, path: str) -> None:
         if not self._form.fits(place, value):
             self.look(place, value, path)
-
-    def _together(self, schema: dict[str, Any], place: str, value: Any) -> bool:
-        branch = "then" if self._form.fits(f"{place}/if", value) else "else"
-        return branch not in schema or self._form.fits(f"{place}/{branch}", value)
 
     # -- objects and lists -----------------------------------------------------------------------------------------
 
