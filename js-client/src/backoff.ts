@@ -10,6 +10,11 @@ export interface Backoff {
 export const liveBackoff: Backoff = { first: 250, most: 30_000, factor: 2 };
 export const submitBackoff: Backoff = { first: 400, most: 15_000, factor: 2 };
 
+export const recoverBackoff: Backoff = { first: 30_000, most: 300_000, factor: 2 };
+
+/** A server may ask for no more patience than this, in milliseconds: a month's pause is a mistake of somebody's. */
+const MOST_ASKED_MS = 300_000;
+
 /**
  * Compute the wait before retry `attempt` (0 for the first), in milliseconds.
  *
@@ -18,5 +23,5 @@ export const submitBackoff: Backoff = { first: 400, most: 15_000, factor: 2 };
  */
 export function delay(backoff: Backoff, attempt: number, atLeast = 0, random = Math.random): number {
   const whole = Math.min(backoff.most, backoff.first * backoff.factor ** attempt);
-  return Math.max(atLeast, whole / 2 + (whole / 2) * random());
+  return Math.max(Math.min(atLeast, MOST_ASKED_MS), whole / 2 + (whole / 2) * random());
 }

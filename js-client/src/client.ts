@@ -1,32 +1,43 @@
 /** The client: one server, its views, and the calls that are not views. */
 import { submitBackoff } from "./backoff.js";
 import type { Backoff } from "./backoff.js";
+import { awaitPerson } from "./delivery.js";
 import { inboxSnapshot } from "./inbox.js";
 import type { InboxView } from "./inbox.js";
 import { LiveInputView } from "./input.js";
 import type { InputView } from "./input.js";
 import { LiveStreams, defaultTiming } from "./live.js";
-import type { Timing } from "./live.js";
-import { pageNetwork } from "./network.js";
+import type { Timing, WatchableStream, WhenMissing } from "./live.js";
+import { Alarm, pageNetwork } from "./network.js";
 import type { Network } from "./network.js";
+import { networkProblem } from "./problem.js";
+import { awaitResult } from "./result.js";
+import type { ResultOptions } from "./result.js";
 import type { RunRow } from "./rows.js";
 import { runSnapshot } from "./run.js";
 import type { RunView } from "./run.js";
 import { runsSnapshot } from "./runs.js";
 import type { RunsView } from "./runs.js";
-import { SubmissionStore, defaultStorage } from "./storage.js";
+import { SubmissionStore, memoryStorage, pageStorage } from "./storage.js";
 import type { SubmissionStorage } from "./storage.js";
 import { StreamView } from "./stream-view.js";
 import { Transport } from "./transport.js";
 import type { Result, TokenProvider } from "./transport.js";
+import { LiveUndeliveredView } from "./undelivered.js";
+import type { UndeliveredView } from "./undelivered.js";
 import type { Registration } from "./view.js";
 
 export interface SignoffOptions {
-  /** The server's address; a relative one is taken from the page's. */
+  /** The server's address, without a query; a relative one is taken from the page's. */
   readonly url: string;
   readonly token?: TokenProvider;
+  /**
+   * Who is signed in, where the token does not say: an opaque token, or a cookie. Unfinished answers are kept under this
+   * name and sent under no other. Without it, the `sub` of a JWT is taken; if there is none to read, they live in memory.
+   */
+  readonly person?: string;
   readonly fetch?: typeof fetch;
-  /** Where unfinished answers survive a reload; the tab's sessionStorage unless given. */
+  /** Where answers survive a reload until they are settled; the tab's sessionStorage unless given. */
   readonly storage?: SubmissionStorage;
   /** Waits and patience, in milliseconds; the defaults suit people. */
   readonly timing?: Partial<Timing> & { readonly submit?: Backoff };
@@ -53,13 +64,28 @@ export interface Signoff {
   /** Watch and answer one request; `key` is `name:n`. */
   readonly input: (runId: string, key: string) => InputView;
   readonly startRun: (start: StartRun) => Promise<Result<{ readonly run: RunRow; readonly created: boolean }>>;
+  /** Ask a run to end: its code may clean up first. */
   readonly cancelRun: (runId: string, reason?: string) => Promise<Result<{ readonly run: RunRow }>>;
+  /** End a run now, without running its code again. For operators. */
+  readonly terminate: (runId: string, options?: { readonly reason?: string }) => Promise<Result<{ readonly run: RunRow }>>;
+  /** Try a blocked run again. For operators. */
+  readonly retry: (runId: string) => Promise<Result<{ readonly run: RunRow }>>;
+  /**
+   * Wait until a run is over: resolves with its output, undefined where the workflow does not show it.
+   *
+   * Rejects with a `RunEndedError` if it failed or was cancelled, and with a `SignoffError` where it cannot be followed.
+   */
+  readonly result: (runId: string, options?: ResultOptions) => Promise<unknown>;
   /** Send an event to a run; the same `id` again changes nothing. */
   readonly send: (
     runId: string,
     topic: string,
     event: { readonly id: string; readonly payload: unknown },
   ) => Promise<Result<{ readonly duplicate: boolean }>>;
+  /** The signed-in person's answers that were refused while nobody looked. */
+  readonly undelivered: UndeliveredView;
+  /** Try at once whatever waits or failed: after signing in, or when a person asks for it. */
+  readonly reconnect: () => void;
   /** Close every connection and stop sending; unfinished answers stay stored. For signing out: make another client then. */
   readonly close: () => void;
 }
@@ -73,71 +99,79 @@ class Client implements Signoff {
   readonly #transport: Transport;
   readonly #streams: LiveStreams;
   readonly #store: SubmissionStore;
-  readonly #network: Network;
+  readonly #network: Alarm;
   readonly #timing: Timing;
   readonly #submit: Backoff;
   readonly #closed = new AbortController();
-  readonly #views = new Map<string, unknown>();
+  readonly #undelivered: LiveUndeliveredView;
+  /** The views handed out, by name. Nobody need say when a view that was never looked at is of no more use. */
+  readonly #views = new Map<string, WeakRef<object>>();
+  /** Those that somebody looks at, or that have something on its way. */
+  readonly #needed = new Set<object>();
+  readonly #swept = new FinalizationRegistry<string>((name) => {
+    if (this.#views.get(name)?.deref() === undefined) this.#views.delete(name);
+  });
 
-  constructor({ url, token, fetch, storage, timing, network }: SignoffOptions) {
-    this.#transport = new Transport(url, token, fetch);
-    this.#network = network ?? pageNetwork;
+  constructor({ url, token, person, fetch, storage, timing, network }: SignoffOptions) {
     this.#timing = { ...defaultTiming, ...timing };
     this.#submit = timing?.submit ?? submitBackoff;
-    this.#store = new SubmissionStore(storage ?? defaultStorage(), this.#transport.base);
+    this.#transport = new Transport(url, token, fetch, { person, tokenTimeout: this.#timing.token });
+    this.#network = new Alarm(network ?? pageNetwork);
+    const kept = storage ?? pageStorage();
+    this.#store = new SubmissionStore(kept ?? memoryStorage(), this.#transport.base, kept !== undefined);
+    this.#undelivered = new LiveUndeliveredView(this.#store, () => this.#transport.knownPerson);
     this.#streams = new LiveStreams({ fetch: this.#transport.fetch, network: this.#network, timing: this.#timing });
-    for (const { runId, key } of this.#store.list()) this.input(runId, key);
+    this.#transport.events = {
+      onPerson: (now) => { this.#personIs(now); },
+      onCredentials: () => { this.#network.ring("token"); },
+    };
+    const { knownPerson } = this.#transport;
+    if (knownPerson !== undefined) this.#personIs(knownPerson);
+    else if (this.#store.holdsAny) void awaitPerson(this.#delivering);
+  }
+
+  get undelivered(): UndeliveredView {
+    return this.#undelivered;
   }
 
   readonly run = (runId: string): RunView =>
-    this.#view(`run ${runId}`, (use) => new StreamView(() => [this.#runStream(runId)], runSnapshot, use));
+    this.#view(["run", runId], (use) => new StreamView(() => [this.#runStream(runId)], runSnapshot, use));
 
   readonly inbox = (principals: string | readonly string[]): InboxView => {
     const names = [...new Set([principals].flat())].sort();
-    const open = () => names.map((name) => this.#streams.at(this.#streamUrl("inbox", name), "empty"));
-    return this.#view(`inbox ${names.join(" ")}`, (use) => new StreamView(open, inboxSnapshot, use));
+    const open = () => names.map((name) => this.#stream("inbox", name, "empty"));
+    const initial = names.length === 0 ? [] : undefined;
+    return this.#view(["inbox", ...names], (use) => new StreamView(open, inboxSnapshot, use, initial));
   };
 
   readonly runs = (workflow: string): RunsView => {
-    const open = () => [this.#streams.at(this.#streamUrl("workflows", workflow), "empty")];
-    return this.#view(`runs ${workflow}`, (use) => new StreamView(open, runsSnapshot, use));
+    const open = () => [this.#stream("workflows", workflow, "empty")];
+    return this.#view(["runs", workflow], (use) => new StreamView(open, runsSnapshot, use));
   };
 
-  readonly input = (runId: string, key: string): InputView =>
-    this.#view(
-      `input ${runId} ${key}`,
-      (use) =>
-        new LiveInputView({
-          runId,
-          key,
-          ...use,
-          transport: this.#transport,
-          network: this.#network,
-          backoff: this.#submit,
-          signal: this.#closed.signal,
-          store: this.#store,
-          timing: this.#timing,
-          grace: this.#timing.grace,
-          openStream: () => this.#runStream(runId),
-        }),
-    );
+  readonly input = (runId: string, key: string): InputView => this.#input(runId, key);
 
   readonly startRun: Signoff["startRun"] = async ({ workflow, input, runId, tags }) => {
     const body = { workflow, input: input ?? null, ...(runId === undefined ? {} : { run_id: runId }), ...(tags === undefined ? {} : { tags }) };
-    const reply = await this.#transport.call("POST", this.#transport.address("v1", "runs"), body);
+    const reply = await this.#transport.call("POST", ["v1", "runs"], body);
     return reply.ok ? { ok: true, run: reply.body["run"] as RunRow, created: reply.status === 201 } : reply;
   };
 
-  readonly cancelRun: Signoff["cancelRun"] = async (runId, reason) => {
-    const address = this.#transport.address("v1", "runs", runId, "cancel");
-    const reply = await this.#transport.call("POST", address, reason === undefined ? {} : { reason });
-    return reply.ok ? { ok: true, run: reply.body["run"] as RunRow } : reply;
-  };
+  readonly cancelRun: Signoff["cancelRun"] = (runId, reason) => this.#order(runId, "cancel", reason);
+
+  readonly terminate: Signoff["terminate"] = (runId, { reason } = {}) => this.#order(runId, "terminate", reason);
+
+  readonly retry: Signoff["retry"] = (runId) => this.#order(runId, "retry", undefined);
+
+  readonly result: Signoff["result"] = (runId, options = {}) => awaitResult(this.run(runId), this.#closed.signal, options);
 
   readonly send: Signoff["send"] = async (runId, topic, { id, payload }) => {
-    const address = this.#transport.address("v1", "runs", runId, "events", topic);
-    const reply = await this.#transport.call("POST", address, { id, payload });
+    const reply = await this.#transport.call("POST", ["v1", "runs", runId, "events", topic], { id, payload });
     return reply.ok ? { ok: true, duplicate: reply.body["duplicate"] === true } : reply;
+  };
+
+  readonly reconnect = (): void => {
+    this.#network.ring("reconnect");
   };
 
   readonly close = (): void => {
@@ -145,27 +179,79 @@ class Client implements Signoff {
     this.#streams.close();
   };
 
-  #runStream(runId: string) {
-    return this.#streams.at(this.#streamUrl("runs", runId), "fail");
+  get #delivering() {
+    return { transport: this.#transport, network: this.#network, backoff: this.#submit, signal: this.#closed.signal };
   }
 
-  #streamUrl(kind: string, name: string): string {
-    return this.#transport.address("v1", "stream", kind, name);
+  /** Take up what this person left unfinished, and leave alone what others did. */
+  #personIs(person: string | null): void {
+    if (this.#closed.signal.aborted) return;
+    for (const view of [...this.#needed]) {
+      if (view instanceof LiveInputView) view.personIs(person);
+    }
+    for (const stored of this.#store.list(person)) {
+      if (stored.outcome === undefined) this.#input(stored.runId, stored.key).resume(stored);
+    }
+    this.#undelivered.refresh();
+  }
+
+  async #order(runId: string, verb: string, reason: string | undefined): Promise<Result<{ readonly run: RunRow }>> {
+    const reply = await this.#transport.call("POST", ["v1", "runs", runId, verb], reason === undefined ? {} : { reason });
+    return reply.ok ? { ok: true, run: reply.body["run"] as RunRow } : reply;
+  }
+
+  #input(runId: string, key: string): LiveInputView {
+    return this.#view(
+      ["input", runId, key],
+      (use) =>
+        new LiveInputView({
+          runId,
+          key,
+          ...use,
+          ...this.#delivering,
+          store: this.#store,
+          onStored: () => { this.#undelivered.refresh(); },
+          timing: this.#timing,
+          grace: this.#timing.grace,
+          openStream: () => this.#runStream(runId),
+        }),
+    );
+  }
+
+  #runStream(runId: string): WatchableStream {
+    return this.#stream("runs", runId, "fail");
+  }
+
+  #stream(kind: string, name: string, whenMissing: WhenMissing): WatchableStream {
+    let url: string;
+    try {
+      url = this.#transport.address("v1", "stream", kind, name);
+    } catch (error) {
+      return this.#streams.refused(networkProblem(error));
+    }
+    return this.#streams.at(url, whenMissing);
   }
 
   /** One view a name, so that asking for it in every render is free; forgotten once nobody looks. */
-  #view<V>(name: string, create: (use: Registration) => V): V {
-    const present = this.#views.get(name) as V | undefined;
+  #view<V extends object>(parts: readonly string[], create: (use: Registration) => V): V {
+    const name = JSON.stringify(parts);
+    const present = this.#views.get(name)?.deref() as V | undefined;
     if (present !== undefined) return present;
+    const enter = (): void => {
+      this.#views.set(name, new WeakRef(view));
+      this.#swept.register(view, name);
+    };
     const view = create({
-      onWatched: () => {
-        if (!this.#views.has(name)) this.#views.set(name, view);
+      onNeeded: () => {
+        this.#needed.add(view);
+        if (this.#views.get(name)?.deref() === undefined) enter();
       },
       onIdle: () => {
-        if (this.#views.get(name) === view) this.#views.delete(name);
+        this.#needed.delete(view);
+        if (this.#views.get(name)?.deref() === view) this.#views.delete(name);
       },
     });
-    this.#views.set(name, view);
+    enter();
     return view;
   }
 }

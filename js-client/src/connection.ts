@@ -3,8 +3,8 @@
  *
  * StreamDB keeps to itself that its connection is gone: a lost connection, a bad batch and a
  * closed stream all end its consumer for good, and preload() may wait for ever. So the stream
- * handle it is given reports the end of the session, a watchdog bounds every wait for a first
- * batch, and what follows (try again, give up, be content) is decided above, in live.ts.
+ * handle it is given reports the end of the session, a watchdog hears every byte that arrives and
+ * bounds every silence, and what follows (try again, give up, be content) is decided above, in live.ts.
  */
 import { DurableStream } from "@durable-streams/client";
 import { MaterializedState } from "@durable-streams/state";
@@ -17,6 +17,7 @@ import type { SignoffProblem } from "./problem.js";
 import type { Network } from "./network.js";
 import { rowDefinitions } from "./rows.js";
 import type { Row } from "./rows.js";
+import { after } from "./timer.js";
 
 type RowTypes = typeof rowDefinitions;
 
@@ -31,8 +32,8 @@ export interface ConnectionEvents {
 }
 
 /**
- * The rows as of now, by type and key, in the order in which they first appeared, without StreamDB's
- * own columns. An unchanged row is the same object as before; the maps are live, so copy what is kept.
+ * The rows as of now, by type and key, in the order in which they first appeared, as they are on the
+ * wire. An unchanged row is the same object as before; the maps are live, so copy what is kept.
  */
 export type RowReader = ReadonlyMap<string, ReadonlyMap<string, Row>>;
 
@@ -40,31 +41,37 @@ export interface ConnectionOptions {
   readonly url: string;
   readonly fetch: typeof fetch;
   readonly network: Network;
-  /** Milliseconds without a batch, while one is due, after which the connection counts as dead. */
+  /** Milliseconds without a byte, before the rows are complete, after which the connection counts as dead. */
   readonly patience: number;
+  /** The same from then on; longer than the server is ever silent. */
+  readonly silence: number;
 }
 
 export class Connection {
   readonly #db: StreamDB<RowTypes>;
   readonly #events: ConnectionEvents;
   readonly #options: ConnectionOptions;
-  /** Rows of types this package does not know: the application's own. */
-  readonly #others = new MaterializedState();
+  /** The values of all rows. StreamDB's own collections add columns, and names of ours could be the application's. */
+  readonly #state = new MaterializedState();
   readonly #rows = new Map<string, Map<string, Row>>();
   /** Types and keys that changed since the rows were last read. */
   readonly #dirty = new Map<string, Set<string>>();
   #ready = false;
   #sawClosure = false;
   #done = false;
-  #watchdog: ReturnType<typeof setTimeout> | undefined;
+  /** When something was last heard, and for how long nothing need be. */
+  #heardAt = Date.now();
+  #allowance: number;
+  #stopWatch: (() => void) | undefined;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#options = options;
     this.#events = events;
+    this.#allowance = options.patience;
     const stream = new WatchedStream(
       {
         url: options.url,
-        fetch: options.fetch,
+        fetch: this.#fetch,
         contentType: "application/json",
         warnOnHttp: false,
         // One try an attempt: patience, jitter and wake-ups are ours.
@@ -79,15 +86,15 @@ export class Connection {
       onEvent: (event) => { this.#note(event); },
       onBatch: (batch) => {
         this.#sawClosure ||= batch.streamClosed;
-        this.#disarm();
         // StreamDB commits the batch right after this callback returns.
         queueMicrotask(() => { this.#emit(); });
       },
     });
-    this.expectBatch(options.patience);
+    this.#watch();
     this.#db.preload().then(
       () => {
         this.#ready = true;
+        this.#hear();
         this.#emit();
       },
       (error: unknown) => { this.#lose(problemFrom(error)); },
@@ -104,15 +111,11 @@ export class Connection {
     }
   }
 
-  /** Call the connection dead unless a batch comes within `ms`. */
+  /** Call the connection dead unless something is heard within `ms`. */
   expectBatch(ms: number): void {
-    this.#disarm();
-    if (this.#done) return;
-    this.#watchdog = setTimeout(() => {
-      // The client package pauses in the background; a batch is due again when the page comes to the front.
-      if (this.#options.network.hidden) return;
-      this.#lose(localProblem("timeout", "The server did not answer in time"));
-    }, ms);
+    this.#heardAt = Date.now();
+    this.#allowance = ms;
+    this.#watch();
   }
 
   close(): void {
@@ -122,12 +125,44 @@ export class Connection {
     this.#db.close();
   }
 
+  /** `fetch` that hears every byte: the server's keep-alive comments are all that tells a quiet connection from a dead one. */
+  readonly #fetch: typeof fetch = async (input, init) => {
+    const reply = await this.#options.fetch(input, init);
+    this.#hear();
+    if (reply.body === null) return reply;
+    const listening = new TransformStream<Uint8Array, Uint8Array>({
+      transform: (chunk, onward) => {
+        this.#hear();
+        onward.enqueue(chunk);
+      },
+    });
+    return new Response(reply.body.pipeThrough(listening), reply);
+  };
+
+  #hear(): void {
+    this.#heardAt = Date.now();
+    this.#allowance = this.#ready ? this.#options.silence : this.#options.patience;
+  }
+
+  /** Look when the allowance would be used up, and again as long as it was not. */
+  #watch(): void {
+    this.#disarm();
+    if (this.#done || this.#sawClosure) return;
+    // Either way round: a clock that was set is no reason to wait for an hour.
+    const left = this.#allowance - Math.abs(Date.now() - this.#heardAt);
+    this.#stopWatch = after(Math.max(left, 1), () => {
+      // The client package pauses in the background; something is due again when the page comes to the front.
+      if (this.#options.network.hidden) this.#heardAt = Date.now();
+      if (Math.abs(Date.now() - this.#heardAt) < this.#allowance) this.#watch();
+      else this.#lose(localProblem("timeout", "The server did not answer in time"));
+    });
+  }
+
   #note(event: ChangeEvent): void {
     const { type, key } = event;
     const keys = this.#dirty.get(type) ?? new Set<string>();
     this.#dirty.set(type, keys.add(key));
-    if (type in rowDefinitions) return;
-    if (event.headers.operation === "delete" || isObject(event.value)) this.#others.apply(event);
+    if (event.headers.operation === "delete" || isObject(event.value)) this.#state.apply(event);
   }
 
   #emit(): void {
@@ -136,9 +171,9 @@ export class Connection {
       const rows = this.#rows.get(type) ?? new Map<string, Row>();
       this.#rows.set(type, rows);
       for (const key of keys) {
-        const value = this.#value(type, key);
+        const value = this.#state.get<object>(type, key);
         if (value === undefined) rows.delete(key);
-        else rows.set(key, publicRow(key, value));
+        else rows.set(key, { ...value, id: key });
       }
     }
     this.#dirty.clear();
@@ -146,11 +181,6 @@ export class Connection {
     if (!this.#sawClosure) return;
     this.#disarm();
     this.#events.onEnded();
-  }
-
-  #value(type: string, key: string): object | undefined {
-    if (type in rowDefinitions) return this.#db.collections[type as keyof RowTypes].get(key);
-    return this.#others.get<object>(type, key);
   }
 
   /** The session may be over before its last batch has been read; `#emit` waits for that. */
@@ -172,7 +202,8 @@ export class Connection {
   }
 
   #disarm(): void {
-    clearTimeout(this.#watchdog);
+    this.#stopWatch?.();
+    this.#stopWatch = undefined;
   }
 }
 
@@ -197,9 +228,3 @@ class WatchedStream extends DurableStream {
 
 /** Hears of a session's end: the error that ended it, if any, and whether the stream itself is closed. */
 type OnOver = (error: unknown, streamClosed: boolean) => void;
-
-/** Take off what StreamDB and TanStack DB add to a row. */
-function publicRow(key: string, value: object): Row {
-  const members = Object.entries(value).filter(([name]) => name !== "_seq" && !name.startsWith("$"));
-  return { ...Object.fromEntries(members), id: key };
-}

@@ -1,17 +1,18 @@
 /**
  * Delivers one answer: the same body under the same id, again and again, until the server has
- * said what came of it. A lost reply, an unreachable server or an hour in a tunnel change nothing
- * about the outcome, because the server counts a submission id once.
+ * said what came of it. A lost reply, an unreachable server, a sign-in that fails or an hour in a
+ * tunnel change nothing about the outcome, because the server counts a submission id once.
  */
 import { delay } from "./backoff.js";
 import type { Backoff } from "./backoff.js";
 import type { Network } from "./network.js";
-import { localProblem, networkProblem } from "./problem.js";
-import type { SignoffProblem } from "./problem.js";
+import { networkProblem } from "./problem.js";
 import type { InputRow } from "./rows.js";
 import type { StoredSubmission } from "./storage.js";
 import { judge } from "./submission.js";
 import type { Outcome, SubmissionEvent, Verdict } from "./submission.js";
+import { after } from "./timer.js";
+import { personChanged } from "./transport.js";
 import type { Transport } from "./transport.js";
 
 export interface DeliveryOptions {
@@ -23,16 +24,28 @@ export interface DeliveryOptions {
   /** The request as last seen, for replies that leave the row out. */
   readonly known: () => InputRow | undefined;
   readonly report: (event: SubmissionEvent) => void;
+  /** Hears who the author is, if the answer did not say; before it is first sent. */
+  readonly authored: (by: string | null) => void;
 }
 
 /** An answer to deliver; `by` is missing while it could not be told who is signed in. */
-export type Deliverable = Omit<StoredSubmission, "by"> & Partial<Pick<StoredSubmission, "by">>;
+export type Deliverable = Omit<StoredSubmission, "by" | "outcome" | "at"> & Partial<Pick<StoredSubmission, "by">>;
 
 /** Resolve with the outcome; with undefined if the signal ended the delivery first. Never rejects. */
 export async function deliver(answer: Deliverable, options: DeliveryOptions): Promise<Outcome | undefined> {
+  let by = answer.by;
   for (let attempt = 1; !options.signal.aborted; attempt++) {
     options.report({ type: "tried", attempt });
-    const verdict = await send(answer, options);
+    let verdict: Verdict;
+    try {
+      if (by === undefined) {
+        by = await options.transport.person();
+        options.authored(by);
+      }
+      verdict = await send(answer, by, options);
+    } catch (error) {
+      verdict = { kind: "unreachable", problem: networkProblem(error) };
+    }
     if (verdict.kind === "settled") return verdict.outcome;
     const { problem } = verdict;
     if (verdict.kind === "unreachable" || !options.network.online) options.report({ type: "unreachable", problem });
@@ -41,40 +54,53 @@ export async function deliver(answer: Deliverable, options: DeliveryOptions): Pr
   return undefined;
 }
 
-/** The problem of an answer whose author is no longer the one signed in. */
-export const personChanged: SignoffProblem = localProblem(
-  "person_changed",
-  "Somebody else is signed in now",
-  "The answer was given by another person and is not sent under this one's name.",
-);
+/** True if an answer was not sent because another person is signed in; it waits for its author. */
+export function isForAnother(outcome: Outcome): boolean {
+  return outcome.status === "refused" && outcome.problem.code === personChanged.code;
+}
 
-async function send(answer: Deliverable, { transport, known }: DeliveryOptions): Promise<Verdict> {
+/** What this client found itself and time does not mend. */
+const FINAL: readonly string[] = [personChanged.code, "invalid_name", "no_address"];
+
+async function send(answer: Deliverable, by: string | null, { transport, known }: DeliveryOptions): Promise<Verdict> {
   const { runId, key, submissionId, action, value, seenOffset } = answer;
-  try {
-    const person = await transport.person();
-    if (answer.by !== undefined && person !== answer.by) {
-      return { kind: "settled", outcome: { status: "refused", problem: personChanged } };
-    }
-  } catch (error) {
-    // Token providers fetch; when they fail it is mostly for want of a network.
-    return { kind: "unreachable", problem: networkProblem(error) };
-  }
-  const address = transport.address("v1", "runs", runId, "inputs", key, "answer");
   const body = { submission_id: submissionId, action, value: value ?? null, seen_offset: seenOffset };
-  return judge(await transport.call("POST", address, body), answer, known());
+  const reply = await transport.call("POST", ["v1", "runs", runId, "inputs", key, "answer"], body, by);
+  if (!reply.ok) {
+    const { problem } = reply;
+    if (problem.status === 0 && FINAL.includes(problem.code)) return { kind: "settled", outcome: { status: "refused", problem } };
+    // An expired token speaks of the sign-in, not of the answer: it waits for a better one.
+    if (problem.status === 401 && transport.signsIn) return { kind: "unreachable", problem };
+  }
+  return judge(reply, answer, known());
 }
 
 /** Wait, but not past the moment at which the network or the person comes back. */
-function pause(ms: number, { network, signal }: DeliveryOptions): Promise<void> {
+function pause(ms: number, { network, signal }: Pick<DeliveryOptions, "network" | "signal">): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      clearTimeout(timer);
+      cancel();
       stop();
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
-    const stop = network.onWake(done);
+    const cancel = after(ms, done);
+    const stop = network.onWake((reason) => {
+      // Our own requests bring tokens; were each a reason to hurry, two answers would drive each other.
+      if (reason !== "token") done();
+    });
     signal.addEventListener("abort", done);
+    if (signal.aborted) done();
   });
+}
+
+/** Ask who is signed in until it is known, or the signal ends it. Never rejects. */
+export async function awaitPerson(options: Pick<DeliveryOptions, "transport" | "network" | "backoff" | "signal">): Promise<void> {
+  for (let attempt = 0; !options.signal.aborted && options.transport.knownPerson === undefined; attempt++) {
+    try {
+      await options.transport.person();
+    } catch {
+      await pause(delay(options.backoff, attempt), options);
+    }
+  }
 }

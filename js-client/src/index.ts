@@ -6,7 +6,10 @@ export type { InboxSnapshot, InboxView } from "./inbox.js";
 export type { Answer, InputSnapshot, InputView, Shown } from "./input.js";
 export type { Timing } from "./live.js";
 export type { Network, WakeReason } from "./network.js";
+export { SignoffError } from "./problem.js";
 export type { SignoffProblem } from "./problem.js";
+export { RunEndedError } from "./result.js";
+export type { ResultOptions } from "./result.js";
 export { inputKey } from "./rows.js";
 export type {
   AnswerError,
@@ -22,10 +25,11 @@ export type {
   StepRow,
   StepStatus,
 } from "./rows.js";
-export type { RunSnapshot, RunView } from "./run.js";
+export type { RunOutcome, RunSnapshot, RunView } from "./run.js";
 export type { RunsSnapshot, RunsView } from "./runs.js";
 export { memoryStorage } from "./storage.js";
 export type { SubmissionStorage } from "./storage.js";
-export type { Accepted, Decided, DecidedOutcome, Invalid, Outcome, Refused, Stale, Submission } from "./submission.js";
+export type { Accepted, Decided, DecidedOutcome, Failed, Invalid, Outcome, Refused, Stale, Submission } from "./submission.js";
 export type { Result, TokenProvider } from "./transport.js";
+export type { UndeliveredAnswer, UndeliveredSnapshot, UndeliveredView } from "./undelivered.js";
 export type { ConnectionState, Readable } from "./view.js";

@@ -3,11 +3,12 @@
  * read the run, the request itself, asked for again and again while it is open.
  */
 import { delay } from "./backoff.js";
-import type { LiveStream, Timing } from "./live.js";
-import type { Network } from "./network.js";
+import type { Timing, WatchableStream } from "./live.js";
+import type { Network, WakeReason } from "./network.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputRow } from "./rows.js";
 import { rowsOf } from "./stream-view.js";
+import { after } from "./timer.js";
 import type { Transport } from "./transport.js";
 import type { ConnectionState } from "./view.js";
 
@@ -22,8 +23,8 @@ export interface SourceOptions {
   readonly key: string;
   readonly transport: Transport;
   readonly network: Network;
-  readonly timing: Pick<Timing, "poll" | "live">;
-  readonly openStream: () => LiveStream;
+  readonly timing: Pick<Timing, "poll" | "live" | "recover">;
+  readonly openStream: () => WatchableStream;
 }
 
 const NOTHING: SourceState = { connection: "connecting", error: undefined, row: undefined };
@@ -31,8 +32,8 @@ const NOTHING: SourceState = { connection: "connecting", error: undefined, row: 
 export class InputSource {
   readonly #options: SourceOptions;
   #state: SourceState = NOTHING;
-  #stream: LiveStream | undefined;
-  #polling: AbortController | undefined;
+  #stream: WatchableStream | undefined;
+  #stopPolling: (() => void) | undefined;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -49,8 +50,14 @@ export class InputSource {
     const read = (): void => {
       const { connection, error, rows } = stream.state;
       if (error?.status === 403) {
-        if (this.#polling === undefined) this.#poll(listener);
+        this.#stopPolling ??= this.#poll(listener);
         return;
+      }
+      if (this.#stopPolling !== undefined) {
+        // Asking goes on until the stream has what was asked for.
+        if (connection !== "live" && connection !== "ended") return;
+        this.#stopPolling();
+        this.#stopPolling = undefined;
       }
       const row = rowsOf<InputRow>(rows, "input").find(({ id }) => id === this.#options.key);
       this.#state = { connection, error, row };
@@ -60,8 +67,8 @@ export class InputSource {
     read();
     return () => {
       release();
-      this.#polling?.abort();
-      this.#polling = undefined;
+      this.#stopPolling?.();
+      this.#stopPolling = undefined;
     };
   }
 
@@ -70,44 +77,66 @@ export class InputSource {
     this.#state = NOTHING;
   }
 
-  /** Wait until the stream has shown the change; false if it was not seen in time, or there is no stream. */
+  /**
+   * Wait until the stream has shown the change; false if it was not seen in time, or there is no stream.
+   *
+   * True at once for those who may not read it: to them the reply is all the confirmation there will be.
+   */
   async awaitTxId(txid: string): Promise<boolean> {
+    if (this.#stopPolling !== undefined) return true;
     return (await this.#stream?.awaitTxId(txid)) ?? false;
   }
 
-  #poll(listener: () => void): void {
-    const polling = new AbortController();
-    this.#polling = polling;
+  /** Ask for the request until the returned function is called, or it is settled. */
+  #poll(listener: () => void): () => void {
     const { network, timing } = this.#options;
+    let over = false;
+    let asking = false;
     let failures = 0;
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let mayAskAt = 0;
+    let cancel: (() => void) | undefined;
     const ask = async (): Promise<void> => {
-      clearTimeout(timer);
+      cancel?.();
+      if (asking) return;
+      asking = true;
       const state = await this.#ask();
-      if (polling.signal.aborted) return;
+      asking = false;
+      if (isOver()) return;
       this.#state = state;
       listener();
-      failures = state.connection === "reconnecting" ? failures + 1 : 0;
-      if (state.connection === "failed" || state.connection === "ended") {
+      if (state.connection === "ended") {
         stop();
         return;
       }
-      const wait = failures === 0 ? timing.poll : delay(timing.live, failures - 1, state.error?.retryAfterMs);
-      // A wake-up may have asked meanwhile: one timer, whoever sets it last.
-      clearTimeout(timer);
-      timer = setTimeout(() => void ask(), wait);
+      failures = state.connection === "live" ? 0 : failures + 1;
+      mayAskAt = Date.now() + (failures === 0 ? 0 : delay(timing.live, failures - 1));
+      const backoff = state.connection === "failed" ? timing.recover : timing.live;
+      const wait = failures === 0 ? timing.poll : delay(backoff, failures - 1, state.error?.retryAfterMs);
+      cancel = after(wait, () => void ask());
     };
-    const stop = network.onWake(() => void ask());
-    polling.signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      stop();
-    });
+    const isOver = (): boolean => over;
+    const wake = (reason: WakeReason): void => {
+      const failed = this.#state.connection === "failed";
+      if (reason === "token" && !failed) return;
+      // However often a window gets the focus, a server that refuses is not asked in a burst.
+      const wait = failed && reason !== "reconnect" ? Math.min(mayAskAt - Date.now(), timing.live.most) : 0;
+      cancel?.();
+      if (wait <= 0) void ask();
+      else cancel = after(wait, () => void ask());
+    };
+    const stopListening = network.onWake(wake);
+    const stop = (): void => {
+      over = true;
+      cancel?.();
+      stopListening();
+    };
     void ask();
+    return stop;
   }
 
   async #ask(): Promise<SourceState> {
     const { transport, runId, key } = this.#options;
-    const reply = await transport.call("GET", transport.address("v1", "runs", runId, "inputs", key));
+    const reply = await transport.call("GET", ["v1", "runs", runId, "inputs", key]);
     if (!reply.ok) {
       const { problem } = reply;
       const final = problem.status >= 400 && problem.status < 500 && problem.status !== 429;

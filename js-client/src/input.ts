@@ -4,7 +4,7 @@
  * The row comes from the run's stream; a reply that carries a newer one is shown at once, until
  * the stream has caught up. The answer is pending until the server has spoken: nothing is guessed.
  */
-import { deliver, personChanged } from "./delivery.js";
+import { deliver, isForAnother } from "./delivery.js";
 import type { Deliverable, DeliveryOptions } from "./delivery.js";
 import { InputSource, isOpen } from "./input-source.js";
 import type { SourceOptions } from "./input-source.js";
@@ -12,8 +12,9 @@ import { localProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputRow } from "./rows.js";
 import type { StoredSubmission, SubmissionStore } from "./storage.js";
-import { decided, idle, reduce, sameAnswer, sameBody } from "./submission.js";
-import type { Given, Submission, SubmissionEvent } from "./submission.js";
+import { decided, idle, mayAnswer, reduce, sameAnswer, sameBody } from "./submission.js";
+import type { Given, Outcome, Submission, SubmissionEvent } from "./submission.js";
+import { after } from "./timer.js";
 import { View } from "./view.js";
 import type { ConnectionState, Readable, Registration } from "./view.js";
 
@@ -57,48 +58,57 @@ export interface InputView extends Readable<InputSnapshot> {
   readonly seen: (row: Shown) => void;
 }
 
-export interface InputOptions extends SourceOptions, Omit<DeliveryOptions, "known" | "report">, Registration {
+export interface InputOptions extends SourceOptions, Omit<DeliveryOptions, "known" | "report" | "authored">, Registration {
   readonly store: SubmissionStore;
+  /** Called when an answer was stored, or is no longer. */
+  readonly onStored: () => void;
   /** How long a view nobody looks at remembers what was shown, in milliseconds. */
   readonly grace: number;
 }
 
+/** An answer on its way. */
 interface Flight {
-  readonly given: Pick<Given, "action" | "value">;
-  readonly promise: Promise<Submission>;
+  /** What is delivered; `by` comes as soon as it is known. */
+  answer: Deliverable;
+  /** True for an answer of an earlier page: nobody here holds its promise. */
+  readonly resumed: boolean;
+  readonly controller: AbortController;
+  promise: Promise<Submission>;
 }
 
 export class LiveInputView extends View<InputSnapshot> implements InputView {
   readonly #options: InputOptions;
   readonly #source: InputSource;
   #release: (() => void) | undefined;
-  #graceTimer: ReturnType<typeof setTimeout> | undefined;
+  #cancelRest: (() => void) | undefined;
   /** The row of the latest reply, while the stream has not caught up with it. */
   #replied: InputRow | undefined;
   #shown: Shown | undefined;
   #submission: Submission = idle;
-  /** The last answer given, whose id serves again if the very same answer is given again. */
-  #last: Given | undefined;
+  /** The last answer given, whose id serves again if the very same answer is given again by the same person. */
+  #last: Deliverable | undefined;
   #flight: Flight | undefined;
+  /** True if somebody has looked. */
+  #looked = false;
+  /** True while an answer of an earlier page has come to something that nobody has looked at. */
+  #unseen = false;
 
   constructor(options: InputOptions) {
     super({ connection: "connecting", submission: idle });
     this.#options = options;
     this.#source = new InputSource(options);
-    const stored = options.store.load(options.runId, options.key);
-    if (stored !== undefined) this.#resume(stored);
   }
 
-  readonly answer = (answer: Answer): Promise<Submission> => {
+  readonly answer = (asked: Answer): Promise<Submission> => {
     let given: Omit<Given, "submissionId">;
     const refusal = (code: string, title: string): Promise<Submission> =>
       Promise.resolve({ status: "refused", problem: localProblem(code, title) });
     try {
-      const seenOffset = answer.seen?.revised ?? this.#shown?.revised ?? this.getSnapshot().request?.revised;
+      const seenOffset = asked.seen?.revised ?? this.#shown?.revised ?? this.getSnapshot().request?.revised;
       if (seenOffset === undefined) return refusal("not_shown", "The request has not been shown yet");
-      given = { action: answer.action, value: plain(answer.value), seenOffset };
+      given = { action: asked.action, value: plain(asked.value), seenOffset };
       if (this.#flight !== undefined) {
-        if (sameBody(this.#flight.given, given)) return this.#flight.promise;
+        if (sameBody(this.#flight.answer, given)) return this.#flight.promise;
         return refusal("answer_in_flight", "Another answer is on its way");
       }
     } catch {
@@ -106,14 +116,20 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     }
     const settled = this.#settled(given);
     if (settled !== undefined) return Promise.resolve(settled);
-    const reuse = this.#last !== undefined && sameAnswer(this.#last, given) ? this.#last.submissionId : newId();
-    return this.#fly({ ...given, submissionId: reuse });
+    const { runId, key, transport } = this.#options;
+    const by = transport.knownPerson;
+    const last = this.#last !== undefined && this.#last.by === by && sameAnswer(this.#last, given) ? this.#last : undefined;
+    const whole = { ...given, submissionId: last?.submissionId ?? newId(), runId, key };
+    // Before anything else, the token above all: a reload may come while it is waited for.
+    const kept = by === undefined ? whole : this.#keep({ ...whole, by });
+    return this.#fly(kept, false);
   };
 
   readonly acknowledge = (): void => {
     const { request } = this.getSnapshot();
     if (request !== undefined) this.#shown = shownOf(request);
     this.#apply({ type: "acknowledged" });
+    this.#forgetRefusal();
   };
 
   readonly seen = ({ revised, revision }: Shown): void => {
@@ -122,9 +138,25 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     this.#update();
   };
 
+  /** Take up an answer of an earlier page, unless the person has been quicker. */
+  resume(stored: StoredSubmission): void {
+    if (this.#flight === undefined && mayAnswer(this.#submission)) void this.#fly(stored, true);
+  }
+
+  /** Somebody is signed in: another one's answer is neither sent nor shown any longer, but waits for its author. */
+  personIs(person: string | null): void {
+    const flight = this.#flight;
+    if (flight?.answer.by === undefined || flight.answer.by === person) return;
+    flight.controller.abort();
+    this.#last = undefined;
+    this.#land(flight, { type: "forgotten" });
+  }
+
   protected override onFirst(): void {
-    clearTimeout(this.#graceTimer);
-    this.#options.onWatched();
+    this.#cancelRest?.();
+    this.#looked = true;
+    this.#unseen = false;
+    this.#options.onNeeded();
     this.#release = this.#source.open(() => { this.#update(); });
     this.#update();
   }
@@ -132,7 +164,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   protected override onLast(): void {
     this.#release?.();
     this.#release = undefined;
-    this.#graceTimer = setTimeout(() => { this.#rest(); }, this.#options.grace);
+    this.#cancelRest = after(this.#options.grace, () => { this.#rest(); });
   }
 
   /** Nobody looks any more: whoever comes next is shown the request anew. */
@@ -142,7 +174,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     this.#replied = undefined;
     this.#source.reset();
     this.publish({ connection: "connecting", submission: this.#submission });
-    this.#options.onIdle();
+    if (!this.#unseen) this.#options.onIdle();
   }
 
   /** What an answer comes to without asking the server; undefined if it is to be sent. */
@@ -153,66 +185,83 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     return undefined;
   }
 
-  #resume(stored: StoredSubmission): void {
-    this.#last = stored;
-    this.#submission = reduce(idle, { type: "given", given: stored });
-    const promise = Promise.resolve().then(async () => {
-      // Another person's unfinished answer is left alone for the day they sign in again.
-      const person = await this.#person();
-      if (person === undefined || person === stored.by) return this.#deliver(stored);
-      this.#last = undefined;
-      this.#land({ type: "forgotten" });
-      return this.#submission;
-    });
-    this.#flight = { given: stored, promise };
-    this.#update();
+  #fly(answer: Deliverable, resumed: boolean): Promise<Submission> {
+    this.#last = answer;
+    this.#options.onNeeded();
+    const { signal } = this.#options;
+    const controller = new AbortController();
+    signal.addEventListener("abort", () => { controller.abort(); }, { once: true, signal: controller.signal });
+    if (signal.aborted) controller.abort();
+    const flight: Flight = { answer, resumed, controller, promise: Promise.resolve(idle) };
+    this.#flight = flight;
+    flight.promise = Promise.resolve().then(() => this.#deliver(flight));
+    this.#apply({ type: "given", given: answer });
+    return flight.promise;
   }
 
-  #fly(given: Given): Promise<Submission> {
-    const { runId, key, store } = this.#options;
-    this.#last = given;
-    const promise = this.#person().then((by) => {
-      if (by === undefined) return this.#deliver({ ...given, runId, key });
-      const stored: StoredSubmission = { ...given, runId, key, by };
-      store.save(stored);
-      return this.#deliver(stored);
-    });
-    this.#flight = { given, promise };
-    this.#apply({ type: "given", given });
-    return promise;
-  }
-
-  /** Whoever is signed in; undefined while that cannot be told. */
-  async #person(): Promise<string | null | undefined> {
-    try {
-      return await this.#options.transport.person();
-    } catch {
-      return this.#options.transport.lastPerson;
-    }
-  }
-
-  async #deliver(answer: Deliverable): Promise<Submission> {
-    const outcome = await deliver(answer, {
+  async #deliver(flight: Flight): Promise<Submission> {
+    const outcome = await deliver(flight.answer, {
       ...this.#options,
+      signal: flight.controller.signal,
       known: () => this.getSnapshot().request,
-      report: (event) => { this.#apply(event); },
+      report: (event) => {
+        if (this.#flight === flight) this.#apply(event);
+      },
+      authored: (by) => {
+        flight.answer = this.#keep({ ...flight.answer, by });
+        if (this.#flight === flight) this.#last = flight.answer;
+      },
     });
+    // Whatever listened for the client's end need not any more.
+    flight.controller.abort();
     if (outcome === undefined) return this.#submission;
-    if (outcome.status !== "refused" || outcome.problem !== personChanged) this.#options.store.remove(answer);
+    this.#file(flight, outcome);
+    if (this.#flight !== flight) return this.#submission;
     // After a refusal for the id itself, or for what was seen, the next answer is another one.
-    if (outcome.status === "stale" || isReused(outcome)) this.#last = undefined;
+    if (outcome.status === "stale" || isReused(outcome) || isForAnother(outcome)) this.#last = undefined;
     if ("row" in outcome) this.#replied = outcome.row;
-    this.#land({ type: "settled", outcome });
-    if (outcome.status === "accepted" && (await this.#source.awaitTxId(answer.submissionId))) {
+    this.#land(flight, { type: "settled", outcome });
+    if (outcome.status === "accepted" && (await this.#source.awaitTxId(flight.answer.submissionId))) {
       this.#apply({ type: "confirmed" });
     }
     return this.#submission;
   }
 
-  #land(event: SubmissionEvent): void {
+  #keep(answer: StoredSubmission): StoredSubmission {
+    this.#options.store.save(answer);
+    this.#options.onStored();
+    return answer;
+  }
+
+  /** Take a settled answer out of the store, or leave it there as a refusal for its author to find. */
+  #file({ answer, resumed }: Flight, outcome: Outcome): void {
+    const { by } = answer;
+    if (by === undefined || isForAnother(outcome)) return;
+    const { store, onStored } = this.#options;
+    const gone = !this.watched && (resumed || this.#looked);
+    if (outcome.status === "accepted" || !gone) store.remove({ ...answer, by });
+    else if (store.load(by, answer.runId, answer.key)?.submissionId === answer.submissionId) {
+      store.save({ ...answer, by, outcome, at: new Date().toISOString() });
+    }
+    onStored();
+  }
+
+  /** The person has read what the last answer came to; it need not stand among the undelivered. */
+  #forgetRefusal(): void {
+    const { store, runId, key, transport, onStored } = this.#options;
+    const person = transport.knownPerson;
+    const stored = person === undefined ? undefined : store.load(person, runId, key);
+    if (stored?.outcome === undefined) return;
+    store.remove(stored);
+    onStored();
+  }
+
+  #land(flight: Flight, event: SubmissionEvent): void {
     this.#flight = undefined;
     this.#apply(event);
-    if (!this.watched) this.#rest();
+    if (this.watched) return;
+    this.#unseen = flight.resumed && this.#submission.status !== "idle";
+    this.#rest();
   }
 
   #apply(event: SubmissionEvent): void {
@@ -224,6 +273,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     const { connection, error, row: streamed } = this.#source.state;
     if (streamed && this.#replied && !isBehind(streamed, this.#replied)) this.#replied = undefined;
     const request = this.#replied ?? streamed ?? this.getSnapshot().request;
+    if (isCaughtUp(this.#submission, streamed)) this.#submission = reduce(this.#submission, { type: "confirmed" });
     if (request !== undefined) {
       if (this.watched) this.#shown ??= shownOf(request);
       if (isReopened(this.#submission, request)) this.#submission = reduce(this.#submission, { type: "reopened" });
@@ -252,6 +302,12 @@ function shownOf({ revised, revision }: InputRow): Shown {
 function isBehind(streamed: InputRow, replied: InputRow): boolean {
   if (streamed.revision !== replied.revision) return streamed.revision < replied.revision;
   return isOpen(streamed) && !isOpen(replied);
+}
+
+/** True if the stream shows an accepted answer's request as settled. */
+function isCaughtUp(submission: Submission, streamed: InputRow | undefined): boolean {
+  if (submission.status !== "accepted" || streamed === undefined) return false;
+  return !isOpen(streamed) && streamed.revision >= submission.row.revision;
 }
 
 /** True if a settled request asks again: its run was rewound to before the answer. */

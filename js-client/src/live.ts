@@ -6,13 +6,14 @@
  * can leave it half right.
  */
 import { deepEquals } from "@tanstack/db";
-import { delay, liveBackoff } from "./backoff.js";
+import { delay, liveBackoff, recoverBackoff } from "./backoff.js";
 import type { Backoff } from "./backoff.js";
 import { Connection } from "./connection.js";
 import type { RowReader } from "./connection.js";
-import type { Network } from "./network.js";
+import type { Network, WakeReason } from "./network.js";
 import type { SignoffProblem } from "./problem.js";
 import type { Row } from "./rows.js";
+import { after } from "./timer.js";
 import { stableList } from "./view.js";
 import type { ConnectionState } from "./view.js";
 
@@ -20,13 +21,19 @@ import type { ConnectionState } from "./view.js";
 export interface Timing {
   /** How long a stream nobody looks at stays open: React's StrictMode and page changes come back at once. */
   readonly grace: number;
-  /** How long a due batch may take before the connection counts as dead. */
+  /** How long a connection may deliver nothing before its rows are complete; then it counts as dead. */
   readonly patience: number;
+  /** The same from then on. The server says something every 15 seconds; one that is asked to be quieter needs more. */
+  readonly silence: number;
   /** The same after waking up, when a batch is due at once. */
   readonly wake: number;
   /** How long an accepted answer waits to be seen in the stream. */
   readonly confirm: number;
   readonly live: Backoff;
+  /** Waits before what failed (not signed in, not allowed, not there) is tried again without anybody asking for it. */
+  readonly recover: Backoff;
+  /** How long the token provider may take. */
+  readonly token: number;
   /** A run's stream may be just being created: how often a 404 is tried again before it is believed. */
   readonly notFoundTries: number;
   /** How often to look whether an inbox or listing that does not exist yet has come to be. */
@@ -36,9 +43,12 @@ export interface Timing {
 export const defaultTiming: Timing = {
   grace: 1_000,
   patience: 20_000,
+  silence: 40_000,
   wake: 4_000,
   confirm: 5_000,
   live: liveBackoff,
+  recover: recoverBackoff,
+  token: 10_000,
   notFoundTries: 4,
   poll: 5_000,
 };
@@ -54,6 +64,9 @@ export interface LiveState {
   readonly error: SignoffProblem | undefined;
   readonly rows: Rows;
 }
+
+/** A stream as views use it. */
+export type WatchableStream = Pick<LiveStream, "state" | "retain" | "awaitTxId">;
 
 interface LiveOptions {
   readonly url: string;
@@ -77,8 +90,11 @@ export class LiveStream {
   #attempt = 0;
   #missing = 0;
   #liveSince: number | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #graceTimer: ReturnType<typeof setTimeout> | undefined;
+  /** How often in a row trying again would not have helped, and when a wake-up may try again. */
+  #failures = 0;
+  #mayRecoverAt = 0;
+  #cancelRetry: (() => void) | undefined;
+  #cancelShut: (() => void) | undefined;
   #stopListening: (() => void) | undefined;
 
   constructor(options: LiveOptions) {
@@ -93,11 +109,11 @@ export class LiveStream {
   retain(listener: () => void): () => void {
     const entry = (): void => { listener(); };
     this.#listeners.add(entry);
-    clearTimeout(this.#graceTimer);
+    this.#cancelShut?.();
     this.#stopListening ??= this.#open();
     return () => {
       if (!this.#listeners.delete(entry) || this.#listeners.size > 0) return;
-      this.#graceTimer = setTimeout(() => { this.#shut(); }, this.#options.timing.grace);
+      this.#cancelShut = after(this.#options.timing.grace, () => { this.#shut(); });
     };
   }
 
@@ -108,22 +124,35 @@ export class LiveStream {
 
   /** Close the connection, whoever looks; what was last known stays on show. */
   close(): void {
-    clearTimeout(this.#graceTimer);
+    this.#cancelShut?.();
     this.#shut();
   }
 
   #open(): () => void {
     this.#attempt = 0;
     this.#missing = 0;
+    this.#failures = 0;
     this.#set({ connection: "connecting", error: undefined });
     this.#connect();
-    return this.#options.network.onWake((reason) => {
-      const { connection } = this.#state;
-      if (connection === "ended" || connection === "failed") return;
+    return this.#options.network.onWake((reason) => { this.#wake(reason); });
+  }
+
+  #wake(reason: WakeReason): void {
+    const { connection } = this.#state;
+    if (connection === "ended") return;
+    if (reason === "reconnect") {
+      this.#connect();
+    } else if (connection === "failed") {
+      // However often a window gets the focus, a server that refuses is not asked in a burst.
+      const wait = Math.min(Math.max(this.#mayRecoverAt - Date.now(), 0), this.#options.timing.live.most);
+      if (wait === 0) this.#connect();
+      else this.#retryIn(wait);
+    } else if (reason === "online" || (this.#cancelRetry !== undefined && reason !== "token")) {
       // A connection made before the network went away may be dead without knowing it.
-      if (reason === "online" || this.#timer !== undefined) this.#connect();
-      else this.#connection?.expectBatch(this.#options.timing.wake);
-    });
+      this.#connect();
+    } else if (reason === "visible") {
+      this.#connection?.expectBatch(this.#options.timing.wake);
+    }
   }
 
   #shut(): void {
@@ -134,8 +163,8 @@ export class LiveStream {
   }
 
   #drop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
     this.#connection?.close();
     this.#connection = undefined;
   }
@@ -144,7 +173,7 @@ export class LiveStream {
     this.#drop();
     const { url, fetch, network, timing } = this.#options;
     this.#connection = new Connection(
-      { url, fetch, network, patience: timing.patience },
+      { url, fetch, network, patience: timing.patience, silence: timing.silence },
       {
         onRows: (rows) => { this.#received(rows); },
         onEnded: () => {
@@ -158,6 +187,7 @@ export class LiveStream {
   #received(rows: RowReader): void {
     this.#liveSince ??= Date.now();
     this.#missing = 0;
+    this.#failures = 0;
     this.#set({ connection: "live", error: undefined, rows: carryOver(this.#state.rows, rows) });
   }
 
@@ -167,7 +197,7 @@ export class LiveStream {
     if (problem.status === 404) {
       this.#notFound(problem);
     } else if (isFinal(problem.status)) {
-      this.#set({ connection: "failed", error: problem });
+      this.#fail(problem);
     } else {
       this.#set({ connection: "reconnecting", error: problem });
       this.#retryIn(delay(this.#options.timing.live, this.#attempt++, problem.retryAfterMs));
@@ -182,12 +212,21 @@ export class LiveStream {
     } else if (this.#missing++ < timing.notFoundTries) {
       this.#retryIn(delay(timing.live, this.#missing - 1));
     } else {
-      this.#set({ connection: "failed", error: problem });
+      this.#fail(problem);
     }
   }
 
+  #fail(problem: SignoffProblem): void {
+    const { live, recover } = this.#options.timing;
+    const failures = this.#failures++;
+    this.#mayRecoverAt = Date.now() + delay(live, failures);
+    this.#retryIn(delay(recover, failures, problem.retryAfterMs));
+    this.#set({ connection: "failed", error: problem });
+  }
+
   #retryIn(ms: number): void {
-    this.#timer = setTimeout(() => { this.#connect(); }, ms);
+    this.#cancelRetry?.();
+    this.#cancelRetry = after(ms, () => { this.#connect(); });
   }
 
   #set(change: Partial<LiveState>): void {
@@ -219,6 +258,15 @@ export class LiveStreams {
     });
     this.#streams.set(url, stream);
     return stream;
+  }
+
+  /** A stream that cannot be: its address is no address. */
+  refused(problem: SignoffProblem): WatchableStream {
+    return {
+      state: { connection: "failed", error: problem, rows: EMPTY },
+      retain: () => () => undefined,
+      awaitTxId: () => Promise.resolve(false),
+    };
   }
 
   close(): void {

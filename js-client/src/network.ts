@@ -15,8 +15,44 @@ export interface Network {
   onWake(listener: (reason: WakeReason) => void): () => void;
 }
 
-/** The network came back, or the page came to the front. */
-export type WakeReason = "online" | "visible";
+/**
+ * The network came back, the page came to the front, or its window got the focus; the server takes other
+ * credentials than before, or the application asks for it.
+ */
+export type WakeReason = "online" | "visible" | "focus" | "token" | "reconnect";
+
+/** A network's hints, and those this client has itself. */
+export class Alarm implements Network {
+  readonly #network: Network;
+  readonly #listeners = new Set<(reason: WakeReason) => void>();
+
+  constructor(network: Network) {
+    this.#network = network;
+  }
+
+  get online(): boolean {
+    return this.#network.online;
+  }
+
+  get hidden(): boolean {
+    return this.#network.hidden;
+  }
+
+  onWake(listener: (reason: WakeReason) => void): () => void {
+    const entry = (reason: WakeReason): void => { listener(reason); };
+    const stop = this.#network.onWake(entry);
+    this.#listeners.add(entry);
+    return () => {
+      stop();
+      this.#listeners.delete(entry);
+    };
+  }
+
+  /** Wake everybody. */
+  ring(reason: WakeReason): void {
+    for (const listener of [...this.#listeners]) listener(reason);
+  }
+}
 
 /** The hints of the page this runs in. */
 export const pageNetwork: Network = {
@@ -31,6 +67,7 @@ export const pageNetwork: Network = {
     const { signal } = abort;
     if (typeof window === "object") {
       window.addEventListener("online", () => { listener("online"); }, { signal });
+      window.addEventListener("focus", () => { listener("focus"); }, { signal });
     }
     if (typeof document === "object") {
       const onVisibility = (): void => {

@@ -32,8 +32,20 @@ export function localProblem(code: string, title: string, detail: string | null 
   return { type: PREFIX + code, title, status: 0, detail, code };
 }
 
-/** The problem of not having reached the server. */
+/** An error that carries the problem it stands for. */
+export class SignoffError extends Error {
+  readonly problem: SignoffProblem;
+
+  constructor(problem: SignoffProblem) {
+    super(problem.detail === null ? problem.title : `${problem.title}: ${problem.detail}`);
+    this.name = "SignoffError";
+    this.problem = problem;
+  }
+}
+
+/** The problem of not having reached the server, or what the error itself says. */
 export function networkProblem(error: unknown): SignoffProblem {
+  if (error instanceof SignoffError) return error.problem;
   const detail = error instanceof Error ? error.message : String(error);
   return localProblem("network", "The server could not be reached", detail);
 }

@@ -1,15 +1,23 @@
 /** One run as a browser sees it: its row, its steps, its requests, its progress. */
 import type { SignoffProblem } from "./problem.js";
-import type { InputRow, ProgressRow, Row, RunRow, StepRow } from "./rows.js";
+import type { InputRow, ProgressRow, Row, RunRow, RunStatus, StepRow } from "./rows.js";
 import { overall, rowsOf } from "./stream-view.js";
 import type { States } from "./stream-view.js";
 import type { ConnectionState, Readable } from "./view.js";
+
+/** How a run ended. */
+export type RunOutcome = "completed" | "failed" | "cancelled";
 
 export interface RunSnapshot {
   /** `ended`: the stream is closed and all of it is here. Only `run.status` says how the run ended. */
   readonly connection: ConnectionState;
   readonly error?: SignoffProblem;
   readonly run?: RunRow;
+  /**
+   * How the run ended; missing while it has not. The stream of a failed run stays open (`live`), because an operator
+   * may rewind it: then the outcome goes away again.
+   */
+  readonly outcome?: RunOutcome;
   /** In the order in which they first appeared. */
   readonly steps: readonly StepRow[];
   readonly inputs: readonly InputRow[];
@@ -21,12 +29,17 @@ export interface RunSnapshot {
 /** A run to subscribe to. */
 export type RunView = Readable<RunSnapshot>;
 
+function isOutcome(status: RunStatus): status is RunOutcome {
+  return status === "completed" || status === "failed" || status === "cancelled";
+}
+
 export function runSnapshot(states: States): RunSnapshot {
   const rows = states[0]?.rows ?? new Map<string, readonly Row[]>();
   const run = rowsOf<RunRow>(rows, "run")[0];
   return {
     ...overall(states),
     ...(run === undefined ? {} : { run }),
+    ...(run === undefined || !isOutcome(run.status) ? {} : { outcome: run.status }),
     steps: rowsOf(rows, "step"),
     inputs: rowsOf(rows, "input"),
     progress: rowsOf(rows, "progress"),

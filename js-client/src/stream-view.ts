@@ -1,5 +1,5 @@
 /** Views that show one live stream, or several as one, for as long as they are watched. */
-import type { LiveState, LiveStream, Rows } from "./live.js";
+import type { LiveState, Rows, WatchableStream } from "./live.js";
 import type { SignoffProblem } from "./problem.js";
 import { View } from "./view.js";
 import type { ConnectionState, Registration } from "./view.js";
@@ -10,28 +10,30 @@ export type States = readonly LiveState[];
 const NOT_YET: LiveState = { connection: "connecting", error: undefined, rows: new Map() };
 
 export class StreamView<S> extends View<S> {
-  readonly #open: () => readonly LiveStream[];
+  readonly #open: () => readonly WatchableStream[];
   readonly #project: (states: States, previous: S | undefined) => S;
   readonly #registration: Registration;
   #releases: readonly (() => void)[] = [];
 
   /**
    * @param open gives the streams when the first listener comes
+   * @param initial is what to show before that
    * @param project makes a snapshot of their states; `previous` lets it keep lists that did not change
    */
   constructor(
-    open: () => readonly LiveStream[],
+    open: () => readonly WatchableStream[],
     project: (states: States, previous: S | undefined) => S,
     registration: Registration,
+    initial: States = [NOT_YET],
   ) {
-    super(project([NOT_YET], undefined));
+    super(project(initial, undefined));
     this.#open = open;
     this.#project = project;
     this.#registration = registration;
   }
 
   protected override onFirst(): void {
-    this.#registration.onWatched();
+    this.#registration.onNeeded();
     const streams = this.#open();
     let states: States = [];
     const update = (): void => {
@@ -55,6 +57,8 @@ export class StreamView<S> extends View<S> {
 export function overall(states: States): { connection: ConnectionState; error?: SignoffProblem } {
   const order: readonly ConnectionState[] = ["failed", "connecting", "reconnecting", "live", "ended"];
   const connection = order.find((kind) => states.some((state) => state.connection === kind)) ?? "connecting";
+  // Nothing to follow is followed completely.
+  if (states.length === 0) return { connection: "live" };
   const error = states.find((state) => state.connection === connection)?.error;
   return { connection, ...(error === undefined ? {} : { error }) };
 }

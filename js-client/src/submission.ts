@@ -37,7 +37,10 @@ export type Submission =
   | Outcome;
 
 /** What an answer came to. */
-export type Outcome = Accepted | Invalid | Stale | Decided | Refused;
+export type Outcome = Accepted | Failed;
+
+/** What an answer came to that does not count. */
+export type Failed = Invalid | Stale | Decided | Refused;
 
 export interface Accepted {
   readonly status: "accepted";

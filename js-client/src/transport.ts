@@ -1,12 +1,14 @@
 /** HTTP to one Signoff server: addresses, the bearer token, and replies read without surprises. */
-import { networkProblem, parseObject, readProblem } from "./problem.js";
+import { SignoffError, localProblem, networkProblem, parseObject, readProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
+import { within } from "./timer.js";
 
 /**
  * Give the token for the next request, or null for none.
  *
  * Asked before every request, so it should remember its token. After a 401 it is asked once more
- * with `refused: true`: the moment to fetch a fresh one.
+ * with `refused: true`: the moment to fetch a fresh one. A provider that rejects, gives nothing or
+ * takes too long counts as an unreachable server: it is asked again later.
  */
 export type TokenProvider = (request: { readonly refused: boolean }) => string | null | Promise<string | null>;
 
@@ -20,50 +22,91 @@ export type Result<T> = ({ readonly ok: true } & T) | { readonly ok: false; read
 
 const CALL_TIMEOUT_MS = 30_000;
 
-export class Transport {
-  /** The server's base address, without a slash at its end. */
-  readonly base: string;
-  /** Whom the last token spoke for; undefined before the first was asked for. */
-  lastPerson: string | null | undefined;
-  readonly #token: TokenProvider;
-  readonly #fetch: typeof fetch;
+export interface TransportOptions {
+  /** Who is signed in, whatever the tokens say. */
+  readonly person?: string | undefined;
+  /** How long the token provider may take, in milliseconds. */
+  readonly tokenTimeout?: number;
+}
 
-  constructor(base: string, token: TokenProvider | undefined, fetchImpl: typeof fetch | undefined) {
-    this.base = absolute(base).replace(/\/+$/, "");
-    this.#token = token ?? (() => null);
+/** What a transport tells whoever owns it. */
+export interface TransportEvents {
+  /** It is known (for the first time, or anew) who is signed in. */
+  onPerson(person: string | null): void;
+  /** What was refused may be granted now: another token, or one that works again. */
+  onCredentials(): void;
+}
+
+export class Transport {
+  /** The server's base address, without a slash at its end; relative where there is no page to complete it. */
+  readonly base: string;
+  /** Set by the owner. */
+  events: TransportEvents | undefined;
+  readonly #token: TokenProvider | undefined;
+  readonly #fetch: typeof fetch;
+  readonly #tokenTimeout: number;
+  readonly #givenPerson: string | undefined;
+  /** Whom the last token spoke for; undefined before the first was given. */
+  #lastPerson: string | null | undefined;
+  #lastToken: string | null | undefined;
+  #refused = false;
+
+  constructor(
+    base: string,
+    token: TokenProvider | undefined,
+    fetchImpl: typeof fetch | undefined,
+    { person, tokenTimeout = 10_000 }: TransportOptions = {},
+  ) {
+    this.base = absolute(base);
+    this.#token = token;
     this.#fetch = fetchImpl ?? ((...args) => globalThis.fetch(...args));
+    this.#tokenTimeout = tokenTimeout;
+    this.#givenPerson = person;
+    this.#lastPerson = token === undefined ? null : undefined;
   }
 
-  /** Build the address of a path below the server; every segment is escaped. */
+  /** True if there is a token provider, so that a 401 may be followed by something better. */
+  get signsIn(): boolean {
+    return this.#token !== undefined;
+  }
+
+  /** Who is signed in as far as is known without asking: as `person()`, or undefined while nothing is. */
+  get knownPerson(): string | null | undefined {
+    return this.#givenPerson ?? this.#lastPerson;
+  }
+
+  /**
+   * Build the address of a path below the server; every segment is escaped.
+   *
+   * Throws a SignoffError for a segment that no address can carry, and where the server's own is not known.
+   */
   address(...segments: readonly string[]): string {
+    // Relative, and no page to complete it: rendering on a server, which has nobody to ask.
+    if (parsed(this.base) === undefined) {
+      throw new SignoffError(localProblem("no_address", "The server's address is not known outside a page", this.base));
+    }
     return [this.base, ...segments.map(escapeSegment)].join("/");
   }
 
-  /** Whom the present token speaks for: its `sub`, or null without a token. Rejects if the provider does. */
+  /** Whom the present token speaks for: its `sub`, `""` if it cannot be read, null without a token. Rejects if the provider does. */
   async person(): Promise<string | null> {
-    return subject(await this.#ask(false));
+    return this.#givenPerson ?? subject(await this.#ask(false));
   }
 
   /** `fetch` with the bearer token; a 401 is tried again once with a token asked for anew. */
-  readonly fetch: typeof fetch = async (input, init) => {
-    const first = await this.#send(input, init, await this.#ask(false));
-    if (first.status !== 401) return first;
-    const token = await this.#ask(true);
-    if (token === null) return first;
-    await first.body?.cancel();
-    return this.#send(input, init, token);
-  };
+  readonly fetch: typeof fetch = (input, init) => this.#request(input, init, undefined);
 
-  /** Call the API. Never rejects: an unreachable server and a nonsensical reply are problems too. */
-  async call(method: "GET" | "POST", address: string, body?: unknown): Promise<Reply> {
+  /**
+   * Call the API. Never rejects: an unreachable server and a nonsensical reply are problems too.
+   *
+   * @param path is an address, or the segments of one
+   * @param as is whom the call must be made for; with another person's token it is not sent
+   */
+  async call(method: "GET" | "POST", path: string | readonly string[], body?: unknown, as?: string | null): Promise<Reply> {
     try {
-      const reply = await this.fetch(address, {
-        method,
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-        ...(body === undefined
-          ? {}
-          : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
-      });
+      const address = typeof path === "string" ? path : this.address(...path);
+      const content = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+      const reply = await this.#request(address, { method, signal: AbortSignal.timeout(CALL_TIMEOUT_MS), ...content }, as);
       const text = await reply.text();
       if (!reply.ok) {
         return { ok: false, problem: readProblem(reply.status, text, reply.headers.get("Retry-After")) };
@@ -74,13 +117,39 @@ export class Transport {
     }
   }
 
+  async #request(input: Parameters<typeof fetch>[0], init: RequestInit | undefined, as: string | null | undefined): Promise<Response> {
+    const first = await this.#send(input, init, await this.#ask(false), as);
+    if (first.status !== 401) return this.#heard(first);
+    const token = await this.#ask(true);
+    if (token === null) return this.#heard(first);
+    await first.body?.cancel();
+    return this.#heard(await this.#send(input, init, token, as));
+  }
+
+  #heard(reply: Response): Response {
+    const refused = reply.status === 401;
+    const again = this.#refused && !refused;
+    this.#refused = refused;
+    if (again) this.events?.onCredentials();
+    return reply;
+  }
+
   async #ask(refused: boolean): Promise<string | null> {
-    const token = await this.#token({ refused });
-    this.lastPerson = subject(token);
+    if (this.#token === undefined) return null;
+    const token = await within(this.#tokenTimeout, provide(this.#token, refused), () =>
+      new SignoffError(tokenProblem(`The token provider gave no answer within ${this.#tokenTimeout} ms.`)),
+    );
+    const [before, known] = [this.#lastToken, this.knownPerson];
+    this.#lastToken = token;
+    this.#lastPerson = subject(token);
+    const now = this.knownPerson;
+    if (now !== undefined && now !== known) this.events?.onPerson(now);
+    if (before !== undefined && before !== token) this.events?.onCredentials();
     return token;
   }
 
-  #send(input: Parameters<typeof fetch>[0], init: RequestInit | undefined, token: string | null): Promise<Response> {
+  #send(input: Parameters<typeof fetch>[0], init: RequestInit | undefined, token: string | null, as: string | null | undefined): Promise<Response> {
+    if (as !== undefined && (this.#givenPerson ?? subject(token)) !== as) throw new SignoffError(personChanged);
     if (token === null) return this.#fetch(input, init);
     const headers = new Headers(init?.headers);
     headers.set("Authorization", `Bearer ${token}`);
@@ -88,16 +157,71 @@ export class Transport {
   }
 }
 
+/** The problem of an answer whose author is no longer the one signed in. */
+export const personChanged: SignoffProblem = localProblem(
+  "person_changed",
+  "Somebody else is signed in now",
+  "The answer was given by another person and is not sent under this one's name.",
+);
+
+function tokenProblem(detail: string): SignoffProblem {
+  return localProblem("token_unavailable", "The sign-in could not be renewed", detail);
+}
+
+/** Ask the provider; whatever it does wrong is a rejection that does not repeat what it gave. */
+async function provide(provider: TokenProvider, refused: boolean): Promise<string | null> {
+  let given: unknown;
+  try {
+    given = await provider({ refused });
+  } catch (error) {
+    throw new SignoffError(tokenProblem(`The token provider failed: ${error instanceof Error ? error.message : "no reason given"}`));
+  }
+  if (given === null) return null;
+  const token = typeof given === "string" ? given.trim() : "";
+  // Not an error page, not two lines: fetch would print such a header, secret and all, in its error.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new SignoffError(tokenProblem("The token provider gave something that is no token."));
+  return token;
+}
+
+/** Complete and check the server's address; throws a TypeError that says what is wrong with it. */
 function absolute(base: string): string {
-  return typeof location === "object" ? new URL(base, location.href).href : new URL(base).href;
+  const wrong = (why: string): TypeError => new TypeError(`createSignoff: url must be the server's address, such as "/" or "https://host/path": ${why}`);
+  if (typeof base !== "string") throw wrong("it is no text");
+  if (/[?#]/.test(base)) throw wrong("it has a ? or a #, and paths are appended to it");
+  const url = parsed(base, typeof location === "object" ? location.href : undefined);
+  if (url === undefined) {
+    if (/^[a-z][a-z0-9+.-]*:/i.test(base)) throw wrong("it cannot be read");
+    return base.replace(/\/+$/, "");
+  }
+  if (!/^https?:$/.test(url.protocol)) throw wrong("it is neither http nor https");
+  if (url.username !== "" || url.password !== "") throw wrong("it holds a user name or a password; use `token`");
+  // An empty address is the page's, whose own query is no part of the server's.
+  return (url.origin + url.pathname).replace(/\/+$/, "");
+}
+
+function parsed(address: string, page?: string): URL | undefined {
+  try {
+    return new URL(address, page);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Escape one path segment, leaving the colon of `group:finance` and `approve:0` readable. */
 function escapeSegment(segment: string): string {
+  // Browsers and proxies resolve the dots, escaped or not: the call would reach another path.
+  if (segment === "" || segment === "." || segment === ".." || !isWellFormed(segment)) {
+    throw new SignoffError(localProblem("invalid_name", "No run, request, topic or principal can have this name", JSON.stringify(segment)));
+  }
   return encodeURIComponent(segment).replaceAll("%3A", ":");
 }
 
-/** Read a JWT's `sub` without verifying it: used only to notice that another person signed in. */
+/** True if a text is Unicode: half a surrogate pair cannot be escaped. */
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+/** Read a JWT's `sub` without verifying it: used only to tell whose answer is whose. */
 function subject(token: string | null): string | null {
   const payload = token?.split(".")[1];
   if (payload === undefined) return token === null ? null : "";

@@ -12,12 +12,14 @@ export type ConnectionState = "connecting" | "live" | "reconnecting" | "ended" |
 export interface Readable<S> {
   readonly subscribe: (listener: () => void) => () => void;
   readonly getSnapshot: () => S;
+  /** What it showed when it was made, and shows wherever nothing can be known, as while rendering on a server. */
+  readonly getInitialSnapshot: () => S;
 }
 
 /** How a view tells whoever hands it out whether it is in use. */
 export interface Registration {
-  /** Somebody looks. */
-  readonly onWatched: () => void;
+  /** Somebody looks, or something is on its way: the view must stay. */
+  readonly onNeeded: () => void;
   /** Nobody looks, and nothing is on its way. */
   readonly onIdle: () => void;
 }
@@ -25,10 +27,12 @@ export interface Registration {
 /** Keeps the listeners of one view and tells its owner of the first to come and the last to go. */
 export class View<S> implements Readable<S> {
   #snapshot: S;
+  readonly #initial: S;
   readonly #listeners = new Set<() => void>();
 
   constructor(initial: S) {
     this.#snapshot = initial;
+    this.#initial = initial;
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -42,6 +46,8 @@ export class View<S> implements Readable<S> {
   };
 
   readonly getSnapshot = (): S => this.#snapshot;
+
+  readonly getInitialSnapshot = (): S => this.#initial;
 
   /** True while somebody looks. */
   protected get watched(): boolean {

@@ -13,27 +13,27 @@ describe("the store of unfinished answers", () => {
     store.save(answer);
     store.save({ ...answer, submissionId: "s2" });
     store.save({ ...answer, key: "other:0" });
-    expect(store.load("r1", "approve:0")?.submissionId).toBe("s2");
-    expect(store.list().map(({ key }) => key).sort()).toStrictEqual(["approve:0", "other:0"]);
+    expect(store.load("alice", "r1", "approve:0")?.submissionId).toBe("s2");
+    expect(store.list("alice").map(({ key }) => key).sort()).toStrictEqual(["approve:0", "other:0"]);
     store.remove(answer);
-    expect(store.load("r1", "approve:0")?.submissionId).toBe("s2");
+    expect(store.load("alice", "r1", "approve:0")?.submissionId).toBe("s2");
     store.remove({ ...answer, submissionId: "s2" });
-    expect(store.load("r1", "approve:0")).toBeUndefined();
+    expect(store.load("alice", "r1", "approve:0")).toBeUndefined();
   });
 
   it("keeps servers apart and leaves other items alone", () => {
     const storage = memoryStorage();
     storage.setItem("theme", "dark");
     new SubmissionStore(storage, "http://a").save(answer);
-    expect(new SubmissionStore(storage, "http://b").list()).toStrictEqual([]);
-    expect(new SubmissionStore(storage, "http://a").list()).toStrictEqual([answer]);
+    expect(new SubmissionStore(storage, "http://b").list("alice")).toStrictEqual([]);
+    expect(new SubmissionStore(storage, "http://a").list("alice")).toStrictEqual([answer]);
   });
 
   it.each(["", "{", "null", "[]", '{"runId":"r1"}', JSON.stringify({ ...answer, seenOffset: 7 })])("ignores %j", (text) => {
     const storage = memoryStorage();
     new SubmissionStore(storage, "http://a").save(answer);
     storage.setItem(storage.key(0) ?? "", text);
-    expect(new SubmissionStore(storage, "http://a").list()).toStrictEqual([]);
+    expect(new SubmissionStore(storage, "http://a").list("alice")).toStrictEqual([]);
   });
 
   it("does without a storage that refuses", () => {
@@ -43,7 +43,7 @@ describe("the store of unfinished answers", () => {
     const store = new SubmissionStore({ length: 1, key: no, getItem: no, setItem: no, removeItem: no }, "http://a");
     store.save(answer);
     store.remove(answer);
-    expect(store.load("r1", "approve:0")).toBeUndefined();
-    expect(store.list()).toStrictEqual([]);
+    expect(store.load("alice", "r1", "approve:0")).toBeUndefined();
+    expect(store.list("alice")).toStrictEqual([]);
   });
 });

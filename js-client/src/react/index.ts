@@ -6,3 +6,5 @@ export { useInput } from "./use-input.js";
 export type { UseInput } from "./use-input.js";
 export { useRun } from "./use-run.js";
 export { useRuns } from "./use-runs.js";
+export { useUndelivered } from "./use-undelivered.js";
+export type { UseUndelivered } from "./use-undelivered.js";
