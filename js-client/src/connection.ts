@@ -95,6 +95,7 @@ export class Connection {
       () => {
         this.#ready = true;
         this.#hear();
+        this.#watch();
         this.#emit();
       },
       (error: unknown) => { this.#lose(problemFrom(error)); },

@@ -143,6 +143,8 @@ export class LiveStream {
     if (reason === "reconnect") {
       this.#connect();
     } else if (connection === "failed") {
+      // The attempt under way brings a token, too: were that a reason to start over, it would never end.
+      if (this.#connection !== undefined) return;
       // However often a window gets the focus, a server that refuses is not asked in a burst.
       const wait = Math.min(Math.max(this.#mayRecoverAt - Date.now(), 0), this.#options.timing.live.most);
       if (wait === 0) this.#connect();
@@ -192,6 +194,7 @@ export class LiveStream {
   }
 
   #lost(problem: SignoffProblem): void {
+    this.#connection = undefined;
     if (this.#liveSince !== undefined && Date.now() - this.#liveSince > STEADY_MS) this.#attempt = 0;
     this.#liveSince = undefined;
     if (problem.status === 404) {

@@ -61,8 +61,8 @@ export function awaitResult(view: RunView, closed: AbortSignal, { signal, timeou
         fail(new SignoffError(localProblem("no_outcome", "The run's stream ended without telling how the run did")));
       }
     };
-    const stop = view.subscribe(read);
-    undo.push(stop);
+    // In a moment: a view that is live already tells while it is still being subscribed to.
+    undo.push(view.subscribe(() => { queueMicrotask(read); }));
     if (timeout !== undefined) {
       undo.push(after(timeout, () => { fail(new SignoffError(localProblem("timeout", "The run was not over in time"))); }));
     }

@@ -15,4 +15,9 @@ describe("the wait before trying again", () => {
   it("is never less than the server asks", () => {
     expect(delay(backoff, 0, 5_000, () => 1)).toBe(5_000);
   });
+
+  it("is five minutes at most when the server asks for a month, and its own if that is longer", () => {
+    expect(delay(backoff, 0, 2_592_000_000, () => 1)).toBe(300_000);
+    expect(delay({ first: 600_000, most: 600_000, factor: 1 }, 0, 2_592_000_000, () => 1)).toBe(600_000);
+  });
 });

@@ -49,6 +49,7 @@ async function revise(change: Partial<InputRow>): Promise<InputRow> {
 }
 
 const approve = { action: "approve", value: { approved: true } };
+const jwt = (sub: string) => `e30.${btoa(JSON.stringify({ sub }))}.`;
 const staleReply = (row: InputRow): Act => ({ status: 409, body: { code: "stale", title: "It changed", row } });
 const conflict = (code: string, row: InputRow): Act => ({ status: 409, body: { code, title: "No", row } });
 
@@ -179,7 +180,111 @@ describe("an answer nobody watches", () => {
   });
 });
 
+describe("a sign-in that fails", () => {
+  const unauthorized: Act = { status: 401, body: { code: "unauthorized", title: "The token has expired" } };
+
+  it.each<[string, () => unknown]>([
+    ["hangs", () => new Promise(() => undefined)],
+    ["rejects", () => Promise.reject(new TypeError("fetch failed"))],
+    ["throws", () => { throw new Error("no"); }],
+    ["gives nothing", () => undefined],
+  ])("because its provider %s is bounded and tried again: the answer goes out", async (_name, provide) => {
+    let failing = 0;
+    const token = () => (failing-- > 0 ? provide() : jwt("alice")) as string;
+    const view = await open(connect({ token, timing: { ...quick, token: 30 } }));
+    const seen: (string | undefined)[] = [];
+    stops.push(view.subscribe(() => {
+      const { submission } = view.getSnapshot();
+      seen.push(submission.status === "waiting-for-network" ? submission.problem.code : submission.status);
+    }));
+    failing = 2;
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect(seen).toContain("token_unavailable");
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("because the token has expired waits for a better one, and asks for it", async () => {
+    let good = true;
+    const token = () => (good ? jwt("alice") : `${jwt("alice")}old`);
+    const view = await open(connect({ token }));
+    good = false;
+    server.acts = Array.from({ length: 6 }, () => unauthorized);
+    const answering = view.answer(approve);
+    const waiting = await until(view, ({ submission }) => submission.status === "waiting-for-network");
+    expect(waiting.submission).toMatchObject({ problem: { status: 401, title: "The token has expired" } });
+    good = true;
+    expect((await answering).status).toBe("accepted");
+    expect(server.effects).toHaveLength(1);
+  });
+
+  it("where there is no sign-in is a refusal", async () => {
+    server.acts = [unauthorized];
+    const view = await open();
+    expect(await view.answer(approve)).toMatchObject({ status: "refused", problem: { status: 401 } });
+  });
+});
+
 describe("a reload", () => {
+  it("while the token is being asked for loses nothing: the answer was stored before", async () => {
+    const storage = memoryStorage();
+    let hangs = false;
+    const token = () => (hangs ? new Promise<string>(() => undefined) : jwt("alice"));
+    const before = connect({ storage, token });
+    const view = await open(before);
+    hangs = true;
+    void view.answer(approve);
+    expect(storage.length).toBe(1);
+    before.close();
+    expect(server.received).toStrictEqual([]);
+    connect({ storage, token: () => jwt("alice") });
+    await eventually(() => server.effects.length === 1 && storage.length === 0, "the answer to be delivered");
+  });
+
+  it("while the first token is being asked for loses nothing if the page says who is signed in", async () => {
+    const storage = memoryStorage();
+    const before = connect({ storage, person: "alice", token: () => new Promise<string>(() => undefined) });
+    void before.input("r1", "approve:0").answer({ ...approve, seen: inputRow() });
+    expect(storage.length).toBe(1);
+    before.close();
+    connect({ storage, person: "alice", token: () => "opaque" });
+    await eventually(() => server.effects.length === 1 && storage.length === 0, "the answer to be delivered");
+  });
+
+  it("waits for a provider that fails at first, and then takes the answer up", async () => {
+    const storage = memoryStorage();
+    server.acts = ["hold"];
+    const before = connect({ storage, token: () => jwt("alice") });
+    void (await open(before)).answer(approve);
+    await eventually(() => server.received.length === 1, "the answer");
+    before.close();
+    let fails = 2;
+    const token = () => (fails-- > 0 ? Promise.reject(new Error("no")) : jwt("alice"));
+    const after = connect({ storage, token });
+    const view = after.input("r1", "approve:0");
+    expect(view.getSnapshot().submission).toStrictEqual({ status: "idle" });
+    await eventually(() => storage.length === 0, "the answer to be delivered");
+    expect((await until(view, ({ submission }) => submission.status !== "idle")).submission.status).toBe("accepted");
+    expect(server.effects).toHaveLength(1);
+  });
+
+  it.each<[string, Act, string]>([
+    ["accepted", "accept", "accepted"],
+    ["refused", { status: 403, body: { code: "not_in_audience", title: "No" } }, "refused"],
+    ["decided", { status: 409, body: { code: "expired", title: "No", row: inputRow({ status: "expired" }) } }, "decided"],
+  ])("whose answer is %s before its component mounts still shows that", async (_name, act, status) => {
+    const storage = memoryStorage();
+    server.acts = ["hold", act];
+    const before = connect({ storage });
+    void (await open(before)).answer(approve);
+    await eventually(() => server.received.length === 1, "the answer");
+    before.close();
+    const after = connect({ storage });
+    await eventually(() => after.input("r1", "approve:0").getSnapshot().submission.status === status, "the outcome");
+    const view = after.input("r1", "approve:0");
+    stops.push(view.subscribe(() => undefined));
+    expect(view.getSnapshot().submission.status).toBe(status);
+  });
+
   it("takes an unfinished answer up again by itself, with its id", async () => {
     const storage = memoryStorage();
     server.acts = ["hold"];
@@ -214,7 +319,6 @@ describe("a reload", () => {
 
   it("under another person's name sends nothing, and keeps the answer for its author", async () => {
     const storage = memoryStorage();
-    const jwt = (sub: string) => `e30.${btoa(JSON.stringify({ sub }))}.`;
     server.acts = ["hold"];
     const before = connect({ storage, token: () => jwt("alice") });
     void (await open(before)).answer(approve);
@@ -230,6 +334,145 @@ describe("a reload", () => {
     await eventually(() => server.effects.length === 1 && storage.length === 0, "Alice's answer");
     server.release();
     expect(server.received.at(-1)?.submission_id).toBe(server.received[0]?.submission_id);
+  });
+});
+
+describe("the next person at the same browser", () => {
+  it("neither sees nor overwrites what the last one left, and both answers reach the server under their own names", async () => {
+    const storage = memoryStorage();
+    server.acts = ["hold", { status: 403, body: { code: "no", title: "No" } }];
+    const hers = connect({ storage, token: () => jwt("alice") });
+    void (await open(hers)).answer(approve);
+    await eventually(() => server.received.length === 1, "Alice's answer");
+    hers.close();
+
+    const his = connect({ storage, token: () => jwt("bob") });
+    const shown: string[] = [];
+    const view = his.input("r1", "approve:0");
+    stops.push(view.subscribe(() => shown.push(JSON.stringify(view.getSnapshot().submission))));
+    await until(view, ({ request }) => request !== undefined);
+    expect(new Set(shown)).toStrictEqual(new Set(['{"status":"idle"}']));
+    expect(his.undelivered.getSnapshot().answers).toStrictEqual([]);
+    await view.answer({ action: "reject" });
+    his.close();
+    expect(storage.length).toBe(1);
+
+    connect({ storage, token: () => jwt("alice") });
+    await eventually(() => server.effects.length === 1 && storage.length === 0, "Alice's answer to be delivered");
+    const { authorizations, received } = server;
+    expect(authorizations).toStrictEqual(["alice", "bob", "alice"].map((sub) => `Bearer ${jwt(sub)}`));
+    expect(received.map(({ action }) => action)).toStrictEqual(["approve", "reject", "approve"]);
+    expect(received[2]?.submission_id).toBe(received[0]?.submission_id);
+  });
+
+  it("is sent nothing of the last one's where the tokens do not tell them apart", async () => {
+    const storage = memoryStorage();
+    server.acts = ["hold"];
+    const hers = connect({ storage, token: () => "opaque-a" });
+    void (await open(hers)).answer(approve);
+    await eventually(() => server.received.length === 1, "the answer");
+    expect(hers.undelivered.getSnapshot().kept).toBe("memory");
+    hers.close();
+    const his = connect({ storage, token: () => "opaque-b" });
+    const view = await open(his);
+    expect(view.getSnapshot().submission).toStrictEqual({ status: "idle" });
+    expect(storage.length).toBe(0);
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("in the same client does not go on with the last one's answer, who finds it when back", async () => {
+    let sub = "alice";
+    const storage = memoryStorage();
+    const view = await open(connect({ storage, token: () => jwt(sub) }));
+    server.acts = ["reset"];
+    const answering = view.answer(approve);
+    await eventually(() => server.received.length === 1, "the first try");
+    sub = "bob";
+    expect(await answering).toStrictEqual({ status: "idle" });
+    const sent = server.received.length;
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect(server.received.slice(sent)).toHaveLength(1);
+    expect(server.received.at(-1)?.submission_id).not.toBe(server.received[0]?.submission_id);
+    expect(server.authorizations.at(-1)).toBe(`Bearer ${jwt("bob")}`);
+    expect(storage.length).toBe(1);
+  });
+});
+
+describe("a refusal whose page is gone", () => {
+  const stale: Act = { status: 409, body: { code: "stale", title: "It changed", row: inputRow({ revision: 1 }) } };
+
+  /** Alice's answer, left behind by a closed page. */
+  async function leftBehind(storage = memoryStorage()) {
+    server.acts = ["hold"];
+    const before = connect({ storage, token: () => jwt("alice") });
+    void (await open(before)).answer(approve);
+    await eventually(() => server.received.length === 1, "the answer");
+    before.close();
+    server.acts = [stale];
+    return storage;
+  }
+
+  it("stands in a live list, outlives another reload, and is put away once read", async () => {
+    const storage = await leftBehind();
+    const client = connect({ storage, token: () => jwt("alice") });
+    const { answers } = await until(client.undelivered, (now) => now.answers.length === 1);
+    expect(answers).toMatchObject([
+      { runId: "r1", key: "approve:0", ...approve, submissionId: server.received[0]?.submission_id, outcome: { status: "stale" } },
+    ]);
+    client.close();
+
+    const again = connect({ storage, token: () => jwt("alice") });
+    stops.push(again.input("r1", "approve:0").subscribe(() => undefined));
+    const still = await until(again.undelivered, (now) => now.answers.length === 1);
+    expect(still.answers).toStrictEqual(answers);
+    expect(still.kept).toBe("storage");
+    again.undelivered.dismiss(answers[0]?.submissionId ?? "");
+    expect(again.undelivered.getSnapshot().answers).toStrictEqual([]);
+    expect(storage.length).toBe(0);
+    expect(server.received).toHaveLength(2);
+  });
+
+  it("is nobody else's to read", async () => {
+    const storage = await leftBehind();
+    const client = connect({ storage, token: () => jwt("alice") });
+    await until(client.undelivered, (now) => now.answers.length === 1);
+    client.close();
+    const other = connect({ storage, token: () => jwt("bob") });
+    const view = await open(other);
+    expect(other.undelivered.getSnapshot().answers).toStrictEqual([]);
+    expect(view.getSnapshot().submission.status).toBe("idle");
+    expect(storage.length).toBe(1);
+  });
+
+  it("is read where the request itself shows it, and replaced by the next answer", async () => {
+    const client = connect({ storage: await leftBehind(), token: () => jwt("alice") });
+    await until(client.undelivered, (now) => now.answers.length === 1);
+    const view = client.input("r1", "approve:0");
+    stops.push(view.subscribe(() => undefined));
+    expect((await until(view, ({ request }) => request !== undefined)).submission.status).toBe("stale");
+    view.acknowledge();
+    expect(client.undelivered.getSnapshot().answers).toStrictEqual([]);
+    expect((await view.answer(approve)).status).toBe("accepted");
+  });
+
+  it("is listed too when the person has only gone to another page of the same client", async () => {
+    server.acts = ["hold"];
+    const client = connect();
+    await open(client);
+    void client.input("r1", "approve:0").answer(approve);
+    await eventually(() => server.received.length === 1, "the answer");
+    for (const stop of stops.splice(0)) stop();
+    server.heldAct = stale;
+    server.release();
+    const { answers } = await until(client.undelivered, (now) => now.answers.length === 1);
+    expect(answers).toMatchObject([{ outcome: { status: "stale" } }]);
+  });
+
+  it("is not listed for whoever holds the answer's promise and never looked", async () => {
+    server.acts = [stale];
+    const client = connect();
+    expect(await client.input("r1", "approve:0").answer({ ...approve, seen: inputRow() })).toMatchObject({ status: "stale" });
+    expect(client.undelivered.getSnapshot().answers).toStrictEqual([]);
   });
 });
 
@@ -365,6 +608,30 @@ describe("somebody who is asked but may not read the run", () => {
     expect((await until(view, ({ connection }) => connection === "ended")).request?.status).toBe("answered");
   });
 
+  it("has the reply for a confirmation, there being no stream to wait for", async () => {
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1_000, method: "GET" });
+    const view = await open(connect({ timing: { ...quick, confirm: 3_600_000 } }));
+    expect(await view.answer(approve)).toMatchObject({ status: "accepted", confirmed: true });
+  });
+
+  it("follows the stream as soon as that may be read", async () => {
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 2, method: "GET" });
+    const timing = { ...quick, poll: 3_600_000, recover: { first: 10, most: 20, factor: 2 } };
+    const view = await open(connect({ timing }));
+    await revise({ title: "Now?" });
+    expect((await until(view, ({ request }) => request?.title === "Now?")).connection).toBe("live");
+  });
+
+  it("is asked for again after a sign-in that had ended", async () => {
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1_000, method: "GET" });
+    const view = await open();
+    server.refuseReads = 401;
+    await until(view, ({ connection }) => connection === "failed");
+    server.refuseReads = undefined;
+    clients[0]?.reconnect();
+    expect((await until(view, ({ connection }) => connection === "live")).error).toBeUndefined();
+  });
+
   it("hears of a change within a poll", async () => {
     streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1_000, method: "GET" });
     const view = await open();
@@ -374,7 +641,32 @@ describe("somebody who is asked but may not read the run", () => {
   });
 });
 
+describe("an answer that the stream is slow to show", () => {
+  it("is confirmed when it does, however late", async () => {
+    server.echo = false;
+    const view = await open(connect({ timing: { ...quick, confirm: 10 } }));
+    expect(await view.answer(approve)).toMatchObject({ status: "accepted", confirmed: false });
+    await streams.append("runs/r1", message("input", "update", "approve:0", server.row));
+    const late = await until(view, ({ submission }) => submission.status === "accepted" && submission.confirmed);
+    expect(late.request?.status).toBe("answered");
+  });
+});
+
 describe("the other calls", () => {
+  it("terminate and retry a run, with the reason where there is one", async () => {
+    const client = connect();
+    server.acts = [
+      { status: 200, body: { run: runRow({ id: "r9", status: "cancelled" }) } },
+      { status: 200, body: { run: runRow({ id: "r9" }) } },
+      { status: 403, body: { code: "forbidden", title: "No" } },
+    ];
+    expect(await client.terminate("r9", { reason: "stuck" })).toStrictEqual({ ok: true, run: runRow({ id: "r9", status: "cancelled" }) });
+    expect(await client.retry("r9")).toStrictEqual({ ok: true, run: runRow({ id: "r9" }) });
+    expect(await client.retry("r9")).toMatchObject({ ok: false, problem: { code: "forbidden", status: 403 } });
+    expect(server.received).toStrictEqual([{ reason: "stuck" }, {}, {}]);
+    expect(server.paths).toStrictEqual(["/v1/runs/r9/terminate", "/v1/runs/r9/retry", "/v1/runs/r9/retry"]);
+  });
+
   it("give problems as values", async () => {
     const client = connect();
     server.acts = [

@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSignoff } from "../src/index.js";
@@ -13,9 +14,23 @@ beforeEach(async () => {
   streams = await new StreamServer().start();
 });
 
+const servers: Server[] = [];
+
 afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
   await streams.stop();
 });
+
+/** A server of one's own; gives its address. */
+async function serve(handle: (request: IncomingMessage, reply: ServerResponse) => void): Promise<string> {
+  const server = createServer(handle);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 function connect(options: Partial<SignoffOptions> = {}): Signoff {
   return createSignoff({ url: streams.url, timing: quick, ...options });
@@ -272,6 +287,196 @@ describe("a lost connection", () => {
   });
 });
 
+describe("a connection that silently dies", () => {
+  /** Catches up at once, then says nothing but comments, as long as `speaks`. */
+  async function quietServer(state: { speaks: boolean; comments: number; asked: number }): Promise<string> {
+    return serve((request, reply) => {
+      state.asked += 1;
+      if (request.url?.includes("live=") !== true) {
+        reply.writeHead(200, { "Content-Type": "application/json", "Stream-Next-Offset": "1", "Stream-Up-To-Date": "true" });
+        reply.end(JSON.stringify(started));
+        return;
+      }
+      reply.writeHead(200, { "Content-Type": "text/event-stream", "Stream-Next-Offset": "1" });
+      reply.flushHeaders();
+      const timer = setInterval(() => {
+        if (!state.speaks) return;
+        state.comments += 1;
+        reply.write(": still here\n\n");
+      }, 10);
+      reply.on("close", () => { clearInterval(timer); });
+    });
+  }
+
+  it("while it is live is noticed by its silence, and followed anew; one that only says that it lives is left alone", async () => {
+    const state = { speaks: true, comments: 0, asked: 0 };
+    const url = await quietServer(state);
+    const view = createSignoff({ url, timing: { ...quick, silence: 200, patience: 3_600_000 } }).run("r1");
+    const seen: (string | undefined)[] = [];
+    const stop = view.subscribe(() => seen.push(view.getSnapshot().error?.code));
+    await until(view, ({ connection }) => connection === "live");
+    await eventually(() => state.comments > 50, "half a second of comments");
+    expect(state.asked).toBe(2);
+    expect(seen.filter((code) => code !== undefined)).toStrictEqual([]);
+    state.speaks = false;
+    const lost = await until(view, ({ connection }) => connection === "reconnecting");
+    expect(lost.error?.code).toBe("timeout");
+    state.speaks = true;
+    await until(view, ({ connection }) => connection === "live");
+    expect(state.asked).toBeGreaterThan(2);
+    stop();
+  });
+
+  it("is not looked for while the page is in the background, where connections rest", async () => {
+    const state = { speaks: false, comments: 0, asked: 0 };
+    const url = await quietServer(state);
+    const network = new HandNetwork();
+    network.hidden = true;
+    const view = createSignoff({ url, network, timing: { ...quick, silence: 20 } }).run("r1");
+    const stop = view.subscribe(() => undefined);
+    await until(view, ({ connection }) => connection === "live");
+    const other = connect({ timing: { ...quick, notFoundTries: 20 } });
+    await until(other.run("nothing"), ({ connection }) => connection === "failed");
+    expect(view.getSnapshot().connection).toBe("live");
+    network.hidden = false;
+    await until(view, ({ connection }) => connection === "reconnecting");
+    stop();
+  });
+});
+
+describe("a server that asks to be left alone for a month", () => {
+  it("is not asked again and again, neither for a stream nor with an answer", async () => {
+    let asked = 0;
+    const url = await serve((_request, reply) => {
+      asked += 1;
+      reply.writeHead(503, { "Retry-After": "2592000" }).end();
+    });
+    const client = createSignoff({ url, timing: quick });
+    const run = client.run("r1");
+    const stop = run.subscribe(() => undefined);
+    await until(run, ({ connection }) => connection === "reconnecting");
+    const input = client.input("r1", "approve:0");
+    void input.answer({ action: "approve", seen: { revised: "1" } });
+    await eventually(() => asked === 2, "the answer");
+    // Another stream's whole way to failure, retries and all, is time enough.
+    await until(connect({ timing: { ...quick, notFoundTries: 20 } }).run("r2"), ({ connection }) => connection === "failed");
+    expect(asked).toBe(2);
+    stop();
+    client.close();
+  });
+});
+
+describe("names", () => {
+  const names = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf", "_seq", "$synced"];
+
+  it.each(names)("of rows' types and keys may be %s: nothing is lost beside them", async (name) => {
+    const value = (id: string) => ({ id, size: 1 });
+    await streams.create(
+      "runs/r1", ...started, message(name, "insert", "k1", value("k1")), message("seat", "insert", name, value(name)),
+      message("progress", "insert", name, { id: name, fraction: 0.5, message: null }), message("input", "insert", "approve:0", inputRow()),
+    );
+    const view = connect().run("r1");
+    const stop = view.subscribe(() => undefined);
+    const snapshot = await until(view, ({ connection }) => connection === "live");
+    expect(snapshot.rows(name)).toStrictEqual([value("k1")]);
+    expect(snapshot.rows("seat")).toStrictEqual([value(name)]);
+    expect(snapshot.progress).toStrictEqual([{ id: name, fraction: 0.5, message: null }]);
+    expect(snapshot.inputs).toHaveLength(1);
+    await streams.append("runs/r1", message(name, "update", "k1", { id: "k1", size: 2 }), message("seat", "delete", name));
+    const after = await until(view, (now) => now.rows("seat").length === 0);
+    expect(after.rows(name)).toStrictEqual([{ id: "k1", size: 2 }]);
+    stop();
+  });
+
+  it("of rows' members may be anything, at the top and below", async () => {
+    const text = `{"id":"k1","$schema":"s","$id":"i","$key":1,"_seq":7,"constructor":"c","toString":2,"__proto__":{"a":1},"in":{"$ref":"#","__proto__":3}}`;
+    const value = JSON.parse(text) as object;
+    const schema = JSON.parse(`{"$schema":"s","$id":"i","properties":{"__proto__":{"type":"string"}}}`) as Record<string, unknown>;
+    await streams.create("runs/r1", ...started, message("seat", "insert", "k1", value), message("input", "insert", "approve:0", inputRow({ schema })));
+    const snapshot = await until(connect().run("r1"), ({ connection }) => connection === "live");
+    expect(JSON.parse(JSON.stringify(snapshot.rows("seat")[0]))).toStrictEqual(JSON.parse(text));
+    expect(Object.keys(snapshot.rows("seat")[0] ?? {})).toContain("__proto__");
+    expect(JSON.stringify(snapshot.inputs[0]?.schema)).toBe(JSON.stringify(schema));
+  });
+});
+
+describe("a view that failed", () => {
+  const slow = { ...quick, recover: never };
+
+  it.each(["online", "visible", "focus", "token"] as const)("tries again when the page says %s", async (reason) => {
+    await streams.create("runs/r1", ...started);
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1 });
+    const network = new HandNetwork();
+    const view = connect({ network, timing: slow }).run("r1");
+    const stop = view.subscribe(() => undefined);
+    await until(view, ({ connection }) => connection === "failed");
+    network.wake(reason);
+    const back = await until(view, ({ connection }) => connection === "live");
+    expect(back.error).toBeUndefined();
+    stop();
+  });
+
+  it("tries again when the application asks for it", async () => {
+    await streams.create("runs/r1", ...started);
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 401, count: 1 });
+    const client = connect({ timing: { ...slow, live: never } });
+    const view = client.run("r1");
+    const stop = view.subscribe(() => undefined);
+    await until(view, ({ connection }) => connection === "failed");
+    client.reconnect();
+    expect((await until(view, ({ connection }) => connection === "live")).run?.id).toBe("r1");
+    stop();
+  });
+
+  it("tries again when another call brings a new token", async () => {
+    await streams.create("runs/r1", ...started);
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1 });
+    let token = "old";
+    const client = connect({ timing: slow, token: () => token });
+    const view = client.run("r1");
+    const stop = view.subscribe(() => undefined);
+    await until(view, ({ connection }) => connection === "failed");
+    token = "new";
+    await client.cancelRun("r1");
+    await until(view, ({ connection }) => connection === "live");
+    stop();
+  });
+
+  it("tries again by itself, now and then", async () => {
+    await streams.create("runs/r1", ...started);
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 401, count: 3 });
+    const view = connect({ timing: { ...quick, recover: { first: 10, most: 20, factor: 2 } } }).run("r1");
+    const states: string[] = [];
+    const stop = view.subscribe(() => states.push(view.getSnapshot().connection));
+    await until(view, ({ connection }) => connection === "live");
+    expect(states).toContain("failed");
+    stop();
+  });
+
+  it("does not ask in a burst, however often a window gets the focus or another token comes", async () => {
+    let asked = 0;
+    const url = await serve((_request, reply) => {
+      asked += 1;
+      reply.writeHead(403).end();
+    });
+    const network = new HandNetwork();
+    let count = 0;
+    const client = createSignoff({ url, network, token: () => `token-${count++}`, timing: { ...slow, live: { first: 50, most: 100, factor: 2 } } });
+    const views = ["r1", "r2", "r3"].map((id) => client.run(id));
+    const stops = views.map((view) => view.subscribe(() => undefined));
+    for (const view of views) await until(view, ({ connection }) => connection === "failed");
+    const [before, from] = [asked, Date.now()];
+    for (let turn = 0; turn < 40; turn++) {
+      network.wake(turn % 2 === 0 ? "focus" : "visible");
+      await client.cancelRun("r1");
+    }
+    // Each at most once in half the first wait, besides the forty calls.
+    expect(asked - before - 40).toBeLessThanOrEqual(3 * (1 + (Date.now() - from) / 25));
+    for (const stop of stops) stop();
+    client.close();
+  });
+});
+
 describe("the token", () => {
   it("is asked for before every request, and once more when it is refused", async () => {
     await streams.create("runs/r1", ...started);
@@ -322,6 +527,22 @@ describe("inboxes and listings", () => {
     await streams.create("inbox/group:finance", message("input", "insert", row.id, row));
     expect((await until(view, ({ requests }) => requests.length > 0)).requests).toStrictEqual([row]);
     stop();
+  });
+
+  it("shows no principals' inbox as empty at once, and asks nobody", () => {
+    const counted = countingFetch();
+    const view = connect({ fetch: counted.fetch }).inbox([]);
+    expect(view.getSnapshot()).toStrictEqual({ connection: "live", requests: [] });
+    const stop = view.subscribe(() => undefined);
+    expect(view.getSnapshot()).toStrictEqual({ connection: "live", requests: [] });
+    stop();
+    expect(counted.requests).toStrictEqual([]);
+  });
+
+  it("keeps principals apart that look alike when put together", () => {
+    const client = connect();
+    expect(client.inbox("a b")).not.toBe(client.inbox(["a", "b"]));
+    expect(client.input("a b", "c:0")).not.toBe(client.input("a", "b c:0"));
   });
 
   it("is one view, whatever the order of the principals", () => {

@@ -4,7 +4,7 @@ import { pageNetwork } from "../src/network.js";
 import type { WakeReason } from "../src/index.js";
 
 describe("the page's hints", () => {
-  it("tell of the network coming back and of the page coming to the front, until nobody listens", () => {
+  it("tell of the network coming back, of the page coming to the front and of the focus, until nobody listens", () => {
     const heard: WakeReason[] = [];
     const stop = pageNetwork.onWake((reason) => heard.push(reason));
     const visibility = (hidden: boolean): void => {
@@ -16,10 +16,12 @@ describe("the page's hints", () => {
     expect(pageNetwork.hidden).toBe(true);
     visibility(false);
     expect(pageNetwork.hidden).toBe(false);
-    expect(heard).toStrictEqual(["online", "visible"]);
+    window.dispatchEvent(new window.Event("focus"));
+    expect(heard).toStrictEqual(["online", "visible", "focus"]);
     stop();
     window.dispatchEvent(new window.Event("online"));
-    expect(heard).toHaveLength(2);
+    window.dispatchEvent(new window.Event("focus"));
+    expect(heard).toHaveLength(3);
   });
 
   it("take navigator's word for being offline", () => {

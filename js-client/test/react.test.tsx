@@ -2,11 +2,12 @@ import "./support/dom.js";
 import { act, cleanup, fireEvent, render, renderHook, screen, waitFor } from "@testing-library/react";
 import { StrictMode } from "react";
 import type { ReactNode } from "react";
+import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSignoff } from "../src/index.js";
+import { createSignoff, memoryStorage } from "../src/index.js";
 import type { Signoff } from "../src/index.js";
-import { SignoffProvider, useInbox, useInput, useRun, useRuns, useSignoff } from "../src/react/index.js";
+import { SignoffProvider, useInbox, useInput, useRun, useRuns, useSignoff, useUndelivered } from "../src/react/index.js";
 import { AnswerServer } from "./support/answers.js";
 import { countingFetch, quick } from "./support/network.js";
 import { StreamServer, inputRow, message, runRow, stepRow } from "./support/streams.js";
@@ -43,6 +44,11 @@ function Frame({ children }: { readonly children: ReactNode }) {
 function Run({ id }: { readonly id: string }) {
   const { connection, run, steps } = useRun(id);
   return <p>{`${connection} ${run?.status ?? "-"} ${steps.map((step) => step.name).join()}`}</p>;
+}
+
+function Inbox() {
+  const { connection, requests } = useInbox([]);
+  return <p>{`inbox ${connection} ${requests.length}`}</p>;
 }
 
 function Request() {
@@ -89,6 +95,51 @@ describe("useRun", () => {
   it("renders on a server as still connecting", () => {
     expect(renderToString(<Frame><Run id="r1" /></Frame>)).toBe("<p>connecting - </p>");
     expect(counted.requests).toStrictEqual([]);
+  });
+});
+
+describe("a page rendered on a server", () => {
+  it("is taken over without a mismatch, even if its view went live before", async () => {
+    const page = <Frame><Run id="r1" /><Inbox /></Frame>;
+    const html = renderToString(page);
+    const view = client.run("r1");
+    const stop = view.subscribe(() => undefined);
+    await waitFor(() => { expect(view.getSnapshot().connection).toBe("live"); });
+    const container = document.createElement("div");
+    document.body.append(container);
+    container.innerHTML = html;
+    const errors: unknown[] = [];
+    const root = await act(() => Promise.resolve(hydrateRoot(container, page, { onRecoverableError: (error) => errors.push(error) })));
+    await screen.findByText("live waiting");
+    expect(errors).toStrictEqual([]);
+    act(() => { root.unmount(); });
+    container.remove();
+    stop();
+  });
+
+  it("takes a relative address for what it will be in the browser", () => {
+    const relative = createSignoff({ url: "/" });
+    const html = renderToString(<SignoffProvider client={relative}><Run id="r1" /><Request /></SignoffProvider>);
+    expect(html).toContain("connecting");
+    expect(html).toContain("idle");
+  });
+});
+
+describe("useUndelivered", () => {
+  it("shows what was refused while nobody looked, until it is dismissed", async () => {
+    const storage = memoryStorage();
+    server.acts = ["hold", { status: 403, body: { code: "not_in_audience", title: "You are not asked" } }];
+    const before = createSignoff({ url: server.url, timing: quick, storage });
+    void before.input("r1", "approve:0").answer({ action: "approve", seen: inputRow() });
+    await eventually(() => server.received.length === 1, "the answer");
+    before.close();
+    client = createSignoff({ url: server.url, timing: quick, storage });
+    const { result } = renderHook(() => useUndelivered(), { wrapper: Frame });
+    await waitFor(() => { expect(result.current.answers).toHaveLength(1); });
+    const [answer] = result.current.answers;
+    expect(answer).toMatchObject({ runId: "r1", key: "approve:0", outcome: { status: "refused", problem: { title: "You are not asked" } } });
+    act(() => { result.current.dismiss(answer?.submissionId ?? ""); });
+    expect(result.current.answers).toStrictEqual([]);
   });
 });
 

@@ -36,12 +36,85 @@ describe("the store of unfinished answers", () => {
     expect(new SubmissionStore(storage, "http://a").list("alice")).toStrictEqual([]);
   });
 
+  it("keeps people apart: nobody sees, overwrites or removes another's", () => {
+    const store = new SubmissionStore(memoryStorage(), "http://a");
+    store.save(answer);
+    const others = { ...answer, submissionId: "s2" };
+    for (const by of ["bob", "alice/r1", "ali", "alice,", '"', null]) {
+      expect(store.load(by, "r1", "approve:0")).toBeUndefined();
+      expect(store.list(by)).toStrictEqual([]);
+      store.save({ ...others, by });
+      store.remove({ ...answer, by });
+      expect(store.load(by, "r1", "approve:0")?.submissionId).toBe("s2");
+      expect(store.list(by)).toHaveLength(1);
+    }
+    expect(store.list("alice")).toStrictEqual([answer]);
+  });
+
+  it("keeps names apart that look alike when put together", () => {
+    const store = new SubmissionStore(memoryStorage(), "http://a");
+    store.save({ ...answer, runId: "a", key: "b/c:0" });
+    store.save({ ...answer, runId: "a/b", key: "c:0" });
+    expect(store.list("alice").map(({ runId }) => runId).sort()).toStrictEqual(["a", "a/b"]);
+  });
+
+  it("takes nothing that stands under another's name", () => {
+    const storage = memoryStorage();
+    const store = new SubmissionStore(storage, "http://a");
+    store.save(answer);
+    const name = storage.key(0) ?? "";
+    storage.setItem(name, JSON.stringify({ ...answer, by: "bob" }));
+    expect(store.list("alice")).toStrictEqual([]);
+    storage.setItem(name, JSON.stringify({ ...answer, runId: "r2" }));
+    expect(store.list("alice")).toStrictEqual([]);
+  });
+
+  it.each([
+    {}, { status: "accepted" }, { status: "stale" }, { status: "decided", row: {} }, { status: "refused", problem: {} },
+    { status: "invalid", problem: { title: "No", code: "no" } }, 7, null,
+  ])("ignores the outcome %j", (outcome) => {
+    const storage = memoryStorage();
+    const store = new SubmissionStore(storage, "http://a");
+    store.save(answer);
+    storage.setItem(storage.key(0) ?? "", JSON.stringify({ ...answer, outcome }));
+    expect(store.list("alice")).toStrictEqual([]);
+  });
+
+  it("keeps in memory alone, and says so, what it cannot tell whose it is", () => {
+    const storage = memoryStorage();
+    const store = new SubmissionStore(storage, "http://a");
+    expect(store.durable).toBe(true);
+    store.save({ ...answer, by: "" });
+    expect(storage.length).toBe(0);
+    expect(store.list("")).toHaveLength(1);
+    expect(store.durable).toBe(false);
+  });
+
+  it("falls back to memory when the storage is full, and leaves no older answer to come back", () => {
+    let full = false;
+    const storage = memoryStorage();
+    const setItem = storage.setItem.bind(storage);
+    storage.setItem = (name, value) => {
+      if (full) throw new DOMException("full", "QuotaExceededError");
+      setItem(name, value);
+    };
+    const store = new SubmissionStore(storage, "http://a");
+    store.save(answer);
+    full = true;
+    store.save({ ...answer, submissionId: "s2" });
+    expect(store.list("alice").map(({ submissionId }) => submissionId)).toStrictEqual(["s2"]);
+    expect(new SubmissionStore(storage, "http://a").list("alice")).toStrictEqual([]);
+    expect(store.durable).toBe(false);
+  });
+
   it("does without a storage that refuses", () => {
     const no = (): never => {
       throw new DOMException("full", "QuotaExceededError");
     };
     const store = new SubmissionStore({ length: 1, key: no, getItem: no, setItem: no, removeItem: no }, "http://a");
     store.save(answer);
+    expect(store.list("alice")).toStrictEqual([answer]);
+    expect(store.durable).toBe(false);
     store.remove(answer);
     expect(store.load("alice", "r1", "approve:0")).toBeUndefined();
     expect(store.list("alice")).toStrictEqual([]);

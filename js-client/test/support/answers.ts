@@ -31,11 +31,16 @@ export class AnswerServer {
   /** Every answer that arrived, in order. */
   readonly received: AnswerBody[] = [];
   readonly authorizations: (string | undefined)[] = [];
+  readonly paths: string[] = [];
   /** Submission ids that had an effect. */
   readonly effects: string[] = [];
   /** What happens to the next requests; then `accept`. */
   acts: Act[] = [];
   row: InputRow;
+  /** What happens to a request that was held; `accept` unless given. */
+  heldAct: Act = "accept";
+  /** The status of every reply to whoever asks for the row. */
+  refuseReads: number | undefined;
   /** Whether an accepted answer shows in the run's stream. */
   echo = true;
   readonly #streams: StreamServer;
@@ -81,11 +86,13 @@ export class AnswerServer {
       return;
     }
     if (request.method === "GET") {
-      send(reply, 200, { input: this.row });
+      if (this.refuseReads === undefined) send(reply, 200, { input: this.row });
+      else send(reply, this.refuseReads, { code: "unauthorized", title: "No" });
       return;
     }
     const body = JSON.parse(await text(request)) as AnswerBody;
     this.received.push(body);
+    this.paths.push(url);
     this.authorizations.push(request.headers.authorization);
     await this.#act(this.acts.shift() ?? "accept", body, reply);
   }
@@ -101,7 +108,7 @@ export class AnswerServer {
         return;
       case "hold":
         await new Promise<void>((resolve) => this.#held.push(resolve));
-        await this.#act("accept", body, reply);
+        await this.#act(this.heldAct, body, reply);
         return;
       case "accept": {
         const replayed = await this.#accept(body);
