@@ -56,7 +56,14 @@ export class View<S> implements Readable<S> {
 
   protected publish(snapshot: S): void {
     this.#snapshot = snapshot;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        // One screen's fault is not the others', nor the answer's that is just being delivered.
+        report(error);
+      }
+    }
   }
 
   /** Start what feeds the view. */
@@ -74,4 +81,11 @@ export class View<S> implements Readable<S> {
 export function stableList<T>(previous: readonly T[] | undefined, next: readonly T[]): readonly T[] {
   const same = previous?.length === next.length && next.every((item, index) => item === previous[index]);
   return same ? previous : next;
+}
+
+/** Tell the page of an error as if nobody had caught it. */
+function report(error: unknown): void {
+  // Node has no reportError.
+  if (typeof reportError === "function") reportError(error);
+  else queueMicrotask(() => { throw error; });
 }

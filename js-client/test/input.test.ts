@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createSignoff, memoryStorage } from "../src/index.js";
 import type { InputRow, InputView, Signoff, SignoffOptions, Submission } from "../src/index.js";
 import { AnswerServer } from "./support/answers.js";
@@ -221,6 +221,22 @@ describe("a sign-in that fails", () => {
     server.acts = [unauthorized];
     const view = await open();
     expect(await view.answer(approve)).toMatchObject({ status: "refused", problem: { status: 401 } });
+  });
+});
+
+describe("a screen that throws", () => {
+  it("keeps neither the answer nor the other screens from going on", async () => {
+    const reported: unknown[] = [];
+    vi.stubGlobal("reportError", (error: unknown) => reported.push(error));
+    const view = await open();
+    const fault = new Error("a listener's own");
+    stops.push(view.subscribe(() => { throw fault; }));
+    const seen: string[] = [];
+    stops.push(view.subscribe(() => seen.push(view.getSnapshot().submission.status)));
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect([...new Set(seen)]).toStrictEqual(["sending", "accepted"]);
+    expect(new Set(reported)).toStrictEqual(new Set([fault]));
+    vi.unstubAllGlobals();
   });
 });
 
