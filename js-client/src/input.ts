@@ -8,7 +8,8 @@ import { deliver, isForAnother } from "./delivery.js";
 import type { Deliverable, DeliveryOptions } from "./delivery.js";
 import { InputSource, isOpen } from "./input-source.js";
 import type { SourceOptions } from "./input-source.js";
-import { localProblem } from "./problem.js";
+import { writeJson } from "./json.js";
+import { localProblem, networkProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputRow } from "./rows.js";
 import type { StoredSubmission, SubmissionStore } from "./storage.js";
@@ -111,8 +112,8 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
         if (sameBody(this.#flight.answer, given)) return this.#flight.promise;
         return refusal("answer_in_flight", "Another answer is on its way");
       }
-    } catch {
-      return refusal("not_json", "The value cannot be written as JSON");
+    } catch (error) {
+      return Promise.resolve({ status: "refused", problem: networkProblem(error) });
     }
     const settled = this.#settled(given);
     if (settled !== undefined) return Promise.resolve(settled);
@@ -320,9 +321,9 @@ function isReused(outcome: Submission): boolean {
   return outcome.status === "refused" && outcome.problem.code === "submission_reused";
 }
 
-/** The value as it will travel; throws a TypeError if it cannot. */
+/** The value as it will travel; throws a SignoffError if it cannot. */
 function plain(value: unknown): unknown {
-  return value === undefined ? null : (JSON.parse(JSON.stringify(value)) as unknown);
+  return JSON.parse(writeJson(value)) as unknown;
 }
 
 /** A new submission id; `randomUUID` exists in secure contexts only. */

@@ -1,4 +1,5 @@
 /** HTTP to one Signoff server: addresses, the bearer token, and replies read without surprises. */
+import { writeJson } from "./json.js";
 import { SignoffError, localProblem, networkProblem, parseObject, readProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import { within } from "./timer.js";
@@ -105,7 +106,7 @@ export class Transport {
   async call(method: "GET" | "POST", path: string | readonly string[], body?: unknown, as?: string | null): Promise<Reply> {
     try {
       const address = typeof path === "string" ? path : this.address(...path);
-      const content = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+      const content = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: writeJson(body) };
       const reply = await this.#request(address, { method, signal: AbortSignal.timeout(CALL_TIMEOUT_MS), ...content }, as);
       const text = await reply.text();
       if (!reply.ok) {
