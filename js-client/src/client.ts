@@ -66,12 +66,12 @@ export interface Signoff {
   readonly startRun: (start: StartRun) => Promise<Result<{ readonly run: RunRow; readonly created: boolean }>>;
   /** Ask a run to end: its code may clean up first. */
   readonly cancelRun: (runId: string, reason?: string) => Promise<Result<{ readonly run: RunRow }>>;
-  /** End a run now, without running its code again. For operators. */
+  /** End a run now, whatever its state, without running its code again. */
   readonly terminate: (runId: string, options?: { readonly reason?: string }) => Promise<Result<{ readonly run: RunRow }>>;
   /** Try a blocked run again. For operators. */
   readonly retry: (runId: string) => Promise<Result<{ readonly run: RunRow }>>;
   /**
-   * Wait until a run is over: resolves with its output, undefined where the workflow does not show it.
+   * Wait until a run is over: resolves with its output, undefined where neither the workflow shows it nor an operator asks.
    *
    * Rejects with a `RunEndedError` if it failed or was cancelled, and with a `SignoffError` where it cannot be followed.
    */
@@ -163,7 +163,10 @@ class Client implements Signoff {
 
   readonly retry: Signoff["retry"] = (runId) => this.#order(runId, "retry", undefined);
 
-  readonly result: Signoff["result"] = (runId, options = {}) => awaitResult(this.run(runId), this.#closed.signal, options);
+  readonly result: Signoff["result"] = (runId, options = {}) => {
+    const ask = () => this.#transport.call("GET", ["v1", "runs", runId, "result"]);
+    return awaitResult({ view: this.run(runId), ask, backoff: this.#submit, closed: this.#closed.signal }, options);
+  };
 
   readonly send: Signoff["send"] = async (runId, topic, { id, payload }) => {
     const reply = await this.#transport.call("POST", ["v1", "runs", runId, "events", topic], { id, payload });

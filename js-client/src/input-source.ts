@@ -112,6 +112,8 @@ export class InputSource {
       mayAskAt = Date.now() + (failures === 0 ? 0 : delay(timing.live, failures - 1));
       const backoff = state.connection === "failed" ? timing.recover : timing.live;
       const wait = failures === 0 ? timing.poll : delay(backoff, failures - 1, state.error?.retryAfterMs);
+      // A wake-up may have set a timer meanwhile: one at a time, whoever sets it last.
+      cancel?.();
       cancel = after(wait, () => void ask());
     };
     const isOver = (): boolean => over;

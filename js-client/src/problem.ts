@@ -5,7 +5,7 @@
  * what is not a problem document becomes one, named after its status.
  */
 import { FetchError, DurableStreamError } from "@durable-streams/client";
-import type { AnswerError, InputRow } from "./rows.js";
+import type { AnswerError, InputRow, RowError, RunRow } from "./rows.js";
 
 /** Why something was refused or could not be done. */
 export interface SignoffProblem {
@@ -19,6 +19,9 @@ export interface SignoffProblem {
   readonly code: string;
   /** The request as it stands now, where the server sent it along. */
   readonly row?: InputRow;
+  /** The run as it stands now, where the server sent it along, and what it ended with. */
+  readonly run?: RunRow;
+  readonly error?: RowError;
   /** What is wrong with an answer, by place. */
   readonly errors?: readonly AnswerError[];
   /** How long the server asks to be left alone, in milliseconds. */
@@ -56,7 +59,7 @@ export function readProblem(status: number, body: string, retryAfter?: string | 
   const type = text(members["type"]) ?? "about:blank";
   const fromType = type.startsWith(PREFIX) ? type.slice(PREFIX.length) : undefined;
   const row = members["row"];
-  const errors = members["errors"];
+  const { run, error, errors } = members;
   const wait = parseRetryAfter(retryAfter);
   return {
     type,
@@ -65,6 +68,8 @@ export function readProblem(status: number, body: string, retryAfter?: string | 
     detail: text(members["detail"]) ?? null,
     code: text(members["code"]) ?? fromType ?? `http_${status}`,
     ...(isObject(row) ? { row: row as unknown as InputRow } : {}),
+    ...(isObject(run) ? { run: run as unknown as RunRow } : {}),
+    ...(isRowError(error) ? { error } : {}),
     ...(Array.isArray(errors) ? { errors: errors.filter(isAnswerError) } : {}),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
   };
@@ -103,6 +108,15 @@ export function parseObject(body: string): Readonly<Record<string, unknown>> {
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** True for statuses that speak of the moment and not of what was asked; 0 is an unreachable server. */
+export function isPassing(status: number): boolean {
+  return [0, 408, 425, 429].includes(status) || (status >= 500 && status !== 501);
+}
+
+function isRowError(value: unknown): value is RowError {
+  return isObject(value) && typeof value["code"] === "string";
 }
 
 function isAnswerError(value: unknown): value is AnswerError {

@@ -1,8 +1,11 @@
 /** Waiting for a run to be over: its output, or an error that says how it ended. */
-import { SignoffError, localProblem } from "./problem.js";
-import type { RunRow } from "./rows.js";
+import { delay } from "./backoff.js";
+import type { Backoff } from "./backoff.js";
+import { SignoffError, isObject, isPassing, localProblem } from "./problem.js";
+import type { RowError, RunRow } from "./rows.js";
 import type { RunOutcome, RunView } from "./run.js";
 import { after } from "./timer.js";
+import type { Reply } from "./transport.js";
 
 export interface ResultOptions {
   /** Stops the wait; the promise rejects with the signal's reason. */
@@ -18,8 +21,8 @@ export class RunEndedError extends Error {
   /** The run's error code, for example `terminated`; the outcome where there is none. */
   readonly code: string;
 
-  constructor(run: RunRow, outcome: Exclude<RunOutcome, "completed">) {
-    const { code, message } = run.error ?? { code: outcome, message: null };
+  constructor(run: RunRow, outcome: Exclude<RunOutcome, "completed">, error: RowError | null = run.error) {
+    const { code, message } = error ?? { code: outcome, message: null };
     super(`Run ${run.id} ${outcome === "failed" ? "failed" : "was cancelled"}: ${message ?? code}`);
     this.name = "RunEndedError";
     this.run = run;
@@ -28,16 +31,29 @@ export class RunEndedError extends Error {
   }
 }
 
+/** Where a result comes from. */
+export interface ResultSource {
+  /** Tells when the run is over. */
+  readonly view: RunView;
+  /** Asks the server how it ended: operators are told more than the rows show. */
+  readonly ask: () => Promise<Reply>;
+  readonly backoff: Backoff;
+  /** The client's end. */
+  readonly closed: AbortSignal;
+}
+
 /**
  * Resolve with a run's output, undefined where its workflow does not show it.
  *
  * Rejects with a RunEndedError if it failed or was cancelled, and with a SignoffError where it
  * cannot be followed: not allowed, not there, no time left, or the client closed.
  */
-export function awaitResult(view: RunView, closed: AbortSignal, { signal, timeout }: ResultOptions): Promise<unknown> {
+export function awaitResult({ view, ask, backoff, closed }: ResultSource, { signal, timeout }: ResultOptions): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const undo: (() => void)[] = [];
+    let over = false;
     const settle = (act: () => void): void => {
+      over = true;
       for (const stop of undo.splice(0)) stop();
       act();
     };
@@ -50,11 +66,21 @@ export function awaitResult(view: RunView, closed: AbortSignal, { signal, timeou
       aborted.addEventListener("abort", listener);
       if (aborted.aborted) listener();
     };
-    const read = (): void => {
+    let asking = false;
+    const tell = async (run: RunRow, outcome: RunOutcome, attempt: number): Promise<void> => {
+      const told = read(await ask(), run, outcome);
+      if (over) return;
+      if (told.kind === "later") undo.push(after(delay(backoff, attempt, told.retryAfterMs), () => void tell(run, outcome, attempt + 1)));
+      else if (told.kind === "failed") fail(told.error);
+      else if (told.kind === "completed") settle(() => { resolve(told.output); });
+      else asking = false;
+    };
+    const look = (): void => {
       const { connection, error, run, outcome } = view.getSnapshot();
+      if (asking || over) return;
       if (run !== undefined && outcome !== undefined) {
-        if (outcome === "completed") settle(() => { resolve(run.output); });
-        else fail(new RunEndedError(run, outcome));
+        asking = true;
+        void tell(run, outcome, 0);
       } else if (connection === "failed" && error !== undefined) {
         fail(new SignoffError(error));
       } else if (connection === "ended") {
@@ -62,12 +88,38 @@ export function awaitResult(view: RunView, closed: AbortSignal, { signal, timeou
       }
     };
     // In a moment: a view that is live already tells while it is still being subscribed to.
-    undo.push(view.subscribe(() => { queueMicrotask(read); }));
+    undo.push(view.subscribe(() => { queueMicrotask(look); }));
     if (timeout !== undefined) {
       undo.push(after(timeout, () => { fail(new SignoffError(localProblem("timeout", "The run was not over in time"))); }));
     }
     onAbort(closed, () => new SignoffError(localProblem("closed", "The client was closed")));
-    if (signal !== undefined) onAbort(signal, () => (signal.reason instanceof Error ? signal.reason : new DOMException("The wait was called off", "AbortError")));
-    read();
+    if (signal !== undefined) {
+      onAbort(signal, () => (signal.reason instanceof Error ? signal.reason : new DOMException("The wait was called off", "AbortError")));
+    }
+    look();
   });
+}
+
+type Told =
+  | { readonly kind: "completed"; readonly output: unknown }
+  | { readonly kind: "failed"; readonly error: RunEndedError }
+  /** The server could not say. */
+  | { readonly kind: "later"; readonly retryAfterMs: number | undefined }
+  /** It goes on: it was rewound since its row said that it was over. */
+  | { readonly kind: "goes on" };
+
+/** Read what the server says of a run that is over; its row speaks where the server has no word on it. */
+function read(reply: Reply, run: RunRow, outcome: RunOutcome): Told {
+  if (reply.ok) {
+    // A captive portal's 200 tells of no run.
+    if (!isObject(reply.body["run"])) return { kind: "later", retryAfterMs: undefined };
+    return reply.status === 202 ? { kind: "goes on" } : { kind: "completed", output: reply.body["output"] };
+  }
+  const { problem } = reply;
+  if (isPassing(problem.status)) return { kind: "later", retryAfterMs: problem.retryAfterMs };
+  const ended = { run_failed: "failed", run_cancelled: "cancelled" } as const;
+  const told = problem.code === "run_failed" || problem.code === "run_cancelled" ? ended[problem.code] : undefined;
+  if (told !== undefined) return { kind: "failed", error: new RunEndedError(problem.run ?? run, told, problem.error) };
+  if (outcome === "completed") return { kind: "completed", output: run.output };
+  return { kind: "failed", error: new RunEndedError(run, outcome) };
 }

@@ -9,7 +9,7 @@
  *
  * Outcomes are states, not exceptions. Only the server decides: nothing here guesses an outcome.
  */
-import { isObject } from "./problem.js";
+import { isObject, isPassing } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { AnswerError, DecidedBy, InputRow } from "./rows.js";
 import type { Reply } from "./transport.js";
@@ -197,11 +197,6 @@ export function decided(outcome: DecidedOutcome, row: InputRow): Decided {
 
 function isDecided(code: string): code is DecidedOutcome {
   return DECIDED.includes(code);
-}
-
-/** Statuses that speak of the moment and not of the answer. */
-function isPassing(status: number): boolean {
-  return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
 
 /** True if two answers are one and the same, so that one submission id may stand for both. */

@@ -4,20 +4,24 @@ import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RunEndedError, SignoffError, createSignoff } from "../src/index.js";
 import type { Signoff } from "../src/index.js";
+import { AnswerServer } from "./support/answers.js";
 import { quick } from "./support/network.js";
-import { StreamServer, message, runRow } from "./support/streams.js";
+import { StreamServer, inputRow, message, runRow } from "./support/streams.js";
 import { eventually, until } from "./support/until.js";
 
 let streams: StreamServer;
+let server: AnswerServer;
 let client: Signoff;
 
 beforeEach(async () => {
   streams = await new StreamServer().start();
-  client = createSignoff({ url: streams.url, timing: quick });
+  server = await new AnswerServer(streams, inputRow()).start();
+  client = createSignoff({ url: server.url, timing: quick });
 });
 
 afterEach(async () => {
   client.close();
+  await server.stop();
   await streams.stop();
 });
 
@@ -93,6 +97,29 @@ describe("the result of a run", () => {
     const row = runRow({ status: "cancelled", error: { code: "terminated", message: null } });
     await streams.create("runs/r1", message("run", "insert", "r1", row));
     await expect(client.result("r1")).rejects.toMatchObject({ outcome: "cancelled", code: "terminated", message: "Run r1 was cancelled: terminated" });
+  });
+
+  it("is asked of the server once the rows say that it is there: operators are told more", async () => {
+    await streams.create("runs/r1", started);
+    server.results = [
+      { status: 503, body: "" },
+      { status: 200, body: "<html>Sign in to the wifi</html>" },
+      { status: 202, body: { run: runRow({ status: "running" }) } },
+      { status: 200, body: { run: runRow({ status: "completed" }), output: "not for everybody" } },
+    ];
+    const result = client.result("r1");
+    await streams.append("runs/r1", message("run", "update", "r1", runRow({ status: "failed" })));
+    await eventually(() => server.results.length === 1, "the server's word that it goes on");
+    await streams.append("runs/r1", message("run", "update", "r1", runRow({ status: "running" })));
+    await streams.finish("runs/r1", message("run", "update", "r1", runRow({ status: "completed" })));
+    expect(await result).toBe("not for everybody");
+  });
+
+  it("of a failed run is what the server tells of it", async () => {
+    await streams.create("runs/r1", message("run", "insert", "r1", runRow({ status: "failed", error: { code: "ValueError", message: null } })));
+    const run = runRow({ status: "failed", updated_at: "2026-03-01T09:31:00.000Z" });
+    server.results = [{ status: 409, body: { code: "run_failed", title: "No", run, error: { code: "ValueError", message: "too much", type: "ValueError" } } }];
+    await expect(client.result("r1")).rejects.toMatchObject({ message: "Run r1 failed: too much", code: "ValueError", run });
   });
 
   it("is given at once while somebody looks at the run already", async () => {

@@ -39,6 +39,8 @@ export class AnswerServer {
   row: InputRow;
   /** What happens to a request that was held; `accept` unless given. */
   heldAct: Act = "accept";
+  /** What the next requests for a run's result get; 404 then, as from a server without that. */
+  results: { readonly status: number; readonly body: unknown }[] = [];
   /** The status of every reply to whoever asks for the row. */
   refuseReads: number | undefined;
   /** Whether an accepted answer shows in the run's stream. */
@@ -83,6 +85,11 @@ export class AnswerServer {
     const url = request.url ?? "";
     if (url.startsWith("/v1/stream/")) {
       this.#forward(request, reply);
+      return;
+    }
+    if (request.method === "GET" && url.endsWith("/result")) {
+      const { status, body } = this.results.shift() ?? { status: 404, body: {} };
+      send(reply, status, body);
       return;
     }
     if (request.method === "GET") {
