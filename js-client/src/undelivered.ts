@@ -36,6 +36,7 @@ export interface UndeliveredView extends Readable<UndeliveredSnapshot> {
 export class LiveUndeliveredView extends View<UndeliveredSnapshot> implements UndeliveredView {
   readonly #store: SubmissionStore;
   readonly #person: () => string | null | undefined;
+  #stopListening: (() => void) | undefined;
 
   constructor(store: SubmissionStore, person: () => string | null | undefined) {
     super({ answers: [], kept: "storage" });
@@ -63,6 +64,16 @@ export class LiveUndeliveredView extends View<UndeliveredSnapshot> implements Un
 
   protected override onFirst(): void {
     this.refresh();
+    if (typeof window !== "object") return;
+    // Another tab on the same storage has dismissed one, or met another refusal.
+    const listening = new AbortController();
+    window.addEventListener("storage", () => { this.refresh(); }, { signal: listening.signal });
+    this.#stopListening = () => { listening.abort(); };
+  }
+
+  protected override onLast(): void {
+    this.#stopListening?.();
+    this.#stopListening = undefined;
   }
 
   #stored(): Settled[] {

@@ -141,6 +141,26 @@ describe("useUndelivered", () => {
     act(() => { result.current.dismiss(answer?.submissionId ?? ""); });
     expect(result.current.answers).toStrictEqual([]);
   });
+
+  it("follows what another tab does with the same storage", async () => {
+    const storage = memoryStorage();
+    server.acts = [{ status: 403, body: { code: "not_in_audience", title: "You are not asked" } }];
+    const stored = { runId: "r1", key: "approve:0", submissionId: "s1", action: "approve", value: null, seenOffset: "1", by: null };
+    client = createSignoff({ url: server.url, timing: quick, storage });
+    const { result } = renderHook(() => useUndelivered(), { wrapper: Frame });
+    const other = createSignoff({ url: server.url, timing: quick, storage });
+    storage.setItem(`signoff:answer:${JSON.stringify([server.url, null, "r1", "approve:0"])}`, JSON.stringify(stored));
+    const resuming = createSignoff({ url: server.url, timing: quick, storage });
+    await waitFor(() => { expect(resuming.undelivered.getSnapshot().answers).toHaveLength(1); });
+    expect(result.current.answers).toStrictEqual([]);
+    act(() => { window.dispatchEvent(new window.Event("storage")); });
+    expect(result.current.answers).toHaveLength(1);
+    other.undelivered.dismiss("s1");
+    act(() => { window.dispatchEvent(new window.Event("storage")); });
+    expect(result.current.answers).toStrictEqual([]);
+    other.close();
+    resuming.close();
+  });
 });
 
 describe("useInput", () => {
