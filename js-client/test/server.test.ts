@@ -2,9 +2,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSignoff, inputKey, memoryStorage } from "../src/index.js";
 import type { InputView, Signoff, SignoffOptions } from "../src/index.js";
-import { quick } from "./support/network.js";
+import { SilentProxy, quick } from "./support/network.js";
 import { SignoffServer, tokenOf } from "./support/signoff.js";
-import { until } from "./support/until.js";
+import { eventually, until } from "./support/until.js";
 
 const server = new SignoffServer();
 let clients: Signoff[];
@@ -126,6 +126,33 @@ describe("a run on a real server", () => {
     expect(await client.cancelRun(runId)).toMatchObject({ ok: false, problem: { status: 409, code: "run_closed" } });
   });
 
+  it("gives its result to whoever waits, or says why there is none", async () => {
+    const client = connect();
+    const [approved, cancelled] = [await startRun(), await startRun()];
+    const results = [client.result(approved), client.result(cancelled)];
+    const refused = expect(results[1]).rejects.toMatchObject({ name: "RunEndedError", outcome: "cancelled", run: { id: cancelled } });
+    await (await open(client, approved)).answer(approve);
+    await client.cancelRun(cancelled);
+    expect(await results[0]).toBe("approve by local");
+    await refused;
+  });
+
+  it("shows rows under the names its workflow chose", async () => {
+    const runId = await startRun();
+    const { connection, rows } = await until(connect().run(runId), ({ inputs }) => inputs.length === 1);
+    expect(connection).toBe("live");
+    expect(JSON.stringify(rows("constructor"))).toBe('[{"$schema":"urn:s","$id":"urn:i","__proto__":{"x":1},"id":"toString"}]');
+  });
+
+  it("is not mistaken for all runs by a name that is a path", async () => {
+    const client = connect();
+    const runId = await startRun();
+    const view = await open(client, runId);
+    expect(await client.send("..", "revise", { id: "e1", payload: 9_000 })).toMatchObject({ ok: false, problem: { code: "invalid_name" } });
+    expect(await client.send(runId, "revise", { id: "e2", payload: 7_000 })).toMatchObject({ ok: true });
+    expect((await until(view, ({ request }) => request?.revision === 1)).request).toMatchObject({ show: { amount: 7_000 } });
+  });
+
   it("shows an inbox and a listing nobody ever wrote to as empty", async () => {
     const client = connect();
     expect((await until(client.inbox("group:nobody"), ({ connection }) => connection === "live")).requests).toStrictEqual([]);
@@ -141,6 +168,25 @@ describe("a run on a real server", () => {
     const runId = await startRun();
     const { runs } = await until(connect().runs("expense"), (now) => now.runs.some(({ id }) => id === runId));
     expect(runs[0]).toMatchObject({ id: runId, workflow: "expense" });
+  });
+});
+
+describe("a connection that dies in silence", () => {
+  it("is told from a quiet one by the server's own signs of life, and followed anew", async () => {
+    const runId = await startRun();
+    const proxy = new SilentProxy();
+    const far = connect({ url: await proxy.start(server.url), timing: { ...quick, silence: 1_500, patience: 5_000 } });
+    const run = far.run(runId);
+    stops.push(run.subscribe(() => undefined));
+    await until(run, ({ inputs }) => inputs.length === 1);
+    const [dials, pieces] = [proxy.dials, proxy.pieces];
+    await eventually(() => proxy.pieces > pieces + 20, "signs of life for longer than the silence that is borne");
+    expect(run.getSnapshot().connection).toBe("live");
+    expect(proxy.dials).toBeLessThanOrEqual(dials + 1);
+    proxy.kill();
+    await (await open(connect(), runId)).answer(approve);
+    expect((await until(run, ({ connection }) => connection === "ended")).outcome).toBe("completed");
+    await proxy.stop();
   });
 });
 

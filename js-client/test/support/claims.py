@@ -22,6 +22,7 @@ class Decision(BaseModel):
 @app.workflow(expose=("output",))
 async def expense(ctx: Context, amount: int) -> str:
     """Ask finance, and revise what was asked whenever the event `revise` comes."""
+    ctx.publish("constructor", "toString", {"$schema": "urn:s", "$id": "urn:i", "__proto__": {"x": 1}})
     request = ctx.await_input(
         "approve",
         Decision,

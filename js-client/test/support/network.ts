@@ -1,3 +1,5 @@
+import { connect, createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Network, WakeReason } from "../../src/index.js";
 
 /** The page's hints, worked by hand. */
@@ -47,3 +49,44 @@ export const quick = {
 
 /** Waits so long that only a wake-up can end them. */
 export const never = { first: 3_600_000, most: 3_600_000, factor: 1 } as const;
+
+/** A way to a server that can die in silence: open, as far as both ends can tell, and nothing comes through. */
+export class SilentProxy {
+  /** How many pieces came from the server. */
+  pieces = 0;
+  dials = 0;
+  readonly #pairs = new Set<{ readonly ends: readonly Socket[]; dead: boolean }>();
+  readonly #server = createServer((near) => {
+    this.dials += 1;
+    const far = connect(Number(new URL(this.#target).port), "127.0.0.1");
+    const pair = { ends: [near, far], dead: false };
+    this.#pairs.add(pair);
+    const pipe = (from: Socket, to: Socket, count: number): void => {
+      from.on("data", (piece) => {
+        this.pieces += count;
+        if (!pair.dead) to.write(piece);
+      });
+      from.on("close", () => { if (!pair.dead) to.destroy(); });
+      from.on("error", () => undefined);
+    };
+    pipe(near, far, 0);
+    pipe(far, near, 1);
+  });
+  #target = "";
+
+  async start(target: string): Promise<string> {
+    this.#target = target;
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Let nothing more through on the connections there are; new ones are well. */
+  kill(): void {
+    for (const pair of this.#pairs) pair.dead = true;
+  }
+
+  async stop(): Promise<void> {
+    for (const { ends } of this.#pairs) for (const end of ends) end.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}

@@ -18,7 +18,7 @@ export class SignoffServer {
   async start(): Promise<this> {
     const port = this.url === "" ? "0" : new URL(this.url).port;
     const store = `sqlite:///${join(this.#folder, "signoff.db")}`;
-    const child = spawn(python, ["-m", "signoff.cli", "dev", "claims:app", "--store", store, "--port", port], {
+    const child = spawn(python, ["-m", "signoff.cli", "dev", "claims:app", "--store", store, "--port", port, "--sse-keep-alive", "0.1"], {
       cwd: fileURLToPath(new URL(".", import.meta.url)),
       env: { ...process.env, PYTHONPATH: join(root, "python"), PYTHONDONTWRITEBYTECODE: "1", PYTHONUNBUFFERED: "1" },
     });
