@@ -89,6 +89,8 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   /** The last answer given, whose id serves again if the very same answer is given again by the same person. */
   #last: Deliverable | undefined;
   #flight: Flight | undefined;
+  /** Whose answer `submission` speaks of; undefined while there is none, or nobody known. */
+  #author: string | null | undefined;
   /** True if somebody has looked. */
   #looked = false;
   /** True while an answer of an earlier page has come to something that nobody has looked at. */
@@ -146,11 +148,17 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
 
   /** Somebody is signed in: another one's answer is neither sent nor shown any longer, but waits for its author. */
   personIs(person: string | null): void {
-    const flight = this.#flight;
-    if (flight?.answer.by === undefined || flight.answer.by === person) return;
-    flight.controller.abort();
+    if (this.#author === undefined || this.#author === person) return;
+    this.#author = undefined;
     this.#last = undefined;
-    this.#land(flight, { type: "forgotten" });
+    const flight = this.#flight;
+    if (flight === undefined) {
+      this.#submission = idle;
+      this.#update();
+    } else {
+      flight.controller.abort();
+      this.#land(flight, { type: "forgotten" });
+    }
   }
 
   protected override onFirst(): void {
@@ -188,6 +196,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
 
   #fly(answer: Deliverable, resumed: boolean): Promise<Submission> {
     this.#last = answer;
+    this.#author = answer.by;
     this.#options.onNeeded();
     const { signal } = this.#options;
     const controller = new AbortController();
@@ -210,7 +219,9 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
       },
       authored: (by) => {
         flight.answer = this.#keep({ ...flight.answer, by });
-        if (this.#flight === flight) this.#last = flight.answer;
+        if (this.#flight !== flight) return;
+        this.#last = flight.answer;
+        this.#author = by;
       },
     });
     // Whatever listened for the client's end need not any more.

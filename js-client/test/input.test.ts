@@ -414,6 +414,24 @@ describe("the next person at the same browser", () => {
   });
 });
 
+describe("what an answer came to", () => {
+  it.each<[string, Act]>([
+    ["accepted", "accept"],
+    ["invalid", { status: 422, body: { code: "invalid_answer", title: "No", errors: [] } }],
+    ["stale", { status: 409, body: { code: "stale", title: "No", row: inputRow({ revision: 1 }) } }],
+    ["refused", { status: 403, body: { code: "no", title: "No" } }],
+  ])("(%s) is not shown to whoever signs in next in the same client", async (status, act) => {
+    let sub = "alice";
+    const client = connect({ token: () => jwt(sub) });
+    const view = await open(client);
+    server.acts = [act];
+    expect((await view.answer(approve)).status).toBe(status);
+    sub = "bob";
+    await client.cancelRun("r1");
+    expect(view.getSnapshot().submission).toStrictEqual({ status: "idle" });
+  });
+});
+
 describe("a refusal whose page is gone", () => {
   const stale: Act = { status: 409, body: { code: "stale", title: "It changed", row: inputRow({ revision: 1 }) } };
 
