@@ -135,9 +135,10 @@ class Commands:
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
         options = resolve(fn, options)
         id_, n = self._next_id(name, "step name")
-        self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
+        asked = self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
         future = self.pending(id_, self._step_given_up)
-        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry_of(options), options.timeout_ms, future)
+        retry, expose = retry_of(options), asked.expose
+        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, expose)
         return future
 
     def _step_given_up(self, future: Pending[Any]) -> None:
@@ -187,7 +188,7 @@ class Commands:
         for event in kept:
             if key is None or key == event.key:
                 kept.remove(event)
-                settle(wait.future, event.payload, type_)
+                _receive(wait.future, event.payload, type_)
                 return wait.future
         self.waits[id_] = wait
         return wait.future
@@ -205,7 +206,7 @@ class Commands:
         for id_, wait in self.waits.items():
             if wait.topic == event.topic and wait.key in (None, event.key):
                 del self.waits[id_]
-                settle(wait.future, event.payload, wait.type)
+                _receive(wait.future, event.payload, wait.type)
                 return
         self._events.setdefault(event.topic, []).append(event)
 
@@ -285,10 +286,18 @@ class Commands:
 
 def settle(future: Pending[Any], encoded: Any, type_: Any) -> None:
     """Resolve a future with a recorded value."""
+    _resolve(future, codec.decode, encoded, type_)
+
+
+def _receive(future: Pending[Any], encoded: Any, type_: Any) -> None:
+    _resolve(future, codec.receive, encoded, type_)
+
+
+def _resolve(future: Pending[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:
     if future.done():
         return
     try:
-        value = codec.decode(encoded, type_)
+        value = read(encoded, type_)
     except UnsupportedValue as error:
         future.set_exception(error)
     except (TypeError, ValueError, SignoffError) as error:

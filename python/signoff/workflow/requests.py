@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,7 +156,7 @@ class InputRequest(Generic[T]):
     def answered(self, entry: InputAnswered) -> None:
         """Resolve with an accepted answer."""
         try:
-            value = None if entry.value is None and not self._takes_null() else _read(entry.value, self._type)
+            value = None if entry.value is None and not self._takes_null() else codec.receive(entry.value, self._type)
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
@@ -177,18 +176,6 @@ class InputRequest(Generic[T]):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(error)
-
-
-def _read(encoded: codec.Encoded, type_: Any) -> Any:
-    """Return an answer as its type; what only JSON may be read as (a strict model's date) is read from JSON."""
-    try:
-        return codec.decode(encoded, type_)
-    except UnsupportedValue:
-        try:
-            return codec.adapter(type_).validate_json(json.dumps(codec.decode(encoded)))
-        except ValueError:
-            pass
-        raise
 
 
 def expired(id_: str) -> InputExpired:

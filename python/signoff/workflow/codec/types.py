@@ -1,0 +1,173 @@
+"""What pydantic makes of a declared type: how values of it are read, and which classes are in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NotRequired, Required, get_origin, get_type_hints
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic._internal import _generate_schema
+from typing_extensions import TypedDict
+
+from signoff.workflow.codec.classes import Classes
+from signoff.workflow.codec.records import is_record_class
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is known of a declared type.
+
+    Attributes:
+        adapter: pydantic's.
+        classes: the models, dataclasses, named tuples and enums in it.
+        names_first: several of them could be meant by the same members, or a member is judged by the time of day.
+    """
+
+    adapter: TypeAdapter[Any]
+    classes: Classes
+    names_first: bool
+
+
+def known(type_: Any) -> Known | None:
+    """Return what is known of a type; made once per type. None: pydantic does not know it.
+
+    Raises:
+        TypeError: pydantic knows it and cannot handle it; the message names it.
+    """
+    try:
+        hash(type_)
+    except TypeError:  # an annotation with something unhashable in it
+        return _new(type_)
+    return _hashed(type_)
+
+
+def check(type_: Any) -> None:
+    """Make sure that values of a type could be read.
+
+    Raises:
+        TypeError: pydantic knows the type and cannot handle it; the message names it.
+    """
+    if type_ is not None and type_ is not Any:
+        known(type_)
+
+
+@lru_cache(maxsize=1024)
+def _hashed(type_: Any) -> Known | None:
+    return _new(type_)
+
+
+def _new(type_: Any) -> Known | None:
+    try:
+        with _typed_dicts():
+            made: TypeAdapter[Any] = TypeAdapter(type_)
+    except PydanticSchemaGenerationError:
+        return None
+    except PydanticUserError as error:
+        raise TypeError(f"{type_name(type_)} cannot be read: {error.message}") from error
+    except Exception as error:  # an annotation whose own code raises, a missing extra
+        raise TypeError(f"{type_name(type_)} cannot be read: {error}") from error
+    found: set[type] = set()
+    schema = made.core_schema
+    names_first = _look(schema, found)
+    return Known(made, Classes(found), names_first)
+
+
+@contextmanager
+def _typed_dicts() -> Iterator[None]:
+    """Let pydantic accept `typing.TypedDict` on Python 3.11, wherever in a type it stands.
+
+    It insists on the one of typing_extensions there, and says so only when the type is used: for a step's result that
+    would be after its effect. So whenever it comes upon the one, it is given the other with the same members.
+    """
+    ours = _generate_schema.GenerateSchema
+    before = getattr(ours, "_typed_dict_schema", None)
+    if sys.version_info >= (3, 12) or before is None:
+        yield
+        return
+
+    def generate(self: Any, cls: Any, origin: Any) -> Any:
+        return before(self, _twin(cls) if type(cls).__module__ == "typing" else cls, origin)
+
+    ours._typed_dict_schema = generate  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ours._typed_dict_schema = before  # type: ignore[method-assign]
+
+
+@lru_cache(maxsize=1024)
+def _twin(cls: Any) -> Any:
+    """Return the TypedDict of typing_extensions with the members of one of typing."""
+    hints = get_type_hints(cls, include_extras=True)
+    said = (Required, NotRequired)
+    members = {
+        name: NotRequired[hint] if name in cls.__optional_keys__ and get_origin(hint) not in said else hint
+        for name, hint in hints.items()
+    }
+    return TypedDict(cls.__name__, members)  # type: ignore[operator]
+
+
+def _look(node: Any, found: set[type]) -> bool:
+    """Collect the classes in a core schema; tell whether their names are to be written at once."""
+    if isinstance(node, type):
+        if is_record_class(node):
+            found.add(node)
+        return False
+    if isinstance(node, dict):
+        choices = node.get("choices") if node.get("type") == "union" else None
+        several = choices is not None and sum(map(_has_class, choices)) > 1
+        inner = [_look(part, found) for name, part in node.items() if name != "metadata"]
+        return several or "now_op" in node or any(inner)
+    if isinstance(node, list | tuple):
+        return any([_look(part, found) for part in node])
+    return False
+
+
+def _has_class(node: Any) -> bool:
+    if isinstance(node, type):
+        return is_record_class(node)
+    if isinstance(node, dict):
+        return node.get("type") == "definition-ref" or any(
+            _has_class(part) for name, part in node.items() if name != "metadata"
+        )
+    return isinstance(node, list | tuple) and any(map(_has_class, node))
+
+
+def adapter(type_: Any) -> TypeAdapter[Any]:
+    """Return pydantic's adapter for a type; made once per type.
+
+    Raises:
+        TypeError: pydantic cannot handle the type; the message names it.
+    """
+    found = known(type_)
+    if found is None:
+        raise TypeError(
+            f"{type_name(type_)} cannot be described to people: use a pydantic model, dataclass or TypedDict."
+        )
+    return found.adapter
+
+
+def pointers(error: ValidationError) -> list[dict[str, str]]:
+    """Return pydantic's complaints as `[{"pointer", "message"}]` (RFC 6901)."""
+    return [
+        {
+            "pointer": "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in problem["loc"]),
+            "message": problem["msg"],
+        }
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def summary(error: ValidationError) -> str:
+    """Return pydantic's first complaint in one line."""
+    first = pointers(error)[0]
+    return f"{first['pointer'] or 'the value'}: {first['message']}"
+
+
+def type_name(type_: Any) -> str:
+    """Return what people call a type."""
+    return getattr(type_, "__qualname__", None) or repr(type_) if isinstance(type_, type) else repr(type_)
