@@ -138,8 +138,8 @@ def retry_of(options: StepOptions) -> Retry:
 def return_type(fn: Callable[..., Any]) -> Any:
     """Return the type a function is annotated to return (what an async one resolves to); None if it does not say.
 
-    Decorators that keep `__wrapped__` (functools.wraps, lru_cache, tenacity, validate_call) are looked through: they copy
-    the annotation, which may be a text that only the module of the function itself can resolve.
+    Decorators that keep `__wrapped__` (functools.wraps, lru_cache, tenacity, validate_call) are looked through: they
+    copy the annotation, which may be a text that only the module of the function itself can resolve.
 
     Raises:
         TypeError: the annotation names something that cannot be found.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections import deque
@@ -61,16 +60,17 @@ def _compare(before: Any, after: Any, tolerance: Tolerance) -> None:
     compare = _COMPARE.get(kind)
     if compare is not None:
         compare(before, after, tolerance)
-    elif isinstance(before, BaseModel) or dataclasses.is_dataclass(kind):
-        for part in (records.members_of, records.extra_of, records.private_of):
-            _compare_dicts(part(before), part(after), tolerance)
+    elif records.has_members(kind):
+        _compare_dicts(records.members_of(before), records.members_of(after), tolerance)
+        _compare_dicts(records.extra_of(before), records.extra_of(after), tolerance)
+        _compare_dicts(records.private_of(before), records.private_of(after), tolerance)
     elif isinstance(before, tuple):
         _compare_lists(before, after, tolerance)
     elif isinstance(before, dict):
         _compare_dicts(before, after, tolerance)
     elif isinstance(before, Secret):
         _compare(before.get_secret_value(), after.get_secret_value(), tolerance)
-    elif not before == after:
+    elif before != after:
         raise _changed(before)
 
 
@@ -151,9 +151,7 @@ def _compare_deques(before: deque[Any], after: deque[Any], tolerance: Tolerance)
 def _compare_dicts(before: dict[Any, Any], after: dict[Any, Any], tolerance: Tolerance) -> None:
     if len(before) != len(after):
         odd = next((key for key in (*before, *after) if key not in before or key not in after), None)
-        raise Refused(
-            f"the member {odd!r:.100} would not come back" if odd in before else f"{odd!r:.100} would be added"
-        )
+        raise Refused(f"the member {odd!r:.100} would {'not come back' if odd in before else 'be added'}")
     for (key, item), (other_key, other) in zip(before.items(), after.items(), strict=True):
         try:
             _compare(key, other_key, tolerance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -42,14 +43,19 @@ def encode_as(value: Any, type_: Any = None) -> Encoded:
         raise UnsupportedValue(f"The value cannot be kept: {error}") from error
     if found is None:
         return written(value, BareWriter(f"pydantic does not know its declared type {type_name(type_)}"))
-    if not found.names_first:
-        plain, lost = _plainly(value, type_)
+    return _first_that_keeps(value, type_, found)
+
+
+def _first_that_keeps(value: Any, type_: Any, found: Known) -> Encoded:
+    if not found.names_first or type(value) in PLAIN:
+        plain, lost = _plainly(value, type_, Tolerance.NONE)
         if lost is None:
             return plain
     _check_fit(value, type_, found)
     exact, named = _exactly(value, type_, found, Tolerance.NONE)
     if named is None:
         return exact
+    # What is left may be a subclass of a built-in class (a float of NumPy's): its equal of that class will do.
     plain, lost = _plainly(value, type_, Tolerance.SUBCLASSES)
     if lost is None:
         return plain
@@ -59,7 +65,7 @@ def encode_as(value: Any, type_: Any = None) -> Encoded:
     raise named
 
 
-def _plainly(value: Any, type_: Any, tolerance: Tolerance = Tolerance.NONE) -> tuple[Encoded, UnsupportedValue | None]:
+def _plainly(value: Any, type_: Any, tolerance: Tolerance) -> tuple[Encoded, UnsupportedValue | None]:
     """Write the mere members; tell why that would not do."""
     encoded = written(value, TypedWriter())
     try:
@@ -94,6 +100,8 @@ def _check_fit(value: Any, type_: Any, found: Known) -> None:
     try:
         made = found.adapter.validate_python(value, strict=True)
     except ValidationError as error:
+        if _only_narrower(error):
+            return
         raise UnsupportedValue(
             f"The value cannot be kept: it is not of its declared type {type_name(type_)}: {summary(error)}."
         ) from None
@@ -106,3 +114,12 @@ def _check_fit(value: Any, type_: Any, found: Known) -> None:
         raise UnsupportedValue(
             f"The value cannot be kept: it is not of its declared type {type_name(type_)}: {changed}."
         )
+
+
+def _only_narrower(error: ValidationError) -> bool:
+    """Tell whether pydantic minds nothing but a boolean for an integer and a datetime for a date, which they are."""
+    return all(
+        (problem["type"] == "int_type" and type(problem["input"]) is bool)
+        or (problem["type"] == "date_type" and isinstance(problem["input"], datetime))
+        for problem in error.errors(include_url=False, include_context=False)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,11 +15,16 @@ from signoff.errors import UnsupportedValue
 from signoff.workflow.codec.kinds import class_name
 
 
+@lru_cache(maxsize=1024)
 def is_record_class(cls: type) -> bool:
     """Tell whether objects of a class come back only for a reader that knows the class."""
-    if issubclass(cls, BaseModel):
-        return cls is not BaseModel
-    return issubclass(cls, Enum) or dataclasses.is_dataclass(cls) or is_named_tuple(cls)
+    return (has_members(cls) and cls is not BaseModel) or issubclass(cls, Enum) or is_named_tuple(cls)
+
+
+@lru_cache(maxsize=1024)
+def has_members(cls: type) -> bool:
+    """Tell whether a class is a model or dataclass."""
+    return issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls)
 
 
 def is_named_tuple(cls: type) -> bool:
@@ -33,12 +38,25 @@ def members_of(value: Any) -> dict[str, Any]:
         held = value.__dict__
         return {name: held[name] for name in type(value).__pydantic_fields__ if name in held}
     found = {}
-    for member in dataclasses.fields(value):
+    for name in _field_names(type(value)):
         try:
-            found[member.name] = getattr(value, member.name)
+            found[name] = getattr(value, name)
         except AttributeError:  # one that the constructor does not set
             continue
     return found
+
+
+@lru_cache(maxsize=1024)
+def _field_names(cls: Any) -> tuple[str, ...]:
+    return tuple(member.name for member in dataclasses.fields(cls))
+
+
+@lru_cache(maxsize=1024)
+def not_in_constructor(cls: Any) -> tuple[str, ...]:
+    """Return the members of a class that its constructor does not take."""
+    if issubclass(cls, BaseModel):
+        return ()
+    return tuple(member.name for member in dataclasses.fields(cls) if not member.init)
 
 
 def extra_of(value: Any) -> dict[str, Any]:
@@ -50,11 +68,13 @@ def private_of(value: Any) -> dict[str, Any]:
     """Return what an object holds beside its fields: private attributes, and what a dataclass has set on itself."""
     if isinstance(value, BaseModel):
         return value.__pydantic_private__ or {}
-    fields = {member.name for member in dataclasses.fields(value)}
-    kind = type(value)
+    kind, held = type(value), getattr(value, "__dict__", {})
+    fields = _field_names(kind)
+    if len(held) <= len(fields) and all(name in fields for name in held):
+        return {}
     return {
-        name: held
-        for name, held in getattr(value, "__dict__", {}).items()
+        name: part
+        for name, part in held.items()
         if name not in fields and not isinstance(getattr(kind, name, None), cached_property)
     }
 

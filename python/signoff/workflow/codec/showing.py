@@ -27,8 +27,8 @@ def public_json(value: Any) -> Any:
     """Return `value` as plain JSON for browsers: no tags; what JSON cannot say becomes text or lists.
 
     Models and dataclasses, wherever they stand, are what pydantic makes of them in JSON mode: with their aliases,
-    computed fields and serializers, and without what they exclude. Decimals, UUIDs and integers beyond 2^53 become text,
-    times ISO 8601, bytes base64, sets and tuples lists, secrets asterisks.
+    computed fields and serializers, and without what they exclude. Decimals, UUIDs and integers beyond 2^53 become
+    text, times ISO 8601, bytes base64, sets and tuples lists, secrets asterisks.
 
     Raises:
         UnsupportedValue: it has something that cannot be shown; the detail names the place.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any, NotRequired, Required, get_origin, get_type_hints
 
@@ -113,18 +114,18 @@ def _twin(cls: Any) -> Any:
 
 def _look(node: Any, found: set[type]) -> bool:
     """Collect the classes in a core schema; tell whether their names are to be written at once."""
-    if isinstance(node, type):
-        if is_record_class(node):
-            found.add(node)
+    if isinstance(node, type | Enum):  # a literal names members of an enum
+        cls = node if isinstance(node, type) else type(node)
+        if is_record_class(cls):
+            found.add(cls)
         return False
     if isinstance(node, dict):
         choices = node.get("choices") if node.get("type") == "union" else None
         several = choices is not None and sum(map(_has_class, choices)) > 1
         inner = [_look(part, found) for name, part in node.items() if name != "metadata"]
         return several or "now_op" in node or any(inner)
-    if isinstance(node, list | tuple):
-        return any([_look(part, found) for part in node])
-    return False
+    inner = [_look(part, found) for part in node] if isinstance(node, list | tuple) else []
+    return any(inner)
 
 
 def _has_class(node: Any) -> bool:
@@ -164,8 +165,9 @@ def pointers(error: ValidationError) -> list[dict[str, str]]:
 
 def summary(error: ValidationError) -> str:
     """Return pydantic's first complaint in one line."""
-    first = pointers(error)[0]
-    return f"{first['pointer'] or 'the value'}: {first['message']}"
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return f"{first['msg']} at ${place}"
 
 
 def type_name(type_: Any) -> str:

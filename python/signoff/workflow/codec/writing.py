@@ -6,7 +6,6 @@ All else has a kind (`kinds.py`). What becomes of models, dataclasses, named tup
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
+from pydantic import RootModel, Secret, SecretBytes, SecretStr
 
 from signoff.errors import UnsupportedValue
 from signoff.workflow.codec import records
@@ -69,7 +68,7 @@ class Writer:
         """Return the members of a model or dataclass that are written."""
         return records.members_of(value)
 
-    def names(self, cls: type) -> bool:
+    def names(self, _cls: type) -> bool:
         """Tell whether values of the class are written with its name."""
         return False
 
@@ -88,9 +87,9 @@ class TypedWriter(Writer):
     def members(self, value: Any) -> dict[str, Any]:
         """Return the members a constructor takes."""
         members = records.members_of(value)
-        if isinstance(value, BaseModel):
-            return members
-        return {field.name: members[field.name] for field in dataclasses.fields(value) if field.init}
+        for name in records.not_in_constructor(type(value)):
+            members.pop(name, None)
+        return members
 
 
 class NamingWriter(Writer):
@@ -108,9 +107,9 @@ class NamingWriter(Writer):
         self._classes = classes
         self._type_name = type_name
 
-    def names(self, cls: type) -> bool:
+    def names(self, _cls: type) -> bool:
         """Tell whether the reader will know the class."""
-        return self._classes.name_of(cls) is not None
+        return self._classes.name_of(_cls) is not None
 
     def record(self, value: Any, depth: int) -> Encoded:
         """Write a model, dataclass, named tuple or enum."""
@@ -305,13 +304,15 @@ def _other(value: Any, depth: int, writer: Writer) -> Encoded:
         base = base_of(value)
         if base is not None:
             return write(as_base(base, value), depth, writer)
-        if isinstance(value, Iterator | AsyncIterator):
-            raise Refused(f"{class_name(kind)} can be read only once (return a list)")
-        return writer.other(value)
+        return _once(value) if isinstance(value, Iterator | AsyncIterator) else writer.other(value)
     except Refused:
         raise
     except Exception as error:
         raise Refused(f"{class_name(kind)} raised {class_name(type(error))} when it was read") from error
+
+
+def _once(value: Any) -> Encoded:
+    raise Refused(f"{class_name(type(value))} can be read only once (return a list)")
 
 
 # -- subclasses of what is built in ------------------------------------------------------------------------------------
