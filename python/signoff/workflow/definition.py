@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from signoff.errors import UnknownWorkflow
+from signoff.errors import UnknownWorkflow, UnsupportedValue
+from signoff.workflow import codec
 from signoff.workflow.journal import RunDescribed, RunStarted
 from signoff.workflow.names import check_name
 from signoff.workflow.steps import evaluate
@@ -48,8 +49,17 @@ class WorkflowDefinition:
         adds = set(self.expose) - set(started.expose) or set(self.tags) - set(started.tags)
         if not adds and self.version == started.version:
             return None
-        shown = started.input if "input" in self.expose else None
+        shown = self._shown(started.input) if "input" in self.expose else None
         return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown)
+
+    def _shown(self, encoded: codec.Encoded) -> codec.Encoded:
+        """Return an input as people see it: as its type shows itself, and nothing if it is not of that type."""
+        if self.input_type is None or self.input_type is Any:
+            return encoded
+        try:
+            return codec.encode(codec.public_json(codec.receive(encoded, self.input_type)))
+        except (UnsupportedValue, TypeError):
+            return None
 
     @property
     def takes_input(self) -> bool:

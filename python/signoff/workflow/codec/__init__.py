@@ -6,6 +6,7 @@ named tuples), `writing.py` and `reading.py` go over a value, `types.py` asks py
 says how all that looks to people. The protocol's section 13 is about the same.
 """
 
+from signoff.workflow.codec.concealing import conceal
 from signoff.workflow.codec.digest import digest
 from signoff.workflow.codec.kinds import TAG, Encoded
 from signoff.workflow.codec.reading import decode, receive
@@ -19,6 +20,7 @@ __all__ = [
     "Encoded",
     "adapter",
     "check",
+    "conceal",
     "decode",
     "digest",
     "encode",

@@ -43,7 +43,7 @@ def decode(encoded: Encoded, type_: Any = None) -> Any:
     try:
         return found.adapter.validate_python(value, strict=False, by_alias=True, by_name=True)
     except ValidationError as error:
-        raise _misfit(type_, error) from error
+        raise _misfit("recorded value", type_, error, " Was the type changed?") from error
     except Exception as error:
         raise _raised(type_, error) from error
 
@@ -76,7 +76,7 @@ def _from_json(encoded: Encoded, type_: Any, found: Known) -> Any:
         text = orjson.dumps(value_of(encoded))
         return found.adapter.validate_json(text)
     except ValidationError as error:
-        raise _misfit(type_, error) from error
+        raise _misfit("value", type_, error) from error
     except Exception as error:
         raise _raised(type_, error) from error
 
@@ -95,16 +95,15 @@ def value_of(encoded: Encoded) -> Any:
     return value_of(inner)
 
 
-def _misfit(type_: Any, error: ValidationError) -> UnsupportedValue:
+def _misfit(what: str, type_: Any, error: ValidationError, hint: str = "") -> UnsupportedValue:
     return UnsupportedValue(
-        f"A recorded value does not fit {type_name(type_)}: {summary(error)}. Was the type changed?",
-        errors=pointers(error),
+        f"A {what} does not fit {type_name(type_)}: {summary(error)}.{hint}", errors=pointers(error)
     )
 
 
 def _raised(type_: Any, error: Exception) -> UnsupportedValue:
     return UnsupportedValue(
-        f"A recorded value could not be read as {type_name(type_)}: its code raised {class_name(type(error))}."
+        f"A value could not be read as {type_name(type_)}: its code raised {class_name(type(error))}."
     )
 
 

@@ -11,7 +11,7 @@ from signoff.errors import UnsupportedValue
 from signoff.workflow.codec.comparing import Tolerance, difference
 from signoff.workflow.codec.kinds import TAG, Encoded, class_name
 from signoff.workflow.codec.reading import PLAIN, decode
-from signoff.workflow.codec.types import Known, known, summary, type_name
+from signoff.workflow.codec.types import Known, known, type_name
 from signoff.workflow.codec.writing import BareWriter, NamingWriter, TypedWriter, written
 
 
@@ -103,7 +103,7 @@ def _check_fit(value: Any, type_: Any, found: Known) -> None:
         if _only_narrower(error):
             return
         raise UnsupportedValue(
-            f"The value cannot be kept: it is not of its declared type {type_name(type_)}: {summary(error)}."
+            f"The value cannot be kept: it is not of its declared type {type_name(type_)}: {_misfit(error)}."
         ) from None
     except Exception as error:
         raise UnsupportedValue(
@@ -114,6 +114,12 @@ def _check_fit(value: Any, type_: Any, found: Known) -> None:
         raise UnsupportedValue(
             f"The value cannot be kept: it is not of its declared type {type_name(type_)}: {changed}."
         )
+
+
+def _misfit(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    return f"{first['msg']} at ${place}"
 
 
 def _only_narrower(error: ValidationError) -> bool:

@@ -13,14 +13,12 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import PydanticSerializationError
 
 from signoff.workflow.codec import records
+from signoff.workflow.codec.concealing import MASK
 from signoff.workflow.codec.kinds import TAG, Encoded, Refused, class_name
 from signoff.workflow.codec.reading import value_of
 from signoff.workflow.codec.types import adapter
-from signoff.workflow.codec.writing import Writer, write, written
+from signoff.workflow.codec.writing import DEEPEST, Writer, spend, write, written
 from signoff.workflow.journal import SAME
-
-MASK = "**********"
-"""What people see of a secret."""
 
 
 def public_json(value: Any) -> Any:
@@ -72,7 +70,7 @@ class _ShowingWriter(Writer):
     def record(self, value: Any, depth: int) -> Encoded:
         if isinstance(value, Enum | tuple):
             return super().record(value, depth)
-        _check_finite(value, depth)
+        _check_finite(value, depth, self)
         try:
             dump = value.model_dump if isinstance(value, BaseModel) else _dump(value)
             if dump is None:
@@ -95,10 +93,11 @@ def _dump(value: Any) -> Any:
     return lambda **how: known.dump_python(value, **how)
 
 
-def _check_finite(value: Any, depth: int) -> None:
+def _check_finite(value: Any, depth: int, writer: Writer) -> None:
     """Refuse what would be used up, or never end, by looking at it."""
-    if depth > 100:
-        return
+    if depth > DEEPEST:
+        raise Refused(f"it is nested more than {DEEPEST} deep (or contains itself)")
+    spend(1, writer)
     if isinstance(value, Iterator):
         raise Refused(f"{class_name(type(value))} can be read only once")
     if isinstance(value, dict):
@@ -114,7 +113,7 @@ def _check_finite(value: Any, depth: int) -> None:
     for name, part in parts:
         if type(part) not in _PLAIN:
             try:
-                _check_finite(part, depth + 1)
+                _check_finite(part, depth + 1, writer)
             except Refused as refused:
                 refused.place.append(f".{name}" if isinstance(name, str) else f"[{name!r:.100}]")
                 raise

@@ -165,9 +165,8 @@ def pointers(error: ValidationError) -> list[dict[str, str]]:
 
 def summary(error: ValidationError) -> str:
     """Return pydantic's first complaint in one line."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    return f"{first['msg']} at ${place}"
+    first = pointers(error)[0]
+    return f"{first['pointer'] or 'the value'}: {first['message']}"
 
 
 def type_name(type_: Any) -> str:

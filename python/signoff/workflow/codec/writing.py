@@ -25,7 +25,7 @@ from signoff.workflow.codec.kinds import TAG, URLS, WRITERS, Encoded, Refused, c
 
 _SAFE = 2**53
 _LEAVES = frozenset({type(None), bool})
-_DEEPEST = 100
+DEEPEST = 100
 MOST_PARTS = 1_000_000
 """How many members and items a value may have, counted at every depth."""
 
@@ -189,8 +189,8 @@ def write(value: Any, depth: int, writer: Writer) -> Encoded:  # noqa: PLR0911 -
         if math.isfinite(value):
             return value
         raise Refused(f"{value} is no JSON number")
-    if depth > _DEEPEST:
-        raise Refused(f"it is nested more than {_DEEPEST} deep (or contains itself)")
+    if depth > DEEPEST:
+        raise Refused(f"it is nested more than {DEEPEST} deep (or contains itself)")
     if kind is dict:
         return mapping(value, depth, writer)
     if kind is list:
@@ -228,11 +228,16 @@ def items(values: Iterable[Any], depth: int, writer: Writer) -> list[Encoded]:
         except Refused as refused:
             refused.place.append(f"[{len(wrote)}]")
             raise
-    _spend(len(wrote), writer)
+    spend(len(wrote), writer)
     return wrote
 
 
-def _spend(parts: int, writer: Writer) -> None:
+def spend(parts: int, writer: Writer) -> None:
+    """Count parts of a value.
+
+    Raises:
+        Refused: there are too many.
+    """
     writer.left -= parts
     if writer.left < 0:
         raise Refused(f"it has more than {MOST_PARTS:,} parts")
@@ -249,7 +254,7 @@ def mapping(value: dict[Any, Any], depth: int, writer: Writer) -> Encoded:
         except Refused as refused:
             refused.place.append(f".{key}")
             raise
-    _spend(len(wrote), writer)
+    spend(len(wrote), writer)
     return {TAG: "escape", "v": wrote} if TAG in wrote else wrote
 
 
