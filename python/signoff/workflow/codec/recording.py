@@ -123,9 +123,9 @@ def _misfit(error: ValidationError) -> str:
 
 
 def _only_narrower(error: ValidationError) -> bool:
-    """Tell whether pydantic minds nothing but a boolean for an integer and a datetime for a date, which they are."""
+    """Tell whether pydantic minds nothing but a boolean for a number and a datetime for a date, which they are."""
     return all(
-        (problem["type"] == "int_type" and type(problem["input"]) is bool)
+        (problem["type"] in {"int_type", "float_type"} and type(problem["input"]) is bool)
         or (problem["type"] == "date_type" and isinstance(problem["input"], datetime))
         for problem in error.errors(include_url=False, include_context=False)
     )
