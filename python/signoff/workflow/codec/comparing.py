@@ -47,7 +47,7 @@ def difference(before: Any, after: Any, tolerance: Tolerance = Tolerance.NONE) -
 
 
 def _compare(before: Any, after: Any, tolerance: Tolerance) -> None:
-    kind = type(before)
+    kind: Any = type(before)
     if before is after:
         return
     if kind is not type(after):
@@ -152,6 +152,8 @@ def _compare_dicts(before: dict[Any, Any], after: dict[Any, Any], tolerance: Tol
     if len(before) != len(after):
         odd = next((key for key in (*before, *after) if key not in before or key not in after), None)
         raise Refused(f"the member {odd!r:.100} would {'not come back' if odd in before else 'be added'}")
+    if tolerance >= Tolerance.FIT and before.keys() == after.keys():
+        after = {key: after[key] for key in before}  # a TypedDict is read in the order of its declaration
     for (key, item), (other_key, other) in zip(before.items(), after.items(), strict=True):
         try:
             _compare(key, other_key, tolerance)

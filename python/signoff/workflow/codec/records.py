@@ -16,13 +16,13 @@ from signoff.workflow.codec.kinds import class_name
 
 
 @lru_cache(maxsize=1024)
-def is_record_class(cls: type) -> bool:
+def is_record_class(cls: Any) -> bool:
     """Tell whether objects of a class come back only for a reader that knows the class."""
     return (has_members(cls) and cls is not BaseModel) or issubclass(cls, Enum) or is_named_tuple(cls)
 
 
 @lru_cache(maxsize=1024)
-def has_members(cls: type) -> bool:
+def has_members(cls: Any) -> bool:
     """Tell whether a class is a model or dataclass."""
     return issubclass(cls, BaseModel) or dataclasses.is_dataclass(cls)
 
@@ -38,7 +38,8 @@ def members_of(value: Any) -> dict[str, Any]:
         held = value.__dict__
         return {name: held[name] for name in type(value).__pydantic_fields__ if name in held}
     found = {}
-    for name in _field_names(type(value)):
+    kind: Any = type(value)
+    for name in _field_names(kind):
         try:
             found[name] = getattr(value, name)
         except AttributeError:  # one that the constructor does not set
@@ -68,7 +69,8 @@ def private_of(value: Any) -> dict[str, Any]:
     """Return what an object holds beside its fields: private attributes, and what a dataclass has set on itself."""
     if isinstance(value, BaseModel):
         return value.__pydantic_private__ or {}
-    kind, held = type(value), getattr(value, "__dict__", {})
+    kind: Any = type(value)
+    held = getattr(value, "__dict__", {})
     fields = _field_names(kind)
     if len(held) <= len(fields) and all(name in fields for name in held):
         return {}

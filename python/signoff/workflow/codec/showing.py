@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel, RootModel
-from pydantic_core import PydanticSerializationError
 
 from signoff.workflow.codec import records
 from signoff.workflow.codec.concealing import MASK
@@ -77,7 +76,7 @@ class _ShowingWriter(Writer):
                 return super().record(value, depth)
             try:
                 plain = dump(mode="json", by_alias=True, warnings=False)
-            except PydanticSerializationError:  # e.g. bytes that are no text
+            except UnicodeDecodeError:  # it has bytes that are no text
                 plain = dump(mode="python", by_alias=True, warnings=False)
         except Exception as error:
             raise Refused(f"{class_name(type(value))} raised {class_name(type(error))} when it was shown") from error
@@ -100,13 +99,14 @@ def _check_finite(value: Any, depth: int, writer: Writer) -> None:
     spend(1, writer)
     if isinstance(value, Iterator):
         raise Refused(f"{class_name(type(value))} can be read only once")
+    kind: Any = type(value)
     if isinstance(value, dict):
         parts: Any = value.items()
     elif isinstance(value, list | tuple | set | frozenset):
         parts = enumerate(value)
     elif isinstance(value, RootModel):
         parts = (("root", value.root),)
-    elif records.is_record_class(type(value)) and not isinstance(value, Enum):
+    elif records.is_record_class(kind) and not isinstance(value, Enum):
         parts = records.members_of(value).items()
     else:
         return

@@ -84,7 +84,7 @@ def _typed_dicts() -> Iterator[None]:
     It insists on the one of typing_extensions there, and says so only when the type is used: for a step's result that
     would be after its effect. So whenever it comes upon the one, it is given the other with the same members.
     """
-    ours = _generate_schema.GenerateSchema
+    ours: Any = _generate_schema.GenerateSchema
     before = getattr(ours, "_typed_dict_schema", None)
     if sys.version_info >= (3, 12) or before is None:
         yield
@@ -93,11 +93,11 @@ def _typed_dicts() -> Iterator[None]:
     def generate(self: Any, cls: Any, origin: Any) -> Any:
         return before(self, _twin(cls) if type(cls).__module__ == "typing" else cls, origin)
 
-    ours._typed_dict_schema = generate  # type: ignore[method-assign]
+    ours._typed_dict_schema = generate
     try:
         yield
     finally:
-        ours._typed_dict_schema = before  # type: ignore[method-assign]
+        ours._typed_dict_schema = before
 
 
 @lru_cache(maxsize=1024)

@@ -87,7 +87,8 @@ class TypedWriter(Writer):
     def members(self, value: Any) -> dict[str, Any]:
         """Return the members a constructor takes."""
         members = records.members_of(value)
-        for name in records.not_in_constructor(type(value)):
+        kind: Any = type(value)
+        for name in records.not_in_constructor(kind):
             members.pop(name, None)
         return members
 
@@ -260,8 +261,8 @@ def mapping(value: dict[Any, Any], depth: int, writer: Writer) -> Encoded:
 
 def members(value: Mapping[str, Any], depth: int, writer: Writer) -> dict[str, Encoded]:
     """Write members by name, where nothing else can stand."""
-    wrote = mapping(dict(value), depth, writer)
-    return wrote["v"] if TAG in wrote else wrote
+    wrote: dict[str, Encoded] = mapping(dict(value), depth, writer)
+    return wrote.get("v", {}) if TAG in wrote else wrote
 
 
 def _keyed(value: dict[Any, Any], depth: int, writer: Writer) -> Encoded:
@@ -300,7 +301,7 @@ _CONTAINERS: dict[type, Callable[[Any, int, Writer], Encoded]] = {
 
 def _other(value: Any, depth: int, writer: Writer) -> Encoded:
     """Write a value of a class that is in no table. Whatever its own code raises is a refusal."""
-    kind = type(value)
+    kind: Any = type(value)
     try:
         if records.is_record_class(kind):
             return writer.record(value, depth)
