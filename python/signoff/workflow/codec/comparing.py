@@ -60,7 +60,7 @@ def _compare(before: Any, after: Any, tolerance: Tolerance) -> None:
     compare = _COMPARE.get(kind)
     if compare is not None:
         compare(before, after, tolerance)
-    elif records.has_members(kind):
+    elif isinstance(before, BaseModel) or hasattr(kind, "__dataclass_fields__"):
         _compare_dicts(records.members_of(before), records.members_of(after), tolerance)
         _compare_dicts(records.extra_of(before), records.extra_of(after), tolerance)
         _compare_dicts(records.private_of(before), records.private_of(after), tolerance)
