@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from signoff.errors import EventTimedOut, NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
@@ -188,7 +189,7 @@ class Commands:
         for event in kept:
             if key is None or key == event.key:
                 kept.remove(event)
-                _receive(wait.future, event.payload, type_)
+                self._receive(wait.future, event.payload, type_)
                 return wait.future
         self.waits[id_] = wait
         return wait.future
@@ -206,9 +207,12 @@ class Commands:
         for id_, wait in self.waits.items():
             if wait.topic == event.topic and wait.key in (None, event.key):
                 del self.waits[id_]
-                _receive(wait.future, event.payload, wait.type)
+                self._receive(wait.future, event.payload, wait.type)
                 return
         self._events.setdefault(event.topic, []).append(event)
+
+    def _receive(self, future: Pending[Any], encoded: Any, type_: Any) -> None:
+        _resolve(future, partial(codec.receive, again=self.replaying), encoded, type_)
 
     def event_timed_out(self, id_: str) -> None:
         """End a wait without an event."""
@@ -279,6 +283,11 @@ class Commands:
         """Return a generator that gives every replay the same numbers."""
         return random.Random(f"{self.seed}/{purpose}")  # noqa: S311 - reproducible by design
 
+    @property
+    def replaying(self) -> bool:
+        """Tell whether the journal has commands that the code has not come to yet."""
+        return bool(self.recorded.queue)
+
     def idle(self) -> bool:
         """Tell whether nothing is open that the world could answer."""
         return not (self.steps or self.timers or self.inputs or self.waits)
@@ -287,10 +296,6 @@ class Commands:
 def settle(future: Pending[Any], encoded: Any, type_: Any) -> None:
     """Resolve a future with a recorded value."""
     _resolve(future, codec.decode, encoded, type_)
-
-
-def _receive(future: Pending[Any], encoded: Any, type_: Any) -> None:
-    _resolve(future, codec.receive, encoded, type_)
 
 
 def _resolve(future: Pending[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:

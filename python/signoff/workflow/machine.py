@@ -229,7 +229,7 @@ class Machine:
         arguments: list[Any] = [Context(commands)]
         if definition.takes_input:
             try:
-                arguments.append(codec.receive(started.input, definition.input_type))
+                arguments.append(codec.receive(started.input, definition.input_type, again=commands.replaying))
             except UnsupportedValue as error:
                 what = f"The input does not fit the workflow: {error.detail}"
                 self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.UnsupportedValue"))

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from pydantic import Secret, SecretBytes, SecretStr, ValidationError
+from pydantic import Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
 
 from signoff.errors import SignoffError, UnsupportedValue
 from signoff.workflow.codec import records
 from signoff.workflow.codec.classes import Classes
 from signoff.workflow.codec.kinds import READERS, TAG, Encoded, class_name
-from signoff.workflow.codec.types import Known, known, pointers, summary, type_name
+from signoff.workflow.codec.types import known, pointers, summary, type_name
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
 
@@ -41,17 +42,22 @@ def decode(encoded: Encoded, type_: Any = None) -> Any:
         return read(encoded["v"], found.classes)
     value = read(encoded)
     try:
-        return found.adapter.validate_python(value, strict=False, by_alias=True, by_name=True)
+        return found.again.validate_python(value, strict=False, by_alias=True, by_name=True)
     except ValidationError as error:
         raise _misfit("recorded value", type_, error, " Was the type changed?") from error
     except Exception as error:
         raise _raised(type_, error) from error
 
 
-def receive(encoded: Encoded, type_: Any = None) -> Any:
+def receive(encoded: Encoded, type_: Any = None, *, again: bool = False) -> Any:
     """Return a value that came from outside, as plain JSON as a rule, as what it shall be.
 
     The type's own rules count: its aliases, and what it is strict about, as for JSON (where a date is a text).
+
+    Args:
+        encoded: as it was recorded.
+        type_: what it shall be; None: plain Python values.
+        again: it was accepted before, so what the clock says by now does not count.
 
     Raises:
         UnsupportedValue: the value does not fit the type; the detail says where.
@@ -64,17 +70,17 @@ def receive(encoded: Encoded, type_: Any = None) -> Any:
     if found is None:
         return value
     try:
-        return found.adapter.validate_python(value)
+        return (found.again if again else found.adapter).validate_python(value)
     except ValidationError:
-        return _from_json(encoded, type_, found)
+        return _from_json(encoded, type_, found.again if again else found.adapter)
     except Exception as error:
         raise _raised(type_, error) from error
 
 
-def _from_json(encoded: Encoded, type_: Any, found: Known) -> Any:
+def _from_json(encoded: Encoded, type_: Any, reader: TypeAdapter[Any] | SchemaValidator) -> Any:
     try:
         text = orjson.dumps(value_of(encoded))
-        return found.adapter.validate_json(text)
+        return reader.validate_json(text)
     except ValidationError as error:
         raise _misfit("value", type_, error) from error
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -123,9 +124,10 @@ def _misfit(error: ValidationError) -> str:
 
 
 def _only_narrower(error: ValidationError) -> bool:
-    """Tell whether pydantic minds nothing but a boolean for a number and a datetime for a date, which they are."""
+    """Tell whether pydantic minds nothing but what is of the type: a boolean number, a datetime as date, a NaN."""
     return all(
         (problem["type"] in {"int_type", "float_type"} and type(problem["input"]) is bool)
+        or (problem["type"] == "finite_number" and isinstance(problem["input"], Decimal))
         or (problem["type"] == "date_type" and isinstance(problem["input"], datetime))
         for problem in error.errors(include_url=False, include_context=False)
     )

@@ -12,6 +12,7 @@ from typing import Any, NotRequired, Required, get_origin, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic._internal import _generate_schema
+from pydantic_core import SchemaValidator
 from typing_extensions import TypedDict
 
 from signoff.workflow.codec.classes import Classes
@@ -24,11 +25,13 @@ class Known:
 
     Attributes:
         adapter: pydantic's.
+        again: the same without what is judged by the clock (a `FutureDate`): for values that were accepted before.
         classes: the models, dataclasses, named tuples and enums in it.
-        names_first: several of them could be meant by the same members, or a member is judged by the time of day.
+        names_first: several of them could be meant by the same members.
     """
 
     adapter: TypeAdapter[Any]
+    again: TypeAdapter[Any] | SchemaValidator
     classes: Classes
     names_first: bool
 
@@ -72,9 +75,8 @@ def _new(type_: Any) -> Known | None:
     except Exception as error:  # an annotation whose own code raises, a missing extra
         raise TypeError(f"{type_name(type_)} cannot be read: {error}") from error
     found: set[type] = set()
-    schema = made.core_schema
-    names_first = _look(schema, found)
-    return Known(made, Classes(found), names_first)
+    names_first = _look(made.core_schema, found)
+    return Known(made, _timeless(made), Classes(found), names_first)
 
 
 @contextmanager
@@ -123,9 +125,32 @@ def _look(node: Any, found: set[type]) -> bool:
         choices = node.get("choices") if node.get("type") == "union" else None
         several = choices is not None and sum(map(_has_class, choices)) > 1
         inner = [_look(part, found) for name, part in node.items() if name != "metadata"]
-        return several or "now_op" in node or any(inner)
+        return several or any(inner)
     inner = [_look(part, found) for part in node] if isinstance(node, list | tuple) else []
     return any(inner)
+
+
+def _timeless(made: TypeAdapter[Any]) -> TypeAdapter[Any] | SchemaValidator:
+    """Return what reads as the adapter does, whatever the clock says; the adapter itself if it does not look at it."""
+    schema = _without_clock(made.core_schema)
+    if schema == made.core_schema:
+        return made
+    try:
+        return SchemaValidator(schema, _use_prebuilt=False)
+    except TypeError:  # pydantic's own, older than the option
+        return made
+
+
+def _without_clock(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {
+            name: part if name == "metadata" else _without_clock(part)
+            for name, part in node.items()
+            if name != "now_op"
+        }
+    if isinstance(node, list | tuple):
+        return type(node)(map(_without_clock, node))
+    return node
 
 
 def _has_class(node: Any) -> bool:
