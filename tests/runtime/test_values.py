@@ -113,8 +113,9 @@ def test_a_result_that_would_change_is_one_failed_attempt(url: str) -> None:
         ran.append("unsaid")
         return Approved("ann")
 
-    def unresolved() -> Fraction:  # type: ignore[empty-body]
+    def unresolved() -> Fraction | None:
         ran.append("unresolved")
+        return None
 
     @app.workflow(expose=("output",))
     async def flow(ctx: Context) -> list[str]:

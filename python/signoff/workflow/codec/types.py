@@ -27,7 +27,7 @@ class Known:
         adapter: pydantic's.
         again: the same without what is judged by the clock (a `FutureDate`): for values that were accepted before.
         classes: the models, dataclasses, named tuples and enums in it.
-        names_first: several of them could be meant by the same members.
+        names_first: several of them could be meant by the same members, or the clock would judge them again.
     """
 
     adapter: TypeAdapter[Any]
@@ -75,8 +75,9 @@ def _new(type_: Any) -> Known | None:
     except Exception as error:  # an annotation whose own code raises, a missing extra
         raise TypeError(f"{type_name(type_)} cannot be read: {error}") from error
     found: set[type] = set()
-    names_first = _look(made.core_schema, found)
-    return Known(made, _timeless(made), Classes(found), names_first)
+    several = _look(made.core_schema, found)
+    again = _timeless(made)
+    return Known(made, again or made, Classes(found), several or again is None)
 
 
 @contextmanager
@@ -130,15 +131,15 @@ def _look(node: Any, found: set[type]) -> bool:
     return any(inner)
 
 
-def _timeless(made: TypeAdapter[Any]) -> TypeAdapter[Any] | SchemaValidator:
-    """Return what reads as the adapter does, whatever the clock says; the adapter itself if it does not look at it."""
+def _timeless(made: TypeAdapter[Any]) -> TypeAdapter[Any] | SchemaValidator | None:
+    """Return what reads as the adapter does, whatever the clock says; None: pydantic is too old for it."""
     schema = _without_clock(made.core_schema)
     if schema == made.core_schema:
         return made
     try:
         return SchemaValidator(schema, _use_prebuilt=False)
-    except TypeError:  # pydantic's own, older than the option
-        return made
+    except TypeError:  # older than the option, without which models are read by validators made before
+        return None
 
 
 def _without_clock(node: Any) -> Any:
