@@ -133,13 +133,18 @@ def _look(node: Any, found: set[type]) -> bool:
 
 def _timeless(made: TypeAdapter[Any]) -> TypeAdapter[Any] | SchemaValidator | None:
     """Return what reads as the adapter does, whatever the clock says; None: pydantic is too old for it."""
-    schema = _without_clock(made.core_schema)
-    if schema == made.core_schema:
+    if not _has_clock(made.core_schema):
         return made
     try:
-        return SchemaValidator(schema, _use_prebuilt=False)
+        return SchemaValidator(_without_clock(made.core_schema), _use_prebuilt=False)
     except TypeError:  # older than the option, without which models are read by validators made before
         return None
+
+
+def _has_clock(node: Any) -> bool:
+    if isinstance(node, dict):
+        return "now_op" in node or any(_has_clock(part) for name, part in node.items() if name != "metadata")
+    return isinstance(node, list | tuple) and any(map(_has_clock, node))
 
 
 def _without_clock(node: Any) -> Any:
