@@ -99,7 +99,7 @@ def _check_fit(value: Any, type_: Any, found: Known) -> None:
     if type(value) is type_:
         return
     try:
-        made = found.adapter.validate_python(value, strict=True)
+        made = found.fit.validate_python(value, strict=True)
     except ValidationError as error:
         if _only_narrower(error):
             return
@@ -119,7 +119,8 @@ def _check_fit(value: Any, type_: Any, found: Known) -> None:
 
 def _misfit(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    parts = [part for part in first["loc"] if not str(part).startswith("is-instance[")]  # which of a union's members
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     return f"{first['msg']} at ${place}"
 
 

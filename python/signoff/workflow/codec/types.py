@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NotRequired, Required, get_origin, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic._internal import _generate_schema
-from pydantic_core import SchemaValidator
+from pydantic_core import SchemaValidator, core_schema
 from typing_extensions import TypedDict
 
 from signoff.workflow.codec.classes import Classes
 from signoff.workflow.codec.records import is_record_class
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Known:
     """What is known of a declared type.
 
@@ -34,6 +34,11 @@ class Known:
     again: TypeAdapter[Any] | SchemaValidator
     classes: Classes
     names_first: bool
+
+    @cached_property
+    def fit(self) -> SchemaValidator:
+        """Return what tells whether a value is of the type, where objects need be of their class only."""
+        return SchemaValidator(_by_class(self.adapter.core_schema))
 
 
 def known(type_: Any) -> Known | None:
@@ -129,6 +134,21 @@ def _look(node: Any, found: set[type]) -> bool:
         return several or any(inner)
     inner = [_look(part, found) for part in node] if isinstance(node, list | tuple) else []
     return any(inner)
+
+
+def _by_class(node: Any) -> Any:
+    """Return a core schema that asks of models and dataclasses their class, whatever may become of their members."""
+    if isinstance(node, list | tuple):
+        return type(node)(map(_by_class, node))
+    if not isinstance(node, dict):
+        return node
+    inner = node
+    while inner.get("type") in {"function-before", "function-after", "function-wrap"}:
+        inner = inner["schema"]
+    if inner.get("type") in {"model", "dataclass"}:
+        ref = node.get("ref", inner.get("ref"))
+        return core_schema.is_instance_schema(inner.get("generic_origin") or inner["cls"], ref=ref)
+    return {name: part if name == "metadata" else _by_class(part) for name, part in node.items()}
 
 
 def _timeless(made: TypeAdapter[Any]) -> TypeAdapter[Any] | SchemaValidator | None:
