@@ -144,15 +144,23 @@ def return_type(fn: Callable[..., Any]) -> Any:
     Raises:
         TypeError: the annotation names something that cannot be found.
     """
+    if type(fn) is not types.FunctionType:
+        return _return_type(fn)
+    try:
+        return _returns[fn]
+    except KeyError:
+        found = _returns[fn] = _return_type(fn)
+        return found
+
+
+_returns: WeakKeyDictionary[Callable[..., Any], Any] = WeakKeyDictionary()
+
+
+def _return_type(fn: Any) -> Any:
     called, owner = _innermost(fn)
     if isinstance(called, type):
         return called
-    try:
-        hint = _hints[called]
-    except KeyError:
-        hint = _hints[called] = evaluate(called, "return")
-    except TypeError:  # it cannot be remembered
-        hint = evaluate(called, "return")
+    hint = evaluate(called, "return")
     if hint is typing.Self or hint is Self:
         return owner
     if typing.get_origin(hint) in _AWAITED:
@@ -160,7 +168,6 @@ def return_type(fn: Callable[..., Any]) -> Any:
     return None if hint is Any or isinstance(hint, TypeVar) else hint
 
 
-_hints: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _AWAITED = (collections.abc.Awaitable, collections.abc.Coroutine)
 
 
