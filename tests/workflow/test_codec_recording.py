@@ -549,6 +549,7 @@ def test_no_secret_is_in_a_refusal() -> None:
             datetime.fromisoformat("2026-01-01T00:00+01"),
         ),
         ("3", int, 3),
+        ([1, 2], Iterable[int], [1, 2]),
     ],
 )
 def test_what_earlier_releases_wrote_is_read_as_they_read_it(encoded: Any, type_: Any, value: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -42,7 +42,7 @@ def decode(encoded: Encoded, type_: Any = None) -> Any:
         return read(encoded["v"], found.classes)
     value = read(encoded)
     try:
-        return found.again.validate_python(value, strict=False, by_alias=True, by_name=True)
+        return _lasting(found.again.validate_python(value, strict=False, by_alias=True, by_name=True))
     except ValidationError as error:
         raise _misfit("recorded value", type_, error, " Was the type changed?") from error
     except Exception as error:
@@ -70,7 +70,7 @@ def receive(encoded: Encoded, type_: Any = None, *, again: bool = False) -> Any:
     if found is None:
         return value
     try:
-        return (found.again if again else found.adapter).validate_python(value)
+        return _lasting((found.again if again else found.adapter).validate_python(value))
     except ValidationError:
         return _from_json(encoded, type_, found.again if again else found.adapter)
     except Exception as error:
@@ -80,11 +80,16 @@ def receive(encoded: Encoded, type_: Any = None, *, again: bool = False) -> Any:
 def _from_json(encoded: Encoded, type_: Any, reader: TypeAdapter[Any] | SchemaValidator) -> Any:
     try:
         text = orjson.dumps(value_of(encoded))
-        return reader.validate_json(text)
+        return _lasting(reader.validate_json(text))
     except ValidationError as error:
         raise _misfit("value", type_, error) from error
     except Exception as error:
         raise _raised(type_, error) from error
+
+
+def _lasting(value: Any) -> Any:
+    """Return a list for the iterator that pydantic makes of an Iterable: that one could be read only once."""
+    return list(value) if isinstance(value, Iterator) else value
 
 
 def value_of(encoded: Encoded) -> Any:
