@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, FutureDate, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, FutureDate, SecretStr, ValidationInfo, field_validator
 
 from signoff import Context, UnsupportedValue
 from signoff.workflow.codec import decode, encode, receive
@@ -144,3 +145,15 @@ def test_the_first_time_the_clock_counts() -> None:
     assert drive.error.code == "invalid_input"
     assert len(ended) == 1
     assert not any(isinstance(entry, StepScheduled) for entry in drive.journal)
+
+
+class Login(BaseModel):
+    password: SecretStr = Field(min_length=8)
+    user: str
+
+
+@pytest.mark.parametrize("read", [decode, receive])
+def test_no_secret_stands_in_the_traceback_of_a_refusal(read: Any) -> None:
+    with pytest.raises(UnsupportedValue, match="Login") as refused:
+        read({"password": "hush"}, Login)
+    assert "hush" not in "".join(traceback.format_exception(refused.value))

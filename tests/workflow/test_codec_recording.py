@@ -43,7 +43,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from signoff import UnsupportedValue
-from signoff.workflow.codec import decode, encode_as
+from signoff.workflow.codec import check, decode, encode_as
 from signoff.workflow.codec.comparing import Tolerance, difference
 from signoff.workflow.codec.writing import MOST_PARTS
 
@@ -704,3 +704,20 @@ def test_what_is_equal_and_not_the_same_is_told() -> None:
 
 def test_members_out_of_the_declared_order_stay_where_they_are() -> None:
     assert list(came_back({"b": 1, "a": 2}, Narrow)) == ["b", "a"]
+
+
+@dataclass
+class Unresolved:
+    what: Nowhere  # type: ignore[name-defined]  # noqa: F821 - that is the point
+
+
+class Half(BaseModel):
+    what: Nowhere  # type: ignore[name-defined]  # noqa: F821 - that is the point
+
+
+@pytest.mark.parametrize("type_", [Unresolved, list[Unresolved], Half, dict[str, Half], "Nowhere"])
+def test_a_type_that_names_what_cannot_be_found_is_refused_before_it_is_needed(type_: Any) -> None:
+    with pytest.raises(TypeError, match="cannot be read"):
+        check(type_)
+    with pytest.raises(UnsupportedValue, match="cannot be read"):
+        encode_as({"what": 1}, type_)

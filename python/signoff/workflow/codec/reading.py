@@ -44,7 +44,8 @@ def decode(encoded: Encoded, type_: Any = None) -> Any:
     try:
         return _lasting(found.again.validate_python(value, strict=False, by_alias=True, by_name=True))
     except ValidationError as error:
-        raise _misfit("recorded value", type_, error, " Was the type changed?") from error
+        # Not from it: pydantic's own text quotes the input, which may hold a secret, and tracebacks are logged.
+        raise _misfit("recorded value", type_, error, " Was the type changed?") from None
     except Exception as error:
         raise _raised(type_, error) from error
 
@@ -82,7 +83,7 @@ def _from_json(encoded: Encoded, type_: Any, reader: TypeAdapter[Any] | SchemaVa
         text = orjson.dumps(value_of(encoded))
         return _lasting(reader.validate_json(text))
     except ValidationError as error:
-        raise _misfit("value", type_, error) from error
+        raise _misfit("value", type_, error) from None
     except Exception as error:
         raise _raised(type_, error) from error
 

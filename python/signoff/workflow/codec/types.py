@@ -79,6 +79,8 @@ def _new(type_: Any) -> Known | None:
         raise TypeError(f"{type_name(type_)} cannot be read: {error.message}") from error
     except Exception as error:  # an annotation whose own code raises, a missing extra
         raise TypeError(f"{type_name(type_)} cannot be read: {error}") from error
+    if not made.pydantic_complete:
+        raise TypeError(f"{type_name(type_)} cannot be read: it names a class that is not at the top of its module.")
     found: set[type] = set()
     several = _look(made.core_schema, found)
     again = _timeless(made)
