@@ -154,6 +154,7 @@ class Login(BaseModel):
 
 @pytest.mark.parametrize("read", [decode, receive])
 def test_no_secret_stands_in_the_traceback_of_a_refusal(read: Any) -> None:
+    secret = "-".join(("h", "u", "s"))  # not as it stands in this line, which is part of the traceback
     with pytest.raises(UnsupportedValue, match="Login") as refused:
-        read({"password": "hush"}, Login)
-    assert "hush" not in "".join(traceback.format_exception(refused.value))
+        read({"password": secret}, Login)
+    assert secret not in "".join(traceback.format_exception(refused.value))
