@@ -166,6 +166,7 @@ def looped() -> Tree:
         ([Streaming(rows=endless())], r"can be read only once at \$\[0\].rows"),
         ({"a": endless()}, r"generator can be read only once .* at \$.a"),
         ({"a": Raising()}, r"Raising raised .*PydanticSerializationError when it was shown at \$.a"),
+        ([Unknown(object(), LINE)], r"builtins.object has no JSON form at \$\[0\].what"),  # type: ignore[arg-type]
         ([looped()], r"contains itself"),
         ([float("nan")], r"nan is no JSON number at \$\[0\]"),
     ],

@@ -70,17 +70,21 @@ class _ShowingWriter(Writer):
         if isinstance(value, Enum | tuple):
             return super().record(value, depth)
         _check_finite(value, depth, self)
+        dump = value.model_dump if isinstance(value, BaseModel) else _dump(value)
+        if dump is None:
+            return super().record(value, depth)
         try:
-            dump = value.model_dump if isinstance(value, BaseModel) else _dump(value)
-            if dump is None:
-                return super().record(value, depth)
-            try:
-                plain = dump(mode="json", by_alias=True, warnings=False)
-            except UnicodeDecodeError:  # it has bytes that are no text
-                plain = dump(mode="python", by_alias=True, warnings=False)
+            plain = _serialized(dump)
         except Exception as error:
             raise Refused(f"{class_name(type(value))} raised {class_name(type(error))} when it was shown") from error
         return write(plain, depth + 1, self)
+
+
+def _serialized(dump: Any) -> Any:
+    try:
+        return dump(mode="json", by_alias=True, warnings=False)
+    except UnicodeDecodeError:  # it has bytes that are no text
+        return dump(mode="python", by_alias=True, warnings=False)
 
 
 def _dump(value: Any) -> Any:
