@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -54,7 +54,7 @@ class ControlCall:
     id: str
     rest: bytes
     root_url: str
-    scope: Scope
+    scope: Scope = field(repr=False)  # its headers hold the token
     receive: Receive
 
     async def json(self) -> Any:
@@ -265,6 +265,6 @@ def _with(reply: Reply, *more: Header) -> Reply:
 def _refusal(error: SignoffError) -> Reply:
     told = document(error)
     code = _WORDS.get(error.code, error.code.upper())
-    says = {"code": code, "message": error.detail, **{name: told[name] for name in error.extra if name in told}}
+    says = {"code": code, "message": error.told, **{name: told[name] for name in error.extra if name in told}}
     kept = tuple(pair for pair in problem(error).headers if pair[0] != b"content-type")
     return Reply(error.status, orjson.dumps({"error": says}), (JSON_TYPE, _NO_STORE, *kept))

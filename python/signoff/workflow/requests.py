@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import orjson
 
 from signoff.errors import InputExpired, InputWithdrawn, InvalidAnswer, UnsupportedValue, WorkflowError
+from signoff.names import ID_RULE, is_principal
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.journal import DecidedBy, InputAnswered
@@ -218,6 +219,8 @@ def _check_texts(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` of a request names {value!r:.100} twice.")
     if name != "actions":
         for principal in value:
-            kind, _, who = principal.partition(":")
-            if kind not in {"user", "group"} or not who:
-                raise ValueError(f"{principal!r:.100} is no principal: write user:alice or group:finance.")
+            if not is_principal(principal):
+                raise ValueError(
+                    f"{principal!r:.100} is no principal, so no token could ever answer as it: write user:alice or "
+                    f"group:finance, an id of {ID_RULE}."
+                )
