@@ -18,7 +18,8 @@ from starlette.routing import Router
 
 from signoff.errors import ServerBusy
 from signoff.runtime.worker import Worker
-from signoff.server.app import Identify, create_app, subscriptions_over
+from signoff.server.app import create_app, subscriptions_over
+from signoff.server.callers import Identify
 from signoff.server.config import ServerConfig
 from signoff.server.problems import problem
 from signoff.server.reply import ASGI, Receive, Scope, Send

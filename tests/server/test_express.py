@@ -105,7 +105,9 @@ KEYLESS = [
     Case("by this machine", (post("s", b"1"),), (204,), 1),
     Case("another host", (post("s", b"1", host="evil.example"),), (403,)),
     Case("of a foreign page", (post("s", b"1", "origin: https://evil.example"),), (403,)),
-    Case("of a page of this machine", (post("s", b"1", "origin: http://localhost:3000"),), (204,), 1),
+    Case("of another page of this machine", (post("s", b"1", "origin: http://localhost:3000"),), (403,)),
+    Case("of its own page", (post("s", b"1", "origin: http://127.0.0.1"),), (204,), 1),
+    Case("as a part of another page", (post("s", b"1", "sec-fetch-site: same-site"),), (403,)),
 ]
 
 

@@ -37,8 +37,12 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[
 _WORDS: Final = {"bad_request": "INVALID_REQUEST", "invalid_ack": "INVALID_OFFSET"}
 """Codes that the protocol's implementations write otherwise than ours in capitals."""
 
-Operators = Callable[[Scope], None]
+Operators = Callable[[Scope], Awaitable[None]]
 """Raises Unauthorized or Forbidden unless an operator calls."""
+
+
+async def everybody(_scope: Scope) -> None:
+    """Let everybody do what operators do: access was checked before, or is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class ControlEndpoints:
         operators: refuses others than operators; nobody by default.
     """
 
-    def __init__(self, subscriptions: Subscriptions, operators: Operators = lambda _scope: None) -> None:
+    def __init__(self, subscriptions: Subscriptions, operators: Operators = everybody) -> None:
         self._subscriptions = subscriptions
         self._operators = operators
 
@@ -122,7 +126,7 @@ class ControlEndpoints:
             raise NotFound("There is nothing at this address.")
         handler: Handler = _choose(scope, handlers)
         if action not in _BY_TOKEN:
-            self._operators(scope)
+            await self._operators(scope)
         self._subscriptions.start()
         call = ControlCall(self._subscriptions, _id(given), below, _root_url(scope, root), scope, receive)
         return await handler(call)
