@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -326,41 +323,3 @@ def test_the_express_lane_is_for_the_whole_server_alone() -> None:
     signoff = Signoff("memory:")
     assert not hasattr(signoff, "lane")
     assert not hasattr(starlette(signoff, "/"), "lane")
-
-
-def test_a_stop_with_a_live_reader_is_prompt(store: str) -> None:
-    """With uvicorn's own settings, which wait for responses without end, and a reader whose time is a minute."""
-    command = [sys.executable, "-m", "tests.server.embedded", store]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline())
-            got = asyncio.run(_read_until_the_end(port, "/x", process))
-            _, errors = process.communicate(timeout=20)
-        finally:
-            process.kill()
-    assert b"event: control" in got
-    assert got.endswith(b"\r\n0\r\n\r\n"), "the response is complete, not broken off"
-    assert process.returncode == -signal.SIGTERM, errors  # uvicorn ends by the signal it caught
-    assert errors == ""
-
-
-async def _read_until_the_end(port: int, below: str, process: subprocess.Popen[str]) -> bytes:
-    """Read live; once it has begun send a signal, and read to the end of the connection."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}{below}", trust_env=False) as http:
-        async with asyncio.timeout(20):
-            while True:  # the socket listens before the application serves
-                try:
-                    made = await http.put("/v1/stream/a", headers=JSON)
-                    break
-                except httpx.TransportError:
-                    await asyncio.sleep(0.01)
-        assert made.status_code == 201
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {below}/v1/stream/a?offset=-1&live=sse HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
-    async with asyncio.timeout(20):
-        got = await reader.readuntil(b"upToDate")
-        process.send_signal(signal.SIGTERM)
-        got += await reader.read()
-    writer.close()
-    return got
