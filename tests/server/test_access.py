@@ -395,7 +395,7 @@ def test_a_store_that_fails_is_described_without_its_inside(tmp_path: Path, capl
                 for table in ("runs", "tails", "streams", "batches", "records", "inputs", "input_audience", "ledger"):
                     other.execute(f"DROP TABLE {table}")
             other.close()
-            say = {"content": "x", "headers": {"content-type": "text/plain"}}
+            text = {"content-type": "text/plain"}
             asks: list[Callable[[], Awaitable[httpx.Response]]] = [
                 lambda: host.http.get("/v1/runs"),
                 lambda: host.http.get("/v1/runs/r1"),
@@ -403,8 +403,8 @@ def test_a_store_that_fails_is_described_without_its_inside(tmp_path: Path, capl
                 lambda: host.http.post("/v1/runs", json={"workflow": "expense"}),
                 lambda: host.http.get("/v1/stream/other"),
                 lambda: host.http.get("/v1/stream/other?offset=-1&live=sse"),
-                lambda: host.http.put("/v1/stream/more", **say),
-                lambda: host.http.post("/v1/stream/chat", **say),
+                lambda: host.http.put("/v1/stream/more", headers=text, content="x"),
+                lambda: host.http.post("/v1/stream/chat", headers=text, content="x"),
                 lambda: host.http.get("/v1/stream/__ds/subscriptions/jobs"),
             ]
             for ask in asks:
@@ -582,6 +582,12 @@ def test_preflights_allow_the_headers_a_server_is_told_of(config: dict[str, Any]
 def test_what_is_no_header_is_not_allowed(name: str) -> None:
     with pytest.raises(ValueError, match="no header's name"):
         ServerConfig(allow_headers=(name,))
+
+
+@pytest.mark.parametrize("origin", ["localhost:5173", "*", "https://a.example/page", "https://u@a.example", "null", ""])
+def test_what_is_no_origin_is_not_allowed(origin: str) -> None:
+    with pytest.raises(ValueError, match="is no origin"):
+        ServerConfig(origins=(origin,))
 
 
 def test_preflights_allow_what_the_client_sends() -> None:

@@ -58,7 +58,7 @@ def port_of(process: subprocess.Popen[str]) -> int:
     raise AssertionError(seen)
 
 
-@pytest.mark.parametrize("options", [(), ("--worker-class", "uvloop"), ("--workers", "0"), ("--workers", "2")], ids=str)
+@pytest.mark.parametrize("options", [(), ("--worker-class", "uvloop"), ("--workers", "0")], ids=str)
 @pytest.mark.parametrize(("app", "below"), [("alone", ""), ("host", "/x")])
 def test_hypercorn_stops_promptly_with_a_live_reader(app: str, below: str, options: tuple[str, ...]) -> None:
     """Its own patience is 3 s, after which it breaks responses off; here they are complete, and it need not wait."""

@@ -81,7 +81,7 @@ class Identity:
 
     def __post_init__(self) -> None:
         for name, texts in (("groups", self.groups), ("grants", self.grants)):
-            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            if not isinstance(texts, AbstractSet) or not all(isinstance(text, str) for text in texts):
                 raise TypeError(f"`{name}` of an Identity is a set of texts.")
             object.__setattr__(self, name, frozenset(texts))
         if not isinstance(self.sub, str | None):

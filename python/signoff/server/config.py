@@ -27,6 +27,7 @@ PAGE_POLICY = (
 
 
 _STREAMS = Limits()
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@*]+/?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
@@ -61,7 +62,7 @@ class ServerConfig:
     Raises:
         Forbidden: the secret is too short.
         TypeError: it is no bytes.
-        ValueError: a name in `allow_headers` is no header's.
+        ValueError: one of `origins` is no origin, or a name in `allow_headers` no header's.
     """
 
     secret: bytes | None = field(default=None, repr=False)
@@ -87,8 +88,11 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         check_secret(self.secret)
+        for origin in self.origins:
+            if not is_origin(origin):
+                raise ValueError(f"{origin!r:.100} is no origin; write https://app.example.")
         for name in self.allow_headers:
-            if not _HEADER.fullmatch(name):
+            if not is_header(name):
                 raise ValueError(f"{name!r:.100} is no header's name.")
 
     @property
@@ -113,6 +117,16 @@ class ServerConfig:
     def keyless(self) -> bool:
         """Tell whether nobody needs a key: whoever is on this machine is the operator."""
         return self.secret is None
+
+
+def is_origin(text: str) -> bool:
+    """Tell whether a text can be the origin of a page, such as `https://app.example`; one slash at its end is let be."""
+    return _ORIGIN.fullmatch(text) is not None
+
+
+def is_header(name: str) -> bool:
+    """Tell whether a text can be the name of a header (RFC 9110 §5.6.2)."""
+    return _HEADER.fullmatch(name) is not None
 
 
 def check_secret(secret: bytes | None) -> None:

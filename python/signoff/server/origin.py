@@ -30,7 +30,7 @@ class Origins:
     def __init__(self, config: ServerConfig) -> None:
         self._keyless = config.keyless
         public = () if config.public_url is None else (_origin_of(config.public_url),)
-        self._allowed = frozenset((*(origin.rstrip("/") for origin in config.origins), *public))
+        self._allowed = frozenset((*(origin.rstrip("/").lower() for origin in config.origins), *public))
         self._hosts = LOOPBACK | {host.lower() for host in config.hosts}
         self._preflight: tuple[Header, ...] = (
             _METHODS,

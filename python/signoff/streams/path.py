@@ -11,6 +11,8 @@ from signoff.errors import BadRequest
 from signoff.names import REMEMBERED
 from signoff.names import check_path as check
 
+__all__ = ["check", "engine_owned", "from_url", "reserved"]
+
 ENGINE_ROOTS: Final = frozenset({"runs", "inbox", "workflows"})
 RESERVED_ROOT: Final = "__ds"
 """First segment of the protocol's control paths (§6)."""
