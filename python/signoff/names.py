@@ -62,8 +62,8 @@ def check_name(name: object, what: str = "name") -> str:
     if isinstance(name, str) and is_name(name):
         return name
     raise InvalidName(
-        f"{name!r:.200} is no {what}: use 1 to 128 of the characters A-Z a-z 0-9 _ . - and more than dots alone. "
-        "Nothing was stored."
+        f"There can be no {what} {name!r:.200}: use 1 to 128 of the characters A-Z a-z 0-9 _ . - and neither `.` nor "
+        "`..`. Nothing was stored."
     )
 
 

@@ -120,7 +120,7 @@ class ServerConfig:
 
 
 def is_origin(text: str) -> bool:
-    """Tell whether a text can be the origin of a page, such as `https://app.example`; one slash at its end is let be."""
+    """Tell whether a text can be the origin of a page, such as `https://app.example`; a slash after it is let be."""
     return _ORIGIN.fullmatch(text) is not None
 
 
