@@ -72,5 +72,5 @@ def test_requests_are_asked_of_those_alone_whom_a_token_can_name(who: str, kind:
 
 @pytest.mark.parametrize("name", [".", "..", "", "a/b", "a b", "x" * 129, None, 1])
 def test_what_is_no_name_is_refused_in_words(name: object) -> None:
-    with pytest.raises(InvalidName, match="There can be no topic .*: use 1 to 128 of the characters"):
+    with pytest.raises(InvalidName, match=r"There can be no topic .*: use 1 to 128 of the characters"):
         names.check_name(name, "topic")
