@@ -42,7 +42,7 @@ interface NameCase {
 describe("names.json", () => {
   it.each(cases<NameCase>("names.json").filter(({ address }) => address !== undefined))("$name", ({ kind, text, address }) => {
     const segments = kind === "principal" ? ["inbox", text] : text.split("/");
-    expect(new Transport("https://x.example").address("v1", "stream", ...segments)).toBe(`https://x.example/v1/stream/${address}`);
+    expect(new Transport("https://x.example", undefined, undefined).address("v1", "stream", ...segments)).toBe(`https://x.example/v1/stream/${address}`);
   });
 });
 
