@@ -384,6 +384,34 @@ def test_what_one_may_not_see_looks_as_if_it_were_not_there(store: str, who: str
     asyncio.run(main())
 
 
+def test_who_may_write_a_fork_learns_nothing_of_sources_that_they_may_not_read(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store, KEYED) as host:
+            await host.ask("r1")
+            mallory = bearer("mallory", "stream:write:mine", "stream:read:mine")
+            replies = [
+                await host.http.put(
+                    "/v1/stream/mine", headers=mallory | {"stream-forked-from": f"/v1/stream/{source}", **more}
+                )
+                for source in ("runs/r1", "runs/r9", "inbox/group:finance", "club")
+                for more in ({}, {"stream-fork-offset": "0000000000000001"})
+            ]
+            assert {(reply.status_code, reply.text) for reply in replies} == {(403, replies[0].text)}
+
+    asyncio.run(main())
+
+
+def test_who_may_start_one_workflow_is_not_told_of_others() -> None:
+    async def main() -> None:
+        async with hosting(config=KEYED, workflows=("expense", "layoffs")) as host:
+            start = {"workflow": "travel"}
+            for grants, told in (("run:start:travel",), False), (("operator",), True):
+                reply = await host.http.post("/v1/runs", json=start, headers=bearer("alice", *grants))
+                assert ("layoffs" in problem(reply, 404, "unknown_workflow")["detail"]) is told
+
+    asyncio.run(main())
+
+
 def test_a_store_that_fails_is_described_without_its_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What it means for the data is told; the file and the statement are for the log."""
     file = tmp_path / "where it is.db"
@@ -418,6 +446,7 @@ def test_a_store_that_fails_is_described_without_its_inside(tmp_path: Path, capl
         asyncio.run(main())
     told = [record.getMessage() for record in caplog.records if record.name == "signoff.server"]
     assert any(str(file) in text and "no such table" in text for text in told), told
+    assert len(told) == len(set(told)), "the same trouble is logged once in a while"
 
 
 # -- live reads and tokens ---------------------------------------------------------------------------------------------
@@ -438,6 +467,37 @@ def test_what_is_read_live_ends_with_the_token(store: str, live: str) -> None:
             problem(await host.http.get(address, headers=short), 401, "unauthorized")
             fresh = bearer("alice", "run:read:r1", exp=int(now) + 600)
             assert (await host.http.get("/v1/stream/runs/r1", headers=fresh)).status_code == 200
+
+    asyncio.run(main())
+
+
+def test_a_client_goes_on_with_its_next_token(store: str) -> None:
+    async def main() -> None:
+        connected: list[int] = []
+
+        def token() -> str:
+            connected.append(int(time.time()) - LEEWAY_S + 2)  # good for one or two seconds
+            return bearer("alice", "stream:read:s", exp=connected[-1])["authorization"].removeprefix("Bearer ")
+
+        async def read(client: SignoffClient) -> list[int]:
+            got: list[int] = []
+            async for batch in client.tail("s"):
+                got += batch.messages
+                if 2 in got:
+                    break
+            return got
+
+        async with hosting(store, KEYED) as host, SignoffClient(host.url, token=token) as client:
+            boss = bearer("boss", "operator") | {"content-type": "application/json"}
+            assert (await host.http.put("/v1/stream/s", headers=boss)).status_code == 201
+            reading = asyncio.create_task(read(client))
+            async with asyncio.timeout(20):
+                for number in range(3):
+                    while len(connected) <= number:
+                        await asyncio.sleep(0.01)
+                    posted = await host.http.post("/v1/stream/s", headers=boss, content=str(number))
+                    assert posted.status_code == 204
+                assert await reading == [0, 1, 2]
 
     asyncio.run(main())
 

@@ -7,7 +7,7 @@ the headers every response has, is in `__call__`. Live reads are in `stream_live
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isawaitable, iscoroutine
 from math import inf
 from typing import Final
@@ -285,8 +285,8 @@ class _Request:
     """Hold one request whose path was decoded and allowed, until a time."""
 
     path: str
-    headers: Headers
-    scope: Scope
+    headers: Headers = field(repr=False)  # a token is among them
+    scope: Scope = field(repr=False)
     receive: Receive
     send: Send
     until: float | None
