@@ -37,7 +37,9 @@ REMEMBERED: Final = 4096
 _name = re.compile(NAME).fullmatch
 _key = re.compile(rf"({NAME}):(?:0|[1-9][0-9]{{0,8}})").fullmatch
 # Spelled out rather than asked of `str.isprintable`, whose answer changes with Python's tables of characters.
-_UNSEEN: Final = r"\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb"
+_UNSEEN: Final = (
+    r"\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb"
+)
 _no_id = re.compile(rf"[/\\%{_UNSEEN}\ud800-\udfff]").search
 _no_path = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]|%[0-9A-Fa-f]{2}").search
 
