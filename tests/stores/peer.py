@@ -7,7 +7,7 @@ import sys
 import time
 
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import Change, Committed, EngineAppend, LedgerEntry, RunWrite, WorkflowStore
+from signoff.stores.base import Change, Committed, EngineAppend, LedgerEntry, RunWrite, StreamDelete, WorkflowStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import advance, blind, done, record, start
 
@@ -58,6 +58,14 @@ async def load(store: WorkflowStore, writers: int) -> None:
     await asyncio.gather(*(write(f"r{n}") for n in range(writers)))
 
 
+async def purge(store: WorkflowStore, version: int) -> None:
+    """Delete the stream `s` and drop piece after piece of it; tell of each."""
+    await done(store, Change(streams=(StreamDelete("s", version),)))
+    while await store.purge():
+        say("piece")
+        await asyncio.sleep(0.05)
+
+
 def marked(run_id: str, number: int) -> Change:
     """Make the `number`-th Change of a run, with its number in every part of it."""
     mark = b'{"n":%d}' % number
@@ -88,6 +96,8 @@ async def main(role: str, url: str, *args: str) -> None:
             await emit(store)
         case "load", [writers]:
             await load(store, int(writers))
+        case "purge", [version]:
+            await purge(store, int(version))
     await store.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from signoff.stores.base import RunFilter
 from signoff.stores.paging import FIRST
-from signoff.stores.sqlite import leases, marks, plain, reader
+from signoff.stores.sqlite import leases, marks, plain, purge, reader
 from signoff.stores.sqlite.connection import connect, prepare
 from signoff.stores.sqlite.leases import Claim, next_due
 from signoff.stores.sqlite.marks import Marks
@@ -30,7 +30,9 @@ def connection(tmp_path: Path) -> sqlite3.Connection:
 def plan(connection: sqlite3.Connection, sql: str, values: Any = None) -> list[str]:
     if values is None:
         names = {
-            name: None for name in ("stream", "from", "batch", "base", "version", "topic", "key") if f":{name}" in sql
+            name: None
+            for name in ("stream", "from", "batch", "base", "version", "topic", "key", "rows", "bytes")
+            if f":{name}" in sql
         }
         values = names or (None,) * sql.count("?")
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
@@ -47,7 +49,7 @@ def scans(lines: list[str]) -> list[str]:
     ("statements", "name"),
     [
         (statements, name)
-        for statements in (reader.SQL, leases.SQL, marks.SQL)
+        for statements in (reader.SQL, leases.SQL, marks.SQL, purge.SQL)
         for name in statements.names
         if not name.startswith("list_")
     ],

@@ -157,6 +157,9 @@ class StreamWriter:
         committer: commits in the order of the calls, several at once.
         clock: for times to live.
         expired: tells whether a stream is over, and so counts as absent.
+
+    Attributes:
+        removed: called when a stream is gone.
     """
 
     def __init__(
@@ -168,6 +171,7 @@ class StreamWriter:
         self._expired = expired
         self._chains: OrderedDict[str, _Chain] = OrderedDict()
         self._loading: dict[str, asyncio.Task[_Chain]] = {}
+        self.removed: Callable[[], None] = _nothing
         self._draw = Random().getrandbits  # noqa: S311 - versions must differ, not be hard to guess
 
     async def write(self, path: str, command: Command) -> Written:
@@ -325,6 +329,8 @@ class StreamWriter:
                     self._break(path, chain)
                 chain.end()
                 self._forget_absent(path, chain)
+            if isinstance(outcome, Committed) and any(isinstance(part, Remove) for _, _, part in parts):
+                self.removed()
             reply(outcome)
 
         self._committer.hand_in(change, ended)
@@ -373,6 +379,10 @@ class StreamWriter:
             if chain.under_way:
                 self._chains[path] = chain
                 return
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _producer_of(command: Command) -> ProducerMark | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -85,6 +86,10 @@ class Streams:
         self._compactor = compactor or Compactor(store)
         self._writer = StreamWriter(store, committer, clock, self._expired)
         hub.renewing(self.touch)
+
+    def removing(self, removed: Callable[[], None]) -> None:
+        """Call this after a stream was deleted, when there is something to purge (`WorkflowStore.purge`)."""
+        self._writer.removed = removed
 
     async def create(
         self,

@@ -1,8 +1,11 @@
-"""Deleting streams whose life is over, also those of which nobody asks.
+"""Deleting streams whose life is over, also those of which nobody asks; and dropping what deleted streams held.
 
 A stream that is asked for is deleted then, by whoever asks (`stream_writer.py`). The others are looked for once in a
 while. Several processes do so, each in its own time; that one comes second, or that a stream is renewed at the last
 moment, does no harm, because deleting is decided on the head like everything else.
+
+Deleting takes a stream's name away and costs the same for all. What it held is dropped afterwards, in pieces, with pauses
+in which all who write have their turn: by who deleted it, and if that process has died, by another one's next look.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ EVERY_S: Final = 10.0
 MOST: Final = 200
 """Streams deleted at once, so that others' writes come between."""
 
+PAUSE: Final = 3.0
+LEAST_PAUSE_S: Final = 0.02
+"""How long a pause is between two pieces: so many times as long as the piece took, but no shorter than this."""
+
 
 class Sweeper:
     """Look for streams whose life is over, and delete them.
@@ -40,17 +47,21 @@ class Sweeper:
     def __init__(self, store: WorkflowStore, streams: Streams) -> None:
         self._store = store
         self._streams = streams
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._removed = asyncio.Event()
 
     def start(self) -> None:
         """Look from now on, until `close`."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-sweeper")
+        loop = asyncio.get_running_loop()
+        self._streams.removing(self._removed.set)
+        self._removed.set()  # a process that has died may have left something
+        self._tasks = [loop.create_task(work, name="signoff-sweeper") for work in (self._run(), self._purge())]
 
     async def close(self) -> None:
         """Stop looking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def sweep(self) -> int:
         """Delete what is over now; return how many streams that were."""
@@ -70,3 +81,17 @@ class Sweeper:
                     log.info("deleted %d streams whose life was over", count)
             except SignoffError as error:
                 log.warning("cannot look for streams whose life is over: %s", error)
+            self._removed.set()
+
+    async def _purge(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._removed.wait()
+            self._removed.clear()
+            try:
+                began = loop.time()
+                while await self._store.purge():
+                    await asyncio.sleep(max(PAUSE * (loop.time() - began), LEAST_PAUSE_S))
+                    began = loop.time()
+            except SignoffError as error:
+                log.warning("cannot drop what deleted streams held; trying again in a while: %s", error)

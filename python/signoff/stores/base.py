@@ -153,7 +153,10 @@ class EngineAppend:
 
 @dataclass(frozen=True, slots=True)
 class StreamDelete:
-    """Delete a stream with its batches and producers, if its head is still at `expect`."""
+    """Delete a stream, if its head is still at `expect`: at once for everybody who asks for it.
+
+    What it held, which may be much, goes later (`WorkflowStore.purge`).
+    """
 
     path: str
     expect: int
@@ -446,6 +449,14 @@ class WorkflowStore(Protocol):
         """Return paths of streams whose life is over at `now` (`expiry.is_expired`), the earliest first.
 
         One that is deleted and kept for its forks does not count.
+        """
+        ...
+
+    async def purge(self) -> bool:
+        """Drop a piece of what deleted streams held; False: there is nothing left.
+
+        A piece is small enough that other writers hardly wait for it. Whoever deletes asks until there is nothing left,
+        with pauses; so does whoever opens a store, for those who could not go on. Several may ask at once.
         """
         ...
 

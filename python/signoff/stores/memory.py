@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
+from itertools import islice
 from typing import Literal, TypeVar
 from uuid import uuid4
 
@@ -46,6 +48,9 @@ from signoff.streams.stream import JSON, Head, ProducerMark, Write
 
 T = TypeVar("T")
 
+_PIECE = 2_000
+"""Entries that are freed in one go: less than a millisecond."""
+
 
 @dataclass(slots=True)
 class _Stream:
@@ -77,6 +82,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._streams: dict[str, _Stream] = {}
+        self._doomed: deque[_Stream] = deque()
         self._mortal: set[str] = set()
         self._runs: dict[str, _Run] = {}
         self._listing: list[tuple[int, int, str]] = []
@@ -151,7 +157,7 @@ class MemoryStore:
             self._write_wait(wait)
         for write in change.streams:
             if isinstance(write, StreamDelete):
-                del self._streams[write.path]
+                self._doomed.append(self._streams.pop(write.path))
                 self._mortal.discard(write.path)
             else:
                 self._write_stream(write)
@@ -308,6 +314,26 @@ class MemoryStore:
         self._check_open()
         ends = [(end, path) for path in self._mortal if (end := expiry.end(self._streams[path].head)) is not None]
         return [path for end, path in nsmallest(limit, ends) if end <= now]
+
+    async def purge(self) -> bool:
+        """Drop a piece of what deleted streams held; False: there is nothing left."""
+        self._check_open()
+        left = _PIECE
+        while left > 0 and self._doomed:
+            doomed = self._doomed[0]
+            largest = max((doomed.batches, doomed.producers, doomed.rows), key=len)
+            if not largest:
+                self._doomed.popleft()
+                left -= 1
+            elif isinstance(largest, list):
+                before = len(largest)
+                del largest[-left:]
+                left -= before - len(largest)
+            else:
+                for name in list(islice(largest, left)):
+                    del largest[name]
+                    left -= 1
+        return bool(self._doomed)
 
     # -- records ---------------------------------------------------------------------------------------------------
 

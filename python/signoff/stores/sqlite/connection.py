@@ -15,6 +15,12 @@ APPLICATION_ID = 0x5369676E
 BUSY_S = 5.0
 """Seconds to wait for another process's transaction."""
 
+CHECKPOINT_PAGES = 4000
+"""Pages of the log after which a commit copies them into the file; more would mean fewer, longer checkpoints."""
+
+LOG_BYTES = 32 << 20
+"""What the log's file is cut to when the log begins anew."""
+
 _PAUSE_S = 0.01
 
 _DETAILS = {
@@ -54,7 +60,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("ROLLBACK")
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; a larger log means fewer, longer checkpoints
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+    # Some systems build SQLite to overwrite with zeros all that is deleted: as much to write as the stream had bytes.
+    connection.execute("PRAGMA secure_delete = FAST")
     connection.execute("PRAGMA cache_size = -16000")
     connection.execute("PRAGMA temp_store = MEMORY")
     if _version(connection) != len(migrations()):

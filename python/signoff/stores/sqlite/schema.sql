@@ -73,6 +73,14 @@ CREATE TABLE waypoints (
   PRIMARY KEY (stream, start)
 ) STRICT, WITHOUT ROWID;
 
+-- Streams that were deleted. Their name is free; what they held is still in `batches`, `waypoints`, `live_rows` and
+-- `producers` under their number, and goes in pieces (`purge.sql`): dropping gigabytes in one transaction would make
+-- every writer wait for it. `last_batch` is the end of the chain as far as it is still there.
+CREATE TABLE doomed (
+  stream INTEGER PRIMARY KEY,
+  last_batch INTEGER
+) STRICT;
+
 -- Live rows of compacted streams as of `streams.rows_at`, lying in the order in which readers get them.
 CREATE TABLE live_rows (
   stream INTEGER NOT NULL,

@@ -28,6 +28,8 @@ from signoff.stores.bus import LocalBus
 from signoff.stores.sqlite import reader
 from signoff.stores.sqlite.connection import unavailable
 from signoff.stores.sqlite.leases import Claim, Release, Renew, next_due
+from signoff.stores.sqlite.private import create, warn
+from signoff.stores.sqlite.purge import Purge, doomed
 from signoff.stores.sqlite.readers import Readers
 from signoff.stores.sqlite.watch import Watch
 from signoff.stores.sqlite.writer import Writer, closed
@@ -66,8 +68,10 @@ class SqliteStore:
         """
         if self._writer is not None:
             return
+        create(self._path)
         writer = Writer(self._path, self._watch.foreign)
         await writer.start()
+        warn(self._path)
         try:
             self._readers = Readers(self._path)
         except sqlite3.Error as error:
@@ -131,6 +135,13 @@ class SqliteStore:
     async def ended_streams(self, *, now: int, limit: int) -> list[str]:
         """Return paths of streams whose life is over at `now`, the earliest first."""
         return await self._reading.slow(reader.ended_streams, now, limit)
+
+    async def purge(self) -> bool:
+        """Drop a piece of what deleted streams held; False: there is nothing left."""
+        if await self._reading.quick(doomed):
+            more: bool = await self._writing.submit(lease=Purge())
+            return more
+        return False
 
     # -- records ---------------------------------------------------------------------------------------------------
 

@@ -76,12 +76,11 @@ class StreamRows:
             self._others.append(("put_producer", (entry.id, mark.producer_id, mark.epoch, mark.seq)))
 
     def delete(self, write: StreamDelete) -> None:
-        """Delete a stream at once."""
+        """Take a stream's name away at once; what it held goes later (`purge.py`)."""
         self.flush()
         entry = self._marks.streams[write.path]
         assert entry is not None, "compared before"
-        self._connection.execute(SQL["delete_batches"], {"stream": entry.id})
-        for name in ("delete_waypoints", "delete_producers", "delete_rows", "delete_tail", "delete_stream"):
+        for name in ("doom", "delete_tail", "delete_stream"):
             self._connection.execute(SQL[name], (entry.id,))
         self._marks.streams[write.path] = None
 

@@ -17,9 +17,10 @@ SELECT ledger.run_id, ledger.scope, ledger.id FROM asked
 CROSS JOIN ledger ON ledger.run_id = asked.run AND ledger.scope = asked.scope AND ledger.id = asked.key
 
 -- name: last_numbers
--- The highest row numbers in use; the writer counts on from there.
-SELECT (SELECT max(id) FROM streams), (SELECT max(id) FROM runs), (SELECT max(id) FROM inputs),
-       (SELECT max(id) FROM batches)
+-- The highest row numbers in use; the writer counts on from there. A deleted stream keeps its number until all it held
+-- is gone.
+SELECT max(coalesce((SELECT max(id) FROM streams), 0), coalesce((SELECT max(stream) FROM doomed), 0)),
+       (SELECT max(id) FROM runs), (SELECT max(id) FROM inputs), (SELECT max(id) FROM batches)
 
 -- name: put_head (rows)
 -- Create a stream, or replace what appends leave as it is of its head.
@@ -99,22 +100,9 @@ DELETE FROM batches WHERE id IN (SELECT id FROM chain WHERE stop <= :base)
 DELETE FROM waypoints
 WHERE stream = ? AND start < ? AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.id = waypoints.batch)
 
--- name: delete_batches
-WITH RECURSIVE chain (id, previous) AS (
-  SELECT batches.id, batches.previous
-  FROM tails JOIN batches ON batches.id = tails.last_batch AND batches.stream = tails.stream
-  WHERE tails.stream = :stream
-  UNION ALL
-  SELECT batches.id, batches.previous
-  FROM chain JOIN batches ON batches.id = chain.previous AND batches.stream = :stream
-)
-DELETE FROM batches WHERE id IN (SELECT id FROM chain)
-
--- name: delete_waypoints
-DELETE FROM waypoints WHERE stream = ?
-
--- name: delete_producers
-DELETE FROM producers WHERE stream = ?
+-- name: doom
+-- Note that what a stream held is to be dropped (`purge.sql`).
+INSERT INTO doomed (stream, last_batch) SELECT stream, last_batch FROM tails WHERE stream = ?
 
 -- name: delete_stream
 DELETE FROM streams WHERE id = ?

@@ -25,6 +25,7 @@ from signoff.stores.check import check
 from signoff.stores.compare import compare
 from signoff.stores.sqlite.connection import connect, is_trouble, prepare, unavailable
 from signoff.stores.sqlite.leases import LeaseWork
+from signoff.stores.sqlite.log import Log
 from signoff.stores.sqlite.marks import SQL, Marks
 from signoff.stores.sqlite.pending import Pending
 from signoff.stores.sqlite.plain import SIZES, PlainAppends
@@ -43,7 +44,7 @@ _UNKNOWN = "Whether the last write was kept could not be found out: look before 
 
 @dataclass(slots=True)
 class _Job:
-    """Hold Changes or a lease operation, and who waits for them."""
+    """Hold Changes, or a lease operation or other work of the store's own, and who waits for them."""
 
     changes: Sequence[Change]
     lease: LeaseWork | None
@@ -77,6 +78,7 @@ class Writer:
         self._connection: sqlite3.Connection
         self._marks: Marks
         self._plain: PlainAppends
+        self._log: Log
         self._seen_version = -1
         self._look_at = 0.0
         self._foreign = False
@@ -122,6 +124,7 @@ class Writer:
                 raise
             self._marks = Marks(self._connection)
             self._plain = PlainAppends(self._connection, self._marks)
+            self._log = Log(self._connection, self._path)
             self._look()
         except sqlite3.Error as error:
             self._opened.set_exception(unavailable(self._path, error))
@@ -132,12 +135,14 @@ class Writer:
         self._opened.set_result(None)
         while self._turn():
             pass
+        self._log.close()
         self._connection.close()
 
     def _turn(self) -> bool:
         """Do what waits in the queue; return False when told to stop."""
         jobs: list[_Job] = []
         going = self._take(jobs)
+        self._tend()
         if jobs:
             self._serve(jobs)
         if self._watching and time.monotonic() >= self._look_at:
@@ -155,7 +160,7 @@ class Writer:
         """Wait for something to do, and take what waits up to a measure; return False when told to stop."""
         item: _Job | _Command
         try:
-            item = self._held or self._queue.get(timeout=_LOOK_S if self._watching else None)
+            item = self._held or self._queue.get(timeout=_LOOK_S if self._watching else self._log.again_s)
         except queue.Empty:
             return True
         self._held = None
@@ -173,6 +178,12 @@ class Writer:
             if size >= _MOST or self._queue.empty():
                 return True
             item = self._queue.get()
+
+    def _tend(self) -> None:
+        try:
+            self._log.tend()
+        except sqlite3.Error:
+            return  # the next write will tell what is wrong with the file
 
     def _look(self) -> None:
         """If another connection has committed since the last look, forget what we knew and take note of it."""

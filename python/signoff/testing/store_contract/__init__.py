@@ -11,13 +11,16 @@ from signoff.testing.store_contract.commits import CommitLaws
 from signoff.testing.store_contract.compaction import CompactionLaws
 from signoff.testing.store_contract.leases import LeaseLaws
 from signoff.testing.store_contract.listings import ListingLaws
+from signoff.testing.store_contract.purging import PurgeLaws
 from signoff.testing.store_contract.records import RecordLaws
 from signoff.testing.store_contract.runs import RunLaws
 from signoff.testing.store_contract.streams import StreamLaws
 from signoff.testing.store_contract.wakeups import WakeLaws
 
 
-class StoreContract(CommitLaws, StreamLaws, CompactionLaws, RecordLaws, RunLaws, LeaseLaws, ListingLaws, WakeLaws):
+class StoreContract(
+    CommitLaws, StreamLaws, PurgeLaws, CompactionLaws, RecordLaws, RunLaws, LeaseLaws, ListingLaws, WakeLaws
+):
     """Hold all laws; inherit from it and say how a store is made."""
 
 
