@@ -4,8 +4,9 @@ A stream that is asked for is deleted then, by whoever asks (`stream_writer.py`)
 while. Several processes do so, each in its own time; that one comes second, or that a stream is renewed at the last
 moment, does no harm, because deleting is decided on the head like everything else.
 
-Deleting takes a stream's name away and costs the same for all. What it held is dropped afterwards, in pieces, with pauses
-in which all who write have their turn: by who deleted it, and if that process has died, by another one's next look.
+Deleting takes away a stream's name and costs the same for all. What it held is dropped afterwards, in pieces, with
+pauses in which all who write have their turn: by who deleted it, and if that process has died, by another one's next
+look.
 """
 
 from __future__ import annotations
