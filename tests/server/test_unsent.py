@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.server.streams_scene import QUICK, Site, site
 from tests.streams.scene import until
 
 SIZE = 16 << 20
-PATIENT = replace(QUICK, keep_alive_s=60, max_age_s=3600, max_body=2 * SIZE)
+PATIENT = replace(QUICK, keep_alive_s=60, max_age_s=3600, max_body=2 * SIZE, chunk=SIZE)
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -48,6 +49,14 @@ async def asking(s: Site, query: str, *headers: str) -> socket.socket:
     await loop.sock_sendall(client, f"GET /v1/stream/s?offset=-1{query} HTTP/1.1\r\n{lines}\r\n".encode())
     await until(lambda: any(one.unsent for one in connections(s)))
     return client
+
+
+async def taking(client: socket.socket, least: int) -> int:
+    """Read so many bytes, or a few more; return how many."""
+    got = 0
+    while got < least:
+        got += len(await asyncio.get_running_loop().sock_recv(client, 4096))
+    return got
 
 
 def connections(s: Site) -> set[Connection]:
@@ -95,27 +104,46 @@ def test_nobody_has_to_move_the_clock(query: str, loop: Loop) -> None:
 @LOOPS
 @pytest.mark.parametrize("headers", [("connection: close",), ()])
 def test_a_slow_client_is_not_cut_off(headers: tuple[str, ...], loop: Loop) -> None:
-    """It takes a little every 29 seconds, far less each time than the system's buffers hold."""
+    """It takes little every 29 seconds, less each time than the system's buffers hold."""
 
     async def main() -> None:
         async with site(limits=PATIENT) as s:
             await filled(s)
             client = await asking(s, "", *headers)
-            (line,) = connections(s)
-            now, got = asyncio.get_running_loop().time(), 0
+            got = 0
             for _ in range(40):
-                unsent = line.unsent
-                assert unsent is not None
-                before = unsent.left()
-                while unsent.left() >= before:
-                    got += len(await asyncio.get_running_loop().sock_recv(client, 4096))
-                now += 29
-                s.listener.sweep(now)
+                got += await taking(client, 3 * HttpLimits().write_bytes)
+                s.listener.sweep(asyncio.get_running_loop().time() + 29)
+                assert connections(s)
             assert got < SIZE / 2
             while got < SIZE:
                 piece = await asyncio.get_running_loop().sock_recv(client, 1 << 20)
                 assert piece
                 got += len(piece)
+            client.close()
+
+    run(loop, main())
+
+
+@LOOPS
+def test_a_client_that_takes_next_to_nothing_is_cut_off(loop: Loop) -> None:
+    """A few KiB every 10 seconds keep nothing in memory for hours."""
+
+    async def main() -> None:
+        async with site(limits=PATIENT) as s:
+            await filled(s)
+            client = await asking(s, "")
+            now, rounds = asyncio.get_running_loop().time(), 0
+            while connections(s):
+                with suppress(ConnectionError):
+                    await taking(client, 4096)
+                rounds += 1
+                now += 10
+                s.listener.sweep(now)
+                await asyncio.sleep(0)
+                assert rounds < 100
+            assert rounds >= 4
+            await until(lambda: not connections(s))
             client.close()
 
     run(loop, main())

@@ -69,7 +69,8 @@ def test_reading_inside_of_a_large_append_lets_all_else_go_on() -> None:
             payload, turns = await turns_during(one.streams.payload("application/json", BODY))
             assert (payload.units, payload.fault) == (COUNT, None)
             assert turns >= 30
-            await one.streams.append("s", payload)
+            # Stored as one batch, as earlier versions did.
+            await one.streams.append("s", payload._replace(cuts=()))
             chunk, turns = await turns_during(one.streams.read("s", offset.encode(COUNT - 1)))
             assert chunk.body == b"[[0]]"
             assert turns >= 30

@@ -75,7 +75,10 @@ KeepAlive = Annotated[
 ]
 WriteTimeout = Annotated[
     float,
-    typer.Option("--write-timeout", metavar="SECONDS", min=0.1, help="How long a client may take nothing."),
+    typer.Option("--write-timeout", metavar="SECONDS", min=0.1, help="How long a client may take next to nothing."),
+]
+WriteBytes = Annotated[
+    int, typer.Option("--write-bytes", metavar="BYTES", min=1, help="What a client has to take in that time.")
 ]
 LongPoll = Annotated[
     float, typer.Option("--long-poll", metavar="SECONDS", min=0.1, help="How long a long-poll waits for news.")

@@ -40,6 +40,7 @@ class Serving:
     body_timeout: options.BodyTimeout = _UNLESS_GIVEN.http.body_s
     keep_alive: options.KeepAlive = _UNLESS_GIVEN.http.keep_alive_s
     write_timeout: options.WriteTimeout = _UNLESS_GIVEN.http.write_s
+    write_bytes: options.WriteBytes = _UNLESS_GIVEN.http.write_bytes
     long_poll: options.LongPoll = _UNLESS_GIVEN.long_poll_s
     sse_keep_alive: options.SseKeepAlive = _UNLESS_GIVEN.sse_keep_alive_s
     sse_max_age: options.SseMaxAge = _UNLESS_GIVEN.sse_max_age_s
@@ -74,6 +75,7 @@ class Serving:
                 body_s=self.body_timeout,
                 keep_alive_s=self.keep_alive,
                 write_s=self.write_timeout,
+                write_bytes=self.write_bytes,
             ),
         )
 

@@ -339,8 +339,8 @@ class Connection(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Cut off a client that takes nothing; close if something did not come in time."""
         limits = self.listener.limits
-        if self.unsent is not None and self.unsent.stuck(now, limits.write_s):
-            log.info("cut off %s, who took nothing for %.0f seconds", self.client, limits.write_s)
+        if self.unsent is not None and self.unsent.stuck(now, limits.write_s, limits.write_bytes):
+            log.info("cut off %s, who took next to nothing in %.0f seconds", self.client, limits.write_s)
             self._transport.abort()
         elif self.deadline < now:
             self._overdue()

@@ -15,8 +15,8 @@ class HttpLimits:
         header_s: seconds in which the headers must have arrived once they began; later is answered 408.
         body_s: seconds in which a body must have arrived; later is answered 408.
         keep_alive_s: seconds after which a connection without a request is closed.
-        write_s: seconds in which a client must have taken something of what waits for it; else it is cut off. A slow
-            one is not, as long as it takes anything.
+        write_s: seconds in which a client must have taken `write_bytes` of what waits for it; else it is cut off.
+        write_bytes: what a client must take in `write_s`, or all there is if it is less: a slow one is not cut off.
     """
 
     connections: int = 10_000
@@ -25,3 +25,4 @@ class HttpLimits:
     body_s: float = 60.0
     keep_alive_s: float = 75.0
     write_s: float = 30.0
+    write_bytes: int = 32 * 1024

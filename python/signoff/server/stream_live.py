@@ -2,7 +2,7 @@
 
 A live reader attaches to the hub before it looks at the store, so nothing falls between. It is only a position: what it
 has not yet been sent comes from the hub's shared frames or, if it is too slow for those, from the store. `send` waits
-while the client does not read, so nothing piles up for it here.
+while the client does not read, so nothing piles up for it here; and while it waits, no more is held than one event.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from signoff.errors import SignoffError, StreamNotFound
+from signoff.errors import ServerBusy, SignoffError, StreamNotFound
 from signoff.server import stream_headers as say
+from signoff.server.delivery import PIECE, Entry, LongReply, Lost, Room, departed, in_pieces
 from signoff.server.reply import Header, Receive, Reply, Send
 from signoff.server.stream_headers import Query
 from signoff.service.channel import Frame, Reader
@@ -26,6 +28,9 @@ log = logging.getLogger(__name__)
 
 MIB: Final = 1 << 20
 
+LONG: Final = 4 * PIECE
+"""Bytes of messages that an event may hold for each reader apart; a longer one is in the room (`delivery.py`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -33,7 +38,7 @@ class Limits:
 
     Attributes:
         max_body: bytes of one append.
-        chunk: about how many bytes one read returns; what was appended at once is not parted.
+        chunk: about how many bytes one read returns; a message is not parted.
         long_poll_s: seconds a long-poll waits.
         keep_alive_s: seconds after which a silent SSE connection gets a comment.
         max_age_s: seconds after which an SSE connection is ended, for the client to connect anew (§10.2).
@@ -62,6 +67,7 @@ class Reading:
 
     streams: Streams
     limits: Limits
+    room: Room
     path: str
     query: Query
     private: bool
@@ -74,9 +80,43 @@ class Reading:
             return seconds
         return max(0.0, min(seconds, (self.until - self.streams.clock.now_ms()) / 1000))
 
-    async def read(self, token: str) -> Chunk:
-        """Read one chunk."""
-        return await self.streams.read(self.path, token, max_bytes=self.limits.chunk)
+    async def read(self, token: str, most: int | None = None) -> Chunk:
+        """Read one chunk, or less if it is to be `most` bytes at most."""
+        size = self.limits.chunk if most is None else min(most, self.limits.chunk)
+        async with self.room.loading():
+            return await self.streams.read(self.path, token, max_bytes=size)
+
+    def answer(self, chunk: Chunk, token: str, headers: tuple[Header, ...]) -> Reply | LongReply:
+        """Return the response that carries a chunk, which was read at `token`.
+
+        Raises:
+            ServerBusy: it is long, and as many long ones as may be are being sent.
+        """
+        if len(chunk.data) <= PIECE:
+            return Reply(200, chunk.body, headers)
+        if self.room.under_way >= self.limits.max_readers:
+            raise ServerBusy("As many long answers as this server sends at a time are under way. Try again later.")
+        again = self.again(chunk, token)
+
+        async def load() -> bytes | None:
+            found = await again()
+            return None if found is None else found.body
+
+        return LongReply(headers, Entry.make(self.room, _part(chunk), chunk.body, load))
+
+    def again(self, chunk: Chunk, token: str, most: int | None = None) -> Callable[[], Awaitable[Chunk | None]]:
+        """Return what reads a chunk once more; it holds nothing of the chunk itself."""
+        part, end = _part(chunk), chunk.end
+        size = self.limits.chunk if most is None else min(most, self.limits.chunk)
+
+        async def read() -> Chunk | None:
+            try:
+                found = await self.streams.read(self.path, token, max_bytes=size, end=end)
+            except SignoffError:
+                return None
+            return found if _part(found) == part else None
+
+        return read
 
     def headers(self, chunk: Chunk) -> tuple[Header, ...]:
         """Return what a response with this chunk says about it."""
@@ -109,15 +149,22 @@ class Reading:
         return int(live.cursor(self.streams.clock.now_ms(), self.query.cursor, jitter))
 
 
+def _part(chunk: Chunk) -> tuple[str, str, int, int, int]:
+    """Return what names the units of a chunk, of whatever stream: their bytes are the same for ever."""
+    return chunk.head.path, chunk.head.incarnation, chunk.start, chunk.end, chunk.rows_at
+
+
 # -- long-poll ---------------------------------------------------------------------------------------------------------
 
 
-async def long_poll(reading: Reading, receive: Receive) -> Reply | None:
+async def long_poll(reading: Reading, receive: Receive) -> Reply | LongReply | None:
     """Return what there is after the offset, or what comes within the time; None if the client left."""
+    token = reading.query.offset
     with reading.streams.hub.watch(reading.path) as reader:
-        chunk = await reading.read(reading.query.offset)
+        chunk = await reading.read(token)
         reader.channel.saw(chunk.head)
         if chunk.end == chunk.start and not chunk.closed:
+            token = offset.encode(chunk.end)
             departure = asyncio.create_task(_listen(receive, reader))
             try:
                 chunk = await _await_news(reading, reader, chunk)
@@ -132,7 +179,7 @@ async def long_poll(reading: Reading, receive: Receive) -> Reply | None:
         without_type = reading.headers(chunk)[1:]
         return Reply(204, b"", (*without_type, *cursor, say.NO_STORE))
     told = (*reading.headers(chunk), *cursor, (b"etag", reading.tag(chunk).encode()), reading.cache(chunk))
-    return Reply(200, chunk.body, told)
+    return reading.answer(chunk, token, told)
 
 
 async def _await_news(reading: Reading, reader: Reader, chunk: Chunk) -> Chunk:
@@ -158,14 +205,15 @@ async def sse(reading: Reading, receive: Receive, send: Send) -> None:
     """Send what there is after the offset, and then what comes, until the stream or the connection ends."""
     limits = reading.limits
     with reading.streams.hub.watch(reading.path) as reader:
-        chunk = await reading.read(reading.query.offset)
-        reader.channel.saw(chunk.head)
-        await send({"type": "http.response.start", "status": 200, "headers": _sse_headers(reading, chunk)})
+        feeding = _Feeding(reading, reader, send)
+        await feeding.begin()
         departure = asyncio.create_task(_listen(receive, reader))
         try:
             async with asyncio.timeout(reading.within(limits.max_age_s) + limits.stuck_s):
-                await _Feeding(reading, reader, send).run(chunk)
+                await feeding.run()
                 await send({"type": "http.response.body", "body": b""})
+        except Lost:
+            log.info("ended a live read of %s: what it was being sent has changed", reading.path)
         except TimeoutError:
             log.warning("dropped a reader of %s that did not read for %.0f seconds", reading.path, limits.stuck_s)
         finally:
@@ -185,13 +233,23 @@ def _sse_headers(reading: Reading, chunk: Chunk) -> list[Header]:
     return told
 
 
+@dataclass(frozen=True, slots=True)
+class _Long:
+    """Hold a long event, what is told after it, and where that leads."""
+
+    event: Entry
+    told: bytes
+    end: int
+    closed: bool
+
+
 class _Feeding:
     """Send one reader what follows its position.
 
     Of text it may have taken the beginning of a character, which it sends with the rest: the position is before that.
     """
 
-    __slots__ = ("_cursor", "_held", "_position", "_reader", "_reading", "_send")
+    __slots__ = ("_chunk", "_cursor", "_held", "_position", "_reader", "_reading", "_send", "_token")
 
     def __init__(self, reading: Reading, reader: Reader, send: Send) -> None:
         self._reading = reading
@@ -200,22 +258,31 @@ class _Feeding:
         self._cursor = reading.cursor()
         self._position = 0
         self._held = b""
+        self._chunk: Chunk | None = None
+        self._token = offset.START
 
     @property
     def _seen(self) -> int:
         return self._position + len(self._held)
 
-    async def run(self, chunk: Chunk) -> None:
-        """Send a first chunk, and then all that comes until there is a reason to end."""
+    async def begin(self) -> None:
+        """Read a first chunk, and begin the response."""
+        await self._read(self._reading.query.offset)
+        assert self._chunk is not None, "it was read"
+        headers = _sse_headers(self._reading, self._chunk)
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def run(self) -> None:
+        """Send the first chunk, and then all that comes until there is a reason to end."""
         loop = asyncio.get_running_loop()
         keep_alive = self._reading.limits.keep_alive_s
         end = loop.time() + self._reading.within(self._reading.limits.max_age_s)
         reader, channel = self._reader, self._reader.channel
-        if await self._chunk(chunk):
+        if await self._send_chunk():
             return
         while not (reader.gone or channel.ended) and loop.time() < end:
-            frames = channel.after(self._position, self._seen)
-            if frames is None:
+            frames = channel.after(self._position, self._seen, most=PIECE)
+            if frames is None or (frames and len(frames[0].data) > 2 * LONG):
                 if await self._from_store():
                     return
             elif frames:
@@ -227,18 +294,28 @@ class _Feeding:
             elif not await reader.wait(self._seen, min(keep_alive, end - loop.time())):
                 await self._write(live.KEEP_ALIVE)
 
+    async def _read(self, token: str) -> None:
+        chunk = await self._reading.read(token, PIECE)
+        self._reader.channel.saw(chunk.head)
+        self._chunk, self._token = chunk, token
+
     async def _from_store(self) -> bool:
         try:
-            chunk = await self._reading.read(offset.encode(self._seen))
+            await self._read(offset.encode(self._seen))
         except SignoffError as error:
             # The response has begun; ending it makes the client connect anew and learn the reason.
             log.info("ended a live read of %s: %s", self._reading.path, error)
             return True
-        self._reader.channel.saw(chunk.head)
-        return await self._chunk(chunk)
+        return await self._send_chunk()
 
-    async def _chunk(self, chunk: Chunk) -> bool:
-        """Send a chunk; True if the stream ends with it."""
+    async def _send_chunk(self) -> bool:
+        """Send the chunk that was read; True if the stream ends with it."""
+        chunk, self._chunk = self._chunk, None
+        assert chunk is not None, "it was read"
+        if chunk.head.json and len(chunk.data) > LONG:
+            long = self._enter(chunk, self._token)
+            del chunk  # all there is of it from now on is in the room
+            return await self._send_long(long)
         head, start, data = chunk.head, chunk.start - len(self._held), self._held + chunk.data
         cut = len(data) - (0 if chunk.closed else live.unfinished(head, data))
         self._held, whole = data[cut:], chunk.end - len(data[cut:])
@@ -254,14 +331,34 @@ class _Feeding:
         """Send what the hub holds; True if the stream ends with it."""
         channel = self._reader.channel
         last = frames[-1]
-        ending = channel.closed and last.end == channel.tail
-        self._held = channel.unfinished
+        latest = last is channel.ring[-1]
+        ending = latest and channel.closed and last.end == channel.tail
+        self._held = channel.unfinished if latest else b""
         parts = [frame.event(last=False, cursor=self._cursor) for frame in frames[:-1]]
         self._position = last.end
-        parts.append(last.data + self._closing(None) if ending else last.event(last=True, cursor=self._cursor))
+        parts.append(last.data + self._closing(None) if ending else last.event(last=latest, cursor=self._cursor))
         self._cursor = max(self._cursor, last.cursor)
         await self._write(b"".join(parts))
         return ending
+
+    def _enter(self, chunk: Chunk, token: str) -> _Long:
+        """Have one long event kept in the room."""
+        again = self._reading.again(chunk, token, PIECE)
+
+        async def load() -> bytes | None:
+            found = await again()
+            return None if found is None else live.data_event(found.head, found.data)
+
+        event, key = live.data_event(chunk.head, chunk.data), (*_part(chunk), "event")
+        told = self._control(chunk.end, up_to_date=chunk.up_to_date, closed=chunk.closed)
+        return _Long(Entry.make(self._reading.room, key, event, load), told, chunk.end, chunk.closed)
+
+    async def _send_long(self, long: _Long) -> bool:
+        """Send a long event and what follows it; True if the stream ends with it."""
+        await long.event.send(self._send, lambda: self._reader.gone, last=False)
+        await self._write(long.told)
+        self._position = long.end
+        return long.closed
 
     def _control(self, position: int, *, up_to_date: bool, closed: bool = False) -> bytes:
         return live.control_event(position, cursor=str(self._cursor), up_to_date=up_to_date, closed=closed)
@@ -273,11 +370,10 @@ class _Feeding:
         return data + self._control(self._position, up_to_date=True, closed=True)
 
     async def _write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await in_pieces(data, self._send)
 
 
 async def _listen(receive: Receive, reader: Reader) -> None:
     """Notice that the client left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await departed(receive)
     reader.leave()

@@ -24,6 +24,7 @@ from signoff.errors import (
 from signoff.server import body, stream_live
 from signoff.server import stream_headers as say
 from signoff.server.address import below, raw_below
+from signoff.server.delivery import LongReply, Lost, Room
 from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
 from signoff.server.stream_append import AppendPlan, Asked, lines, refusal, status, telling
 from signoff.server.stream_headers import ALLOW_HEADERS, Headers
@@ -93,6 +94,7 @@ class StreamEndpoints:
         self._origins = origins
         self._preflight = _preflight(allow_headers)
         self._live = 0
+        self._room = Room()
 
     @property
     def lane(self) -> StreamEndpoints:
@@ -141,7 +143,7 @@ class StreamEndpoints:
                 reply = await self._serve(_Request(path, headers, scope, receive, outgoing, until))
             if reply is not None:
                 await outgoing.reply(reply)
-        except body.Disconnected:
+        except (body.Disconnected, Lost):
             return
         except Exception as error:
             if outgoing.started:
@@ -260,6 +262,7 @@ class StreamEndpoints:
         reading = Reading(
             self._streams,
             self._limits,
+            self._room,
             request.path,
             asked,
             private=paths.engine_owned(request.path),
@@ -267,14 +270,14 @@ class StreamEndpoints:
             until=request.until,
         )
         if asked.live is None:
-            return await _catch_up(reading, request.headers)
+            return await request.deliver(await _catch_up(reading, request.headers))
         if self._live >= self._limits.max_readers:
             raise ServerBusy("As many live readers as this server serves are connected. Try again later.")
         self._live += 1
         try:
             if asked.live == "long-poll":
-                return await stream_live.long_poll(reading, request.receive)
-            await stream_live.sse(reading, request.receive, request.send)
+                return await request.deliver(await stream_live.long_poll(reading, request.receive))
+            await stream_live.sse(reading, request.receive, request.outgoing)
             return None
         finally:
             self._live -= 1
@@ -288,8 +291,15 @@ class _Request:
     headers: Headers = field(repr=False)  # a token is among them
     scope: Scope = field(repr=False)
     receive: Receive
-    send: Send
+    outgoing: _Outgoing
     until: float | None
+
+    async def deliver(self, reply: Reply | LongReply | None) -> Reply | None:
+        """Send a long response; return a short one, which is still to be sent."""
+        if isinstance(reply, LongReply):
+            await reply.send(self.receive, self.outgoing)
+            return None
+        return reply
 
     async def body(self, most: int) -> bytes:
         """Read the whole body.
@@ -325,7 +335,7 @@ def _forget(later: Awaitable[object]) -> None:
         later.close()
 
 
-async def _catch_up(reading: Reading, headers: Headers) -> Reply:
+async def _catch_up(reading: Reading, headers: Headers) -> Reply | LongReply:
     """Return what there is now, at most one chunk (§5.6)."""
     chunk = await reading.read(reading.query.offset)
     told = [*reading.headers(chunk)]
@@ -336,7 +346,7 @@ async def _catch_up(reading: Reading, headers: Headers) -> Reply:
     known = headers.text(b"if-none-match")
     if known is not None and live.matches(tag, known):
         return Reply(304, b"", tuple(told))
-    return Reply(200, chunk.body, tuple(told))
+    return reading.answer(chunk, reading.query.offset, tuple(told))
 
 
 class _Outgoing:

@@ -1,4 +1,4 @@
-"""What was written to a client and has not reached it yet, and since when nothing of it moved."""
+"""What was written to a client and has not reached it yet, and since when too little of it has moved."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ class Unsent:
         self._last = self.left()
         self._since = now
 
-    def stuck(self, now: float, within: float) -> bool:
-        """Look, and tell whether nothing has moved for longer than `within` seconds."""
+    def stuck(self, now: float, within: float, least: int) -> bool:
+        """Look, and tell whether the client has taken too little for longer than `within` seconds.
+
+        Args:
+            least: bytes it has to take in that time, if there are so many.
+        """
         left = self.left()
-        if left < self._last:
-            self._since = now
-        self._last = left
+        if left > self._last or self._last - left >= min(least, self._last):
+            self._last, self._since = left, now
         return now - self._since > within
 
     def left(self) -> int:

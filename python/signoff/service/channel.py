@@ -127,21 +127,28 @@ class Channel:
         if known != (self.tail, self.closed):
             self.wake()
 
-    def push(self, batch: Batch) -> bool:
-        """Add an append; False if one before it is missing."""
-        if batch.end <= self.tail:
-            return True
-        if self.head is None:
-            # The first reader is still reading from the store; it shall know that there is more.
+    def push(self, *batches: Batch) -> bool:
+        """Add what was appended at once; False if something before it is missing.
+
+        All of it is kept until the next time, however much it is: every reader wants it now.
+        """
+        before = self.tail
+        for batch in batches:
+            if batch.end <= self.tail:
+                continue
+            if self.head is None:
+                # The first reader is still reading from the store; it shall know that there is more.
+                self.tail = batch.end
+                continue
+            if batch.start != self.tail:
+                return False
+            whole = self._whole(self.head, batch)
+            if whole.data:
+                self._add(self.head, whole)
             self.tail = batch.end
-            return True
-        if batch.start != self.tail:
-            return False
-        whole = self._whole(self.head, batch)
-        if whole.data:
-            self._add(self.head, whole)
-        self.tail = batch.end
-        self.wake()
+        if self.head is not None and self.tail > before:
+            self._trim(before)
+            self.wake()
         return True
 
     def _whole(self, head: Head, batch: Batch) -> Batch:
@@ -160,8 +167,12 @@ class Channel:
         frame = Frame(batch, live.data_event(head, batch.data), int(cursor), control)
         self.ring.append(frame)
         self.ring_bytes += len(frame.data)
-        while len(self.ring) > RING_FRAMES or (self.ring_bytes > RING_BYTES and len(self.ring) > 1):
-            self.ring_bytes -= len(self.ring.popleft().data)
+
+    def _trim(self, before: int) -> None:
+        """Drop the oldest of what is too much, but nothing after a position."""
+        ring = self.ring
+        while (len(ring) > RING_FRAMES or self.ring_bytes > RING_BYTES) and ring[0].end <= before:
+            self.ring_bytes -= len(ring.popleft().data)
 
     def close(self) -> None:
         """Learn that the stream has ended at its tail."""
@@ -175,11 +186,12 @@ class Channel:
         self._clear()
         self.wake()
 
-    def after(self, position: int, seen: int = 0) -> list[Frame] | None:
+    def after(self, position: int, seen: int = 0, most: int | None = None) -> list[Frame] | None:
         """Return the frames that follow a position; None if they are not (all) kept here.
 
         Args:
             seen: up to where the reader has taken what is beyond its position; there is nothing for it before.
+            most: about how many bytes of them to return at most, one at least; None: all.
         """
         if max(position, seen) >= self.tail:
             return []
@@ -189,7 +201,9 @@ class Channel:
                 break
             frames.append(frame)
         frames.reverse()
-        return frames if frames and frames[0].start == position else None
+        if not frames or frames[0].start != position:
+            return None
+        return frames if most is None else _first(frames, most)
 
     def wake(self) -> None:
         """Let all readers look again."""
@@ -238,6 +252,16 @@ class Reader:
         self.gone = True
         if self._news is not None:
             _settle(self._news)
+
+
+def _first(frames: list[Frame], most: int) -> list[Frame]:
+    """Return the first frames up to the one that brings their total to so many bytes."""
+    size = 0
+    for number, frame in enumerate(frames, 1):
+        size += len(frame.data)
+        if size >= most:
+            return frames[:number]
+    return frames
 
 
 def _settle(news: asyncio.Future[None]) -> None:

@@ -57,27 +57,28 @@ class Compactor:
                         self.want(path)
             for write in change.streams:
                 if isinstance(write, Write):
-                    (fixed, _, end, _, _), _, start, _, _, _ = write
+                    (fixed, _, end, _, _), _, start, *_ = write
                     if fixed.compacted and compaction.due(fixed.path, start, end):
                         self.want(fixed.path)
 
-    async def read_start(self, path: str, max_bytes: int) -> Units | None:
+    async def read_start(self, path: str, max_bytes: int, end: int | None = None) -> Units | None:
         """Read a stream from the start: the live rows, and then the units from their position on; None: there is none.
 
         If that is much that is not folded yet, it will be for the next reader.
 
         Args:
             max_bytes: about how much to read of what follows the rows. The rows are never parted.
+            end: read nothing from this position on.
         """
         found = await self._store.read_start(path, max_bytes)
         if found is None:
             return None
         head = found.head
         if head.fork is not None:
-            return await stream_reader.read(self._store, self.pace, path, 0, max_bytes)
+            return await stream_reader.read(self._store, self.pace, path, 0, max_bytes, end=end)
         if compaction.lagging(head) and compaction.compacted(head) and not head.deleted:
             self.want(path)
-        return await self.pace.run(_joined(found))
+        return await self.pace.run(_joined(found, max_bytes, end))
 
     def want(self, path: str) -> None:
         """Fold a stream in the background."""
@@ -162,11 +163,14 @@ def _messages(batches: Sequence[Batch], position: int) -> Iterator[bytes]:
         yield from [data] if count == 1 else json_mode.split(data)
 
 
-def _joined(found: StreamStart) -> Work[Units]:
+def _joined(found: StreamStart, max_bytes: int, end: int | None) -> Work[Units]:
+    batches = stream_reader.upto(list(found.batches), end)
+    if not found.head.json:
+        return (yield from stream_reader.join(found.head, 0, batches, max_bytes))
     parts = list(found.rows)
-    end = position = found.head.rows_at
-    for batch in found.batches:
+    position = last = found.head.rows_at
+    for batch in batches:
         ahead = position - batch.start
         parts.append(batch.data if ahead <= 0 else (yield from json_mode.skip(batch.data, ahead)))
-        end = batch.end
-    return Units(found.head, 0, end, (b"," if found.head.json else b"").join(parts))
+        last = batch.end
+    return Units(found.head, 0, last, b",".join(parts))

@@ -21,7 +21,7 @@ from signoff.clock import Clock, SystemClock
 from signoff.errors import StoreError
 from signoff.service.channel import Channel, Reader
 from signoff.service.commit import Durable
-from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
+from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore, batches
 from signoff.streams.stream import Head, Write
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class Hub:
         if head.path not in self._channels:
             return
         if write.start < head.tail:
-            self._appended(head.path, Batch(write.start, head.tail, write.data))
+            self._appended(head.path, *batches(write, write.start))
         if head.deleted:
             self._deleted(head.path)
         elif head.closed:
@@ -144,13 +144,13 @@ class Hub:
             del self._channels[channel.path]
             self._feeds.pop(channel.path).stop()
 
-    def _appended(self, path: str, batch: Batch) -> None:
+    def _appended(self, path: str, *appended: Batch) -> None:
         channel = self._channels.get(path)
         if channel is None:
             return
         feed = self._feeds[path]
         feed.echo = True
-        if not channel.push(batch):
+        if not channel.push(*appended):
             feed.refresh()
 
     def _ended(self, path: str, tail: int | None) -> None:
@@ -258,9 +258,9 @@ class _Feed:
         if loaded is None or loaded[0].deleted or loaded[0].incarnation != channel.head.incarnation:
             channel.end()
             return False
-        head, batches = loaded
+        head, found = loaded
         before = channel.tail
-        for batch in batches:
+        for batch in found:
             channel.push(batch)
         if before < channel.tail < head.tail:
             return True

@@ -11,7 +11,7 @@ from typing import Final
 
 from signoff.errors import Gone, StoreError
 from signoff.service.pace import Pace
-from signoff.stores.base import Batch, WorkflowStore
+from signoff.stores.base import TOGETHER, Batch, WorkflowStore
 from signoff.streams import json_mode
 from signoff.streams.stream import Head
 from signoff.streams.work import Work
@@ -30,8 +30,12 @@ class Units:
     data: bytes
 
 
-async def read(store: WorkflowStore, pace: Pace, path: str, start: int, max_bytes: int) -> Units | None:
-    """Read from a position on, about `max_bytes` at most; None: there is no such stream.
+async def read(
+    store: WorkflowStore, pace: Pace, path: str, start: int, max_bytes: int, *, end: int | None = None
+) -> Units | None:
+    """Read from a position on, about `max_bytes` at most, and nothing from `end` on; None: there is no such stream.
+
+    The batch that reaches `max_bytes` is the last.
 
     To part what was appended at once takes time if that was much; `pace` is kept over it.
 
@@ -44,13 +48,13 @@ async def read(store: WorkflowStore, pace: Pace, path: str, start: int, max_byte
             return None
         head, batches = loaded
         if max(start, head.base) >= head.own:
-            return await pace.run(_join(head, max(start, head.base), batches))
+            return await pace.run(join(head, max(start, head.base), upto(batches, end), max_bytes))
         inherited = await _inherited(store, pace, head, start, max_bytes)
         if inherited is not None:
             size = sum(len(batch.data) for batch in inherited)
             if size < max_bytes:
-                inherited += _upto(batches, max_bytes - size)
-            return await pace.run(_join(head, start, inherited))
+                inherited += _filling(batches, max_bytes - size)
+            return await pace.run(join(head, start, upto(inherited, end), max_bytes))
     why = f"The stream {path} is deleted and made anew all the time. Try again."
     raise StoreError(why, told=why)
 
@@ -92,7 +96,12 @@ def _cut(batch: Batch, start: int, end: int, *, json: bool) -> Work[Batch]:
     return Batch(first, last, data)
 
 
-def _upto(batches: list[Batch], max_bytes: int) -> list[Batch]:
+def upto(batches: list[Batch], end: int | None) -> list[Batch]:
+    """Return the batches that begin before a position."""
+    return batches if end is None else [batch for batch in batches if batch.start < end]
+
+
+def _filling(batches: list[Batch], max_bytes: int) -> list[Batch]:
     """Return the batches up to the one that brings the total to `max_bytes`."""
     found: list[Batch] = []
     for batch in batches:
@@ -103,11 +112,16 @@ def _upto(batches: list[Batch], max_bytes: int) -> list[Batch]:
     return found
 
 
-def _join(head: Head, start: int, batches: list[Batch]) -> Work[Units]:
+def join(head: Head, start: int, batches: list[Batch], max_bytes: int) -> Work[Units]:
     """Join batches, the first of which may begin before `start`."""
     if not batches:
         return Units(head, start, start, b"")
     end = batches[-1].end
     begin = yield from _cut(batches[0], start, end, json=head.json)
     parts = [begin.data, *(batch.data for batch in batches[1:])]
-    return Units(head, start, end, (b"," if head.json else b"").join(parts))
+    if head.json:
+        return Units(head, start, end, b",".join(parts))
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    if len(data) > max_bytes + TOGETHER:
+        data = data[: max(max_bytes, 1)]  # an earlier version has stored much as one batch
+    return Units(head, start, start + len(data), data)

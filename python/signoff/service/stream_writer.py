@@ -235,7 +235,7 @@ class StreamWriter:
         if isinstance(decision, Known):
             return False
         self._chains.move_to_end(path)
-        head, _, _, _, _, _ = decision
+        head, *_ = decision
         chain.move(head, producer)
 
         def ended(outcome: Outcome | Exception) -> None:

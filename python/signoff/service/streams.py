@@ -216,12 +216,16 @@ class Streams:
             return await self.head(path)
         return state.head
 
-    async def read(self, path: str, token: str = offset.START, *, max_bytes: int = CHUNK_BYTES) -> Chunk:
+    async def read(
+        self, path: str, token: str = offset.START, *, max_bytes: int = CHUNK_BYTES, end: int | None = None
+    ) -> Chunk:
         """Read from an offset, about `max_bytes` at most (§5.6).
 
         Args:
             token: an offset, `-1` or `now`.
-            max_bytes: when to stop; what was appended at once is not parted.
+            max_bytes: when to stop, after the batch that reaches it (`stores.base.batches`).
+            end: a position where an earlier read from the same offset, with the same measure, has stopped: stop there
+                again, whatever was appended meanwhile.
 
         Raises:
             InvalidOffset: the offset is malformed, or beyond the tail.
@@ -236,14 +240,14 @@ class Streams:
             return Chunk(head, head.tail, head.tail, b"")
         start = offset.decode(token)
         if token == offset.START:
-            units = await self._compactor.read_start(path, max_bytes)
+            units = await self._compactor.read_start(path, max_bytes, end)
         else:
-            units = await stream_reader.read(self._store, self._compactor.pace, path, start, max_bytes)
+            units = await stream_reader.read(self._store, self._compactor.pace, path, start, max_bytes, end=end)
         if units is None:
             raise _absent()
         head = units.head
         if await self._is_over(head):
-            return await self.read(path, token, max_bytes=max_bytes)
+            return await self.read(path, token, max_bytes=max_bytes, end=end)
         if start < head.base and token != offset.START:
             raise Gone("What follows this offset is no longer kept. Start over with `-1`.")
         if start > head.tail:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from signoff.errors import SignoffError, StoreUnavailable
@@ -38,6 +38,7 @@ from signoff.stores.base import (
     StreamState,
     StreamTail,
     WaitWrite,
+    batches,
 )
 from signoff.stores.bus import LocalBus
 from signoff.stores.check import check
@@ -144,9 +145,9 @@ class MemoryStore:
             return Rejected(error)
         if conflict := compare(change, self):
             return conflict
-        batches: dict[str, Batch] = {}
+        appended: dict[str, Batch] = {}
         for append in change.appends:
-            self._append(append, batches)
+            self._append(append, appended)
         if change.run is not None:
             self._write_run(change.run)
         for one in change.inputs:
@@ -165,9 +166,9 @@ class MemoryStore:
             self._write_rows(rows)
         for document in change.records:
             self._write_record(document)
-        return Committed(batches)
+        return Committed(appended)
 
-    def _append(self, append: EngineAppend, batches: dict[str, Batch]) -> None:
+    def _append(self, append: EngineAppend, appended: dict[str, Batch]) -> None:
         kept = self._streams.get(append.path)
         if kept is None:
             head = Head(append.path, uuid4().hex, version=0, tail=0, content_type=JSON, engine=True)
@@ -177,7 +178,7 @@ class MemoryStore:
         kept.head = head._replace(version=head.version + 1, tail=batch.end, closed=head.closed or append.close)
         if append.count:
             kept.batches.append(batch)
-        batches[append.path] = joined(batches[append.path], batch) if append.path in batches else batch
+        appended[append.path] = joined(appended[append.path], batch) if append.path in appended else batch
 
     def _write_stream(self, write: Write) -> None:
         head = write.head
@@ -187,7 +188,7 @@ class MemoryStore:
             if expiry.end(head) is not None:
                 self._mortal.add(head.path)
         if head.tail > kept.head.tail:
-            kept.batches.append(Batch(kept.head.tail, head.tail, write.data))
+            kept.batches += batches(write, kept.head.tail)
         kept.head = head if head.rows_at == kept.head.rows_at else head._replace(rows_at=kept.head.rows_at)
         if write.producer is not None:
             kept.producers[write.producer.producer_id] = write.producer
@@ -321,18 +322,14 @@ class MemoryStore:
         left = _PIECE
         while left > 0 and self._doomed:
             doomed = self._doomed[0]
-            largest = max((doomed.batches, doomed.producers, doomed.rows), key=len)
-            if not largest:
+            before = len(doomed.batches)
+            del doomed.batches[-left:]
+            left -= before - len(doomed.batches)
+            left -= _thin(doomed.rows, left) if left else 0
+            left -= _thin(doomed.producers, left) if left else 0
+            if left:
                 self._doomed.popleft()
                 left -= 1
-            elif isinstance(largest, list):
-                before = len(largest)
-                del largest[-left:]
-                left -= before - len(largest)
-            else:
-                for name in list(islice(largest, left)):
-                    del largest[name]
-                    left -= 1
         return bool(self._doomed)
 
     # -- records ---------------------------------------------------------------------------------------------------
@@ -470,6 +467,14 @@ class MemoryStore:
         """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
         self._check_open()
         return self._agenda.earliest(workflows)
+
+
+def _thin(entries: dict[Any, Any], most: int) -> int:
+    """Drop so many entries at most; return how many."""
+    names = list(islice(entries, most))
+    for name in names:
+        del entries[name]
+    return len(names)
 
 
 def _tail(head: Head) -> StreamTail:

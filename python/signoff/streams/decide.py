@@ -109,7 +109,7 @@ def _create(
     )
     if first.compacted:
         compaction.check(first, payload)
-    return Write(first, 0, 0, payload.data)
+    return Write(first, 0, 0, payload.data, cuts=payload.cuts)
 
 
 def _again(head: Head, command: Create, source: Head | None) -> Known:
@@ -137,7 +137,7 @@ def decide_append(head: Head, command: Append, last: ProducerMark | None, now: i
         raise _deleted()
     if fixed.closed:
         return _on_closed(head, mark)
-    kind, data, units, fault, _ = payload
+    kind, data, units, fault, _, cuts = payload
     if fault is not None:
         raise BadRequest(fault)
     if fixed.content_type != kind and not content_type.same(fixed.content_type, kind):
@@ -151,7 +151,7 @@ def decide_append(head: Head, command: Append, last: ProducerMark | None, now: i
     if fixed.compacted:
         compaction.check(head, payload)
     moved = (_ended(head, mark) if close else head).moved(units, now, drawn, seq)
-    return new(Write, (moved, version, tail, data, mark, ()))
+    return new(Write, (moved, version, tail, data, mark, (), cuts))
 
 
 def _close(head: Head, command: Close, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:

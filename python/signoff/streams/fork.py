@@ -97,7 +97,8 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int, drawn:
         touched_at=now,
         fork=Fork(source.path, source.incarnation, at, depth),
     )
-    return Write(head, 0, at, command.payload.data, also=(_count(source, 1, drawn),))
+    payload = command.payload
+    return Write(head, 0, at, payload.data, also=(_count(source, 1, drawn),), cuts=payload.cuts)
 
 
 def lifetime(command: Create, source: Head | None) -> tuple[int | None, str | None]:

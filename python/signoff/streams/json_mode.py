@@ -15,7 +15,7 @@ import orjson
 from signoff.errors import BadRequest
 from signoff.streams import content_type, json_scan
 from signoff.streams.json_scan import BLANK
-from signoff.streams.stream import JSON, Payload, media_type, new
+from signoff.streams.stream import JSON, Cuts, Payload, media_type, new
 from signoff.streams.work import Work, finish
 
 AT_ONCE: Final = 64 * 1024
@@ -36,10 +36,13 @@ def payload(kind: str, body: bytes) -> Payload:
     if media_type(kind) != JSON or not body:
         return Payload(kind, body, len(body))
     try:
-        data, units = parse(body)
+        if len(body) > AT_ONCE:
+            data, units, cuts = finish(parsing(body))
+        else:
+            (data, units), cuts = parse(body), ()
     except BadRequest as error:
         return Payload(kind, b"", 0, fault=error.detail)
-    return new(Payload, (kind, data, units, None, None))
+    return new(Payload, (kind, data, units, None, None, cuts))
 
 
 def reading(declared: str | None, body: bytes) -> Work[Payload]:
@@ -53,7 +56,8 @@ def reading(declared: str | None, body: bytes) -> Work[Payload]:
     try:
         kind = content_type.check(declared)
         if media_type(kind) == JSON and len(body) > AT_ONCE:
-            return Payload(kind, *(yield from parsing(body)))
+            data, units, cuts = yield from parsing(body)
+            return Payload(kind, data, units, cuts=cuts)
     except BadRequest as error:
         return Payload(declared, b"", 0, fault=error.detail)
     return payload(kind, body)
@@ -73,7 +77,7 @@ def parse(body: bytes) -> tuple[bytes, int]:
         (b'[1,2], 12345678901234567890123', 2)
     """
     if len(body) > AT_ONCE:
-        return finish(parsing(body))
+        return finish(parsing(body))[:2]
     # What most bodies are, an object and nothing around it, needs no second look; nor brackets, if it is small.
     alone = body[:1] == b"{" and body[-1:] == b"}"
     data, flat = (body, False) if alone else _inside(body)
@@ -87,11 +91,13 @@ def parse(body: bytes) -> tuple[bytes, int]:
         raise _not_json(error) from error
 
 
-def parsing(body: bytes) -> Work[tuple[bytes, int]]:
-    """Do in slices what `parse` does."""
+def parsing(body: bytes) -> Work[tuple[bytes, int, Cuts]]:
+    """Do in slices what `parse` does; return also where the messages may be parted."""
     data, flat = _inside(body)
+    cuts: list[tuple[int, int]] = []
     try:
-        return _counted(data, flat, (yield from json_scan.check(data)) if data else 0)
+        count = (yield from json_scan.check(data, cuts)) if data else 0
+        return *_counted(data, flat, count), tuple(cuts)
     except ValueError as error:
         raise _not_json(error) from error
 

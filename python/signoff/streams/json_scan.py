@@ -163,8 +163,12 @@ def by_token(text: bytes, most: int = sys.maxsize, *, each: bool = False) -> Wal
 commas: Callable[..., Walk] = by_value if re.findall(rb"(?:ab?c)++", b"aca") == [b"ac"] else by_token
 
 
-def check(text: bytes) -> Work[int]:
+def check(text: bytes, cuts: list[tuple[int, int]]) -> Work[int]:
     """Make sure that the text, in brackets, is a JSON array; return how many values it has, at least one.
+
+    Args:
+        cuts: gets where the text may be parted, about every `SLICE` bytes: the values before, and the position behind
+            the comma.
 
     It is parsed in slices, each put into the brackets that are open around it: a slice begins behind a comma and ends
     before one, so what is true of the slices is true of the whole.
@@ -172,10 +176,13 @@ def check(text: bytes) -> Work[int]:
     Raises:
         ValueError: it is not.
     """
-    start = count = 0
+    start = count = cut = 0
     around = b""
     for stop in commas(text):
         count = stop.passed
+        if not stop.brackets and stop.position - cut >= SLICE:
+            cut = stop.position
+            cuts.append((count, cut))
         if stop.pause:
             _parse(text, start, stop.position - 1, around, stop.brackets)
             start, around = stop.position, stop.brackets

@@ -19,7 +19,7 @@ CURSOR_EPOCH_MS: Final = 1_728_432_000_000
 CURSOR_INTERVAL_MS: Final = 20_000
 MAX_JITTER_S: Final = 3600
 
-EVENT_BYTES: Final = 256 * 1024
+EVENT_BYTES: Final = 64 * 1024
 """Bytes that one event carries at most of a stream that has no messages."""
 
 KEEP_ALIVE: Final = b":\n\n"

@@ -195,6 +195,10 @@ MOVING: Final = Moving._fields[1:]
 """What `Head.moved` changes."""
 
 
+Cuts = tuple[tuple[int, int], ...]
+"""Where messages may be parted: how many are before, and the position behind the comma that follows them."""
+
+
 class Payload(NamedTuple):
     """Hold units to append, as the store keeps them (see `json_mode.py` for messages).
 
@@ -204,6 +208,7 @@ class Payload(NamedTuple):
         units: how many.
         fault: why they cannot be stored, whatever the stream; there is no data then.
         unfit: why they are no messages of the State Protocol; empty: they are; None: nobody has looked.
+        cuts: where messages may be parted that are much together.
     """
 
     content_type: str
@@ -211,6 +216,7 @@ class Payload(NamedTuple):
     units: int
     fault: str | None = None
     unfit: str | None = None
+    cuts: Cuts = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +298,7 @@ class Write(NamedTuple):
         data: the units from there to the tail; empty when only the head changes.
         producer: the append that this is, if a producer's.
         also: what becomes of other streams in the same commit.
+        cuts: where the messages in `data` may be parted.
     """
 
     head: Head
@@ -300,6 +307,7 @@ class Write(NamedTuple):
     data: bytes = b""
     producer: ProducerMark | None = None
     also: tuple[Write | Remove, ...] = ()
+    cuts: Cuts = ()
 
 
 @dataclass(frozen=True, slots=True)

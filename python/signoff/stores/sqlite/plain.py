@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from signoff.stores.base import NOTHING_ELSE, Change, Committed
+from signoff.stores.base import NOTHING_ELSE, TOGETHER, Change, Committed
 from signoff.stores.sqlite.marks import Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import Statements
 from signoff.streams import expiry
@@ -58,10 +58,10 @@ class PlainAppends:
             write = streams[0]
             if type(write) is not Write:
                 return False
-            head, _, _, data, _, _ = write
+            head, _, _, data, _, _, _ = write
             fixed = head[0]
             entry = known.get(fixed.path)
-            if entry is None or type(data) is not bytes:
+            if entry is None or type(data) is not bytes or len(data) > TOGETHER:
                 return False
             if entry.fixed is not fixed and not entry.has(fixed):
                 return False
@@ -78,7 +78,7 @@ class PlainAppends:
         known = self._marks.streams
         values = self._values
         for number, change in enumerate(changes, self._marks.number(3, len(changes))):
-            head, expect, _, data, producer, _ = cast("Write", change[-1][0])
+            head, expect, _, data, producer, _, _ = cast("Write", change[-1][0])
             fixed, version, end, seq, touched_at = head
             entry = cast("StreamEntry", known[fixed.path])
             start = entry.tail

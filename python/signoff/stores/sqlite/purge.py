@@ -38,7 +38,12 @@ class Purge:
             found = connection.execute(SQL["next_doomed"]).fetchone()
             if found is None:
                 return False
-            gone, freed = _piece(connection, *found, rows, size)
+            stream, last_batch = found
+            if last_batch is None:
+                gone, freed = _others(connection, stream, rows), 0
+            else:
+                asked = {"batch": last_batch, "stream": stream, "rows": rows, "bytes": size}
+                gone, freed = _batches(connection, asked)
             rows -= gone
             size -= freed
         return True
@@ -49,20 +54,20 @@ def doomed(connection: sqlite3.Connection) -> bool:
     return connection.execute(SQL["next_doomed"]).fetchone() is not None
 
 
-def _piece(
-    connection: sqlite3.Connection, stream: int, last_batch: int | None, rows: int, size: int
-) -> tuple[int, int]:
-    """Drop some of what one stream held; return how many rows and how many bytes of batches that was, about."""
-    if last_batch is not None:
-        asked = {"batch": last_batch, "stream": stream, "rows": rows, "bytes": size}
-        found = connection.execute(SQL["drop_batches"], asked).fetchall()
-        # Each batch has a lower number than the one after it.
-        _, rest, _ = min(found) if found else (None, None, 0)
-        connection.execute(SQL["move_doomed"], (rest, stream))
-        return len(found) or 1, sum(length for _, _, length in found)
+def _batches(connection: sqlite3.Connection, asked: dict[str, int]) -> tuple[int, int]:
+    """Drop the last batches of a stream; return how many, and how many bytes they had."""
+    found = connection.execute(SQL["drop_batches"], asked).fetchall()
+    # Each batch has a lower number than the one after it.
+    rest = min(found)[1] if found else None
+    connection.execute(SQL["move_doomed"], (rest, asked["stream"]))
+    return len(found) or 1, sum(length for _, _, length in found)
+
+
+def _others(connection: sqlite3.Connection, stream: int, rows: int) -> int:
+    """Drop what else a stream has, and at last the note that it is doomed; return about how many rows that was."""
     for name in ("drop_waypoints", "drop_live_rows", "drop_producers"):
         gone = connection.execute(SQL[name], {"stream": stream, "rows": rows}).rowcount
         if gone:
-            return gone, 0
+            return gone
     connection.execute(SQL["forget"], (stream,))
-    return _A_STREAM, 0
+    return _A_STREAM

@@ -10,7 +10,7 @@ import sqlite3
 from typing import Any
 from uuid import uuid4
 
-from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete
+from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete, batches
 from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import write_rows
 from signoff.streams import expiry
@@ -37,7 +37,7 @@ class StreamRows:
         self._others: list[tuple[str, Row]] = []
         self.witness: Witness | None = None
 
-    def append(self, append: EngineAppend, batches: dict[str, Batch]) -> None:
+    def append(self, append: EngineAppend, appended: dict[str, Batch]) -> None:
         """Gather an append to a stream of the engine."""
         entry = self._marks.streams[append.path]
         if entry is None:
@@ -53,7 +53,7 @@ class StreamRows:
         if append.close and not entry.closed:
             entry.closed = True
             self._closed[entry.id] = entry
-        batches[append.path] = _joined(batches[append.path], batch) if append.path in batches else batch
+        appended[append.path] = _joined(appended[append.path], batch) if append.path in appended else batch
 
     def write(self, write: Write) -> None:
         """Gather a write to a stream of an application."""
@@ -63,7 +63,8 @@ class StreamRows:
             entry = StreamEntry(self._marks.number(0), 0, max(head.base, head.own), False, head.incarnation)
             self._marks.streams[head.path] = entry
         if head.tail > entry.tail:
-            self._batch(entry, Batch(entry.tail, head.tail, write.data))
+            for batch in batches(write, entry.tail):
+                self._batch(entry, batch)
         entry.version, entry.tail, entry.closed, entry.refs = head.version, head.tail, head.closed, head.refs
         fixed = head.fixed
         if entry.id in self._heads or not entry.has(fixed):

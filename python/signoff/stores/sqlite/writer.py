@@ -29,6 +29,7 @@ from signoff.stores.sqlite.log import Log
 from signoff.stores.sqlite.marks import SQL, Marks
 from signoff.stores.sqlite.pending import Pending
 from signoff.stores.sqlite.plain import SIZES, PlainAppends
+from signoff.stores.sqlite.purge import Purge
 from signoff.stores.sqlite.stream_rows import Witness
 
 T = TypeVar("T")
@@ -44,10 +45,10 @@ _UNKNOWN = "Whether the last write was kept could not be found out: look before 
 
 @dataclass(slots=True)
 class _Job:
-    """Hold Changes, or a lease operation or other work of the store's own, and who waits for them."""
+    """Hold Changes, or a lease operation or a purge, and who waits for them."""
 
     changes: Sequence[Change]
-    lease: LeaseWork | None
+    lease: LeaseWork | Purge | None
     loop: asyncio.AbstractEventLoop
     reply: asyncio.Future[Any]
 
@@ -99,8 +100,8 @@ class Writer:
         self._queue.put(_Command.STOP)
         await asyncio.to_thread(self._thread.join)
 
-    def submit(self, changes: Sequence[Change] = (), lease: LeaseWork | None = None) -> asyncio.Future[Any]:
-        """Hand in Changes or a lease operation; the future ends when it is written."""
+    def submit(self, changes: Sequence[Change] = (), lease: LeaseWork | Purge | None = None) -> asyncio.Future[Any]:
+        """Hand in Changes, or a lease operation or a purge; the future ends when it is written."""
         loop = asyncio.get_running_loop()
         reply = loop.create_future()
         self._queue.put(_Job(changes, lease, loop, reply))
