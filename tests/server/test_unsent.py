@@ -55,7 +55,10 @@ async def taking(client: socket.socket, least: int) -> int:
     """Read so many bytes, or a few more; return how many."""
     got = 0
     while got < least:
-        got += len(await asyncio.get_running_loop().sock_recv(client, 4096))
+        piece = await asyncio.get_running_loop().sock_recv(client, 4096)
+        if not piece:
+            raise ConnectionResetError
+        got += len(piece)
     return got
 
 
