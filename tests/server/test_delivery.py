@@ -135,7 +135,7 @@ async def stalled(s: Site, query: str) -> tuple[asyncio.StreamReader, asyncio.St
 def buffered(s: Site) -> int:
     """Return the bytes that wait in the connection that has most of them."""
     found: Any = s.listener.state.connections
-    return max(line._transport.get_write_buffer_size() for line in found)
+    return max(int(line._transport.get_write_buffer_size()) for line in found)
 
 
 @pytest.mark.parametrize("query", ["-1", "-1&live=sse"])
