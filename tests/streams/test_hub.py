@@ -79,6 +79,30 @@ def test_the_ring_is_bounded_and_who_falls_behind_reads_from_the_store() -> None
     assert ring.ring_bytes < 2 * big
 
 
+def test_a_large_append_is_shared_as_a_whole_until_the_next() -> None:
+    size = 3 * channels.RING_BYTES
+
+    async def main() -> None:
+        async with alone("memory:") as one:
+            await one.streams.create("s", TEXT)
+            with one.hub.watch("s") as reader:
+                at = await seen(one, reader)
+                await one.streams.append("s", text("x" * size))
+                frames = reader.channel.after(at)
+                assert frames is not None
+                assert sum(len(frame.batch.data) for frame in frames) == size
+                assert len(frames) > 10
+                few = reader.channel.after(at, most=150_000)
+                assert few is not None
+                assert few == frames[: len(few)]
+                assert 150_000 <= sum(len(frame.data) for frame in few) < 300_000
+                await one.streams.append("s", text("y"))
+                assert reader.channel.ring_bytes <= channels.RING_BYTES
+                assert reader.channel.after(at) is None
+
+    asyncio.run(main())
+
+
 def test_a_position_within_an_append_is_left_to_the_store() -> None:
     ring = channels.Channel("s", ManualClock(1_800_000_000_000))
     ring.adopt(HEAD)

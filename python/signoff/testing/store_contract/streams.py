@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from signoff.stores.base import (
+    TOGETHER,
     Batch,
     Change,
     Committed,
@@ -14,7 +15,8 @@ from signoff.stores.base import (
     StreamState,
     WorkflowStore,
 )
-from signoff.streams.stream import JSON, Fork, ProducerMark, Write
+from signoff.streams import json_mode
+from signoff.streams.stream import JSON, Fork, Payload, ProducerMark, Write
 from signoff.testing.store_contract.laws import Laws, blind, commit, done, head, text, write
 
 
@@ -242,6 +244,37 @@ class StreamLaws(Laws):
             data = b'"' + b"x" * (1 << 20) + b'"'
             await done(store, Change(appends=(EngineAppend("s", data, 1),)), blind("s", b"1"))
             assert await text(store, "s") == data + b",1"
+
+        self.hold(tmp_path, scenario)
+
+    def test_much_that_is_written_at_once_is_kept_in_parts(self, tmp_path: Path) -> None:
+        """Bytes and messages, so that no read has to bring all of it; together they are what was written."""
+        messages = [b'"%d%s"' % (n, b"x" * 5_000) for n in range(60)]
+        body = b"[" + b" , ".join(messages) + b"]"
+        many = json_mode.payload(JSON, body)
+        plain = Payload("text/plain", bytes(range(256)) * 1_000, 256_000)
+
+        async def scenario(store: WorkflowStore) -> None:
+            for path, payload in (("many", many), ("plain", plain)):
+                kind = payload.content_type
+                before = head(path, content_type=kind)
+                after = head(path, content_type=kind, version=2, tail=payload.units)
+                change = Change(streams=(Write(after, 1, 0, payload.data, cuts=payload.cuts),))
+                await done(store, write(before), change)
+                whole = await store.read(path, 0, 1 << 30)
+                assert whole is not None
+                parts = whole[1]
+                assert len(parts) >= 3
+                assert max(len(part.data) for part in parts) <= TOGETHER + 5_010
+                assert [part.start for part in parts] == [0, *(part.end for part in parts[:-1])]
+                assert parts[-1].end == payload.units
+                joint = b"," if after.json else b""
+                assert joint.join(part.data for part in parts) == payload.data
+                one = await store.read(path, parts[1].start, 1)
+                assert one is not None
+                assert one[1] == [parts[1]]
+                if after.json:
+                    assert [len(json_mode.split(part.data)) for part in parts] == [p.end - p.start for p in parts]
 
         self.hold(tmp_path, scenario)
 
