@@ -21,7 +21,8 @@ from signoff.clock import Clock, SystemClock
 from signoff.errors import StoreError
 from signoff.service.channel import Channel, Reader
 from signoff.service.commit import Durable
-from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore, batches
+from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
+from signoff.stores.parting import batches
 from signoff.streams.stream import Head, Write
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from typing import Final
 
 from signoff.errors import Gone, StoreError
 from signoff.service.pace import Pace
-from signoff.stores.base import TOGETHER, Batch, WorkflowStore
+from signoff.stores.base import Batch, WorkflowStore
+from signoff.stores.parting import TOGETHER
 from signoff.streams import json_mode
 from signoff.streams.stream import Head
 from signoff.streams.work import Work

@@ -223,7 +223,7 @@ class Streams:
 
         Args:
             token: an offset, `-1` or `now`.
-            max_bytes: when to stop, after the batch that reaches it (`stores.base.batches`).
+            max_bytes: when to stop, after the batch that reaches it (`stores.parting.batches`).
             end: a position where an earlier read from the same offset, with the same measure, has stopped: stop there
                 again, whatever was appended meanwhile.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
@@ -251,30 +250,6 @@ NOTHING_ELSE: Final = Change()[:-1]
 def writing(write: Write) -> Change:
     """Return the Change that is one write to an application's stream: `Change(streams=(write,))`, for every append."""
     return new(Change, (*NOTHING_ELSE, (write,)))
-
-
-TOGETHER: Final = 64 * 1024
-"""Bytes that are always kept, and read, as one batch. More is parted, so that a reader need not hold all of it."""
-
-
-def batches(write: Write, start: int) -> list[Batch]:
-    """Return what a store keeps of the data of a write: one batch, or several if it is much.
-
-    Bytes are parted anywhere, messages between two of them: a message that is larger than all this is a batch of its
-    own, or the end of one.
-
-    Args:
-        start: the position before the data.
-    """
-    head, data, cuts = write.head, write.data, write.cuts
-    if len(data) <= TOGETHER or (head.json and not cuts):
-        return [Batch(start, head.tail, data)]
-    if not head.json:
-        ends = [*range(TOGETHER, len(data), TOGETHER), len(data)]
-        return [Batch(start + a, start + b, data[a:b]) for a, b in pairwise([0, *ends])]
-    # A comma lies between two parts, and after the last one there is none.
-    places = [(0, 0), *cuts, (head.tail - start, len(data) + 1)]
-    return [Batch(start + n, start + m, data[a : b - 1]) for (n, a), (m, b) in pairwise(places)]
 
 
 class Committed(NamedTuple):

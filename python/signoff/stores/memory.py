@@ -38,11 +38,11 @@ from signoff.stores.base import (
     StreamState,
     StreamTail,
     WaitWrite,
-    batches,
 )
 from signoff.stores.bus import LocalBus
 from signoff.stores.check import check
 from signoff.stores.compare import NOT_CLAIMABLE, OPEN_INPUTS, compare, due_at
+from signoff.stores.parting import batches
 from signoff.streams import expiry
 from signoff.streams.compaction import LiveRow
 from signoff.streams.stream import JSON, Head, ProducerMark, Write

@@ -13,7 +13,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from signoff.stores.base import NOTHING_ELSE, TOGETHER, Change, Committed
+from signoff.stores.base import NOTHING_ELSE, Change, Committed
+from signoff.stores.parting import TOGETHER
 from signoff.stores.sqlite.marks import Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import Statements
 from signoff.streams import expiry

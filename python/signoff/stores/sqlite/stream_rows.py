@@ -10,7 +10,8 @@ import sqlite3
 from typing import Any
 from uuid import uuid4
 
-from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete, batches
+from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete
+from signoff.stores.parting import batches
 from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry, stretched
 from signoff.stores.sqlite.statements import write_rows
 from signoff.streams import expiry

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from signoff.stores.base import (
-    TOGETHER,
     Batch,
     Change,
     Committed,
@@ -15,6 +14,7 @@ from signoff.stores.base import (
     StreamState,
     WorkflowStore,
 )
+from signoff.stores.parting import TOGETHER
 from signoff.streams import json_mode
 from signoff.streams.stream import JSON, Fork, Payload, ProducerMark, Write
 from signoff.testing.store_contract.laws import Laws, blind, commit, done, head, text, write
