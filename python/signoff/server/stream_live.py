@@ -370,7 +370,10 @@ class _Feeding:
         return data + self._control(self._position, up_to_date=True, closed=True)
 
     async def _write(self, data: bytes) -> None:
-        await in_pieces(data, self._send)
+        if len(data) <= PIECE:  # what nearly all events are, of which each costs for every reader
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        else:
+            await in_pieces(data, self._send)
 
 
 async def _listen(receive: Receive, reader: Reader) -> None:

@@ -203,7 +203,7 @@ class Channel:
         frames.reverse()
         if not frames or frames[0].start != position:
             return None
-        return frames if most is None else _first(frames, most)
+        return frames if most is None or len(frames) == 1 else _first(frames, most)
 
     def wake(self) -> None:
         """Let all readers look again."""
