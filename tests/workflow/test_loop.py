@@ -221,7 +221,11 @@ async def from_a_thread(ctx: Context) -> None:
 
 
 async def its_own_loop(ctx: Context) -> None:
-    asyncio.get_running_loop().run_until_complete(asyncio.sleep(0))
+    nothing = asyncio.sleep(0)
+    try:
+        asyncio.get_running_loop().run_until_complete(nothing)
+    finally:
+        nothing.close()
 
 
 async def a_raw_socket(ctx: Context) -> None:
@@ -241,7 +245,6 @@ def test_what_belongs_in_a_step_is_refused(flow: Any) -> None:
     assert "ctx.step" in error.message
 
 
-@pytest.mark.filterwarnings("ignore:coroutine 'sleep' was never awaited")
 def test_the_loop_cannot_be_run_from_within() -> None:
     assert Drive(its_own_loop).error.code == NotAllowedInWorkflow.code
 

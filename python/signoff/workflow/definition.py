@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
 from signoff.errors import UnknownWorkflow
-from signoff.workflow.journal import RunDescribed, RunStarted
+from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
 from signoff.workflow.names import check_name
 from signoff.workflow.steps import evaluate
 
@@ -46,10 +46,11 @@ class WorkflowDefinition:
             at: now, in milliseconds.
         """
         adds = set(self.expose) - set(started.expose) or set(self.tags) - set(started.tags)
-        if not adds and self.version == started.version:
+        python = None if started.python in {None, PYTHON} else PYTHON
+        if not adds and self.version == started.version and python is None:
             return None
         shown = started.input if "input" in self.expose else None
-        return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown)
+        return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown, python=python)
 
     @property
     def takes_input(self) -> bool:

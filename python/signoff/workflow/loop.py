@@ -3,7 +3,7 @@
 It has no selector, no clock and no threads. Time stands still while code runs, and moves only when the machine is fed
 an entry. A callback that is due later is a durable timer: the loop asks for it by a command and runs the callback when
 the journal says that the timer fired. asyncio's own primitives (tasks, futures, gather, wait, timeout, queues, locks)
-run on it unchanged, always in the same order.
+run on it, always in the same order; where Pythons differ, `aio.py` gives them one behaviour.
 
 It is driven from a plain callback or a plain thread, never from inside a task of another loop.
 """
@@ -12,16 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import logging
 import math
 import sys
+import weakref
+from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
-from signoff.workflow import guard
+from signoff.workflow import aio, guard
+from signoff.workflow.durations import duration_ms
 
 T = TypeVar("T")
 
@@ -31,6 +37,18 @@ CancelledError = asyncio.CancelledError
 ASYNCIO = str(Path(asyncio.__file__).parent)
 """The folder of asyncio's own code."""
 
+
+MOST_HALTS = 20
+"""How often the end of the machine is raised in code that swallows it; then it is given futures that never come."""
+
+MOST_CLOSES = 20
+"""How often a coroutine that awaits something in its cleanup is closed again."""
+
+MOST_AHEAD = 100 * 366 * 86_400
+"""How far ahead a timer may be, in seconds; the bound of `ctx.sleep`."""
+
+CLOSING = "end of an async generator"
+"""The name of tasks that run a generator's cleanup."""
 
 MOST_CALLBACKS = 1_000_000
 """What code may do before it waits for something, so that a loop without end stops its run and not its worker."""
@@ -44,6 +62,7 @@ class Timers(Protocol):
     """What the loop asks of the machine: durable timers."""
 
     now_ms: int
+    forever: int
 
     def start_timer(self, handle: TimerHandle, fire_at: int) -> str:
         """Ask for a timer; return its id."""
@@ -139,12 +158,54 @@ class Pending(asyncio.Future[T]):
         return True
 
 
-class Work(asyncio.Task[T]):
-    """A task of workflow code; hashed by number, as futures are."""
+class Asked(Pending[T]):
+    """A future of something asked of the world that does nothing for the code unless it is awaited."""
 
-    def __init__(self, coro: Any, number: int, **options: Any) -> None:
+    __slots__ = ("awaited", "place")
+    awaited: bool
+    place: tuple[str, int]
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self.awaited = True
+        return super().__await__()
+
+    __iter__ = __await__
+
+    def add_done_callback(self, fn: Any, /, **options: Any) -> None:
+        """Call `fn` when it is done: somebody waits for it."""
+        self.awaited = True
+        super().add_done_callback(fn, **options)
+
+
+class Work(asyncio.Task[T]):
+    """A task of workflow code; hashed by number, as futures are.
+
+    Attributes:
+        home: the context its code runs in; its cleanup runs there too.
+    """
+
+    def __init__(self, coro: Any, number: int, context: contextvars.Context | None, **options: Any) -> None:
         self.number = number  # first: asyncio's constructor already asks for the hash
-        super().__init__(coro, **options)
+        self.home = contextvars.copy_context() if context is None else context
+        self._cancels = 0
+        super().__init__(coro, context=self.home, **options)
+        self._log_destroy_pending = False  # the loop closes what is left
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Throw CancelledError into the code when it runs next."""
+        if not super().cancel(msg):
+            return False
+        self._cancels += 1
+        return True
+
+    def cancelling(self) -> int:
+        """Return how many requests to cancel it are open."""
+        return self._cancels
+
+    def uncancel(self) -> int:
+        """Take one request to cancel it back; as before Python 3.13, one that was not delivered yet stays."""
+        self._cancels = max(self._cancels - 1, 0)
+        return self._cancels
 
     def __hash__(self) -> int:
         """Hash by number: a TaskGroup keeps its tasks in a set."""
@@ -154,10 +215,10 @@ class Work(asyncio.Task[T]):
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    class StepFuture(Pending[T], Coroutine[Any, Any, T]):
+    class StepFuture(Asked[T], Coroutine[Any, Any, T]):
         """The result of a step, awaitable wherever asyncio takes a future or, as in a TaskGroup, a coroutine."""
 else:
-    StepFuture = Pending
+    StepFuture = Asked
 
 
 async def _await(awaitable: Any) -> Any:
@@ -172,6 +233,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         failure: what reached the loop unhandled; nothing runs after it.
         salt: where numbering of futures and tasks begins. The same in every replay of a run; different between runs,
             because asyncio keeps all tasks of a process in one set.
+        legacy: the run was begun before journals recorded their Python; asyncio behaves as it did then (see `aio.py`).
     """
 
     def __init__(self, timers: Timers) -> None:
@@ -179,7 +241,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._timers = timers
         self._ready: deque[Handle | TimerHandle] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()  # strong: a task that is collected runs its cleanup at random
-        self._generators: set[AsyncGenerator[Any, Any]] = set()
+        # Weak, so that a generator the code lets go of is finalized; by number, so that they end in one order.
+        self._generators: WeakValueDictionary[int, AsyncGenerator[Any, Any]] = WeakValueDictionary()
+        self._kept: list[AsyncGenerator[Any, Any]] = []
+        self._begun = self._gatherings = 0
+        self.halts = 0
+        self.legacy = False
         self.salt = 0
         self.active = False
         self._count = 0
@@ -197,18 +264,31 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         host = asyncio._get_running_loop()
         if host is not None and asyncio.current_task(host) is not None:
             raise RuntimeError("A workflow is advanced from a plain callback (loop.call_soon), not inside a task.")
+        with self._installed(host):
+            self.active = True
+            try:
+                yield
+            finally:
+                self.active = False
+
+    @contextmanager
+    def _installed(self, host: asyncio.AbstractEventLoop | None) -> Generator[None]:
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize)
+        # Garbage is collected at no fixed time: only what the code itself lets go of may end while it runs.
+        collects = gc.isenabled()
+        gc.disable()
+        sys.set_asyncgen_hooks(firstiter=self._began, finalizer=self._finalize)
         asyncio._set_running_loop(self)
-        self.active = True
-        guard.enter()
+        entered = guard.enter()
         try:
             yield
         finally:
-            guard.leave()
-            self.active = False
+            if entered:
+                guard.leave()
             asyncio._set_running_loop(host)
             sys.set_asyncgen_hooks(*hooks)
+            if collects:
+                gc.enable()
 
     def drain(self, main: asyncio.Future[Any]) -> None:
         """Run callbacks until none is ready, the main task is done or something failed."""
@@ -243,20 +323,61 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             self._ready.append(handle)
 
     def open_tasks(self) -> list[asyncio.Task[Any]]:
-        """Return the tasks that are not done, in no order."""
-        return [task for task in self._tasks if not task.done()]
+        """Return the tasks that are not done, oldest first."""
+        return sorted((task for task in self._tasks if not task.done()), key=attrgetter("number"))
+
+    def ending(self) -> asyncio.Task[None] | None:
+        """Return a task that ends the generators which the code has begun and not finished; None: there are none."""
+        if self.legacy:
+            return None
+        for _, generator in sorted(self._generators.items()):
+            if generator.ag_frame is not None and not generator.ag_running:  # type: ignore[attr-defined]
+                self.create_task(generator.aclose(), name=CLOSING)
+        self._generators.clear()
+        closing = self._endings()
+        return self.create_task(_all_of(closing)) if closing else None
+
+    def _endings(self) -> list[asyncio.Task[Any]]:
+        return [task for task in self.open_tasks() if task.get_name() == CLOSING]
+
+    def cancel_endings(self) -> None:
+        """Cancel the cleanup of generators: the run is cancelled."""
+        for task in self._endings():
+            task.cancel()
 
     def close(self) -> None:
-        """Drop everything; coroutines are closed, nothing is scheduled any more."""
+        """Drop everything; coroutines are closed, each in its own context, and nothing is scheduled any more."""
         if self._closed:
             return
         self._closed, self.active = True, False
         self._ready.clear()
-        for task in self.open_tasks():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            _close(task.get_coro())
+        tasks = self.open_tasks()
+        if tasks:
+            with self._installed(asyncio._get_running_loop()):
+                stubborn = [task for task in tasks if not self._end(task)]
+            self._tasks.clear()
+            tasks.clear()
+            if stubborn:
+                _abandon(stubborn)
         self._tasks.clear()
         self._generators.clear()
+        self._kept.clear()
+
+    def _end(self, task: Any) -> bool:
+        """Close a task's coroutine as its task; tell whether it is over."""
+        context = task.home
+        try:
+            context.run(_nothing)
+        except RuntimeError:  # a context is entered once at a time: the code itself let go of its machine
+            context = context.copy()
+        try:
+            _enter_task(self, task)
+        except RuntimeError:  # a Python that knows one current task a thread, and it is the host's
+            return _close(task.get_coro(), context)
+        try:
+            return _close(task.get_coro(), context)
+        finally:
+            _leave_task(self, task)
 
     # -- what asyncio asks of a loop -------------------------------------------------------------------------------
 
@@ -292,12 +413,21 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Run a callback after `delay` seconds; a durable timer if that is in the future."""
+        if delay > 0 or delay != delay:
+            duration_ms(delay)
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """Run a callback at `when` seconds of machine time; a durable timer if that is in the future."""
+        """Run a callback at `when` seconds of machine time; a durable timer if that is in the future.
+
+        Raises:
+            BadRequest: that is no number, or more than 100 years ahead.
+        """
+        ahead = when - self.time()
+        if not ahead < MOST_AHEAD:
+            duration_ms(ahead)
         fire_at = math.ceil(round(when * 1000, 3))
         timer = TimerHandle(when, callback, args, context, self._timers)
         if fire_at > self._timers.now_ms:
@@ -315,11 +445,36 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def pending(self, id_: str = "", given_up: Callable[[Pending[Any]], None] | None = None) -> Pending[Any]:
         """Return a numbered future that tells when it is cancelled."""
-        future: Pending[Any] = Pending(loop=self)
+        return self._numbered(Pending(loop=self), id_, given_up)
+
+    def asked(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:
+        """Return the same that also knows whether it was awaited."""
+        future: Asked[Any] = Asked(loop=self)
+        future.awaited = False
+        future.place = ("", 0)
+        self._numbered(future, id_, given_up)
+        return future
+
+    def forever(self) -> Pending[None]:
+        """Return a future that only a cancellation ends; the run waits as long."""
+        self._timers.forever += 1
+        return self.pending("", self._no_longer)
+
+    def _no_longer(self, _future: Pending[Any]) -> None:
+        self._timers.forever -= 1
+
+    def _numbered(
+        self, future: Pending[Any], id_: str, given_up: Callable[[Pending[Any]], None] | None
+    ) -> Pending[Any]:
         future.number = self._next_number()
         future.id = id_
         future.given_up = given_up
         return future
+
+    def next_gathering(self) -> int:
+        """Return a number for a future of `gather`; not of those that tasks are named after."""
+        self._gatherings += 1
+        return -(self.salt + self._gatherings) - 2
 
     def _next_number(self) -> int:
         self._count += 1
@@ -335,10 +490,13 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             coro = _await(coro)
         if self._closed:
             coro.close()
-            raise Halt
+            self.halts += 1
+            if self.halts < MOST_HALTS:
+                raise Halt
+            return self.pending()  # type: ignore[return-value]  # something to wait for that never comes
         number = self._next_number()
         label = f"Task-{self._count}" if name is None else str(name)
-        task: asyncio.Task[Any] = Work(coro, number, loop=self, name=label, context=context, **kwargs)
+        task: asyncio.Task[Any] = Work(coro, number, context, loop=self, name=label, **kwargs)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -374,27 +532,76 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's own
         """Do nothing: there is no executor."""
 
+    def _began(self, generator: AsyncGenerator[Any, Any]) -> None:
+        if self.legacy:
+            self._kept.append(generator)
+        self._begun += 1
+        self._generators[self._begun] = generator
+
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._generators.discard(generator)
-        if not self._closed:
-            self.create_task(generator.aclose())
+        """End a generator that nothing refers to any more, as asyncio does: its cleanup runs in a task of its own."""
+        if self._closed:
+            return
+        mine = asyncio._get_running_loop() is self
+        if mine and self.active and not self.legacy and self.failure is None:
+            self.create_task(generator.aclose(), name=CLOSING)
+        else:  # found by the garbage collector, at no fixed time: it stays as it is until the machine is closed
+            self._kept.append(generator)
 
 
 def new_loop(timers: Timers) -> WorkflowLoop:
     """Return a loop whose timers are commands of this machine."""
+    aio.install(WorkflowLoop)
     return WorkflowLoop(timers)  # type: ignore[abstract]  # what is missing is refused, see below
 
 
-def _close(coroutine: Any) -> None:
-    """Close a coroutine, however much it resists."""
-    for _ in range(100):
+async def _all_of(tasks: list[asyncio.Task[Any]]) -> None:
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("an async generator failed in its cleanup: %r", task.exception())
+
+
+def _close(coroutine: Any, context: contextvars.Context) -> bool:
+    """Close a coroutine, however much it resists; tell whether it is over."""
+    for _ in range(MOST_CLOSES):
         try:
-            coroutine.close()
-        except RuntimeError:  # it awaits something in its cleanup
-            continue
+            context.run(coroutine.close)
+        except RuntimeError:  # it awaits something in its cleanup, or was closed while it runs
+            if getattr(coroutine, "cr_frame", None) is None:
+                return True
         except BaseException:
-            return
-        return
+            return True
+        else:
+            return True
+    return False
+
+
+def _abandon(tasks: list[Any]) -> None:
+    """Let go of tasks whose code swallows every attempt to end it, without Python's complaint about each."""
+    left = [weakref.ref(task.get_coro()) for task in tasks]
+    for task in tasks:
+        frame = task.get_coro().cr_frame
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        log.warning(
+            "Workflow code refuses to end, at %s: a bare `except:` or `except BaseException:` around an await swallows "
+            "the end of the machine. Nothing is lost; write `except Exception:`.",
+            where,
+        )
+        if task._fut_waiter is not None:
+            task._fut_waiter.cancel()  # each holds the other
+    frame = task = None
+    hook, sys.unraisablehook = sys.unraisablehook, _no_complaint
+    try:
+        tasks.clear()
+        if any(one() is not None for one in left):
+            gc.collect()
+    finally:
+        sys.unraisablehook = hook
+
+
+def _no_complaint(_complaint: Any) -> None:
+    """Say nothing: what could be said has been logged."""
 
 
 def _refused(act: str) -> Callable[..., NoReturn]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import collections.abc
 import functools
+import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from signoff.workflow import retry as policy
 from signoff.workflow.durations import Duration, duration_ms
-from signoff.workflow.loop import Pending
+from signoff.workflow import guard
+from signoff.workflow.loop import Asked
 from signoff.workflow.names import check_text
 from signoff.workflow.retry import Retry
 
@@ -64,7 +67,10 @@ def step(
     expose: bool | None = None,
     label: str | None = None,
 ) -> F | Callable[[F], F]:
-    """Say how a function is run as a step; it stays an ordinary function.
+    """Say how a function is run as a step.
+
+    It stays an ordinary function for tests and other steps. Workflow code that calls it itself, without `ctx.step`, is
+    refused: the call would be made again at every replay.
 
     Args:
         retry: how often it is tried.
@@ -78,10 +84,31 @@ def step(
     """
 
     def mark(function: F) -> F:
-        function.__signoff_step__ = options_of(retry, timeout, expose, label)  # type: ignore[attr-defined]
-        return function
+        marked: Any = _outside_only(function) if isinstance(function, types.FunctionType) else function
+        marked.__signoff_step__ = options_of(retry, timeout, expose, label)
+        return cast("F", marked)
 
     return mark if fn is None else mark(fn)
+
+
+def _outside_only(function: types.FunctionType) -> types.FunctionType:
+    """Return the function, refusing calls by workflow code; those of async functions before there is a coroutine."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if guard.watching():
+            raise guard.refusal(
+                f"call the step function {function.__name__} itself",
+                f'Ask for it: await ctx.step("{function.__name__}", {function.__name__}, ...).',
+            )
+        return function(*args, **kwargs)
+
+    if inspect.iscoroutinefunction(function):
+        if sys.version_info >= (3, 12):
+            inspect.markcoroutinefunction(called)
+        else:  # 3.11 looks at the flag alone; whether a call makes a coroutine is in the bytecode, not in the flag
+            called.__code__ = called.__code__.replace(co_flags=called.__code__.co_flags | inspect.CO_COROUTINE)
+    return cast("types.FunctionType", called)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +119,7 @@ class StepCall:
         id: `name:n`.
         fn, args, kwargs: the call; `fn` may be async.
         retry, timeout_ms: how to run it.
+        context: the context variables that the code had set when it asked; a step sees a copy.
         next_attempt: from 1.
         retry_at: do not try before this time (milliseconds); None: at once.
     """
@@ -104,7 +132,8 @@ class StepCall:
     kwargs: dict[str, Any]
     retry: Retry
     timeout_ms: int | None
-    future: Pending[Any] = field(repr=False)
+    future: Asked[Any] = field(repr=False)
+    context: Context = field(repr=False)
     next_attempt: int = 1
     retry_at: int | None = None
 
@@ -137,6 +166,8 @@ def return_type(fn: Callable[..., Any]) -> Any:
     called: Any = fn
     while isinstance(called, functools.partial):
         called = called.func
+    if hasattr(called, "__signoff_step__"):
+        called = getattr(called, "__wrapped__", called)  # the annotations are read in the names of its own module
     called = getattr(called, "__func__", called)
     try:
         return called.__signoff_returns__
