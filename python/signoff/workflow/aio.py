@@ -11,6 +11,9 @@ were. They are exchanged in place, so that it does not matter how a module has i
 from __future__ import annotations
 
 import asyncio
+import importlib
+import math
+import sys
 import types
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from operator import attrgetter
@@ -21,7 +24,8 @@ from signoff.workflow import guard
 CancelledError = asyncio.CancelledError
 
 _original: dict[str, Callable[..., Any]] = {}
-_loop_type: type | None = None
+_loop_type: Any = None
+_anyio = False
 
 
 def install(loop_type: type) -> None:
@@ -63,6 +67,30 @@ def _exchange(function: Any, ours: Any) -> None:
     function.__code__ = body["_"].__code__.replace(co_name=function.__name__)
     function.__defaults__ = function.__kwdefaults__ = None
     function.__wrapped__ = kept  # its signature
+
+
+def install_anyio() -> None:
+    """Let anyio's cancel scopes end in one order, and its endless sleep be one; once somebody has imported anyio."""
+    global _anyio  # noqa: PLW0603 - it is loaded once
+    _anyio = True
+    backend = importlib.import_module("anyio._backends._asyncio")
+    scopes, sleep = backend.CancelScope, backend.AsyncIOBackend.sleep.__func__
+
+    def number(scope: Any) -> int:
+        task = getattr(scope, "_host_task", None)  # scopes beside each other are those of different tasks
+        return hash(task) if task is not None and type(task.get_loop()) is _loop_type else object.__hash__(scope)
+
+    async def endless(cls: Any, delay: float) -> None:
+        loop = _ours()
+        await (sleep(cls, delay) if loop is None or delay != math.inf else loop.forever())
+
+    scopes.__hash__ = number
+    backend.AsyncIOBackend.sleep = classmethod(endless)
+
+
+def wants_anyio() -> bool:
+    """Tell whether anyio was imported since this was asked last."""
+    return not _anyio and "anyio" in sys.modules
 
 
 def _ours() -> Any:
@@ -326,9 +354,28 @@ async def _leave_group(self: Any, kind: Any, error: Any, trace: Any) -> Any:
     self._exiting = True
     if error is not None and self._is_base_error(error) and self._base_error is None:
         self._base_error = error
-    cancelled = error if isinstance(error, CancelledError) else None
     if error is not None and not self._aborting:
         self._abort()
+    cancelled = await _all_left(self, error if isinstance(error, CancelledError) else None)
+    if self._base_error is not None:
+        raise self._base_error
+    if self._parent_cancel_requested and self._parent_task.uncancel() == 0:
+        cancelled = None  # it was only the group that stopped its body
+    if cancelled is not None and not self._errors:
+        raise cancelled
+    if error is not None and not isinstance(error, CancelledError):
+        self._errors.append(error)
+    if self._errors:
+        if self._parent_task.cancelling():  # somebody else's request is still to be delivered
+            self._parent_task.uncancel()
+            self._parent_task.cancel()
+        errors, self._errors = self._errors, None
+        raise BaseExceptionGroup("unhandled errors in a TaskGroup", errors) from None
+    return None
+
+
+async def _all_left(self: Any, cancelled: BaseException | None) -> BaseException | None:
+    """Wait for the tasks of a group; return the cancellation that is to be passed on."""
     while self._tasks:  # a parent may be cancelled more than once meanwhile
         if self._on_completed_fut is None:
             self._on_completed_fut = self._loop.create_future()
@@ -339,21 +386,7 @@ async def _leave_group(self: Any, kind: Any, error: Any, trace: Any) -> Any:
                 cancelled = again
                 self._abort()
         self._on_completed_fut = None
-    if self._base_error is not None:
-        raise self._base_error
-    if self._parent_cancel_requested and self._parent_task.uncancel() == 0:
-        cancelled = None  # it was only the group that stopped its body
-    if cancelled is not None and not self._errors:
-        raise cancelled
-    if error is not None and not isinstance(error, CancelledError):
-        self._errors.append(error)
-    if not self._errors:
-        return None
-    if self._parent_task.cancelling():  # somebody else's request is still to be delivered
-        self._parent_task.uncancel()
-        self._parent_task.cancel()
-    errors, self._errors = self._errors, None
-    raise BaseExceptionGroup("unhandled errors in a TaskGroup", errors) from None
+    return cancelled
 
 
 async def _acquire(self: Any) -> bool:

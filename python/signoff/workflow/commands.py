@@ -125,7 +125,7 @@ class Commands:
         return NotAllowedInWorkflow("The context can be used by the workflow's own code only, not inside a step.")
 
     def _deaf(self) -> bool:
-        """Tell whether the code swallows the end of the machine: then it is given what never comes, and is suspended."""
+        """Tell whether the code swallows the end of the machine: it is given what never comes, and so suspended."""
         return self.loop.halts >= MOST_HALTS and self._over()
 
     def _ask(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:

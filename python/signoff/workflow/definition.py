@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from signoff.errors import UnknownWorkflow
+from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWorkflow
 from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
 from signoff.workflow.names import check_name
+from signoff.workflow.source import findings
 from signoff.workflow.steps import evaluate
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
@@ -61,13 +63,20 @@ class WorkflowDefinition:
 class App:
     """Hold an application's workflows.
 
+    Registering one reads its source for what cannot be the same in every replay (the clock, chance, the order of sets)
+    and for what is never awaited, and warns with file and line.
+
+    Args:
+        strict: refuse such a workflow instead.
+
     Example:
         >>> app = App()
         >>> @app.workflow
         ... async def expense(ctx: Context, claim: Claim) -> Receipt: ...
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self._strict = strict
         self._workflows: dict[str, WorkflowDefinition] = {}
 
     @overload
@@ -103,6 +112,7 @@ class App:
         Raises:
             InvalidName: the name is malformed.
             TypeError, ValueError: the function is not async or has too many parameters; the name is taken.
+            NotAllowedInWorkflow: the application is strict, and something was found in the function.
         """
         local = sys._getframe(1).f_locals
 
@@ -111,6 +121,7 @@ class App:
             known = self._workflows.get(definition.name)
             if known is not None and known.fn is not function:
                 raise ValueError(f"There are two workflows called {definition.name}; give one of them a name=.")
+            _look(definition, strict=self._strict)
             self._workflows[definition.name] = definition
             return function
 
@@ -131,6 +142,20 @@ class App:
     def names(self) -> tuple[str, ...]:
         """Return the names of all workflows."""
         return tuple(self._workflows)
+
+
+def _look(definition: WorkflowDefinition, *, strict: bool) -> None:
+    found = findings(definition.fn)
+    if strict and found:
+        lines = "\n".join(f"  {one}" for one in found)
+        raise NotAllowedInWorkflow(
+            f"The workflow {definition.name} does what workflow code must not do:\n{lines}\n"
+            "Mend it, or write the comment `# signoff: deterministic` on a line that is right as it is."
+        )
+    for one in found:
+        category = RuntimeWarning if one.unawaited else DeterminismWarning
+        what = f"{one.what} (workflow {definition.name})"
+        warnings.warn_explicit(what, category, one.filename, one.line, definition.fn.__module__)
 
 
 def define(

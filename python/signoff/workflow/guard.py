@@ -2,8 +2,9 @@
 
 Python reports many such acts to audit hooks. Ours is installed once and does nothing but look at a set while no machine
 runs in this thread. For clocks, chance and what is known of files there is no event: those functions are exchanged
-while a machine runs. What is written in C and cannot be exchanged (`datetime.now`) is found by `source.py`. What the interpreter does for itself (importing modules, reading source lines for a traceback,
-time zone data) and what logging writes is let through.
+while a machine runs. What is written in C and cannot be exchanged (`datetime.now`) is found by `source.py`. What the
+interpreter does for itself (importing modules, reading source lines for a traceback, time zone data) and what logging
+does is let through.
 """
 
 from __future__ import annotations

@@ -264,6 +264,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         host = asyncio._get_running_loop()
         if host is not None and asyncio.current_task(host) is not None:
             raise RuntimeError("A workflow is advanced from a plain callback (loop.call_soon), not inside a task.")
+        if aio.wants_anyio():
+            aio.install_anyio()
         with self._installed(host):
             self.active = True
             try:
@@ -413,7 +415,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Run a callback after `delay` seconds; a durable timer if that is in the future."""
-        if delay > 0 or delay != delay:
+        if not delay <= 0:  # also what is no number
             duration_ms(delay)
         return self.call_at(self.time() + delay, callback, *args, context=context)
 

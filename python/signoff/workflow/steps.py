@@ -14,9 +14,9 @@ from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast, overload
 
+from signoff.workflow import guard
 from signoff.workflow import retry as policy
 from signoff.workflow.durations import Duration, duration_ms
-from signoff.workflow import guard
 from signoff.workflow.loop import Asked
 from signoff.workflow.names import check_text
 from signoff.workflow.retry import Retry
@@ -107,7 +107,8 @@ def _outside_only(function: types.FunctionType) -> types.FunctionType:
         if sys.version_info >= (3, 12):
             inspect.markcoroutinefunction(called)
         else:  # 3.11 looks at the flag alone; whether a call makes a coroutine is in the bytecode, not in the flag
-            called.__code__ = called.__code__.replace(co_flags=called.__code__.co_flags | inspect.CO_COROUTINE)
+            plain = cast("types.FunctionType", called)
+            plain.__code__ = plain.__code__.replace(co_flags=plain.__code__.co_flags | inspect.CO_COROUTINE)
     return cast("types.FunctionType", called)
 
 
@@ -243,6 +244,8 @@ class StepInfo:
         return f"{self.run_id}/{self.name}:{self.n}"
 
 
+_OF_THE_LOOP = frozenset(("decimal_context", "current_async_library_cvar"))
+
 _current: ContextVar[StepInfo] = ContextVar("signoff_step")
 
 
@@ -259,10 +262,20 @@ def current_step() -> StepInfo:
 
 
 @contextmanager
-def entering_step(info: StepInfo) -> Generator[None]:
-    """Let `current_step()` answer `info`; for whoever executes steps."""
+def entering_step(info: StepInfo, variables: Context | None = None) -> Generator[None]:
+    """Let `current_step()` answer `info`, and see context variables; for whoever executes steps.
+
+    Args:
+        variables: what the workflow's code had set when it asked for the step (`StepCall.context`). What the step sets
+            never comes back there.
+    """
+    # What the loop of a workflow keeps for itself is not for the step: it runs on a loop, and with numbers, of its own.
+    given = [(var, value) for var, value in (variables or {}).items() if var.name not in _OF_THE_LOOP]
+    tokens = [(var, var.set(value)) for var, value in given]
     token = _current.set(info)
     try:
         yield
     finally:
         _current.reset(token)
+        for var, before in tokens:
+            var.reset(before)
