@@ -299,7 +299,7 @@ async def condition(ctx: Context, size: int) -> int:
     return len(results)
 
 
-# -- what asyncio does differently in other Pythons, or in an order of its own -------------------------------------------
+# -- what asyncio does differently in other Pythons, or in an order of its own -----------------------------------------
 
 
 @app.workflow

@@ -1,11 +1,11 @@
-"""What asyncio does differently from one Python to the next, or in an order of its own: one behaviour for workflow code.
+"""What asyncio does differently from one Python to the next, or in an order of its own: one behaviour for workflows.
 
 The order in which code asks for things is what replay compares, so it may not depend on the Python that runs it. While
 the running loop is a workflow's, these functions and methods of asyncio are ours; everywhere else they are what they
 were. They are exchanged in place, so that it does not matter how a module has imported them.
 
 `wait_for`, `gather` and the rest behave as in Python 3.13. Runs begun before journals recorded their Python are
-*legacy*: they were recorded on 3.11, and `wait_for`, `gather` and `as_completed` order things for them as they did there.
+*legacy*: they were recorded on 3.11, and `wait_for`, `gather` and `as_completed` order things for them as there.
 """
 
 from __future__ import annotations

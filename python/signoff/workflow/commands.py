@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from signoff.errors import EventTimedOut, NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
 from signoff.workflow import codec
 from signoff.workflow.determinism import Recorded
+from signoff.workflow.futures import Asked, Pending, TimerHandle
 from signoff.workflow.journal import (
     Command,
     EventAbandoned,
@@ -31,7 +32,7 @@ from signoff.workflow.journal import (
     TimerCancelled,
     TimerStarted,
 )
-from signoff.workflow.loop import MOST_HALTS, Asked, Halt, Pending, TimerHandle, new_loop
+from signoff.workflow.loop import MOST_HALTS, Halt, new_loop
 from signoff.workflow.names import check_name
 from signoff.workflow.requests import InputRequest
 from signoff.workflow.steps import StepCall, StepOptions, resolve, retry_of

@@ -11,7 +11,7 @@ from uuid import UUID
 from signoff.workflow import codec
 from signoff.workflow.commands import Commands
 from signoff.workflow.durations import Duration, deadline_ms, duration_ms, moment
-from signoff.workflow.loop import Asked, Pending, StepFuture
+from signoff.workflow.futures import Asked, Pending, StepFuture
 from signoff.workflow.names import check_name, check_text
 from signoff.workflow.requests import Answer, InputRequest, check_spec
 from signoff.workflow.retry import Retry

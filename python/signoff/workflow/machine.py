@@ -20,6 +20,7 @@ from signoff.workflow.context import Context
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.determinism import user_frame
 from signoff.workflow.failure import error_of
+from signoff.workflow.futures import TimerHandle
 from signoff.workflow.journal import (
     COMMANDS,
     CancelRequested,
@@ -42,7 +43,7 @@ from signoff.workflow.journal import (
     StepFailed,
     TimerFired,
 )
-from signoff.workflow.loop import CancelledError, TimerHandle
+from signoff.workflow.loop import CancelledError
 from signoff.workflow.requests import expired
 from signoff.workflow.steps import StepCall
 

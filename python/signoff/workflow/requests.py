@@ -13,8 +13,8 @@ import orjson
 from signoff.errors import InputExpired, InputWithdrawn, InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
+from signoff.workflow.futures import Pending
 from signoff.workflow.journal import DecidedBy, InputAnswered
-from signoff.workflow.loop import Pending
 from signoff.workflow.names import check_text
 
 if TYPE_CHECKING:

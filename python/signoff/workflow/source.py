@@ -71,7 +71,7 @@ _WITH_TIME = {"time.localtime": 1, "time.gmtime": 1, "time.ctime": 1, "time.strf
 _NUMBERED = frozenset(("step", "create_task", "ensure_future", "sleep", "await_event"))
 _ORDERING = frozenset(("list", "tuple", "iter", "enumerate", "map", "filter", "zip", "reversed", "next"))
 _OF_SETS = frozenset(("union", "intersection", "difference", "symmetric_difference", "copy"))
-_ASKING = frozenset(("step", "sleep", "await_event", "await_input"))
+_ASKING = frozenset(("step", "sleep", "await_event"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,21 +210,21 @@ class _Scope:
 
     def is_set(self, node: ast.AST) -> bool:
         """Tell whether an expression is a set whose order differs from process to process."""
+        found = False
         match node:
             case ast.Set(elts=parts):
-                return not all(map(_in_order, parts))
+                found = not all(map(_in_order, parts))
             case ast.SetComp(elt=part):
-                return not _in_order(part)
+                found = not _in_order(part)
             case ast.Name(id=name):
-                return name in self.sets or (self.outer is not None and self.outer.is_set(node))
+                found = name in self.sets or (self.outer is not None and self.outer.is_set(node))
             case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), right=right):
-                return self.is_set(left) or self.is_set(right)
+                found = self.is_set(left) or self.is_set(right)
             case ast.Call(func=ast.Attribute(attr=name, value=owner)):
-                return name in _OF_SETS and self.is_set(owner)
-            case ast.Call(func=called) if self.full_name(called) in {"builtins.set", "builtins.frozenset"}:
-                return True
-            case _:
-                return False
+                found = name in _OF_SETS and self.is_set(owner)
+            case ast.Call(func=called):
+                found = self.full_name(called) in {"builtins.set", "builtins.frozenset"}
+        return found
 
 
 def _in_order(node: ast.AST) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast, overload
 from signoff.workflow import guard
 from signoff.workflow import retry as policy
 from signoff.workflow.durations import Duration, duration_ms
-from signoff.workflow.loop import Asked
+from signoff.workflow.futures import Asked
 from signoff.workflow.names import check_text
 from signoff.workflow.retry import Retry
 
