@@ -165,9 +165,9 @@ class _Scope:
     """What the names of one function stand for."""
 
     def __init__(self, function: Function | ast.Lambda, outer: _Scope | None, module: _Module) -> None:
-        self.outer = outer
-        self.imports: dict[str, str] = dict(module.imports) if outer is None else {}
-        self.named: dict[str, Function] = dict(module.named) if outer is None else {}
+        self.outer, self.module = outer, module
+        self.imports: dict[str, str] = {}
+        self.named: dict[str, Function] = {}
         arguments = function.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
         self.bound = {one.arg for one in every if one is not None}
@@ -196,7 +196,7 @@ class _Scope:
             return None
         if self.outer is not None:
             return self.outer.find(name)
-        return f"builtins.{name}"
+        return self.module.imports.get(name) or self.module.named.get(name) or f"builtins.{name}"
 
     def full_name(self, node: ast.AST) -> str | None:
         """Return e.g. `datetime.datetime.now` for what is written as `dt.now`."""
