@@ -1,5 +1,6 @@
 """One asyncio on every Python: it behaves as asyncio does, in an order that no Python, address or hash changes."""
 
+# ruff: noqa: PERF401
 from __future__ import annotations
 
 import asyncio
@@ -247,7 +248,11 @@ async def waits_beside(ctx: Context) -> None:
 
 
 def test_a_coroutine_that_is_waited_for_runs_at_once() -> None:
-    assert asked(Drive(waits_beside).journal)[1:] == ["timer.started timer:0", "step.scheduled a:0", "step.scheduled b:0"]
+    assert asked(Drive(waits_beside).journal)[1:] == [
+        "timer.started timer:0",
+        "step.scheduled a:0",
+        "step.scheduled b:0",
+    ]
 
 
 def test_runs_begun_before_journals_recorded_their_python_go_on_as_on_311() -> None:
@@ -357,7 +362,7 @@ def test_all_tasks_are_those_of_the_run_in_one_order() -> None:
     assert found == Drive(flow).output
 
 
-# -- what is not the same everywhere, and what is left alone -------------------------------------------------------------
+# -- what is not the same everywhere, and what is left alone -----------------------------------------------------------
 
 
 def test_what_only_a_newer_python_has_is_no_way() -> None:

@@ -1,5 +1,6 @@
 """What is found in the source of a workflow, with file and line."""
 
+# ruff: noqa: PLW0108, PERF402
 from __future__ import annotations
 
 import asyncio
@@ -80,7 +81,7 @@ async def looks_around(ctx: Context) -> list[Any]:
         id(ctx),  # found
         hash("text"),  # found
         input("?"),  # found
-        open("x"),  # noqa: PTH123, SIM115  # found
+        open("x"),  # noqa: PTH123  # found
         Thread(target=print),  # found
         asyncio.to_thread(print),  # found
     ]

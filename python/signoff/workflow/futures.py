@@ -1,4 +1,4 @@
-"""What runs on a workflow's loop: callbacks, timers, and futures and tasks with numbers, so that sets keep one order."""
+"""What runs on a workflow's loop: callbacks, timers, and futures and tasks whose sets keep one order."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ _ALLOWED = frozenset(
 """What the interpreter does for itself, and what tells people what the code does: top-level modules."""
 
 _THROUGH = frozenset(("os", "collections", "_collections_abc", "posixpath", "ntpath", "genericpath", "pathlib"))
-_LIBRARIES = frozenset(("pydantic", "jsonschema", "anyio", "sniffio"))
+_LIBRARIES = frozenset(("pydantic", "jsonschema"))
 """What workflow code uses as it uses the language. Only what these ask for themselves is let through, not what they
 call for the user, such as a `default_factory`."""
 

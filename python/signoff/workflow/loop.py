@@ -81,6 +81,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._tasks: set[asyncio.Task[Any]] = set()  # strong: a task that is collected runs its cleanup at random
         # Weak, so that a generator the code lets go of is finalized; by number, so that they end in one order.
         self._generators: WeakValueDictionary[int, AsyncGenerator[Any, Any]] = WeakValueDictionary()
+        self._numbers: dict[int, int] = {}
         self._kept: list[AsyncGenerator[Any, Any]] = []
         self._begun = self._gatherings = 0
         self.halts = 0
@@ -195,10 +196,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         if tasks:
             with self._installed(asyncio._get_running_loop()):
                 stubborn = [task for task in tasks if not self._end(task)]
-            self._tasks.clear()
-            tasks.clear()
-            if stubborn:
-                _abandon(stubborn)
+                self._tasks.clear()
+                tasks.clear()
+                if stubborn:
+                    _abandon(stubborn)
         self._tasks.clear()
         self._generators.clear()
         self._kept.clear()
@@ -377,16 +378,19 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             self._kept.append(generator)
         self._begun += 1
         self._generators[self._begun] = generator
+        self._numbers[id(generator)] = self._begun
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
         """End a generator that nothing refers to any more, as asyncio does: its cleanup runs in a task of its own."""
+        number = self._numbers.pop(id(generator), 0)
         if self._closed:
             return
         mine = asyncio._get_running_loop() is self
         if mine and self.active and not self.legacy and self.failure is None:
             self.create_task(generator.aclose(), name=CLOSING)
-        else:  # found by the garbage collector, at no fixed time: it stays as it is until the machine is closed
+        else:  # found by the garbage collector, at no fixed time: it stays as it is until the run ends
             self._kept.append(generator)
+            self._generators[number] = generator
 
 
 def new_loop(timers: Timers) -> WorkflowLoop:
