@@ -171,7 +171,9 @@ class Machine:
                 commands.recorded.queue.append(entry)  # type: ignore[arg-type]
             else:
                 notifications.append(entry)  # type: ignore[arg-type]
-                if type(entry) is RunDescribed and entry.python is not None:
+                if type(entry) is RunStarted:
+                    commands.recorded.python = entry.python or "3.11"
+                elif type(entry) is RunDescribed and entry.python is not None:
                     commands.recorded.python = entry.python
         with commands.loop.running():
             for notification in notifications:
@@ -244,7 +246,6 @@ class Machine:
         commands.run_id, commands.seed = started.run_id, started.seed
         commands.loop.salt = crc32(started.seed.encode())
         commands.loop.legacy = started.python is None
-        commands.recorded.python = started.python or "3.11"
         arguments: list[Any] = [Context(commands)]
         if definition.takes_input:
             try:
