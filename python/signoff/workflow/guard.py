@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from operator import itemgetter
 from threading import get_ident
 from types import FrameType
 from typing import Any
@@ -60,18 +62,17 @@ _ACTS = {
 _CLOCK = "read the clock (use ctx.now())"
 _CHANCE = "use random (use ctx.random(), or ctx.uuid())"
 _FILE = "look at a file"
-_FUNCTIONS: tuple[tuple[Any, str, str], ...] = (
+_EXCHANGED = (
+    (time, dict.fromkeys(("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"), _CLOCK)),
+    (random, {"random": _CHANCE}),
+)
+"""What raises no audit event and is too fast for a detour: exchanged while workflow code runs in any thread."""
+
+_KEPT = (
     (time, "sleep", _ACTS["time.sleep"]),  # before 3.13 there is no event for it
-    (time, "time", _CLOCK),
-    (time, "time_ns", _CLOCK),
-    (time, "monotonic", _CLOCK),
-    (time, "monotonic_ns", _CLOCK),
-    (time, "perf_counter", _CLOCK),
-    (time, "perf_counter_ns", _CLOCK),
     (time, "process_time", _CLOCK),
-    (random, "random", _CHANCE),
-    (random, "getrandbits", _CHANCE),
     (random, "seed", _CHANCE),
+    (random, "getrandbits", _CHANCE),
     (random, "_urandom", _CHANCE),  # of SystemRandom, and so of secrets
     (os, "urandom", _CHANCE),  # and so of uuid4
     (uuid, "uuid1", _CHANCE),
@@ -80,8 +81,10 @@ _FUNCTIONS: tuple[tuple[Any, str, str], ...] = (
     (os, "access", _FILE),
     (os, "getcwd", "ask for the working folder"),
     (os, "getpid", "ask for its process"),
+    (threading.Thread, "start", "start a thread"),  # Python 3.11 has no event for it
+    (type(os.environ), "__getitem__", "read the environment"),
 )
-"""What raises no audit event: these names are exchanged while workflow code runs in any thread."""
+"""What raises no audit event and takes its time anyway: looked at for good once a machine has run."""
 
 _ALLOWED = frozenset(
     (
@@ -104,32 +107,42 @@ _installed = False
 
 
 class _Watch:
-    """A function of a module that is refused to workflow code."""
+    """Functions of one module that are refused to workflow code; exchanged and put back at each turn of a machine."""
 
-    __slots__ = ("module", "name", "original", "watched")
+    __slots__ = ("_names", "_originals", "_read", "_seen", "_watched", "_watching")
 
-    def __init__(self, module: Any, name: str, act: str) -> None:
-        self.module, self.name = vars(module), name
-        original = self.original = self.module[name]
+    def __init__(self, module: Any, acts: dict[str, str]) -> None:
+        self._names = vars(module)
+        self._originals = {name: self._names[name] for name in acts}
+        self._watched = {name: self._watch(name, act) for name, act in acts.items()}
+        # One look at all of them, and one comparison: this is done for every step of every run.
+        self._read = itemgetter(*acts, next(iter(acts)))
+        self._seen, self._watching = self._read(self._originals), self._read(self._watched)
 
-        @functools.wraps(original)
+    def _watch(self, name: str, act: str) -> Callable[..., Any]:
+        @functools.wraps(self._originals[name])
         def watched(*args: Any, **options: Any) -> Any:
             if get_ident() in _running:
                 check(act)
-            return self.original(*args, **options)  # whoever imports a name meanwhile keeps this one
+            return self._originals[name](*args, **options)  # whoever imports a name meanwhile keeps this one
 
-        self.watched = watched
+        return watched
 
     def begin(self) -> None:
-        """Put the watched function in its place."""
-        current = self.module[self.name]
-        if current is not self.watched:
-            self.original, self.module[self.name] = current, self.watched
+        """Put the watched functions in their place."""
+        if self._read(self._names) != self._seen:  # a test has put others there
+            self._originals = {name: self._names[name] for name in self._originals}
+            self._seen = self._read(self._originals)
+        self._names.update(self._watched)
 
     def end(self) -> None:
-        """Put the function back, unless somebody else has exchanged it."""
-        if self.module[self.name] is self.watched:
-            self.module[self.name] = self.original
+        """Put the functions back, but not where somebody else has put others meanwhile."""
+        if self._read(self._names) == self._watching:
+            self._names.update(self._originals)
+            return
+        for name, original in self._originals.items():
+            if self._names[name] is self._watched[name]:
+                self._names[name] = original
 
 
 class _WatchedRandom(random.Random):
@@ -148,7 +161,7 @@ class _WatchedRandom(random.Random):
         return super().getrandbits(k)
 
 
-_watches = [_Watch(*one) for one in _FUNCTIONS if hasattr(one[0], one[1])]
+_watches = [_Watch(module, acts) for module, acts in _EXCHANGED]
 _chance: Any = getattr(random, "_inst", None)
 
 
@@ -199,8 +212,8 @@ def _install() -> None:
     global _installed  # noqa: PLW0603 - an audit hook can be added once and never removed
     _installed = True
     sys.addaudithook(_hook)
-    _refuse(threading.Thread, "start", "start a thread")  # Python 3.11 has no event for it
-    _refuse(type(os.environ), "__getitem__", "read the environment")
+    for owner, name, act in _KEPT:
+        _refuse(owner, name, act)
     for module, pool in (("thread", "ThreadPoolExecutor"), ("process", "ProcessPoolExecutor")):
         loaded = sys.modules.get(f"concurrent.futures.{module}")
         if loaded is not None:

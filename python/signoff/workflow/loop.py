@@ -19,8 +19,7 @@ import sys
 import weakref
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -93,9 +92,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     # -- driving ---------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def running(self) -> Generator[None]:
-        """Be the running loop of this thread, and watch what its code does.
+    def running(self) -> Turn:
+        """Return a context in which this is the running loop of the thread, and what its code does is watched.
 
         Raises:
             RuntimeError: this was called inside a task of another loop.
@@ -105,31 +103,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             raise RuntimeError("A workflow is advanced from a plain callback (loop.call_soon), not inside a task.")
         if aio.wants_anyio():
             aio.install_anyio()
-        with self._installed(host):
-            self.active = True
-            try:
-                yield
-            finally:
-                self.active = False
-
-    @contextmanager
-    def _installed(self, host: asyncio.AbstractEventLoop | None) -> Generator[None]:
-        hooks = sys.get_asyncgen_hooks()
-        # Garbage is collected at no fixed time: only what the code itself lets go of may end while it runs.
-        collects = gc.isenabled()
-        gc.disable()
-        sys.set_asyncgen_hooks(firstiter=self._began, finalizer=self._finalize)
-        asyncio._set_running_loop(self)
-        entered = guard.enter()
-        try:
-            yield
-        finally:
-            if entered:
-                guard.leave()
-            asyncio._set_running_loop(host)
-            sys.set_asyncgen_hooks(*hooks)
-            if collects:
-                gc.enable()
+        return Turn(self, host, active=True)
 
     def drain(self, main: asyncio.Future[Any]) -> None:
         """Run callbacks until none is ready, the main task is done or something failed."""
@@ -194,7 +168,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._ready.clear()
         tasks = self.open_tasks()
         if tasks:
-            with self._installed(asyncio._get_running_loop()):
+            with Turn(self, asyncio._get_running_loop(), active=False):
                 stubborn = [task for task in tasks if not self._end(task)]
                 self._tasks.clear()
                 tasks.clear()
@@ -391,6 +365,35 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         else:  # found by the garbage collector, at no fixed time: it stays as it is until the run ends
             self._kept.append(generator)
             self._generators[number] = generator
+
+
+class Turn:
+    """The time in which code of a machine runs in this thread. A class, no generator: there is one a step."""
+
+    __slots__ = ("_active", "_collects", "_entered", "_hooks", "_host", "_loop")
+
+    def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, *, active: bool) -> None:
+        self._loop, self._host, self._active = loop, host, active
+
+    def __enter__(self) -> None:
+        loop = self._loop
+        self._hooks = sys.get_asyncgen_hooks()
+        # Garbage is collected at no fixed time: only what the code itself lets go of may end while it runs.
+        self._collects = gc.isenabled()
+        gc.disable()
+        sys.set_asyncgen_hooks(firstiter=loop._began, finalizer=loop._finalize)
+        asyncio._set_running_loop(loop)
+        self._entered = guard.enter()
+        loop.active = self._active
+
+    def __exit__(self, *_error: object) -> None:
+        self._loop.active = False
+        if self._entered:
+            guard.leave()
+        asyncio._set_running_loop(self._host)
+        sys.set_asyncgen_hooks(*self._hooks)
+        if self._collects:
+            gc.enable()
 
 
 def new_loop(timers: Timers) -> WorkflowLoop:
