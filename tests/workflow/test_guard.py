@@ -1,4 +1,4 @@
-# ruff: noqa: PLW0108, DTZ011, PTH110, PTH202
+# ruff: noqa: PLW0108, DTZ002, DTZ011, PTH110, PTH202
 from __future__ import annotations
 
 import asyncio
@@ -19,7 +19,7 @@ import traceback
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from random import randint as imported_randint
 from random import shuffle as imported_shuffle
@@ -67,6 +67,7 @@ REACHES: list[Callable[[], Any]] = [
     lambda: time.monotonic(),
     lambda: time.perf_counter(),
     lambda: date.today(),
+    lambda: datetime.today(),
     lambda: random.random(),
     lambda: random.getrandbits(8),
     lambda: random.seed(1),
