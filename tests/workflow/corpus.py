@@ -354,7 +354,7 @@ async def what_is_done_already(ctx: Context, size: int) -> list[Any]:
                 count += 1
         return await ctx.step("in_turn", work, count)
 
-    return await asyncio.gather(gathered(), other(), in_turn(), gathered(), other(), return_exceptions=True)
+    return [*await asyncio.gather(gathered(), other(), in_turn(), gathered(), other(), return_exceptions=True)]
 
 
 @app.workflow

@@ -113,7 +113,7 @@ async def gathers_cancelled_children() -> list[Any]:
         await asyncio.gather(asyncio.create_task(asyncio.sleep(0)), child)
     except asyncio.CancelledError:
         return [type(found[0]).__name__, found[1], "cancelled"]
-    return found
+    return [*found]
 
 
 async def takes_what_comes_first() -> list[Any]:
@@ -175,7 +175,8 @@ async def hands_places_on() -> list[Any]:
 
 
 async def tells_one_another() -> list[Any]:
-    changed, log = asyncio.Condition(), []
+    changed = asyncio.Condition()
+    log: list[Any] = []
 
     async def wait(number: int) -> None:
         async with changed:
@@ -232,7 +233,7 @@ def test_a_wait_that_is_cancelled_gives_what_its_task_makes_of_that() -> None:
 
 def test_one_awaitable_is_not_several() -> None:
     async def flow(ctx: Context) -> None:
-        asyncio.as_completed(ctx.step("a", work))  # type: ignore[arg-type]
+        asyncio.as_completed(ctx.step("a", work))
 
     assert Drive(flow).error.code == "type_error"
 

@@ -168,10 +168,10 @@ def test_other_threads_keep_clock_and_chance_while_a_machine_runs() -> None:
 
 def test_clocks_and_chance_are_in_their_place_again_afterwards() -> None:
     Drive(sleeps)
-    before = (time.time, time.monotonic, random.random, type(random._inst))  # type: ignore[attr-defined]
+    before = (time.time, time.monotonic, random.random, type(random._inst))
     assert {type(one).__name__ for one in before[:3]} == {"builtin_function_or_method"}
     Drive(sleeps)
-    assert (time.time, time.monotonic, random.random, type(random._inst)) == before  # type: ignore[attr-defined]
+    assert (time.time, time.monotonic, random.random, type(random._inst)) == before
 
 
 def test_a_clock_that_a_test_has_put_there_stays(monkeypatch: pytest.MonkeyPatch) -> None:
