@@ -1,6 +1,7 @@
 # ruff: noqa: PLW0108, DTZ002, DTZ011, PTH110, PTH202
 from __future__ import annotations
 
+import _thread
 import asyncio
 import importlib
 import inspect
@@ -98,6 +99,7 @@ REACHES: list[Callable[[], Any]] = [
     lambda: input("?"),
     lambda: threading.Thread(target=print).start(),
     lambda: threading.Timer(1, print).start(),
+    lambda: _thread.start_new_thread(print, ()),
     lambda: POOL.submit(print),
     lambda: tempfile.mkdtemp(),
     lambda: list(Path().glob("*")),

@@ -598,7 +598,8 @@ def test_a_run_that_differs_on_another_python_says_what_it_needs(python: str | N
         Machine(define(other, "flow")).advance(journal)
     assert ("a worker on Python" in str(differs.value)) == told
     if told:
-        assert f"begun on Python {python or '3.11'}, and this worker runs Python {PYTHON}" in str(differs.value)
+        begun = f"was begun on Python {python}" if python else "does not say its Python and is read as one of 3.11"
+        assert f"The run {begun}; this worker runs Python {PYTHON}" in str(differs.value)
 
 
 def test_the_python_of_the_worker_counts_where_it_is_another_than_the_starters() -> None:

@@ -36,7 +36,7 @@ class Recorded:
         self.queue: deque[Command] = deque()
         self.last: deque[tuple[type[Any], str]] = deque(maxlen=5)
         self.count = 0
-        self.python = PYTHON
+        self.python: str | None = PYTHON
 
     def take(self, kind: type[Any], name: str) -> Command | None:
         """Return the recorded command that matches; None: the journal has no more, so this one is new.
@@ -91,11 +91,15 @@ class Recorded:
         )
 
     def _other_python(self) -> str:
-        if self.python == PYTHON:
+        python = self.python or "3.11"
+        if python == PYTHON:
             return ""
+        begun = (
+            f"was begun on Python {python}" if self.python else "does not say its Python and is read as one of 3.11"
+        )
         return (
-            f"\nThe run was begun on Python {self.python}, and this worker runs Python {PYTHON}. If the code has not "
-            f"changed, what it uses behaves differently there: the run goes on with a worker on Python {self.python}."
+            f"\nThe run {begun}; this worker runs Python {PYTHON}. If the code has not changed, what it uses behaves "
+            f"differently there: the run goes on with a worker on Python {python}."
         )
 
 

@@ -9,6 +9,7 @@ does is let through.
 
 from __future__ import annotations
 
+import _thread
 import functools
 import os
 import random
@@ -81,7 +82,8 @@ _KEPT = (
     (os, "access", _FILE),
     (os, "getcwd", "ask for the working folder"),
     (os, "getpid", "ask for its process"),
-    (threading.Thread, "start", "start a thread"),  # Python 3.11 has no event for it
+    (threading.Thread, "start", "start a thread"),  # Python 3.11 has no event for it, nor for the next
+    (_thread, "start_new_thread", "start a thread"),
     (type(os.environ), "__getitem__", "read the environment"),
 )
 """What raises no audit event and takes its time anyway: looked at for good once a machine has run."""

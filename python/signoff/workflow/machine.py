@@ -171,9 +171,7 @@ class Machine:
                 commands.recorded.queue.append(entry)  # type: ignore[arg-type]
             else:
                 notifications.append(entry)  # type: ignore[arg-type]
-                if type(entry) is RunStarted:
-                    commands.recorded.python = entry.python or "3.11"
-                elif type(entry) is RunDescribed and entry.python is not None:
+                if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
                     commands.recorded.python = entry.python
         with commands.loop.running():
             for notification in notifications:
