@@ -94,9 +94,7 @@ class Recorded:
         python = self.python or "3.11"
         if python == PYTHON:
             return ""
-        begun = (
-            f"was begun on Python {python}" if self.python else "does not say its Python and is read as one of 3.11"
-        )
+        begun = f"was begun on Python {python}" if self.python else "does not say its Python and is read as one of 3.11"
         return (
             f"\nThe run {begun}; this worker runs Python {PYTHON}. If the code has not changed, what it uses behaves "
             f"differently there: the run goes on with a worker on Python {python}."

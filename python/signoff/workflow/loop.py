@@ -47,9 +47,6 @@ MOST_CLOSES = 20
 MOST_AHEAD = 100 * 366 * 86_400
 """How far ahead a timer may be, in seconds; the bound of `ctx.sleep`."""
 
-CLOSING = "end of an async generator"
-"""The name of tasks that run a generator's cleanup."""
-
 MOST_CALLBACKS = 1_000_000
 """What code may do before it waits for something, so that a loop without end stops its run and not its worker."""
 
@@ -82,6 +79,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._generators: WeakValueDictionary[int, AsyncGenerator[Any, Any]] = WeakValueDictionary()
         self._numbers: dict[int, int] = {}
         self._kept: list[AsyncGenerator[Any, Any]] = []
+        self._closings: list[asyncio.Task[Any]] = []
         self._begun = self._gatherings = 0
         self.halts = 0
         self.legacy = False
@@ -147,13 +145,16 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             return None
         for _, generator in sorted(self._generators.items()):
             if generator.ag_frame is not None and not generator.ag_running:  # type: ignore[attr-defined]
-                self.create_task(generator.aclose(), name=CLOSING)
+                self._close_generator(generator)
         self._generators.clear()
         closing = self._endings()
         return self.create_task(_all_of(closing)) if closing else None
 
+    def _close_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._closings = [*self._endings(), self.create_task(generator.aclose(), name="end of an async generator")]
+
     def _endings(self) -> list[asyncio.Task[Any]]:
-        return [task for task in self.open_tasks() if task.get_name() == CLOSING]
+        return [task for task in self._closings if not task.done()]
 
     def cancel_endings(self) -> None:
         """Cancel the cleanup of generators: the run is cancelled."""
@@ -177,6 +178,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._tasks.clear()
         self._generators.clear()
         self._kept.clear()
+        self._closings.clear()
 
     def _end(self, task: Any) -> bool:
         """Close a task's coroutine as its task; tell whether it is over."""
@@ -361,7 +363,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             return
         mine = asyncio._get_running_loop() is self
         if mine and self.active and not self.legacy and self.failure is None:
-            self.create_task(generator.aclose(), name=CLOSING)
+            self._close_generator(generator)
         else:  # found by the garbage collector, at no fixed time: it stays as it is until the run ends
             self._kept.append(generator)
             self._generators[number] = generator
