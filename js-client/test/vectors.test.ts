@@ -5,6 +5,7 @@ import { createSignoff } from "../src/index.js";
 import type { InputRow, Row } from "../src/index.js";
 import { readProblem } from "../src/problem.js";
 import { judge } from "../src/submission.js";
+import { Transport } from "../src/transport.js";
 import type { Reply } from "../src/transport.js";
 import { quick } from "./support/network.js";
 import { StreamServer } from "./support/streams.js";
@@ -30,6 +31,20 @@ function cases<C>(file: string): readonly C[] {
   const text = readFileSync(new URL(`../../protocol/vectors/${file}`, import.meta.url), "utf8");
   return (JSON.parse(text) as { cases: C[] }).cases;
 }
+
+interface NameCase {
+  readonly name: string;
+  readonly kind: string;
+  readonly text: string;
+  readonly address?: string;
+}
+
+describe("names.json", () => {
+  it.each(cases<NameCase>("names.json").filter(({ address }) => address !== undefined))("$name", ({ kind, text, address }) => {
+    const segments = kind === "principal" ? ["inbox", text] : text.split("/");
+    expect(new Transport("https://x.example", undefined, undefined).address("v1", "stream", ...segments)).toBe(`https://x.example/v1/stream/${address}`);
+  });
+});
 
 describe("answers.json", () => {
   it.each(cases<AnswerCase>("answers.json"))("$name", ({ row, body, reply, client_state }) => {

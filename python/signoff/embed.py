@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from types import FrameType
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.routing import Router
 
 from signoff.errors import ServerBusy
 from signoff.runtime.worker import Worker
-from signoff.server.app import Identify, create_app, subscriptions_over
+from signoff.server.app import create_app, subscriptions_over
+from signoff.server.callers import Identify
 from signoff.server.config import ServerConfig
 from signoff.server.problems import problem
 from signoff.server.reply import ASGI, Receive, Scope, Send
+from signoff.server.stopping import check_loop, when_told
 from signoff.service.engine import Engine
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
@@ -40,9 +39,10 @@ class Signoff:
         store: a URL, see `signoff.stores.open`, or a store that is not open yet.
         app: the workflows to run in this process; None: none, workers run elsewhere or only streams are wanted.
         config: key, origins, limits, page. Without a key it serves this machine alone.
-        identify: says who calls, in place of bearer tokens; raises `Unauthorized`.
+        identify: says who calls, in place of bearer tokens, at once or when awaited; raises `Unauthorized`.
         end_at_signals: end live reads as soon as the process gets SIGINT or SIGTERM, before whoever handles the signal
-            does. A server that shuts down waits for its responses, and a live one has no end of its own for a minute.
+            does, or as soon as the parent of a worker of hypercorn did. A server that shuts down waits for its
+            responses, and a live one has no end of its own for a minute.
 
     Example:
         >>> signoff = Signoff("sqlite:///signoff.db", app, config=ServerConfig(secret=secret))
@@ -91,8 +91,9 @@ class Signoff:
 
         Raises:
             StoreUnavailable, SchemaTooNew: the store cannot be opened.
-            RuntimeError: it is running already.
+            RuntimeError: it is running already, or the server does not run on asyncio.
         """
+        check_loop()
         if self._engine is not None:
             raise RuntimeError("This Signoff is running already; an application has one lifespan.")
         async with AsyncExitStack() as ends:
@@ -106,7 +107,7 @@ class Signoff:
                 await ends.enter_async_context(_working(Worker(self._app, engine)))
             ends.push_async_callback(engine.hub.close)
             if self._end_at_signals:
-                ends.enter_context(_at_signals(self._end_soon))
+                ends.enter_context(when_told(self._end_soon))
             self._asgi = create_app(engine, config=self._config, subscriptions=subscriptions, identify=self._identify)
             self._engine = engine
             ends.callback(self._forget)
@@ -166,32 +167,3 @@ async def _working(worker: Worker) -> AsyncIterator[None]:
         if not task.done():
             await worker.drain()
         await asyncio.gather(task, return_exceptions=True)
-
-
-@contextmanager
-def _at_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Call `act` in the loop when the process is told to stop, and then whoever handles the signal."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-
-    def before(handler: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
-        def told(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(act)
-            handler(number, frame)
-
-        return told
-
-    replaced = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        handler = signal.getsignal(number)
-        if callable(handler):  # else the process ends at once, or never
-            replaced[number] = before(handler), handler
-            signal.signal(number, replaced[number][0])
-    try:
-        yield
-    finally:
-        for number, (ours, theirs) in replaced.items():
-            if signal.getsignal(number) is ours:
-                signal.signal(number, theirs)

@@ -47,7 +47,8 @@
         └── PublicError             raised by users: the message may be shown in a browser
 
 Each has a `code` (stable, snake_case, on the wire), an HTTP `status` and a `detail` that tells a person what happened,
-what it means for their data and what to do.
+what it means for their data and what to do. Where `detail` is for whoever runs the store (a file's path, what a
+database said), `told` is what others get to read.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ class SignoffError(Exception):
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.extra: Mapping[str, Any] = extra
+
+    @property
+    def told(self) -> str:
+        """Return what may be said to whoever sent the request."""
+        return self.detail
 
 
 class BadRequest(SignoffError):
@@ -321,9 +327,27 @@ class ServerBusy(SignoffError):
 
 
 class StoreError(SignoffError):
-    """Report trouble where bytes stay."""
+    """Report trouble where bytes stay.
+
+    Args:
+        detail: for whoever runs the store; may name files and quote a database. It is logged, and never sent.
+        told: what is sent instead, to whoever asked; unless given, what the kind of error means to them.
+    """
 
     code, status, title = "store_error", 503, "The store cannot be used right now"
+    meaning: ClassVar[str] = (
+        "The server cannot use its store right now. What was accepted before is not lost. Whether this request took "
+        "effect is not certain: send it again, with the same ids, in a while."
+    )
+
+    def __init__(self, detail: str = "", *, told: str = "", **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self._told = told or self.meaning
+
+    @property
+    def told(self) -> str:
+        """Return what may be said to whoever sent the request: nothing of the inside."""
+        return self._told
 
 
 class StoreUnavailable(StoreError):
@@ -336,12 +360,17 @@ class SchemaTooNew(StoreError):
     """Refuse a store written by a newer version of Signoff."""
 
     code, title = "schema_too_new", "The store was written by a newer version"
+    meaning = (
+        "The server's data was written by a newer version of Signoff than it is. Nothing was changed. "
+        "Whoever runs it has to start the newer version; then send the request again."
+    )
 
 
 class LeaseLost(StoreError):
     """Report that another worker owns the run now; nothing was changed."""
 
     code, title = "lease_lost", "Another worker owns this run now"
+    meaning = "Another worker owns this run now. Nothing was changed."
 
 
 class ServerUnreachable(SignoffError):

@@ -155,6 +155,9 @@ ANYWHERE: list[tuple[list[str], int, str]] = [
     (["dev", "flow:app", "--host", "0.0.0.0"], REFUSED, "SIGNOFF_SECRET"),
     (["server"], USAGE, "--store URL"),
     (["server", "--store", "memory:", "--host", "::"], REFUSED, "SIGNOFF_SECRET"),
+    (["server", "--store", "memory:", "--allow-origin", "localhost:5173"], USAGE, "it takes an origin, such as"),
+    (["server", "--store", "memory:", "--allow-origin", "*"], USAGE, "it takes an origin, such as"),
+    (["server", "--store", "memory:", "--allow-header", "a b"], USAGE, "it takes a header's name"),
     (["worker", "flow:app"], USAGE, "--store URL"),
     (["worker", "flow:app", "--store", "memory:", "--concurrency", "0"], USAGE, "--concurrency"),
 ]

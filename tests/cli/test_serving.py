@@ -45,6 +45,8 @@ def test_each_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("SIGNOFF_SECRET", "SIGNOFF_AUDIENCE", "SIGNOFF_PUBLIC_URL", "SIGNOFF_WEBHOOK_TARGETS"):
         monkeypatch.delenv(name, raising=False)
     assert Serving().config() == ServerConfig()
+    pages = Serving(allow_origin=["https://app.example"], allow_header=["x-request-id"]).config()
+    assert (pages.origins, pages.allow_headers) == (("https://app.example",), ("x-request-id",))
     config = Serving(**GIVEN).config()  # type: ignore[arg-type]
     limits, http = config.stream_limits, config.http
     reached = (

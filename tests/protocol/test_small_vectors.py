@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import deque
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from ipaddress import IPv4Network
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import HttpUrl, SecretStr
 
 from signoff.errors import InvalidOffset, SignoffError
 from signoff.streams import offset
@@ -42,6 +49,11 @@ def test_offsets_sort_as_their_positions() -> None:
     assert sorted(ascending, key=offset.decode) == ascending
 
 
+PYTHON: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (datetime, ZoneInfo, Fraction, IPv4Network, HttpUrl, PurePosixPath, deque, SecretStr)
+} | {"re": re}
+
 READ: dict[str, Callable[[Any], Any]] = {
     "json": lambda value: value,
     "integer": int,
@@ -52,6 +64,7 @@ READ: dict[str, Callable[[Any], Any]] = {
     "duration": lambda text: {"P1DT2.000003S": timedelta(days=1, seconds=2, microseconds=3)}[text],
     "decimal": Decimal,
     "uuid": UUID,
+    "python": lambda text: eval(text, PYTHON),
     "list": lambda items: [_value(item) for item in items],
     "tuple": lambda items: tuple(_value(item) for item in items),
     "set": lambda items: {_value(item) for item in items},
@@ -77,6 +90,13 @@ def test_a_value_is_written_shown_and_read_back(case: dict[str, Any]) -> None:
 def test_a_written_value_nobody_reads(case: dict[str, Any]) -> None:
     with pytest.raises(SignoffError):
         codec.decode(case["written"])
+
+
+@pytest.mark.parametrize("case", cases("codec.json", "classes"))
+def test_what_has_a_class_can_be_read_without_it(case: dict[str, Any]) -> None:
+    untyped = codec.decode(case["written"])
+    assert json.loads(json.dumps(untyped)) == case["untyped"]
+    assert codec.shown(case["written"]) == case["shown"]
 
 
 @pytest.mark.parametrize("case", cases("digest.json"))

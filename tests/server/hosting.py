@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -85,9 +85,11 @@ class Host:
 
 
 @asynccontextmanager
-async def hosting(store: str = "memory:", config: ServerConfig | None = None) -> AsyncIterator[Host]:
+async def hosting(
+    store: str = "memory:", config: ServerConfig | None = None, workflows: Collection[str] | None = None
+) -> AsyncIterator[Host]:
     """Serve a store for the time of the block."""
-    engine = await Engine.open(open_store(store))
+    engine = await Engine.open(open_store(store), workflows=workflows)
     listening = socket.create_server(("127.0.0.1", 0))
     settings = uvicorn.Config(
         create_app(engine, config=config),

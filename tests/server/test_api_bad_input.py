@@ -210,7 +210,7 @@ QUERIES = [
     ("/v1/runs/r1/history?x=1", "'x'"),
     ("/v1/runs/r1/inputs/approve:0?x=1", "'x'"),
     ("/v1/inputs?status=lost", "status"),
-    ("/v1/inputs?audience=a&audience=b", "more than once"),
+    ("/v1/inputs?audience=user:a&audience=user:b", "more than once"),
     ("/v1/inputs?cursor=x", "cursor"),
     ("/v1/inputs?limit=-1", "limit"),
     ("/health?x=1", "'x'"),

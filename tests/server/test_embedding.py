@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
-import subprocess
-import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,9 +20,10 @@ from starlette.routing import Mount, Route
 
 from signoff import App, Context
 from signoff.embed import Signoff
-from signoff.errors import Unauthorized
+from signoff.errors import Forbidden, Unauthorized
 from signoff.server.access import Identity
 from signoff.server.app import Shell, create_app
+from signoff.server.callers import Identify
 from signoff.server.config import ServerConfig
 from signoff.server.reply import ASGI, Message, Scope
 from signoff.server.streams import StreamEndpoints
@@ -34,6 +33,7 @@ from tests.server.hosting import KEYED, bearer, problem
 
 ROOT = Path(__file__).parents[2]
 JSON = {"content-type": "application/json"}
+OCTETS = "application/octet-stream"
 app = App()
 
 
@@ -264,6 +264,92 @@ def test_a_host_says_who_calls(store: str) -> None:
     asyncio.run(main())
 
 
+def _by_cookie(scope: Scope) -> Identity:
+    name = dict(scope["headers"]).get(b"cookie", b"").decode().removeprefix("user=")
+    if name == "fault":
+        raise KeyError("the session's own fault")
+    if name == "nothing":
+        return None  # type: ignore[return-value]
+    if name == "nobody":
+        return Identity()
+    if not name:
+        raise Unauthorized("Sign in first. Nothing was done.")
+    return Identity(name, grants={"stream:read:*", "stream:write:*", "workflow:list:*"})
+
+
+async def _by_cookie_later(scope: Scope) -> Identity:
+    await asyncio.sleep(0)
+    return _by_cookie(scope)
+
+
+class _ByCookie:
+    async def __call__(self, scope: Scope) -> Identity:
+        return await _by_cookie_later(scope)
+
+
+@pytest.mark.parametrize("identify", [_by_cookie, _by_cookie_later, _ByCookie()], ids=["at once", "awaited", "object"])
+def test_what_identify_does_concerns_its_own_request_alone(
+    store: str, page: Path, identify: Identify, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        signoff = Signoff(store, config=ServerConfig(page=page), identify=identify)
+        async with serving(starlette(signoff, "/x")) as http:
+            bob = {"cookie": "user=bob"}
+            for cookie in ("user=fault", "user=nothing", "user=bob", "user=nobody", ""):
+                for open_to_all in ("/x/health", "/x/", "/x/v1/stream/__ds/jwks.json"):
+                    assert (await http.get(open_to_all, headers={"cookie": cookie})).status_code == 200
+                assert (await http.options("/x/v1/stream/a", headers={"cookie": cookie})).status_code == 204
+            assert (await http.put("/x/v1/stream/a", headers=bob)).status_code == 201
+            for cookie in ("user=fault", "user=nothing"):
+                broken = {"cookie": cookie}
+                for method, path in (
+                    ("GET", "/x/v1/runs"),
+                    ("GET", "/x/v1/stream/a"),
+                    ("POST", "/x/v1/stream/a"),
+                    ("PUT", "/x/v1/stream/b"),
+                ):
+                    caplog.clear()
+                    told = problem(await http.request(method, path, headers=broken), 500, "error")
+                    assert told["detail"].startswith("This application failed to say who calls. Nothing was done.")
+                    assert "own fault" not in str(told)
+                    [record] = [one for one in caplog.records if one.name == "signoff.server"]
+                    assert told["reference"] in record.getMessage()
+                    assert record.exc_info is not None
+                    assert ("own fault" if cookie == "user=fault" else "gave NoneType") in str(record.exc_info[1])
+                subscription = await http.get("/x/v1/stream/__ds/subscriptions/s", headers=broken)
+                assert subscription.status_code == 500
+            for nobody in ({}, {"cookie": "user=nobody"}):
+                problem(await http.get("/x/v1/runs", headers=nobody), 401, "unauthorized")
+                problem(await http.get("/x/v1/stream/a", headers=nobody), 401, "unauthorized")
+            assert (await http.get("/x/v1/stream/a", headers=bob)).headers["cache-control"].startswith("private")
+            assert (await http.get("/x/v1/runs?workflow=double", headers=bob)).json()["runs"] == []
+            posted = await http.post("/x/v1/stream/a", headers=bob | {"content-type": OCTETS}, content=b"x")
+            assert posted.status_code == 204
+
+    asyncio.run(main())
+
+
+def test_what_is_read_live_ends_when_identify_says_so(store: str) -> None:
+    async def identify(_scope: Scope) -> Identity:
+        return Identity("alice", grants={"stream:read:a", "stream:write:a"}, until=time.time() + 0.5)
+
+    async def main() -> None:
+        async with serving(starlette(Signoff(store, identify=identify), "/x")) as http:
+            assert (await http.put("/x/v1/stream/a")).status_code == 201
+            began = time.monotonic()
+            for live, status in (("sse", 200), ("long-poll", 204)):
+                assert (await http.get(f"/x/v1/stream/a?offset=-1&live={live}")).status_code == status
+            assert time.monotonic() - began < 5
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("secret", [b"", b"short", b"x" * 31])
+def test_a_key_that_could_be_guessed_is_refused(secret: bytes) -> None:
+    with pytest.raises(Forbidden, match="at least 32"):
+        Signoff("memory:", config=ServerConfig(secret=secret))
+
+
 def test_streams_alone_are_private_if_access_is_checked() -> None:
     async def main() -> None:
         engine = await Engine.open(open_store("memory:"))
@@ -326,41 +412,3 @@ def test_the_express_lane_is_for_the_whole_server_alone() -> None:
     signoff = Signoff("memory:")
     assert not hasattr(signoff, "lane")
     assert not hasattr(starlette(signoff, "/"), "lane")
-
-
-def test_a_stop_with_a_live_reader_is_prompt(store: str) -> None:
-    """With uvicorn's own settings, which wait for responses without end, and a reader whose time is a minute."""
-    command = [sys.executable, "-m", "tests.server.embedded", store]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline())
-            got = asyncio.run(_read_until_the_end(port, "/x", process))
-            _, errors = process.communicate(timeout=20)
-        finally:
-            process.kill()
-    assert b"event: control" in got
-    assert got.endswith(b"\r\n0\r\n\r\n"), "the response is complete, not broken off"
-    assert process.returncode == -signal.SIGTERM, errors  # uvicorn ends by the signal it caught
-    assert errors == ""
-
-
-async def _read_until_the_end(port: int, below: str, process: subprocess.Popen[str]) -> bytes:
-    """Read live; once it has begun send a signal, and read to the end of the connection."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}{below}", trust_env=False) as http:
-        async with asyncio.timeout(20):
-            while True:  # the socket listens before the application serves
-                try:
-                    made = await http.put("/v1/stream/a", headers=JSON)
-                    break
-                except httpx.TransportError:
-                    await asyncio.sleep(0.01)
-        assert made.status_code == 201
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {below}/v1/stream/a?offset=-1&live=sse HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
-    async with asyncio.timeout(20):
-        got = await reader.readuntil(b"upToDate")
-        process.send_signal(signal.SIGTERM)
-        got += await reader.read()
-    writer.close()
-    return got

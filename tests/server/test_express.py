@@ -6,10 +6,12 @@ import asyncio
 import functools
 import tempfile
 from dataclasses import dataclass, replace
+from math import inf
 
 import pytest
 
 from signoff.clock import ManualClock
+from signoff.errors import Forbidden
 from signoff.server.access import LEEWAY_S
 from signoff.server.config import ServerConfig
 from signoff.server.reply import Scope
@@ -105,7 +107,9 @@ KEYLESS = [
     Case("by this machine", (post("s", b"1"),), (204,), 1),
     Case("another host", (post("s", b"1", host="evil.example"),), (403,)),
     Case("of a foreign page", (post("s", b"1", "origin: https://evil.example"),), (403,)),
-    Case("of a page of this machine", (post("s", b"1", "origin: http://localhost:3000"),), (204,), 1),
+    Case("of another page of this machine", (post("s", b"1", "origin: http://localhost:3000"),), (403,)),
+    Case("of its own page", (post("s", b"1", "origin: http://127.0.0.1"),), (204,), 1),
+    Case("as a part of another page", (post("s", b"1", "sec-fetch-site: same-site"),), (403,)),
 ]
 
 
@@ -203,6 +207,26 @@ def test_a_plan_lasts_as_long_as_the_token_it_was_made_for() -> None:
                 clock.advance(later * 1000)
                 await scene.ask(post("s", b"1", token))
                 assert (scene.app.taken, scene.app.asked) == (taken, asked)
+
+    asyncio.run(main())
+
+
+def test_who_may_append_may_have_to_be_waited_for() -> None:
+    async def authorize(scope: Scope, _path: str, _method: str) -> float:
+        await asyncio.sleep(0)
+        if (b"x-editor", b"yes") not in scope["headers"]:
+            raise Forbidden("Editors alone. Nothing was done.")
+        return inf
+
+    async def main() -> None:
+        async with site(authorize=authorize) as s:
+            editor = {"x-editor": "yes", "content-type": "text/plain"}
+            assert (await s.web.put("s")).status_code == 403
+            assert (await s.web.put("s", headers=editor)).status_code == 201
+            assert (await s.web.get("s")).status_code == 403
+            for headers, status in ((editor, 204), ({"content-type": "text/plain"}, 403)):
+                assert (await s.web.post("s", headers=headers, content="x")).status_code == status
+            assert (await s.web.get("s", headers=editor)).text == "x"
 
     asyncio.run(main())
 

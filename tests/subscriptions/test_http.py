@@ -273,6 +273,22 @@ def test_with_a_key_operators_manage_and_tokens_call_back() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("action", ["callback", "ack", "release"])
+def test_who_has_no_token_does_not_learn_what_subscriptions_there_are(store: str, action: str) -> None:
+    async def main() -> None:
+        async with receiving() as receiver, site(store) as s:
+            await s.stream("wake")
+            await s.put("hook", **hook(receiver))
+            await s.put("pull", **PULL)
+            said = {"wake_id": "w", "generation": 1}
+            for token in ("junk", "e30.e30", None):
+                replies = [await s.post(f"{name}/{action}", token, **said) for name in ("hook", "pull", "none")]
+                assert {reply.status_code for reply in replies} == {401}
+                assert len({reply.text for reply in replies}) == 1
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("method", "target", "body", "status", "code"),
     [

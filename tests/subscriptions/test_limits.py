@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from signoff.server.config import ServerConfig
 from signoff.streams.subscription_limits import SubscriptionLimits
 from tests.subscriptions.scene import Receiver, Site, receiving, refusal, site, until
@@ -70,13 +72,17 @@ async def _all_in(s: Site) -> bool:
     return not await left_out(s)
 
 
-def test_a_new_subscription_follows_as_many_as_it_may(store: str) -> None:
+def test_a_new_subscription_follows_as_many_as_it_may(store: str, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with receiving() as receiver, site(store, LOW) as s:
             for number in range(5):
                 await s.stream(f"e/{number}", 1)
             made = await s.put("jobs", **hook(receiver, pattern="e/*", streams=["e/4"]))
             assert (made["streams_count"], made["streams_left_out"], made["streams_after"]) == (3, True, "e/1")
+            told = [record.getMessage() for record in caplog.records if "leaves out" in record.getMessage()]
+            assert told == [
+                "subscription jobs follows 3 streams, as many as it may; it leaves out others that match e/*"
+            ]
             assert await followed(s) == ["e/0", "e/1", "e/4"]
             await s.stream("e/3", 2)
             await s.stream("e/4", 2)

@@ -12,6 +12,7 @@ from signoff.workflow import journal
 from signoff.workflow.journal import (
     COMMANDS,
     NOTIFICATIONS,
+    SAME,
     CancelRequested,
     DecidedBy,
     Entry,
@@ -43,6 +44,7 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "int | None": st.none() | st.integers(0, 2**50),
     "bool": st.booleans(),
     "Encoded": json,
+    "Any": st.just(SAME) | json,
     "Error": errors,
     "Error | None": st.none() | errors,
     "DecidedBy": people,

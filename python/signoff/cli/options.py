@@ -26,6 +26,15 @@ Origins = Annotated[
     list[str] | None,
     typer.Option("--allow-origin", metavar="ORIGIN", help="Let pages of this origin call the API. May be repeated."),
 ]
+AllowHeaders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-header",
+        metavar="NAME",
+        help="Let pages of other origins send this header too. May be repeated. "
+        "[default: traceparent, tracestate, baggage]",
+    ),
+]
 PublicUrl = Annotated[
     str | None,
     typer.Option(

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from signoff.cli import options
 from signoff.cli.misuse import Misuse
-from signoff.server.config import ServerConfig
+from signoff.server.config import ServerConfig, is_header, is_origin
 from signoff.server.limits import HttpLimits
 from signoff.streams.subscription_target import Targets
 
@@ -28,6 +28,7 @@ class Serving:
     port: options.Port = 4437
     page: options.Page = None
     allow_origin: options.Origins = None
+    allow_header: options.AllowHeaders = None
     public_url: options.PublicUrl = None
     webhook_targets: options.WebhookTargets = None
     access_log: options.AccessLog = False
@@ -47,14 +48,17 @@ class Serving:
         """Return the configuration: key and audience from SIGNOFF_SECRET and SIGNOFF_AUDIENCE.
 
         Raises:
-            Misuse: the page's folder is not there, the public URL is none, or SIGNOFF_WEBHOOK_TARGETS is not
-                understood.
+            Misuse: the page's folder is not there, the public URL, an origin or a header's name is none, or
+                SIGNOFF_WEBHOOK_TARGETS is not understood.
+            Forbidden: the key is too short.
         """
         secret = os.environ.get("SIGNOFF_SECRET") or None
         return ServerConfig(
             secret=os.fsencode(secret) if secret else None,
             audience=os.environ.get("SIGNOFF_AUDIENCE") or None,
-            origins=tuple(self.allow_origin or ()),
+            origins=_each("--allow-origin", self.allow_origin, is_origin, "an origin, such as https://app.example"),
+            allow_headers=_each("--allow-header", self.allow_header, is_header, "a header's name")
+            or _UNLESS_GIVEN.allow_headers,
             page=_folder(self.page),
             public_url=_public_url(self.public_url or os.environ.get("SIGNOFF_PUBLIC_URL")),
             webhooks=self.webhook_targets or _targets(os.environ.get("SIGNOFF_WEBHOOK_TARGETS")),
@@ -91,6 +95,13 @@ def serves(command: Callable[..., None]) -> Callable[..., None]:
 
     vars(run)["__signature__"] = signature.replace(parameters=[*own, *shared])
     return run
+
+
+def _each(option: str, given: list[str] | None, fits: Callable[[str], bool], what: str) -> tuple[str, ...]:
+    for one in given or ():
+        if not fits(one):
+            raise Misuse(f"{option} {one}: it takes {what}.")
+    return tuple(given or ())
 
 
 def _folder(page: str | None) -> Path | None:

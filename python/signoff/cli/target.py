@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -33,7 +33,7 @@ class Target:
 
     store: str | None
     server: str | None
-    token: str | None
+    token: str | None = field(repr=False)
     create: bool = False
 
     @classmethod

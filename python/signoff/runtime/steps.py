@@ -11,10 +11,9 @@ from concurrent.futures import Executor
 from functools import lru_cache
 
 from signoff.clock import Clock
-from signoff.workflow import codec
 from signoff.workflow.failure import error_of
 from signoff.workflow.journal import StepCompleted, StepFailed
-from signoff.workflow.steps import StepCall, StepInfo, entering_step
+from signoff.workflow.steps import StepCall, StepInfo, entering_step, result_keeper
 
 _known_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
@@ -43,7 +42,8 @@ class StepRunner:
         attempt = call.next_attempt
         try:
             with entering_step(StepInfo(run_id, call.name, call.n, attempt), call.context):
-                result = codec.encode(await self._run(call))
+                keep = result_keeper(call)
+                result, shown = keep(await self._run(call))
         except (KeyboardInterrupt, GeneratorExit):  # somebody stops the process
             raise
         except asyncio.CancelledError as error:
@@ -53,7 +53,7 @@ class StepRunner:
             return self._failed(call, attempt, error)  # something within the step was cancelled, not the step
         except BaseException as error:  # sys.exit() in a step must not end the worker, and the next, and the next
             return self._failed(call, attempt, error)
-        return StepCompleted(at=self._clock.now_ms(), id=call.id, attempt=attempt, result=result)
+        return StepCompleted(at=self._clock.now_ms(), id=call.id, attempt=attempt, result=result, shown=shown)
 
     async def _run(self, call: StepCall) -> object:
         if call.timeout_ms is None:

@@ -4,7 +4,7 @@ With a key, a caller is what its token says (`Authorization: Bearer`, a JWT sign
 may do nothing. Without a key the server listens on loopback alone and whoever is on this machine is the operator; an
 *unsecured* token (`alg: none`, RFC 7519 §6) is accepted there so that an application can be tried as one of its people.
 
-Claims: `sub` (a person), `groups`, and `grants`, each `action:subject` or `action:*`, or `operator`:
+Claims: `sub` (a person), `groups`, and `grants`, each `action:subject` or `operator`:
 
 | grant                    | allows                                                             |
 |--------------------------|--------------------------------------------------------------------|
@@ -16,48 +16,81 @@ Claims: `sub` (a person), `groups`, and `grants`, each `action:subject` or `acti
 | `stream:read:{path}`     | an application's own stream; `stream:write:{path}` to change it    |
 | `operator`               | everything                                                         |
 
+A subject is one, or `*` for all, or the beginning of a path with `/*` after it: `stream:read:chat/*` is every stream
+below `chat/`, at any depth, and not `chat` itself. A `*` anywhere else is a character like others.
+
 Without any grant a person sees the requests asked of them and of their groups, and answers them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 import jwt
 
 from signoff.clock import Clock, SystemClock
 from signoff.errors import Forbidden, Unauthorized
+from signoff.names import ID_RULE, is_id
 from signoff.server.config import ServerConfig
 from signoff.workflow.inputs import Who
 from signoff.workflow.journal import DecidedBy
 
-LEEWAY_S = 30
-"""Seconds that clocks may disagree about `exp` and `nbf`."""
+LEEWAY_S: Final = 10
+"""Seconds that clocks may disagree about `exp` and `nbf`; what is read live ends so long after `exp` too."""
 
 REMEMBERED = 1_000
 """Tokens whose check is not repeated."""
 
+OPERATOR: Final = "operator"
+"""The grant that allows everything."""
+
 _MOST_CLAIMS = 1_000
 _ENGINE_ROOTS = ("runs", "inbox", "workflows")
+_LATEST_S: Final = 1 << 43
+"""An `exp` beyond that (in 280,000 years) is as good as that: what is later has no place in a float's milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Hold who calls.
+    """A caller, and what it may do.
 
-    Attributes:
+    Args:
         sub: the person; None: nobody, or the operator of this machine.
         groups: the person's groups.
-        grants: what the token allows.
-        operator: may do everything.
+        grants: what is allowed, as in a token.
+        operator: may do everything; so may who has the grant `operator`.
+        until: seconds since the epoch after which this is no longer so, and what is read live ends; None: no end.
+
+    Raises:
+        TypeError: `sub` is no text, or `groups` or `grants` is no set of texts.
+        ValueError: `sub` or a group cannot stand in a principal, see `signoff.names`.
+
+    Example:
+        >>> Identity("alice", groups={"finance"}, grants={"workflow:list:expense"}).principals
+        frozenset({'user:alice', 'group:finance'})
     """
 
     sub: str | None = None
-    groups: frozenset[str] = frozenset()
-    grants: frozenset[str] = frozenset()
+    groups: AbstractSet[str] = frozenset()
+    grants: AbstractSet[str] = frozenset()
     operator: bool = False
+    until: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, texts in (("groups", self.groups), ("grants", self.grants)):
+            if not isinstance(texts, AbstractSet) or not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"`{name}` of an Identity is a set of texts.")
+            object.__setattr__(self, name, frozenset(texts))
+        if not isinstance(self.sub, str | None):
+            raise TypeError(f"`sub` of an Identity is a text or None, not {type(self.sub).__name__}.")
+        for who in self.groups if self.sub is None else (self.sub, *self.groups):
+            if not is_id(who):
+                raise ValueError(f"{who!r:.100} cannot stand in a principal, which takes {ID_RULE}.")
+        if OPERATOR in self.grants:
+            object.__setattr__(self, "operator", True)
 
     @property
     def anonymous(self) -> bool:
@@ -83,7 +116,15 @@ class Identity:
 
     def may(self, action: str, subject: str) -> bool:
         """Tell whether a grant (or being an operator) allows `action` on `subject`."""
-        return self.operator or f"{action}:{subject}" in self.grants or f"{action}:*" in self.grants
+        grants = self.grants
+        if self.operator or f"{action}:{subject}" in grants or f"{action}:*" in grants:
+            return True
+        cut = subject.find("/") + 1
+        while cut > 0:
+            if f"{action}:{subject[:cut]}*" in grants:
+                return True
+            cut = subject.find("/", cut) + 1
+        return False
 
     def require(self, action: str, subject: str) -> None:
         """Refuse unless `action` on `subject` is allowed.
@@ -169,43 +210,34 @@ class Access:
         self._secret = config.secret
         self._audience = config.audience
         self._clock = clock or SystemClock()
-        self._nobody = (ANONYMOUS if self._secret is not None else LOCAL_OPERATOR, inf)
+        self._nobody = ANONYMOUS if self._secret is not None else LOCAL_OPERATOR
         self._known: dict[str, tuple[Identity, float]] = {}
 
     def identify(self, authorization: str | None) -> Identity:
-        """Return who sends this header.
-
-        Raises:
-            Unauthorized: the token is malformed, has the wrong signature, has expired, or is not valid yet.
-        """
-        return self.admit(authorization)[0]
-
-    def admit(self, authorization: str | None) -> tuple[Identity, float]:
-        """Return who sends this header, and until when (milliseconds) the same header means the same.
+        """Return who sends this header; the same header means the same until `Identity.until`.
 
         Tokens are remembered while they last: checking a signature takes longer than an append.
 
         Raises:
-            Unauthorized: see `identify`.
+            Unauthorized: the token is malformed, has the wrong signature, has expired, or is not valid yet.
         """
         if authorization is None:
             return self._nobody
         known = self._known.get(authorization)
         if known is None or self._clock.now_ms() >= known[1]:
             self._known.pop(authorization, None)
-            known = self._check(authorization)
+            identity = self._check(authorization)
+            known = identity, inf if identity.until is None else identity.until * 1000
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[authorization] = known
-        return known
+        return known[0]
 
-    def _check(self, authorization: str) -> tuple[Identity, float]:
+    def _check(self, authorization: str) -> Identity:
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized("The Authorization header must read `Bearer` and a token. Nothing was done.")
-        claims = self._claims(token.strip())
-        ends = claims.get("exp")
-        return _identity(claims), inf if ends is None else (int(ends) + LEEWAY_S) * 1000
+        return _identity(self._claims(token.strip()))
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
@@ -222,28 +254,24 @@ class Access:
             raise Unauthorized("The token has expired; get a new one. Nothing was done.") from error
         except jwt.ImmatureSignatureError as error:
             raise Unauthorized("The token is not valid yet. Nothing was done.") from error
-        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthorized("The token is not valid here. Nothing was done.") from error
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
     sub = claims.get("sub")
-    if not isinstance(sub, str) or not _speakable(sub):
-        raise Unauthorized("The token's claim `sub` must be a short text without `/` or control characters.")
-    grants = _texts(claims, "grants")
+    if not isinstance(sub, str) or not is_id(sub):
+        raise Unauthorized(f"The token's claim `sub` must be a text, {ID_RULE}. Nothing was done.")
     groups = _texts(claims, "groups")
-    if not all(map(_speakable, groups)):
-        raise Unauthorized("The token's claim `groups` must hold short texts without `/` or control characters.")
-    return Identity(sub, groups, grants, operator="operator" in grants)
+    if not all(map(is_id, groups)):
+        raise Unauthorized(f"The token's claim `groups` must hold texts, each {ID_RULE}. Nothing was done.")
+    ends = claims.get("exp")
+    until = None if ends is None else float(min(int(ends), _LATEST_S) + LEEWAY_S)
+    return Identity(sub, groups, _texts(claims, "grants"), until=until)
 
 
 def _texts(claims: dict[str, Any], name: str) -> frozenset[str]:
     value = claims.get(name, [])
     if not isinstance(value, list) or len(value) > _MOST_CLAIMS or not all(isinstance(item, str) for item in value):
-        raise Unauthorized(f"The token's claim `{name}` must be a list of texts.")
+        raise Unauthorized(f"The token's claim `{name}` must be a list of texts. Nothing was done.")
     return frozenset(value)
-
-
-def _speakable(text: str) -> bool:
-    """Tell whether a name can stand in a principal and so in a stream's path."""
-    return 0 < len(text) <= 128 and text.isprintable() and "/" not in text

@@ -10,13 +10,13 @@ from typing import Any
 from signoff.errors import Forbidden, NotFound, NotInAudience, SignoffError
 from signoff.server.access import Identity
 from signoff.server.call import Call
-from signoff.server.members import limit, one_of, text
+from signoff.server.members import limit, one_of, principal, text
 from signoff.server.reply import Reply, ok
 from signoff.workflow.inputs import parse_answer
 
 _LIST = {
     "status": one_of("pending", "answered", "expired", "withdrawn", "any"),
-    "audience": text(256),
+    "audience": principal,
     "cursor": text(512),
     "limit": limit,
 }
@@ -87,9 +87,9 @@ async def list_inputs(call: Call) -> Reply:
     return ok({"inputs": list(page.items), "cursor": page.cursor})
 
 
-def _audience(identity: Identity, principal: str | None) -> frozenset[str] | None:
-    if principal is None:
+def _audience(identity: Identity, one: str | None) -> frozenset[str] | None:
+    if one is None:
         return None if identity.operator else identity.principals
-    if not identity.operator and principal not in identity.principals:
+    if not identity.operator and one not in identity.principals:
         raise Forbidden("You may list the requests asked of you and of your groups.")
-    return frozenset({principal})
+    return frozenset({one})

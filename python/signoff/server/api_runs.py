@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from signoff.errors import Forbidden, RunClosed
+from signoff.errors import Forbidden, RunClosed, UnknownWorkflow
 from signoff.server.address import url_of
 from signoff.server.call import Call
 from signoff.server.members import Check, Repeated, Shape, anything, instant, limit, maybe, name, one_of, tags, text
@@ -37,13 +37,19 @@ async def start(call: Call) -> Reply:
     call.identity.require_known()
     asked = await call.members(_START)
     call.identity.require("run:start", asked["workflow"])
-    started = await call.engine.runs.start(
-        asked["workflow"],
-        asked.get("input"),
-        run_id=asked.get("run_id"),
-        tags=asked.get("tags", ()),
-        start_at=asked.get("start_at"),
-    )
+    try:
+        started = await call.engine.runs.start(
+            asked["workflow"],
+            asked.get("input"),
+            run_id=asked.get("run_id"),
+            tags=asked.get("tags", ()),
+            start_at=asked.get("start_at"),
+        )
+    except UnknownWorkflow:
+        if call.identity.operator:
+            raise
+        # Which others there are is not for everybody who may start one.
+        raise UnknownWorkflow(f"There is no workflow {asked['workflow']!r} here; nothing was started.") from None
     run_id = started.run["id"]
     value = {"run": _visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
     if started.created:

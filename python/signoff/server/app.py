@@ -9,21 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from starlette.routing import BaseRoute, Route, Router
 
 from signoff.errors import InvalidName, MethodNotAllowed, NotFound, SignoffError
 from signoff.server import api_events, api_inputs, api_runs, body
-from signoff.server.access import Access, Identity, check_stream
+from signoff.server.access import ANONYMOUS, Identity, check_stream
 from signoff.server.address import raw_below
 from signoff.server.call import Call
+from signoff.server.callers import Callers, Identify
 from signoff.server.config import ServerConfig
 from signoff.server.express import Lane, Plan
 from signoff.server.origin import Origins
 from signoff.server.page import Page
 from signoff.server.problems import problem
-from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, header, ok
+from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, ok
 from signoff.server.streams import StreamEndpoints
 from signoff.server.subscription_webhook import HttpWebhooks
 from signoff.server.subscriptions import ControlEndpoints
@@ -31,17 +33,9 @@ from signoff.service.engine import Engine
 from signoff.service.subscriptions import Subscriptions
 
 STREAMS = b"/v1/stream/"
-IDENTITY = "signoff.identity"
-"""Where the shell leaves the caller's `Identity` in the ASGI scope."""
-
 _ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 
 Handler = Callable[[Call], Awaitable[Reply]]
-Identify = Callable[[Scope], Identity]
-"""Says who sends a request; raises Unauthorized."""
-Admit = Callable[[Scope], tuple[Identity, float | None]]
-"""The same, and until when (milliseconds since the epoch) the same head means the same; None: ask each time."""
-
 _SAFE: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -88,15 +82,20 @@ def create_app(
         >>> uvicorn.run(create_app(await Engine.open(store)))
     """
     config = config or ServerConfig()
-    admit = _admitting(config, identify)
+    callers = Callers(config, identify, engine.clock)
 
-    def authorize(scope: Scope, path: str, method: str) -> float | None:
-        identity, until = admit(scope)
+    def may(identity: Identity, path: str, method: str) -> float:
         check_stream(identity, method, path)
-        return until
+        return inf if identity.until is None else identity.until * 1000
 
-    def operators(scope: Scope) -> None:
-        admit(scope)[0].require_operator()
+    async def ask(scope: Scope, path: str, method: str) -> float:
+        return may(await callers.identify(scope), path, method)
+
+    def authorize(scope: Scope, path: str, method: str) -> float | Awaitable[float]:
+        return may(callers.at_once(scope), path, method) if callers.by_token else ask(scope, path, method)
+
+    async def operators(scope: Scope) -> None:
+        (await callers.identify(scope)).require_operator()
 
     shared = subscriptions or subscriptions_over(engine, config)
     if subscriptions is None:
@@ -109,15 +108,9 @@ def create_app(
         control=control,
         public_url=config.public_url,
         shared=identify is None,
+        allow_headers=config.allow_headers,
     )
-    return Shell(engine, config, admit, streams, None if subscriptions else shared)
-
-
-def _admitting(config: ServerConfig, identify: Identify | None) -> Admit:
-    if identify is not None:
-        return lambda scope: (identify(scope), None)
-    access = Access(config)
-    return lambda scope: access.admit(header(scope, b"authorization"))
+    return Shell(engine, config, callers, streams, None if subscriptions else shared)
 
 
 async def health(call: Call) -> Reply:
@@ -140,18 +133,24 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
 }
 
 
+OPEN = frozenset({"/health"})
+"""Paths for which it does not matter who calls, nor whether that can be found out."""
+
+
 class Shell:
-    """Be the outermost ASGI application."""
+    """The outermost ASGI application."""
 
     def __init__(
-        self, engine: Engine, config: ServerConfig, admit: Admit, streams: ASGI, owned: Subscriptions | None
+        self, engine: Engine, config: ServerConfig, callers: Callers, streams: ASGI, owned: Subscriptions | None
     ) -> None:
         self._owned = owned
         self._origins = Origins(config)
-        self._admit = admit
         self._streams = streams
-        self._lane: Lane | None = getattr(streams, "lane", None)
-        routes: list[BaseRoute] = [Route(path, Endpoint(engine, config, methods)) for path, methods in ROUTES.items()]
+        self._lane: Lane | None = getattr(streams, "lane", None) if callers.by_token else None
+        routes: list[BaseRoute] = [
+            Route(path, Endpoint(engine, config, None if path in OPEN else callers, methods))
+            for path, methods in ROUTES.items()
+        ]
         page = Page(config.page, config.page_policy) if config.page else _nowhere
         self._router = Router(routes, redirect_slashes=False, default=page)
 
@@ -217,7 +216,6 @@ class Shell:
             await preflight.send(send)
             return
         _check_path(path)
-        scope[IDENTITY] = self._admit(scope)[0]
         await self._router(scope, receive, send)
 
 
@@ -249,10 +247,15 @@ class _Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Serve one path: choose the handler by method."""
+    """Serve one path: choose the handler by method, then find out who calls.
+
+    Attributes:
+        callers: None: it does not matter who calls.
+    """
 
     engine: Engine
     config: ServerConfig
+    callers: Callers | None
     methods: Mapping[str, Handler]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -262,7 +265,7 @@ class Endpoint:
         if handler is None:
             reply = self._other(method)
         else:
-            identity: Identity = scope[IDENTITY]
+            identity = ANONYMOUS if self.callers is None else await self.callers.identify(scope)
             reply = await handler(Call(self.engine, self.config, identity, scope, receive))
         await reply.send(send, head=head)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from signoff.names import check_name
 from signoff.server import body, members
 from signoff.server.access import Identity
 from signoff.server.config import ServerConfig
@@ -24,7 +25,7 @@ class Call:
     engine: Engine
     config: ServerConfig
     identity: Identity
-    scope: Scope
+    scope: Scope = field(repr=False)  # its headers hold the token
     receive: Receive
 
     @property
@@ -38,7 +39,7 @@ class Call:
         Raises:
             InvalidName: it is not.
         """
-        return members.path_name(self.scope["path_params"][parameter], what)
+        return check_name(self.scope["path_params"][parameter], what)
 
     def run_id(self) -> str:
         """Return the run id of the path.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from signoff.errors import Forbidden
 from signoff.server.limits import HttpLimits
+from signoff.server.stream_headers import ALLOW_HEADERS
 from signoff.server.stream_live import Limits
 from signoff.streams.subscription_limits import SubscriptionLimits
 from signoff.streams.subscription_target import Targets
@@ -25,6 +27,8 @@ PAGE_POLICY = (
 
 
 _STREAMS = Limits()
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@*]+/?")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class ServerConfig:
     Attributes:
         secret: the HS256 key that signs tokens; None: keyless mode, for one machine alone (see `access.py`).
         audience: what a token's `aud` must name; None: tokens must not have an `aud`.
-        origins: page origins (`https://app.example`) that may call the API from a browser.
+        origins: page origins (`https://app.example`) that may call the API from a browser; its own may without that.
+        allow_headers: what pages of other origins may send beside what the protocol has; those that trace requests.
         hosts: names beyond localhost by which a keyless server may be called.
         page: a folder with a built page to serve at `/`.
         page_policy: the page's Content-Security-Policy.
@@ -53,11 +58,17 @@ class ServerConfig:
             they call it.
         webhooks: where webhooks may be sent; None: to public addresses, and without a key to this machine too.
         subscriptions: how many streams one may follow, and how many are told of at a time.
+
+    Raises:
+        Forbidden: the secret is too short.
+        TypeError: it is no bytes.
+        ValueError: one of `origins` is no origin, or a name in `allow_headers` no header's.
     """
 
-    secret: bytes | None = None
+    secret: bytes | None = field(default=None, repr=False)
     audience: str | None = None
     origins: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ALLOW_HEADERS
     hosts: tuple[str, ...] = ()
     page: Path | None = None
     page_policy: str = PAGE_POLICY
@@ -74,6 +85,15 @@ class ServerConfig:
     sse_stuck_s: float = _STREAMS.stuck_s
     http: HttpLimits = field(default_factory=HttpLimits)
     subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+
+    def __post_init__(self) -> None:
+        check_secret(self.secret)
+        for origin in self.origins:
+            if not is_origin(origin):
+                raise ValueError(f"{origin!r:.100} is no origin; write https://app.example.")
+        for name in self.allow_headers:
+            if not is_header(name):
+                raise ValueError(f"{name!r:.100} is no header's name.")
 
     @property
     def webhook_targets(self) -> Targets:
@@ -99,17 +119,43 @@ class ServerConfig:
         return self.secret is None
 
 
+def is_origin(text: str) -> bool:
+    """Tell whether a text can be the origin of a page, such as `https://app.example`; a slash after it is let be."""
+    return _ORIGIN.fullmatch(text) is not None
+
+
+def is_header(name: str) -> bool:
+    """Tell whether a text can be the name of a header (RFC 9110 §5.6.2)."""
+    return _HEADER.fullmatch(name) is not None
+
+
+def check_secret(secret: bytes | None) -> None:
+    """Refuse a key that could be guessed.
+
+    Raises:
+        Forbidden: it is shorter than HS256 needs.
+        TypeError: it is no bytes.
+    """
+    if secret is None:
+        return
+    if not isinstance(secret, bytes):
+        raise TypeError(
+            f"The secret is bytes, not {type(secret).__name__}: os.environb[b'SIGNOFF_SECRET'], for example."
+        )
+    if len(secret) < MIN_SECRET:
+        raise Forbidden(
+            f"The secret (SIGNOFF_SECRET) has {len(secret)} bytes and needs at least {MIN_SECRET}; "
+            "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+
+
 def check_binding(host: str, secret: bytes | None) -> None:
     """Refuse to offer the engine to a network without a key.
 
     Raises:
         Forbidden: `host` is not a loopback address and there is no secret, or the secret is too short.
     """
-    if secret is not None and len(secret) < MIN_SECRET:
-        raise Forbidden(
-            f"SIGNOFF_SECRET has {len(secret)} bytes and needs at least {MIN_SECRET}; "
-            "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
+    check_secret(secret)
     if secret is None and host not in LOOPBACK:
         raise Forbidden(
             f"Refusing to listen on {host} without a key: everybody who can reach it would be the operator. "

@@ -13,9 +13,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from signoff.errors import BadRequest, InvalidName
+from signoff.names import ID_RULE, is_key, is_name, is_principal
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
-KEY = re.compile(r"[A-Za-z0-9_.-]{1,128}:(?:0|[1-9][0-9]{0,8})\Z")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z")
 
 MOST_TAGS = 32
@@ -105,8 +104,17 @@ def name(value: Any) -> str:
     """Take a name: `[A-Za-z0-9_.-]{1,128}`."""
     if not isinstance(value, str):
         raise Wrong(f"must be a string, not {_kind(value)}")
-    if not NAME.match(value) or value in {".", ".."}:
+    if not is_name(value):
         raise Wrong("must be 1 to 128 of the characters A-Z a-z 0-9 _ . -")
+    return value
+
+
+def principal(value: Any) -> str:
+    """Take a principal, such as `user:alice` or `group:finance`."""
+    if not isinstance(value, str):
+        raise Wrong(f"must be a string, not {_kind(value)}")
+    if not is_principal(value):
+        raise Wrong(f"must be `user:` or `group:` and {ID_RULE}")
     return value
 
 
@@ -234,23 +242,12 @@ def _decoded(part: bytes) -> str:
         raise BadRequest("The query string is not UTF-8.") from error
 
 
-def path_name(value: str, what: str) -> str:
-    """Return a path segment that is a name.
-
-    Raises:
-        InvalidName: it is not.
-    """
-    if not NAME.match(value) or value in {".", ".."}:
-        raise InvalidName(f"The {what} {value[:140]!r} must be 1 to 128 of the characters A-Z a-z 0-9 _ . -")
-    return value
-
-
 def path_key(value: str) -> str:
     """Return a path segment that is the key of a request, `name:n`.
 
     Raises:
         InvalidName: it is not.
     """
-    if not KEY.match(value):
+    if not is_key(value):
         raise InvalidName(f"The request's key {value[:140]!r} must be a name, a colon and a number, such as approve:0.")
     return value

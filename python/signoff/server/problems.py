@@ -1,14 +1,16 @@
 """Errors as HTTP tells them: problem documents (RFC 9457), `application/problem+json`.
 
-Every error of the tree carries its status and its words, so there is nothing to decide here. What is not of the tree is
-a defect of ours: the caller gets a reference, the log gets the traceback.
+Every error of the tree carries its status and its words, so there is nothing to decide here. What is said of the inside
+(a store's `detail`) goes to the log; what is not of the tree is a defect: the caller gets a reference, the log gets the
+traceback.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any
+import time
+from typing import Any, Final
 
 import orjson
 
@@ -26,7 +28,7 @@ def document(error: SignoffError) -> dict[str, Any]:
         "type": URN + error.code,
         "title": error.title,
         "status": error.status,
-        "detail": error.detail,
+        "detail": error.told,
         "code": error.code,
         **{name: value for name, value in error.extra.items() if name not in _OWN},
     }
@@ -43,12 +45,9 @@ def problem(error: Exception) -> Reply:
         404
     """
     if not isinstance(error, SignoffError):
-        reference = secrets.token_hex(6)
-        log.error("unexpected error, reference %s", reference, exc_info=error)
-        error = SignoffError(
-            f"The server met a defect of its own. Ask its operator to look for {reference} in the log.",
-            reference=reference,
-        )
+        error = defect(error)
+    elif error.told != error.detail:
+        _say(f"{error.code}: {error.detail}")
     headers: list[Header] = [(b"content-type", b"application/problem+json")]
     if isinstance(error, Unauthorized):
         headers.append((b"www-authenticate", b"Bearer"))
@@ -57,6 +56,34 @@ def problem(error: Exception) -> Reply:
     if "allow" in error.extra:
         headers.append((b"allow", error.extra["allow"].encode("ascii")))
     return Reply(error.status, _body(document(error)), tuple(headers))
+
+
+def defect(error: Exception, who: str = "The server met a defect of its own.") -> SignoffError:
+    """Log what nobody foresaw, and return what is told of it.
+
+    Args:
+        error: with its traceback.
+        who: has it, as a sentence.
+    """
+    reference = secrets.token_hex(6)
+    log.error("unexpected error, reference %s", reference, exc_info=error)
+    return SignoffError(f"{who} Ask its operator to look for {reference} in the log.", reference=reference)
+
+
+SILENT_S: Final = 5.0
+"""Seconds in which the same is logged once: a disk that is full is full for everybody who asks."""
+
+_said: dict[str, float] = {}
+
+
+def _say(text: str) -> None:
+    now = time.monotonic()
+    if now < _said.get(text, now):
+        return
+    if len(_said) >= 100:
+        _said.clear()
+    _said[text] = now + SILENT_S
+    log.error("%s", text)
 
 
 def _body(members: dict[str, Any]) -> bytes:

@@ -22,6 +22,9 @@ REQUEST_HEADERS: Final = (
 )
 """What pages of other origins may send."""
 
+ALLOW_HEADERS: Final = ("traceparent", "tracestate", "baggage")
+"""What they may send beside, unless a server is told otherwise: what traces requests (W3C Trace Context, Baggage)."""
+
 RESPONSE_HEADERS: Final = (
     "etag, location, retry-after, stream-next-offset, stream-cursor, stream-up-to-date, stream-closed, stream-ttl, "
     "stream-expires-at, stream-compaction, stream-sse-data-encoding, producer-epoch, producer-seq, "

@@ -57,6 +57,7 @@ class Reading:
     Attributes:
         private: the stream belongs to people, so nobody may keep a copy.
         authorized: who calls decided whether this may be read, so a shared cache may not keep a copy.
+        until: when (milliseconds since the epoch) whoever calls may no longer read; None: there is no end.
     """
 
     streams: Streams
@@ -65,6 +66,13 @@ class Reading:
     query: Query
     private: bool
     authorized: bool
+    until: float | None = None
+
+    def within(self, seconds: float) -> float:
+        """Return so many seconds, or fewer if whoever calls may not read for so long."""
+        if self.until is None:
+            return seconds
+        return max(0.0, min(seconds, (self.until - self.streams.clock.now_ms()) / 1000))
 
     async def read(self, token: str) -> Chunk:
         """Read one chunk."""
@@ -129,7 +137,7 @@ async def long_poll(reading: Reading, receive: Receive) -> Reply | None:
 
 async def _await_news(reading: Reading, reader: Reader, chunk: Chunk) -> Chunk:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + reading.limits.long_poll_s
+    deadline = loop.time() + reading.within(reading.limits.long_poll_s)
     while await reader.wait(chunk.end, deadline - loop.time()):
         if reader.gone:
             break
@@ -155,7 +163,7 @@ async def sse(reading: Reading, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _sse_headers(reading, chunk)})
         departure = asyncio.create_task(_listen(receive, reader))
         try:
-            async with asyncio.timeout(limits.max_age_s + limits.stuck_s):
+            async with asyncio.timeout(reading.within(limits.max_age_s) + limits.stuck_s):
                 await _Feeding(reading, reader, send).run(chunk)
                 await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
@@ -201,7 +209,7 @@ class _Feeding:
         """Send a first chunk, and then all that comes until there is a reason to end."""
         loop = asyncio.get_running_loop()
         keep_alive = self._reading.limits.keep_alive_s
-        end = loop.time() + self._reading.limits.max_age_s
+        end = loop.time() + self._reading.within(self._reading.limits.max_age_s)
         reader, channel = self._reader, self._reader.channel
         if await self._chunk(chunk):
             return

@@ -6,8 +6,9 @@ the headers every response has, is in `__call__`. Live reads are in `stream_live
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from inspect import isawaitable, iscoroutine
 from math import inf
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from signoff.server import stream_headers as say
 from signoff.server.address import below, raw_below
 from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
 from signoff.server.stream_append import AppendPlan, Asked, lines, refusal, status, telling
-from signoff.server.stream_headers import Headers
+from signoff.server.stream_headers import ALLOW_HEADERS, Headers
 from signoff.server.stream_live import Limits, Reading
 from signoff.server.subscriptions import PREFIX, ControlEndpoints
 from signoff.service.streams import Streams
@@ -33,10 +34,11 @@ from signoff.streams import compaction, content_type, expiry, fork, live, offset
 from signoff.streams import path as paths
 from signoff.streams.stream import Branch
 
-Authorize = Callable[[Scope, str, str], float | None]
+Authorize = Callable[[Scope, str, str], float | Awaitable[float | None] | None]
 """Called with scope, stream path and method before anything else is looked at; raises Unauthorized or Forbidden.
 
-Returns until when (milliseconds since the epoch) the same request would be allowed again; None: ask each time.
+Returns, at once or when awaited, until when (milliseconds since the epoch) the same request would be allowed again, and
+what is read live may go on; None: ask each time, and no end. Who gives something to be awaited is asked each time.
 
 Called once more, with the method GET, for a stream that is to be forked: a fork shows what its source holds.
 """
@@ -62,6 +64,7 @@ class StreamEndpoints:
         public_url: where callers reach this application, for `Location`; None: as the request says.
         shared: whether shared caches may keep what is read without an `Authorization` header; None: if `authorize`
             is the default, since otherwise it may go by a cookie or by anything else.
+        allow_headers: what pages of other origins may send beside the protocol's headers.
 
     Example:
         >>> app = StreamEndpoints(engine.streams)
@@ -78,6 +81,7 @@ class StreamEndpoints:
         control: ControlEndpoints | None = None,
         public_url: str | None = None,
         shared: bool | None = None,
+        allow_headers: Sequence[str] = ALLOW_HEADERS,
     ) -> None:
         self._public_url = public_url
         self._shared = authorize is allow_all if shared is None else shared
@@ -87,6 +91,7 @@ class StreamEndpoints:
         self._root = root.encode()
         self._limits = limits or Limits()
         self._origins = origins
+        self._preflight = _preflight(allow_headers)
         self._live = 0
 
     @property
@@ -104,6 +109,9 @@ class StreamEndpoints:
             asked = Asked.read(headers)
             declared = content_type.check(headers.text(b"content-type") or "")
             until = self._authorize(scope, path, "POST")
+            if isawaitable(until):
+                _forget(until)
+                return None
         except Exception:  # whatever it is, the application meets it too and can answer
             return None
         if b"content-encoding" in headers:
@@ -121,15 +129,16 @@ class StreamEndpoints:
             cors = say.cors(self._origins, headers, scope["method"])
             outgoing.always = (*say.SAFE, say.EMBEDDABLE, *cors)
             if scope["method"] == "OPTIONS":
-                reply: Reply | None = _preflight(headers)
+                asked = b"access-control-request-method" in headers
+                reply: Reply | None = self._preflight if asked else _OPTIONS
             elif self._control is not None and (raw := self._reserved(scope)) is not None:
                 reply = await self._control.serve(raw, self._root.decode(), scope, receive)
             else:
                 path = self._path(scope)
                 if paths.engine_owned(path):
                     outgoing.always = (*say.SAFE, say.NOT_EMBEDDABLE, *cors)
-                self._authorize(scope, path, scope["method"])
-                reply = await self._serve(_Request(path, headers, scope, receive, outgoing))
+                until = await self._allowed(scope, path, scope["method"])
+                reply = await self._serve(_Request(path, headers, scope, receive, outgoing, until))
             if reply is not None:
                 await outgoing.reply(reply)
         except body.Disconnected:
@@ -161,6 +170,10 @@ class StreamEndpoints:
                     f"A stream takes {say.METHODS}, not {method[:20]}. Nothing was done.", allow=say.METHODS
                 )
 
+    async def _allowed(self, scope: Scope, path: str, method: str) -> float | None:
+        until = self._authorize(scope, path, method)
+        return await until if isawaitable(until) else until
+
     def _path(self, scope: Scope) -> str:
         path = self._stream_at(raw_below(scope))
         if path is None:
@@ -183,7 +196,7 @@ class StreamEndpoints:
 
     async def _put(self, request: _Request) -> Reply:
         headers = request.headers
-        branch = self._branch(request)
+        branch = await self._branch(request)
         ttl, ends = headers.text(b"stream-ttl"), headers.text(b"stream-expires-at")
         if ttl is not None and ends is not None:
             raise BadRequest("Stream-TTL and Stream-Expires-At exclude each other. Nothing was stored.")
@@ -208,7 +221,7 @@ class StreamEndpoints:
             told.append(say.location(request.scope, headers, self._public_url))
         return Reply(201 if done.new else 200, b"", tuple(told))
 
-    def _branch(self, request: _Request) -> Branch | None:
+    async def _branch(self, request: _Request) -> Branch | None:
         """Return what is to be forked and where, if the caller may read it (§4.2)."""
         headers = request.headers
         raw = headers.get(b"stream-forked-from")
@@ -225,7 +238,7 @@ class StreamEndpoints:
                 f"Stream-Forked-From is the path of a stream's address, like `{self._root.decode()}chat/1`. "
                 "Nothing was created."
             )
-        self._authorize(request.scope, source, "GET")
+        await self._allowed(request.scope, source, "GET")
         return fork.branch(source, token, sub_offset)
 
     async def _post(self, request: _Request) -> Reply:
@@ -251,6 +264,7 @@ class StreamEndpoints:
             asked,
             private=paths.engine_owned(request.path),
             authorized=not self._shared or b"authorization" in request.headers,
+            until=request.until,
         )
         if asked.live is None:
             return await _catch_up(reading, request.headers)
@@ -268,13 +282,14 @@ class StreamEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """Hold one request whose path was decoded and allowed."""
+    """Hold one request whose path was decoded and allowed, until a time."""
 
     path: str
-    headers: Headers
-    scope: Scope
+    headers: Headers = field(repr=False)  # a token is among them
+    scope: Scope = field(repr=False)
     receive: Receive
     send: Send
+    until: float | None
 
     async def body(self, most: int) -> bytes:
         """Read the whole body.
@@ -288,15 +303,26 @@ class _Request:
         return await body.read(self.scope, self.receive, most)
 
 
-def _preflight(headers: Headers) -> Reply:
-    told: list[Header] = [(b"allow", say.METHODS.encode())]
-    if b"access-control-request-method" in headers:
-        told += [
+_OPTIONS: Final = Reply(204, b"", ((b"allow", say.METHODS.encode()),))
+
+
+def _preflight(allow_headers: Sequence[str]) -> Reply:
+    return Reply(
+        204,
+        b"",
+        (
+            *_OPTIONS.headers,
             (b"access-control-allow-methods", say.METHODS.encode()),
-            (b"access-control-allow-headers", say.REQUEST_HEADERS.encode()),
+            (b"access-control-allow-headers", ", ".join((say.REQUEST_HEADERS, *allow_headers)).encode("ascii")),
             (b"access-control-max-age", b"600"),
-        ]
-    return Reply(204, b"", tuple(told))
+        ),
+    )
+
+
+def _forget(later: Awaitable[object]) -> None:
+    """Let a coroutine end that nobody is going to await."""
+    if iscoroutine(later):
+        later.close()
 
 
 async def _catch_up(reading: Reading, headers: Headers) -> Reply:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -37,8 +37,12 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[
 _WORDS: Final = {"bad_request": "INVALID_REQUEST", "invalid_ack": "INVALID_OFFSET"}
 """Codes that the protocol's implementations write otherwise than ours in capitals."""
 
-Operators = Callable[[Scope], None]
+Operators = Callable[[Scope], Awaitable[None]]
 """Raises Unauthorized or Forbidden unless an operator calls."""
+
+
+async def everybody(_scope: Scope) -> None:
+    """Let everybody do what operators do: access was checked before, or is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class ControlCall:
     id: str
     rest: bytes
     root_url: str
-    scope: Scope
+    scope: Scope = field(repr=False)  # its headers hold the token
     receive: Receive
 
     async def json(self) -> Any:
@@ -91,7 +95,7 @@ class ControlEndpoints:
         operators: refuses others than operators; nobody by default.
     """
 
-    def __init__(self, subscriptions: Subscriptions, operators: Operators = lambda _scope: None) -> None:
+    def __init__(self, subscriptions: Subscriptions, operators: Operators = everybody) -> None:
         self._subscriptions = subscriptions
         self._operators = operators
 
@@ -122,7 +126,7 @@ class ControlEndpoints:
             raise NotFound("There is nothing at this address.")
         handler: Handler = _choose(scope, handlers)
         if action not in _BY_TOKEN:
-            self._operators(scope)
+            await self._operators(scope)
         self._subscriptions.start()
         call = ControlCall(self._subscriptions, _id(given), below, _root_url(scope, root), scope, receive)
         return await handler(call)
@@ -265,6 +269,6 @@ def _with(reply: Reply, *more: Header) -> Reply:
 def _refusal(error: SignoffError) -> Reply:
     told = document(error)
     code = _WORDS.get(error.code, error.code.upper())
-    says = {"code": code, "message": error.detail, **{name: told[name] for name in error.extra if name in told}}
+    says = {"code": code, "message": error.told, **{name: told[name] for name in error.extra if name in told}}
     kept = tuple(pair for pair in problem(error).headers if pair[0] != b"content-type")
     return Reply(error.status, orjson.dumps({"error": says}), (JSON_TYPE, _NO_STORE, *kept))

@@ -96,7 +96,8 @@ class GroupCommitter:
     def hand_in(self, change: Change, reply: Reply) -> None:
         """Hand a Change in, and have `reply` called, never before this returns, with how it ended."""
         if self._closed:
-            error = StoreUnavailable("The engine is closing; nothing was written. Try again later.")
+            why = "The engine is closing; nothing was written. Try again later."
+            error = StoreUnavailable(why, told=why)
             asyncio.get_running_loop().call_soon(reply, error)
             return
         self._waiting.append((change, reply))

@@ -7,9 +7,10 @@ from typing import Any
 
 from signoff.clock import Clock
 from signoff.errors import RunClosed, RunNotFound, SubmissionReused
+from signoff.names import check_name
 from signoff.service.change import RunState, Write
 from signoff.service.commit import GroupCommitter
-from signoff.service.runs import CLOSED, check_name
+from signoff.service.runs import CLOSED
 from signoff.stores.base import Conflict, LedgerEntry, LedgerKey, WorkflowStore
 from signoff.workflow import codec
 from signoff.workflow.journal import EventReceived

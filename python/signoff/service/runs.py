@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from signoff.clock import Clock
-from signoff.errors import InvalidName, RunClosed, RunConflict, RunNotFound, UnknownWorkflow
+from signoff.errors import RunClosed, RunConflict, RunNotFound, UnknownWorkflow
+from signoff.names import check_name
 from signoff.service.change import RunState, Write, journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import TERMINAL, Conflict, Page, RunFilter, RunRecord, WorkflowStore
@@ -19,20 +19,8 @@ from signoff.workflow.inputs import InputState
 from signoff.workflow.journal import PYTHON, CancelRequested, DecidedBy, RunStarted
 from signoff.workflow.projection import RunFold, View
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
 CLOSED = TERMINAL | {"failed"}
 """Statuses in which a run takes no answer, event or cancel."""
-
-
-def check_name(name: str, what: str) -> str:
-    """Return `name` if it may be a name on the wire.
-
-    Raises:
-        InvalidName: it does not match `[A-Za-z0-9_.-]{1,128}` or is `.` or `..`.
-    """
-    if not _NAME.match(name) or name in {".", ".."}:
-        raise InvalidName(f"The {what} {name[:140]!r} must match [A-Za-z0-9_.-]{{1,128}}; nothing was stored.")
-    return name
 
 
 @dataclass(frozen=True, slots=True)

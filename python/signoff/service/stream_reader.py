@@ -51,7 +51,8 @@ async def read(store: WorkflowStore, pace: Pace, path: str, start: int, max_byte
             if size < max_bytes:
                 inherited += _upto(batches, max_bytes - size)
             return await pace.run(_join(head, start, inherited))
-    raise StoreError(f"The stream {path} is deleted and made anew all the time. Try again.")
+    why = f"The stream {path} is deleted and made anew all the time. Try again."
+    raise StoreError(why, told=why)
 
 
 async def _inherited(store: WorkflowStore, pace: Pace, head: Head, start: int, max_bytes: int) -> list[Batch] | None:

@@ -197,7 +197,8 @@ class StreamWriter:
                     others.append(other)
                 case None:
                     rounds += 1
-        raise StoreError(f"The stream {path} changes too fast; nothing was written. Try again.")
+        why = f"The stream {path} changes too fast; nothing was written. Try again."
+        raise StoreError(why, told=why)
 
     def append_at_once(self, path: str, command: Append, now: int, reply: Appended) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.

@@ -19,6 +19,8 @@ KIND: Final = "webhook-key"
 FIRST: Final = "1"
 SEED_BYTES: Final = 32
 
+_NOT_KEPT: Final = "The key that signs webhooks could not be kept. Nothing was done."
+
 
 class Keys:
     """Hold the secret seed that all keys are made from.
@@ -47,7 +49,7 @@ class Keys:
             if record is not None:
                 self._seed = base64.b64decode(orjson.loads(record.state)["seed"])
         if self._seed is None:
-            raise StoreError("The key that signs webhooks could not be kept. Nothing was done.")
+            raise StoreError(_NOT_KEPT, told=_NOT_KEPT)
         return self._seed
 
     async def token_key(self) -> bytes:

@@ -190,4 +190,5 @@ def _named(sub: Subscription) -> set[str]:
 
 
 def _restless(subscription_id: str) -> StoreError:
-    return StoreError(f"The subscription {subscription_id} changes too fast; nothing was written. Try again.")
+    why = f"The subscription {subscription_id} changes too fast; nothing was written. Try again."
+    return StoreError(why, told=why)

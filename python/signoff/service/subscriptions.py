@@ -135,6 +135,8 @@ class Subscriptions:
                 if not await self._records.add(sub):
                     continue
                 self._follower.changed()
+                if sub.left_out:
+                    _tell_left_out(sub)
                 self._look(subscription_id, ())
                 return await self._shown(sub), True
             if sub.config.digest != config.digest:
@@ -248,10 +250,10 @@ class Subscriptions:
         )
 
     async def _authentic(self, subscription_id: str, kind: str, token: str, request: Request) -> Request:
-        sub, _ = await self._records.load(subscription_id)
-        self._must_be(kind, sub)
+        # The token first: who has none learns nothing, not even whether there is such a subscription.
         key, now = await self._keys.token_key(), self._clock.now_ms()
         generation = subscription_token.generation(key, subscription_id, token, now)
+        self._must_be(kind, (await self._records.load(subscription_id))[0])
         return Request(request.wake_id, request.generation, generation, request.acks, request.done)
 
     # -- how it runs -----------------------------------------------------------------------------------------------
@@ -269,10 +271,7 @@ class Subscriptions:
         if done.after is not done.before:
             self._follower.changed()
         if done.after.left_out and not done.before.left_out:
-            log.warning(
-                "subscription %s follows %d streams, as many as it may; it leaves out others that match %s",
-                subscription_id, len(done.after.links), done.after.config.pattern,
-            )  # fmt: skip
+            _tell_left_out(done.after)
         wake, before = done.after.wake, done.before.wake
         if wake is not None and wake.phase is Phase.SENDING and (before is None or before.id != wake.id):
             self._sender.send(done)
@@ -354,3 +353,10 @@ class Subscriptions:
     def _must_be(kind: str, sub: Subscription) -> None:
         if sub.config.type != kind:
             raise BadRequest(f"This is for {kind} subscriptions; {sub.id!r} is {sub.config.type}. Nothing was done.")
+
+
+def _tell_left_out(sub: Subscription) -> None:
+    log.warning(
+        "subscription %s follows %d streams, as many as it may; it leaves out others that match %s",
+        sub.id, len(sub.links), sub.config.pattern,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Paths of streams below the stream root: which are allowed, and which belong to the engine."""
+"""Paths of streams in URLs, and which belong to the engine; the grammar of paths is `signoff.names`."""
 
 from __future__ import annotations
 
@@ -8,36 +8,16 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from signoff.errors import BadRequest
+from signoff.names import REMEMBERED
+from signoff.names import check_path as check
 
-LONGEST: Final = 1024
-"""Bytes of a path in UTF-8."""
-
-REMEMBERED: Final = 4096
-"""Paths whose check is not repeated: every request makes it several times."""
+__all__ = ["check", "engine_owned", "from_url", "reserved"]
 
 ENGINE_ROOTS: Final = frozenset({"runs", "inbox", "workflows"})
 RESERVED_ROOT: Final = "__ds"
 """First segment of the protocol's control paths (§6)."""
 
-_FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 _ENCODED_SLASH: Final = re.compile(rb"%2f|%5c", re.IGNORECASE)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def check(path: str) -> str:
-    """Return the path, if a stream may live there.
-
-    Raises:
-        BadRequest: it is empty or too long, has an empty segment, `.` or `..`, control characters, backslashes, or
-            percent-encoding that is still there after decoding once.
-    """
-    if not path or len(path.encode("utf-8", "surrogatepass")) > LONGEST:
-        raise BadRequest(f"A stream's path has 1 to {LONGEST} bytes.")
-    if _FORBIDDEN.search(path):
-        raise BadRequest("A stream's path has no control characters, backslashes or doubly encoded characters.")
-    if not {"", ".", ".."}.isdisjoint(path.split("/")):
-        raise BadRequest("A stream's path has no empty segments, `.` or `..`.")
-    return path
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from signoff.errors import BadRequest
+from signoff.names import LONGEST_PATH
 from signoff.streams import path as paths
 from signoff.streams import subscription_glob as globs
 from signoff.streams.subscription_limits import SubscriptionLimits
@@ -74,7 +75,7 @@ def parse(body: object, limits: SubscriptionLimits = _LIMITS) -> Config:
     kind = members.get("type")
     if kind not in (WEBHOOK, PULL_WAKE):  # no set: what JSON can say may not be hashable
         raise BadRequest(f"`type` is `webhook` or `pull-wake`. {_NOTHING}")
-    pattern = _text(members, "pattern", paths.LONGEST)
+    pattern = _text(members, "pattern", LONGEST_PATH)
     streams = parse_streams(members, limits) if members.get("streams") is not None else ()
     if pattern is None and not streams:
         raise BadRequest(f"Say which streams: a `pattern`, or `streams`. {_NOTHING}")

@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from signoff.errors import EventTimedOut, NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
@@ -186,12 +187,11 @@ class Commands:
             return self._never()
         options = resolve(fn, options)
         id_, n = self._next_id(name, "step name")
-        self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
+        asked = self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
         future = self._ask(id_, self._step_given_up)
+        retry, expose = retry_of(options), asked.expose
         context = contextvars.copy_context()
-        self.steps[id_] = StepCall(
-            id_, name, n, fn, args, kwargs, retry_of(options), options.timeout_ms, future, context
-        )
+        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, context, expose)
         return future
 
     def _step_given_up(self, future: Pending[Any]) -> None:
@@ -247,7 +247,7 @@ class Commands:
         for event in kept:
             if key is None or key == event.key:
                 kept.remove(event)
-                self.settle(wait.future, event.payload, type_)
+                self._receive(wait.future, event.payload, type_)
                 return wait.future
         self.waits[id_] = wait
         return wait.future
@@ -265,9 +265,13 @@ class Commands:
         for id_, wait in self.waits.items():
             if wait.topic == event.topic and wait.key in (None, event.key):
                 del self.waits[id_]
-                self.settle(wait.future, event.payload, wait.type)
+                self._receive(wait.future, event.payload, wait.type)
                 return
         self._events.setdefault(event.topic, []).append(event)
+
+    def _receive(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
+        self.done(future)
+        _resolve(future, partial(codec.receive, again=self.replaying), encoded, type_)
 
     def event_timed_out(self, id_: str) -> None:
         """End a wait without an event."""
@@ -340,6 +344,11 @@ class Commands:
         """Return a generator that gives every replay the same numbers."""
         return random.Random(f"{self.seed}/{purpose}")  # noqa: S311 - reproducible by design
 
+    @property
+    def replaying(self) -> bool:
+        """Tell whether the journal has commands that the code has not come to yet."""
+        return bool(self.recorded.queue)
+
     def idle(self) -> bool:
         """Tell whether nothing is open that the world could answer."""
         return not (self.steps or self.timers or self.inputs or self.waits or self.forever)
@@ -352,17 +361,18 @@ class Commands:
     def settle(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
         """Resolve a future with a recorded value."""
         self.done(future)
-        if not future.done():
-            _settle(future, encoded, type_)
+        _resolve(future, codec.decode, encoded, type_)
 
 
 def _ignore(_future: Pending[Any]) -> None:
     """Do nothing: what was given up had never begun."""
 
 
-def _settle(future: Asked[Any], encoded: Any, type_: Any) -> None:
+def _resolve(future: Asked[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:
+    if future.done():
+        return
     try:
-        value = codec.decode(encoded, type_)
+        value = read(encoded, type_)
     except UnsupportedValue as error:
         future.set_exception(error)
     except (TypeError, ValueError, SignoffError) as error:

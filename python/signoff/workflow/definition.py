@@ -9,7 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWorkflow
+from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWorkflow, UnsupportedValue
+from signoff.workflow import codec
 from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
 from signoff.workflow.names import check_name
 from signoff.workflow.source import findings
@@ -51,8 +52,17 @@ class WorkflowDefinition:
         python = None if started.python in {None, PYTHON} else PYTHON
         if not adds and self.version == started.version and python is None:
             return None
-        shown = started.input if "input" in self.expose else None
+        shown = self._shown(started.input) if "input" in self.expose else None
         return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown, python=python)
+
+    def _shown(self, encoded: codec.Encoded) -> codec.Encoded:
+        """Return an input as people see it: as its type shows itself, and nothing if it is not of that type."""
+        if self.input_type is None or self.input_type is Any:
+            return encoded
+        try:
+            return codec.encode(codec.public_json(codec.receive(encoded, self.input_type)))
+        except (UnsupportedValue, TypeError):
+            return None
 
     @property
     def takes_input(self) -> bool:

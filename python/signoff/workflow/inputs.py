@@ -158,7 +158,7 @@ def answer(state: InputState, entry: InputAnswered) -> InputState:
     """Return the request as answered; unchanged if it was decided before."""
     decided = _decided(state, Verb.ANSWER, entry.at, entry.by, action=entry.action)
     if decided is not state and state.expose:
-        decided.row["value"] = codec.shown(entry.value)
+        decided.row["value"] = codec.conceal(codec.shown(entry.value), state.row["schema"])
     return decided
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Final, Literal, cast, get_args
 
 import orjson
 
@@ -28,6 +28,19 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 Encoded = Any
 """A value as `codec.py` writes it: JSON-ready."""
+
+
+class Same:
+    """Mark what people see as nothing but the value itself, where even None would be something else."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return its name."""
+        return "SAME"
+
+
+SAME: Final = Same()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +215,13 @@ class PatchMarked:
 
 @dataclass(frozen=True, slots=True)
 class RunCompleted:
-    """End the run with a result. `expose`: browsers may see it."""
+    """End the run with a result. `expose`: browsers may see it, as `shown` if that is another form."""
 
     type: ClassVar[str] = "run.completed"
     at: int
     output: Encoded
     expose: bool = False
+    shown: Any = SAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +248,14 @@ class RunCancelled:
 
 @dataclass(frozen=True, slots=True)
 class StepCompleted:
-    """Report a step's result."""
+    """Report a step's result. `shown`: how people see it, if it is exposed and that is another form."""
 
     type: ClassVar[str] = "step.completed"
     at: int
     id: str
     attempt: int
     result: Encoded
+    shown: Any = SAME
 
 
 @dataclass(frozen=True, slots=True)

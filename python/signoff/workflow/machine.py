@@ -23,6 +23,7 @@ from signoff.workflow.failure import error_of
 from signoff.workflow.futures import TimerHandle
 from signoff.workflow.journal import (
     COMMANDS,
+    SAME,
     CancelRequested,
     Command,
     Entry,
@@ -77,6 +78,7 @@ class Machine:
         self._started = False
         self._cancel: CancelRequested | None = None
         self._closed = False
+        self._exposed = "output" in definition.expose
 
     # -- what is open ----------------------------------------------------------------------------------------------
 
@@ -239,6 +241,7 @@ class Machine:
         if self._started:
             raise WorkflowError("A journal has run.started once, at its beginning.")
         self._started = True
+        self._exposed |= "output" in started.expose
         commands, definition = self._commands, self._definition
         commands.now_ms = max(commands.now_ms, started.start_at or 0)
         commands.run_id, commands.seed = started.run_id, started.seed
@@ -247,7 +250,7 @@ class Machine:
         arguments: list[Any] = [Context(commands)]
         if definition.takes_input:
             try:
-                arguments.append(codec.decode(started.input, definition.input_type))
+                arguments.append(codec.receive(started.input, definition.input_type, again=commands.replaying))
             except UnsupportedValue as error:
                 what = f"The input does not fit the workflow: {error.detail}"
                 self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.UnsupportedValue"))
@@ -259,7 +262,8 @@ class Machine:
 
     def _end(self, failure: BaseException | None) -> None:
         commands = self._commands
-        error, output = (None if failure is None else error_of(failure)), None
+        error = None if failure is None else error_of(failure)
+        output: tuple[Any, ...] = ()
         if failure is None:
             output, error = self._result()
         if failure is None and error is None and self._cancel is None:
@@ -272,27 +276,30 @@ class Machine:
             elif error is not None:
                 self._finish(RunFailed, error)
             else:
-                self._finish(RunCompleted, output, "output" in self._definition.expose)
+                self._finish(RunCompleted, *output)
         except BaseException:
             if isinstance(commands.loop.failure, NonDeterminism):
                 raise commands.loop.failure from None
             raise
 
-    def _result(self) -> tuple[Any, Error | None]:
+    def _result(self) -> tuple[tuple[Any, ...], Error | None]:
+        """Return what stands in `run.completed` (output, whether it is exposed, how it is shown), and the error."""
         main = self._main
         if not main.done():
-            return None, Error("stuck", f"The code waits for something that can never come, in {self._place()}.")
+            return (), Error("stuck", f"The code waits for something that can never come, in {self._place()}.")
         if main.cancelled():
-            return None, None if self._cancel else Error("cancelled_error", "The workflow cancelled itself.")
+            return (), None if self._cancel else Error("cancelled_error", "The workflow cancelled itself.")
         raised = main.exception()
         if raised is not None:
             if self._cancel is not None and _only_cancelled(raised):
-                return None, None
-            return None, error_of(raised)
+                return (), None
+            return (), error_of(raised)
         try:
-            return codec.encode(main.result()), None
+            output = codec.encode(main.result())
+            shown = codec.shown_apart(main.result(), output) if self._exposed else SAME
         except UnsupportedValue as refused:
-            return None, error_of(refused)
+            return (), error_of(refused)
+        return (output, "output" in self._definition.expose, shown), None
 
     def _place(self) -> str:
         frame = user_frame(self._main.get_coro())
@@ -376,7 +383,10 @@ class Machine:
         for _, request in list(self._commands.inputs.values()):
             request.withdraw("cancelled")
 
-    def _pass_over(self, entry: RunDescribed | RunBlocked | RunUnblocked) -> None:
+    def _run_described(self, entry: RunDescribed) -> None:
+        self._exposed |= "output" in entry.expose
+
+    def _pass_over(self, entry: RunBlocked | RunUnblocked) -> None:
         """Replay has no interest in this entry."""
 
 
@@ -398,5 +408,5 @@ _FEEDS: dict[type, Callable[[Machine, Any], None]] = {
     CancelRequested: Machine._cancel_requested,
     RunBlocked: Machine._pass_over,
     RunUnblocked: Machine._pass_over,
-    RunDescribed: Machine._pass_over,
+    RunDescribed: Machine._run_described,
 }

@@ -1,28 +1,10 @@
-"""What may be called what: one pattern for workflow, step, input, timer, topic and row names."""
+"""Names and texts that workflow code gives; the grammar of names is `signoff.names`."""
 
 from __future__ import annotations
 
-import re
+from signoff.names import check_name
 
-from signoff.errors import InvalidName
-
-PATTERN = r"[A-Za-z0-9_.-]{1,128}"
-_fits = re.compile(PATTERN).fullmatch
-
-
-def check_name(name: object, what: str = "name") -> str:
-    """Return `name` if it is one.
-
-    Args:
-        name: what was given.
-        what: what it names, for the error.
-
-    Raises:
-        InvalidName: it is not a string that matches `[A-Za-z0-9_.-]{1,128}`.
-    """
-    if isinstance(name, str) and _fits(name):
-        return name
-    raise InvalidName(f"{name!r:.200} is no {what}: use 1 to 128 of the characters A-Z a-z 0-9 _ . -")
+__all__ = ["check_name", "check_text"]
 
 
 def check_text(text: object, what: str) -> None:

@@ -17,6 +17,7 @@ from signoff.streams import offset, state
 from signoff.workflow import codec, inputs
 from signoff.workflow.inputs import InputState
 from signoff.workflow.journal import (
+    SAME,
     CancelRequested,
     DecidedBy,
     Entry,
@@ -125,6 +126,10 @@ def _failed_step(row: dict[str, Any], entry: StepFailed) -> dict[str, Any]:
     }
 
 
+def _shown(encoded: Any, apart: Any) -> Any:
+    return codec.shown(encoded) if apart is SAME else apart
+
+
 def _public_error(error: Error) -> dict[str, Any]:
     return {"code": error.code, "message": error.message if error.public else None}
 
@@ -209,7 +214,7 @@ class _Projector:
     def completed(self, run: RunFold, entry: RunCompleted) -> dict[str, Any]:
         changes: dict[str, Any] = {"status": "completed", "error": None}
         if entry.expose or "output" in run.expose:
-            changes["output"] = codec.shown(entry.output)
+            changes["output"] = _shown(entry.output, entry.shown)
         self.close = True
         return self._ended(run, entry.at, changes)
 
@@ -275,7 +280,7 @@ class _Projector:
             "error": None,
         }
         if row[_EXPOSE]:
-            row["result"] = codec.shown(entry.result)
+            row["result"] = _shown(entry.result, entry.shown)
         self._step_row(row, state.Operation.UPDATE, entry.at)
 
     def step_failed(self, run: RunFold, entry: StepFailed) -> None:

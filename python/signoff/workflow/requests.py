@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import orjson
 
 from signoff.errors import InputExpired, InputWithdrawn, InvalidAnswer, UnsupportedValue, WorkflowError
+from signoff.names import ID_RULE, is_principal
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.futures import Pending
@@ -157,7 +157,7 @@ class InputRequest(Generic[T]):
     def answered(self, entry: InputAnswered) -> None:
         """Resolve with an accepted answer."""
         try:
-            value = None if entry.value is None and not self._takes_null() else _read(entry.value, self._type)
+            value = None if entry.value is None and not self._takes_null() else codec.receive(entry.value, self._type)
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
@@ -177,18 +177,6 @@ class InputRequest(Generic[T]):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(error)
-
-
-def _read(encoded: codec.Encoded, type_: Any) -> Any:
-    """Return an answer as its type; what only JSON may be read as (a strict model's date) is read from JSON."""
-    try:
-        return codec.decode(encoded, type_)
-    except UnsupportedValue:
-        try:
-            return codec.adapter(type_).validate_json(json.dumps(codec.decode(encoded)))
-        except ValueError:
-            pass
-        raise
 
 
 def expired(id_: str) -> InputExpired:
@@ -231,6 +219,8 @@ def _check_texts(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` of a request names {value!r:.100} twice.")
     if name != "actions":
         for principal in value:
-            kind, _, who = principal.partition(":")
-            if kind not in {"user", "group"} or not who:
-                raise ValueError(f"{principal!r:.100} is no principal: write user:alice or group:finance.")
+            if not is_principal(principal):
+                raise ValueError(
+                    f"{principal!r:.100} is no principal, so no token could ever answer as it: write user:alice or "
+                    f"group:finance, an id of {ID_RULE}."
+                )

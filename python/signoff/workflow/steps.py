@@ -9,15 +9,18 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Self, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
-from signoff.workflow import guard
+from signoff.errors import UnsupportedValue
+from signoff.workflow import codec, guard
 from signoff.workflow import retry as policy
 from signoff.workflow.durations import Duration, duration_ms
 from signoff.workflow.futures import Asked
+from signoff.workflow.journal import SAME
 from signoff.workflow.names import check_text
 from signoff.workflow.retry import Retry
 
@@ -121,6 +124,7 @@ class StepCall:
         fn, args, kwargs: the call; `fn` may be async.
         retry, timeout_ms: how to run it.
         context: the context variables that the code had set when it asked; a step sees a copy.
+        expose: its result may be seen by browsers.
         next_attempt: from 1.
         retry_at: do not try before this time (milliseconds); None: at once.
     """
@@ -135,6 +139,7 @@ class StepCall:
     timeout_ms: int | None
     future: Asked[Any] = field(repr=False)
     context: Context = field(repr=False)
+    expose: bool = False
     next_attempt: int = 1
     retry_at: int | None = None
 
@@ -161,33 +166,93 @@ def retry_of(options: StepOptions) -> Retry:
 def return_type(fn: Callable[..., Any]) -> Any:
     """Return the type a function is annotated to return (what an async one resolves to); None if it does not say.
 
+    Decorators that keep `__wrapped__` (functools.wraps, lru_cache, tenacity, validate_call) are looked through: they
+    copy the annotation, which may be a text that only the module of the function itself can resolve.
+
     Raises:
         TypeError: the annotation names something that cannot be found.
     """
-    called: Any = fn
-    while isinstance(called, functools.partial):
-        called = called.func
-    if hasattr(called, "__signoff_step__"):
-        called = getattr(called, "__wrapped__", called)  # the annotations are read in the names of its own module
-    called = getattr(called, "__func__", called)
+    if type(fn) is not types.FunctionType:
+        return _return_type(fn)
     try:
-        return called.__signoff_returns__
-    except AttributeError:
-        found = _return_type(called)
-    with suppress(AttributeError, TypeError):  # built-in functions take no attributes
-        called.__signoff_returns__ = found
-    return found
+        return _returns[fn]
+    except KeyError:
+        found = _returns[fn] = _return_type(fn)
+        return found
+
+
+_returns: WeakKeyDictionary[Callable[..., Any], Any] = WeakKeyDictionary()
 
 
 def _return_type(fn: Any) -> Any:
-    if not isinstance(fn, types.FunctionType) and not isinstance(fn, type):
-        fn = type(fn).__call__  # an object that can be called is annotated there
-    if isinstance(fn, type):
-        return fn
-    hint = evaluate(fn, "return")
-    if typing.get_origin(hint) in (collections.abc.Awaitable, collections.abc.Coroutine):
+    called, owner = _innermost(fn)
+    if isinstance(called, type):
+        return called
+    hint = evaluate(called, "return")
+    if hint is typing.Self or hint is Self:
+        return owner
+    if typing.get_origin(hint) in _AWAITED:
         hint = typing.get_args(hint)[-1]
     return None if hint is Any or isinstance(hint, TypeVar) else hint
+
+
+_AWAITED = (collections.abc.Awaitable, collections.abc.Coroutine)
+
+
+def _innermost(fn: Any) -> tuple[Any, type | None]:
+    """Return the function, or the class, whose annotation counts, and whose method it is."""
+    called, owner = fn, None
+    for _ in range(_MOST_WRAPPED):
+        if isinstance(called, type):
+            break
+        if isinstance(called, functools.partial):
+            called = called.func
+        elif isinstance(called, types.MethodType):
+            owner = called.__self__ if isinstance(called.__self__, type) else type(called.__self__)
+            called = called.__func__
+        elif (inner := _wrapped(called)) is not None:
+            called = inner
+        elif isinstance(called, types.FunctionType | types.BuiltinFunctionType | types.WrapperDescriptorType):
+            break
+        else:  # an object that can be called is annotated there
+            owner, called = type(called), type(called).__call__
+    return called, owner
+
+
+_MOST_WRAPPED = 100
+
+
+def _wrapped(called: Any) -> Any:
+    """Return what a decorator has wrapped, unless the wrapper says itself what it returns."""
+    inner = inspect.getattr_static(called, "__wrapped__", None)
+    if not callable(inner):
+        return None
+    said = getattr(called, "__annotations__", {}).get("return", _UNSAID)
+    return inner if said is _UNSAID or said == getattr(inner, "__annotations__", {}).get("return", said) else None
+
+
+_UNSAID = object()
+
+
+def result_keeper(call: StepCall) -> Callable[[Any], tuple[codec.Encoded, Any]]:
+    """Return a function that writes a step's result: as the journal keeps it, and as people see it.
+
+    Made before the step runs: if its annotation is of no use, there is no effect yet.
+
+    Raises:
+        UnsupportedValue: the annotation cannot be resolved, or pydantic cannot handle it.
+    """
+    try:
+        type_ = call.return_type
+        codec.check(type_)
+    except TypeError as error:
+        raise UnsupportedValue(f"The result of {call.id} could not be kept, so it was not run: {error}") from error
+
+    def keep(value: Any) -> tuple[codec.Encoded, Any]:
+        encoded = codec.encode_as(value, type_)
+        return encoded, codec.shown_apart(value, encoded) if call.expose else SAME
+
+    return keep
 
 
 def evaluate(fn: Any, name: str, local: dict[str, Any] | None = None) -> Any:

@@ -126,8 +126,12 @@ def _version(connection: sqlite3.Connection) -> int:
 def unavailable(path: Path, error: sqlite3.Error, consequence: str = "Nothing was written.") -> StoreUnavailable:
     """Turn what SQLite reports into an error for people."""
     name = getattr(error, "sqlite_errorname", "") or ""
-    detail = next((text for code, text in _DETAILS.items() if name.startswith(code)), str(error))
-    return StoreUnavailable(f"{path} cannot be used: {detail.format(busy=BUSY_S)}. {consequence}")
+    known = next((text.format(busy=BUSY_S) for code, text in _DETAILS.items() if name.startswith(code)), None)
+    return StoreUnavailable(
+        f"{path} cannot be used: {known or error}. {consequence}",
+        told=f"The server's store cannot be used: {known or 'it reports an error'}. {consequence} "
+        "Try again in a while, with the same ids.",
+    )
 
 
 def is_trouble(error: sqlite3.Error) -> bool:

@@ -1,0 +1,33 @@
+"""How Python values become JSON and come back: the same value, or a clear refusal.
+
+`kinds.py` has the table of what JSON cannot say, `records.py` knows classes with members (models, dataclasses, enums,
+named tuples), `writing.py` and `reading.py` go over a value, `types.py` asks pydantic about a declared type,
+`recording.py` makes sure at write time that a value comes back, `comparing.py` tells whether it does, and `showing.py`
+says how all that looks to people. The protocol's section 13 is about the same.
+"""
+
+from signoff.workflow.codec.concealing import conceal
+from signoff.workflow.codec.digest import digest
+from signoff.workflow.codec.kinds import TAG, Encoded
+from signoff.workflow.codec.reading import decode, receive
+from signoff.workflow.codec.recording import encode_as
+from signoff.workflow.codec.showing import public_json, shown, shown_apart
+from signoff.workflow.codec.types import adapter, check, pointers
+from signoff.workflow.codec.writing import encode
+
+__all__ = [
+    "TAG",
+    "Encoded",
+    "adapter",
+    "check",
+    "conceal",
+    "decode",
+    "digest",
+    "encode",
+    "encode_as",
+    "pointers",
+    "public_json",
+    "receive",
+    "shown",
+    "shown_apart",
+]
