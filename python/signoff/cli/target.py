@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from signoff.cli.misuse import Misuse
 from signoff.client import DEFAULT_URL, SignoffClient
-from signoff.stores.open import open_store
 
 T = TypeVar("T")
 
@@ -76,6 +75,7 @@ async def connect(target: Target) -> AsyncIterator[SignoffClient]:
     from signoff.cli.local import LocalTransport  # noqa: PLC0415
     from signoff.server.app import create_app  # noqa: PLC0415
     from signoff.service.engine import Engine  # noqa: PLC0415
+    from signoff.stores.open import open_store  # noqa: PLC0415
 
     engine = await Engine.open(open_store(target.store, create=target.create))
     try:

@@ -29,8 +29,6 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
-import jwt
-
 from signoff.clock import Clock, SystemClock
 from signoff.errors import Forbidden, Unauthorized
 from signoff.names import ID_RULE, is_id
@@ -240,6 +238,9 @@ class Access:
         return _identity(self._claims(token.strip()))
 
     def _claims(self, token: str) -> dict[str, Any]:
+        # Loaded by the first token: commands that work on a store have none, and it brings all of cryptography.
+        import jwt  # noqa: PLC0415
+
         try:
             if self._secret is not None:
                 return jwt.decode(token, self._secret, algorithms=["HS256"], audience=self._audience, leeway=LEEWAY_S)

@@ -13,18 +13,19 @@ import base64
 import hashlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signoff.clock import Clock
 from signoff.errors import WebhookUrlRejected
 from signoff.server.subscription_names import SystemResolver
 from signoff.service.subscription_delivery import Answer
 from signoff.streams.subscription_target import Address, Target, Targets, check, literal, parse
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
 """Return all addresses of a name; raises OSError if there are none."""
@@ -57,6 +58,8 @@ class HttpWebhooks:
 
     def public_key(self, seed: bytes) -> dict[str, str]:
         """Return the JSON Web Key (RFC 8037) that verifies what `seed` signs; its `kid` is its thumbprint."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+
         x = _base64url(self._key(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
         # RFC 7638 §3.2: the members that make the key, in the order of their names.
         thumbprint = hashlib.sha256(orjson.dumps({"crv": "Ed25519", "kty": "OKP", "x": x})).digest()
@@ -139,6 +142,9 @@ class HttpWebhooks:
         return f"t={stamp},kid={self.public_key(seed)['kid']},ed25519={_base64url(signature)}"
 
     def _key(self, seed: bytes) -> Ed25519PrivateKey:
+        # Loaded by the first webhook: it takes a while, and most processes send none.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
         if seed not in self._keys:
             self._keys[seed] = Ed25519PrivateKey.from_private_bytes(seed)
         return self._keys[seed]

@@ -21,7 +21,6 @@ from signoff.clock import rfc3339
 from signoff.errors import AlreadyDecided, BadRequest, Expired, InvalidAnswer, NotInAudience, Stale, Withdrawn
 from signoff.streams import offset
 from signoff.workflow import codec
-from signoff.workflow.complaints import complaints
 from signoff.workflow.journal import (
     DecidedBy,
     InputAnswered,
@@ -345,4 +344,6 @@ def _faults(row: dict[str, Any], request: AnswerRequest) -> list[dict[str, str]]
         return [{"pointer": "", "message": f"Choose one of: {', '.join(row['actions'])}."}]
     if request.value is None and request.action not in FORM_ACTIONS:
         return []
+    from signoff.workflow.complaints import complaints  # noqa: PLC0415 - its library is loaded by the first answer
+
     return complaints(row["schema"], request.value)

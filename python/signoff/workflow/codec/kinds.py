@@ -25,16 +25,16 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
-
-from pydantic import networks
 
 Encoded = Any
 
@@ -124,14 +124,6 @@ _ADDRESSES: tuple[type, ...] = (
     ipaddress.IPv6Interface,
     ipaddress.IPv6Network,
 )
-_URLS: tuple[type, ...] = tuple(
-    found
-    for name, found in vars(networks).items()
-    if not name.startswith("_") and isinstance(found, type) and hasattr(found, "unicode_string")
-)
-URLS: tuple[type, ...] = tuple({base for url in _URLS for base in url.__mro__[-2:-1]})
-"""What every class of URLs derives from."""
-
 _PATHS: dict[type, type] = {
     PosixPath: Path,
     WindowsPath: Path,
@@ -152,10 +144,37 @@ WRITERS: dict[type, Callable[[Any], Encoded]] = {
     bytearray: _tagged("bytearray", _base64),
     re.Pattern: _pattern,
     **{cls: _classed("ip", cls) for cls in _ADDRESSES},
-    **{cls: _classed("url", cls) for cls in _URLS},
     **{cls: _classed("path", base) for cls, base in _PATHS.items()},
 }
-"""How values of exactly these classes are written."""
+"""How values of exactly these classes are written; URLs beside them, see `url_writer`."""
+
+
+@lru_cache(maxsize=1)
+def _urls() -> dict[str, type]:
+    """Return pydantic's classes of URLs by name; its module is loaded by who has a URL, not by everybody."""
+    from pydantic import networks  # noqa: PLC0415
+
+    return {
+        name: found
+        for name, found in vars(networks).items()
+        if not name.startswith("_") and isinstance(found, type) and hasattr(found, "unicode_string")
+    }
+
+
+def url_writer(kind: type) -> Callable[[Any], Encoded] | None:
+    """Return how values of exactly this class of URLs are written; None: it is no such class."""
+    known = kind.__module__ == "pydantic.networks" and _urls().get(kind.__name__) is kind
+    return _classed("url", kind) if known else None
+
+
+def is_url(value: Any) -> bool:
+    """Tell whether a value is a URL of pydantic's, or of a class that derives from one."""
+    return "pydantic.networks" in sys.modules and isinstance(value, _url_bases())
+
+
+@lru_cache(maxsize=1)
+def _url_bases() -> tuple[type, ...]:
+    return tuple({base for url in _urls().values() for base in url.__mro__[-2:-1]})
 
 
 # -- what is read ----------------------------------------------------------------------------------------------------
@@ -189,7 +208,7 @@ READERS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "complex": _value(complex),
     "pattern": _read_pattern,
     "ip": _read_classed(_ADDRESSES),
-    "url": _read_classed(_URLS),
+    "url": lambda written: _urls()[written["class"]](written["v"]),
     "path": _read_classed((Path, PurePosixPath, PureWindowsPath)),
 }
 """How a written value of a kind is read back."""

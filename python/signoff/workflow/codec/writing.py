@@ -21,7 +21,7 @@ from pydantic import RootModel, Secret, SecretBytes, SecretStr
 from signoff.errors import UnsupportedValue
 from signoff.workflow.codec import records
 from signoff.workflow.codec.classes import Classes
-from signoff.workflow.codec.kinds import TAG, URLS, WRITERS, Encoded, Refused, class_name
+from signoff.workflow.codec.kinds import TAG, WRITERS, Encoded, Refused, class_name, is_url, url_writer
 
 _SAFE = 2**53
 _LEAVES = frozenset({type(None), bool})
@@ -74,7 +74,7 @@ class Writer:
 
     def other(self, value: Any) -> Encoded:
         """Write a value of a class that has no kind of its own."""
-        if isinstance(value, URLS):
+        if is_url(value):
             return str(value)
         raise Refused(f"{class_name(type(value))} has no JSON form")
 
@@ -196,7 +196,7 @@ def write(value: Any, depth: int, writer: Writer) -> Encoded:  # noqa: PLR0911 -
         return mapping(value, depth, writer)
     if kind is list:
         return items(value, depth, writer)
-    leaf = WRITERS.get(kind)
+    leaf = WRITERS.get(kind) or url_writer(kind)
     if leaf is not None:
         return leaf(value)
     container = _CONTAINERS.get(kind)
