@@ -1,6 +1,7 @@
 """Durable workflows in Python whose other half is the browser."""
 
 from signoff.errors import (
+    DeterminismWarning,
     EventTimedOut,
     InputExpired,
     InputWithdrawn,
@@ -27,6 +28,7 @@ __all__ = [
     "App",
     "Context",
     "DecidedBy",
+    "DeterminismWarning",
     "EventTimedOut",
     "InputExpired",
     "InputRequest",

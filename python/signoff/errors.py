@@ -424,6 +424,10 @@ class NotAllowedInWorkflow(WorkflowError):
     code, title = "not_allowed_in_workflow", "This cannot be done inside a workflow"
 
 
+class DeterminismWarning(UserWarning):
+    """Tell, when a workflow is registered, of a line that cannot do the same in every replay."""
+
+
 class UnsupportedValue(WorkflowError):
     """Refuse a value the journal cannot keep, or one that does not fit the type it is read as; names the place."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -606,5 +608,60 @@ def test_a_drained_worker_finishes_its_step_and_lets_go(url: str) -> None:
             assert [entry["id"] for entry in await on.entries(run, "step.completed")] == ["slow:0"]
             async with working(app, on):
                 assert (await on.reaches(run, "completed"))["output"] == 3
+
+    asyncio.run(main())
+
+
+tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
+
+
+def test_steps_see_the_context_variables_of_the_workflow_and_keep_theirs(url: str) -> None:
+    app = App()
+
+    def in_a_thread() -> str:
+        found = f"{tenant.get()} {current_step().name}"
+        tenant.set("the thread's")
+        return found
+
+    async def on_the_loop() -> str:
+        found = f"{tenant.get()} {current_step().name}"
+        tenant.set("the step's")
+        return found
+
+    @app.workflow(expose=("output",))
+    async def scoped(ctx: Context) -> list[str]:
+        before = await ctx.step("before", on_the_loop)
+        tenant.set("alice")
+        found = [before, await ctx.step("thread", in_a_thread), await ctx.step("loop", on_the_loop), tenant.get()]
+        await ctx.await_event("go")
+        return [*found, await ctx.step("after", in_a_thread)]
+
+    async def main() -> None:
+        tenant.set("the worker's")
+        async with scene(url) as on:
+            async with working(app, on):
+                run = await on.start("scoped")
+                await on.reaches(run, "waiting")
+            async with working(app, on):  # another worker replays
+                await on.engine.events.send(run, "go", id="1", payload=None, key=None)
+                row = await on.reaches(run, "completed")
+            expected = ["the worker's before", "alice thread", "alice loop", "alice", "alice after"]
+            assert row["output"] == expected
+
+    asyncio.run(main())
+
+
+def test_a_run_records_the_python_it_was_begun_on(url: str) -> None:
+    app = App()
+
+    @app.workflow
+    async def plain(ctx: Context) -> None: ...
+
+    async def main() -> None:
+        async with stage(app, url) as on:
+            run = await on.start("plain")
+            await on.reaches(run, "completed")
+            (started,) = await on.entries(run, "run.started")
+            assert started["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
 
     asyncio.run(main())

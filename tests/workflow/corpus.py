@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
+
+import anyio
 
 from signoff import App, Context, EventTimedOut, InputExpired, InputWithdrawn, Retry, StepFailed
 
@@ -294,3 +297,174 @@ async def condition(ctx: Context, size: int) -> int:
 
     results = await asyncio.gather(fill(), *(take() for _ in range(size + 2)))
     return len(results)
+
+
+# -- what asyncio does differently in other Pythons, or in an order of its own -----------------------------------------
+
+
+@app.workflow
+async def waiting_for_coroutines(ctx: Context, size: int) -> list[Any]:
+    async def part(name: str) -> int:
+        return await ctx.step(name, work, size)
+
+    async def in_time(number: int) -> Any:
+        try:
+            return await asyncio.wait_for(part(f"timed{number}"), number)
+        except TimeoutError:
+            return await ctx.step("late", work)
+
+    return await asyncio.gather(
+        *(in_time(number) for number in range(size + 2)), part("plain"), asyncio.wait_for(part("any"), None)
+    )
+
+
+@app.workflow
+async def coroutines_as_they_come(ctx: Context, size: int) -> list[int]:
+    async def job(number: int) -> int:
+        return await ctx.step(f"job{number}", work, number)
+
+    found = []
+    for first in asyncio.as_completed([job(number) for number in range(size + 4)]):
+        try:
+            found.append(await first)
+        except StepFailed:
+            found.append(await ctx.step("instead", work))
+    return found
+
+
+@app.workflow
+async def what_is_done_already(ctx: Context, size: int) -> list[Any]:
+    ready = [ctx.step("ready", work, number) for number in range(size + 2)]
+    await asyncio.wait(ready)
+
+    async def other() -> int:
+        await asyncio.sleep(0)
+        return await ctx.step("other", work)
+
+    async def gathered() -> int:
+        found = await asyncio.gather(*ready, return_exceptions=True)
+        return await ctx.step("gathered", work, len(found))
+
+    async def in_turn() -> int:
+        count = 0
+        for one in asyncio.as_completed(ready):
+            try:
+                await one
+            except StepFailed:
+                count += 1
+        return await ctx.step("in_turn", work, count)
+
+    return [*await asyncio.gather(gathered(), other(), in_turn(), gathered(), other(), return_exceptions=True)]
+
+
+@app.workflow
+async def cancelled_while_failing(ctx: Context, size: int) -> str:
+    async def inner() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(size + 2):
+                    group.create_task(ctx.step("part", work, number))
+        except* StepFailed:
+            await ctx.step("undo", work)
+
+    try:
+        async with asyncio.timeout(1), asyncio.TaskGroup() as outer:
+            outer.create_task(inner())
+            outer.create_task(ctx.step("beside", work))
+            outer.create_task(inner())
+    except* TimeoutError:
+        ctx.publish("note", "late", {"ended": "late"})
+    except* StepFailed:
+        ctx.publish("note", "broken", {"code": await ctx.step("broken", work)})
+    return "done"
+
+
+@app.workflow
+async def places_handed_on(ctx: Context, size: int) -> list[Any]:
+    few, changed, free = asyncio.Semaphore(2), asyncio.Condition(), 0
+
+    async def impatient(number: int) -> int:
+        try:
+            async with asyncio.timeout(number % 3 + 1), few:
+                return await ctx.step("held", work, number)
+        except TimeoutError:
+            return -1
+
+    async def take(number: int) -> int:
+        nonlocal free
+        try:
+            async with asyncio.timeout(number + 1), changed:
+                await changed.wait_for(lambda: free > 0)
+                free -= 1
+                return await ctx.step("taken", work, number)
+        except TimeoutError:
+            return -1
+
+    async def give() -> None:
+        nonlocal free
+        for _ in range(size + 1):
+            await ctx.sleep(1)
+            async with changed:
+                free += 1
+                changed.notify(2)
+
+    waiting = [*(impatient(number) for number in range(size + 4)), *(take(number) for number in range(size + 2))]
+    return await asyncio.gather(give(), *waiting, return_exceptions=True)
+
+
+@app.workflow
+async def generators_let_go(ctx: Context, size: int) -> list[int]:
+    async def pages(name: str) -> Any:
+        try:
+            for number in range(size + 3):
+                yield await ctx.step(name, work, number)
+        finally:
+            await ctx.step(f"close_{name}", work)
+
+    @contextlib.asynccontextmanager
+    async def resource() -> Any:
+        try:
+            yield await ctx.step("open", work)
+        finally:
+            await ctx.step("shut", work)
+
+    found = []
+    async for page in pages("first"):
+        found.append(page)
+        break
+    async with resource() as opened:
+        found.append(opened)
+        kept = pages("kept")
+        found.append(await anext(kept))
+    async for page in pages("last"):
+        return [*found, page]
+    return found
+
+
+@app.workflow
+async def groups_of_anyio(ctx: Context, size: int) -> list[Any]:
+    ready = anyio.Event()
+    found: list[Any] = []
+
+    async def part(number: int) -> None:
+        with anyio.move_on_after(number + 1) as scope:
+            found.append(await ctx.step("part", work, number))
+        if scope.cancelled_caught:
+            found.append(await ctx.step("late", work, number))
+        if number == size:
+            ready.set()
+
+    async def nested(number: int) -> None:
+        async with anyio.create_task_group() as inner:
+            inner.start_soon(part, number)
+            inner.start_soon(anyio.sleep, 2)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep_forever)
+        for number in range(size + 2):
+            group.start_soon(nested, number)
+        with anyio.move_on_after(5):
+            await ready.wait()
+        group.cancel_scope.cancel()
+    await anyio.sleep(0.5)
+    return found

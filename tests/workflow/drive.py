@@ -7,6 +7,7 @@ from typing import Any
 
 from signoff.workflow.definition import define
 from signoff.workflow.journal import (
+    PYTHON,
     CancelRequested,
     Command,
     DecidedBy,
@@ -36,7 +37,7 @@ class Drive:
         self.machine = Machine(self.definition)
         self.now = 1_000
         self.journal: list[Entry] = []
-        self.tell(RunStarted(self.now, "r1", "flow", "1", input_, "seed", "digest", **members))
+        self.tell(RunStarted(self.now, "r1", "flow", "1", input_, "seed", "digest", **{"python": PYTHON} | members))
 
     def tell(self, *entries: Entry) -> list[Command]:
         """Feed notifications; return what the code asks for."""

@@ -7,6 +7,8 @@ from pydantic import BaseModel
 
 from signoff import App, Context
 from signoff.errors import InvalidName, UnknownWorkflow
+from signoff.workflow.definition import define
+from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
 
 
 class Claim(BaseModel):
@@ -88,3 +90,13 @@ def test_a_name_is_taken_once() -> None:
     app.workflow(name="same")(one)
     with pytest.raises(ValueError, match="two workflows called same"):
         app.workflow(name="same")(two)
+
+
+def test_a_worker_of_another_python_than_the_starters_says_so() -> None:
+    async def flow(ctx: Context) -> None: ...
+
+    definition = define(flow, "flow")
+    described = definition.describe(RunStarted(1, "r1", "flow", "1", None, "s", "d", python="2.7"), 5)
+    assert described == RunDescribed(5, "1", python=PYTHON)
+    for python in (PYTHON, None):
+        assert definition.describe(RunStarted(1, "r1", "flow", "1", None, "s", "d", python=python), 5) is None

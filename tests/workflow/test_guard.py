@@ -1,22 +1,41 @@
+# ruff: noqa: PLW0108, DTZ002, DTZ011, PTH110, PTH202
 from __future__ import annotations
 
+import _thread
 import asyncio
 import importlib
+import inspect
 import logging
 import os
+import random
+import secrets
+import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import traceback
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
 from pathlib import Path
+from random import randint as imported_randint
+from random import shuffle as imported_shuffle
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import BaseModel, Field
 
 from signoff import Context, NotAllowedInWorkflow
-from tests.workflow.drive import Drive, work
+from tests.workflow.drive import Drive, asked, work
+
+POOL = ThreadPoolExecutor(1)
+VECTOR = [0.485987923, 181407, 611932063935, "b", [31, 65, 96], -0.058796621, [5, 2, 4, 1, 3, 0]]
+VECTOR += ["69d5487e-f3be-4880-9817-c82788119382"]
 
 
 async def opens_a_file(ctx: Context) -> None:
@@ -41,6 +60,136 @@ async def lists_a_folder(ctx: Context) -> None:
 
 async def opens_a_database(ctx: Context) -> None:
     sqlite3.connect(":memory:")
+
+
+REACHES: list[Callable[[], Any]] = [
+    lambda: time.time(),
+    lambda: time.time_ns(),
+    lambda: time.monotonic(),
+    lambda: time.perf_counter(),
+    lambda: date.today(),
+    lambda: datetime.today(),
+    lambda: random.random(),
+    lambda: random.getrandbits(8),
+    lambda: random.seed(1),
+    lambda: random.choice([1, 2]),
+    lambda: imported_randint(1, 6),
+    lambda: imported_shuffle([1, 2]),
+    lambda: random.SystemRandom().random(),
+    lambda: uuid.uuid1(),
+    lambda: uuid.uuid4(),
+    lambda: os.urandom(8),
+    lambda: secrets.token_hex(),
+    lambda: secrets.choice("ab"),
+    lambda: Named(),
+    lambda: os.environ["HOME"],
+    lambda: os.environ.get("HOME"),
+    lambda: os.getenv("HOME"),
+    lambda: "HOME" in os.environ,
+    lambda: os.environ.update(SIGNOFF_TEST="1"),
+    lambda: Path(__file__).exists(),
+    lambda: Path(__file__).stat(),
+    lambda: os.path.getsize(__file__),
+    lambda: os.path.exists(__file__),
+    lambda: os.access(__file__, os.R_OK),
+    lambda: Path.cwd(),
+    lambda: os.getpid(),
+    lambda: socket.gethostname(),
+    lambda: socket.gethostbyname("localhost"),
+    lambda: input("?"),
+    lambda: threading.Thread(target=print).start(),
+    lambda: threading.Timer(1, print).start(),
+    lambda: _thread.start_new_thread(print, ()),
+    lambda: POOL.submit(print),
+    lambda: tempfile.mkdtemp(),
+    lambda: list(Path().glob("*")),
+    lambda: Path("x").touch(),
+]
+
+
+class Named(BaseModel):
+    id: uuid.UUID = Field(default_factory=uuid.uuid4)
+
+
+@pytest.mark.parametrize("reach", REACHES, ids=lambda reach: inspect.getsource(reach).strip())
+def test_clocks_chance_threads_and_what_is_around_are_refused(reach: Callable[[], Any]) -> None:
+    async def flow(ctx: Context) -> None:
+        reach()
+
+    error = Drive(flow).error
+    assert error.code == NotAllowedInWorkflow.code, error
+    assert "Workflow code cannot" in error.message
+
+
+def test_what_a_run_may_use_instead_is_named() -> None:
+    async def clock(ctx: Context) -> None:
+        time.time()
+
+    async def chance(ctx: Context) -> None:
+        await ctx.step("pay", work, random.random())
+
+    assert "ctx.now()" in Drive(clock).error.message
+    assert "ctx.random()" in Drive(chance).error.message
+    assert asked(Drive(chance).journal) == ["run.started", "run.failed"]
+
+
+def test_the_refused_act_has_not_happened() -> None:
+    before = random.getstate()
+
+    async def flow(ctx: Context) -> None:
+        random.seed(7)
+
+    assert Drive(flow).error.code == NotAllowedInWorkflow.code
+    assert random.getstate() == before
+
+
+def test_other_threads_keep_clock_and_chance_while_a_machine_runs() -> None:
+    inside, over = threading.Event(), threading.Event()
+    found: list[Any] = []
+
+    def beside() -> None:
+        inside.wait(10)
+        found.extend(
+            (time.time() > 0, random.randint(1, 1), imported_randint(2, 2), os.environ.get("PATH") is not None)
+        )
+        found.extend((Path(__file__).exists(), uuid.uuid4().version))
+        over.set()
+
+    async def flow(ctx: Context) -> None:
+        inside.set()
+        over.wait(10)
+
+    thread = threading.Thread(target=beside)
+    thread.start()
+    try:
+        assert Drive(flow).output is None
+    finally:
+        thread.join()
+    assert found == [True, 1, 2, True, True, 4]
+
+
+def test_clocks_and_chance_are_in_their_place_again_afterwards() -> None:
+    Drive(sleeps)
+    before = (time.time, time.monotonic, random.random, type(random._inst))
+    assert {type(one).__name__ for one in before[:3]} == {"builtin_function_or_method"}
+    Drive(sleeps)
+    assert (time.time, time.monotonic, random.random, type(random._inst)) == before
+
+
+def test_a_clock_that_a_test_has_put_there_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 5.0)
+    Drive(sleeps)
+    assert time.time() == 5.0
+
+
+def test_random_of_the_run_is_the_same_on_every_python() -> None:
+    async def flow(ctx: Context) -> list[Any]:
+        chance, items = ctx.random(), list(range(6))
+        chance.shuffle(items)
+        found = [round(chance.random(), 9), chance.randrange(10**6), chance.getrandbits(40), chance.choice("abcdef")]
+        return [*found, chance.sample(range(99), 3), round(chance.gauss(0, 1), 9), items, str(ctx.uuid())]
+
+    assert Drive(flow).output == VECTOR
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 from contextvars import ContextVar
 from typing import Any
 
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from signoff import Context, NotAllowedInWorkflow
+from signoff.errors import BadRequest
 from tests.workflow.drive import Drive, asked, work
 
 
@@ -121,6 +126,90 @@ def test_sets_of_futures_have_the_same_order_in_every_replay() -> None:
     assert Drive(flow).output == Drive(flow).output
 
 
+@pytest.mark.parametrize("seconds", [1e17, math.inf, math.nan, 101 * 366 * 86_400.0])
+def test_sleeping_beyond_all_bounds_is_refused_in_the_code(seconds: float) -> None:
+    async def sleeps() -> None:
+        await asyncio.sleep(seconds)
+
+    async def waits() -> None:
+        await asyncio.wait_for(asyncio.get_running_loop().create_future(), seconds)
+
+    async def has_a_timeout() -> None:
+        async with asyncio.timeout(seconds):
+            await asyncio.sleep(0)
+
+    async def calls_later() -> None:
+        asyncio.get_running_loop().call_later(seconds, print)
+
+    async def calls_at() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_at(loop.time() + seconds, print)
+
+    async def flow(ctx: Context) -> list[str]:
+        refused = []
+        for way in (sleeps, waits, has_a_timeout, calls_later, calls_at):
+            try:
+                await way()
+            except (BadRequest, ValueError) as error:
+                refused.append(f"{way.__name__} {error}")
+        try:
+            await ctx.sleep(seconds)
+        except BadRequest as error:
+            refused.append(f"sleep {error}")
+        return refused
+
+    drive = Drive(flow)
+    ways = [told.partition(" ")[0] for told in drive.output]
+    assert ways == ["sleeps", "waits", "has_a_timeout", "calls_later", "calls_at", "sleep"]
+    assert "is no duration" in drive.output[3]
+    assert asked(drive.journal) == ["run.started", "run.completed"]
+
+
+def test_anyio_runs_on_the_loop() -> None:
+    async def flow(ctx: Context) -> list[Any]:
+        found: list[Any] = []
+
+        async def part(number: int) -> None:
+            found.append(await ctx.step("part", work, number))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep_forever)
+            async with anyio.create_task_group() as inner:
+                inner.start_soon(part, 1)
+                inner.start_soon(part, 2)
+            with anyio.move_on_after(2) as scope:
+                await anyio.sleep(5)
+            found.append(scope.cancelled_caught)
+            with anyio.fail_after(60):
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        return found
+
+    drive = Drive(flow)
+    drive.done("part:1", 2)
+    drive.done("part:0", 1)
+    assert asked(drive.journal[-2:]) == ["timer.started timer:0", "timer.started timer:1"]
+    drive.fire("timer:0")
+    assert drive.output == [2, 1, True]
+
+
+def test_sleeping_for_ever_ends_when_the_run_is_cancelled() -> None:
+    async def flow(ctx: Context) -> None:
+        await anyio.sleep_forever()
+
+    drive = Drive(flow)
+    assert drive.machine.outcome is None
+    assert drive.machine.wake_at() is None
+    assert asked(drive.cancel("enough")) == ["run.cancelled"]
+
+
+def test_threads_of_anyio_are_refused() -> None:
+    async def flow(ctx: Context) -> None:
+        await anyio.to_thread.run_sync(print)
+
+    assert Drive(flow).error.code == NotAllowedInWorkflow.code
+
+
 def test_an_error_in_a_callback_stops_the_machine() -> None:
     async def flow(ctx: Context) -> None:
         asyncio.get_running_loop().call_soon(int, "no number")
@@ -221,7 +310,11 @@ async def from_a_thread(ctx: Context) -> None:
 
 
 async def its_own_loop(ctx: Context) -> None:
-    asyncio.get_running_loop().run_until_complete(asyncio.sleep(0))
+    nothing = asyncio.sleep(0)
+    try:
+        asyncio.get_running_loop().run_until_complete(nothing)
+    finally:
+        nothing.close()
 
 
 async def a_raw_socket(ctx: Context) -> None:
@@ -233,7 +326,7 @@ async def a_thread(ctx: Context) -> None:
 
 
 @pytest.mark.parametrize(
-    "flow", [in_a_thread, in_an_executor, a_connection, a_server, a_process, from_a_thread, a_raw_socket]
+    "flow", [in_a_thread, in_an_executor, a_connection, a_server, a_process, from_a_thread, a_raw_socket, a_thread]
 )
 def test_what_belongs_in_a_step_is_refused(flow: Any) -> None:
     error = Drive(flow).error
@@ -241,7 +334,6 @@ def test_what_belongs_in_a_step_is_refused(flow: Any) -> None:
     assert "ctx.step" in error.message
 
 
-@pytest.mark.filterwarnings("ignore:coroutine 'sleep' was never awaited")
 def test_the_loop_cannot_be_run_from_within() -> None:
     assert Drive(its_own_loop).error.code == NotAllowedInWorkflow.code
 

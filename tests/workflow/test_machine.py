@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from signoff import Context, EventTimedOut, InputExpired, PublicError, StepFailed, WorkflowError
+from signoff import Context, EventTimedOut, InputExpired, NonDeterminism, PublicError, StepFailed, WorkflowError
 from signoff.workflow.definition import define
 from signoff.workflow.journal import (
+    PYTHON,
     Error,
     RunBlocked,
     RunCancelled,
     RunCompleted,
+    RunDescribed,
     RunFailed,
     RunStarted,
     RunUnblocked,
@@ -544,3 +546,70 @@ def test_what_is_due_comes_oldest_first_and_only_while_it_is() -> None:
     assert fired == ["input.expired ask:0", "timer.fired sleep:0", "event.timed_out go:0", "timer.fired sleep:2"]
     assert drive.output is None
     assert drive.machine.wake_at() is None
+
+
+def test_what_is_never_awaited_is_told_with_its_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def flow(ctx: Context) -> str:
+        ctx.step("forgotten", work)
+        ctx.step("done_by_then", work)
+        ctx.sleep("1h")
+        ctx.await_event("never")
+        kept = ctx.step("kept", work)
+        watched = ctx.step("watched", work)
+        watched.add_done_callback(lambda _done: None)
+        await ctx.step("last", work)
+        return f"{await kept}"
+
+    first = flow.__code__.co_firstlineno
+    drive = Drive(flow)
+    for id_ in ("done_by_then:0", "kept:0", "watched:0", "last:0"):
+        drive.done(id_)
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.partition(": RuntimeWarning: ")[0] for line in told] == [
+        f"{__file__}:{first + number}" for number in (2, 1, 4, 3)
+    ]
+    assert "done_by_then:0 was never awaited (run r1)" in told[0]
+    caplog.clear()
+    Machine(define(flow, "flow")).advance(drive.journal)
+    assert caplog.records == []  # each place is told once
+
+
+def test_a_run_that_is_cancelled_may_leave_things_unawaited(caplog: pytest.LogCaptureFixture) -> None:
+    async def flow(ctx: Context) -> None:
+        later = ctx.step("later", work)
+        await ctx.sleep(60)
+        await later
+
+    drive = Drive(flow)
+    drive.cancel()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(("python", "told"), [("2.7", True), (PYTHON, False), (None, PYTHON != "3.11")])
+def test_a_run_that_differs_on_another_python_says_what_it_needs(python: str | None, told: bool) -> None:
+    async def flow(ctx: Context) -> None:
+        await ctx.step("a", work)
+
+    async def other(ctx: Context) -> None:
+        await ctx.step("b", work)
+
+    journal = Drive(flow, python=python).journal
+    with pytest.raises(NonDeterminism) as differs:
+        Machine(define(other, "flow")).advance(journal)
+    assert ("a worker on Python" in str(differs.value)) == told
+    if told:
+        begun = f"was begun on Python {python}" if python else "does not say its Python and is read as one of 3.11"
+        assert f"The run {begun}; this worker runs Python {PYTHON}" in str(differs.value)
+
+
+def test_the_python_of_the_worker_counts_where_it_is_another_than_the_starters() -> None:
+    async def flow(ctx: Context) -> None:
+        await ctx.step("a", work)
+
+    async def other(ctx: Context) -> None:
+        await ctx.step("b", work)
+
+    drive = Drive(flow, python="2.7")
+    drive.tell(RunDescribed(drive.now, "1", python="2.6"))
+    with pytest.raises(NonDeterminism, match=r"begun on Python 2\.6"):
+        Machine(define(other, "flow")).advance(drive.journal)

@@ -2,16 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 from collections.abc import Awaitable, Coroutine
+from contextvars import Context as Variables
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pytest
 from pydantic import validate_call
 
-from signoff import StepInfo, current_step, step
+from signoff import Context, NotAllowedInWorkflow, StepInfo, current_step, step
+from signoff.workflow import codec
 from signoff.workflow.steps import entering_step, return_type
 from tests.workflow.decorators import Retrying, as_text, awaited, logged
+from tests.workflow.drive import Drive, asked
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -155,3 +161,97 @@ def test_decorators_that_wrap_each_other_in_a_circle_end() -> None:
 
     one.__wrapped__ = one  # type: ignore[attr-defined]
     assert return_type(one) is int
+
+
+# -- a function marked as a step ---------------------------------------------------------------------------------------
+
+
+@step(timeout="10s")
+def charge(amount: int, *, currency: str = "EUR") -> Decimal:
+    """Take money."""
+    return Decimal(amount)
+
+
+@step
+async def fetch(currency: str) -> Decimal:
+    return Decimal(1) + charge(1)
+
+
+class Service:
+    @step
+    async def call(self, number: int) -> int:
+        return number
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [(lambda: charge(5), "charge"), (lambda: fetch("USD"), "fetch"), (lambda: Service().call(1), "call")],
+)
+def test_a_step_that_workflow_code_calls_itself_is_refused(call: Any, name: str) -> None:
+    async def flow(ctx: Context) -> None:
+        call()
+
+    drive = Drive(flow)
+    assert drive.error.code == NotAllowedInWorkflow.code
+    assert f'await ctx.step("{name}", {name}, ...)' in drive.error.message
+    assert asked(drive.journal) == ["run.started", "run.failed"]
+
+
+def test_elsewhere_it_is_an_ordinary_function() -> None:
+    async def host() -> list[Any]:
+        return [charge(2, currency="USD"), await fetch("USD"), await Service().call(3)]
+
+    assert asyncio.run(host()) == [Decimal(2), Decimal(2), 3]
+
+
+def test_it_keeps_what_it_is() -> None:
+    assert inspect.iscoroutinefunction(fetch)
+    assert asyncio.iscoroutinefunction(fetch)
+    assert inspect.iscoroutinefunction(Service().call)
+    assert not inspect.iscoroutinefunction(charge)
+    assert str(inspect.signature(charge)) == "(amount: 'int', *, currency: 'str' = 'EUR') -> 'Decimal'"
+    assert (charge.__name__, charge.__doc__, charge.__module__) == ("charge", "Take money.", __name__)
+    assert return_type(charge) is Decimal
+    assert return_type(fetch) is Decimal
+    assert return_type(Service().call) is int
+
+
+def test_a_step_is_asked_for_as_before() -> None:
+    async def flow(ctx: Context) -> Decimal:
+        rate = await ctx.step("rate", fetch, "USD")
+        return rate + await ctx.step("charge", charge, 3)
+
+    drive = Drive(flow)
+    assert drive.machine.open_steps["rate:0"].fn is fetch
+    drive.done("rate:0", "1.5")
+    assert drive.machine.open_steps["charge:0"].timeout_ms == 10_000
+    drive.done("charge:0", "3")
+    assert codec.decode(drive.output, Decimal) == Decimal("4.5")
+
+
+# -- context variables -------------------------------------------------------------------------------------------------
+
+tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
+
+
+def test_a_step_has_the_context_variables_the_code_had_when_it_asked() -> None:
+    async def flow(ctx: Context) -> None:
+        tenant.set("alice")
+        first = ctx.step("a", charge, 1)
+        tenant.set("bob")
+        await asyncio.gather(first, ctx.step("b", charge, 1))
+
+    drive = Drive(flow)
+    calls = drive.machine.open_steps
+    assert [calls[id_].context[tenant] for id_ in ("a:0", "b:0")] == ["alice", "bob"]
+
+
+def test_what_a_step_sets_stays_there() -> None:
+    variables = Variables()
+    variables.run(tenant.set, "alice")
+    before = copy_context()
+    with entering_step(StepInfo("r1", "pay", 0, 1), variables):
+        assert tenant.get() == "alice"
+        tenant.set("carol")
+    assert tenant.get() == before.get(tenant, "nobody")
+    assert variables[tenant] == "alice"

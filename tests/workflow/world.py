@@ -34,7 +34,7 @@ ERROR = Error("broken", "it broke", "tests.Broken")
 
 
 def started(definition: WorkflowDefinition, size: int = 0, seed: str = "seed") -> RunStarted:
-    return RunStarted(START, "r1", definition.name, definition.version, size, seed, "digest")
+    return RunStarted(START, "r1", definition.name, definition.version, size, seed, "digest", python=journal.PYTHON)
 
 
 def by_chance(seed: int) -> Choose:

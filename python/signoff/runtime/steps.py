@@ -41,7 +41,7 @@ class StepRunner:
         """
         attempt = call.next_attempt
         try:
-            with entering_step(StepInfo(run_id, call.name, call.n, attempt)):
+            with entering_step(StepInfo(run_id, call.name, call.n, attempt), call.context):
                 keep = result_keeper(call)
                 result, shown = keep(await self._run(call))
         except (KeyboardInterrupt, GeneratorExit):  # somebody stops the process

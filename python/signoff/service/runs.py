@@ -16,7 +16,7 @@ from signoff.stores.base import TERMINAL, Conflict, Page, RunFilter, RunRecord, 
 from signoff.streams import offset
 from signoff.workflow import codec, journal
 from signoff.workflow.inputs import InputState
-from signoff.workflow.journal import CancelRequested, DecidedBy, RunStarted
+from signoff.workflow.journal import PYTHON, CancelRequested, DecidedBy, RunStarted
 from signoff.workflow.projection import RunFold, View
 
 CLOSED = TERMINAL | {"failed"}
@@ -93,6 +93,7 @@ class Runs:
             digest=codec.digest([workflow, input]),
             tags=tuple(tags),
             start_at=start_at,
+            python=PYTHON,
         )
         state = RunState(None, View())
         write = Write(state, [started], ready=start_at is None, wake_at=start_at)

@@ -5,7 +5,10 @@ This is the inner side of the context. It owns what is open: steps, timers, wait
 
 from __future__ import annotations
 
+import contextvars
+import logging
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +17,7 @@ from typing import Any, TypeVar, cast
 from signoff.errors import EventTimedOut, NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
 from signoff.workflow import codec
 from signoff.workflow.determinism import Recorded
+from signoff.workflow.futures import Asked, Pending, TimerHandle
 from signoff.workflow.journal import (
     Command,
     EventAbandoned,
@@ -29,10 +33,12 @@ from signoff.workflow.journal import (
     TimerCancelled,
     TimerStarted,
 )
-from signoff.workflow.loop import Halt, Pending, TimerHandle, new_loop
+from signoff.workflow.loop import MOST_HALTS, Halt, new_loop
 from signoff.workflow.names import check_name
 from signoff.workflow.requests import InputRequest
 from signoff.workflow.steps import StepCall, StepOptions, resolve, retry_of
+
+log = logging.getLogger("signoff.workflow")
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Command)
@@ -46,7 +52,11 @@ class Wait:
     key: str | None
     timeout_at: int | None
     type: Any
-    future: Pending[Any]
+    future: Asked[Any]
+
+
+_told: set[tuple[str, int]] = set()
+"""Where something is asked for and never awaited: each place is told once a process."""
 
 
 class Commands:
@@ -56,7 +66,8 @@ class Commands:
         now_ms: the machine's time: that of the latest notification it was fed.
         new: commands beyond the journal.
         steps, timers, inputs, waits: what is open, by id, oldest first.
-        deadlines: of open requests that have one.
+        forever: how many waits there are that only a cancellation ends.
+        unawaited: what is done and was not awaited until then.
         run_id, seed: of the run.
     """
 
@@ -67,9 +78,11 @@ class Commands:
         self.recorded = Recorded()
         self.new: list[Command] = []
         self.steps: dict[str, StepCall] = {}
-        self.timers: dict[str, tuple[int, TimerHandle | Pending[None]]] = {}
+        self.timers: dict[str, tuple[int, TimerHandle | Asked[None]]] = {}
         self.inputs: dict[str, tuple[int | None, InputRequest[Any]]] = {}
         self.waits: dict[str, Wait] = {}
+        self.forever = 0
+        self.unawaited: list[Asked[Any]] = []
         self.loop = new_loop(self)
         self._uses: dict[str, int] = {}
         self._events: dict[str, list[EventReceived]] = {}
@@ -109,8 +122,42 @@ class Commands:
 
     def _refusal(self) -> BaseException:
         if self.loop.is_closed() or self.loop.failure is not None:
+            self.loop.halts += 1
             return Halt()
         return NotAllowedInWorkflow("The context can be used by the workflow's own code only, not inside a step.")
+
+    def _deaf(self) -> bool:
+        """Tell whether the code swallows the end of the machine: it is given what never comes, and so suspended."""
+        return self.loop.halts >= MOST_HALTS and self._over()
+
+    def _ask(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:
+        future = self.loop.asked(id_, given_up)
+        frame = sys._getframe(3)  # of who called the context
+        future.place = (frame.f_code.co_filename, frame.f_lineno)
+        return future
+
+    def _never(self) -> Asked[Any]:
+        return self.loop.asked("", _ignore)
+
+    def tell_unawaited(self) -> None:
+        """Log what the code asked for and never awaited; call it when it has returned."""
+        open_now = [call.future for call in self.steps.values()] + [wait.future for wait in self.waits.values()]
+        open_now += [timer for _, timer in self.timers.values() if isinstance(timer, Asked)]
+        for future in self.unawaited + open_now:
+            if not future.awaited and future.place not in _told:
+                _told.add(future.place)
+                log.warning(
+                    "%s:%d: RuntimeWarning: %s was never awaited (run %s): without `await` the code does not wait for "
+                    "it and does not see how it ends.",
+                    *future.place,
+                    future.id,
+                    self.run_id,
+                )
+
+    def forget(self) -> None:
+        """Forget what is open: the machine is dropped."""
+        self.steps, self.timers, self.inputs, self.waits = {}, {}, {}, {}
+        self._events, self.unawaited = {}, []
 
     def _next_id(self, name: str, what: str) -> tuple[str, int]:
         uses = self._uses.get(name)
@@ -122,6 +169,8 @@ class Commands:
 
     def pending(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Pending[Any]:
         """Return a future that tells when it is cancelled."""
+        if self._deaf():
+            return self._never()
         if self._over():
             raise self._refusal()
         return self.loop.pending(id_, given_up)
@@ -130,16 +179,19 @@ class Commands:
 
     def step(
         self, name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: StepOptions
-    ) -> Pending[Any]:
-        """Ask for a step."""
+    ) -> Asked[Any]:
+        """Ask for a step. It sees the context variables that the code has set by now."""
         if not callable(fn):
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
+        if self._deaf():
+            return self._never()
         options = resolve(fn, options)
         id_, n = self._next_id(name, "step name")
         asked = self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
-        future = self.pending(id_, self._step_given_up)
+        future = self._ask(id_, self._step_given_up)
         retry, expose = retry_of(options), asked.expose
-        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, expose)
+        context = contextvars.copy_context()
+        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, context, expose)
         return future
 
     def _step_given_up(self, future: Pending[Any]) -> None:
@@ -154,11 +206,13 @@ class Commands:
 
     # -- time ------------------------------------------------------------------------------------------------------
 
-    def sleep(self, ms: int) -> Pending[None]:
+    def sleep(self, ms: int) -> Asked[None]:
         """Ask to be woken after `ms` milliseconds."""
+        if self._deaf():
+            return self._never()
         id_, _ = self._next_id("sleep", "name")
         started = self.issue(TimerStarted, id_, id_, self.now_ms + ms)
-        future = self.pending(id_, self._sleep_given_up)
+        future = self._ask(id_, self._sleep_given_up)
         self.timers[id_] = (started.fire_at, future)
         return future
 
@@ -167,6 +221,8 @@ class Commands:
 
     def start_timer(self, handle: TimerHandle, fire_at: int) -> str:
         """Ask for a timer of asyncio's."""
+        if self._deaf():
+            return ""
         id_, _ = self._next_id("timer", "name")
         started = self.issue(TimerStarted, id_, id_, fire_at)
         self.timers[id_] = (started.fire_at, handle)
@@ -179,12 +235,14 @@ class Commands:
 
     # -- events ----------------------------------------------------------------------------------------------------
 
-    def await_event(self, topic: str, type_: Any, key: str | None, timeout_ms: int | None) -> Pending[Any]:
+    def await_event(self, topic: str, type_: Any, key: str | None, timeout_ms: int | None) -> Asked[Any]:
         """Wait for an event; one that has come before is taken at once."""
+        if self._deaf():
+            return self._never()
         id_, _ = self._next_id(topic, "topic")
         timeout_at = None if timeout_ms is None else self.now_ms + timeout_ms
         awaited = self.issue(EventAwaited, id_, id_, topic, key, timeout_at)
-        wait = Wait(topic, key, awaited.timeout_at, type_, self.pending(id_, self._wait_given_up))
+        wait = Wait(topic, key, awaited.timeout_at, type_, self._ask(id_, self._wait_given_up))
         kept = self._events.get(topic, [])
         for event in kept:
             if key is None or key == event.key:
@@ -211,7 +269,8 @@ class Commands:
                 return
         self._events.setdefault(event.topic, []).append(event)
 
-    def _receive(self, future: Pending[Any], encoded: Any, type_: Any) -> None:
+    def _receive(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
+        self.done(future)
         _resolve(future, partial(codec.receive, again=self.replaying), encoded, type_)
 
     def event_timed_out(self, id_: str) -> None:
@@ -234,6 +293,8 @@ class Commands:
         expose: bool,
     ) -> InputRequest[Any]:
         """Ask people for an input."""
+        if self._deaf():
+            return InputRequest(self, "", type_)
         id_, _ = self._next_id(name, "name of a request")
         asked = self.issue(InputRequested, id_, id_, spec, to, forbid, deadline, expose)
         request: InputRequest[Any] = InputRequest(self, id_, type_)
@@ -290,15 +351,24 @@ class Commands:
 
     def idle(self) -> bool:
         """Tell whether nothing is open that the world could answer."""
-        return not (self.steps or self.timers or self.inputs or self.waits)
+        return not (self.steps or self.timers or self.inputs or self.waits or self.forever)
+
+    def done(self, future: Asked[Any]) -> None:
+        """Note that a future is done, for the case that nobody ever looks at it."""
+        if not future.awaited:
+            self.unawaited.append(future)
+
+    def settle(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
+        """Resolve a future with a recorded value."""
+        self.done(future)
+        _resolve(future, codec.decode, encoded, type_)
 
 
-def settle(future: Pending[Any], encoded: Any, type_: Any) -> None:
-    """Resolve a future with a recorded value."""
-    _resolve(future, codec.decode, encoded, type_)
+def _ignore(_future: Pending[Any]) -> None:
+    """Do nothing: what was given up had never begun."""
 
 
-def _resolve(future: Pending[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:
+def _resolve(future: Asked[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:
     if future.done():
         return
     try:

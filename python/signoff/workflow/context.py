@@ -11,7 +11,7 @@ from uuid import UUID
 from signoff.workflow import codec
 from signoff.workflow.commands import Commands
 from signoff.workflow.durations import Duration, deadline_ms, duration_ms, moment
-from signoff.workflow.loop import Pending, StepFuture
+from signoff.workflow.futures import Asked, Pending, StepFuture
 from signoff.workflow.names import check_name, check_text
 from signoff.workflow.requests import Answer, InputRequest, check_spec
 from signoff.workflow.retry import Retry
@@ -115,7 +115,7 @@ class Context(Steps):
             self._uuids = self._commands.rng("uuid")
         return UUID(int=self._uuids.getrandbits(128), version=4)
 
-    def sleep(self, duration: Duration) -> Pending[None]:
+    def sleep(self, duration: Duration) -> Asked[None]:
         """Sleep, for seconds or for months; the run holds no memory meanwhile.
 
         Args:

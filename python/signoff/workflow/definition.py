@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from signoff.errors import UnknownWorkflow, UnsupportedValue
+from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWorkflow, UnsupportedValue
 from signoff.workflow import codec
-from signoff.workflow.journal import RunDescribed, RunStarted
+from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
 from signoff.workflow.names import check_name
+from signoff.workflow.source import findings
 from signoff.workflow.steps import evaluate
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
@@ -47,10 +49,11 @@ class WorkflowDefinition:
             at: now, in milliseconds.
         """
         adds = set(self.expose) - set(started.expose) or set(self.tags) - set(started.tags)
-        if not adds and self.version == started.version:
+        python = None if started.python in {None, PYTHON} else PYTHON
+        if not adds and self.version == started.version and python is None:
             return None
         shown = self._shown(started.input) if "input" in self.expose else None
-        return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown)
+        return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown, python=python)
 
     def _shown(self, encoded: codec.Encoded) -> codec.Encoded:
         """Return an input as people see it: as its type shows itself, and nothing if it is not of that type."""
@@ -70,13 +73,20 @@ class WorkflowDefinition:
 class App:
     """Hold an application's workflows.
 
+    Registering one reads its source for what cannot be the same in every replay (the clock, chance, the order of sets)
+    and for what is never awaited, and warns with file and line.
+
+    Args:
+        strict: refuse such a workflow instead.
+
     Example:
         >>> app = App()
         >>> @app.workflow
         ... async def expense(ctx: Context, claim: Claim) -> Receipt: ...
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self._strict = strict
         self._workflows: dict[str, WorkflowDefinition] = {}
 
     @overload
@@ -112,6 +122,7 @@ class App:
         Raises:
             InvalidName: the name is malformed.
             TypeError, ValueError: the function is not async or has too many parameters; the name is taken.
+            NotAllowedInWorkflow: the application is strict, and something was found in the function.
         """
         local = sys._getframe(1).f_locals
 
@@ -120,6 +131,7 @@ class App:
             known = self._workflows.get(definition.name)
             if known is not None and known.fn is not function:
                 raise ValueError(f"There are two workflows called {definition.name}; give one of them a name=.")
+            _look(definition, strict=self._strict)
             self._workflows[definition.name] = definition
             return function
 
@@ -140,6 +152,20 @@ class App:
     def names(self) -> tuple[str, ...]:
         """Return the names of all workflows."""
         return tuple(self._workflows)
+
+
+def _look(definition: WorkflowDefinition, *, strict: bool) -> None:
+    found = findings(definition.fn)
+    if strict and found:
+        lines = "\n".join(f"  {one}" for one in found)
+        raise NotAllowedInWorkflow(
+            f"The workflow {definition.name} does what workflow code must not do:\n{lines}\n"
+            "Mend it, or write the comment `# signoff: deterministic` on a line that is right as it is."
+        )
+    for one in found:
+        category = RuntimeWarning if one.unawaited else DeterminismWarning
+        what = f"{one.what} (workflow {definition.name})"
+        warnings.warn_explicit(what, category, one.filename, one.line, definition.fn.__module__)
 
 
 def define(

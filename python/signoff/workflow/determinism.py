@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from signoff.errors import NonDeterminism
-from signoff.workflow.journal import COMMANDS, OUTCOMES, Command, PatchMarked, RowPublished
+from signoff.workflow.journal import COMMANDS, OUTCOMES, PYTHON, Command, PatchMarked, RowPublished
 from signoff.workflow.loop import ASYNCIO
 
 _OURS = (str(Path(__file__).parent), ASYNCIO)
@@ -30,12 +30,13 @@ def title(kind: type[Any], name: str) -> str:
 class Recorded:
     """Hold the commands of the journal that the code has not asked for again yet."""
 
-    __slots__ = ("count", "last", "queue")
+    __slots__ = ("count", "last", "python", "queue")
 
     def __init__(self) -> None:
         self.queue: deque[Command] = deque()
         self.last: deque[tuple[type[Any], str]] = deque(maxlen=5)
         self.count = 0
+        self.python: str | None = PYTHON
 
     def take(self, kind: type[Any], name: str) -> Command | None:
         """Return the recorded command that matches; None: the journal has no more, so this one is new.
@@ -81,11 +82,22 @@ class Recorded:
             f"  found (code)        {found}\n"
             f"  where               {where}\n"
             f"  before              {before}\n"
-            "Nothing is lost: deploy the code this run was started with, or let both live with ctx.patched().",
+            "Nothing is lost: deploy the code this run was started with, or let both live with ctx.patched()."
+            f"{self._other_python()}",
             expected=expected,
             found=found,
             where=where,
             before=before,
+        )
+
+    def _other_python(self) -> str:
+        python = self.python or "3.11"
+        if python == PYTHON:
+            return ""
+        begun = f"was begun on Python {python}" if self.python else "does not say its Python and is read as one of 3.11"
+        return (
+            f"\nThe run {begun}; this worker runs Python {PYTHON}. If the code has not changed, what it uses behaves "
+            f"differently there: the run goes on with a worker on Python {python}."
         )
 
 

@@ -1,14 +1,24 @@
-"""Keep workflow code from reaching into the world: files, sockets, processes, threads and sleeping.
+"""Keep workflow code from reaching into the world: files, sockets, processes, threads, the clock and chance.
 
-Python reports such acts to audit hooks. Ours is installed once and does nothing but look at a set while no machine
-runs in this thread. What the interpreter does for itself (importing modules, reading source lines for a traceback,
-time zone data) and what logging writes is let through.
+Python reports many such acts to audit hooks. Ours is installed once and does nothing but look at a set while no machine
+runs in this thread. For clocks, chance and what is known of files there is no event: those functions are exchanged
+while a machine runs. What is written in C and cannot be exchanged (`datetime.now`) is found by `source.py`. What the
+interpreter does for itself (importing modules, reading source lines for a traceback, time zone data) and what logging
+does is let through.
 """
 
 from __future__ import annotations
 
+import _thread
+import functools
+import os
+import random
 import sys
+import threading
 import time
+import uuid
+from collections.abc import Callable
+from operator import itemgetter
 from threading import get_ident
 from types import FrameType
 from typing import Any
@@ -17,60 +27,216 @@ from signoff.errors import NotAllowedInWorkflow
 
 _ACTS = {
     "open": "open a file",
+    "builtins.input": "read what somebody types",
     "time.sleep": "block with time.sleep (use ctx.sleep or asyncio.sleep)",
-    "subprocess.Popen": "start a process",
-    "os.system": "start a process",
-    "os.exec": "start a process",
-    "os.posix_spawn": "start a process",
-    "os.spawn": "start a process",
-    "os.fork": "fork",
-    "os.listdir": "list a folder",
-    "os.scandir": "list a folder",
+    **dict.fromkeys(
+        ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile"), "start a process"
+    ),
+    **dict.fromkeys(("os.fork", "os.forkpty", "pty.spawn"), "fork"),
+    **dict.fromkeys(("os.listdir", "os.scandir", "os.walk", "os.fwalk", "glob.glob"), "list a folder"),
     "os.mkdir": "make a folder",
     "os.remove": "delete a file",
     "os.rename": "rename a file",
     "os.rmdir": "delete a folder",
-    "_thread.start_new_thread": "start a thread",
-    "_thread.start_joinable_thread": "start a thread",
-    "socket.__new__": "use the network",
-    "socket.connect": "use the network",
-    "socket.getaddrinfo": "use the network",
-    "socket.gethostbyname": "use the network",
+    "os.chdir": "change the working folder",
+    **dict.fromkeys(
+        ("os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate", "os.utime", "os.getxattr", "os.listxattr"),
+        "touch a file",
+    ),
+    **dict.fromkeys(("tempfile.mkstemp", "tempfile.mkdtemp", "mmap.__new__"), "make a file"),
+    **dict.fromkeys(("os.putenv", "os.unsetenv"), "change the environment"),
+    **dict.fromkeys(("os.kill", "os.killpg", "signal.pthread_kill"), "send a signal"),
+    **dict.fromkeys(("_thread.start_new_thread", "_thread.start_joinable_thread"), "start a thread"),
+    **dict.fromkeys(
+        (
+            *("socket.__new__", "socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"),
+            *("socket.getnameinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getservbyname"),
+            *("urllib.Request", "http.client.connect", "ftplib.connect", "smtplib.connect", "imaplib.open"),
+        ),
+        "use the network",
+    ),
+    **dict.fromkeys(("socket.gethostname", "socket.sethostname"), "ask for the name of its machine"),
     "sqlite3.connect": "open a database",
-    "urllib.Request": "use the network",
+    "webbrowser.open": "open a browser",
 }
 
-_ALLOWED = ("importlib", "_frozen_importlib", "zipimport", "linecache", "traceback", "tokenize", "zoneinfo", "logging")
+_CLOCK = "read the clock (use ctx.now())"
+_CHANCE = "use random (use ctx.random(), or ctx.uuid())"
+_FILE = "look at a file"
+_EXCHANGED = (
+    (time, dict.fromkeys(("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"), _CLOCK)),
+    (random, {"random": _CHANCE}),
+)
+"""What raises no audit event and is too fast for a detour: exchanged while workflow code runs in any thread."""
+
+_KEPT = (
+    (time, "sleep", _ACTS["time.sleep"]),  # before 3.13 there is no event for it
+    (time, "process_time", _CLOCK),
+    (random, "seed", _CHANCE),
+    (random, "getrandbits", _CHANCE),
+    (random, "_urandom", _CHANCE),  # of SystemRandom, and so of secrets
+    (os, "urandom", _CHANCE),  # and so of uuid4
+    (uuid, "uuid1", _CHANCE),
+    (os, "stat", _FILE),  # and so of os.path and pathlib
+    (os, "lstat", _FILE),
+    (os, "access", _FILE),
+    (os, "getcwd", "ask for the working folder"),
+    (os, "getpid", "ask for its process"),
+    (threading.Thread, "start", "start a thread"),  # Python 3.11 has no event for it, nor for the next
+    (_thread, "start_new_thread", "start a thread"),
+    (type(os.environ), "__getitem__", "read the environment"),
+)
+"""What raises no audit event and takes its time anyway: looked at for good once a machine has run."""
+
+_ALLOWED = frozenset(
+    (
+        *("importlib", "_frozen_importlib", "_frozen_importlib_external", "zipimport", "zoneinfo"),
+        *("linecache", "traceback", "tokenize", "_colorize", "warnings", "inspect"),
+        *("logging", "loguru", "structlog", "opentelemetry", "sentry_sdk", "coverage", "bdb", "_pydevd_bundle"),
+    )
+)
+"""What the interpreter does for itself, and what tells people what the code does: top-level modules."""
+
+_THROUGH = frozenset(("os", "collections", "_collections_abc", "posixpath", "ntpath", "genericpath", "pathlib"))
+_LIBRARIES = frozenset(("pydantic", "jsonschema"))
+"""What workflow code uses as it uses the language. Only what these ask for themselves is let through, not what they
+call for the user, such as a `default_factory`."""
+
+_OURS = ("signoff.workflow.loop", "signoff.workflow.machine")
+
 _running: set[int] = set()
 _installed = False
-_sleep = time.sleep
 
 
-def enter() -> None:
-    """Begin to watch this thread."""
-    global _installed, _sleep  # noqa: PLW0603 - an audit hook can be added once and never removed
+class _Watch:
+    """Functions of one module that are refused to workflow code; exchanged and put back at each turn of a machine."""
+
+    __slots__ = ("_names", "_originals", "_read", "_seen", "_watched", "_watching")
+
+    def __init__(self, module: Any, acts: dict[str, str]) -> None:
+        self._names = vars(module)
+        self._originals = {name: self._names[name] for name in acts}
+        self._watched = {name: self._watch(name, act) for name, act in acts.items()}
+        # One look at all of them, and one comparison: this is done for every step of every run.
+        self._read = itemgetter(*acts, next(iter(acts)))
+        self._seen, self._watching = self._read(self._originals), self._read(self._watched)
+
+    def _watch(self, name: str, act: str) -> Callable[..., Any]:
+        @functools.wraps(self._originals[name])
+        def watched(*args: Any, **options: Any) -> Any:
+            if get_ident() in _running:
+                check(act)
+            return self._originals[name](*args, **options)  # whoever imports a name meanwhile keeps this one
+
+        return watched
+
+    def begin(self) -> None:
+        """Put the watched functions in their place."""
+        if self._read(self._names) != self._seen:  # a test has put others there
+            self._originals = {name: self._names[name] for name in self._originals}
+            self._seen = self._read(self._originals)
+        self._names.update(self._watched)
+
+    def end(self) -> None:
+        """Put the functions back, but not where somebody else has put others meanwhile."""
+        if self._read(self._names) == self._watching:
+            self._names.update(self._originals)
+            return
+        for name, original in self._originals.items():
+            if self._names[name] is self._watched[name]:
+                self._names[name] = original
+
+
+class _WatchedRandom(random.Random):
+    """The generator behind the functions of `random`, while workflow code runs: `randint`, `choice` and the rest."""
+
+    def random(self) -> float:
+        """Return a number, unless workflow code asks."""
+        if get_ident() in _running:
+            check(_CHANCE)
+        return super().random()
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return bits, unless workflow code asks."""
+        if get_ident() in _running:
+            check(_CHANCE)
+        return super().getrandbits(k)
+
+
+_watches = [_Watch(module, acts) for module, acts in _EXCHANGED]
+_chance: Any = getattr(random, "_inst", None)
+
+
+def enter() -> bool:
+    """Begin to watch this thread; tell whether that is new."""
+    me = get_ident()
+    if me in _running:
+        return False
     if not _installed:
-        _installed = True
-        sys.addaudithook(_hook)
-    _running.add(get_ident())
-    if time.sleep is not _watched_sleep:
-        # Python before 3.13 does not report sleeping to audit hooks.
-        _sleep, time.sleep = time.sleep, _watched_sleep
+        _install()
+    first = not _running
+    _running.add(me)
+    if first:
+        for watch in _watches:
+            watch.begin()
+        if _chance is not None:
+            _chance.__class__ = _WatchedRandom
+    return True
 
 
 def leave() -> None:
     """Stop watching this thread."""
     _running.discard(get_ident())
-    if not _running and time.sleep is _watched_sleep:
-        time.sleep = _sleep
+    if not _running:
+        for watch in _watches:
+            watch.end()
+        if _chance is not None:
+            _chance.__class__ = random.Random
 
 
-def refusal(act: str) -> NotAllowedInWorkflow:
+def watching() -> bool:
+    """Tell whether workflow code runs in this thread now."""
+    return get_ident() in _running
+
+
+def check(act: str) -> None:
+    """Refuse an act to workflow code, but not to what the interpreter does for itself.
+
+    Raises:
+        NotAllowedInWorkflow: the code itself does it.
+    """
+    if not _for_the_interpreter():
+        raise refusal(act)
+
+
+def _install() -> None:
+    """Install once what cannot be taken away again or costs nothing: the audit hook, and methods of rare use."""
+    global _installed  # noqa: PLW0603 - an audit hook can be added once and never removed
+    _installed = True
+    sys.addaudithook(_hook)
+    for owner, name, act in _KEPT:
+        _refuse(owner, name, act)
+    for module, pool in (("thread", "ThreadPoolExecutor"), ("process", "ProcessPoolExecutor")):
+        loaded = sys.modules.get(f"concurrent.futures.{module}")
+        if loaded is not None:
+            _refuse(getattr(loaded, pool), "submit", "run code in a thread or process")
+
+
+def _refuse(owner: Any, name: str, act: str) -> None:
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def watched(*args: Any, **options: Any) -> Any:
+        if _running and get_ident() in _running:
+            check(act)
+        return original(*args, **options)
+
+    setattr(owner, name, watched)
+
+
+def refusal(act: str, instead: str = 'Do it in a step: await ctx.step("name", function, ...).') -> NotAllowedInWorkflow:
     """Return the error for an act that workflow code must not do itself."""
-    return NotAllowedInWorkflow(
-        f"Workflow code cannot {act}: it runs again on every replay. Do it in a step: "
-        'await ctx.step("name", function, ...).'
-    )
+    return NotAllowedInWorkflow(f"Workflow code cannot {act}: it runs again on every replay. {instead}")
 
 
 def endless() -> NotAllowedInWorkflow:
@@ -81,27 +247,25 @@ def endless() -> NotAllowedInWorkflow:
     )
 
 
-def _watched_sleep(seconds: Any, /) -> None:
-    if get_ident() in _running:
-        raise refusal(_ACTS["time.sleep"])
-    _sleep(seconds)
-
-
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if _running and event in _ACTS and get_ident() in _running and not _for_the_interpreter(event, args):
-        raise refusal(_ACTS[event])
+    if _running and event in _ACTS and get_ident() in _running:
+        if event == "open" and _is_time_zone(args[0]):
+            return
+        check(_ACTS[event])
 
 
-def _for_the_interpreter(event: str, args: tuple[Any, ...]) -> bool:
-    if event == "open" and _is_time_zone(args[0]):
-        return True
+def _for_the_interpreter() -> bool:
     frame: FrameType | None = sys._getframe(2)
+    direct = True
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if isinstance(module, str) and module.partition(".")[0] in _ALLOWED:
-            return True
-        if module == "signoff.workflow.loop":
-            return False
+        if isinstance(module, str):
+            top = module.partition(".")[0]
+            if top in _ALLOWED or (direct and top in _LIBRARIES):
+                return True
+            if module in _OURS:
+                return False
+            direct = direct and (top in _THROUGH or module == __name__)
         frame = frame.f_back
     return False
 

@@ -12,6 +12,7 @@ makes of Python values: plain JSON with tags for what JSON cannot say.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Final, Literal, cast, get_args
@@ -21,6 +22,9 @@ import orjson
 from signoff.errors import WorkflowError
 
 VERSION = 1
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""The Python that runs here, as journals record it."""
 
 Encoded = Any
 """A value as `codec.py` writes it: JSON-ready."""
@@ -72,7 +76,8 @@ class RunStarted:
     """Begin the run; always the first entry.
 
     `expose` names what of the run browsers may see (`input`, `output`), as far as the starter knew the workflow. With
-    `start_at` the code begins to run at that time.
+    `start_at` the code begins to run at that time. `python`: of the process that started it; None in journals that were
+    begun before it was recorded, which were begun on 3.11.
     """
 
     type: ClassVar[str] = "run.started"
@@ -87,6 +92,7 @@ class RunStarted:
     parent: str | None = None
     start_at: int | None = None
     expose: tuple[str, ...] = ()
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +338,8 @@ class RunDescribed:
     """Add what only the code knows of its run; written once, by the first worker that takes the run up.
 
     Whoever starts a run need not have the code. `tags` are those to add; `expose` names what browsers may see, and
-    `input` is there if that is part of it. Replay passes over it.
+    `input` is there if that is part of it; `python` is its own, if that is another than the starter's. Replay passes
+    over it.
     """
 
     type: ClassVar[str] = "run.described"
@@ -341,6 +348,7 @@ class RunDescribed:
     tags: tuple[str, ...] = ()
     expose: tuple[str, ...] = ()
     input: Encoded = None
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

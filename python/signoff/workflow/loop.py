@@ -3,7 +3,7 @@
 It has no selector, no clock and no threads. Time stands still while code runs, and moves only when the machine is fed
 an entry. A callback that is due later is a durable timer: the loop asks for it by a command and runs the callback when
 the journal says that the timer fired. asyncio's own primitives (tasks, futures, gather, wait, timeout, queues, locks)
-run on it unchanged, always in the same order.
+run on it, always in the same order; where Pythons differ, `aio.py` gives them one behaviour.
 
 It is driven from a plain callback or a plain thread, never from inside a task of another loop.
 """
@@ -12,16 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import logging
 import math
 import sys
+import weakref
+from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
+from weakref import WeakValueDictionary
 
-from signoff.workflow import guard
+from signoff.workflow import aio, guard
+from signoff.workflow.durations import duration_ms
+from signoff.workflow.futures import Asked, Handle, Pending, TimerHandle, Timers, Work, nothing
 
 T = TypeVar("T")
 
@@ -32,132 +38,21 @@ ASYNCIO = str(Path(asyncio.__file__).parent)
 """The folder of asyncio's own code."""
 
 
+MOST_HALTS = 20
+"""How often the end of the machine is raised in code that swallows it; then it is given futures that never come."""
+
+MOST_CLOSES = 20
+"""How often a coroutine that awaits something in its cleanup is closed again."""
+
+MOST_AHEAD = 100 * 366 * 86_400
+"""How far ahead a timer may be, in seconds; the bound of `ctx.sleep`."""
+
 MOST_CALLBACKS = 1_000_000
 """What code may do before it waits for something, so that a loop without end stops its run and not its worker."""
 
 
 class Halt(BaseException):
     """Leave workflow code for good: the machine has stopped. Not an Exception, so that users' handlers let it pass."""
-
-
-class Timers(Protocol):
-    """What the loop asks of the machine: durable timers."""
-
-    now_ms: int
-
-    def start_timer(self, handle: TimerHandle, fire_at: int) -> str:
-        """Ask for a timer; return its id."""
-        ...
-
-    def cancel_timer(self, id_: str) -> None:
-        """Give a timer up."""
-        ...
-
-
-def _nothing() -> None:
-    """Stand where a cancelled handle had its callback, so that what it held can be freed."""
-
-
-class Handle(asyncio.Handle):
-    """Hold a callback that is ready."""
-
-    __slots__ = ()
-    _callback: Callable[..., object]
-    _context: contextvars.Context
-
-    def __init__(
-        self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
-    ) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-
-    def cancel(self) -> None:
-        """Forget the callback."""
-        self._cancelled = True
-        self._callback, self._args = _nothing, ()
-
-    def __repr__(self) -> str:
-        return f"<Handle {'cancelled' if self._cancelled else self._callback!r}>"
-
-
-class TimerHandle(asyncio.TimerHandle):
-    """Hold a callback that waits for a durable timer."""
-
-    __slots__ = ("_timers", "id")
-    _callback: Callable[..., object]
-    _context: contextvars.Context
-
-    def __init__(
-        self,
-        when: float,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        context: contextvars.Context | None,
-        timers: Timers,
-    ) -> None:
-        self._when = when
-        self._context = contextvars.copy_context() if context is None else context
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._scheduled = True
-        self._timers = timers
-        self.id: str | None = None
-
-    def cancel(self) -> None:
-        """Give the timer up and forget the callback."""
-        if not self._cancelled:
-            self._cancelled = True
-            self._callback, self._args = _nothing, ()
-            if self.id is not None:
-                self._timers.cancel_timer(self.id)
-
-    def __repr__(self) -> str:
-        return f"<TimerHandle {self.id} {'cancelled' if self._cancelled else self._callback!r}>"
-
-
-class Pending(asyncio.Future[T]):
-    """A future that the journal resolves. Cancelling it tells the machine that nobody waits any more."""
-
-    __slots__ = ("given_up", "id", "number")
-    given_up: Callable[[Pending[Any]], None] | None
-    id: str
-    number: int
-
-    def __hash__(self) -> int:
-        """Hash by number, so that sets of futures (`asyncio.wait` returns two) have the same order in every replay."""
-        return self.number
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        """Cancel the future and withdraw what it waits for."""
-        if not super().cancel(msg=msg):
-            return False
-        if self.given_up is not None:
-            self.given_up(self)
-        return True
-
-
-class Work(asyncio.Task[T]):
-    """A task of workflow code; hashed by number, as futures are."""
-
-    def __init__(self, coro: Any, number: int, **options: Any) -> None:
-        self.number = number  # first: asyncio's constructor already asks for the hash
-        super().__init__(coro, **options)
-
-    def __hash__(self) -> int:
-        """Hash by number: a TaskGroup keeps its tasks in a set."""
-        return self.number
-
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    class StepFuture(Pending[T], Coroutine[Any, Any, T]):
-        """The result of a step, awaitable wherever asyncio takes a future or, as in a TaskGroup, a coroutine."""
-else:
-    StepFuture = Pending
 
 
 async def _await(awaitable: Any) -> Any:
@@ -172,6 +67,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         failure: what reached the loop unhandled; nothing runs after it.
         salt: where numbering of futures and tasks begins. The same in every replay of a run; different between runs,
             because asyncio keeps all tasks of a process in one set.
+        legacy: the run was begun before journals recorded their Python; asyncio behaves as it did then (see `aio.py`).
     """
 
     def __init__(self, timers: Timers) -> None:
@@ -179,7 +75,14 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._timers = timers
         self._ready: deque[Handle | TimerHandle] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()  # strong: a task that is collected runs its cleanup at random
-        self._generators: set[AsyncGenerator[Any, Any]] = set()
+        # Weak, so that a generator the code lets go of is finalized; by number, so that they end in one order.
+        self._generators: WeakValueDictionary[int, AsyncGenerator[Any, Any]] = WeakValueDictionary()
+        self._numbers: dict[int, int] = {}
+        self._kept: list[AsyncGenerator[Any, Any]] = []
+        self._closings: list[asyncio.Task[Any]] = []
+        self._begun = self._gatherings = 0
+        self.halts = 0
+        self.legacy = False
         self.salt = 0
         self.active = False
         self._count = 0
@@ -187,9 +90,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     # -- driving ---------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def running(self) -> Generator[None]:
-        """Be the running loop of this thread, and watch what its code does.
+    def running(self) -> Turn:
+        """Return a context in which this is the running loop of the thread, and what its code does is watched.
 
         Raises:
             RuntimeError: this was called inside a task of another loop.
@@ -197,18 +99,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         host = asyncio._get_running_loop()
         if host is not None and asyncio.current_task(host) is not None:
             raise RuntimeError("A workflow is advanced from a plain callback (loop.call_soon), not inside a task.")
-        hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize)
-        asyncio._set_running_loop(self)
-        self.active = True
-        guard.enter()
-        try:
-            yield
-        finally:
-            guard.leave()
-            self.active = False
-            asyncio._set_running_loop(host)
-            sys.set_asyncgen_hooks(*hooks)
+        if aio.wants_anyio():
+            aio.install_anyio()
+        return Turn(self, host, active=True)
 
     def drain(self, main: asyncio.Future[Any]) -> None:
         """Run callbacks until none is ready, the main task is done or something failed."""
@@ -243,20 +136,65 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             self._ready.append(handle)
 
     def open_tasks(self) -> list[asyncio.Task[Any]]:
-        """Return the tasks that are not done, in no order."""
-        return [task for task in self._tasks if not task.done()]
+        """Return the tasks that are not done, oldest first."""
+        return sorted((task for task in self._tasks if not task.done()), key=attrgetter("number"))
+
+    def ending(self) -> asyncio.Task[None] | None:
+        """Return a task that ends the generators which the code has begun and not finished; None: there are none."""
+        if self.legacy:
+            return None
+        for _, generator in sorted(self._generators.items()):
+            if generator.ag_frame is not None and not generator.ag_running:  # type: ignore[attr-defined]
+                self._close_generator(generator)
+        self._generators.clear()
+        closing = self._endings()
+        return self.create_task(_all_of(closing)) if closing else None
+
+    def _close_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._closings = [*self._endings(), self.create_task(generator.aclose(), name="end of an async generator")]
+
+    def _endings(self) -> list[asyncio.Task[Any]]:
+        return [task for task in self._closings if not task.done()]
+
+    def cancel_endings(self) -> None:
+        """Cancel the cleanup of generators: the run is cancelled."""
+        for task in self._endings():
+            task.cancel()
 
     def close(self) -> None:
-        """Drop everything; coroutines are closed, nothing is scheduled any more."""
+        """Drop everything; coroutines are closed, each in its own context, and nothing is scheduled any more."""
         if self._closed:
             return
         self._closed, self.active = True, False
         self._ready.clear()
-        for task in self.open_tasks():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            _close(task.get_coro())
+        tasks = self.open_tasks()
+        if tasks:
+            with Turn(self, asyncio._get_running_loop(), active=False):
+                stubborn = [task for task in tasks if not self._end(task)]
+                self._tasks.clear()
+                tasks.clear()
+                if stubborn:
+                    _abandon(stubborn)
         self._tasks.clear()
         self._generators.clear()
+        self._kept.clear()
+        self._closings.clear()
+
+    def _end(self, task: Any) -> bool:
+        """Close a task's coroutine as its task; tell whether it is over."""
+        context = task.home
+        try:
+            context.run(nothing)
+        except RuntimeError:  # a context is entered once at a time: the code itself let go of its machine
+            context = context.copy()
+        try:
+            _enter_task(self, task)
+        except RuntimeError:  # a Python that knows one current task a thread, and it is the host's
+            return _close(task.get_coro(), context)
+        try:
+            return _close(task.get_coro(), context)
+        finally:
+            _leave_task(self, task)
 
     # -- what asyncio asks of a loop -------------------------------------------------------------------------------
 
@@ -292,12 +230,21 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Run a callback after `delay` seconds; a durable timer if that is in the future."""
+        if not delay <= 0:  # also what is no number
+            duration_ms(delay)
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """Run a callback at `when` seconds of machine time; a durable timer if that is in the future."""
+        """Run a callback at `when` seconds of machine time; a durable timer if that is in the future.
+
+        Raises:
+            BadRequest: that is no number, or more than 100 years ahead.
+        """
+        ahead = when - self.time()
+        if not ahead < MOST_AHEAD:
+            duration_ms(ahead)
         fire_at = math.ceil(round(when * 1000, 3))
         timer = TimerHandle(when, callback, args, context, self._timers)
         if fire_at > self._timers.now_ms:
@@ -315,11 +262,36 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def pending(self, id_: str = "", given_up: Callable[[Pending[Any]], None] | None = None) -> Pending[Any]:
         """Return a numbered future that tells when it is cancelled."""
-        future: Pending[Any] = Pending(loop=self)
+        return self._numbered(Pending(loop=self), id_, given_up)
+
+    def asked(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:
+        """Return the same that also knows whether it was awaited."""
+        future: Asked[Any] = Asked(loop=self)
+        future.awaited = False
+        future.place = ("", 0)
+        self._numbered(future, id_, given_up)
+        return future
+
+    def forever(self) -> Pending[None]:
+        """Return a future that only a cancellation ends; the run waits as long."""
+        self._timers.forever += 1
+        return self.pending("", self._no_longer)
+
+    def _no_longer(self, _future: Pending[Any]) -> None:
+        self._timers.forever -= 1
+
+    def _numbered(
+        self, future: Pending[Any], id_: str, given_up: Callable[[Pending[Any]], None] | None
+    ) -> Pending[Any]:
         future.number = self._next_number()
         future.id = id_
         future.given_up = given_up
         return future
+
+    def next_gathering(self) -> int:
+        """Return a number for a future of `gather`; not of those that tasks are named after."""
+        self._gatherings += 1
+        return -(self.salt + self._gatherings) - 2
 
     def _next_number(self) -> int:
         self._count += 1
@@ -335,10 +307,13 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             coro = _await(coro)
         if self._closed:
             coro.close()
-            raise Halt
+            self.halts += 1
+            if self.halts < MOST_HALTS:
+                raise Halt
+            return self.pending()  # type: ignore[return-value]  # something to wait for that never comes
         number = self._next_number()
         label = f"Task-{self._count}" if name is None else str(name)
-        task: asyncio.Task[Any] = Work(coro, number, loop=self, name=label, context=context, **kwargs)
+        task: asyncio.Task[Any] = Work(coro, number, context, loop=self, name=label, **kwargs)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -374,27 +349,108 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's own
         """Do nothing: there is no executor."""
 
+    def _began(self, generator: AsyncGenerator[Any, Any]) -> None:
+        if self.legacy:
+            self._kept.append(generator)
+        self._begun += 1
+        self._generators[self._begun] = generator
+        self._numbers[id(generator)] = self._begun
+
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._generators.discard(generator)
-        if not self._closed:
-            self.create_task(generator.aclose())
+        """End a generator that nothing refers to any more, as asyncio does: its cleanup runs in a task of its own."""
+        number = self._numbers.pop(id(generator), 0)
+        if self._closed:
+            return
+        mine = asyncio._get_running_loop() is self
+        if mine and self.active and not self.legacy and self.failure is None:
+            self._close_generator(generator)
+        else:  # found by the garbage collector, at no fixed time: it stays as it is until the run ends
+            self._kept.append(generator)
+            self._generators[number] = generator
+
+
+class Turn:
+    """The time in which code of a machine runs in this thread. A class, no generator: there is one a step."""
+
+    __slots__ = ("_active", "_collects", "_entered", "_hooks", "_host", "_loop")
+
+    def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, *, active: bool) -> None:
+        self._loop, self._host, self._active = loop, host, active
+
+    def __enter__(self) -> None:
+        loop = self._loop
+        self._hooks = sys.get_asyncgen_hooks()
+        # Garbage is collected at no fixed time: only what the code itself lets go of may end while it runs.
+        self._collects = gc.isenabled()
+        gc.disable()
+        sys.set_asyncgen_hooks(firstiter=loop._began, finalizer=loop._finalize)
+        asyncio._set_running_loop(loop)
+        self._entered = guard.enter()
+        loop.active = self._active
+
+    def __exit__(self, *_error: object) -> None:
+        self._loop.active = False
+        if self._entered:
+            guard.leave()
+        asyncio._set_running_loop(self._host)
+        sys.set_asyncgen_hooks(*self._hooks)
+        if self._collects:
+            gc.enable()
 
 
 def new_loop(timers: Timers) -> WorkflowLoop:
     """Return a loop whose timers are commands of this machine."""
+    aio.install(WorkflowLoop)
     return WorkflowLoop(timers)  # type: ignore[abstract]  # what is missing is refused, see below
 
 
-def _close(coroutine: Any) -> None:
-    """Close a coroutine, however much it resists."""
-    for _ in range(100):
+async def _all_of(tasks: list[asyncio.Task[Any]]) -> None:
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("an async generator failed in its cleanup: %r", task.exception())
+
+
+def _close(coroutine: Any, context: contextvars.Context) -> bool:
+    """Close a coroutine, however much it resists; tell whether it is over."""
+    for _ in range(MOST_CLOSES):
         try:
-            coroutine.close()
-        except RuntimeError:  # it awaits something in its cleanup
-            continue
+            context.run(coroutine.close)
+        except RuntimeError:  # it awaits something in its cleanup, or was closed while it runs
+            if getattr(coroutine, "cr_frame", None) is None:
+                return True
         except BaseException:
-            return
-        return
+            return True
+        else:
+            return True
+    return False
+
+
+def _abandon(tasks: list[Any]) -> None:
+    """Let go of tasks whose code swallows every attempt to end it, without Python's complaint about each."""
+    left = [weakref.ref(task.get_coro()) for task in tasks]
+    for task in tasks:
+        frame = task.get_coro().cr_frame
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        log.warning(
+            "Workflow code refuses to end, at %s: a bare `except:` or `except BaseException:` around an await swallows "
+            "the end of the machine. Nothing is lost; write `except Exception:`.",
+            where,
+        )
+        if task._fut_waiter is not None:
+            task._fut_waiter.cancel()  # each holds the other
+    frame = task = None
+    hook, sys.unraisablehook = sys.unraisablehook, _no_complaint
+    try:
+        tasks.clear()
+        if any(one() is not None for one in left):
+            gc.collect()
+    finally:
+        sys.unraisablehook = hook
+
+
+def _no_complaint(_complaint: Any) -> None:
+    """Say nothing: what could be said has been logged."""
 
 
 def _refused(act: str) -> Callable[..., NoReturn]:

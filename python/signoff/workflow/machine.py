@@ -15,11 +15,12 @@ from zlib import crc32
 from signoff.errors import NonDeterminism, UnsupportedValue, WorkflowError
 from signoff.errors import StepFailed as StepFailedError
 from signoff.workflow import codec
-from signoff.workflow.commands import Commands, settle
+from signoff.workflow.commands import Commands
 from signoff.workflow.context import Context
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.determinism import user_frame
 from signoff.workflow.failure import error_of
+from signoff.workflow.futures import TimerHandle
 from signoff.workflow.journal import (
     COMMANDS,
     SAME,
@@ -43,7 +44,7 @@ from signoff.workflow.journal import (
     StepFailed,
     TimerFired,
 )
-from signoff.workflow.loop import CancelledError, TimerHandle
+from signoff.workflow.loop import CancelledError
 from signoff.workflow.requests import expired
 from signoff.workflow.steps import StepCall
 
@@ -73,6 +74,7 @@ class Machine:
         self._definition = definition
         self._commands = Commands()
         self._main: Any = None
+        self._ending: Any = None
         self._started = False
         self._cancel: CancelRequested | None = None
         self._closed = False
@@ -171,6 +173,8 @@ class Machine:
                 commands.recorded.queue.append(entry)  # type: ignore[arg-type]
             else:
                 notifications.append(entry)  # type: ignore[arg-type]
+                if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
+                    commands.recorded.python = entry.python
         with commands.loop.running():
             for notification in notifications:
                 if self.outcome is None:
@@ -182,6 +186,8 @@ class Machine:
         """Drop the coroutine; its cleanup code issues no commands."""
         if not self._closed:
             self._closed = True
+            self._main = self._ending = None
+            self._commands.forget()
             self._commands.loop.close()
 
     def __del__(self) -> None:
@@ -196,12 +202,26 @@ class Machine:
         _FEEDS[type(notification)](self, notification)
         if self._main is None:
             return
-        commands.loop.drain(self._main)
+        commands.loop.drain(self._ending or self._main)
         failure = commands.loop.failure
         if isinstance(failure, NonDeterminism):
             raise failure
-        if failure is not None or self._main.done() or commands.idle():
+        if failure is not None or self._over() or commands.idle():
             self._end(failure)
+
+    def _over(self) -> bool:
+        """Tell whether the code has ended; once it has, let its generators run their cleanup first."""
+        if not self._main.done():
+            return False
+        loop = self._commands.loop
+        while self._ending is None or self._ending.done():
+            self._ending = loop.ending()
+            if self._ending is None:
+                return True
+            loop.drain(self._ending)
+            if loop.failure is not None:
+                return True
+        return False
 
     def _check_left_over(self) -> None:
         queue = self._commands.recorded.queue
@@ -226,6 +246,7 @@ class Machine:
         commands.now_ms = max(commands.now_ms, started.start_at or 0)
         commands.run_id, commands.seed = started.run_id, started.seed
         commands.loop.salt = crc32(started.seed.encode())
+        commands.loop.legacy = started.python is None
         arguments: list[Any] = [Context(commands)]
         if definition.takes_input:
             try:
@@ -245,6 +266,8 @@ class Machine:
         output: tuple[Any, ...] = ()
         if failure is None:
             output, error = self._result()
+        if failure is None and error is None and self._cancel is None:
+            commands.tell_unawaited()
         commands.loop.failure = None  # the machine itself may still issue what ends the run
         try:
             commands.cancel_steps()
@@ -300,7 +323,7 @@ class Machine:
             except TypeError as error:
                 call.future.set_exception(UnsupportedValue(str(error)))
             else:
-                settle(call.future, entry.result, type_)
+                self._commands.settle(call.future, entry.result, type_)
 
     def _step_failed(self, entry: StepFailed) -> None:
         call = self._commands.steps.get(entry.id)
@@ -319,6 +342,7 @@ class Machine:
             error={"code": error.code, "message": error.message, "type": error.type, "public": error.public},
             attempts=entry.attempt,
         )
+        self._commands.done(call.future)
         if not call.future.done():
             call.future.set_exception(failed)
 
@@ -330,6 +354,7 @@ class Machine:
         if isinstance(target, TimerHandle):
             self._commands.loop.fire(target)
         elif not target.done():
+            self._commands.done(target)
             target.set_result(None)
 
     def _event_received(self, entry: EventReceived) -> None:
@@ -353,6 +378,7 @@ class Machine:
             return
         self._cancel = entry
         self._main.cancel()
+        self._commands.loop.cancel_endings()
         # The rows were withdrawn with the cancellation; what the code asked for meanwhile must not stay open either.
         for _, request in list(self._commands.inputs.values()):
             request.withdraw("cancelled")

@@ -13,8 +13,8 @@ from signoff.errors import InputExpired, InputWithdrawn, InvalidAnswer, Unsuppor
 from signoff.names import ID_RULE, is_principal
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
+from signoff.workflow.futures import Pending
 from signoff.workflow.journal import DecidedBy, InputAnswered
-from signoff.workflow.loop import Pending
 from signoff.workflow.names import check_text
 
 if TYPE_CHECKING:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import collections.abc
 import functools
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
 from signoff.errors import UnsupportedValue
-from signoff.workflow import codec
+from signoff.workflow import codec, guard
 from signoff.workflow import retry as policy
 from signoff.workflow.durations import Duration, duration_ms
+from signoff.workflow.futures import Asked
 from signoff.workflow.journal import SAME
-from signoff.workflow.loop import Pending
 from signoff.workflow.names import check_text
 from signoff.workflow.retry import Retry
 
@@ -69,7 +70,10 @@ def step(
     expose: bool | None = None,
     label: str | None = None,
 ) -> F | Callable[[F], F]:
-    """Say how a function is run as a step; it stays an ordinary function.
+    """Say how a function is run as a step.
+
+    It stays an ordinary function for tests and other steps. Workflow code that calls it itself, without `ctx.step`, is
+    refused: the call would be made again at every replay.
 
     Args:
         retry: how often it is tried.
@@ -83,10 +87,32 @@ def step(
     """
 
     def mark(function: F) -> F:
-        function.__signoff_step__ = options_of(retry, timeout, expose, label)  # type: ignore[attr-defined]
-        return function
+        marked: Any = _outside_only(function) if isinstance(function, types.FunctionType) else function
+        marked.__signoff_step__ = options_of(retry, timeout, expose, label)
+        return cast("F", marked)
 
     return mark if fn is None else mark(fn)
+
+
+def _outside_only(function: types.FunctionType) -> types.FunctionType:
+    """Return the function, refusing calls by workflow code; those of async functions before there is a coroutine."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if guard.watching():
+            raise guard.refusal(
+                f"call the step function {function.__name__} itself",
+                f'Ask for it: await ctx.step("{function.__name__}", {function.__name__}, ...).',
+            )
+        return function(*args, **kwargs)
+
+    if inspect.iscoroutinefunction(function):
+        if sys.version_info >= (3, 12):
+            inspect.markcoroutinefunction(called)
+        else:  # 3.11 looks at the flag alone; whether a call makes a coroutine is in the bytecode, not in the flag
+            plain = cast("types.FunctionType", called)
+            plain.__code__ = plain.__code__.replace(co_flags=plain.__code__.co_flags | inspect.CO_COROUTINE)
+    return cast("types.FunctionType", called)
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +123,7 @@ class StepCall:
         id: `name:n`.
         fn, args, kwargs: the call; `fn` may be async.
         retry, timeout_ms: how to run it.
+        context: the context variables that the code had set when it asked; a step sees a copy.
         expose: its result may be seen by browsers.
         next_attempt: from 1.
         retry_at: do not try before this time (milliseconds); None: at once.
@@ -110,7 +137,8 @@ class StepCall:
     kwargs: dict[str, Any]
     retry: Retry
     timeout_ms: int | None
-    future: Pending[Any] = field(repr=False)
+    future: Asked[Any] = field(repr=False)
+    context: Context = field(repr=False)
     expose: bool = False
     next_attempt: int = 1
     retry_at: int | None = None
@@ -281,6 +309,8 @@ class StepInfo:
         return f"{self.run_id}/{self.name}:{self.n}"
 
 
+_OF_THE_LOOP = frozenset(("decimal_context", "current_async_library_cvar"))
+
 _current: ContextVar[StepInfo] = ContextVar("signoff_step")
 
 
@@ -297,10 +327,20 @@ def current_step() -> StepInfo:
 
 
 @contextmanager
-def entering_step(info: StepInfo) -> Generator[None]:
-    """Let `current_step()` answer `info`; for whoever executes steps."""
+def entering_step(info: StepInfo, variables: Context | None = None) -> Generator[None]:
+    """Let `current_step()` answer `info`, and see context variables; for whoever executes steps.
+
+    Args:
+        variables: what the workflow's code had set when it asked for the step (`StepCall.context`). What the step sets
+            never comes back there.
+    """
+    # What the loop of a workflow keeps for itself is not for the step: it runs on a loop, and with numbers, of its own.
+    given = [(var, value) for var, value in (variables or {}).items() if var.name not in _OF_THE_LOOP]
+    tokens = [(var, var.set(value)) for var, value in given]
     token = _current.set(info)
     try:
         yield
     finally:
         _current.reset(token)
+        for var, before in tokens:
+            var.reset(before)

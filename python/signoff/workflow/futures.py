@@ -1,0 +1,173 @@
+"""What runs on a workflow's loop: callbacks, timers, and futures and tasks whose sets keep one order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Timers(Protocol):
+    """What the loop asks of the machine: durable timers."""
+
+    now_ms: int
+    forever: int
+
+    def start_timer(self, handle: TimerHandle, fire_at: int) -> str:
+        """Ask for a timer; return its id."""
+        ...
+
+    def cancel_timer(self, id_: str) -> None:
+        """Give a timer up."""
+        ...
+
+
+def nothing() -> None:
+    """Stand where a cancelled handle had its callback, so that what it held can be freed."""
+
+
+class Handle(asyncio.Handle):
+    """Hold a callback that is ready."""
+
+    __slots__ = ()
+    _callback: Callable[..., object]
+    _context: contextvars.Context
+
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
+    ) -> None:
+        self._context = contextvars.copy_context() if context is None else context
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Forget the callback."""
+        self._cancelled = True
+        self._callback, self._args = nothing, ()
+
+    def __repr__(self) -> str:
+        return f"<Handle {'cancelled' if self._cancelled else self._callback!r}>"
+
+
+class TimerHandle(asyncio.TimerHandle):
+    """Hold a callback that waits for a durable timer."""
+
+    __slots__ = ("_timers", "id")
+    _callback: Callable[..., object]
+    _context: contextvars.Context
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        timers: Timers,
+    ) -> None:
+        self._when = when
+        self._context = contextvars.copy_context() if context is None else context
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._scheduled = True
+        self._timers = timers
+        self.id: str | None = None
+
+    def cancel(self) -> None:
+        """Give the timer up and forget the callback."""
+        if not self._cancelled:
+            self._cancelled = True
+            self._callback, self._args = nothing, ()
+            if self.id is not None:
+                self._timers.cancel_timer(self.id)
+
+    def __repr__(self) -> str:
+        return f"<TimerHandle {self.id} {'cancelled' if self._cancelled else self._callback!r}>"
+
+
+class Pending(asyncio.Future[T]):
+    """A future that the journal resolves. Cancelling it tells the machine that nobody waits any more."""
+
+    __slots__ = ("given_up", "id", "number")
+    given_up: Callable[[Pending[Any]], None] | None
+    id: str
+    number: int
+
+    def __hash__(self) -> int:
+        """Hash by number, so that sets of futures (`asyncio.wait` returns two) have the same order in every replay."""
+        return self.number
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel the future and withdraw what it waits for."""
+        if not super().cancel(msg=msg):
+            return False
+        if self.given_up is not None:
+            self.given_up(self)
+        return True
+
+
+class Asked(Pending[T]):
+    """A future of something asked of the world that does nothing for the code unless it is awaited."""
+
+    __slots__ = ("awaited", "place")
+    awaited: bool
+    place: tuple[str, int]
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self.awaited = True
+        return super().__await__()
+
+    __iter__ = __await__
+
+    def add_done_callback(self, fn: Any, /, **options: Any) -> None:
+        """Call `fn` when it is done: somebody waits for it."""
+        self.awaited = True
+        super().add_done_callback(fn, **options)
+
+
+class Work(asyncio.Task[T]):
+    """A task of workflow code; hashed by number, as futures are.
+
+    Attributes:
+        home: the context its code runs in; its cleanup runs there too.
+    """
+
+    def __init__(self, coro: Any, number: int, context: contextvars.Context | None, **options: Any) -> None:
+        self.number = number  # first: asyncio's constructor already asks for the hash
+        self.home = contextvars.copy_context() if context is None else context
+        self._cancels = 0
+        super().__init__(coro, context=self.home, **options)
+        self._log_destroy_pending = False  # the loop closes what is left
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Throw CancelledError into the code when it runs next."""
+        if not super().cancel(msg):
+            return False
+        self._cancels += 1
+        return True
+
+    def cancelling(self) -> int:
+        """Return how many requests to cancel it are open."""
+        return self._cancels
+
+    def uncancel(self) -> int:
+        """Take one request to cancel it back; as before Python 3.13, one that was not delivered yet stays."""
+        self._cancels = max(self._cancels - 1, 0)
+        return self._cancels
+
+    def __hash__(self) -> int:
+        """Hash by number: a TaskGroup keeps its tasks in a set."""
+        return self.number
+
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    class StepFuture(Asked[T], Coroutine[Any, Any, T]):
+        """The result of a step, awaitable wherever asyncio takes a future or, as in a TaskGroup, a coroutine."""
+else:
+    StepFuture = Asked
