@@ -20,14 +20,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "react-approval"
+HERE = Path(__file__).resolve().parent
+EXAMPLE = HERE.parent / "examples" / "react-approval"
 
 
 class Product:
-    """`signoff dev` with the example: can be killed and started again on the same data."""
+    """`signoff dev` with the example's page: can be killed and started again on the same data."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, app: str = "workflow:app", folder: Path = EXAMPLE) -> None:
         self.data = data
+        self.app, self.folder = app, folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -39,11 +41,11 @@ class Product:
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "signoff.cli", "dev", "workflow:app"),
+                    *(sys.executable, "-m", "signoff.cli", "dev", self.app),
                     *("--store", f"sqlite:///{self.data / 'signoff.db'}"),
                     *("--port", str(self.port), "--page", str(EXAMPLE / "dist")),
                 ],
-                cwd=EXAMPLE,
+                cwd=self.folder,
                 env={**os.environ, "SIGNOFF_EXAMPLE_DATA": str(self.data)},
                 stdout=log,
                 stderr=log,
@@ -84,6 +86,18 @@ class Product:
         self.call("POST", "/v1/runs", {"workflow": "expense", "input": claim, "run_id": claim["id"]})
         until(lambda: self.call("GET", f"/v1/runs/{claim['id']}")["inputs"], "the run asks for approval")
         return str(claim["id"])
+
+    def ask(self, run_id: str, /, **question: Any) -> str:
+        """Start a run that asks; return the page's address of its request."""
+        self.call("POST", "/v1/runs", {"workflow": "ask", "run_id": run_id, "input": question})
+        until(lambda: self.call("GET", f"/v1/runs/{run_id}")["inputs"], "the run asks")
+        return f"#/request/{run_id}/ask%3A0"
+
+    def answered(self, run_id: str) -> dict[str, Any]:
+        """Wait for the answer and return its journal entry."""
+        until(lambda: self.entries(run_id, "input.answered"), f"{run_id} is answered")
+        (entry,) = self.entries(run_id, "input.answered")
+        return entry
 
     def row(self, run_id: str) -> dict[str, Any]:
         """Return the run row."""
@@ -135,6 +149,15 @@ def product(tmp_path: Path) -> Iterator[Product]:
         product.kill()
 
 
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A running product whose workflow asks whatever a test wants; shared, so every test has runs of its own."""
+    product = Product(tmp_path_factory.mktemp("asking"), "asking:app", HERE)
+    product.start()
+    yield product
+    product.kill()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, or Playwright's own where there is none."""
@@ -153,15 +176,30 @@ Visit = Callable[..., Page]
 
 @pytest.fixture
 def visit(chromium: Browser, product: Product) -> Iterator[Visit]:
-    """Open the page as somebody, each in a browser profile of their own unless a context is given."""
+    """Open the example's page as somebody, each in a browser profile of their own unless a context is given."""
+    yield from visits(chromium, product)
+
+
+@pytest.fixture
+def call_on(chromium: Browser, asking: Product) -> Iterator[Visit]:
+    """Open the page of `asking` as somebody."""
+    yield from visits(chromium, asking)
+
+
+def visits(chromium: Browser, product: Product) -> Iterator[Visit]:
+    """Open pages, and fail if one of them raised an error that nobody caught."""
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
-    def open_page(who: str = "alice", at: str = "", *, context: BrowserContext | None = None, **options: Any) -> Page:
+    def open_page(
+        who: str = "alice", at: str = "", *, context: BrowserContext | None = None, script: str = "", **options: Any
+    ) -> Page:
         if context is None:
             context = chromium.new_context(**options)
             context.set_default_timeout(15_000)
             contexts.append(context)
+        if script:
+            context.add_init_script(script)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"{product.url}/?as={who}{at}")

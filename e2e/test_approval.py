@@ -185,17 +185,26 @@ def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit
     claim = product.claim()
     page = visit("alice", address(claim))
     replies = answers_of(page)
-    page.get_by_role("radio", name="Approve", exact=True).check()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    # The answer is on its way when the request changes: the page could not know, and the server decides.
+    page.route("**/answer", hold)
+    decide(page, "Approve")
+    until(lambda: page.evaluate("1") and held, "the answer is on its way")
     before = large_claim()
     amended = {**before, "title": "An amended title", "total": before["total"] + 100}
     product.call("POST", f"/v1/runs/{claim}/events/claim.amended", {"id": "amend-1", "payload": amended})
     until(lambda: product.entries(claim, "input.revised"), "the request is revised")
-    changed = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
-    expect(changed).to_be_visible()
-    page.get_by_role("button", name="Send decision").click()
+    page.unroute("**/answer")
+    held[0].continue_()
     until(lambda: page.evaluate("1") and replies, "the server has refused")
     assert product.entries(claim, "input.answered") == []
+    changed = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
     expect(changed).to_be_visible()
+    expect(page.get_by_role("button", name="Send decision")).to_be_disabled()
     page.get_by_role("button", name="Review again").click()
     expect(page.get_by_role("heading", name="An amended title")).to_be_visible()
     decide(page, "Approve")

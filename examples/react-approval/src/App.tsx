@@ -3,16 +3,18 @@ import { useState } from "react";
 import { clientFor } from "./client";
 import { type Person, PEOPLE, currentPerson, rememberPerson } from "./model/identity";
 import { hrefOf, useRoute } from "./model/route";
+import { browserStore } from "./model/store";
 import { InboxPage } from "./pages/InboxPage";
 import { RunsPage } from "./pages/RunsPage";
+import { Guard } from "./parts/Guard";
 
 export function App() {
-  const [me, setMe] = useState(() => currentPerson(window.location.search, localStorage));
+  const [me, setMe] = useState(() => currentPerson(window.location.search, browserStore));
   const route = useRoute();
   const atRuns = route.page === "runs" || route.page === "run";
 
   const become = (person: Person) => {
-    rememberPerson(person, localStorage);
+    rememberPerson(person, browserStore);
     // A `?as=` in the address would win over the choice on reload.
     history.replaceState(null, "", window.location.pathname + window.location.hash);
     setMe(person);
@@ -41,7 +43,9 @@ export function App() {
         </nav>
         <PersonSwitcher me={me} onChange={become} />
       </header>
-      {atRuns ? <RunsPage route={route} me={me} /> : <InboxPage route={route} me={me} />}
+      <Guard what="This page" of={atRuns ? "runs" : "inbox"}>
+        {atRuns ? <RunsPage route={route} me={me} /> : <InboxPage route={route} me={me} />}
+      </Guard>
     </SignoffProvider>
   );
 }

@@ -1,5 +1,6 @@
 import { type Signoff, createSignoff } from "@signoff/client";
 import { type Person, tokenFor } from "./model/identity";
+import { listeningFetch } from "./model/server-clock";
 
 const clients = new Map<string, Signoff>();
 
@@ -7,7 +8,11 @@ const clients = new Map<string, Signoff>();
 export function clientFor(person: Person): Signoff {
   let client = clients.get(person.id);
   if (!client) {
-    client = createSignoff({ url: window.location.origin, token: () => Promise.resolve(tokenFor(person)) });
+    client = createSignoff({
+      url: window.location.origin,
+      token: () => Promise.resolve(tokenFor(person)),
+      fetch: listeningFetch,
+    });
     clients.set(person.id, client);
   }
   return client;

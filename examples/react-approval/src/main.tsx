@@ -5,6 +5,7 @@ import "./styles/tokens.css";
 import "./styles/layout.css";
 import "./styles/parts.css";
 import "./styles/detail.css";
+import "./styles/print.css";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");

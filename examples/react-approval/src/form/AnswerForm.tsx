@@ -1,63 +1,94 @@
-/** The form of one answer, drawn from the request's JSON Schema. The server is its judge: nothing is refused here. */
+/**
+ * The form of one answer, drawn from the request's JSON Schema.
+ *
+ * Only a button sends it: Enter in a field, or on a choice, does not.
+ */
 
-import Form from "@rjsf/core";
-import type { UiSchema } from "@rjsf/utils";
-import type { InputRow } from "@signoff/client";
 import { type ReactNode, useEffect, useMemo, useRef } from "react";
-import { type PointedError, toErrorSchema } from "../model/answer-errors";
-import type { Draft } from "../model/draft";
-import { templates, widgets } from "./theme";
-import { validator } from "./validator";
-
-/** No choice is made before the person makes it: neither a `const` nor a required boolean proposes one. */
-const NOTHING_DECIDED = { constAsDefaults: "never", requiredBooleanDefault: "skip" } as const;
+import { Field } from "./Fields";
+import type { PointedError, Written } from "./answer";
+import type { Draft, Misfit } from "./begin";
+import { FormContext } from "./context";
+import { Errors } from "./frames";
+import { writeJson } from "./json-text";
+import { type Schema, wantedBy } from "./schema";
 
 interface Props {
-  request: InputRow;
+  schema: Schema;
+  hints: Schema;
   draft: Draft;
+  written: Written;
+  misfits: readonly Misfit[];
   errors: readonly PointedError[];
   disabled: boolean;
+  /** Nothing can be chosen: what is under the pointer has just moved. */
+  settling: boolean;
   children: ReactNode;
   onChange: (draft: Draft) => void;
-  onSubmit: (value: Draft) => void;
 }
 
-export function AnswerForm({ request, draft, errors, disabled, children, onChange, onSubmit }: Props) {
-  const form = useRef<HTMLDivElement>(null);
-  const extraErrors = useMemo(() => toErrorSchema(errors), [errors]);
-  const uiSchema = useMemo<UiSchema>(
-    () => ({ ...request.ui, "ui:submitButtonOptions": { norender: true } }),
-    [request.ui],
-  );
+export function AnswerForm({ schema, hints, draft, written, misfits, errors, disabled, settling, children, onChange }: Props) {
+  const form = useRef<HTMLFormElement>(null);
+  const [general, byPointer] = useMemo(() => sorted(errors, written.places, schema), [errors, written.places, schema]);
+  const shared = useMemo(() => ({ root: schema, errors: byPointer, disabled }), [schema, byPointer, disabled]);
 
   useEffect(() => {
-    if (errors.length > 0) form.current?.querySelector<HTMLElement>("[aria-invalid=true], [data-invalid=true] input")?.focus();
+    if (errors.length === 0) return;
+    const wrong = form.current?.querySelector<HTMLElement>(
+      "input[aria-invalid=true], textarea[aria-invalid=true], select[aria-invalid=true], [data-invalid=true] input, [data-invalid=true] button",
+    );
+    (wrong ?? form.current?.querySelector<HTMLElement>(".form-errors"))?.focus();
   }, [errors]);
 
   return (
-    <div ref={form}>
-      <Form<Draft>
-        schema={request.schema}
-        uiSchema={uiSchema}
-        formData={draft}
-        validator={validator}
-        templates={templates}
-        widgets={widgets}
-        extraErrors={extraErrors}
-        idPrefix="answer"
-        experimental_defaultFormStateBehavior={NOTHING_DECIDED}
-        disabled={disabled}
-        noHtml5Validate
-        showErrorList="top"
-        onChange={({ formData }) => {
-          if (formData) onChange(formData);
-        }}
-        onSubmit={({ formData }) => {
-          onSubmit(formData ?? {});
-        }}
-      >
-        {children}
-      </Form>
+    <form
+      ref={form}
+      noValidate
+      data-settling={settling}
+      onSubmit={(event) => {
+        event.preventDefault();
+      }}
+    >
+      {general.length > 0 && (
+        <div className="form-errors" tabIndex={-1}>
+          <Errors id="answer" errors={general} />
+        </div>
+      )}
+      {misfits.length > 0 && <Misfits misfits={misfits} />}
+      <FormContext value={shared}>
+        <Field schema={schema} draft={draft} onChange={onChange} pointer="" required name="Your answer" hints={hints} />
+      </FormContext>
+      {children}
+    </form>
+  );
+}
+
+/** A proposal without a field is not sent, and it is said that there was one. */
+function Misfits({ misfits }: { misfits: readonly Misfit[] }) {
+  return (
+    <div className="misfits">
+      <p>What was proposed here does not fit this form, and is not part of your answer:</p>
+      <ul>
+        {misfits.map(({ pointer, value }) => (
+          <li key={pointer}>
+            {pointer !== "" && `${pointer.slice(1)}: `}
+            <code>{writeJson(value)}</code>
+          </li>
+        ))}
+      </ul>
     </div>
   );
+}
+
+/** Errors that belong to no field are said above them; the others stand at their fields. */
+function sorted(errors: readonly PointedError[], places: ReadonlySet<string>, schema: Schema): [string[], Map<string, string[]>] {
+  const { kind } = wantedBy(schema, schema).part;
+  const rootHasField = kind !== "group" && kind !== "union" && kind !== "null";
+  const general: string[] = [];
+  const byPointer = new Map<string, string[]>();
+  for (const { pointer, message } of errors) {
+    if (!places.has(pointer) || (pointer === "" && !rootHasField)) general.push(pointer === "" ? message : `${pointer.slice(1)}: ${message}`);
+    else byPointer.set(pointer, [...(byPointer.get(pointer) ?? []), message]);
+  }
+  return [general, byPointer];
 }

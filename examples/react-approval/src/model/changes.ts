@@ -43,24 +43,29 @@ function itemChanges(old: Claim, now: Claim): Change[] {
 
 function findingChanges(old: Report, now: Report): Change[] {
   const texts = ({ claim, findings }: Report): Record<string, string | null> =>
-    Object.fromEntries(
+    named(
       findings.map(({ code, item, message }) => {
         const about = item === null ? undefined : claim.items[item]?.description;
-        return [about === undefined ? words(code) : `${words(code)}: ${about}`, message];
+        return [about === undefined ? words(code) : `${words(code)}: ${about}`, message] as const;
       }),
     );
   return compare(texts(old), texts(now));
 }
 
-/** Items are known by their description; the second of the same description is called so. */
+/** Items are known by their description. */
 function itemTexts(claim: Claim): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const item of claim.items) {
-    let name = item.description;
-    for (let n = 2; name in texts; n += 1) name = `${item.description} (${n})`;
-    texts[name] = itemText(item, claim.currency);
+  return named(claim.items.map((item) => [item.description, itemText(item, claim.currency)] as const));
+}
+
+/** Put texts under their names; the second of a name is called so. */
+function named<Text>(entries: readonly (readonly [string, Text])[]): Record<string, Text> {
+  const texts = new Map<string, Text>();
+  for (const [wanted, text] of entries) {
+    let name = wanted;
+    for (let n = 2; texts.has(name); n += 1) name = `${wanted} (${n})`;
+    texts.set(name, text);
   }
-  return texts;
+  return Object.fromEntries(texts);
 }
 
 function itemText(item: LineItem, currency: string): string {
@@ -70,7 +75,7 @@ function itemText(item: LineItem, currency: string): string {
 function memberChanges(before: unknown, after: unknown): Change[] {
   const members = (value: unknown): Record<string, string | null> =>
     typeof value === "object" && value !== null
-      ? Object.fromEntries(Object.entries(value).map(([name, member]) => [words(name), text(member)]))
+      ? named(Object.entries(value).map(([name, member]) => [words(name), text(member)] as const))
       : { Value: text(value) };
   return compare(members(before), members(after));
 }
@@ -83,6 +88,11 @@ function text(value: unknown): string | null {
 function compare(before: Record<string, string | null>, after: Record<string, string | null>): Change[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names]
-    .map((what) => ({ what, before: before[what] ?? null, after: after[what] ?? null }))
+    .map((what) => ({ what, before: own(before, what), after: own(after, what) }))
     .filter((change) => change.before !== change.after);
+}
+
+/** A name may be that of a member that every object has: `constructor`. */
+function own(texts: Record<string, string | null>, name: string): string | null {
+  return Object.hasOwn(texts, name) ? (texts[name] ?? null) : null;
 }

@@ -57,22 +57,58 @@ export interface Receipt {
 
 export const HOUSE_CURRENCY = "EUR";
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+type Check = (value: unknown) => boolean;
 
-function isClaim(value: unknown): value is Claim {
-  return isObject(value) && isObject(value.claimant) && Array.isArray(value.items) && "currency" in value;
-}
+const isText: Check = (value) => typeof value === "string";
+const isAmount: Check = (value) => typeof value === "string" || typeof value === "number";
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const shaped =
+  (members: Record<string, Check>): Check =>
+  (value) =>
+    typeof value === "object" && value !== null && Object.entries(members).every(([name, check]) => check((value as Record<string, unknown>)[name]));
 
-/** Read a request's `show` as a report, or null if it is something else. */
+const isItem = shaped({ date: isText, category: isText, description: isText, amount: isAmount, receipt: orNull(isText) });
+
+const isClaim = shaped({
+  id: isText,
+  title: isText,
+  claimant: shaped({ name: isText, email: isText, department: isText }),
+  cost_centre: isText,
+  currency: isText,
+  total: isAmount,
+  items: listOf(isItem),
+  submitted: isText,
+  purpose: isText,
+  trip: orNull(shaped({ destination: isText, start: isText, end: isText })),
+});
+
+const isFinding = shaped({ code: isText, message: isText, item: orNull((value) => typeof value === "number") });
+const isReport = shaped({ claim: isClaim, amount: isAmount, findings: listOf(isFinding) });
+const isBooking = shaped({ reference: isText, paid: isAmount, booked: isAmount, rate: isAmount, memo: isText });
+
+const isReceipt = shaped({
+  outcome: (value) => value === "paid" || value === "declined" || value === "expired",
+  currency: isText,
+  booking: orNull(isBooking),
+  decided_by: orNull(isText),
+  comment: isText,
+});
+
+/** Read a request's `show` as a report, or null if it is something else: every member has to be what it is taken for. */
 export function asReport(value: unknown): Report | null {
-  if (!isObject(value) || !isClaim(value.claim) || !Array.isArray(value.findings)) return null;
-  return value as unknown as Report;
+  return isReport(value) ? (value as Report) : null;
 }
 
 /** Read a run's output as a receipt, or null if it is something else. */
 export function asReceipt(value: unknown): Receipt | null {
-  return isObject(value) && typeof value.outcome === "string" ? (value as unknown as Receipt) : null;
+  return isReceipt(value) ? (value as Receipt) : null;
 }
 
 /** Group what the checks found by line item; what concerns the whole claim comes under null. */

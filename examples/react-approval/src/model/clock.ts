@@ -1,16 +1,17 @@
-/** One ticking clock for the whole page, so that every "3 minutes ago" moves together. */
+/** One ticking clock for the whole page, so that every "3 minutes ago" moves together: the server's, not this machine's. */
 
 import { useSyncExternalStore } from "react";
+import { serverTime } from "./server-clock";
 
 const TICK = 1000;
 const listeners = new Set<() => void>();
-let now = Date.now();
+let now = serverTime();
 let timer: number | undefined;
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   timer ??= window.setInterval(() => {
-    now = Date.now();
+    now = serverTime();
     for (const each of listeners) each();
   }, TICK);
   return () => {
@@ -22,7 +23,13 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** The time now, rounded down to `every` milliseconds: a component re-renders only as often as that. */
-export function useNow(every = TICK): number {
-  return useSyncExternalStore(subscribe, () => Math.floor(now / every) * every);
+/**
+ * The server's time now, rounded down to `every` milliseconds: a component re-renders only as often as that. Null while
+ * the server has not said what time it is: then say dates, not distances.
+ */
+export function useNow(every = TICK): number | null {
+  return useSyncExternalStore(subscribe, () => {
+    now ??= serverTime();
+    return now === null ? null : Math.floor(now / every) * every;
+  });
 }

@@ -6,16 +6,42 @@ const DAY = 24 * HOUR;
 
 export type Locale = string | undefined;
 
-/** Write an amount with its currency; a currency Intl does not know is written behind the number. */
+/** Making a formatter costs a hundred times what using it does. */
+const formatters = new Map<string, unknown>();
+
+function cached<Formatter>(kind: string, locale: Locale, options: object, make: () => Formatter): Formatter {
+  const name = JSON.stringify([kind, locale, options]);
+  const found = formatters.get(name) as Formatter | undefined;
+  if (found !== undefined) return found;
+  const made = make();
+  formatters.set(name, made);
+  return made;
+}
+
+function dateFormat(options: Intl.DateTimeFormatOptions, locale: Locale): Intl.DateTimeFormat {
+  return cached("date", locale, options, () => new Intl.DateTimeFormat(locale, options));
+}
+
+function numberFormat(options: Intl.NumberFormatOptions, locale: Locale): Intl.NumberFormat {
+  return cached("number", locale, options, () => new Intl.NumberFormat(locale, options));
+}
+
+/**
+ * Write an amount with its currency, every digit of it: nothing is rounded. A currency Intl does not know is written
+ * behind the number.
+ */
 export function money(amount: string | number | null, currency: string, locale?: Locale): string {
-  const value = Number(amount);
-  if (amount === null || Number.isNaN(value)) return "–";
+  const text = String(amount);
+  if (amount === null || !/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return "–";
+  const digits = Math.min(/\.(\d*?)0*$/.exec(text)?.[1]?.length ?? 0, 20);
   try {
-    return new Intl.NumberFormat(locale, { style: "currency", currency, currencyDisplay: "code" })
-      .format(value)
+    const style = { style: "currency", currency, currencyDisplay: "code" } as const;
+    const usual = numberFormat(style, locale).resolvedOptions().maximumFractionDigits ?? 2;
+    return numberFormat({ ...style, maximumFractionDigits: Math.max(usual, digits) }, locale)
+      .format(text as `${number}`)
       .replace(/\u00a0/g, "\u202f");
   } catch {
-    return `${new Intl.NumberFormat(locale).format(value)}\u202f${currency}`;
+    return `${numberFormat({ maximumFractionDigits: Math.max(2, digits) }, locale).format(text as `${number}`)}\u202f${currency}`;
   }
 }
 
@@ -23,7 +49,7 @@ export function money(amount: string | number | null, currency: string, locale?:
 export function day(iso: string, locale?: Locale): string {
   const at = new Date(`${iso.slice(0, 10)}T00:00:00Z`);
   if (Number.isNaN(at.getTime())) return iso;
-  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" }).format(at);
+  return dateFormat({ day: "numeric", month: "short", timeZone: "UTC" }, locale).format(at);
 }
 
 /** Write two days as a range. */
@@ -31,7 +57,7 @@ export function dayRange(start: string, end: string, locale?: Locale): string {
   const from = new Date(`${start}T00:00:00Z`);
   const to = new Date(`${end}T00:00:00Z`);
   if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime())) return `${start} – ${end}`;
-  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).formatRange(
+  return dateFormat({ day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }, locale).formatRange(
     from,
     to,
   );
@@ -39,19 +65,32 @@ export function dayRange(start: string, end: string, locale?: Locale): string {
 
 /** Write an instant in full, for tooltips and for readers of the details. */
 export function instant(iso: string, locale?: Locale): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(iso));
+  return formatted(iso, { dateStyle: "medium", timeStyle: "medium" }, locale);
 }
 
 /** Write the time of day to the second. */
 export function clock(iso: string, locale?: Locale): string {
-  return new Intl.DateTimeFormat(locale, { timeStyle: "medium" }).format(new Date(iso));
+  return formatted(iso, { timeStyle: "medium" }, locale);
 }
 
-/** Say how far an instant is from now, in the largest sensible unit: "3 minutes ago", "in 2 days". */
-export function relative(iso: string, now: number, style: "long" | "short" | "narrow" = "long", locale?: Locale): string {
-  const distance = new Date(iso).getTime() - now;
+/** Write an instant without its seconds, where its distance from now is not known. */
+export function moment(iso: string, locale?: Locale): string {
+  return formatted(iso, { dateStyle: "medium", timeStyle: "short" }, locale);
+}
+
+/** What is no instant stays as it is. */
+function formatted(iso: string, options: Intl.DateTimeFormatOptions, locale: Locale): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : dateFormat(options, locale).format(at);
+}
+
+/** Say how far an instant is from now, in the largest sensible unit: "3 minutes ago"; the date where now is not known. */
+export function relative(iso: string, now: number | null, style: "long" | "short" | "narrow" = "long", locale?: Locale): string {
+  const distance = new Date(iso).getTime() - (now ?? NaN);
+  if (Number.isNaN(distance)) return moment(iso, locale);
   const size = Math.abs(distance);
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style });
+  const options = { numeric: "auto", style } as const;
+  const format = cached("relative", locale, options, () => new Intl.RelativeTimeFormat(locale, options));
   if (size < MINUTE) return format.format(Math.round(distance / 1000), "second");
   if (size < HOUR) return format.format(Math.round(distance / MINUTE), "minute");
   if (size < 2 * DAY) return format.format(Math.round(distance / HOUR), "hour");

@@ -3,10 +3,16 @@
 import type { InputRow } from "@signoff/client";
 import { type Person, nameOf } from "./identity";
 
-/** Say what was decided: "approved", "declined", or "answered" where the workflow keeps the value to itself. */
-export function verbOf(value: unknown): "approved" | "declined" | "answered" {
-  if (typeof value !== "object" || value === null || !("approved" in value)) return "answered";
-  return value.approved === true ? "approved" : "declined";
+const VERBS: Partial<Record<string, Verb>> = { approve: "approved", reject: "rejected" };
+
+type Verb = "approved" | "declined" | "rejected" | "answered";
+
+/** Say what was decided: by the action, or by the value; "answered" where the workflow keeps that to itself. */
+export function verbOf({ action, value }: Pick<InputRow, "action" | "value">): Verb {
+  const verb = action !== null && Object.hasOwn(VERBS, action) ? VERBS[action] : undefined;
+  if (verb) return verb;
+  if (typeof value !== "object" || value === null || !("approved" in value) || typeof value.approved !== "boolean") return "answered";
+  return value.approved ? "approved" : "declined";
 }
 
 /** Read the comment of an answer that is exposed. */
@@ -19,7 +25,7 @@ export function commentOf(value: unknown): string | null {
 export function outcomeOf(request: InputRow, me: Person): string {
   switch (request.status) {
     case "answered":
-      return `${whoOf(request, me)} ${verbOf(request.value)} this`;
+      return `${whoOf(request, me)} ${verbOf(request)} this`;
     case "expired":
       return "The deadline passed before anybody answered";
     case "withdrawn":

@@ -28,7 +28,7 @@ export function timeline(run: RunRow, steps: readonly StepRow[], inputs: readonl
     moments.push({ kind: "asked", at: input.asked_at, input });
     if (input.status !== "pending") moments.push({ kind: "decided", at: input.decided_at ?? run.updated_at, input });
   }
-  moments.sort((a, b) => a.at.localeCompare(b.at) || RANK[a.kind] - RANK[b.kind]);
+  moments.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0) || RANK[a.kind] - RANK[b.kind]);
   if (run.status === "sleeping") moments.push({ kind: "sleeping", at: run.updated_at });
   if (isOver(run)) moments.push({ kind: "ended", at: run.updated_at, run });
   return moments;

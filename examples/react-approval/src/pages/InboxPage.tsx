@@ -12,6 +12,7 @@ import { type Route, hrefOf } from "../model/route";
 import { matches, requestItem } from "../model/worklist";
 import { Ago, Badge, Empty, Loading, Said } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
+import { Guard } from "../parts/Guard";
 import { List, Search } from "../parts/List";
 import { RequestPage } from "./RequestPage";
 
@@ -30,10 +31,14 @@ export function InboxPage({ route, me }: { route: Route & { page: "inbox" | "req
           </h1>
           <ConnectionStatus connection={connection} error={error} />
         </header>
-        <Requests requests={requests} connecting={connection === "connecting"} open={open} />
+        <Guard what="The list" of={me.id}>
+          <Requests requests={requests} connecting={connection === "connecting"} open={open} />
+        </Guard>
       </section>
       {route.page === "request" ? (
-        <RequestPage key={`${me.id}/${open}`} runId={route.runId} inputKey={route.key} me={me} next={nextAfter(requests, open)} />
+        <Guard what="This request" of={`${me.id}/${open}`}>
+          <RequestPage key={`${me.id}/${open}`} runId={route.runId} inputKey={route.key} me={me} next={nextAfter(requests, open)} />
+        </Guard>
       ) : (
         <section className="pane detail-pane unopened" aria-label="Request">
           <Empty title={requests.length > 0 ? "Choose a request" : "Nothing to decide"}>
@@ -122,7 +127,7 @@ function Requests({ requests, connecting, open }: RequestsProps) {
 /** Only a deadline that is near deserves a place in the list. */
 function Deadline({ request }: { request: InputRow }) {
   const now = useNow(60_000);
-  if (request.deadline === null || Date.parse(request.deadline) - now > SOON) return null;
+  if (request.deadline === null || now === null || Date.parse(request.deadline) - now > SOON) return null;
   return <Badge tone="bad">Due {relative(request.deadline, now, "short")}</Badge>;
 }
 

@@ -4,7 +4,7 @@ import type { ConnectionState, InputRow, SignoffProblem } from "@signoff/client"
 import { inputKey as keyOfInput } from "@signoff/client";
 import { useInput, useRun } from "@signoff/client/react";
 import { useEffect, useRef } from "react";
-import { asReport } from "../model/claim";
+import { useArming } from "../model/arming";
 import { useNow } from "../model/clock";
 import { relative } from "../model/format";
 import type { Person } from "../model/identity";
@@ -12,7 +12,8 @@ import { hrefOf } from "../model/route";
 import { useTitle } from "../parts/useTitle";
 import { Ago, Empty, Loading, Notice } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
-import { PlainView, ReportView } from "../parts/ReportView";
+import { Guard } from "../parts/Guard";
+import { Shown } from "../parts/ReportView";
 import { Timeline } from "../parts/Timeline";
 import { DecisionPanel } from "./DecisionPanel";
 import { useReading } from "./useReading";
@@ -43,7 +44,6 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
       </section>
     );
   }
-  const report = asReport(shown.show);
   return (
     <article className="pane detail-pane" aria-labelledby="request-title">
       <header className="detail-head">
@@ -61,7 +61,7 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
         <div>
           <div className="detail-main">
             {shown.description !== null && <p dir="auto">{shown.description}</p>}
-            {report ? <ReportView report={report} /> : <PlainView value={shown.show} />}
+            <Shown value={shown.show} of={`${shown.id}/${shown.revised}`} />
           </div>
           {shown.status === "pending" && (
             <button
@@ -76,25 +76,37 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
           )}
         </div>
         <div className="detail-side">
-          <DecisionPanel
-            me={me}
-            shown={shown}
-            input={input}
-            changes={changes}
-            onReview={() => {
-              showNewest();
-              input.acknowledge();
-            }}
-          />
-          {next && input.request?.status !== "pending" && (
-            <a className="button" href={hrefOf({ page: "request", runId: next.run_id, key: keyOfInput(next) })}>
-              Next request
-            </a>
+          <Guard what="The form" of={shown.id}>
+            <DecisionPanel
+              me={me}
+              shown={shown}
+              input={input}
+              changes={changes}
+              onReview={() => {
+                showNewest();
+                input.acknowledge();
+              }}
+            />
+          </Guard>
+          {next && input.request?.status !== "pending" && <Next request={next} />}
+          {run && (
+            <Guard what="The timeline" of={runId}>
+              <Timeline run={run} steps={steps} inputs={inputs} me={me} />
+            </Guard>
           )}
-          {run && <Timeline run={run} steps={steps} inputs={inputs} me={me} />}
         </div>
       </div>
     </article>
+  );
+}
+
+/** It may appear where the button was that sent the answer. */
+function Next({ request }: { request: InputRow }) {
+  const { guard } = useArming("next");
+  return (
+    <a className="button" href={hrefOf({ page: "request", runId: request.run_id, key: keyOfInput(request) })} {...guard(() => undefined)}>
+      Next request
+    </a>
   );
 }
 

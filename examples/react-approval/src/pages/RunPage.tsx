@@ -9,14 +9,18 @@ import { type Person, nameOf } from "../model/identity";
 import { hrefOf } from "../model/route";
 import { Ago, Empty, Loading, Notice, Said } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
-import { ReportView } from "../parts/ReportView";
+import { PlainView } from "../parts/PlainView";
+import { Guard } from "../parts/Guard";
+import { Shown } from "../parts/ReportView";
 import { RunBadge } from "../parts/Status";
 import { Timeline } from "../parts/Timeline";
 import { useTitle } from "../parts/useTitle";
 
 export function RunPage({ runId, me }: { runId: string; me: Person }) {
   const { run, steps, inputs, connection, error } = useRun(runId);
-  const report = asReport(inputs.at(-1)?.show) ?? asReport(lastCheck(steps));
+  const check = lastCheck(steps);
+  const shown = asReport(inputs.at(-1)?.show) ?? asReport(check) ?? inputs.at(-1)?.show ?? check;
+  const report = asReport(shown);
   useTitle(report?.claim.title ?? runId);
 
   if (!run) {
@@ -50,21 +54,23 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
       </header>
       <div className="detail-body">
         <div>
-          {report && (
+          {shown !== undefined && shown !== null && (
             <div className="detail-main">
-              <ReportView report={report} />
+              <Shown value={shown} of={runId} />
             </div>
           )}
         </div>
         <div className="detail-side">
-          {receipt && <ReceiptView receipt={receipt} me={me} />}
+          {receipt ? <ReceiptView receipt={receipt} me={me} /> : <Output value={run.output} />}
           {run.error && (
             <Notice tone="bad" title="This run failed">
               <p>{run.error.message ?? run.error.code}</p>
             </Notice>
           )}
           <Waiting inputs={inputs} />
-          <Timeline run={run} steps={steps} inputs={inputs} me={me} />
+          <Guard what="The timeline" of={runId}>
+            <Timeline run={run} steps={steps} inputs={inputs} me={me} />
+          </Guard>
         </div>
       </div>
     </article>
@@ -86,6 +92,17 @@ function Waiting({ inputs }: { inputs: readonly InputRow[] }) {
         </a>
       </Notice>
     ));
+}
+
+/** What a workflow that knows nothing of claims gives out. */
+function Output({ value }: { value: unknown }) {
+  if (value === undefined || value === null) return null;
+  return (
+    <section className="receipt-card" aria-label="Output">
+      <h2>Output</h2>
+      <PlainView value={value} />
+    </section>
+  );
 }
 
 function ReceiptView({ receipt, me }: { receipt: Receipt; me: Person }) {

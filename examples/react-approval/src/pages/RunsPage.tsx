@@ -9,6 +9,7 @@ import type { Person } from "../model/identity";
 import { matches, runItem } from "../model/worklist";
 import { Ago, Empty, Loading, Said } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
+import { Guard } from "../parts/Guard";
 import { List, Search } from "../parts/List";
 import { RunBadge } from "../parts/Status";
 import { RunPage } from "./RunPage";
@@ -28,14 +29,18 @@ export function RunsPage({ route, me }: { route: Route & { page: "runs" | "run" 
           </h1>
           <ConnectionStatus connection={connection} error={error} />
         </header>
-        <Runs runs={runs} connecting={connection === "connecting"} open={open} />
+        <Guard what="The list" of={me.id}>
+          <Runs runs={runs} connecting={connection === "connecting"} open={open} />
+        </Guard>
       </section>
       {open === null ? (
         <section className="pane detail-pane unopened" aria-label="Run">
           <Empty title="Choose a claim" />
         </section>
       ) : (
-        <RunPage key={open} runId={open} me={me} />
+        <Guard what="This run" of={open}>
+          <RunPage key={open} runId={open} me={me} />
+        </Guard>
       )}
     </main>
   );

@@ -1,6 +1,7 @@
 /** A list one can search, walk with the arrow keys (or j and k) and open with Enter: its entries are links. */
 
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { usePrinting } from "./usePrinting";
 
 const PAGE = 60;
 
@@ -13,7 +14,9 @@ interface Props<Entry> {
 
 /** Long lists are shown a page at a time. */
 export function List<Entry>({ label, entries, keyOf, children }: Props<Entry>) {
-  const [shown, setShown] = useState(PAGE);
+  const [wanted, setWanted] = useState(PAGE);
+  const printing = usePrinting();
+  const shown = printing ? entries.length : wanted;
   const list = useRef<HTMLUListElement>(null);
   useListKeys(list);
   return (
@@ -28,7 +31,7 @@ export function List<Entry>({ label, entries, keyOf, children }: Props<Entry>) {
           type="button"
           className="button quiet more-rows"
           onClick={() => {
-            setShown(shown + PAGE);
+            setWanted(shown + PAGE);
           }}
         >
           Show more ({entries.length - shown} left)

@@ -1,8 +1,21 @@
 /** What is being approved: the facts of a claim, what the checks found, and every item. */
 
-import { type Finding, type LineItem, type Report, HOUSE_CURRENCY, findingsByItem } from "../model/claim";
+import { type Finding, type LineItem, type Report, HOUSE_CURRENCY, asReport, findingsByItem } from "../model/claim";
 import { day, dayRange, money, words } from "../model/format";
 import { Badge, Said } from "./basics";
+import { Guard } from "./Guard";
+import { PlainView } from "./PlainView";
+
+/** What a request shows: a claim the way claims look, anything else by its members. */
+export function Shown({ value, of }: { value: unknown; of: string }) {
+  const report = asReport(value);
+  if (!report) return <PlainView value={value} />;
+  return (
+    <Guard what="The claim" of={of} instead={<PlainView value={value} />}>
+      <ReportView report={report} />
+    </Guard>
+  );
+}
 
 export function ReportView({ report }: { report: Report }) {
   const { claim } = report;
@@ -132,15 +145,5 @@ function ItemDetails({ item, findings }: { item: LineItem; findings: readonly Fi
         </Badge>
       ))}
     </span>
-  );
-}
-
-/** What a workflow shows that this page does not know: its members, as they are. */
-export function PlainView({ value }: { value: unknown }) {
-  if (value === null || value === undefined) return null;
-  return (
-    <section className="report" aria-label="Claim">
-      <pre className="plain">{JSON.stringify(value, null, 2)}</pre>
-    </section>
   );
 }

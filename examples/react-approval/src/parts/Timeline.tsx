@@ -1,11 +1,13 @@
 /** The run as it happens: steps, questions, answers, sleep. */
 
 import type { InputRow, RunRow, StepRow } from "@signoff/client";
+import { memo, useMemo, useState } from "react";
 import { useNow } from "../model/clock";
 import { clock, duration, instant, relative, words } from "../model/format";
 import type { Person } from "../model/identity";
 import { commentOf, outcomeOf } from "../model/outcome";
 import { type Moment, timeline } from "../model/timeline";
+import { usePrinting } from "./usePrinting";
 
 interface Props {
   run: RunRow;
@@ -14,21 +16,73 @@ interface Props {
   me: Person;
 }
 
+/** So many entries are shown at a time, the newest of them; those that are going on are among these. */
+const PAGE = 100;
+
 export function Timeline({ run, steps, inputs, me }: Props) {
-  const now = useNow();
+  const [wanted, setWanted] = useState(PAGE);
+  const printing = usePrinting();
+  const moments = useMemo(() => timeline(run, steps, inputs), [run, steps, inputs]);
+  const hidden = printing ? 0 : Math.max(0, moments.length - wanted);
   return (
     <section className="timeline" aria-label="Timeline">
-      <h2>Timeline</h2>
+      <h2>
+        Timeline {moments.length > PAGE && <span className="count">{moments.length} entries</span>}
+      </h2>
+      {hidden > 0 && (
+        <button
+          type="button"
+          className="button quiet"
+          onClick={() => {
+            setWanted(wanted + 5 * PAGE);
+          }}
+        >
+          Show earlier entries ({hidden})
+        </button>
+      )}
       <ol>
-        {timeline(run, steps, inputs).map((moment) => (
-          <Entry key={keyOf(moment)} moment={moment} now={now} me={me} />
+        {moments.slice(hidden).map((moment) => (
+          <Entry key={keyOf(moment)} moment={moment} me={me} />
         ))}
       </ol>
     </section>
   );
 }
 
-function Entry({ moment, now, me }: { moment: Moment; now: number; me: Person }) {
+/** What is over is drawn once; only what goes on follows the clock. */
+const Entry = memo(function Entry(props: { moment: Moment; me: Person }) {
+  return isGoingOn(props.moment) ? <Going {...props} /> : <Told {...props} now={null} />;
+}, sameEntry);
+
+function Going(props: { moment: Moment; me: Person }) {
+  return <Told {...props} now={useNow()} />;
+}
+
+/** The moments are made anew with every change of the run; the rows in them are not. */
+function sameEntry(before: { moment: Moment; me: Person }, after: { moment: Moment; me: Person }): boolean {
+  return before.me === after.me && before.moment.at === after.moment.at && rowOf(before.moment) === rowOf(after.moment);
+}
+
+function rowOf(moment: Moment): unknown {
+  switch (moment.kind) {
+    case "step":
+      return moment.step;
+    case "asked":
+    case "decided":
+      return moment.input;
+    case "ended":
+      return moment.run;
+    default:
+      return moment.kind;
+  }
+}
+
+function isGoingOn(moment: Moment): boolean {
+  if (moment.kind === "step") return moment.step.status === "running" || moment.step.status === "retrying";
+  return moment.kind === "asked" && moment.input.decided_at === null;
+}
+
+function Told({ moment, now, me }: { moment: Moment; now: number | null; me: Person }) {
   const told = tell(moment, now, me);
   return (
     <li data-state={told.state}>
@@ -48,14 +102,14 @@ function Entry({ moment, now, me }: { moment: Moment; now: number; me: Person })
   );
 }
 
-interface Told {
+interface Telling {
   state: "done" | "active" | "open" | "bad" | "quiet";
   what: string;
   took?: string | undefined;
   more?: string | null | undefined;
 }
 
-function tell(moment: Moment, now: number, me: Person): Told {
+function tell(moment: Moment, now: number | null, me: Person): Telling {
   switch (moment.kind) {
     case "started":
       return { state: "done", what: "Handed in" };
@@ -76,17 +130,15 @@ function tell(moment: Moment, now: number, me: Person): Told {
   }
 }
 
-function tellStep(step: StepRow, now: number): Told {
+function tellStep(step: StepRow, now: number | null): Telling {
   const what = step.label ?? words(step.name);
   const tries = step.attempt > 1 ? `Attempt ${step.attempt}` : null;
-  const since = step.started_at === null ? now : Date.parse(step.started_at);
-  const until = step.ended_at === null ? now : Date.parse(step.ended_at);
-  const took = duration(until - since);
+  const took = between(step.started_at, step.ended_at, now);
   switch (step.status) {
     case "completed":
       return { state: "done", what, took, more: tries };
     case "running":
-      return { state: "active", what, took: until - since > 1500 ? took : undefined, more: tries };
+      return { state: "active", what, took, more: tries };
     case "retrying":
       return { state: "active", what, more: retryText(step, now) };
     case "failed":
@@ -96,24 +148,29 @@ function tellStep(step: StepRow, now: number): Told {
   }
 }
 
-function retryText(step: StepRow, now: number): string {
+/** How long something took, or has taken until now; nothing where that is not known. */
+function between(since: string | null, until: string | null, now: number | null): string | undefined {
+  const end = until === null ? now : Date.parse(until);
+  return since === null || end === null ? undefined : duration(end - Date.parse(since));
+}
+
+function retryText(step: StepRow, now: number | null): string {
   const again = step.retry_at ? `, again ${relative(step.retry_at, now)}` : "";
   return `Attempt ${step.attempt} failed${again}${step.error ? `: ${step.error.message ?? step.error.code}` : ""}`;
 }
 
-function tellAsked(input: InputRow, now: number): Told {
+function tellAsked(input: InputRow, now: number | null): Telling {
   const open = input.status === "pending" || input.status === "validating";
-  const until = input.decided_at === null ? now : Date.parse(input.decided_at);
   const whom = input.audience.map((principal) => principal.replace(/^(group|user):/, "")).join(", ");
   return {
     state: open ? "open" : "done",
     what: open ? `Waiting for ${whom}` : `Asked ${whom}`,
-    took: open ? undefined : duration(until - Date.parse(input.asked_at)),
+    took: open ? undefined : between(input.asked_at, input.decided_at, now),
     more: input.revision > 0 ? `Changed ${input.revision === 1 ? "once" : `${input.revision} times`} since it was asked` : null,
   };
 }
 
-function tellEnd(run: RunRow): Told {
+function tellEnd(run: RunRow): Telling {
   if (run.status === "completed") return { state: "done", what: "Completed" };
   return { state: run.status === "failed" ? "bad" : "quiet", what: words(run.status), more: run.error?.message ?? run.error?.code };
 }

@@ -1,6 +1,6 @@
 /** The small parts that every page is made of. */
 
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { useNow } from "../model/clock";
 import { instant, relative } from "../model/format";
 
@@ -15,7 +15,7 @@ export function Ago({ at, brief = false }: { at: string; brief?: boolean }) {
   // Clocks differ: what another machine has just written must not lie in the future.
   return (
     <time dateTime={at} title={instant(at)}>
-      {relative(at, Math.max(now, Date.parse(at)), brief ? "narrow" : "long")}
+      {relative(at, now === null ? null : Math.max(now, Date.parse(at)), brief ? "narrow" : "long")}
     </time>
   );
 }
@@ -30,11 +30,28 @@ export function Badge({ tone = "plain", children }: { tone?: Tone; children: Rea
   );
 }
 
+interface NoticeProps {
+  tone: Tone;
+  role?: "alert" | "status";
+  title: string;
+  /** Take the focus, for where the person was is gone; who is busy elsewhere is left alone. */
+  focus?: boolean;
+  children?: ReactNode;
+}
+
 /** Something the person should know. `alert` interrupts a screen reader, `status` waits for a pause. */
-export function Notice(props: { tone: Tone; role?: "alert" | "status"; title: string; children?: ReactNode }) {
+export function Notice(props: NoticeProps) {
+  const title = useRef<HTMLHeadingElement>(null);
+  const { focus = false } = props;
+  useEffect(() => {
+    const nowhere = document.activeElement === null || document.activeElement === document.body;
+    if (focus && nowhere) title.current?.focus({ preventScroll: true });
+  }, [focus]);
   return (
     <div className="notice" data-tone={props.tone} role={props.role}>
-      <p className="notice-title">{props.title}</p>
+      <h3 className="notice-title" tabIndex={-1} ref={title}>
+        {props.title}
+      </h3>
       {props.children}
     </div>
   );

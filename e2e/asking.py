@@ -1,0 +1,72 @@
+"""A workflow that asks for whatever the test names: the example page has to cope with every form.
+
+signoff dev asking:app
+"""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from signoff import App, Context
+
+app = App()
+
+
+class Card(BaseModel):
+    """Pay by card."""
+
+    kind: Literal["card"]
+    number: str
+
+
+class Cash(BaseModel):
+    """Pay in cash."""
+
+    kind: Literal["cash"]
+    amount: int
+
+
+class Order(BaseModel):
+    """A form with a field of every sort."""
+
+    amount: Decimal = Field(title="Amount")
+    rate: float = Field(title="Rate")
+    count: int = Field(title="Count")
+    year: str | None = Field(None, title="Year", pattern=r"^(?P<year>\d{4})$")
+    sure: bool = Field(title="Sure")
+    size: tuple[int, int] = Field(title="Size")
+    labels: dict[str, int] = Field(title="Labels")
+    notes: list[str] = Field(title="Notes")
+    pay: Annotated[Card | Cash, Field(discriminator="kind")] = Field(title="Pay")
+    extra: dict[str, Any] = Field(title="Extra")
+
+
+TYPES: dict[str, Any] = {"text": str, "yes": bool, "number": float, "integer": int, "decimal": Decimal, "order": Order}
+TYPES["either"] = Card | Cash
+
+
+@app.workflow(expose=["output"])
+async def ask(ctx: Context, question: dict[str, Any]) -> dict[str, Any]:
+    """Ask what `question` says: `of` names the type, the rest are arguments of `await_input`."""
+    spec = dict(question)
+    kind = TYPES[spec.pop("of", "yes")]
+    answer = await ctx.await_input("ask", kind, title=spec.pop("title", "Well?"), to=["group:finance"], expose=True, **spec)
+    value = answer.value.model_dump(mode="json") if isinstance(answer.value, BaseModel) else answer.value
+    return {"action": answer.action, "value": value}
+
+
+def look(number: int) -> int:
+    """Be one of many steps."""
+    return number
+
+
+@app.workflow
+async def busy(ctx: Context, steps: int) -> None:
+    """Take many steps, then wait for a person while one more goes on."""
+    for begin in range(0, steps, 100):
+        await asyncio.gather(*(ctx.step("look", look, number) for number in range(begin, min(begin + 100, steps))))
+    await ctx.await_input("ask", bool, title="Go on?", to=["group:finance"])

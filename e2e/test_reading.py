@@ -1,0 +1,163 @@
+"""Nobody approves what they did not read: real clicks, at the places where a person's pointer was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from e2e.conftest import Product, Visit, large_claim, until
+from e2e.test_approval import address, answers_of, outcome
+
+SIZES = {"wide": ViewportSize(width=1280, height=800), "phone": ViewportSize(width=390, height=844)}
+
+
+def amend(product: Product, claim: str, number: int = 1) -> None:
+    """Change one word of the claim: as short an amendment as there is."""
+    amended = {**large_claim(), "purpose": f"Amended, {number}."}
+    product.call("POST", f"/v1/runs/{claim}/events/claim.amended", {"id": f"amend-{number}", "payload": amended})
+    until(lambda: len(product.entries(claim, "input.revised")) == number, "the request is revised")
+
+
+def box(page: Page, name: str) -> dict[str, float]:
+    """Return where a button is."""
+    found = page.get_by_role("button", name=name).bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+def overlap(a: dict[str, float], b: dict[str, float]) -> bool:
+    """Tell whether two boxes share a place."""
+    return (
+        a["x"] < b["x"] + b["width"]
+        and b["x"] < a["x"] + a["width"]
+        and a["y"] < b["y"] + b["height"]
+        and b["y"] < a["y"] + a["height"]
+    )
+
+
+def middle(place: dict[str, float]) -> tuple[float, float]:
+    """Return the middle of a box."""
+    return place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_a_double_click_does_not_acknowledge_and_approve(product: Product, visit: Visit, size: ViewportSize) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim), viewport=size)
+    replies = answers_of(page)
+    page.get_by_role("radio", name="Approve", exact=True).check()
+    send = page.get_by_role("button", name="Send decision")
+    expect(send).to_be_enabled()
+    send.scroll_into_view_if_needed()
+    before = box(page, "Send decision")
+    amend(product, claim)
+    notice = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
+    expect(notice).to_contain_text("Amended, 1.")
+    # It moves nothing, shares no place with what answers, and has the focus.
+    assert box(page, "Send decision") == before
+    assert not overlap(box(page, "Review again"), before)
+    assert page.evaluate("document.querySelector('.amended').contains(document.activeElement)")
+    expect(send).to_be_disabled()
+    # A double click where the button was that answers does nothing, and the notice stays.
+    page.mouse.dblclick(*middle(before))
+    expect(notice).to_be_visible()
+    # Nor does one on the notice's own button in its first second: too early to have been read.
+    again = page.get_by_role("button", name="Review again")
+    expect(again).to_be_enabled()
+    review = middle(box(page, "Review again"))
+    page.mouse.dblclick(*review)
+    expect(notice).to_be_hidden()
+    assert not overlap({"x": review[0], "y": review[1], "width": 1, "height": 1}, box(page, "Send decision"))
+    expect(page.get_by_text("Amended, 1.")).to_be_visible()
+    # What answers is disarmed for a second, wherever the pointer is.
+    page.mouse.dblclick(*middle(box(page, "Send decision")))
+    assert replies == []
+    expect(send).to_be_enabled()
+    send.click()
+    expect(outcome(page)).to_contain_text("You approved this")
+    assert replies == [200]
+
+
+def test_a_change_of_the_change_is_read_again(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    again = page.get_by_role("button", name="Review again")
+    amend(product, claim, 1)
+    expect(again).to_be_enabled()
+    place = middle(box(page, "Review again"))
+    amend(product, claim, 2)
+    expect(page.get_by_role("alert").filter(has_text="Amended, 2.")).to_be_visible()
+    page.mouse.dblclick(*place)  # meant for what was there before
+    expect(page.get_by_role("alert").filter(has_text="Amended, 2.")).to_be_visible()
+    again.click()
+    expect(page.get_by_text("Amended, 2.")).to_be_visible()
+    expect(again).to_have_count(0)
+
+
+def test_nothing_answers_in_the_first_second(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice")
+    replies = answers_of(page)
+    page.get_by_role("list", name="Requests waiting for you").get_by_role("link").first.click()
+    page.get_by_role("button", name="Send decision").wait_for()
+    # By keyboard, as fast as a program can.
+    page.evaluate("document.querySelector('input[type=radio]').click()")
+    page.evaluate("document.querySelector('.actions button').click()")
+    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    assert replies == []
+    assert product.entries(claim, "input.answered") == []
+
+
+def test_enter_on_a_choice_or_in_a_text_does_not_send(asking: Product, call_on: Visit) -> None:
+    page = call_on("alice", asking.ask("enter", of="text"))
+    replies = answers_of(page)
+    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    page.get_by_role("textbox", name="Your answer").fill("yes")
+    page.keyboard.press("Enter")
+    page.goto(f"{asking.url}/?as=alice{asking.ask('enter-2', of='yes')}")
+    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    page.get_by_role("radio", name="Yes").check()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Send decision").click()
+    expect(outcome(page)).to_contain_text("You answered this")
+    assert replies == [200]
+    assert asking.answered("enter-2")["value"] is True
+
+
+def test_a_refusal_moves_no_choice_under_the_pointer(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    page.get_by_role("radio", name="Decline", exact=True).check()
+    send = page.get_by_role("button", name="Send decision")
+    expect(send).to_be_enabled()
+    before = box(page, "Send decision")
+    page.mouse.click(*middle(before))
+    expect(page.get_by_role("textbox", name="Comment")).to_have_attribute("aria-invalid", "true")
+    for _ in range(3):  # impatient clicks where the button was
+        page.mouse.click(*middle(before))
+    expect(page.get_by_role("radio", name="Decline", exact=True)).to_be_checked()
+    assert product.entries(claim, "input.answered") == []
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_each_action_has_a_button_of_its_own(asking: Product, call_on: Visit, action: str) -> None:
+    run = f"two-{action}"
+    page = call_on("alice", asking.ask(run, of="yes", actions=["approve", "reject"]))
+    buttons = page.locator(".actions button")
+    expect(buttons).to_have_text(["Approve", "Reject"])
+    if action == "approve":
+        page.get_by_role("radio", name="Yes").check()
+    page.get_by_role("button", name=action.capitalize(), exact=True).click()
+    expect(outcome(page)).to_contain_text("You approved this" if action == "approve" else "You rejected this")
+    entry: dict[str, Any] = asking.answered(run)
+    assert (entry["action"], entry["value"]) == (action, True if action == "approve" else None)
+
+
+def test_the_focus_goes_to_the_outcome(asking: Product, call_on: Visit) -> None:
+    page = call_on("alice", asking.ask("focus", of="yes"))
+    page.get_by_role("radio", name="Yes").check()
+    page.get_by_role("button", name="Send decision").click()
+    expect(page.get_by_role("heading", name="You answered this")).to_be_focused()

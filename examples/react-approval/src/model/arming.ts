@@ -1,0 +1,80 @@
+/**
+ * What would answer is disarmed for a second after anything that changes what the person sees, or what the button under
+ * the pointer is. A click that was meant for what stood there before does nothing.
+ */
+
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+
+export const DISARMED_MS = 1000;
+/** As long as a second click of a double click may take. */
+const SETTLING_MS = 500;
+
+interface Guard {
+  onPointerDown: () => void;
+  onKeyDown: (event: React.KeyboardEvent) => void;
+  onClick: (event: React.MouseEvent) => void;
+}
+
+export interface Arming {
+  armed: boolean;
+  /** The first half of that second, in which nothing should be chosen either. */
+  settling: boolean;
+  /** The handlers of a button (or link) that acts only while it is armed. */
+  guard: (act: () => void) => Guard;
+}
+
+/** Follow what the person sees; `sight` names it, and a new name disarms. */
+export function useArming(sight: string): Arming {
+  const [turn, setTurn] = useState({ sight, count: 0 });
+  const [reached, setReached] = useState({ count: -1, armed: false });
+  const since = useRef(Infinity);
+  const pressed = useRef(false);
+  if (turn.sight !== sight) setTurn({ sight, count: turn.count + 1 });
+
+  // A page that was out of sight shows everything anew.
+  useEffect(() => {
+    const look = () => {
+      if (document.visibilityState === "visible") setTurn((now) => ({ ...now, count: now.count + 1 }));
+    };
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, []);
+
+  useLayoutEffect(() => {
+    since.current = performance.now();
+    pressed.current = false;
+    const settle = setTimeout(() => {
+      setReached({ count: turn.count, armed: false });
+    }, SETTLING_MS);
+    const arm = setTimeout(() => {
+      setReached({ count: turn.count, armed: true });
+    }, DISARMED_MS);
+    return () => {
+      clearTimeout(settle);
+      clearTimeout(arm);
+    };
+  }, [turn.count]);
+
+  const guard = useCallback((act: () => void): Guard => {
+    // The clock decides, not what was last rendered.
+    const isArmed = () => performance.now() - since.current >= DISARMED_MS;
+    return {
+      onPointerDown: () => {
+        pressed.current = isArmed();
+      },
+      onKeyDown: (event) => {
+        if (event.repeat && (event.key === "Enter" || event.key === " ")) event.preventDefault();
+      },
+      onClick: (event) => {
+        const meant = isArmed() && (event.detail === 0 || pressed.current);
+        if (meant) act();
+        else event.preventDefault();
+      },
+    };
+  }, []);
+
+  const current = reached.count === turn.count;
+  return { armed: current && reached.armed, settling: !current, guard };
+}
