@@ -45,8 +45,18 @@ class Order(BaseModel):
     extra: dict[str, Any] = Field(title="Extra")
 
 
+class Numbers(BaseModel):
+    """Numbers of all sorts."""
+
+    a: float
+    b: float
+    c: float
+    d: int
+    e: Decimal
+
+
 TYPES: dict[str, Any] = {"text": str, "yes": bool, "number": float, "integer": int, "decimal": Decimal, "order": Order}
-TYPES["either"] = Card | Cash
+TYPES |= {"either": Card | Cash, "numbers": Numbers}
 
 
 @app.workflow(expose=["output"])
@@ -54,7 +64,9 @@ async def ask(ctx: Context, question: dict[str, Any]) -> dict[str, Any]:
     """Ask what `question` says: `of` names the type, the rest are arguments of `await_input`."""
     spec = dict(question)
     kind = TYPES[spec.pop("of", "yes")]
-    answer = await ctx.await_input("ask", kind, title=spec.pop("title", "Well?"), to=["group:finance"], expose=True, **spec)
+    answer = await ctx.await_input(
+        "ask", kind, title=spec.pop("title", "Well?"), to=["group:finance"], expose=True, **spec
+    )
     value = answer.value.model_dump(mode="json") if isinstance(answer.value, BaseModel) else answer.value
     return {"action": answer.action, "value": value}
 

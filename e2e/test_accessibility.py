@@ -50,6 +50,25 @@ def test_axe_finds_nothing(chromium: Browser, product: Product, scheme: Any, siz
         context.close()
 
 
+def test_axe_finds_nothing_in_any_form(chromium: Browser, asking: Product) -> None:
+    order = {"notes": ["one", "two"], "labels": {"a": 1}, "pay": {"kind": "cash", "amount": 1}}
+    forms: dict[str, dict[str, Any]] = {"order": {"initial": order}, "either": {}, "yes": {}, "decimal": {}, "text": {}}
+    shown = {"name": "A thing", "parts": [{"a": 1}, {"a": 2}], "none": None}
+    context = chromium.new_context(viewport=PHONE, bypass_csp=True, reduced_motion="reduce")
+    try:
+        page = context.new_page()
+        for of, more in forms.items():
+            page.goto(f"{asking.url}/?as=alice{asking.ask(f'axe-{of}', of=of, show=shown, **more)}")
+            expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+            assert violations(page) == [], of
+            page.get_by_role("button", name="Send decision").click()
+            expect(page.locator("[aria-invalid=true]").first).to_be_visible()
+            assert violations(page) == [], of
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        context.close()
+
+
 def test_the_keyboard_suffices(chromium: Browser, product: Product) -> None:
     claim = product.claim()
     context = chromium.new_context(viewport=WIDE)

@@ -83,7 +83,7 @@ function Misfits({ misfits }: { misfits: readonly Misfit[] }) {
 /** Errors that belong to no field are said above them; the others stand at their fields. */
 function sorted(errors: readonly PointedError[], places: ReadonlySet<string>, schema: Schema): [string[], Map<string, string[]>] {
   const { kind } = wantedBy(schema, schema).part;
-  const rootHasField = kind !== "group" && kind !== "union" && kind !== "null";
+  const rootHasField = kind !== "group" && kind !== "null";
   const general: string[] = [];
   const byPointer = new Map<string, string[]>();
   for (const { pointer, message } of errors) {

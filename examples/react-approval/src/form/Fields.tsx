@@ -314,7 +314,7 @@ function Union({ part, ...control }: ControlProps & { part: Part & { kind: "unio
       <Choice
         {...control}
         hints={{}}
-        pointer={chosen ? `${pointer} kind` : pointer}
+        pointer={chosen && showsItsErrors(chosen.branch.schema, root, pointer) ? `${pointer} kind` : pointer}
         options={part.branches.map((branch, index) => ({ label: branch.label, value: index }))}
         chosen={chosen?.index ?? -1}
         onChoose={(index) => {
@@ -340,4 +340,10 @@ function Union({ part, ...control }: ControlProps & { part: Part & { kind: "unio
       )}
     </div>
   );
+}
+
+/** The whole answer stands in no frame, if it is a group. */
+function showsItsErrors(schema: Schema, root: Schema, pointer: string): boolean {
+  const { kind } = wantedBy(schema, root).part;
+  return pointer !== "" || (kind !== "group" && kind !== "null");
 }

@@ -80,11 +80,12 @@ export function NumberField({ integer, ...props }: ControlProps & { integer: boo
               onChange(target.value);
             }}
             {...ties}
+            aria-describedby={[ties["aria-describedby"], `${ties.id}-understood`].filter(Boolean).join(" ")}
           />
           {/* Beside the number, so that nothing moves while one types. */}
-          <output htmlFor={ties.id} className="understood">
+          <span id={`${ties.id}-understood`} className="understood">
             {understood !== null && `= ${understood}`}
-          </output>
+          </span>
         </span>
       )}
     </Labelled>
