@@ -9,7 +9,7 @@ import { type Draft, below, isTooDeep } from "./begin";
 import { isConditional, withConditions } from "./conditions";
 import { readJson, tooExact, writeJson } from "./json-text";
 import { exactNumber, readNumber } from "./number";
-import { type Bounds, type Branch, type Part, type Schema, type Wanted, isObject, labelOf, own, wantedBy } from "./schema";
+import { type Branch, type Part, type Schema, type Wanted, isObject, labelOf, own, wantedBy } from "./schema";
 
 export interface PointedError {
   pointer: string;
@@ -142,10 +142,7 @@ class Writer {
     if (typed.trim() === "") return this.#nothing(wanted, place);
     const reading = exact ? { ok: true as const, text: typed } : readNumber(typed);
     if (!reading.ok) return this.#refuse(place.pointer, reading.problem);
-    if (part.asText) {
-      const problem = outside(Number(reading.text), part.bounds);
-      return problem === null ? reading.text : this.#refuse(place.pointer, problem);
-    }
+    if (part.asText) return reading.text;
     return exactNumber(reading.text) ?? this.#refuse(place.pointer, tooExact(reading.text));
   }
 
@@ -201,13 +198,4 @@ class Writer {
     this.errors.push({ pointer, message });
     return undefined;
   }
-}
-
-/** The text of a decimal passes by the bounds that the schema has for a number, so they are minded here. */
-function outside(number: number, { minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Bounds): string | null {
-  if (minimum !== undefined && number < minimum) return `This must be at least ${minimum}.`;
-  if (maximum !== undefined && number > maximum) return `This must be at most ${maximum}.`;
-  if (exclusiveMinimum !== undefined && number <= exclusiveMinimum) return `This must be more than ${exclusiveMinimum}.`;
-  if (exclusiveMaximum !== undefined && number >= exclusiveMaximum) return `This must be less than ${exclusiveMaximum}.`;
-  return null;
 }

@@ -48,9 +48,16 @@ export function TextField({ format, ...props }: ControlProps & { format: string 
   );
 }
 
+const EXAMPLES = new Map([
+  ["date-time", "2026-01-31T12:00:00Z"],
+  ["time", "12:00:00"],
+  ["duration", "P1DT2H30M"],
+  ["uri", "https://example.org/page"],
+]);
+
 function placeholderOf(hints: Schema, format: string | null): string | undefined {
   if (typeof hints["ui:placeholder"] === "string") return hints["ui:placeholder"];
-  return format === "date-time" ? "2026-01-31T12:00:00Z" : undefined;
+  return EXAMPLES.get(format ?? "");
 }
 
 function keyboardOf(format: string | null): "email" | "url" | undefined {

@@ -5,6 +5,8 @@
  * understood becomes `json`: the form says so and takes JSON.
  */
 
+import { words } from "../model/format";
+
 export type Schema = Readonly<Record<string, unknown>>;
 
 export interface Option {
@@ -18,17 +20,10 @@ export interface Member {
   required: boolean;
 }
 
-export interface Bounds {
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: number;
-  exclusiveMaximum?: number;
-}
-
 export type Part =
   | { kind: "text"; format: string | null }
   /** `asText`: the schema takes text too, so no digit need be lost (a Python `Decimal`). */
-  | { kind: "number"; integer: boolean; asText: boolean; bounds: Bounds }
+  | { kind: "number"; integer: boolean; asText: boolean }
   | { kind: "boolean" }
   | { kind: "choice"; options: Option[] }
   | { kind: "null" }
@@ -152,14 +147,12 @@ function isNull(schema: unknown, root: Schema): boolean {
   return typeof found !== "string" && (found.type === "null" || found.const === null);
 }
 
-/** A number or a text: a decimal, written as text so that no digit is lost. */
+/** A number, or the text of one: text, so that no digit is lost. */
 function decimalOf(alternatives: unknown[], root: Schema): Part | null {
   const found = alternatives.map((each) => resolve(each, root));
   if (found.length !== 2 || !found.every(isObject)) return null;
-  const number = found.find(({ type }) => type === "number");
-  const text = found.find(({ type }) => type === "string");
-  if (!number || !text || "enum" in text || "const" in text || "format" in text) return null;
-  return { kind: "number", integer: false, asText: true, bounds: boundsOf(number) };
+  const isDecimal = found.some(({ type }) => type === "number") && found.some(({ type, format }) => type === "string" && format === "decimal");
+  return isDecimal ? { kind: "number", integer: false, asText: true } : null;
 }
 
 function choiceOf(alternatives: unknown[], root: Schema): Part | null {
@@ -224,14 +217,15 @@ const KINDS: Record<Part["kind"], string> = {
 
 function branchLabel(schema: Schema, fixed: Schema, index: number, root: Schema): string {
   const said = Object.values(fixed).map(labelOf).join(", ");
-  if (said !== "") return textOf(schema.title) ? `${String(schema.title)} (${said})` : said;
+  const title = textOf(schema.title);
+  if (said !== "") return title === null || title.toLowerCase() === said.toLowerCase() ? (title ?? said) : `${title} (${said})`;
   const options = optionsOf(schema);
   if (options?.length === 1 && options[0]) return options[0].label;
-  const title = textOf(schema.title);
   if (title !== null) return title;
   // Only the outermost kind: a branch may contain the union itself.
   const { part } = Array.isArray(schema.anyOf) || Array.isArray(schema.oneOf) ? { part: null } : wantedBy(schema, root);
   if (part?.kind === "number" && part.integer) return "Whole number";
+  if (part?.kind === "text" && part.format !== null) return words(part.format);
   return part ? KINDS[part.kind] : `Kind ${index + 1}`;
 }
 
@@ -244,7 +238,7 @@ function partOf(schema: Schema): Part {
       return { kind: "text", format: textOf(schema.format) };
     case "integer":
     case "number":
-      return { kind: "number", integer: schema.type === "integer", asText: false, bounds: {} };
+      return { kind: "number", integer: schema.type === "integer", asText: false };
     case "boolean":
       return { kind: "boolean" };
     case "null":
@@ -294,9 +288,4 @@ function objectOf(schema: Schema): Part {
   if (isObject(additionalProperties) && !("patternProperties" in schema)) return { kind: "map", value: additionalProperties };
   if (additionalProperties === false) return { kind: "group", members: [] };
   return { kind: "json", why: "an object with members of any name" };
-}
-
-function boundsOf(schema: Schema): Bounds {
-  const names = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"] as const;
-  return Object.fromEntries(names.flatMap((name) => (typeof schema[name] === "number" ? [[name, schema[name]]] : [])));
 }

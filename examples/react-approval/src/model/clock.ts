@@ -1,6 +1,7 @@
 /** One ticking clock for the whole page, so that every "3 minutes ago" moves together: the server's, not this machine's. */
 
 import { useSyncExternalStore } from "react";
+import { usePrinting } from "./printing";
 import { serverTime } from "./server-clock";
 
 const TICK = 1000;
@@ -25,11 +26,13 @@ function subscribe(listener: () => void): () => void {
 
 /**
  * The server's time now, rounded down to `every` milliseconds: a component re-renders only as often as that. Null while
- * the server has not said what time it is: then say dates, not distances.
+ * the server has not said what time it is, and on paper, where now is later: then say dates, not distances.
  */
 export function useNow(every = TICK): number | null {
-  return useSyncExternalStore(subscribe, () => {
+  const printing = usePrinting();
+  const rounded = useSyncExternalStore(subscribe, () => {
     now ??= serverTime();
     return now === null ? null : Math.floor(now / every) * every;
   });
+  return printing ? null : rounded;
 }

@@ -67,7 +67,7 @@ export function Amended({ changes, away, onReview }: Props) {
 
 /**
  * The edge of the window at which the buttons are not, neither as it is scrolled now nor at its beginning, where the page
- * goes when the newest is shown. The notice is at most 45 % of the window high.
+ * goes when the newest is shown. The notice reaches over less than half of the window.
  */
 function edgeAwayFrom(buttons: HTMLElement): "top" | "bottom" {
   const { top, bottom } = buttons.getBoundingClientRect();

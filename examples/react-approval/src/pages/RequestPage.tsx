@@ -13,6 +13,7 @@ import { useTitle } from "../parts/useTitle";
 import { Ago, Empty, Loading, Notice } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
 import { Guard } from "../parts/Guard";
+import { isSomething } from "../parts/PlainView";
 import { Shown } from "../parts/ReportView";
 import { Timeline } from "../parts/Timeline";
 import { DecisionPanel } from "./DecisionPanel";
@@ -59,10 +60,12 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
       </header>
       <div className="detail-body">
         <div>
-          <div className="detail-main">
-            {shown.description !== null && <p dir="auto">{shown.description}</p>}
-            <Shown value={shown.show} of={`${shown.id}/${shown.revised}`} />
-          </div>
+          {(shown.description !== null || isSomething(shown.show)) && (
+            <div className="detail-main">
+              {shown.description !== null && <p dir="auto">{shown.description}</p>}
+              <Shown value={shown.show} of={`${shown.id}/${shown.revised}`} />
+            </div>
+          )}
           {shown.status === "pending" && (
             <button
               type="button"

@@ -9,7 +9,7 @@ import { type Person, nameOf } from "../model/identity";
 import { hrefOf } from "../model/route";
 import { Ago, Empty, Loading, Notice, Said } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
-import { PlainView } from "../parts/PlainView";
+import { PlainView, isSomething } from "../parts/PlainView";
 import { Guard } from "../parts/Guard";
 import { Shown } from "../parts/ReportView";
 import { RunBadge } from "../parts/Status";
@@ -54,7 +54,7 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
       </header>
       <div className="detail-body">
         <div>
-          {shown !== undefined && shown !== null && (
+          {isSomething(shown) && (
             <div className="detail-main">
               <Shown value={shown} of={runId} />
             </div>
@@ -96,7 +96,7 @@ function Waiting({ inputs }: { inputs: readonly InputRow[] }) {
 
 /** What a workflow that knows nothing of claims gives out. */
 function Output({ value }: { value: unknown }) {
-  if (value === undefined || value === null) return null;
+  if (!isSomething(value)) return null;
   return (
     <section className="receipt-card" aria-label="Output">
       <h2>Output</h2>

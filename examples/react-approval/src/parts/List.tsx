@@ -1,7 +1,7 @@
 /** A list one can search, walk with the arrow keys (or j and k) and open with Enter: its entries are links. */
 
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
-import { usePrinting } from "./usePrinting";
+import { usePrinting } from "../model/printing";
 
 const PAGE = 60;
 

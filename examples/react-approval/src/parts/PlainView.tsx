@@ -2,15 +2,20 @@
 
 import { useState } from "react";
 import { words } from "../model/format";
-import { usePrinting } from "./usePrinting";
+import { usePrinting } from "../model/printing";
 
 /** Deeper than this it is JSON. */
 const DEEPEST = 6;
 /** More than this are shown when asked for. */
 const MANY = 100;
 
+/** Tell whether there is anything to show. */
+export function isSomething(value: unknown): boolean {
+  return value !== null && value !== undefined;
+}
+
 export function PlainView({ value }: { value: unknown }) {
-  if (value === null || value === undefined) return null;
+  if (!isSomething(value)) return null;
   return (
     <section className="report plain-view" aria-label="What is shown">
       <Value value={value} depth={0} />

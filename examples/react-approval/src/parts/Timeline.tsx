@@ -7,7 +7,7 @@ import { clock, duration, instant, relative, words } from "../model/format";
 import type { Person } from "../model/identity";
 import { commentOf, outcomeOf } from "../model/outcome";
 import { type Moment, timeline } from "../model/timeline";
-import { usePrinting } from "./usePrinting";
+import { usePrinting } from "../model/printing";
 
 interface Props {
   run: RunRow;
