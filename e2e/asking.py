@@ -56,7 +56,7 @@ class Numbers(BaseModel):
 
 
 TYPES: dict[str, Any] = {"text": str, "yes": bool, "number": float, "integer": int, "decimal": Decimal, "order": Order}
-TYPES |= {"either": Card | Cash, "numbers": Numbers}
+TYPES |= {"either": Card | Cash, "numbers": Numbers, "texts": list[str]}
 
 
 @app.workflow(expose=["output"])

@@ -142,6 +142,19 @@ def test_a_refusal_moves_no_choice_under_the_pointer(product: Product, visit: Vi
     assert product.entries(claim, "input.answered") == []
 
 
+def test_a_form_that_shrinks_puts_no_armed_button_under_the_pointer(asking: Product, call_on: Visit) -> None:
+    page = call_on("alice", asking.ask("shrinks", of="texts", initial=[f"Line {n}" for n in range(3)]))
+    replies = answers_of(page)
+    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    # Taking a row away moves what stands below it up, to where the pointer is.
+    for number in (3, 2, 1):
+        place = middle(box(page, f"Remove Your answer {number}"))
+        page.mouse.click(*place)
+        page.mouse.click(*middle(box(page, "Send decision")))
+    assert replies == []
+    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+
+
 @pytest.mark.parametrize("action", ["approve", "reject"])
 def test_each_action_has_a_button_of_its_own(asking: Product, call_on: Visit, action: str) -> None:
     run = f"two-{action}"

@@ -3,7 +3,7 @@
  * the pointer is. A click that was meant for what stood there before does nothing.
  */
 
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 export const DISARMED_MS = 1000;
 /** As long as a second click of a double click may take. */
@@ -23,8 +23,11 @@ export interface Arming {
   guard: (act: () => void) => Guard;
 }
 
-/** Follow what the person sees; `sight` names it, and a new name disarms. */
-export function useArming(sight: string): Arming {
+/**
+ * Follow what the person sees; `sight` names it, and a new name disarms. So do the `buttons`, if they are moved by what
+ * stands around them, unless that grows under the person's typing.
+ */
+export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>): Arming {
   const [turn, setTurn] = useState({ sight, count: 0 });
   const [reached, setReached] = useState({ count: -1, armed: false });
   const since = useRef(Infinity);
@@ -41,6 +44,24 @@ export function useArming(sight: string): Arming {
       document.removeEventListener("visibilitychange", look);
     };
   }, []);
+
+  useEffect(() => {
+    const row = buttons?.current;
+    const around = row?.parentElement;
+    if (!row || !around) return;
+    let top: number | undefined;
+    const observer = new ResizeObserver(() => {
+      const moved = top !== undefined && row.offsetTop !== top;
+      top = row.offsetTop;
+      if (!moved || document.activeElement instanceof HTMLTextAreaElement) return;
+      since.current = performance.now();
+      setTurn((now) => ({ ...now, count: now.count + 1 }));
+    });
+    observer.observe(around);
+    return () => {
+      observer.disconnect();
+    };
+  }, [buttons, sight]);
 
   useLayoutEffect(() => {
     since.current = performance.now();

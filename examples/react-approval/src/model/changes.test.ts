@@ -48,6 +48,14 @@ describe("changesBetween", () => {
     expect(changesBetween(report, next)).toMatchObject([{ what: "Lunch (2)", before: null }]);
   });
 
+  it("loses none of two findings about the same thing, nor a member with a name that every object has", () => {
+    const next = structuredClone(report);
+    next.findings.push({ code: "missing_receipt", message: "Nor for EUR 3.00.", item: 1 });
+    expect(changesBetween(report, next)).toEqual([{ what: "Missing receipt: Lunch (2)", before: null, after: "Nor for EUR 3.00." }]);
+    expect(changesBetween({}, { constructor: "x" })).toEqual([{ what: "Constructor", before: null, after: "x" }]);
+    expect(changesBetween({ a_b: 1, "a b": 2 }, { a_b: 1, "a b": 3 })).toEqual([{ what: "A b (2)", before: "2", after: "3" }]);
+  });
+
   it("compares what it does not know member by member", () => {
     expect(changesBetween({ risk_score: 3, note: "a" }, { risk_score: 4, note: "a" })).toEqual([
       { what: "Risk score", before: "3", after: "4" },

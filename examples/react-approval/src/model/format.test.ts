@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { day, dayRange, duration, money, relative, words } from "./format";
+import { clock, day, dayRange, duration, instant, money, relative, words } from "./format";
 
 const plain = (text: string) => text.replace(/\s/g, " ");
 
@@ -15,6 +15,12 @@ describe("money", () => {
 
   it("writes what Intl does not know behind the number", () => {
     expect(plain(money(12.5, "points", "en"))).toBe("12.5 points");
+  });
+
+  it("rounds nothing", () => {
+    expect(plain(money("12345678901234567.89", "EUR", "en"))).toBe("EUR 12,345,678,901,234,567.89");
+    expect(plain(money("10.005", "EUR", "en"))).toBe("EUR 10.005");
+    expect(plain(money("0.1250", "points", "en"))).toBe("0.125 points");
   });
 
   it("says nothing about what is no amount", () => {
@@ -46,6 +52,15 @@ describe("relative", () => {
     ["2026-06-04T12:00:00Z", "in 3 days"],
   ])("%s is %s", (iso, text) => {
     expect(relative(iso, now, "long", "en")).toBe(text);
+  });
+});
+
+describe("what cannot be told", () => {
+  it("is a date where now is not known, and stays as it is where it is none", () => {
+    expect(plain(relative("2026-06-01T12:00:00Z", null, "long", "en"))).toContain("2026");
+    expect(relative("soon", 0)).toBe("soon");
+    expect(instant("soon")).toBe("soon");
+    expect(clock("soon")).toBe("soon");
   });
 });
 

@@ -35,7 +35,7 @@ export function DecisionPanel({ me, shown, input, changes, onReview }: Props) {
   const amended = open && (changes !== null || submission.status === "stale");
   const refused = submission.status === "invalid" ? submission.errors : NO_ERRORS;
   const errors = unsendable.length > 0 ? unsendable : refused;
-  const arming = useArming([shown.id, shown.revised, amended, submission.status, errors.length].join(" "));
+  const arming = useArming([shown.id, shown.revised, amended, submission.status, errors.length].join(" "), buttons);
   const wasOpen = useWas(open);
 
   const send = async (action: string) => {

@@ -38,7 +38,7 @@ export class Guard extends Component<Props, State> {
           <p>
             The page has met something it did not expect: <bdi>{failure}</bdi>
           </p>
-          <p>Nothing was sent. What was given before is kept.</p>
+          <p>The rest of the page goes on, and an answer that was given before is kept.</p>
           <button
             type="button"
             className="button quiet"
