@@ -155,6 +155,27 @@ def test_offline_during_the_click_is_accepted_once_when_back(product: Product, v
     assert product.paid(claim) == 1
 
 
+def test_an_answer_that_is_refused_when_its_page_has_gone_is_told(product: Product, visit: Visit) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim))
+    page.get_by_role("radio", name="Approve", exact=True).check()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Send decision").click()
+    expect(outcome(page)).to_contain_text("Waiting for the network")
+    page.get_by_role("link", name="All claims").click()
+    other = visit("bora", address(claim))
+    decide(other, "Decline", "I was quicker.")
+    expect(outcome(other)).to_contain_text("You declined this")
+    page.context.set_offline(False)
+    told = page.get_by_role("complementary", name="Not delivered")
+    expect(told).to_contain_text("Bora had decided already", timeout=15_000)
+    told.get_by_role("button", name="Dismiss").click()
+    expect(told).not_to_contain_text("Bora")
+    page.reload()
+    expect(page.get_by_role("heading", name="Claims")).to_be_visible()
+    expect(told).not_to_contain_text("Bora")
+
+
 def test_killed_between_ask_and_answer(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
@@ -187,18 +208,19 @@ def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit
     replies = answers_of(page)
     held: list[Route] = []
 
-    def hold(route: Route) -> None:
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
         held.append(route)
 
     # The answer is on its way when the request changes: the page could not know, and the server decides.
-    page.route("**/answer", hold)
+    page.route("**/answer", hold_the_first)
     decide(page, "Approve")
     until(lambda: page.evaluate("1") and held, "the answer is on its way")
     before = large_claim()
     amended = {**before, "title": "An amended title", "total": before["total"] + 100}
     product.call("POST", f"/v1/runs/{claim}/events/claim.amended", {"id": "amend-1", "payload": amended})
     until(lambda: product.entries(claim, "input.revised"), "the request is revised")
-    page.unroute("**/answer")
     held[0].continue_()
     until(lambda: page.evaluate("1") and replies, "the server has refused")
     assert product.entries(claim, "input.answered") == []

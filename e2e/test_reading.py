@@ -155,6 +155,30 @@ def test_a_form_that_shrinks_puts_no_armed_button_under_the_pointer(asking: Prod
     expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
 
 
+def test_what_lies_above_the_page_and_goes_leaves_no_armed_button_behind(asking: Product, call_on: Visit) -> None:
+    first, second = asking.ask("above-1", of="yes"), asking.ask("above-2", of="yes")
+    page = call_on("alice", first)
+    page.get_by_role("radio", name="Yes").check()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Send decision").click()
+    expect(outcome(page)).to_contain_text("Waiting for the network")
+    page.evaluate("at => { location.hash = at; }", "#/")
+    other = call_on("bora", first)
+    other.get_by_role("radio", name="No", exact=True).check()
+    other.get_by_role("button", name="Send decision").click()
+    expect(outcome(other)).to_contain_text("You answered this")
+    page.context.set_offline(False)
+    told = page.get_by_role("complementary", name="Not delivered")
+    expect(told).to_contain_text("Bora had decided already", timeout=15_000)
+    page.evaluate("at => { location.hash = at; }", second)
+    send = page.get_by_role("button", name="Send decision")
+    expect(send).to_be_enabled()
+    told.get_by_role("button", name="Dismiss").click()
+    expect(send).to_be_disabled()
+    expect(send).to_be_enabled()
+    assert asking.entries("above-2", "input.answered") == []
+
+
 @pytest.mark.parametrize("action", ["approve", "reject"])
 def test_each_action_has_a_button_of_its_own(asking: Product, call_on: Visit, action: str) -> None:
     run = f"two-{action}"

@@ -7,6 +7,7 @@ import { browserStore } from "./model/store";
 import { InboxPage } from "./pages/InboxPage";
 import { RunsPage } from "./pages/RunsPage";
 import { Guard } from "./parts/Guard";
+import { Undelivered } from "./parts/Undelivered";
 
 export function App() {
   const [me, setMe] = useState(() => currentPerson(window.location.search, browserStore));
@@ -45,6 +46,9 @@ export function App() {
       </header>
       <Guard what="This page" of={atRuns ? "runs" : "inbox"}>
         {atRuns ? <RunsPage route={route} me={me} /> : <InboxPage route={route} me={me} />}
+      </Guard>
+      <Guard what="What was not delivered" of={me.id}>
+        <Undelivered me={me} />
       </Guard>
     </SignoffProvider>
   );

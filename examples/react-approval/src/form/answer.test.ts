@@ -152,6 +152,8 @@ describe("what the form cannot show", () => {
     expect(write({ type: "object", additionalProperties: true }, "{").errors).toHaveLength(1);
     expect(untouched({}, { a: 1 }).value).toEqual({ a: 1 });
     expect(write({ $ref: "#/nowhere" }, "1").value).toBe(1);
+    expect(write({ anyOf: [{ $ref: "#" }] }, "1").value).toBe(1);
+    expect(write({ $ref: "#" }, "1").value).toBe(1);
   });
 
   it("ends where a group requires itself", () => {

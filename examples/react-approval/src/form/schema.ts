@@ -51,6 +51,7 @@ export interface Wanted {
 }
 
 const MAX_REFERENCES = 32;
+const ENDLESS = "something that is defined by itself";
 
 export function isObject(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -67,8 +68,8 @@ export function without(schema: Schema, ...names: string[]): Schema {
 }
 
 /** Say what a schema wants. `root` is the document that its references point into. */
-export function wantedBy(schema: unknown, root: Schema): Wanted {
-  const found = resolve(schema, root);
+export function wantedBy(schema: unknown, root: Schema, depth = 0): Wanted {
+  const found = depth > MAX_REFERENCES ? ENDLESS : resolve(schema, root);
   if (typeof found === "string") return wanted({}, false, { kind: "json", why: found });
   const alternatives = alternativesOf(found);
   if (!alternatives) return wanted(found, false, partOf(found));
@@ -77,7 +78,7 @@ export function wantedBy(schema: unknown, root: Schema): Wanted {
   const [only] = some;
   if (only === undefined) return wanted(found, false, { kind: "null" });
   if (some.length === 1) {
-    const inner = wantedBy(only, root);
+    const inner = wantedBy(only, root, depth + 1);
     const outer = wanted(found, true, inner.part);
     return { ...outer, title: outer.title ?? inner.title, help: outer.help ?? inner.help, nullable: nullable || inner.nullable };
   }
@@ -112,7 +113,7 @@ export function resolve(schema: unknown, root: Schema): Schema | string {
     found = typeof reference === "string" ? lookUp(reference, root) : single;
     if (found === undefined) return "a part of the schema that is not there";
   }
-  return "something that is defined by itself";
+  return ENDLESS;
 }
 
 function lookUp(reference: string, root: Schema): unknown {

@@ -23,6 +23,19 @@ export interface Arming {
   guard: (act: () => void) => Guard;
 }
 
+const everyone = new Set<() => void>();
+
+/** Disarm every button of the page when something that lies above it comes, changes (`sight` names it) or goes. */
+export function useDisturbing(sight: string): void {
+  useLayoutEffect(() => {
+    const disturb = () => {
+      for (const disarm of everyone) disarm();
+    };
+    disturb();
+    return disturb;
+  }, [sight]);
+}
+
 /**
  * Follow what the person sees; `sight` names it, and a new name disarms. So do the `buttons`, if they are moved by what
  * stands around them, unless that grows under the person's typing.
@@ -34,16 +47,23 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
   const pressed = useRef(false);
   if (turn.sight !== sight) setTurn({ sight, count: turn.count + 1 });
 
-  // A page that was out of sight shows everything anew.
+  const disarm = useCallback(() => {
+    since.current = performance.now();
+    setTurn((now) => ({ ...now, count: now.count + 1 }));
+  }, []);
+
   useEffect(() => {
+    // A page that was out of sight shows everything anew.
     const look = () => {
-      if (document.visibilityState === "visible") setTurn((now) => ({ ...now, count: now.count + 1 }));
+      if (document.visibilityState === "visible") disarm();
     };
     document.addEventListener("visibilitychange", look);
+    everyone.add(disarm);
     return () => {
       document.removeEventListener("visibilitychange", look);
+      everyone.delete(disarm);
     };
-  }, []);
+  }, [disarm]);
 
   useEffect(() => {
     const row = buttons?.current;
@@ -53,15 +73,13 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
     const observer = new ResizeObserver(() => {
       const moved = top !== undefined && row.offsetTop !== top;
       top = row.offsetTop;
-      if (!moved || document.activeElement instanceof HTMLTextAreaElement) return;
-      since.current = performance.now();
-      setTurn((now) => ({ ...now, count: now.count + 1 }));
+      if (moved && !(document.activeElement instanceof HTMLTextAreaElement)) disarm();
     });
     observer.observe(around);
     return () => {
       observer.disconnect();
     };
-  }, [buttons, sight]);
+  }, [buttons, sight, disarm]);
 
   useLayoutEffect(() => {
     since.current = performance.now();

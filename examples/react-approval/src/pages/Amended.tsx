@@ -6,7 +6,7 @@
  */
 
 import { type RefObject, useEffect, useLayoutEffect, useRef } from "react";
-import { useArming } from "../model/arming";
+import { useArming, useDisturbing } from "../model/arming";
 import type { Change } from "../model/changes";
 import { Said } from "../parts/basics";
 
@@ -22,6 +22,7 @@ export function Amended({ changes, away, onReview }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const told = changes.map(({ what, before, after }) => [what, before, after].join("→")).join("\n");
   const { armed, guard } = useArming(told);
+  useDisturbing("amended");
 
   useLayoutEffect(() => {
     if (box.current && away.current) box.current.dataset.edge = edgeAwayFrom(away.current);

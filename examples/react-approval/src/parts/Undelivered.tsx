@@ -1,0 +1,59 @@
+/** Answers that were refused when their page had gone: what did not count, and why, until its author has read it. */
+
+import type { UndeliveredAnswer } from "@signoff/client";
+import { useUndelivered } from "@signoff/client/react";
+import { labelOfAction } from "../model/actions";
+import { useArming, useDisturbing } from "../model/arming";
+import type { Person } from "../model/identity";
+import { hrefOf } from "../model/route";
+import { whyUndelivered } from "../model/undelivered";
+import { Ago, Notice } from "./basics";
+import { PlainView } from "./PlainView";
+
+export function Undelivered({ me }: { me: Person }) {
+  const { answers, dismiss } = useUndelivered();
+  const sight = answers.map(({ submissionId }) => submissionId).join(" ");
+  const { armed, guard } = useArming(sight);
+  useDisturbing(sight);
+  return (
+    <aside className="undelivered" aria-label="Not delivered" aria-live="polite">
+      {answers.map((answer) => (
+        <Notice key={answer.submissionId} tone="warn" title={`Your answer did not count: ${labelOfAction(answer.action)}`}>
+          <p>{whyUndelivered(answer.outcome, me)}</p>
+          <What answer={answer} />
+          <p className="undelivered-foot">
+            <a className="button quiet" href={hrefOf({ page: "request", runId: answer.runId, key: answer.key })}>
+              Open the request
+            </a>
+            <button
+              type="button"
+              className="button quiet"
+              aria-disabled={!armed}
+              {...guard(() => {
+                dismiss(answer.submissionId);
+              })}
+            >
+              Dismiss
+            </button>
+          </p>
+        </Notice>
+      ))}
+    </aside>
+  );
+}
+
+function What({ answer: { value, at } }: { answer: UndeliveredAnswer }) {
+  return (
+    <details>
+      <summary>
+        What you answered{" "}
+        {at !== "" && (
+          <span className="faint">
+            (refused <Ago at={at} />)
+          </span>
+        )}
+      </summary>
+      <PlainView value={value} />
+    </details>
+  );
+}
