@@ -44,7 +44,8 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
   const [turn, setTurn] = useState({ sight, count: 0 });
   const [reached, setReached] = useState({ count: -1, armed: false });
   const since = useRef(Infinity);
-  const pressed = useRef(false);
+  /** Whether it was armed when the pointer or the key went down; null: nothing is down. */
+  const pressed = useRef<boolean | null>(null);
   if (turn.sight !== sight) setTurn({ sight, count: turn.count + 1 });
 
   const disarm = useCallback(() => {
@@ -83,7 +84,7 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
 
   useLayoutEffect(() => {
     since.current = performance.now();
-    pressed.current = false;
+    if (pressed.current !== null) pressed.current = false;
     const settle = setTimeout(() => {
       setReached({ count: turn.count, armed: false });
     }, SETTLING_MS);
@@ -104,12 +105,15 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
         pressed.current = isArmed();
       },
       onKeyDown: (event) => {
-        if (event.repeat && (event.key === "Enter" || event.key === " ")) event.preventDefault();
+        if (event.key !== "Enter" && event.key !== " ") return;
+        if (event.repeat) event.preventDefault();
+        else pressed.current = isArmed();
       },
       onClick: (event) => {
-        const meant = isArmed() && (event.detail === 0 || pressed.current);
-        if (meant) act();
+        // A click that nothing was pressed for comes from an aid, such as a screen reader.
+        if (isArmed() && pressed.current !== false) act();
         else event.preventDefault();
+        pressed.current = null;
       },
     };
   }, []);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { changesBetween } from "./changes";
+import type { InputRow } from "@signoff/client";
+import { changesBetween, requestChanges } from "./changes";
 import type { Report } from "./claim";
 
 const report: Report = {
@@ -23,6 +24,21 @@ const report: Report = {
 };
 
 const plain = (text: string | null) => text?.replace(/\s/g, " ") ?? null;
+
+describe("requestChanges", () => {
+  const row = { title: "Well?", description: null, deadline: null, actions: ["submit"], initial: null, show: null } as unknown as InputRow;
+
+  it("names all that a person sees of a request", () => {
+    expect(requestChanges(row, { ...row })).toEqual([]);
+    const next = { ...row, title: "Sure?", actions: ["approve", "reject"], initial: { a: 1 }, show: "new" };
+    expect(requestChanges(row, next)).toEqual([
+      { what: "What is asked", before: "Well?", after: "Sure?" },
+      { what: "Possible answers", before: "Send decision", after: "Approve, Reject" },
+      { what: "Proposed answer", before: null, after: '{"a":1}' },
+      { what: "Value", before: null, after: "new" },
+    ]);
+  });
+});
 
 describe("changesBetween", () => {
   it("finds nothing in equal reports", () => {

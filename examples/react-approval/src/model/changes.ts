@@ -1,6 +1,8 @@
 /** What a revision changed, in words: a person who read the old one should not have to search. */
 
-import { day, money, words } from "./format";
+import type { InputRow } from "@signoff/client";
+import { labelOfAction } from "./actions";
+import { day, moment, money, words } from "./format";
 import { type Claim, type LineItem, type Report, asReport } from "./claim";
 
 export interface Change {
@@ -10,6 +12,17 @@ export interface Change {
   before: string | null;
   /** Null: it is gone. */
   after: string | null;
+}
+
+/** Compare the revision of a request that was read with the one that stands now: all that a person sees of it. */
+export function requestChanges(before: InputRow, after: InputRow): Change[] {
+  const texts = ({ title, description, deadline, actions }: InputRow): Record<string, string | null> => ({
+    "What is asked": title,
+    Description: description,
+    Deadline: deadline === null ? null : moment(deadline),
+    "Possible answers": actions.map(labelOfAction).join(", "),
+  });
+  return [...compare(texts(before), texts(after)), ...compare({ "Proposed answer": text(before.initial) }, { "Proposed answer": text(after.initial) }), ...changesBetween(before.show, after.show)];
 }
 
 /** Compare what was shown with what is shown now. Things that are not reports are compared member by member. */

@@ -11,27 +11,28 @@ import type { Change } from "../model/changes";
 import { Said } from "../parts/basics";
 
 interface Props {
+  /** The revision that stands now. */
+  revised: string;
   changes: readonly Change[];
   /** Where the buttons are that answer. */
   away: RefObject<HTMLElement | null>;
   onReview: () => void;
 }
 
-export function Amended({ changes, away, onReview }: Props) {
+export function Amended({ revised, changes, away, onReview }: Props) {
   const title = useRef<HTMLHeadingElement>(null);
   const box = useRef<HTMLDivElement>(null);
-  const told = changes.map(({ what, before, after }) => [what, before, after].join("→")).join("\n");
-  const { armed, guard } = useArming(told);
+  const { armed, guard } = useArming(revised);
   useDisturbing("amended");
 
   useLayoutEffect(() => {
     if (box.current && away.current) box.current.dataset.edge = edgeAwayFrom(away.current);
-  }, [away, told]);
+  }, [away, revised]);
 
   // What changed again is read again.
   useEffect(() => {
     title.current?.focus({ preventScroll: true });
-  }, [told]);
+  }, [revised]);
 
   return (
     <div className="amended" ref={box} data-tone="warn" role="alert">

@@ -58,7 +58,7 @@ export function DecisionPanel({ me, shown, input, changes, onReview }: Props) {
   return (
     <section className="decision" aria-label="Decision" id="decision">
       <h2>Decision</h2>
-      {amended && <Amended changes={changes ?? []} away={buttons} onReview={onReview} />}
+      {amended && <Amended revised={input.request?.revised ?? ""} changes={changes ?? []} away={buttons} onReview={onReview} />}
       {open && (
         <AnswerForm
           schema={shown.schema}

@@ -2,7 +2,7 @@
 
 import type { InputRow } from "@signoff/client";
 import { useState } from "react";
-import { type Change, changesBetween } from "../model/changes";
+import { type Change, requestChanges } from "../model/changes";
 
 export interface Reading {
   /** The request as it is shown: the revision that was read, with the status of now. */
@@ -21,7 +21,7 @@ export function useReading(request: InputRow | undefined): Reading {
   const outdated = shown !== request && shown && request;
   return {
     shown,
-    changes: outdated ? changesBetween(shown.show, request.show) : null,
+    changes: outdated ? requestChanges(shown, request) : null,
     showNewest: () => {
       setRead(request);
     },
