@@ -24,7 +24,7 @@ def box(page: Page, name: str) -> dict[str, float]:
     """Return where a button is."""
     found = page.get_by_role("button", name=name).bounding_box()
     assert found is not None
-    return dict(found)
+    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
 
 
 def overlap(a: dict[str, float], b: dict[str, float]) -> bool:
@@ -148,8 +148,7 @@ def test_a_form_that_shrinks_puts_no_armed_button_under_the_pointer(asking: Prod
     expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
     # Taking a row away moves what stands below it up, to where the pointer is.
     for number in (3, 2, 1):
-        place = middle(box(page, f"Remove Your answer {number}"))
-        page.mouse.click(*place)
+        page.get_by_role("button", name=f"Remove Your answer {number}").click()
         page.mouse.click(*middle(box(page, "Send decision")))
     assert replies == []
     expect(page.get_by_role("button", name="Send decision")).to_be_enabled()

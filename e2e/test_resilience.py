@@ -65,8 +65,8 @@ def test_hints_that_mean_nothing_are_passed_over(asking: Product, call_on: Visit
 
 def nearly() -> list[Any]:
     """Return what looks like a claim at first sight."""
-    report = {"claim": large_claim(), "amount": "1", "findings": []}
-    claim = report["claim"]
+    claim = large_claim()
+    report: dict[str, Any] = {"claim": claim, "amount": "1", "findings": []}
     return [
         {**report, "claim": {**claim, "items": [None]}},
         {**report, "claim": {**claim, "claimant": {"name": 5}}},

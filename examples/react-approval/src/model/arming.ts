@@ -36,6 +36,10 @@ export function useDisturbing(sight: string): void {
   }, [sight]);
 }
 
+function topOf(place: RefObject<HTMLElement | null> | undefined): number | null {
+  return place?.current?.offsetTop ?? null;
+}
+
 /**
  * Follow what the person sees; `sight` names it, and a new name disarms. So do the `buttons`, if they are moved by what
  * stands around them, unless that grows under the person's typing.
@@ -55,32 +59,36 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
 
   useEffect(() => {
     // A page that was out of sight shows everything anew.
-    const look = () => {
+    const seen = () => {
       if (document.visibilityState === "visible") disarm();
     };
-    document.addEventListener("visibilitychange", look);
+    document.addEventListener("visibilitychange", seen);
     everyone.add(disarm);
     return () => {
-      document.removeEventListener("visibilitychange", look);
+      document.removeEventListener("visibilitychange", seen);
       everyone.delete(disarm);
     };
   }, [disarm]);
 
+  /** Where the buttons were when somebody last looked. */
+  const top = useRef<number | null>(null);
+  const look = useCallback(() => {
+    const now = topOf(buttons);
+    const moved = top.current !== null && now !== top.current;
+    top.current = now;
+    if (moved && !(document.activeElement instanceof HTMLTextAreaElement)) disarm();
+  }, [buttons, disarm]);
+
   useEffect(() => {
-    const row = buttons?.current;
-    const around = row?.parentElement;
-    if (!row || !around) return;
-    let top: number | undefined;
-    const observer = new ResizeObserver(() => {
-      const moved = top !== undefined && row.offsetTop !== top;
-      top = row.offsetTop;
-      if (moved && !(document.activeElement instanceof HTMLTextAreaElement)) disarm();
-    });
+    const around = buttons?.current?.parentElement;
+    if (!around) return;
+    top.current = null;
+    const observer = new ResizeObserver(look);
     observer.observe(around);
     return () => {
       observer.disconnect();
     };
-  }, [buttons, sight, disarm]);
+  }, [buttons, sight, look]);
 
   useLayoutEffect(() => {
     since.current = performance.now();
@@ -98,8 +106,11 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
   }, [turn.count]);
 
   const guard = useCallback((act: () => void): Guard => {
-    // The clock decides, not what was last rendered.
-    const isArmed = () => performance.now() - since.current >= DISARMED_MS;
+    // The clock decides, and where the buttons are now, not what was last rendered.
+    const isArmed = () => {
+      look();
+      return performance.now() - since.current >= DISARMED_MS;
+    };
     return {
       onPointerDown: () => {
         pressed.current = isArmed();
@@ -116,7 +127,7 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
         pressed.current = null;
       },
     };
-  }, []);
+  }, [look]);
 
   const current = reached.count === turn.count;
   return { armed: current && reached.armed, settling: !current, guard };
