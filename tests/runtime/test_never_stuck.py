@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, field_serializer
 
 from signoff import App, Context, Retry
 from signoff.clock import ManualClock
@@ -61,12 +62,91 @@ async def raises_odd() -> None:
     raise Odd
 
 
+async def cancels_itself() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+
+
+class Hollow(Exception):
+    def __getattr__(self, name: str) -> object:
+        raise KeyError(name)
+
+
+class Leaves(Exception):
+    code = property(lambda self: sys.exit(3))
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+class Unreadable:
+    def __iter__(self) -> object:
+        raise GeneratorExit
+
+
+class Serializes(BaseModel):
+    amount: int = 1
+
+    @field_serializer("amount")
+    def shown(self, _: int) -> str:
+        raise SystemExit(4)
+
+
+async def serializes() -> Serializes:
+    return Serializes()
+
+
+def sync(error: BaseException) -> Callable[[], None]:
+    def raises() -> None:
+        raise error
+
+    return raises
+
+
+def in_loop(error: BaseException) -> Callable[[], Awaitable[None]]:
+    async def raises() -> None:
+        raise error
+
+    return raises
+
+
+class Broken(Retry):
+    def delay_ms(self, attempt: int, error: BaseException, rng: object = None) -> int | None:
+        raise RuntimeError("no policy")
+
+
 @pytest.mark.parametrize(
-    ("fn", "code"), [(cancels_its_own_part, "cancelled_error"), (exits, "system_exit"), (raises_odd, "odd")]
+    ("fn", "code"),
+    [
+        (cancels_its_own_part, "cancelled_error"),
+        (cancels_itself, "cancelled_error"),
+        (exits, "system_exit"),
+        (raises_odd, "odd"),
+        (sync(StopIteration(5)), "stop_iteration"),
+        (in_loop(StopIteration(5)), "runtime_error"),
+        (sync(StopAsyncIteration()), "stop_async_iteration"),
+        (sync(KeyboardInterrupt()), "keyboard_interrupt"),
+        (in_loop(KeyboardInterrupt()), "keyboard_interrupt"),
+        (in_loop(SystemExit(3)), "system_exit"),
+        (sync(GeneratorExit()), "generator_exit"),
+        (in_loop(GeneratorExit()), "generator_exit"),
+        (sync(asyncio.CancelledError()), "cancelled_error"),
+        (sync(Hollow("x")), "hollow"),
+        (in_loop(Leaves("x")), "leaves"),
+        (sync(BaseExceptionGroup("g", [KeyboardInterrupt(), ValueError()])), "base_exception_group"),
+        (Unreadable, "unsupported_value"),
+        (serializes, "pydantic_serialization_error"),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", value),
 )
-def test_a_step_that_raises_no_exception_has_failed(url: str, fn: Callable[..., Any], code: str) -> None:
+@pytest.mark.parametrize("policy", [ONCE, Broken(attempts=9)], ids=["once", "broken"])
+def test_whatever_a_step_raises_is_one_failed_attempt(
+    url: str, fn: Callable[..., Any], code: str, policy: Retry
+) -> None:
     async def body(ctx: Context) -> None:
-        await ctx.options(retry=ONCE).step("odd", fn)
+        await ctx.options(retry=policy).step("odd", fn)
 
     async def main() -> None:
         async with stage(app_of(body), url) as on:
@@ -76,6 +156,25 @@ def test_a_step_that_raises_no_exception_has_failed(url: str, fn: Callable[..., 
             assert failed["error"]["code"] == code
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), "keyboard_interrupt"),
+        (SystemExit(1), "system_exit"),
+        (GeneratorExit(), "generator_exit"),
+        (StopIteration(), "runtime_error"),
+        (Hollow("x"), "hollow"),
+        (Leaves("x"), "leaves"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_whatever_workflow_code_raises_fails_its_run_alone(url: str, error: BaseException, code: str) -> None:
+    async def body(ctx: Context) -> None:
+        raise error
+
+    assert asyncio.run(outcome(body, url))["error"]["code"] == code
 
 
 @dataclass

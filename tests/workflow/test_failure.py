@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+
 import pytest
 
 from signoff import InputExpired, PublicError, StepFailed
@@ -16,6 +19,95 @@ class HTTPServerError(Exception): ...
 class Mute(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no words")
+
+
+class Hollow(Exception):
+    def __getattr__(self, name: str) -> object:
+        raise KeyError(name)
+
+
+class Computed(Exception):
+    code = property(lambda self: 1 / 0)
+
+
+class Leaves(Exception):
+    code = property(lambda self: sys.exit(3))
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+    def __repr__(self) -> str:
+        raise GeneratorExit
+
+
+class Disguised(Exception):
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        raise RuntimeError("who asks?")
+
+
+class Text(str):
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no comparison")
+
+    __hash__ = str.__hash__
+
+
+class Shouting(Exception):
+    code = Text("loud")
+
+
+class OddGroup(ExceptionGroup[Exception]):
+    @property
+    def exceptions(self) -> tuple[Exception, ...]:  # type: ignore[override]
+        raise RuntimeError("not telling")
+
+
+class Extra(StepFailed):
+    @property
+    def extra(self) -> dict[str, object]:  # type: ignore[override]
+        raise RuntimeError("none")
+
+    @extra.setter
+    def extra(self, value: object) -> None: ...
+
+
+class Nameless(type):
+    @property
+    def __module__(cls) -> str:  # type: ignore[override]
+        raise RuntimeError("nowhere")
+
+
+class Nowhere(Exception, metaclass=Nameless): ...
+
+
+class Broken(Exception):
+    __module__ = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda: Hollow("x"), "hollow"),
+        (lambda: Computed("x"), "computed"),
+        (lambda: Leaves("x"), "leaves"),
+        (lambda: Disguised("x"), "disguised"),
+        (lambda: Shouting("x"), "shouting"),
+        (lambda: OddGroup("x", [KeyError("a")]), "key_error"),
+        (lambda: Extra("x"), "step_failed"),
+        (lambda: Nowhere("x"), "exception"),
+        (lambda: Broken("x"), "broken"),
+        (lambda: StopIteration(1), "stop_iteration"),
+        (GeneratorExit, "generator_exit"),
+        (lambda: BaseExceptionGroup("g", [KeyboardInterrupt(), SystemExit()]), "base_exception_group"),
+    ],
+)
+def test_an_exception_that_cannot_be_asked_is_told_by_what_is_known(
+    make: Callable[[], BaseException], code: str
+) -> None:
+    found = error_of(make())
+    assert found.code == code
+    found.type.encode()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -45,10 +46,26 @@ def test_many_attempts_do_not_overflow() -> None:
     assert Retry(attempts=5, first=0).delay_ms(3, OSError()) == 0
 
 
-@pytest.mark.parametrize("members", [{"attempts": 0}, {"factor": 0.5}, {"jitter": 2}, {"jitter": -1}])
+@pytest.mark.parametrize(
+    "members",
+    [
+        *({"attempts": attempts} for attempts in (0, 1.5, float("inf"), True, "3")),
+        *({"factor": factor} for factor in (0.5, float("nan"), float("inf"), -math.inf, None)),
+        *({"jitter": jitter} for jitter in (2, -1, float("nan"), "much")),
+    ],
+)
 def test_policies_that_make_no_sense_are_refused(members: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="retry policy"):
         Retry(**members)
+
+
+def test_an_error_is_not_asked_for_its_class() -> None:
+    class Disguised(Exception):
+        @property
+        def __class__(self) -> type:  # type: ignore[override]
+            raise RuntimeError("who asks?")
+
+    assert Retry(never=(ValueError,)).delay_ms(1, Disguised()) == 1_000
 
 
 def test_a_wait_that_is_no_duration_is_refused_where_it_is_written() -> None:

@@ -39,7 +39,7 @@ from signoff.workflow.journal import (
     StepCompleted,
     StepFailed,
 )
-from signoff.workflow.machine import Machine
+from signoff.workflow.machine import Machine, StepCall
 from signoff.workflow.projection import RunFold, View
 
 log = logging.getLogger("signoff.runtime")
@@ -351,20 +351,23 @@ class RunDriver:
             if due and not self._draining and call.id not in self._tasks and call.id not in done:
                 task = self._host.loop.create_task(self._host.steps.attempt(self.run_id, call))
                 self._tasks[call.id] = task
-                task.add_done_callback(partial(self._attempted, call.id))
+                task.add_done_callback(partial(self._attempted, call))
         self._set_alarm(machine.wake_at(machine.open_steps if self._draining else self._tasks), now)
 
-    def _attempted(self, id_: str, task: asyncio.Task[StepCompleted | StepFailed]) -> None:
-        if self._tasks.get(id_) is not task:
+    def _attempted(self, call: StepCall, task: asyncio.Task[StepCompleted | StepFailed]) -> None:
+        if self._tasks.get(call.id) is not task:
             return
-        del self._tasks[id_]
-        if self._over or task.cancelled():
+        del self._tasks[call.id]
+        if self._over:
             return
-        if (error := task.exception()) is not None:  # not the step's, which would be a result
-            log.error("run %s: the step %s could not be tried (%s); trying again", self.run_id, id_, error)
+        if task.cancelled():  # not by us, who would have forgotten it first: the step has cancelled its own task
+            self._fresh.append(self._host.steps.failed(call, asyncio.CancelledError()))
+        elif (error := task.exception()) is not None:  # not the step's, which would be a result
+            log.error("run %s: the step %s could not be tried (%s); trying again", self.run_id, call.id, error)
             self._pump_later()
             return
-        self._fresh.append(task.result())
+        else:
+            self._fresh.append(task.result())
         self.pump()
 
     def _set_alarm(self, wake_at: int | None, now: int) -> None:

@@ -7,10 +7,10 @@ import contextvars
 import inspect
 import random
 from collections.abc import Callable
-from concurrent.futures import Executor
 from functools import lru_cache
 
 from signoff.clock import Clock
+from signoff.runtime.threads import Raised, StepThreads
 from signoff.workflow.failure import error_of
 from signoff.workflow.journal import StepCompleted, StepFailed
 from signoff.workflow.steps import StepCall, StepInfo, entering_step, result_keeper
@@ -27,7 +27,7 @@ class StepRunner:
         jitter: randomness for backoff.
     """
 
-    def __init__(self, clock: Clock, threads: Executor, jitter: random.Random | None = None) -> None:
+    def __init__(self, clock: Clock, threads: StepThreads, jitter: random.Random | None = None) -> None:
         self._clock = clock
         self._threads = threads
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, protects nothing
@@ -39,59 +39,67 @@ class StepRunner:
             run_id: the run the step belongs to.
             call: what to run; `next_attempt` counts from 1.
         """
-        attempt = call.next_attempt
+        is_async = _is_async(call.fn)
         try:
-            with entering_step(StepInfo(run_id, call.name, call.n, attempt), call.context):
+            with entering_step(StepInfo(run_id, call.name, call.n, call.next_attempt), call.context):
                 keep = result_keeper(call)
-                result, shown = keep(await self._run(call))
-        except (KeyboardInterrupt, GeneratorExit):  # somebody stops the process
-            raise
+                if not is_async:
+                    await self._threads.slot()  # waiting for a thread is no part of the attempt's timeout
+                outcome = await self._timed(call, is_async)
+                if isinstance(outcome, Raised):
+                    return self.failed(call, outcome.error)
+                result, shown = keep(outcome)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return self._failed(call, attempt, error)  # something within the step was cancelled, not the step
-        except BaseException as error:  # sys.exit() in a step must not end the worker, and the next, and the next
-            return self._failed(call, attempt, error)
-        return StepCompleted(at=self._clock.now_ms(), id=call.id, attempt=attempt, result=result, shown=shown)
+            return self.failed(call, error)  # something within the step was cancelled, not the step
+        except BaseException as error:  # whatever a step raises, KeyboardInterrupt too: it has failed, nothing else
+            return self.failed(call, error)
+        now = self._clock.now_ms()
+        return StepCompleted(at=now, id=call.id, attempt=call.next_attempt, result=result, shown=shown)
 
-    async def _run(self, call: StepCall) -> object:
+    def failed(self, call: StepCall, error: BaseException) -> StepFailed:
+        """Return the entry of an attempt that ended with `error`, whatever that is."""
+        now = self._clock.now_ms()
+        try:
+            delay = call.retry.delay_ms(call.next_attempt, error, self._jitter)
+        except BaseException:  # a policy of the author's own that fails: there is no further attempt
+            delay = None
+        return StepFailed(
+            at=now,
+            id=call.id,
+            attempt=call.next_attempt,
+            error=error_of(error),
+            retry_at=None if delay is None else now + delay,
+        )
+
+    async def _timed(self, call: StepCall, is_async: bool) -> object:
         if call.timeout_ms is None:
-            return await self._call(call)
+            return await self._call(call, is_async)
         try:
             async with asyncio.timeout(call.timeout_ms / 1000) as scope:
-                return await self._call(call)
+                return await self._call(call, is_async)
         except TimeoutError:
             if scope.expired():
                 raise StepTimedOut(f"The step {call.id} took longer than {call.timeout_ms} ms.") from None
             raise
 
-    async def _call(self, call: StepCall) -> object:
-        if _is_async(call.fn):
+    async def _call(self, call: StepCall, is_async: bool) -> object:
+        if is_async:
             return await call.fn(*call.args, **call.kwargs)
         # The context goes along, so that current_step() answers inside the thread too.
         context = contextvars.copy_context()
-        result = await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: context.run(call.fn, *call.args, **call.kwargs)
-        )
-        return await result if inspect.isawaitable(result) else result
-
-    def _failed(self, call: StepCall, attempt: int, error: BaseException) -> StepFailed:
-        now = self._clock.now_ms()
-        delay = call.retry.delay_ms(attempt, error, self._jitter)
-        return StepFailed(
-            at=now,
-            id=call.id,
-            attempt=attempt,
-            error=error_of(error),
-            retry_at=None if delay is None else now + delay,
-        )
+        outcome = await self._threads.run(lambda: context.run(call.fn, *call.args, **call.kwargs))
+        if isinstance(outcome, Raised):
+            return outcome
+        return await outcome.value if inspect.isawaitable(outcome.value) else outcome.value
 
 
 def _is_async(fn: Callable[..., object]) -> bool:
     try:
         return _known_async(fn)
-    except TypeError:  # an object that can be called but not hashed
+    except Exception:  # an object that can be called but not hashed
         return inspect.iscoroutinefunction(fn)
 
 

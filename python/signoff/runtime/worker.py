@@ -12,12 +12,12 @@ import os
 import secrets
 import socket
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 
 from signoff.errors import StoreError
 from signoff.runtime.driver import RunDriver
 from signoff.runtime.live import Live
 from signoff.runtime.steps import StepRunner
+from signoff.runtime.threads import StepThreads
 from signoff.service.change import journal_path
 from signoff.service.engine import Engine
 from signoff.stores.base import RunRecord
@@ -60,7 +60,7 @@ class Worker:
         self.app = app
         self.engine = engine
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="signoff-step")
+        self._threads = StepThreads(threads)
         self.steps = StepRunner(engine.clock, self._threads)
         self._concurrency = concurrency
         self._cache_size = cache
@@ -93,7 +93,7 @@ class Worker:
             for driver in list(self._drivers.values()):
                 driver.abandon()
             self._drop_cache()
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.close()
             self._stopped.set()
 
     async def drain(self, timeout_s: float = 10.0) -> None:

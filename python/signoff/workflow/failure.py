@@ -3,46 +3,73 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from signoff.errors import PublicError, SignoffError, StepFailed
 from signoff.workflow.journal import Error
 
 _MOST = 4_000
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,127}")
 
 
 def error_of(error: BaseException) -> Error:
-    """Return an exception as the journal keeps it.
+    """Return an exception as the journal keeps it, whatever the exception is.
 
     Its message is public only if it is a `PublicError`, or a `StepFailed` that was caused by one. A group with a single
-    exception in it stands for that exception.
+    exception in it stands for that exception. What an exception says of itself (`code`, `str`) is its author's code: if
+    that fails, the exception is told by its class alone, or by nothing.
 
     Example:
         >>> error_of(ValueError("no such account")).code
         'value_error'
     """
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    public, message = isinstance(error, PublicError), _message(error)
-    if isinstance(error, StepFailed):
-        cause = error.extra.get("error")
+    try:
+        return _error_of(error)
+    except BaseException:  # whatever it is: the attempt has failed, and that must be written down
+        return Error("exception", "", "")
+
+
+def _error_of(error: BaseException) -> Error:
+    # Classes are compared by `type`: `isinstance` would ask the exception for its `__class__`.
+    while issubclass(type(error), BaseExceptionGroup) and len(inner := _inner(error)) == 1:
+        error = inner[0]
+    kind = type(error)
+    public, message = issubclass(kind, PublicError), _message(error)
+    if issubclass(kind, StepFailed):
+        cause = _member(_member(error, "extra"), "get", lambda get: get("error"))
         if isinstance(cause, dict) and cause.get("public") is True:
             public, message = True, str(cause.get("message", ""))
-    kind = type(error)
-    return Error(_code(error), message[:_MOST], f"{kind.__module__}.{kind.__qualname__}", public)
+    return Error(_plain(_code(error)), message[:_MOST], _plain(f"{kind.__module__}.{kind.__qualname__}"), public)
+
+
+def _inner(group: BaseException) -> tuple[BaseException, ...]:
+    exceptions: tuple[BaseException, ...] = BaseExceptionGroup.exceptions.__get__(group)
+    return exceptions
+
+
+def _member(of: object, name: str, read: Any = lambda value: value) -> Any:
+    """Return what an exception has under a name, None if asking for it fails."""
+    try:
+        return read(getattr(of, name, None))
+    except BaseException:
+        return None
 
 
 def _message(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:
+    except BaseException:
         text = ""
+    return _plain(text[:_MOST])
+
+
+def _plain(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
 def _code(error: BaseException) -> str:
-    code = getattr(error, "code", None)
-    if isinstance(error, SignoffError) and isinstance(code, str):
+    kind = type(error)
+    code = _member(error, "code")
+    if type(code) is str and (issubclass(kind, SignoffError) or _CODE.fullmatch(code)):
         return code
-    if isinstance(code, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,127}", code):
-        return code
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(error).__name__).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()

@@ -114,9 +114,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 continue
             try:
                 handle._context.run(handle._callback, *handle._args)
-            except KeyboardInterrupt:  # somebody stops the process, not this run
-                raise
-            except BaseException as error:
+            except BaseException as error:  # KeyboardInterrupt too: who stops the process sends a signal
                 self.fail(error)
             if self.failure is not None or main.done():
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -35,8 +36,15 @@ class Retry:
 
     def __post_init__(self) -> None:
         """Refuse a policy that makes no sense, where it is written."""
-        if self.attempts < 1 or self.factor < 1 or not 0 <= self.jitter <= 1:
-            raise ValueError("A retry policy needs attempts >= 1, factor >= 1 and a jitter between 0 and 1.")
+        if (
+            not (_number(self.attempts, int) and self.attempts >= 1)
+            or not (_number(self.factor) and math.isfinite(self.factor) and self.factor >= 1)
+            or not (_number(self.jitter) and 0 <= self.jitter <= 1)
+        ):
+            raise ValueError(
+                "A retry policy needs a whole number of attempts >= 1, a finite factor >= 1 and a jitter between 0 "
+                "and 1."
+            )
         duration_ms(self.first), duration_ms(self.most)
         if not isinstance(self.never, tuple) or not all(
             isinstance(kind, type) and issubclass(kind, BaseException) for kind in self.never
@@ -51,7 +59,8 @@ class Retry:
             error: what it raised.
             rng: where jitter comes from; without it there is none.
         """
-        if attempt >= self.attempts or isinstance(error, (*self.never, UnsupportedValue)):
+        # By `type`: `isinstance` would ask the exception for its `__class__`, which is its author's code.
+        if attempt >= self.attempts or issubclass(type(error), (*self.never, UnsupportedValue)):
             return None
         most = duration_ms(self.most)
         first = duration_ms(self.first)
@@ -61,7 +70,11 @@ class Retry:
             wait = most if first else 0
         if rng is not None and self.jitter:
             wait *= 1 - self.jitter * rng.random()
-        return round(wait)
+        return min(round(wait), most)
+
+
+def _number(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds or (int, float)) and not isinstance(value, bool)
 
 
 DEFAULT = Retry()
