@@ -47,6 +47,8 @@ class RunRecord:
         state: JSON of the projection's fold state; opaque to stores.
         epoch: grows with every claim; a write by an older epoch is refused.
         lease_owner, lease_until: who may advance the run, and until when (milliseconds).
+        lost: how many claims in a row took over a lease that had ended without being given up, because its owner died
+            or froze. A write that adds to the journal sets it to 0.
     """
 
     run_id: str
@@ -63,6 +65,7 @@ class RunRecord:
     epoch: int = 0
     lease_owner: str | None = None
     lease_until: int | None = None
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ class RunWrite:
     """Replace a run's index entry.
 
     Attributes:
-        record: as it shall be. Its `epoch`, `lease_owner` and `lease_until` are ignored: leases change by claim,
-            renew and release alone.
+        record: as it shall be. Its `epoch`, `lease_owner`, `lease_until` and `lost` are ignored: leases change by
+            claim, renew and release alone.
         expect: the `journal_tail` this was decided on; None: the run must not exist yet.
         epoch: the lease epoch of the worker that writes; None: not a lease holder's write.
         release: give the lease up with this commit.
@@ -522,17 +525,24 @@ class WorkflowStore(Protocol):
         A lease that ended without being given up makes its run due too: its owner may have died within a step.
         Oldest due first. Runs with a terminal or failed status are never claimed. The returned records have the
         new epoch. The same owner cannot claim a run twice.
+
+        A lease further ahead than twice its length counts as ended: the clock it was reckoned by has been set back.
+        `RunRecord.lost` grows by one if the lease of another owner had ended without being given up.
         """
         ...
 
     async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
-        """Extend leases (`run_id → epoch`) to `until`; return the ids whose lease is lost or given up."""
+        """Extend leases (`run_id → epoch`) to `until`; return the ids whose lease is lost or given up.
+
+        `renew` and `release` may be awaited on an event loop of another thread, and answer there, while the loop that
+        opened the store is blocked: users' code runs on that one, and a lease must not depend on it.
+        """
         ...
 
     async def release(self, owner: str, runs: Mapping[str, int]) -> None:
         """Give leases up before the runs' own work is done: each is ready at once, as when a lease has run out.
 
-        A lease that is no longer ours is left alone.
+        A lease that is no longer ours is left alone. May be awaited in another thread, as `renew`.
         """
         ...
 

@@ -183,6 +183,14 @@ def _compare_ledger(change: Change, known: Known) -> Conflict | None:
     return None
 
 
+def is_far(lease_until: int, lease_ms: int, now: int) -> bool:
+    """Tell whether a lease is so far ahead that the clock it was reckoned by must have been set back since.
+
+    More than twice its length, so that a small correction of the clock takes no lease from a live worker.
+    """
+    return lease_until - 2 * lease_ms > now
+
+
 def due_at(status: str, ready: bool, wake_at: int | None, lease_until: int | None) -> int | None:
     """Return from when on `claim` may find a run: 0 at once, None never, else milliseconds.
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import islice
+from threading import RLock
 from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
@@ -41,7 +42,7 @@ from signoff.stores.base import (
 )
 from signoff.stores.bus import LocalBus
 from signoff.stores.check import check
-from signoff.stores.compare import NOT_CLAIMABLE, OPEN_INPUTS, compare, due_at
+from signoff.stores.compare import NOT_CLAIMABLE, OPEN_INPUTS, compare, due_at, is_far
 from signoff.stores.parting import batches
 from signoff.streams import expiry
 from signoff.streams.compaction import LiveRow
@@ -65,14 +66,15 @@ class _Stream:
 
 @dataclass(slots=True)
 class _Run:
-    """Keep a run's record, and the number that orders it in listings."""
+    """Keep a run's record, the number that orders it in listings, and how long its lease is."""
 
     number: int
     record: RunRecord
+    lease_ms: int = 0
 
 
 class MemoryStore:
-    """Keep everything in dictionaries. Use it from one event loop.
+    """Keep everything in dictionaries. Use it from one event loop; leases may be renewed and released elsewhere.
 
     Example:
         >>> store = MemoryStore()
@@ -94,6 +96,8 @@ class MemoryStore:
         self._waits: dict[tuple[str, str], WaitWrite] = {}
         self._records: dict[tuple[str, str], Record] = {}
         self._agenda = Agenda()
+        self._leases = RLock()  # for what another thread may change: records of runs, and when they are due
+        self._farthest = 0
         self._bus = LocalBus()
         self._numbers = 0
         self._closed = False
@@ -136,7 +140,8 @@ class MemoryStore:
     async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
         """Write several Changes, each succeeding, conflicting or being rejected on its own."""
         self._check_open()
-        return [self._commit(change) for change in changes]
+        with self._leases:
+            return [self._commit(change) for change in changes]
 
     def _commit(self, change: Change) -> Outcome | Rejected:
         try:
@@ -214,15 +219,20 @@ class MemoryStore:
         kept = self._runs.get(record.run_id)
         if kept is None:
             kept = self._runs[record.run_id] = _Run(self._next(), record)
-            old = replace(record, epoch=0, lease_owner=None, lease_until=None)
+            old = replace(record, epoch=0, lease_owner=None, lease_until=None, lost=0)
             insort(self._listing, (record.created_at, kept.number, record.run_id))
         else:
             old = kept.record
         owner, until = (None, None) if write.release else (old.lease_owner, old.lease_until)
-        self._put(replace(record, created_at=old.created_at, epoch=old.epoch, lease_owner=owner, lease_until=until))
+        lost = old.lost if record.journal_tail == old.journal_tail else 0
+        lease = {"epoch": old.epoch, "lease_owner": owner, "lease_until": until, "lost": lost}
+        self._put(replace(record, created_at=old.created_at, **lease))
 
     def _put(self, record: RunRecord) -> None:
-        self._runs[record.run_id].record = record
+        kept = self._runs[record.run_id]
+        kept.record = record
+        if record.lease_until is not None:
+            self._farthest = max(self._farthest, record.lease_until - 2 * kept.lease_ms)
         gate = due_at(record.status, record.ready, record.wake_at, record.lease_until)
         self._agenda.put(record.run_id, record.workflow, gate, record.updated_at)
 
@@ -432,32 +442,56 @@ class MemoryStore:
     ) -> list[RunRecord]:
         """Take a lease on up to `limit` runs that are ready or due, and have no live lease."""
         self._check_open()
-        claimed = []
-        for run_id in self._agenda.take(now, limit, workflows):
-            record = self._runs[run_id].record
-            record = replace(record, epoch=record.epoch + 1, lease_owner=owner, lease_until=now + lease_ms)
-            self._put(record)
-            claimed.append(record)
-        return claimed
+        with self._leases:
+            taken = self._agenda.take(now, limit, workflows)
+            if self._farthest > now:
+                taken += self._far(now, limit - len(taken), workflows)
+            return [self._claim(run_id, owner, now, lease_ms) for run_id in taken]
+
+    def _claim(self, run_id: str, owner: str, now: int, lease_ms: int) -> RunRecord:
+        kept = self._runs[run_id]
+        old, kept.lease_ms = kept.record, lease_ms
+        record = replace(
+            old,
+            epoch=old.epoch + 1,
+            lease_owner=owner,
+            lease_until=now + lease_ms,
+            lost=old.lost + (old.lease_owner not in (None, owner)),
+        )
+        self._put(record)
+        return record
+
+    def _far(self, now: int, limit: int, workflows: Collection[str] | None) -> list[str]:
+        far = [
+            (kept.record.lease_until - 2 * kept.lease_ms, kept.number, run_id)
+            for run_id, kept in self._runs.items()
+            if kept.record.lease_until is not None
+            and is_far(kept.record.lease_until, kept.lease_ms, now)
+            and kept.record.status not in NOT_CLAIMABLE
+            and (workflows is None or kept.record.workflow in workflows)
+        ]
+        return [run_id for _, _, run_id in nsmallest(limit, far)]
 
     async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
         """Extend leases to `until`; return the ids whose lease is lost or given up."""
         self._check_open()
         lost = set()
-        for run_id, epoch in runs.items():
-            record = self._held(owner, run_id, epoch)
-            if record is None or record.status in NOT_CLAIMABLE:
-                lost.add(run_id)
-            else:
-                self._put(replace(record, lease_until=until))
+        with self._leases:
+            for run_id, epoch in runs.items():
+                record = self._held(owner, run_id, epoch)
+                if record is None or record.status in NOT_CLAIMABLE:
+                    lost.add(run_id)
+                else:
+                    self._put(replace(record, lease_until=until))
         return lost
 
     async def release(self, owner: str, runs: Mapping[str, int]) -> None:
         """Give leases up before the runs' own work is done; each is ready at once."""
         self._check_open()
-        for run_id, epoch in runs.items():
-            if record := self._held(owner, run_id, epoch):
-                self._put(replace(record, ready=True, lease_owner=None, lease_until=None))
+        with self._leases:
+            for run_id, epoch in runs.items():
+                if record := self._held(owner, run_id, epoch):
+                    self._put(replace(record, ready=True, lease_owner=None, lease_until=None))
 
     def _held(self, owner: str, run_id: str, epoch: int) -> RunRecord | None:
         record = self.run(run_id)
@@ -466,7 +500,8 @@ class MemoryStore:
     async def next_due(self, workflows: Collection[str] | None = None) -> int | None:
         """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
         self._check_open()
-        return self._agenda.earliest(workflows)
+        with self._leases:
+            return self._agenda.earliest(workflows)
 
 
 def _thin(entries: dict[Any, Any], most: int) -> int:

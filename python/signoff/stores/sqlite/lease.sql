@@ -18,14 +18,21 @@ SELECT due_since, id FROM runs WHERE workflow = ? AND due_at = 0 AND due_at IS N
 -- Runs of one workflow whose time has come, or whose lease has ended, oldest first.
 SELECT due_at, id FROM runs WHERE workflow = ? AND due_at > 0 AND due_at <= ? ORDER BY due_at, due_since, id LIMIT ?
 
+-- name: far_leases
+-- Runs whose lease is further ahead than twice its length.
+SELECT workflow, id FROM runs WHERE lease_until - 2 * lease_ms > ? AND lease_until IS NOT NULL AND due_at IS NOT NULL
+ORDER BY lease_until - 2 * lease_ms, id
+
 -- name: next_due
 SELECT min(due_at) FROM runs WHERE workflow = ? AND due_at IS NOT NULL
 
 -- name: take_lease
--- Take a lease; epochs only grow.
-UPDATE runs SET epoch = epoch + 1, lease_owner = ?, lease_until = ?, due_at = ?, due_since = ? WHERE id = ?
+-- Take a lease; epochs only grow. Whose lease was not given up has lost it.
+UPDATE runs SET epoch = epoch + 1, lost = lost + (lease_owner IS NOT NULL AND lease_owner <> ?),
+                lease_owner = ?, lease_until = ?, lease_ms = ?, due_at = ?, due_since = ?
+WHERE id = ?
 RETURNING run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,
-          epoch, lease_owner, lease_until
+          epoch, lease_owner, lease_until, lost
 
 -- name: held_lease
 -- Load what renewing or releasing a lease must know, if it is still ours.

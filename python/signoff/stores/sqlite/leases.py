@@ -31,16 +31,22 @@ class Claim:
         for workflow in _names(connection, self.workflows):
             due += connection.execute(SQL["ready_runs"], (workflow, self.limit))
             due += connection.execute(SQL["timed_runs"], (workflow, self.now, self.limit))
+        numbers = [number for _, number in sorted(due)] + self._far(connection)
         until = self.now + self.lease_ms
+        lease = (self.owner, self.owner, until, self.lease_ms, until, until)
         claimed = []
-        for _, number in sorted(due)[: max(self.limit, 0)]:
-            [row] = connection.execute(SQL["take_lease"], (self.owner, until, until, until, number)).fetchall()
+        for number in numbers[: max(self.limit, 0)]:
+            [row] = connection.execute(SQL["take_lease"], (*lease, number)).fetchall()
             record = run_record(row)
             if entry := marks.runs.get(record.run_id):
-                entry.epoch, entry.lease_owner = record.epoch, self.owner
+                entry.epoch, entry.lease_owner, entry.lost = record.epoch, self.owner, record.lost
                 entry.lease_until = entry.due_at = entry.due_since = until
             claimed.append(record)
         return claimed
+
+    def _far(self, connection: sqlite3.Connection) -> list[int]:
+        far = connection.execute(SQL["far_leases"], (self.now,))
+        return [number for workflow, number in far if self.workflows is None or workflow in self.workflows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class RunEntry:
     tags: str
     due_at: int | None
     due_since: int | None
+    lost: int
 
 
 @dataclass(slots=True)

@@ -106,12 +106,15 @@ class Pending:
             self._add_run(record)
             return
         self._runs[entry.id] = record, entry
+        survived = bool(entry.lost) and record.journal_tail != entry.journal_tail
+        if survived:
+            entry.lost = 0
         entry.journal_tail = record.journal_tail
         if write.release:
             entry.lease_owner = entry.lease_until = None
         due = due_at(record.status, record.ready, record.wake_at, entry.lease_until)
         tags = orjson.dumps(record.tags).decode() if record.tags else "[]"
-        if write.release or due != entry.due_at or record.status != entry.status or tags != entry.tags:
+        if write.release or survived or due != entry.due_at or record.status != entry.status or tags != entry.tags:
             self._reindex(record, entry, due, tags)
 
     def _reindex(self, record: RunRecord, entry: RunEntry, due: int | None, tags: str) -> None:
@@ -138,6 +141,7 @@ class Pending:
             tags=tags,
             due_at=due,
             due_since=due or record.updated_at,
+            lost=0,
         )
         self._marks.runs[record.run_id] = entry
         self._new_runs.append(
@@ -176,8 +180,8 @@ class Pending:
                 record.state,
             )
             if number in self._indexed:
-                index = (entry.tags, entry.lease_owner, entry.lease_until, entry.due_at, entry.due_since)
-                indexed.append((*row, entry.status, *index, number))
+                lease = (entry.lease_owner, entry.lease_until, entry.due_at, entry.due_since, entry.lost)
+                indexed.append((*row, entry.status, entry.tags, *lease, number))
             else:
                 plain.append((*row, number))
             if self.witness is None:

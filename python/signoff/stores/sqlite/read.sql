@@ -64,7 +64,7 @@ SELECT path, incarnation, version FROM heads WHERE path IN (?)
 
 -- name: run
 SELECT run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,
-       epoch, lease_owner, lease_until
+       epoch, lease_owner, lease_until, lost
 FROM runs WHERE run_id = ?
 
 -- name: inputs_all
@@ -90,13 +90,13 @@ ORDER BY id
 -- name: list_runs
 -- The columns of a page of runs; the conditions are appended.
 SELECT run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,
-       epoch, lease_owner, lease_until, id
+       epoch, lease_owner, lease_until, lost, id
 FROM runs
 
 -- name: list_tagged_runs
 -- The same, led by a tag.
 SELECT run_id, workflow, status, runs.created_at, updated_at, journal_tail, public_tail, ready, wake_at, tags, state,
-       epoch, lease_owner, lease_until, id
+       epoch, lease_owner, lease_until, lost, id
 FROM run_tags CROSS JOIN runs ON runs.id = run_tags.run
 
 -- name: list_inputs

@@ -13,9 +13,9 @@ Row = tuple[Any, ...]
 
 
 def run_record(row: Row) -> RunRecord:
-    """Read a run: run_id … wake_at, tags, state, epoch, lease_owner, lease_until; what follows is ignored."""
+    """Read a run: run_id … wake_at, tags, state, epoch, lease_owner, lease_until, lost; what follows is ignored."""
     run_id, workflow, status, created_at, updated_at, journal_tail, public_tail, *rest = row
-    ready, wake_at, tags, state, epoch, lease_owner, lease_until = rest[:7]
+    ready, wake_at, tags, state, epoch, lease_owner, lease_until, lost = rest[:8]
     return RunRecord(
         run_id=run_id,
         workflow=workflow,
@@ -31,6 +31,7 @@ def run_record(row: Row) -> RunRecord:
         epoch=epoch,
         lease_owner=lease_owner,
         lease_until=lease_until,
+        lost=lost,
     )
 
 

@@ -120,9 +120,13 @@ CREATE TABLE runs (
   lease_until INTEGER,
   due_at INTEGER,
   due_since INTEGER,
-  state BLOB NOT NULL
+  state BLOB NOT NULL,
+  lost INTEGER NOT NULL DEFAULT 0,
+  lease_ms INTEGER
 ) STRICT;
 CREATE INDEX runs_due ON runs (workflow, due_at, due_since) WHERE due_at IS NOT NULL;
+-- Leases by the time before which they are too far ahead: the clock was set back. As few as there are runs under way.
+CREATE INDEX runs_leased ON runs (lease_until - 2 * lease_ms) WHERE lease_until IS NOT NULL;
 CREATE INDEX runs_newest ON runs (created_at);
 CREATE INDEX runs_by_workflow ON runs (workflow, created_at);
 CREATE INDEX runs_by_status ON runs (status, created_at);

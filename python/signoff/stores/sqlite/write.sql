@@ -7,7 +7,8 @@ SELECT path, id, version, tail, closed, incarnation, rows_at, refs, last_batch, 
 
 -- name: known_runs (rows)
 -- Load what is compared of the runs a transaction touches, and what its indexes hold.
-SELECT run_id, id, journal_tail, epoch, lease_owner, lease_until, status, workflow, created_at, tags, due_at, due_since
+SELECT run_id, id, journal_tail, epoch, lease_owner, lease_until, status, workflow, created_at, tags, due_at, due_since,
+       lost
 FROM runs WHERE run_id IN (?)
 
 -- name: known_ledger (rows)
@@ -122,7 +123,7 @@ UPDATE runs SET updated_at = ?, journal_tail = ?, public_tail = ?, ready = ?, wa
 -- name: put_run
 -- Move a run on, with what indexes hold.
 UPDATE runs SET updated_at = ?, journal_tail = ?, public_tail = ?, ready = ?, wake_at = ?, state = ?,
-                status = ?, tags = ?, lease_owner = ?, lease_until = ?, due_at = ?, due_since = ?
+                status = ?, tags = ?, lease_owner = ?, lease_until = ?, due_at = ?, due_since = ?, lost = ?
 WHERE id = ?
 
 -- name: add_tag

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from signoff.stores.base import Committed, Conflict, WorkflowStore
-from signoff.testing.store_contract.laws import Laws, advance, commit, done, start
+from signoff.stores.base import Change, Committed, Conflict, RunWrite, WorkflowStore
+from signoff.testing.store_contract.laws import Laws, advance, commit, done, record, start
 
 
 class LeaseLaws(Laws):
@@ -133,6 +134,71 @@ class LeaseLaws(Laws):
             assert await store.next_due() == 100
             assert await store.claim("w2", now=99, lease_ms=100, limit=2) == []
             assert {run.run_id for run in await store.claim("w2", now=100, lease_ms=100, limit=2)} == {"a", "b"}
+
+        self.hold(tmp_path, scenario)
+
+    def test_losses_are_counted_until_an_entry(self, tmp_path: Path) -> None:
+        """Of leases that ended, not of those given up, nor of one that its owner takes again; reset by an entry."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            async def claim(owner: str, now: int) -> int:
+                [run] = await store.claim(owner, now=now, lease_ms=10, limit=1)
+                state = await store.load_run("r1")
+                assert state is not None
+                assert state.record == run
+                return run.lost
+
+            await done(store, start("r1", ready=True, lost=7))
+            assert await claim("w1", 0) == 0
+            assert await claim("w2", 10) == 1
+            assert await claim("w2", 20) == 1
+            assert await claim("w3", 30) == 2
+            await store.release("w3", {"r1": 4})
+            assert await claim("w4", 31) == 2
+            as_it_was = record("r1", journal_tail=1, ready=True, lost=9)
+            await done(store, Change(run=RunWrite(as_it_was, expect=1, epoch=5, release=True)))
+            assert await claim("w5", 32) == 2
+            assert await claim("w6", 42) == 3
+            await done(store, advance("r1", 1, epoch=7, lost=9))
+            assert await claim("w7", 52) == 1
+            await done(store, advance("r1", 2, ready=True, release=True))
+            assert await claim("w8", 53) == 0
+
+        self.hold(tmp_path, scenario)
+
+    def test_a_lease_far_ahead_has_ended(self, tmp_path: Path) -> None:
+        """The clock was set back by more than the lease is long; a little less takes no lease from a live worker."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await store.commit([start(run_id, workflow=run_id, ready=True) for run_id in ("a", "b", "c")])
+            await store.commit([start("timer", wake_at=10**9), start("over", ready=True)])
+            hour = 3_600_000
+            await store.claim("w1", now=hour, lease_ms=1_000, limit=9)
+            await done(store, advance("over", 1, status="completed"))
+            assert await store.claim("w2", now=hour - 1_000, lease_ms=5, limit=9) == []
+            [run] = await store.claim("w2", now=hour - 1_001, lease_ms=1_000, limit=9, workflows=["b", "none"])
+            assert (run.run_id, run.epoch, run.lease_until, run.lost) == ("b", 2, hour - 1, 1)
+            assert await store.renew("w1", {"a": 1, "b": 1}, until=1_000) == {"b"}
+            assert [run.run_id for run in await store.claim("w2", now=0, lease_ms=1_000, limit=1)] == ["b"]
+            assert {run.run_id for run in await store.claim("w2", now=0, lease_ms=1_000, limit=9)} == {"c"}
+
+        self.hold(tmp_path, scenario)
+
+    def test_leases_are_kept_from_another_thread(self, tmp_path: Path) -> None:
+        """While the loop that opened the store stands still, another thread's renews and releases."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await store.commit([start(run_id, ready=True) for run_id in ("a", "b")])
+            held = {run.run_id: run.epoch for run in await store.claim("w1", now=0, lease_ms=10, limit=2)}
+
+            async def elsewhere() -> set[str]:
+                await store.release("w1", {"b": held["b"]})
+                return await store.renew("w1", held, until=100)
+
+            with ThreadPoolExecutor(1) as thread:
+                lost = thread.submit(asyncio.run, elsewhere()).result(timeout=30)
+            assert lost == {"b"}
+            assert [run.run_id for run in await store.claim("w2", now=99, lease_ms=10, limit=2)] == ["b"]
 
         self.hold(tmp_path, scenario)
 
