@@ -23,6 +23,7 @@
     │   ├── ProducerGap · ProducerFenced (403)
     │   ├── RunConflict             the run id is taken by another workflow or input
     │   ├── RunClosed               the run has ended
+    │   ├── NotBlocked              there is nothing to try again
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
     │   ├── SubmissionReused        one submission id, two bodies
@@ -42,6 +43,8 @@
         ├── InputWithdrawn          an operator took the request back
         ├── EventTimedOut
         ├── NonDeterminism          the code and the journal disagree
+        ├── WorkflowStuck           the code did not come to a wait, and was stopped
+        ├── WorkerLost              the workers that took the run died of it, or froze
         ├── NotAllowedInWorkflow    I/O, threads or wall clock inside workflow code
         ├── UnsupportedValue        a value the journal cannot keep
         └── PublicError             raised by users: the message may be shown in a browser
@@ -242,6 +245,12 @@ class RunClosed(Conflict409):
     code, title = "run_closed", "The run has ended"
 
 
+class NotBlocked(Conflict409):
+    """Refuse to try a run again that is not blocked; carries the `run` row."""
+
+    code, title = "not_blocked", "The run is not blocked"
+
+
 class Stale(Conflict409):
     """Report that what the person saw has been revised since; carries the current `row`."""
 
@@ -416,6 +425,18 @@ class NonDeterminism(WorkflowError):
     """Report that code and journal disagree; `extra` has `expected`, `found` and `where`."""
 
     code, title = "non_determinism", "The code and the journal disagree"
+
+
+class WorkflowStuck(WorkflowError):
+    """Report that workflow code went on for longer than it may without waiting for anything, and where it was."""
+
+    code, title = "workflow_stuck", "The workflow's code does not come to an end"
+
+
+class WorkerLost(WorkflowError):
+    """Report that worker after worker died or froze while it had this run."""
+
+    code, title = "worker_lost", "Workers are lost on this run"
 
 
 class NotAllowedInWorkflow(WorkflowError):

@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Protocol
 
 from signoff.clock import Clock
-from signoff.errors import NonDeterminism, SignoffError, StoreError, WorkflowError
+from signoff.errors import SignoffError, StoreError, WorkerLost, WorkflowError, WorkflowStuck
+from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.live import Live, begins
+from signoff.runtime.parking import BLOCKED_RETRY_MS, MOST_LOST, STUCK_RETRY_MS, Parking, Result, park
 from signoff.runtime.steps import StepRunner
+from signoff.runtime.watchdog import Watchdog
 from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
 from signoff.service.runs import read_journal
@@ -30,7 +34,6 @@ from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.failure import error_of
 from signoff.workflow.journal import (
     Entry,
-    Error,
     Notification,
     RunBlocked,
     RunDescribed,
@@ -40,12 +43,9 @@ from signoff.workflow.journal import (
     StepFailed,
 )
 from signoff.workflow.machine import Machine, StepCall
-from signoff.workflow.projection import RunFold, View
+from signoff.workflow.projection import View
 
 log = logging.getLogger("signoff.runtime")
-
-BLOCKED_RETRY_MS = 10_000
-"""How often a blocked run is tried again, in case the right code has been deployed."""
 
 MOST_DUE = 1_000
 """How many timers and deadlines fire in one commit, so that a run with very many holds up no other."""
@@ -56,6 +56,7 @@ class Host(Protocol):
 
     engine: Engine
     steps: StepRunner
+    watchdog: Watchdog
     loop: asyncio.AbstractEventLoop
 
     def finished(self, driver: RunDriver, live: Live | None) -> None:
@@ -81,7 +82,8 @@ class RunDriver:
         self._record = record
         self._definition = definition
         self._live = live
-        self._fresh: list[StepCompleted | StepFailed] = []
+        self._fresh: list[Result] = []
+        self._taken: list[Result] = []  # what the machine was fed of it, and is not in the journal yet
         self._unwritten: list[Entry] = []
         self._tasks: dict[str, asyncio.Task[StepCompleted | StepFailed]] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -122,10 +124,11 @@ class RunDriver:
         if self._news or self._live is None:
             self._load()
             return
+        machine = self._live.machine
         try:
-            self._settle(self._live, self._advance(self._live.machine))
+            self._settle(self._live, self._host.watchdog.run(self.run_id, machine, lambda: self._advance(machine)))
         except Exception as error:  # the code and the journal disagree, or the code asks for what cannot be written
-            self._block(error)
+            self._block(error, [*self._taken, *self._fresh])
 
     def _advance(self, machine: Machine) -> list[Entry]:
         entries, self._unwritten = self._unwritten, []
@@ -143,7 +146,9 @@ class RunDriver:
             result = self._fresh.pop(0)
             call = machine.open_steps.get(result.id)
             if call is not None and call.next_attempt == result.attempt:  # else the journal has it already
-                return result if result.at >= machine.now_ms else replace(result, at=machine.now_ms)
+                taken = result if result.at >= machine.now_ms else replace(result, at=machine.now_ms)
+                self._taken.append(taken)
+                return taken
         return None
 
     def _settle(self, live: Live, entries: list[Entry]) -> None:
@@ -201,6 +206,7 @@ class RunDriver:
     def _written(self, write: Write, release: bool) -> None:
         assert self._live is not None
         self._failures = 0
+        self._taken.clear()
         self._record = write.record
         self._live.journal_tail = write.record.journal_tail
         self._live.public_tail = write.record.public_tail
@@ -214,14 +220,15 @@ class RunDriver:
     def _fall_back(self, entries: list[Entry]) -> None:
         """Forget what the machine did beyond the journal, keep the step results it had taken."""
         self._fresh[:0] = [entry for entry in entries if isinstance(entry, StepCompleted | StepFailed)]
+        self._taken.clear()
         if entries:
             self._drop()
         self._news = True
 
     def _drop(self) -> None:
         if self._live is not None:
-            self._live.machine.close()
-            self._live = None
+            live, self._live = self._live, None
+            self._host.watchdog.close(self.run_id, live.machine)
 
     def _again(self, entries: list[Entry], reason: str) -> None:
         """After an unknown outcome: wait a little, then look what the journal says."""
@@ -236,36 +243,37 @@ class RunDriver:
 
     # -- parking ---------------------------------------------------------------------------------------------------
 
-    def _block(self, error: Exception) -> None:
+    def _block(self, error: Exception, results: Sequence[Result] = ()) -> None:
         """Park the run until a deploy of the right code heals it. Nothing is lost."""
-        log.error("run %s is blocked: %s", self.run_id, error, exc_info=not isinstance(error, NonDeterminism))
-        self._leave(self._clock.now_ms() + BLOCKED_RETRY_MS, error_of(error))
+        log.error("run %s is blocked: %s", self.run_id, error, exc_info=not isinstance(error, WorkflowError))
+        stuck = isinstance(error, WorkflowStuck | WorkerLost)
+        code = fingerprint(self._definition) if stuck else None
+        until = self._clock.now_ms() + (STUCK_RETRY_MS if stuck else BLOCKED_RETRY_MS)
+        self._leave(Parking(until, RunBlocked(at=0, error=error_of(error), fingerprint=code), results))
 
-    def _leave(self, until: int, reason: Error | None = None) -> None:
-        """Let go of the run until then, and forget what is not in the journal."""
+    def _refuses(self, view: View) -> bool:
+        """Leave the run, without running its code, if that was stuck in it, or costs worker after worker."""
+        assert view.run is not None
+        if view.run.row["status"] == "blocked" and fingerprint(self._definition) in view.run.stuck:
+            self._leave(Parking(self._clock.now_ms() + STUCK_RETRY_MS))
+            return True
+        if self._record.lost < MOST_LOST:
+            return False
+        lost = WorkerLost(
+            f"{self._record.lost} workers, one after the other, have died or frozen while they had this run, and none "
+            "came to its next entry; nothing is lost. Look what their logs say of it. Deploy code that does not do "
+            f"that, or let this try again with: signoff retry {self.run_id}."
+        )
+        self._block(lost, self._fresh)
+        return True
+
+    def _leave(self, how: Parking) -> None:
+        """Let go of the run, and forget what is not in the journal."""
         self._busy = True
         self._drop()
-        self._unwritten.clear()
-        self._fresh.clear()
-        task = self._host.loop.create_task(self._park(until, reason))
+        self._unwritten, self._fresh, self._taken = [], [], []
+        task = self._host.loop.create_task(park(self._host.engine, self.run_id, self.epoch, how))
         task.add_done_callback(self._parked)
-
-    async def _park(self, until: int, reason: Error | None) -> Outcome:
-        """Write on top of the index: the machine's own view may be beyond the journal."""
-        loaded = await self._host.engine.store.load_run(self.run_id)
-        assert loaded is not None, "a claimed run exists"
-        fold = RunFold.loads(loaded.record.state)
-        known = fold.row["status"] == "blocked" and fold.row["error"]["code"] == (reason and reason.code)
-        now = max(self._clock.now_ms(), fold.last_at)
-        write = Write(
-            RunState(loaded.record, View(run=fold)),
-            [] if reason is None or known else [RunBlocked(at=now, error=reason)],
-            ready=reason is None and fold.cancel_requested,
-            wake_at=until,
-            epoch=self.epoch,
-            release=True,
-        )
-        return await self._host.engine.committer.commit(write.change)
 
     def _parked(self, task: asyncio.Task[Outcome]) -> None:
         self._busy = False
@@ -304,27 +312,29 @@ class RunDriver:
         error = task.exception()
         if isinstance(error, WorkflowError):  # an entry this version cannot read
             self._block(error)
-            return
-        if error is not None:
+        elif error is not None:
             self._again([], f"{error}")
-            return
-        entries = task.result()
-        if entries is None:
+        elif (entries := task.result()) is None:
             self.abandon()
-            return
-        start_at = begins(entries)
-        if start_at is not None and start_at > self._clock.now_ms():
-            self._leave(start_at)
-            return
+        elif (start_at := begins(entries)) is not None and start_at > self._clock.now_ms():
+            self._leave(Parking(start_at, begins=True))
+        elif self._take_up(entries):
+            self.pump()
+
+    def _take_up(self, entries: list[Entry]) -> bool:
+        """Feed the machine what the journal has beyond it; return False if that is no use."""
         live = self._live = self._live or Live(self._definition)
         try:
             live.follow(entries)
-            self._unwritten += live.machine.advance(entries)
+            if self._refuses(live.view):
+                return False
+            advance = partial(live.machine.advance, entries)
+            self._unwritten += self._host.watchdog.run(self.run_id, live.machine, advance)
             self._unwritten[:0] = self._remarks(live, entries)
         except Exception as blocked:
-            self._block(blocked)
-            return
-        self.pump()
+            self._block(blocked, self._fresh)
+            return False
+        return True
 
     def _remarks(self, live: Live, entries: list[Entry]) -> list[Entry]:
         """Return what this worker has to say about the run before it goes on; replay passes over it."""
@@ -386,6 +396,6 @@ class RunDriver:
             task.cancel()
         live = self._live
         if not keep and live is not None:
-            live.machine.close()
+            self._host.watchdog.close(self.run_id, live.machine)
             live = None
         self._host.finished(self, live)

@@ -11,13 +11,18 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from signoff.errors import StoreError
 from signoff.runtime.driver import RunDriver
+from signoff.runtime.fingerprint import fingerprint
+from signoff.runtime.heartbeat import Heartbeat
 from signoff.runtime.live import Live
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.threads import StepThreads
+from signoff.runtime.watchdog import Watchdog, keep_for_ever
 from signoff.service.change import journal_path
 from signoff.service.engine import Engine
 from signoff.stores.base import RunRecord
@@ -35,7 +40,9 @@ class Worker:
         owner: who holds the leases; unique per process. Made up if None.
         concurrency: how many runs are driven at a time. A run that waits for a person or a timer is not driven.
         cache: how many suspended runs keep their machine, so that their next step needs no replay.
-        threads: how many sync steps run at a time.
+        threads: how many sync steps run at a time. One that outlives its timeout counts no more.
+        activation_s: seconds that workflow code may go on without waiting for anything; then its run is blocked.
+            0: for ever, for debuggers.
         lease_ms: how long a lease lasts without a heartbeat; a frozen worker loses its runs after that.
         poll_ms: how often to look for work when no wake-up comes.
 
@@ -54,6 +61,7 @@ class Worker:
         concurrency: int = 128,
         cache: int = 256,
         threads: int = 32,
+        activation_s: float = 2.0,
         lease_ms: int = 15_000,
         poll_ms: int = 1_000,
     ) -> None:
@@ -62,6 +70,8 @@ class Worker:
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._threads = StepThreads(threads)
         self.steps = StepRunner(engine.clock, self._threads)
+        self.watchdog = Watchdog(activation_s)
+        self._activation_s = activation_s
         self._concurrency = concurrency
         self._cache_size = cache
         self._cache: OrderedDict[str, Live] = OrderedDict()
@@ -80,7 +90,18 @@ class Worker:
         """Work until drained; store trouble is waited out, not raised."""
         self.loop = asyncio.get_running_loop()
         subscription = self.engine.store.bus().subscribe("ready", self._wake.set)
-        heartbeat = self.loop.create_task(self._heartbeat())
+        self.watchdog.start()
+        heartbeat = Heartbeat(
+            self.engine.store,
+            self.engine.clock,
+            self.owner,
+            self._lease_ms,
+            held=lambda: {id_: driver.epoch for id_, driver in list(self._drivers.items())},
+            frozen=lambda: self.watchdog.frozen,
+            lost=self._lost,
+        )
+        heartbeat.start()
+        looking = self.loop.create_task(self._try_what_was_stuck())
         try:
             while not self._stopping:
                 self._wake.clear()
@@ -89,10 +110,12 @@ class Worker:
                     await self._sleep(pause)
         finally:
             subscription.close()
-            heartbeat.cancel()
+            looking.cancel()
             for driver in list(self._drivers.values()):
                 driver.abandon()
             self._drop_cache()
+            await heartbeat.stop()
+            self.watchdog.stop()
             self._threads.close()
             self._stopped.set()
 
@@ -160,7 +183,8 @@ class Worker:
         if live is not None and not self._stopping:
             self._cache[driver.run_id] = live
             if len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)[1].machine.close()
+                run_id, oldest = self._cache.popitem(last=False)
+                self.watchdog.close(run_id, oldest.machine)
         if not self._drivers:
             self._empty.set()
         if len(self._drivers) == self._concurrency - 1:
@@ -178,23 +202,20 @@ class Worker:
 
     # -- leases ----------------------------------------------------------------------------------------------------
 
-    async def _heartbeat(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease_ms / 3000)
-            if not self._drivers:
-                continue
-            held = {id_: driver.epoch for id_, driver in self._drivers.items()}
+    def _lost(self, runs: Mapping[str, int]) -> None:
+        for run_id, epoch in runs.items():
+            driver = self._drivers.get(run_id)
+            if driver is not None and driver.epoch == epoch:
+                log.info("run %s: the lease is lost; another worker goes on", run_id)
+                driver.abandon()
+
+    async def _try_what_was_stuck(self) -> None:
+        """Take up runs that are blocked because other code than this worker's got stuck in them."""
+        for name in self.app.names():
             try:
-                until = self.engine.clock.now_ms() + self._lease_ms
-                lost = await self.engine.store.renew(self.owner, held, until=until)
-            except Exception as error:  # whatever it is: without a heartbeat every lease would be lost
-                log.warning("leases could not be renewed (%s); trying again", error)
-                continue
-            for id_ in lost:
-                driver = self._drivers.get(id_)
-                if driver is not None and driver.epoch == held[id_]:
-                    log.info("run %s: the lease is lost; another worker goes on", id_)
-                    driver.abandon()
+                await self.engine.runs.try_other_code(name, fingerprint(self.app.get(name)))
+            except StoreError as error:
+                log.warning("runs of %s that were stuck could not be looked up (%s)", name, error)
 
     async def _let_go(self) -> None:
         held = {id_: driver.epoch for id_, driver in self._drivers.items()}
@@ -215,5 +236,10 @@ class Worker:
             pass
 
     def _drop_cache(self) -> None:
+        give_up = time.monotonic() + 2 * self._activation_s
         while self._cache:
-            self._cache.popitem()[1].machine.close()
+            run_id, live = self._cache.popitem()
+            if self._activation_s and time.monotonic() > give_up:
+                keep_for_ever(live)  # there is code that resists; the worker ends in time all the same
+            else:
+                self.watchdog.close(run_id, live.machine)

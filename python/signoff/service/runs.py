@@ -1,4 +1,4 @@
-"""Start, look at, list and cancel runs: load → decide → commit."""
+"""Start, look at, list, cancel and retry runs: load → decide → commit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from signoff.clock import Clock
-from signoff.errors import RunClosed, RunConflict, RunNotFound, UnknownWorkflow
+from signoff.errors import NotBlocked, RunClosed, RunConflict, RunNotFound, UnknownWorkflow
 from signoff.names import check_name
 from signoff.service.change import RunState, Write, journal_path
 from signoff.service.commit import GroupCommitter
@@ -16,7 +16,7 @@ from signoff.stores.base import TERMINAL, Conflict, Page, RunFilter, RunRecord, 
 from signoff.streams import offset
 from signoff.workflow import codec, journal
 from signoff.workflow.inputs import InputState
-from signoff.workflow.journal import PYTHON, CancelRequested, DecidedBy, RunStarted
+from signoff.workflow.journal import PYTHON, CancelRequested, DecidedBy, RunRetried, RunStarted
 from signoff.workflow.projection import RunFold, View
 
 CLOSED = TERMINAL | {"failed"}
@@ -173,6 +173,50 @@ class Runs:
                 if not isinstance(await self._committer.commit(write.change), Conflict):
                     assert state.view.run is not None
                     return state.view.run.row
+
+    async def retry(self, run_id: str, by: DecidedBy) -> dict[str, Any]:
+        """Have a blocked run tried again, with the code that there is; it is blocked again if that is no better.
+
+        Raises:
+            RunNotFound: there is no such run.
+            NotBlocked: the run is not blocked; nothing was changed.
+        """
+        async with self._committer.turn(run_id):
+            while True:
+                record = await self.record(run_id)
+                fold = RunFold.loads(record.state)
+                if record.status != "blocked":
+                    raise NotBlocked(
+                        f"The run {run_id!r} is {record.status}, and only a blocked one can be tried again; nothing "
+                        "was changed.",
+                        run=fold.row,
+                    )
+                entry = RunRetried(at=max(self._clock.now_ms(), fold.last_at), by=by)
+                state = RunState(record, View(run=fold))
+                write = Write(state, [entry], ready=True, wake_at=record.wake_at)
+                if not isinstance(await self._committer.commit(write.change), Conflict):
+                    assert state.view.run is not None
+                    return state.view.run.row
+
+    async def try_other_code(self, workflow: str, fingerprint: str) -> int:
+        """Hand runs of a workflow that are blocked, because code got stuck in them, to other code; return how many.
+
+        Args:
+            workflow: its name.
+            fingerprint: of the code there is now; runs that were stuck in that are left alone.
+        """
+        tried, cursor = 0, None
+        while True:
+            where = RunFilter(workflow=workflow, status="blocked")
+            page = await self._store.list_runs(where, limit=200, cursor=cursor)
+            for record in page.items:
+                fold = RunFold.loads(record.state)
+                if not record.ready and fold.stuck and fingerprint not in fold.stuck:
+                    write = Write(RunState(record, View(run=fold)), [], ready=True, wake_at=record.wake_at)
+                    tried += not isinstance(await self._committer.commit(write.change), Conflict)
+            cursor = page.cursor
+            if cursor is None:
+                return tried
 
     async def history(self, run_id: str) -> Sequence[dict[str, Any]]:
         """Return the whole journal as JSON entries, oldest first.

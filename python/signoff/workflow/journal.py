@@ -353,11 +353,15 @@ class RunDescribed:
 
 @dataclass(frozen=True, slots=True)
 class RunBlocked:
-    """Report that the code and the journal disagree, or no worker knows the workflow; replay passes over it."""
+    """Report that the run cannot go on: code and journal disagree, or the code got stuck; replay passes over it.
+
+    `fingerprint` stands for the code that got stuck; it is not tried again until somebody says so (`run.retried`).
+    """
 
     type: ClassVar[str] = "run.blocked"
     at: int
     error: Error
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +370,15 @@ class RunUnblocked:
 
     type: ClassVar[str] = "run.unblocked"
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRetried:
+    """Report that somebody wants a blocked run tried again, with whatever code; replay passes over it."""
+
+    type: ClassVar[str] = "run.retried"
+    at: int
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
 
 
 Command = (
@@ -397,6 +410,7 @@ Notification = (
     | RunDescribed
     | RunBlocked
     | RunUnblocked
+    | RunRetried
 )
 Entry = Command | Notification
 

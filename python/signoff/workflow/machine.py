@@ -38,6 +38,7 @@ from signoff.workflow.journal import (
     RunCompleted,
     RunDescribed,
     RunFailed,
+    RunRetried,
     RunStarted,
     RunUnblocked,
     StepCompleted,
@@ -62,6 +63,7 @@ class Machine:
 
     Attributes:
         outcome: how the run ended, once it has.
+        fed: how many entries the code was fed, for whoever watches how long each takes.
 
     Example:
         >>> machine = Machine(app.get("expense"))
@@ -71,6 +73,7 @@ class Machine:
 
     def __init__(self, definition: WorkflowDefinition) -> None:
         self.outcome: Outcome | None = None
+        self.fed = 0
         self._definition = definition
         self._commands = Commands()
         self._main: Any = None
@@ -106,6 +109,12 @@ class Machine:
     def open_events(self) -> dict[str, int | None]:
         """Return when each wait for an event times out, in milliseconds, or None."""
         return {id_: wait.timeout_at for id_, wait in self._commands.waits.items()}
+
+    @property
+    def disagreement(self) -> NonDeterminism | None:
+        """Return how code and journal disagree, if they do."""
+        failure = self._commands.loop.failure
+        return failure if isinstance(failure, NonDeterminism) else None
 
     def wake_at(self, under_way: Container[str] = ()) -> int | None:
         """Return the earliest time (milliseconds) at which something is due: a timer, a deadline, a retry; or None.
@@ -196,6 +205,7 @@ class Machine:
 
     def _feed(self, notification: Notification | RunStarted) -> None:
         commands = self._commands
+        self.fed += 1
         commands.now_ms = max(commands.now_ms, notification.at)
         if not self._started and type(notification) is not RunStarted:
             raise WorkflowError(f"A journal begins with run.started, not with {notification.type}.")
@@ -386,7 +396,7 @@ class Machine:
     def _run_described(self, entry: RunDescribed) -> None:
         self._exposed |= "output" in entry.expose
 
-    def _pass_over(self, entry: RunBlocked | RunUnblocked) -> None:
+    def _pass_over(self, entry: RunBlocked | RunUnblocked | RunRetried) -> None:
         """Replay has no interest in this entry."""
 
 
@@ -409,4 +419,5 @@ _FEEDS: dict[type, Callable[[Machine, Any], None]] = {
     RunBlocked: Machine._pass_over,
     RunUnblocked: Machine._pass_over,
     RunDescribed: Machine._run_described,
+    RunRetried: Machine._pass_over,
 }

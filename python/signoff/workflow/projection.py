@@ -38,6 +38,7 @@ from signoff.workflow.journal import (
     RunCompleted,
     RunDescribed,
     RunFailed,
+    RunRetried,
     RunStarted,
     RunUnblocked,
     StepCancelled,
@@ -53,6 +54,7 @@ from signoff.workflow.view import Delta, RunFold, View
 __all__ = ["Delta", "RunFold", "View", "project", "refold"]
 
 _TAKEN_KEPT = 32
+_STUCK_KEPT = 16
 
 rfc3339 = lru_cache(maxsize=256)(clock.rfc3339)
 
@@ -252,9 +254,15 @@ class _Projector:
     def blocked(self, run: RunFold, entry: RunBlocked) -> dict[str, Any] | None:
         if run.row["status"] in _ENDED:
             return None
+        if entry.fingerprint is not None and entry.fingerprint not in run.stuck:
+            run.stuck = [*run.stuck, entry.fingerprint][-_STUCK_KEPT:]
         return {"status": "blocked", "error": _public_error(entry.error)}
 
     def unblocked(self, run: RunFold, _: RunUnblocked) -> dict[str, Any] | None:
+        return {"status": _status(run), "error": None} if run.row["status"] == "blocked" else None
+
+    def retried(self, run: RunFold, _: RunRetried) -> dict[str, Any] | None:
+        run.stuck = []
         return {"status": _status(run), "error": None} if run.row["status"] == "blocked" else None
 
     def nothing(self, run: RunFold, entry: Entry) -> None:
@@ -485,6 +493,7 @@ _FOLDS: dict[type, Callable[[_Projector, RunFold, Any], dict[str, Any] | None]] 
     RunDescribed: _Projector.described,
     RunBlocked: _Projector.blocked,
     RunUnblocked: _Projector.unblocked,
+    RunRetried: _Projector.retried,
     RunCompleted: _Projector.completed,
     RunFailed: _Projector.failed,
     RunCancelled: _Projector.cancelled,

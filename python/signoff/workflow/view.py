@@ -28,6 +28,7 @@ class RunFold:
         taken: `[id, n, topic, key]` of the last events that were taken: a wait that was given up just before the event
             came, but was written down after it, hands the event back.
         event_count: number of events that have come.
+        stuck: fingerprints of the code that got stuck in this run, the last ones.
     """
 
     row: dict[str, Any]
@@ -42,6 +43,7 @@ class RunFold:
     events: list[list[Any]] = field(default_factory=list)
     taken: list[list[Any]] = field(default_factory=list)
     event_count: int = 0
+    stuck: list[str] = field(default_factory=list)
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""

@@ -1,0 +1,125 @@
+"""Keep a worker's leases alive from a thread of its own, so that no step that blocks the worker's loop can lose them.
+
+The thread has its own small event loop: a store renews leases for whoever asks (`WorkflowStore.renew`). Code that
+cannot be interrupted is another matter: it keeps the worker from doing anything for its runs. Then all but the one that
+is the trouble are given up properly, and that one's lease is left to end, which counts against it (`RunRecord.lost`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from signoff.clock import Clock
+from signoff.stores.base import WorkflowStore
+
+log = logging.getLogger("signoff.runtime")
+
+_LOOK_S = 1.0
+"""Seconds between two looks at the clock: leases must be renewed when it was set back."""
+
+_END_S = 10.0
+"""Seconds that a store may take over a renewal before whoever stops the worker no longer waits."""
+
+
+class Heartbeat:
+    """A thread that renews leases.
+
+    Args:
+        store: what keeps the leases.
+        clock: gives the time they end at.
+        owner: who holds them.
+        lease_ms: how long they last; they are renewed three times in that.
+        held: returns which are held, `run_id → epoch`.
+        frozen: returns the run whose code cannot be interrupted and lets nothing else happen; None: there is none.
+        lost: called on the loop that started this, with runs and the epochs in which they were lost.
+    """
+
+    def __init__(
+        self,
+        store: WorkflowStore,
+        clock: Clock,
+        owner: str,
+        lease_ms: int,
+        *,
+        held: Callable[[], Mapping[str, int]],
+        frozen: Callable[[], str | None],
+        lost: Callable[[Mapping[str, int]], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._owner = owner
+        self._lease_ms = lease_ms
+        self._held = held
+        self._frozen = frozen
+        self._lost = lost
+        self._stop = threading.Event()
+        self._stopped = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._latest = 0
+
+    def start(self) -> None:
+        """Begin to renew."""
+        self._loop = asyncio.get_running_loop()
+        self._latest = self._clock.now_ms()
+        threading.Thread(target=self._main, name="signoff-heartbeat", daemon=True).start()
+
+    async def stop(self) -> None:
+        """Stop renewing; return when nothing is asked of the store any more."""
+        self._stop.set()
+        try:
+            async with asyncio.timeout(_END_S):
+                await self._stopped.wait()
+        except TimeoutError:
+            log.warning("the store does not answer a renewal of leases; the worker ends without it")
+
+    def _main(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                while not self._pause():
+                    runner.run(self._beat())
+        finally:
+            try:
+                self._loop.call_soon_threadsafe(self._stopped.set)
+            except RuntimeError:  # the worker's loop is closed: nobody waits
+                log.debug("the worker's loop has ended before its heartbeat")
+
+    def _pause(self) -> bool:
+        """Wait until leases shall be renewed; return True if no more."""
+        left = self._lease_ms / 3000
+        while left > 0:
+            if self._stop.wait(min(left, _LOOK_S)):
+                return True
+            left -= _LOOK_S
+            now, latest = self._clock.now_ms(), self._latest
+            self._latest = now
+            if latest - now > self._lease_ms:  # others take leases that are too far ahead
+                return False
+        return False
+
+    async def _beat(self) -> None:
+        held = dict(self._held())
+        if not held:
+            return
+        try:
+            frozen = self._frozen()
+            if frozen is not None:
+                held.pop(frozen, None)
+                await self._store.release(self._owner, held)
+                self._tell(held)
+                return
+            until = self._clock.now_ms() + self._lease_ms
+            lost = await self._store.renew(self._owner, held, until=until)
+        except Exception as error:  # whatever it is: without a heartbeat every lease would be lost
+            log.warning("leases could not be renewed (%s); trying again", error)
+            return
+        if lost:
+            self._tell({run_id: held[run_id] for run_id in lost})
+
+    def _tell(self, runs: Mapping[str, int]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._lost, runs)
+        except RuntimeError:  # the loop is closed: nobody drives these any more
+            log.debug("%d leases were lost when the worker had ended", len(runs))

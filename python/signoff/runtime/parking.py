@@ -1,0 +1,107 @@
+"""Let go of a run that cannot go on now, and say why in its journal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from signoff.errors import StoreError
+from signoff.service.change import RunState, Write
+from signoff.service.engine import Engine
+from signoff.service.runs import read_journal
+from signoff.stores.base import Outcome
+from signoff.workflow.journal import Entry, RunBlocked, StepCompleted, StepFailed
+from signoff.workflow.projection import RunFold, View, refold
+
+log = logging.getLogger("signoff.runtime")
+
+Result = StepCompleted | StepFailed
+
+BLOCKED_RETRY_MS = 10_000
+"""How often a blocked run is tried again, in case the right code has been deployed."""
+
+STUCK_RETRY_MS = 600_000
+"""How often to look whether a run that was stuck has come to other code. A worker that starts looks by itself."""
+
+MOST_LOST = 3
+"""How many workers a run may cost, one after the other and without an entry in between, before it is blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """How to leave a run.
+
+    Attributes:
+        until: when to look at it again, in milliseconds.
+        reason: why it is blocked; None: it just waits.
+        results: of steps, which have happened and must not be lost with the machine that took them.
+        begins: it waits for its beginning, and a cancellation does not.
+    """
+
+    until: int
+    reason: RunBlocked | None = None
+    results: Sequence[Result] = ()
+    begins: bool = False
+
+
+async def park(engine: Engine, run_id: str, epoch: int, how: Parking) -> Outcome:
+    """Write on top of what is committed, since the machine's own view may be beyond it, and give the lease up."""
+    now = engine.clock.now_ms()
+    if how.results:
+        try:
+            state = await _with_steps(engine, run_id)
+            write = _write(state, _entries(state.view, how, now), epoch, how)
+            return await engine.committer.commit(write.change)
+        except (StoreError, AssertionError):
+            raise
+        except Exception:
+            log.exception("run %s: the results of its last steps cannot be written; they will run again", run_id)
+            how = replace(how, results=())
+    loaded = await engine.store.load_run(run_id)
+    assert loaded is not None, "a claimed run exists"
+    view = View(run=RunFold.loads(loaded.record.state))
+    write = _write(RunState(loaded.record, view), _entries(view, how, now), epoch, how)
+    return await engine.committer.commit(write.change)
+
+
+async def _with_steps(engine: Engine, run_id: str) -> RunState:
+    """Return the run with what the index does not have: the rows of its open steps."""
+    loaded = await engine.store.load_run(run_id)
+    assert loaded is not None, "a claimed run exists"
+    written, _ = await read_journal(engine.store, run_id, 0)
+    view = View()
+    refold(view, written[: loaded.record.journal_tail])
+    return RunState(loaded.record, view)
+
+
+def _entries(view: View, how: Parking, now_ms: int) -> list[Entry]:
+    fold = view.run
+    assert fold is not None
+    now = max(now_ms, fold.last_at)
+    entries: list[Entry] = []
+    for result in how.results:
+        row = view.steps.get(result.id)
+        if row is not None and (row["status"] == "running" or row["attempt"] < result.attempt):
+            entries.append(replace(result, at=max(result.at, now)))
+    reason = how.reason
+    if reason is None:
+        return entries
+    known = (
+        fold.row["status"] == "blocked"
+        and fold.row["error"]["code"] == reason.error.code
+        and (reason.fingerprint is None or reason.fingerprint in fold.stuck)
+    )
+    return entries if known else [*entries, replace(reason, at=now)]
+
+
+def _write(before: RunState, entries: list[Entry], epoch: int, how: Parking) -> Write:
+    assert before.view.run is not None
+    return Write(
+        before,
+        entries,
+        ready=how.begins and before.view.run.cancel_requested,
+        wake_at=how.until,
+        epoch=epoch,
+        release=True,
+    )
