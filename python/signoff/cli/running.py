@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,11 +20,16 @@ import uvloop
 
 from signoff.cli import output
 from signoff.cli.misuse import Misuse
+from signoff.cli.signals import stopping
 from signoff.runtime.worker import Worker
 from signoff.server.app import create_app, subscriptions_over
 from signoff.server.config import ServerConfig, check_binding
 from signoff.server.connection import Listener
 from signoff.service.engine import Engine
+
+log = logging.getLogger("signoff")
+
+_END_OF_THREADS_S = 0.5
 
 SWITCH_S = 0.0005
 """How long a busy step thread may keep the interpreter while the store's writer waits for it (Python's default is ten
@@ -52,7 +59,8 @@ class WorkerPart:
 
     async def run(self) -> None:
         """Work until drained."""
-        await self.worker.run()
+        with self.worker.watchdog.taking_signals():
+            await self.worker.run()
 
     async def stop(self) -> None:
         """Finish what is under way."""
@@ -159,38 +167,20 @@ def announce(listening: socket.socket) -> None:
 async def until_stopped(*parts: Part) -> None:
     """Run all parts until a signal comes or one of them ends; then stop the others.
 
-    The first SIGINT or SIGTERM asks for a clean end. A second one ends the process at once, which loses nothing
-    that was committed.
+    The first SIGINT or SIGTERM asks for a clean end, which is there after `END_S` at the latest. A second one ends the
+    process at once, which loses nothing that was committed.
     """
     stop = asyncio.Event()
-    with _signals(stop):
+    with stopping(stop.set):
         running = [asyncio.create_task(part.run()) for part in parts]
         asked = asyncio.create_task(stop.wait())
         await asyncio.wait([*running, asked], return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
-        stopping = [part.stop() for part, task in zip(parts, running, strict=True) if not task.done()]
-        results = await asyncio.gather(*stopping, *running, return_exceptions=True)
+        stopping_ = [part.stop() for part, task in zip(parts, running, strict=True) if not task.done()]
+        results = await asyncio.gather(*stopping_, *running, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    def asked(number: int) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked, number)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _allow_files() -> None:
@@ -212,5 +202,45 @@ def run_to_end(main: Coroutine[Any, Any, None]) -> None:
     )
     logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     sys.setswitchinterval(SWITCH_S)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner = asyncio.Runner(loop_factory=_Loop)
+    threads = ThreadPoolExecutor(thread_name_prefix="signoff-default")
+    runner.get_loop().set_default_executor(threads)
+    try:
         runner.run(main)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        if not _hang():
+            runner.close()
+    if _hang():
+        _leave()
+
+
+class _Loop(uvloop.Loop):
+    """The event loop of uvloop, which no KeyboardInterrupt or SystemExit of a task can end: signals end us."""
+
+    def run_forever(self) -> None:
+        """Run until stopped."""
+        while True:
+            try:
+                super().run_forever()
+            except (KeyboardInterrupt, SystemExit):
+                log.exception("a task that a step has started wanted to end the process; it goes on")
+            else:
+                return
+
+
+def _hang() -> bool:
+    """Tell whether threads that Python waits for at its end do not end, though nobody needs them any more."""
+    give_up = time.monotonic() + _END_OF_THREADS_S
+    others = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    for thread in others:
+        thread.join(max(give_up - time.monotonic(), 0))
+    return any(thread.is_alive() for thread in others)
+
+
+def _leave() -> None:
+    """End the process without waiting for its threads. Everything is written and closed."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -6,7 +6,7 @@ raised in the middle of the code, again and again, since the code may swallow it
 goes on.
 
 What Python cannot interrupt, a call into C that returns late or never, is seen from here all the same (`frozen`),
-unless it keeps the interpreter to itself. In the main thread a signal can end many of those calls too (`signalled`).
+unless it keeps the interpreter to itself. In the main thread a signal can end many of those too (`taking_signals`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import sysconfig
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -52,6 +53,9 @@ IMPORTING = 10
 
 SIGNAL = getattr(signal, "SIGVTALRM", None)
 """The signal of the clock that runs while this process uses the processor."""
+
+SIGNAL_S = 0.5
+"""Seconds of the processor's time between two looks of the signal's handler."""
 
 
 class Interrupted(BaseException):
@@ -121,6 +125,7 @@ class Watchdog:
         self._trace: Any = None
         self._seen: tuple[Activation | None, int] = (None, 0)
         self._elapsed = self._cpu = 0.0
+        self._signals = False
         self._signalled: tuple[Activation | None, int] = (None, 0)
         self._signalled_at = 0.0
         self._answered, self._silent, self._told = True, 0.0, False
@@ -202,12 +207,26 @@ class Watchdog:
             f"again with: signoff retry {activation.run_id}." + (f" Besides: {also}" if also else "")
         )
 
-    def signalled(self) -> None:
-        """Interrupt code that is over its budget; call it from a handler of `SIGNAL`, in the loop's own thread.
+    @contextmanager
+    def taking_signals(self) -> Iterator[None]:
+        """Interrupt by signals too, for the time of the block: for a process of our own, in its main thread.
 
         A signal reaches what an exception set from another thread does not: long calls into C that look for signals,
         such as a regular expression that backtracks or the power of a large number.
         """
+        if SIGNAL is None or not self._budget or signal.getsignal(SIGNAL) is not signal.SIG_DFL:
+            yield
+            return
+        signal.signal(SIGNAL, self._at_signal)
+        self._signals = True
+        try:
+            signal.setitimer(signal.ITIMER_VIRTUAL, SIGNAL_S, SIGNAL_S)
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            self._signals = False  # and the handler stays: a signal may be on its way
+
+    def _at_signal(self, _: int, frame: FrameType | None) -> None:
         activation = self._current
         if activation is None or activation.leaving:
             return
@@ -215,7 +234,7 @@ class Watchdog:
         if seen != self._signalled:
             self._signalled, self._signalled_at = seen, now
         elif now - self._signalled_at >= self._budget or activation.interrupted:
-            self._note(activation, sys._getframe(1))
+            self._note(activation, frame)
             raise Interrupted
 
     # -- in the watchdog's thread ----------------------------------------------------------------------------------
@@ -266,10 +285,8 @@ class Watchdog:
                 return
             self._note(activation, frame)
             _raise_in(self._ident, Interrupted if activation.interrupted < RELENTLESS else Relentless)
-        if SIGNAL is not None and self._ident == threading.main_thread().ident:
-            handler = signal.getsignal(SIGNAL)
-            if getattr(handler, "__func__", None) is Watchdog.signalled or getattr(handler, "interrupts", False):
-                signal.pthread_kill(self._ident, SIGNAL)  # what waits in a system call returns
+        if self._signals and SIGNAL is not None:
+            signal.pthread_kill(self._ident, SIGNAL)  # what waits in a system call returns
 
     def _note(self, activation: Activation, frame: FrameType | None) -> None:
         if not activation.interrupted:

@@ -79,6 +79,9 @@ class Worker:
         self._poll_ms = poll_ms
         self._drivers: dict[str, RunDriver] = {}
         self._wake = asyncio.Event()
+        self._backlog = False
+        self._heard = False
+        self._news_at = 0.0
         self._empty = asyncio.Event()
         self._empty.set()
         self._draining = False
@@ -89,7 +92,7 @@ class Worker:
     async def run(self) -> None:
         """Work until drained; store trouble is waited out, not raised."""
         self.loop = asyncio.get_running_loop()
-        subscription = self.engine.store.bus().subscribe("ready", self._wake.set)
+        subscription = self.engine.store.bus().subscribe("ready", self._hear)
         self.watchdog.start()
         heartbeat = Heartbeat(
             self.engine.store,
@@ -140,10 +143,17 @@ class Worker:
 
     # -- claiming --------------------------------------------------------------------------------------------------
 
+    def _hear(self) -> None:
+        self._heard = True
+        self._wake.set()
+
     async def _round(self) -> float:
         """Claim what can be claimed; return for how many seconds nothing is expected."""
         try:
-            await self._tell_news()
+            now = time.monotonic()
+            if self._heard or now >= self._news_at:
+                self._heard, self._news_at = False, now + self._poll_ms / 1000
+                await self._tell_news()
             free = 0 if self._draining else self._concurrency - len(self._drivers)
             if free <= 0:
                 return self._poll_ms / 1000
@@ -163,7 +173,8 @@ class Worker:
             return self._poll_ms / 1000
         for record in records:
             self._drive(record)
-        if len(records) == free:
+        self._backlog = len(records) == free  # there may be more; each run that ends makes room for one
+        if self._backlog:
             return self._poll_ms / 1000
         due = await self.engine.store.next_due(names)
         return self._poll_ms / 1000 if due is None else min(max(due - now, 1), self._poll_ms) / 1000
@@ -187,7 +198,7 @@ class Worker:
                 self.watchdog.close(run_id, oldest.machine)
         if not self._drivers:
             self._empty.set()
-        if len(self._drivers) == self._concurrency - 1:
+        if self._backlog:
             self._wake.set()
 
     async def _tell_news(self) -> None:

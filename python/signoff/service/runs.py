@@ -229,15 +229,18 @@ class Runs:
         return [journal.to_json(entry) for entry in entries]
 
 
+_FIRST = 64 << 10
 _CHUNK = 4 << 20
+"""Bytes of a journal that are read at once: few at first, which spares short ones a hop to a thread of the store."""
 
 
 async def read_journal(store: WorkflowStore, run_id: str, start: int) -> tuple[list[journal.Entry], int]:
     """Read a run's entries from position `start` to the tail of this moment; return them and the tail."""
     entries: list[journal.Entry] = []
-    position = start
+    position, most = start, _FIRST
     while True:
-        found = await store.read(journal_path(run_id), position, _CHUNK)
+        found = await store.read(journal_path(run_id), position, most)
+        most = _CHUNK
         if found is None:
             return entries, position
         head, batches = found
