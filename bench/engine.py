@@ -28,7 +28,7 @@ from typing import Any
 import uvloop
 
 from signoff import App, Context
-from signoff.cli.running import SWITCH_S
+from signoff.cli.running import tune
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
@@ -121,6 +121,51 @@ async def concurrent(folder: Path, runs: int, steps: int) -> float:
         started = await asyncio.gather(*(engine.runs.start("sequence", steps) for _ in range(runs)))
         await until(engine, [run.run["id"] for run in started], {"completed"})
         return runs * steps / (time.perf_counter() - begin)
+
+
+async def backlog(folder: Path, runs: int) -> float:
+    """Return one-step runs per second, all started at once: more than a worker drives at a time."""
+    async with running(folder) as engine:
+        begin = time.perf_counter()
+        started = await asyncio.gather(*(engine.runs.start("sequence", 1) for _ in range(runs)))
+        await until(engine, [run.run["id"] for run in started], {"completed"})
+        return runs / (time.perf_counter() - begin)
+
+
+async def answered(folder: Path, runs: int) -> float:
+    """Return runs per second from the answers to all of many waiting runs, given at once, to their completion."""
+    async with running(folder) as engine:
+        started = await asyncio.gather(*(engine.runs.start("approval", 1) for _ in range(runs)))
+        run_ids = [run.run["id"] for run in started]
+        await until(engine, run_ids, {"waiting"})
+        rows = [await engine.inputs.get(run_id, "approve:0") for run_id in run_ids]
+        asked = [AnswerRequest(f"bench-{n}", row["actions"][0], True, row["revised"]) for n, row in enumerate(rows)]
+        begin = time.perf_counter()
+        await asyncio.gather(
+            *(
+                engine.inputs.answer(run_id, "approve:0", request, OPERATOR)
+                for run_id, request in zip(run_ids, asked, strict=True)
+            )
+        )
+        await until(engine, run_ids, {"completed"})
+        return runs / (time.perf_counter() - begin)
+
+
+async def growth(folder: Path, runs: int) -> float:
+    """Return by how many MB the process grows over many short runs, after as many as fill its bounded caches."""
+    async with running(folder) as engine:
+
+        async def finish(count: int) -> None:
+            for _ in range(count // 500):
+                started = await asyncio.gather(*(engine.runs.start("sequence", 1) for _ in range(500)))
+                await until(engine, [run.run["id"] for run in started], {"completed"})
+
+        await finish(runs // 5)
+        gc.collect()
+        before = memory_kb()
+        await finish(runs)
+        gc.collect()
+        return (memory_kb() - before) / 1024
 
 
 async def one_step(folder: Path, rounds: int) -> float:
@@ -283,6 +328,9 @@ async def main() -> None:
     one = await measured(sequential, 5000 // scale)
     many = await measured(concurrent, 50, 200 // scale if scale > 1 else 100)
     many_small = await measured(concurrent, 50, 20)
+    at_once = await measured(backlog, 1000)
+    together = await measured(answered, 200)
+    grown = await measured(growth, 50_000 // scale)
     single = await measured(one_step, 300 // scale)
     long = [await measured(resume, 1000) for _ in range(3)]
     per_run = await measured(suspended, 1000)
@@ -292,6 +340,9 @@ async def main() -> None:
         ("sequential steps, one run", one, "/s", f"{one / raw:.2f} x raw"),
         ("50 runs x 20 steps", many_small, "/s", f"{many_small / raw:.2f} x raw"),
         ("50 runs, sustained", many, "/s", f"{many / raw:.2f} x raw"),
+        ("1,000 one-step runs at once", at_once, "/s", f"{at_once / raw:.2f} x raw"),
+        ("200 waiting runs answered at once", together, "/s", f"{together / raw:.2f} x raw"),
+        (f"growth over {50_000 // scale:,} short runs", grown, "MB", f"after {10_000 // scale:,} that fill caches"),
         ("start to finish, one step (p50)", single, "ms", f"{single * raw / 1000:.1f} raw commits"),
         ("answer to reply over HTTP (p50)", reply, "ms", f"{reply * raw / 1000:.1f} raw commits"),
         ("answer to done over HTTP (p50)", done, "ms", f"{done * raw / 1000:.1f} raw commits"),
@@ -306,5 +357,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(SWITCH_S)  # as the command does
+    tune()  # as the command does
     uvloop.run(main())
