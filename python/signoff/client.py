@@ -158,6 +158,14 @@ class SignoffClient:
         """
         return await self._post(f"/v1/runs/{_segment(run_id)}/cancel", {} if reason is None else {"reason": reason})
 
+    async def retry(self, run_id: str) -> dict[str, Any]:
+        """Have a blocked run tried again, with the code that there is. Returns `{run}`.
+
+        Raises:
+            NotBlocked: it is not blocked; nothing was changed.
+        """
+        return await self._post(f"/v1/runs/{_segment(run_id)}/retry", {})
+
     async def history(self, run_id: str) -> dict[str, Any]:
         """Return `{run_id, entries}`: the journal."""
         return await self._get(f"/v1/runs/{_segment(run_id)}/history")

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from starlette.routing import Router
 
 from signoff.errors import ServerBusy
-from signoff.runtime.worker import Worker
+from signoff.runtime.worker import ACTIVATION_S, Worker
 from signoff.server.app import create_app, subscriptions_over
 from signoff.server.callers import Identify
 from signoff.server.config import ServerConfig
@@ -43,6 +43,7 @@ class Signoff:
         end_at_signals: end live reads as soon as the process gets SIGINT or SIGTERM, before whoever handles the signal
             does, or as soon as the parent of a worker of hypercorn did. A server that shuts down waits for its
             responses, and a live one has no end of its own for a minute.
+        activation_s: seconds that workflow code may go on without waiting for anything; 0: for ever, for debuggers.
 
     Example:
         >>> signoff = Signoff("sqlite:///signoff.db", app, config=ServerConfig(secret=secret))
@@ -58,12 +59,14 @@ class Signoff:
         config: ServerConfig | None = None,
         identify: Identify | None = None,
         end_at_signals: bool = True,
+        activation_s: float = ACTIVATION_S,
     ) -> None:
         self._store = store
         self._app = app
         self._config = config or ServerConfig()
         self._identify = identify
         self._end_at_signals = end_at_signals
+        self._activation_s = activation_s
         self._engine: Engine | None = None
         self._asgi: ASGI = _not_running
         self._ending: asyncio.Task[None] | None = None
@@ -104,7 +107,7 @@ class Signoff:
             ends.push_async_callback(subscriptions.close)
             subscriptions.start()
             if self._app is not None:
-                await ends.enter_async_context(_working(Worker(self._app, engine)))
+                await ends.enter_async_context(_working(Worker(self._app, engine, activation_s=self._activation_s)))
             ends.push_async_callback(engine.hub.close)
             if self._end_at_signals:
                 ends.enter_context(when_told(self._end_soon))

@@ -34,6 +34,7 @@ _COMMANDS = {
     "send": "send",
     "emit": "emit",
     "cancel": "cancel",
+    "retry": "retry",
     "stream": "build",
 }
 """Each sub-command with its function in the module of its name; only the one that is called is imported."""

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from signoff.cli import options
 from signoff.cli.load import load_app
 from signoff.cli.misuse import Misuse
 from signoff.cli.reload import start_again_on_changes
 from signoff.cli.running import HttpPart, WorkerPart, announce, listen, run_to_end, until_stopped
 from signoff.cli.serving import Serving, serves
-from signoff.runtime.worker import Worker
+from signoff.runtime.worker import ACTIVATION_S, Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 
@@ -32,6 +33,7 @@ def dev(
         str | None, typer.Option("--data", metavar="DIR", help="Keep data in this folder. [default: .signoff]")
     ] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Start again whenever code in this folder changes.")] = False,
+    activation_limit: options.ActivationLimit = ACTIVATION_S,
     serving: Serving,
 ) -> None:
     """Run server, worker and page in one process."""
@@ -47,7 +49,8 @@ def dev(
         engine = await Engine.open(open_store(url), workflows=application.names())
         try:
             http = HttpPart(engine, config, listening, access_log=serving.access_log, ready=lambda: announce(listening))
-            await until_stopped(http, WorkerPart(Worker(application, engine, lease_ms=LEASE_MS)))
+            worker = Worker(application, engine, lease_ms=LEASE_MS, activation_s=activation_limit)
+            await until_stopped(http, WorkerPart(worker))
         finally:
             await engine.close()
 

@@ -91,5 +91,14 @@ SseMaxAge = Annotated[
     float,
     typer.Option("--sse-max-age", metavar="SECONDS", min=0.1, help="When an SSE client has to connect anew."),
 ]
+ActivationLimit = Annotated[
+    float,
+    typer.Option(
+        "--activation-limit",
+        metavar="SECONDS",
+        min=0,
+        help="How long workflow code may go on without waiting for anything; 0: for ever, for debuggers.",
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many to show.")]
 Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the previous page ended.")]

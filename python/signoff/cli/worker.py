@@ -11,7 +11,7 @@ from signoff.cli import options, output
 from signoff.cli.load import load_app
 from signoff.cli.running import WorkerPart, run_to_end, until_stopped
 from signoff.cli.serving import store_url
-from signoff.runtime.worker import Worker
+from signoff.runtime.worker import ACTIVATION_S, Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 
@@ -23,6 +23,7 @@ def worker(
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, max=10_000, help="How many runs are driven at a time.")
     ] = 128,
+    activation_limit: options.ActivationLimit = ACTIVATION_S,
 ) -> None:
     """Run an application's workflows."""
     url = store_url(store)
@@ -33,7 +34,7 @@ def worker(
     async def main() -> None:
         engine = await Engine.open(open_store(url))
         try:
-            part = WorkerPart(Worker(application, engine, concurrency=concurrency))
+            part = WorkerPart(Worker(application, engine, concurrency=concurrency, activation_s=activation_limit))
             output.line(f"Signoff works on {', '.join(sorted(application.names())) or 'nothing'} from {url}")
             sys.stdout.flush()
             await until_stopped(part)

@@ -3,7 +3,7 @@
 Workflow code runs in the loop's thread, so code that spins would stop every run of the worker. Each piece of it (an
 *activation*: the code until it is idle, after one entry it was fed) has a budget. When that is used up an exception is
 raised in the middle of the code, again and again, since the code may swallow it; its run is blocked, and the worker
-goes on.
+goes on. This is sure in the main thread. Elsewhere a loop that does nothing but swallow is frozen (below).
 
 What Python cannot interrupt, a call into C that returns late or never, is seen from here all the same (`frozen`),
 unless it keeps the interpreter to itself. In the main thread a signal can end many of those too (`taking_signals`).
@@ -39,8 +39,11 @@ log = logging.getLogger("signoff.runtime")
 AGAIN_S = 0.05
 """Seconds between two interruptions of the same code."""
 
-RELENTLESS = 10
-"""After so many interruptions that were swallowed the code is followed into its `except`, too."""
+SWALLOWED = 4
+"""So many interruptions may be swallowed, before there are many in a row."""
+
+LAYERS = 24
+"""How many there are in a row (Python keeps 32 calls for its main thread at most)."""
 
 FROZEN_S = 3.0
 """Seconds of interruptions without effect, after which the code counts as one that cannot be interrupted."""
@@ -62,29 +65,6 @@ class Interrupted(BaseException):
     """Leave workflow code that has used up its time. Not an Exception, so that most handlers let it pass."""
 
 
-class Relentless(Interrupted):
-    """Leave code that swallows: made in the thread it is raised in, it has the next line raise again.
-
-    That line is one of the code's own `except`, where it is not caught by the same `try` once more.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_globals.get("__name__") != __name__:
-            frame.f_trace = _strike
-            frame = frame.f_back
-        sys.settrace(_strike)
-
-
-def _strike(frame: FrameType, event: str, _: object) -> Any:
-    if frame.f_globals.get("__name__") == __name__:
-        return None
-    if event == "line":
-        raise Interrupted  # Python stops tracing when the tracer raises
-    return _strike
-
-
 @dataclass(slots=True, eq=False)
 class Activation:
     """Workflow code that is running now.
@@ -100,6 +80,20 @@ class Activation:
     leaving: bool = False
     interrupted: int = 0
     place: str = ""
+
+
+class Blow:
+    """A call that Python makes in its main thread between two steps of the code there, and that interrupts them."""
+
+    def __init__(self, activation: Activation) -> None:
+        self._activation: Activation | None = activation
+
+    def __bool__(self) -> bool:
+        """Interrupt; the one function of C at hand that calls back and may fail asks for the truth of an object."""
+        if self._activation is not None and not self._activation.leaving:
+            raise Interrupted
+        self._activation = None
+        return False
 
 
 class Watchdog:
@@ -122,7 +116,7 @@ class Watchdog:
         self._loop: asyncio.AbstractEventLoop
         self._ident = 0
         self._hooks: Any = None
-        self._trace: Any = None
+        self._in_main_thread = False
         self._seen: tuple[Activation | None, int] = (None, 0)
         self._elapsed = self._cpu = 0.0
         self._signals = False
@@ -134,6 +128,7 @@ class Watchdog:
         """Begin to watch the loop this is called in."""
         self._loop = asyncio.get_running_loop()
         self._ident = threading.get_ident()
+        self._in_main_thread = threading.current_thread() is threading.main_thread()
         self._hooks = sys.get_asyncgen_hooks()
         threading.Thread(target=self._main, name="signoff-watchdog", daemon=True).start()
 
@@ -155,16 +150,20 @@ class Watchdog:
         result: Any = None
         failure: BaseException | None = None
         self._current = activation
+        # Python raises what was set from another thread at calls, returns and backward jumps alone, and only there does
+        # it let other threads run: the first thing a handler says cannot be interrupted.
         try:
             try:
                 result = work()
+                activation.leaving = True
             except Interrupted:
-                pass
+                activation.leaving = True
             except BaseException as error:
+                activation.leaving = True
                 failure = error
-            self._leave(activation)
-        except Interrupted:  # it arrived on the way out
-            self._leave(activation)
+        except Interrupted:
+            activation.leaving = True
+        self._leave(activation)
         if activation.interrupted:
             self._restore()
             raise self._stuck(activation)
@@ -183,11 +182,9 @@ class Watchdog:
     def _leave(self, activation: Activation) -> None:
         while True:
             try:
-                activation.leaving = True
                 with self._lock:
                     self._current = None
                     if activation.interrupted:
-                        sys.settrace(self._trace)
                         _raise_in(self._ident, None)
             except Interrupted:
                 continue
@@ -284,9 +281,18 @@ class Watchdog:
             if self._current is not activation or activation.leaving:
                 return
             self._note(activation, frame)
-            _raise_in(self._ident, Interrupted if activation.interrupted < RELENTLESS else Relentless)
+            _raise_in(self._ident, Interrupted)
+            if activation.interrupted > SWALLOWED and self._in_main_thread:
+                self._insist(activation)
         if self._signals and SIGNAL is not None:
             signal.pthread_kill(self._ident, SIGNAL)  # what waits in a system call returns
+
+    def _insist(self, activation: Activation) -> None:
+        """Interrupt many times in a row, each as soon as the one before is caught: in the `except` that caught it."""
+        blow = Blow(activation)
+        keep_for_ever(blow)  # some may be called when all is over
+        for _ in range(LAYERS):
+            ctypes.pythonapi.Py_AddPendingCall(ctypes.pythonapi.PyObject_IsTrue, ctypes.py_object(blow))
 
     def _note(self, activation: Activation, frame: FrameType | None) -> None:
         if not activation.interrupted:

@@ -31,6 +31,14 @@ from signoff.workflow.definition import App
 log = logging.getLogger("signoff.runtime")
 
 
+ACTIVATION_S = 2.0
+"""Seconds that workflow code may go on without waiting for anything, unless said otherwise."""
+
+
+SUSPECT_S = 0.2
+"""Seconds that a run waits whose last worker was lost."""
+
+
 class Worker:
     """Run an app's workflows over an engine.
 
@@ -61,7 +69,7 @@ class Worker:
         concurrency: int = 128,
         cache: int = 256,
         threads: int = 32,
-        activation_s: float = 2.0,
+        activation_s: float = ACTIVATION_S,
         lease_ms: int = 15_000,
         poll_ms: int = 1_000,
     ) -> None:
@@ -186,7 +194,8 @@ class Worker:
         live = self._cache.pop(record.run_id, None)
         driver = RunDriver(self, record, self.app.get(record.workflow), live)
         self._drivers[record.run_id] = driver
-        self.loop.call_soon(driver.pump)
+        # A run that may have cost a worker comes last: those it might take along shall get to their next entry first.
+        self.loop.call_later(SUSPECT_S if record.lost else 0, driver.pump)
 
     def finished(self, driver: RunDriver, live: Live | None) -> None:
         """Take a driver off the list and keep its machine, if it may be needed again."""

@@ -1,4 +1,4 @@
-"""`/v1/runs`: start, look at, list and cancel runs."""
+"""`/v1/runs`: start, look at, list, cancel and retry runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _START = Shape(
     optional={"input": anything, "run_id": maybe(name), "tags": tags, "start_at": maybe(instant)},
 )
 _CANCEL = Shape(optional={"reason": maybe(text(1_000, least=0, lines=True))})
+_RETRY = Shape()
 _LIST: dict[str, Check | Repeated] = {
     "workflow": name,
     "status": Repeated(one_of(*STATUSES)),
@@ -100,6 +101,14 @@ async def cancel(call: Call) -> Reply:
             raise RunClosed(error.detail, run=_visible(call, error.extra["run"])) from error
         raise
     return ok({"run": _visible(call, row)}, 202)
+
+
+async def retry(call: Call) -> Reply:
+    """Have a blocked run tried again, for operators."""
+    run_id = call.run_id()
+    call.identity.require_operator()
+    await call.members(_RETRY)
+    return ok({"run": await call.engine.runs.retry(run_id, call.identity.by())})
 
 
 async def history(call: Call) -> Reply:
