@@ -59,6 +59,10 @@ class Host(Protocol):
     watchdog: Watchdog
     loop: asyncio.AbstractEventLoop
 
+    def survived(self, driver: RunDriver) -> None:
+        """Learn that the run has come to an entry."""
+        ...
+
     def finished(self, driver: RunDriver, live: Live | None) -> None:
         """Learn that the driver has nothing left to do; `live` may be kept for the next claim."""
         ...
@@ -207,6 +211,7 @@ class RunDriver:
         assert self._live is not None
         self._failures = 0
         self._taken.clear()
+        self._host.survived(self)
         self._record = write.record
         self._live.journal_tail = write.record.journal_tail
         self._live.public_tail = write.record.public_tail

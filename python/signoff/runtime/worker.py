@@ -20,6 +20,7 @@ from signoff.runtime.driver import RunDriver
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.heartbeat import Heartbeat
 from signoff.runtime.live import Live
+from signoff.runtime.parking import MOST_LOST
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.threads import StepThreads
 from signoff.runtime.watchdog import Watchdog, keep_for_ever
@@ -35,8 +36,8 @@ ACTIVATION_S = 2.0
 """Seconds that workflow code may go on without waiting for anything, unless said otherwise."""
 
 
-SUSPECT_S = 0.2
-"""Seconds that a run waits whose last worker was lost."""
+TRIAL_S = 1.0
+"""Seconds for which a run whose last worker was lost is the only such one here, unless it comes to an entry before."""
 
 
 class Worker:
@@ -88,6 +89,7 @@ class Worker:
         self._drivers: dict[str, RunDriver] = {}
         self._wake = asyncio.Event()
         self._backlog = False
+        self._trial: RunDriver | None = None
         self._heard = False
         self._news_at = 0.0
         self._empty = asyncio.Event()
@@ -179,23 +181,31 @@ class Worker:
         if self._draining:  # asked to stop while the claim was under way
             await self.engine.store.release(self.owner, {record.run_id: record.epoch for record in records})
             return self._poll_ms / 1000
-        for record in records:
+        sound = [record for record in records if not 0 < record.lost < MOST_LOST]
+        suspects = [record for record in records if 0 < record.lost < MOST_LOST]
+        for record in sound:
             self._drive(record)
+        # One of them may have cost their last worker, and would take the others along again: one at a time.
+        if suspects and self._trial is None:
+            self._trial = self._drive(suspects.pop(0))
+            self.loop.call_later(TRIAL_S, self.survived, self._trial)
+        if suspects:
+            await self.engine.store.release(self.owner, {record.run_id: record.epoch for record in suspects})
         self._backlog = len(records) == free  # there may be more; each run that ends makes room for one
-        if self._backlog:
+        if self._backlog or suspects:
             return self._poll_ms / 1000
         due = await self.engine.store.next_due(names)
         return self._poll_ms / 1000 if due is None else min(max(due - now, 1), self._poll_ms) / 1000
 
-    def _drive(self, record: RunRecord) -> None:
+    def _drive(self, record: RunRecord) -> RunDriver:
         if (old := self._drivers.get(record.run_id)) is not None:
             old.abandon()  # its lease ran out (a stopped process, a clock that jumped) and the claim was ours again
         self._empty.clear()
         live = self._cache.pop(record.run_id, None)
         driver = RunDriver(self, record, self.app.get(record.workflow), live)
         self._drivers[record.run_id] = driver
-        # A run that may have cost a worker comes last: those it might take along shall get to their next entry first.
-        self.loop.call_later(SUSPECT_S if record.lost else 0, driver.pump)
+        self.loop.call_soon(driver.pump)
+        return driver
 
     def finished(self, driver: RunDriver, live: Live | None) -> None:
         """Take a driver off the list and keep its machine, if it may be needed again."""
@@ -207,7 +217,14 @@ class Worker:
                 self.watchdog.close(run_id, oldest.machine)
         if not self._drivers:
             self._empty.set()
+        self.survived(driver)
         if self._backlog:
+            self._wake.set()
+
+    def survived(self, driver: RunDriver) -> None:
+        """Learn that a driver's run has not cost this worker, so far; the next suspect may be tried."""
+        if self._trial is driver:
+            self._trial = None
             self._wake.set()
 
     async def _tell_news(self) -> None:
