@@ -6,8 +6,9 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from signoff.workflow.definition import WorkflowDefinition
@@ -30,17 +31,21 @@ def _fingerprint(version: str, fn: Callable[..., Any]) -> str:
         digest.update(inspect.getsource(module).encode(errors="replace") if module else b"")
     except (OSError, TypeError):  # there is no source: a module typed in, or compiled
         digest.update(b"?")
-    code = getattr(fn, "__code__", None)
-    if isinstance(code, CodeType):
-        _add(digest, code)
+    _add(digest, fn, 4)
     return digest.hexdigest()[:32]
 
 
-def _add(digest: Any, code: CodeType) -> None:
-    digest.update(code.co_code)
-    digest.update(repr(code.co_names).encode())
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            _add(digest, constant)
-        elif isinstance(constant, str | bytes | int | float | complex | None):
-            digest.update(repr(constant).encode(errors="replace"))
+def _add(digest: Any, part: object, depth: int) -> None:
+    """Add code, a function with what it closes over, or a plain value; what else there is may differ by its address."""
+    if isinstance(part, CodeType):
+        digest.update(part.co_code)
+        digest.update(repr(part.co_names).encode())
+        for constant in part.co_consts:
+            _add(digest, constant, depth)
+    elif isinstance(part, FunctionType) and depth:
+        _add(digest, part.__code__, depth)
+        for cell in part.__closure__ or ():
+            with suppress(ValueError):  # not assigned yet
+                _add(digest, cell.cell_contents, depth - 1)
+    elif isinstance(part, str | bytes | int | float | complex | None):
+        digest.update(repr(part).encode(errors="replace"))
