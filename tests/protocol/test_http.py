@@ -102,6 +102,16 @@ def test_replies_have_their_shapes() -> None:
     _run(talk)
 
 
+def test_a_retry_has_its_shapes() -> None:
+    async def talk(http: httpx.AsyncClient) -> None:
+        _refused(await http.post("/v1/runs/r1/retry", json={}, headers=ROOT), 409, "not_blocked")
+        assert (
+            complaints("retry-reply.json", {"run": (await http.get("/v1/runs/r1", headers=ROOT)).json()["run"]}) == []
+        )
+
+    _run(talk)
+
+
 def test_events_and_cancellation_have_their_shapes() -> None:
     async def talk(http: httpx.AsyncClient) -> None:
         event = {"id": "e1", "payload": {"n": 1}}

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
-from signoff.workflow.journal import RunCompleted
+from signoff.workflow.journal import Error, RunBlocked, RunCompleted
+from signoff.workflow.projection import RunFold
 from tests.server.hosting import KEYED, bearer, hosting, problem
 
 
@@ -84,6 +85,27 @@ def test_a_run_that_has_ended_is_not_cancelled(store: str) -> None:
             before = await host.everything()
             problem(await host.post("/v1/runs/r1/cancel", {}), 409, "run_closed")
             assert await host.everything() == before
+
+    asyncio.run(main())
+
+
+def test_an_operator_has_a_blocked_run_tried_again(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store, config=KEYED) as host:
+            root, alice = bearer("root", "operator"), bearer("alice", "run:cancel:*", "run:read:*")
+            await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"}, **root)
+            problem(await host.post("/v1/runs/r1/retry", {}, **root), 409, "not_blocked")
+            now = host.engine.clock.now_ms()
+            await host.record("r1", RunBlocked(now, Error("workflow_stuck", "it spins"), "f1"))
+            problem(await host.post("/v1/runs/r1/retry", {}, **alice), 403, "forbidden")
+            problem(await host.post("/v1/runs/r1/retry", {"force": True}, **root), 400, "bad_request")
+            problem(await host.post("/v1/runs/r9/retry", {}, **root), 404, "run_not_found")
+            retried = await host.post("/v1/runs/r1/retry", {}, **root)
+            assert (retried.status_code, retried.json()["run"]["status"]) == (200, "running")
+            loaded = await host.engine.runs.record("r1")
+            assert (loaded.ready, RunFold.loads(loaded.state).stuck) == (True, [])
+            entry = (await host.engine.runs.history("r1"))[-1]
+            assert (entry["type"], entry["by"]) == ("run.retried", {"kind": "person", "id": "user:root"})
 
     asyncio.run(main())
 

@@ -46,6 +46,7 @@ def _add(digest: Any, part: object, depth: int) -> None:
         _add(digest, part.__code__, depth)
         for cell in part.__closure__ or ():
             with suppress(ValueError):  # not assigned yet
-                _add(digest, cell.cell_contents, depth - 1)
+                if isinstance(cell.cell_contents, FunctionType | str):  # a number there may be a count
+                    _add(digest, cell.cell_contents, depth - 1)
     elif isinstance(part, str | bytes | int | float | complex | None):
         digest.update(repr(part).encode(errors="replace"))
