@@ -131,7 +131,7 @@ PROGRAM = textwrap.dedent(
     """
 )
 GOOD = 200
-BAD = {
+BAD: dict[str, tuple[str, str | None, list[int | None]]] = {
     "spins": ("blocked", "workflow_stuck", [None] * 3),
     "swallows": ("blocked", "workflow_stuck", [None] * 2),
     "backtracks": ("blocked", "workflow_stuck", [None]),

@@ -225,8 +225,8 @@ class MemoryStore:
             old = kept.record
         owner, until = (None, None) if write.release else (old.lease_owner, old.lease_until)
         lost = old.lost if record.journal_tail == old.journal_tail else 0
-        lease = {"epoch": old.epoch, "lease_owner": owner, "lease_until": until, "lost": lost}
-        self._put(replace(record, created_at=old.created_at, **lease))
+        record = replace(record, created_at=old.created_at, epoch=old.epoch, lost=lost)
+        self._put(replace(record, lease_owner=owner, lease_until=until))
 
     def _put(self, record: RunRecord) -> None:
         kept = self._runs[record.run_id]
