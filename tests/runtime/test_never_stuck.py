@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, field_serializer
 
 from signoff import App, Context, Retry
 from signoff.clock import ManualClock
@@ -86,18 +85,6 @@ class Unreadable:
         raise GeneratorExit
 
 
-class Serializes(BaseModel):
-    amount: int = 1
-
-    @field_serializer("amount")
-    def shown(self, _: int) -> str:
-        raise SystemExit(4)
-
-
-async def serializes() -> Serializes:
-    return Serializes()
-
-
 def sync(error: BaseException) -> Callable[[], None]:
     def raises() -> None:
         raise error
@@ -137,7 +124,6 @@ class Broken(Retry):
         (in_loop(Leaves("x")), "leaves"),
         (sync(BaseExceptionGroup("g", [KeyboardInterrupt(), ValueError()])), "base_exception_group"),
         (Unreadable, "unsupported_value"),
-        (serializes, "pydantic_serialization_error"),
     ],
     ids=lambda value: getattr(value, "__qualname__", value),
 )

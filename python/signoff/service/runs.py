@@ -207,7 +207,7 @@ class Runs:
         """
         tried, cursor = 0, None
         while True:
-            where = RunFilter(workflow=workflow, status="blocked")
+            where = RunFilter(workflow=workflow, statuses=("blocked",))
             page = await self._store.list_runs(where, limit=200, cursor=cursor)
             for record in page.items:
                 fold = RunFold.loads(record.state)
