@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -164,14 +166,22 @@ def test_the_step_before_is_not_run_again_by_the_code_that_comes_after(url: str)
     asyncio.run(main())
 
 
+def work_of(seconds: float) -> Callable[[], object]:
+    """Return what takes about so long, and asks no clock."""
+    began = time.perf_counter()
+    sum(range(1_000_000))
+    numbers = range(int(1_000_000 * seconds / (time.perf_counter() - began)))
+    return lambda: sum(number for number in numbers)
+
+
 def test_a_long_replay_is_no_code_that_is_stuck(url: str) -> None:
+    work = work_of(BUDGET_S / 20)
+
     async def body(ctx: Context) -> int:
         total = 0
-        for _ in range(20):
+        for _ in range(40):
             total += await ctx.step("one", int, "1")
-            end = time.perf_counter() + BUDGET_S / 6
-            while time.perf_counter() < end:
-                pass
+            work()
         await ctx.await_event("go")
         return total
 
@@ -183,16 +193,16 @@ def test_a_long_replay_is_no_code_that_is_stuck(url: str) -> None:
                     await on.reaches(run, "waiting")
             async with working(app_of(body), on, activation_s=BUDGET_S):
                 await on.engine.events.send(run, "go", id="1", payload=None)
-                assert (await on.reaches(run, "completed"))["output"] == 20
+                assert (await on.reaches(run, "completed"))["output"] == 40
 
     asyncio.run(main())
 
 
 def test_without_a_budget_code_takes_its_time(url: str) -> None:
+    work = work_of(3 * BUDGET_S)
+
     async def body(ctx: Context) -> str:
-        end = time.perf_counter() + 0.3
-        while time.perf_counter() < end:
-            pass
+        work()
         return "slow"
 
     async def main() -> None:
@@ -202,27 +212,24 @@ def test_without_a_budget_code_takes_its_time(url: str) -> None:
     asyncio.run(main())
 
 
-async def waits_again(ctx: Context) -> Any:
-    while True:
+def spins_when_it_is_put_away(topic: str) -> Body:
+    async def waits(ctx: Context) -> Any:
         try:
-            return await ctx.await_event("paid")
-        except:  # noqa: E722
-            pass
+            return await ctx.await_event(topic)
+        except BaseException:
+            await spins(ctx)
+            raise
+
+    return waits
 
 
-async def waits_for_another(ctx: Context) -> Any:
-    while True:
-        try:
-            return await ctx.await_event("payment")
-        except:  # noqa: E722
-            pass
-
-
-def test_code_that_swallows_its_end_holds_up_neither_eviction_nor_the_worker_s_end(
+def test_code_that_resists_being_put_away_holds_up_neither_eviction_nor_the_workers_end(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    app = app_of(spins_when_it_is_put_away("paid"))
+
     async def main() -> None:
-        async with stage(app_of(waits_again), url, activation_s=BUDGET_S, cache=1) as on:
+        async with stage(app, url, activation_s=BUDGET_S, cache=1) as on:
             first, second = await on.start("flow"), await on.start("flow")
             await on.reaches(first, "waiting")
             await on.reaches(second, "waiting")
@@ -235,20 +242,32 @@ def test_code_that_swallows_its_end_holds_up_neither_eviction_nor_the_worker_s_e
     assert "its code resisted" in caplog.text
 
 
-def test_code_that_swallows_its_disagreement_with_the_journal_is_told_of_both(url: str) -> None:
+def test_code_that_resists_its_disagreement_with_the_journal_is_told_of_both(url: str) -> None:
+    before, after = (app_of(spins_when_it_is_put_away(topic)) for topic in ("paid", "payment"))
+
     async def main() -> None:
         async with scene(url) as on:
-            async with working(app_of(waits_again), on, activation_s=BUDGET_S):
+            async with working(before, on, activation_s=BUDGET_S):
                 run = await on.start("flow")
                 await on.reaches(run, "waiting")
-            async with working(app_of(waits_for_another), on, activation_s=BUDGET_S):
+            async with working(after, on, activation_s=BUDGET_S):
                 await on.engine.events.send(run, "paid", id="1", payload=5)
                 await on.reaches(run, "blocked")
                 (blocked,) = await on.entries(run, "run.blocked")
                 assert blocked["error"]["code"] == "workflow_stuck"
                 assert "Besides: " in blocked["error"]["message"]
-            async with working(app_of(waits_again), on, activation_s=BUDGET_S):
+            async with working(before, on, activation_s=BUDGET_S):
                 assert (await on.reaches(run, "completed"))["output"] == 5
+
+    asyncio.run(main())
+
+
+def test_what_was_set_for_the_code_is_set_back_when_it_was_interrupted(url: str) -> None:
+    async def main() -> None:
+        before = gc.isenabled(), time.time, asyncio.get_running_loop(), sys.get_asyncgen_hooks()
+        async with stage(app_of(spins), url, activation_s=BUDGET_S) as on:
+            await on.reaches(await on.start("flow"), "blocked")
+            assert (gc.isenabled(), time.time, asyncio.get_running_loop(), sys.get_asyncgen_hooks()) == before
 
     asyncio.run(main())
 

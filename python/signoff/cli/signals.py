@@ -28,11 +28,12 @@ _BOTH = (signal.SIGINT, signal.SIGTERM)
 def stopping(ask: Callable[[], None]) -> Iterator[None]:
     """Call `ask` in the running loop at the first signal; see that the process ends in `END_S`, or at the second."""
     loop = asyncio.get_running_loop()
+    first = os.getpid() == 1  # asked now: the handler may run within workflow code, which must not ask
     before = {number: signal.getsignal(number) for number in _BOTH}
 
     def asked(_: int, __: FrameType | None) -> None:
         for number in _BOTH:
-            signal.signal(number, _end_at_once if os.getpid() == 1 else signal.SIG_DFL)
+            signal.signal(number, _end_at_once if first else signal.SIG_DFL)
         with contextlib.suppress(AttributeError, ValueError, io.UnsupportedOperation):  # a stderr that is no file
             faulthandler.dump_traceback_later(END_S, exit=True)
         with contextlib.suppress(RuntimeError):  # the loop has just ended

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import logging
 import signal
 import sys
@@ -116,6 +117,7 @@ class Watchdog:
         self._loop: asyncio.AbstractEventLoop
         self._ident = 0
         self._hooks: Any = None
+        self._collects = True
         self._in_main_thread = False
         self._seen: tuple[Activation | None, int] = (None, 0)
         self._elapsed = self._cpu = 0.0
@@ -130,6 +132,7 @@ class Watchdog:
         self._ident = threading.get_ident()
         self._in_main_thread = threading.current_thread() is threading.main_thread()
         self._hooks = sys.get_asyncgen_hooks()
+        self._collects = gc.isenabled()
         threading.Thread(target=self._main, name="signoff-watchdog", daemon=True).start()
 
     def stop(self) -> None:
@@ -193,6 +196,8 @@ class Watchdog:
     def _restore(self) -> None:
         """Set right what the code's own way out would have, had it not been interrupted."""
         guard.leave()
+        if self._collects:
+            gc.enable()
         asyncio._set_running_loop(self._loop)
         sys.set_asyncgen_hooks(*self._hooks)
 
