@@ -81,6 +81,7 @@ class Worker:
         self.loop = asyncio.get_running_loop()
         subscription = self.engine.store.bus().subscribe("ready", self._wake.set)
         heartbeat = self.loop.create_task(self._heartbeat())
+        self.engine.workers.announce(self.owner, self.app.names(), self._lease_ms)
         try:
             while not self._stopping:
                 self._wake.clear()
@@ -94,6 +95,7 @@ class Worker:
                 driver.abandon()
             self._drop_cache()
             self._threads.shutdown(wait=False, cancel_futures=True)
+            await self.engine.workers.leave(self.owner)
             self._stopped.set()
 
     async def drain(self, timeout_s: float = 10.0) -> None:

@@ -39,6 +39,7 @@ from signoff.workflow.journal import (
     RunDescribed,
     RunFailed,
     RunStarted,
+    RunTerminated,
     RunUnblocked,
     StepCompleted,
     StepFailed,
@@ -50,7 +51,7 @@ from signoff.workflow.steps import StepCall
 
 __all__ = ["Machine", "StepCall", "error_of"]
 
-Outcome = RunCompleted | RunFailed | RunCancelled
+Outcome = RunCompleted | RunFailed | RunCancelled | RunTerminated
 Due = TimerFired | InputExpired | EventTimedOut
 
 
@@ -171,6 +172,9 @@ class Machine:
         for entry in entries:
             if type(entry) in COMMANDS and type(entry) is not RunStarted:
                 commands.recorded.queue.append(entry)  # type: ignore[arg-type]
+            elif type(entry) is RunTerminated:
+                self._terminated(entry)
+                return new
             else:
                 notifications.append(entry)  # type: ignore[arg-type]
                 if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
@@ -305,12 +309,21 @@ class Machine:
         frame = user_frame(self._main.get_coro())
         return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else self._definition.name
 
-    def _finish(self, kind: type[Outcome], *members: Any) -> None:
+    def _finish(self, kind: type[RunCompleted | RunFailed | RunCancelled], *members: Any) -> None:
         commands = self._commands
         self.outcome = commands.issue(kind, "", *members)
         commands.timers.clear()
         commands.inputs.clear()
         commands.waits.clear()
+        self.close()
+
+    def _terminated(self, entry: RunTerminated) -> None:
+        """Take note of the end without running the code up to it: it may be the very code that never comes back."""
+        commands = self._commands
+        self.outcome = entry
+        commands.recorded.queue.clear()
+        for open_ in (commands.steps, commands.timers, commands.inputs, commands.waits):
+            open_.clear()
         self.close()
 
     # -- notifications ---------------------------------------------------------------------------------------------

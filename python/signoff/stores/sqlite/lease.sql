@@ -21,6 +21,12 @@ SELECT due_at, id FROM runs WHERE workflow = ? AND due_at > 0 AND due_at <= ? OR
 -- name: next_due
 SELECT min(due_at) FROM runs WHERE workflow = ? AND due_at IS NOT NULL
 
+-- name: unclaimed_runs
+-- Runs of one workflow that could have been claimed for a while; blocked ones only if something has come for them.
+SELECT run_id FROM runs
+WHERE workflow = ? AND due_at IS NOT NULL AND due_at <= ? AND due_since <= ? AND (ready = 1 OR status <> 'blocked')
+LIMIT ?
+
 -- name: take_lease
 -- Take a lease; epochs only grow.
 UPDATE runs SET epoch = epoch + 1, lease_owner = ?, lease_until = ?, due_at = ?, due_since = ? WHERE id = ?
