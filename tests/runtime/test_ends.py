@@ -66,7 +66,7 @@ def test_a_waiting_run_is_terminated_with_all_it_holds(url: str) -> None:
             assert await on.engine.store.waiting_on("go", None) == []
             await _closed(on, run)
             with pytest.raises(Withdrawn):
-                await on.answer(row, True)  # noqa: FBT003
+                await on.answer(row, True)
             with pytest.raises(RunClosed):
                 await on.engine.events.send(run, "go", id="1", payload=None)
             with pytest.raises(RunClosed) as refused:
@@ -196,7 +196,7 @@ def test_a_termination_and_an_answer_at_once_have_one_outcome(url: str) -> None:
                 run = await on.start("people")
                 row = await on.asks(run, "approve:0")
                 results = await asyncio.gather(
-                    on.answer(row, True),  # noqa: FBT003
+                    on.answer(row, True),
                     on.engine.runs.terminate(run, None, OPERATOR),
                     return_exceptions=True,
                 )

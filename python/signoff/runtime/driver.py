@@ -19,15 +19,18 @@ from itertools import islice
 from typing import Protocol
 
 from signoff.clock import Clock
-from signoff.errors import NonDeterminism, SignoffError, StoreError, WorkflowError
+from signoff.errors import SignoffError, StoreError, WorkflowError
 from signoff.runtime.live import Live, begins
+from signoff.runtime.report import report
 from signoff.runtime.steps import StepRunner
 from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
 from signoff.service.runs import read_journal
 from signoff.stores.base import Committed, Conflict, Outcome, RunRecord
+from signoff.workflow import failure
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.failure import error_of
+from signoff.workflow.frames import traceback_of
 from signoff.workflow.journal import (
     Entry,
     Error,
@@ -190,6 +193,7 @@ class RunDriver:
             return
         match future.result():
             case Committed():
+                report(self.run_id, entries)
                 self._written(write, release)
             case Conflict(what="epoch"):
                 log.info("run %s: another worker has taken over; nothing of ours was written", self.run_id)
@@ -238,7 +242,6 @@ class RunDriver:
 
     def _block(self, error: Exception) -> None:
         """Park the run until a deploy of the right code heals it. Nothing is lost."""
-        log.error("run %s is blocked: %s", self.run_id, error, exc_info=not isinstance(error, NonDeterminism))
         self._leave(self._clock.now_ms() + BLOCKED_RETRY_MS, error_of(error))
 
     def _leave(self, until: int, reason: Error | None = None) -> None:
@@ -255,7 +258,7 @@ class RunDriver:
         loaded = await self._host.engine.store.load_run(self.run_id)
         assert loaded is not None, "a claimed run exists"
         fold = RunFold.loads(loaded.record.state)
-        known = fold.row["status"] == "blocked" and fold.row["error"]["code"] == (reason and reason.code)
+        known = reason is None or (fold.row["status"] == "blocked" and fold.blocked == failure.reason(reason))
         now = max(self._clock.now_ms(), fold.last_at)
         write = Write(
             RunState(loaded.record, View(run=fold)),
@@ -265,7 +268,10 @@ class RunDriver:
             epoch=self.epoch,
             release=True,
         )
-        return await self._host.engine.committer.commit(write.change)
+        outcome = await self._host.engine.committer.commit(write.change)
+        if reason is not None and not known and isinstance(outcome, Committed):
+            log.error("run %s is blocked\n%s", self.run_id, traceback_of(reason))
+        return outcome
 
     def _parked(self, task: asyncio.Task[Outcome]) -> None:
         self._busy = False

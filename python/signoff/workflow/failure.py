@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from signoff.errors import PublicError, SignoffError, StepFailed
+from signoff.errors import NonDeterminism, PublicError, SignoffError, StepFailed
+from signoff.workflow import codec
+from signoff.workflow.frames import frames_of
 from signoff.workflow.journal import Error
 
 _MOST = 4_000
@@ -28,7 +30,18 @@ def error_of(error: BaseException) -> Error:
         if isinstance(cause, dict) and cause.get("public") is True:
             public, message = True, str(cause.get("message", ""))
     kind = type(error)
-    return Error(_code(error), message[:_MOST], f"{kind.__module__}.{kind.__qualname__}", public)
+    frames = () if kind is NonDeterminism else frames_of(error)  # its message names the place
+    return Error(_code(error), message[:_MOST], f"{kind.__module__}.{kind.__qualname__}", public, frames)
+
+
+def reason(error: Error) -> str:
+    """Return what tells whether an error is the one from before; addresses in its message do not count.
+
+    Example:
+        >>> reason(Error("a", "at 0x7f00")) == reason(Error("a", "at 0x7f99"))
+        True
+    """
+    return codec.digest([error.code, error.type, re.sub(r"\b0x[0-9a-fA-F]+", "", error.message)])[:16]
 
 
 def _message(error: BaseException) -> str:

@@ -69,14 +69,15 @@ class Error:
         message: for operators; reaches browsers only if `public`.
         type: qualified name of the exception class.
         public: the exception is meant for people (`PublicError`).
-        frames: where it was raised, the innermost last; for operators, and for them alone.
+        frames: where it was raised, the innermost last; for operators, and for them alone. They are no part of what
+            an error is: the same one from another line is equal.
     """
 
     code: str
     message: str
     type: str = ""
     public: bool = False
-    frames: tuple[Frame, ...] = ()
+    frames: tuple[Frame, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,16 +447,17 @@ _MEMBERS: dict[type, tuple[tuple[str, object], ...]] = {
 }
 
 
-def _error(value: dict[str, Any]) -> Error:
+def error_from_json(value: Mapping[str, Any]) -> Error:
+    """Read an error as an entry has it."""
     if "frames" in value:
-        value = value | {"frames": tuple(Frame(**frame) for frame in value["frames"])}
+        value = {**value, "frames": tuple(Frame(**frame) for frame in value["frames"])}
     return Error(**value)
 
 
 def _readers(cls: type) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     known: dict[str, Callable[[Any], Any]] = {
-        "Error": _error,
-        "Error | None": lambda value: value and _error(value),
+        "Error": error_from_json,
+        "Error | None": lambda value: value and error_from_json(value),
         "DecidedBy": lambda value: DecidedBy(**value),
         "tuple[str, ...]": tuple,
     }

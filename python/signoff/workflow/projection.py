@@ -16,7 +16,7 @@ import orjson
 from signoff import clock
 from signoff.errors import WorkflowError
 from signoff.streams import offset, state
-from signoff.workflow import codec, inputs
+from signoff.workflow import codec, failure, inputs
 from signoff.workflow.inputs import InputState
 from signoff.workflow.journal import (
     SAME,
@@ -270,9 +270,11 @@ class _Projector:
     def blocked(self, run: RunFold, entry: RunBlocked) -> dict[str, Any] | None:
         if run.row["status"] in _ENDED:
             return None
+        run.blocked = failure.reason(entry.error)
         return {"status": "blocked", "error": _public_error(entry.error)}
 
     def unblocked(self, run: RunFold, _: RunUnblocked) -> dict[str, Any] | None:
+        run.blocked = ""
         return {"status": _status(run), "error": None} if run.row["status"] == "blocked" else None
 
     def nothing(self, run: RunFold, entry: Entry) -> None:

@@ -29,6 +29,7 @@ class RunFold:
         taken: `[id, n, topic, key, bytes]` of the last events that were taken: a wait that was given up just before the
             event came, but was written down after it, hands the event back.
         event_count: number of events that have come.
+        blocked: why the run is blocked (`failure.reason`); empty if it is not.
     """
 
     row: dict[str, Any]
@@ -43,6 +44,7 @@ class RunFold:
     events: list[list[Any]] = field(default_factory=list)
     taken: list[list[Any]] = field(default_factory=list)
     event_count: int = 0
+    blocked: str = ""
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""
