@@ -9,10 +9,12 @@ from typing import Any
 
 from signoff.clock import Clock
 from signoff.errors import (
+    InvalidInput,
     RunClosed,
     RunConflict,
     RunNotFound,
     UnknownWorkflow,
+    UnsupportedValue,
     WorkflowError,
 )
 from signoff.names import check_name
@@ -24,6 +26,7 @@ from signoff.stores.base import RunState as Loaded
 from signoff.streams import offset
 from signoff.workflow import codec, journal
 from signoff.workflow.definition import App
+from signoff.workflow.failure import error_of
 from signoff.workflow.inputs import InputState
 from signoff.workflow.journal import (
     PYTHON,
@@ -105,6 +108,7 @@ class Runs:
             InvalidName: the workflow's name or the run id is malformed.
             UnknownWorkflow: only certain workflows may be started here, and this is not one of them.
             RunConflict: the id is taken by another workflow or another input.
+            InvalidInput: the workflow's code is at hand, and the input does not fit; `extra["errors"]` tells where.
         """
         self._check_workflow(check_name(workflow, "workflow name"))
         run_id = check_name(run_id, "run id") if run_id is not None else secrets.token_hex(10)
@@ -120,6 +124,11 @@ class Runs:
             start_at=start_at,
             python=PYTHON,
         )
+        unfit = self._unfit(started)
+        if unfit is not None:
+            if await self._store.load_run(run_id) is not None:  # it was started when the code was another
+                return await self._existing(started)
+            raise unfit
         state = RunState(None, View())
         write = Write(state, [started], ready=start_at is None, wake_at=start_at)
         outcome = await self._committer.commit(write.change)
@@ -132,6 +141,20 @@ class Runs:
         if self._workflows is not None and name not in self._workflows:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflow(f"There is no workflow {name!r} here; nothing was started. Known: {known}.")
+
+    def _unfit(self, started: RunStarted) -> InvalidInput | None:
+        definition = None if self._app is None else self._app.find(started.workflow)
+        if definition is None:
+            return None
+        try:
+            definition.arguments(started.input)
+        except Exception as error:  # reading a type may run anybody's code
+            errors = error.extra.get("errors", []) if isinstance(error, UnsupportedValue) else []
+            said = [f"{fault['pointer'] or '/'} {fault['message']}" for fault in errors] or [error_of(error).message]
+            why = "; ".join(said)[:1_000]
+            what = f"The input does not fit the workflow {started.workflow!r}: {why}. Nothing was started."
+            return InvalidInput(what, errors=errors or [{"pointer": "", "message": said[0] or "cannot be read"}])
+        return None
 
     async def _existing(self, started: RunStarted) -> Started:
         record = await self.record(started.run_id)

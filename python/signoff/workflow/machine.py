@@ -251,17 +251,16 @@ class Machine:
         commands.run_id, commands.seed = started.run_id, started.seed
         commands.loop.salt = crc32(started.seed.encode())
         commands.loop.legacy = started.python is None
-        arguments: list[Any] = [Context(commands)]
-        if definition.takes_input:
-            try:
-                arguments.append(codec.receive(started.input, definition.input_type, again=commands.replaying))
-            except UnsupportedValue as error:
-                what = f"The input does not fit the workflow: {error.detail}"
-                self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.UnsupportedValue"))
-                return
+        try:
+            arguments = definition.arguments(started.input, again=commands.replaying)
+        except Exception as error:  # reading a type may run anybody's code
+            why = error.detail if isinstance(error, UnsupportedValue) else error_of(error).message
+            what = f"The input does not fit the workflow: {why}"
+            self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.InvalidInput"))
+            return
         # An empty context: what the host has set (a logger's fields, a decimal precision) differs between replays.
         self._main = contextvars.Context().run(
-            lambda: commands.loop.create_task(definition.fn(*arguments), name=definition.name)
+            lambda: commands.loop.create_task(definition.fn(Context(commands), *arguments), name=definition.name)
         )
 
     def _end(self, failure: BaseException | None) -> None:
