@@ -9,7 +9,7 @@ import pytest
 from signoff.workflow import journal
 from signoff.workflow.failure import error_of, reason
 from signoff.workflow.frames import MOST, MOST_TEXT, frames_of, traceback_of
-from signoff.workflow.journal import Error, Frame, RunBlocked, RunFailed, RunStarted, StepFailed, StepScheduled
+from signoff.workflow.journal import Entry, Error, Frame, RunBlocked, RunFailed, RunStarted, StepFailed, StepScheduled
 from signoff.workflow.projection import View, project
 
 
@@ -96,7 +96,7 @@ def test_no_frame_and_no_type_reaches_a_row() -> None:
     exec(compile(f"def {secret}():\n    raise ValueError('{secret}')\n", f"/{secret}.py", "exec"), space)
     error = error_of(caught(space[secret]))
     assert secret in error.frames[-1].file
-    entries = [
+    entries: list[Entry] = [
         RunStarted(1, "r1", "w", "1", None, "seed", "d"),
         StepScheduled(1, "a:0"),
         StepFailed(1, "a:0", 1, error, retry_at=9),

@@ -175,7 +175,7 @@ class InputRequest(Generic[T]):
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
-        self._answer = Answer(value, entry.action, entry.by, moment(entry.at))  # type: ignore[arg-type]
+        self._answer = Answer(value, entry.action, entry.by, moment(entry.at))
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
