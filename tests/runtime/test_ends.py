@@ -299,7 +299,7 @@ def test_many_look_and_one_writes(url: str) -> None:
             runs = [await on.start("nobody") for _ in range(300)]
             clock.advance(forsaken.AFTER_MS)
             await asyncio.gather(*(on.engine.forsaken.sweep() for _ in range(5)))
-            page = await on.engine.runs.list(RunFilter(status="blocked"), 500)
+            page = await on.engine.runs.list(RunFilter(statuses=("blocked",)), 500)
             assert len(page.items) == len(runs)
             for run in runs[::50]:
                 assert len(await on.entries(run, "run.blocked")) == 1

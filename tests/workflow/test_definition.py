@@ -123,3 +123,11 @@ def test_an_input_with_a_default_may_be_left_out() -> None:
         app.get("strict").arguments(None)
     assert app.find("strict") is app.get("strict")
     assert app.find("nothing") is None
+
+
+@pytest.mark.parametrize("tags", [[f"t{n}" for n in range(33)], [""], ["x" * 129], [7]])
+def test_tags_are_bounded_as_those_of_a_start_are(tags: list[Any]) -> None:
+    async def flow(ctx: Context) -> None: ...
+
+    with pytest.raises(ValueError, match="32 tags"):
+        App().workflow(tags=tags)(flow)

@@ -9,7 +9,20 @@ from typing import Any
 from signoff.errors import Forbidden, RunClosed, UnknownWorkflow
 from signoff.server.address import url_of
 from signoff.server.call import Call
-from signoff.server.members import Check, Repeated, Shape, Wrong, anything, instant, limit, maybe, name, one_of, tags, text
+from signoff.server.members import (
+    Check,
+    Repeated,
+    Shape,
+    Wrong,
+    anything,
+    instant,
+    limit,
+    maybe,
+    name,
+    one_of,
+    tags,
+    text,
+)
 from signoff.server.reply import Reply, ok
 from signoff.stores.base import RunFilter
 from signoff.workflow.journal import DecidedBy

@@ -16,6 +16,9 @@ from signoff.workflow.names import check_name
 from signoff.workflow.source import findings
 from signoff.workflow.steps import evaluate
 
+MOST_TAGS = 32
+"""Tags a workflow gives its runs, each of 128 characters at most: as many as whoever starts one may give."""
+
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 Exposable = Literal["input", "output"]
 
@@ -212,6 +215,8 @@ def define(
         raise TypeError(f"The workflow {label} must take the context and at most one input: async def {label}(ctx, x).")
     if wrong := set(expose) - {"input", "output"}:
         raise ValueError(f"A workflow can expose input and output, not {wrong.pop()!r}.")
+    if len(tags) > MOST_TAGS or any(not (isinstance(tag, str) and 1 <= len(tag) <= 128) for tag in tags):
+        raise ValueError(f"The workflow {label} may have {MOST_TAGS} tags, each a text of 1 to 128 characters.")
     return WorkflowDefinition(
         label,
         version,

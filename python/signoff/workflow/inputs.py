@@ -28,6 +28,7 @@ from signoff.workflow.journal import (
     InputRequested,
     InputRevised,
 )
+from signoff.workflow.names import BACK
 
 
 class Verb(StrEnum):
@@ -48,9 +49,6 @@ TRANSITIONS: dict[tuple[str, Verb], str] = {
 
 FORM_ACTIONS = frozenset({"submit", "approve", "edit", "respond"})
 """Actions whose value must match the schema. With others (`reject`, …) the value may be null."""
-
-BACK = "back"
-"""The action that leaves a page as it is, filled in half or wrongly; nobody checks its value against the schema."""
 
 MOST_BACK = 64 << 10
 """Bytes that the value of `back` may have as JSON."""

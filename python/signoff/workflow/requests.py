@@ -14,9 +14,8 @@ from signoff.names import ID_RULE, is_principal
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.futures import Pending
-from signoff.workflow.inputs import BACK
 from signoff.workflow.journal import DecidedBy, InputAnswered
-from signoff.workflow.names import check_text
+from signoff.workflow.names import BACK, check_text
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
