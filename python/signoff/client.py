@@ -296,7 +296,7 @@ class SignoffClient:
             StreamNotFound: there is no such stream.
         """
         url = stream_address(path)
-        run = None if past_failure else _Watched.of(path)
+        run = _Watched.of(path) if follow and not past_failure else None
         delay = _FIRST_DELAY_S
         found = False
         while True:

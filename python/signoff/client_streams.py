@@ -18,7 +18,7 @@ _SILENCE_S = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Hold what one reading of a stream brought.
+    """What one reading of a stream brought.
 
     Attributes:
         messages: in order; of a stream that is not JSON, one text.
@@ -42,9 +42,10 @@ async def catch_up(open_: Open, url: str, offset: str) -> AsyncIterator[Batch]:
         response = await open_("GET", url, params={"offset": offset})
         data = await response.aread()
         offset = response.headers["stream-next-offset"]
-        done = "stream-up-to-date" in response.headers or "stream-closed" in response.headers
-        yield Batch(_messages(data, json=_is_json(response)), offset, closed=done, up_to_date=done)
-        if done:
+        closed = "stream-closed" in response.headers
+        current = closed or "stream-up-to-date" in response.headers
+        yield Batch(_messages(data, json=_is_json(response)), offset, closed=closed, up_to_date=current)
+        if current:
             return
 
 

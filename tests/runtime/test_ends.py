@@ -307,6 +307,26 @@ def test_many_look_and_one_writes(url: str) -> None:
     asyncio.run(main())
 
 
+def test_one_run_that_cannot_be_read_holds_up_no_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        clock = ManualClock(1_000_000)
+        async with scene(url, clock) as on:
+            odd, good = await on.start("nobody", run_id="a"), await on.start("nobody", run_id="b")
+            clock.advance(forsaken.AFTER_MS)
+            forsake = on.engine.runs.forsake
+
+            async def picky(run_id: str) -> bool:
+                if run_id == odd:
+                    raise TypeError("a state of a newer version")
+                return await forsake(run_id)
+
+            monkeypatch.setattr(on.engine.runs, "forsake", picky)
+            assert await on.engine.forsaken.sweep() == 1
+            assert (await on.engine.runs.get(good))["status"] == "blocked"
+
+    asyncio.run(main())
+
+
 def test_cancelling_what_nobody_knows_ends_it(url: str) -> None:
     async def main() -> None:
         clock = ManualClock(1_000_000)

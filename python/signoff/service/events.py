@@ -23,7 +23,7 @@ MOST_BYTES: Final = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """Tell about an event for every run that waits.
+    """What became of an event for every run that waits.
 
     Attributes:
         delivered: runs that have got it.

@@ -13,7 +13,7 @@ import random
 from typing import Final
 
 from signoff.clock import Clock
-from signoff.errors import SignoffError
+from signoff.errors import StoreError
 from signoff.service.runs import Runs
 from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
@@ -67,10 +67,19 @@ class Forsaken:
             found = await self._store.unclaimed(known, before=before, limit=MOST)
             written = 0
             for run_id in found:
-                written += await self._runs.forsake(run_id)
+                written += await self._forsake(run_id)
             count += written
             if len(found) < MOST or not written:
                 return count
+
+    async def _forsake(self, run_id: str) -> bool:
+        try:
+            return await self._runs.forsake(run_id)
+        except StoreError:
+            raise
+        except Exception as error:  # what is wrong with one run is no other's trouble
+            log.warning("the run %s, which no worker knows, cannot be looked at (%s)", run_id, error)
+            return False
 
     async def _run(self) -> None:
         while True:
@@ -78,5 +87,5 @@ class Forsaken:
             try:
                 if count := await self.sweep():
                     log.warning("%d runs wait for workflows that no running worker knows", count)
-            except SignoffError as error:
+            except Exception as error:  # whatever it is: nobody else would look
                 log.warning("cannot look for runs that no worker knows: %s", error)

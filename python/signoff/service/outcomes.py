@@ -17,7 +17,7 @@ from signoff.workflow.projection import RunFold
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How far a run is.
 
     Attributes:
@@ -39,7 +39,7 @@ class Outcomes:
         self._hub = hub
         self._runs = runs
 
-    async def get(self, run_id: str, *, wait_s: float = 0, operator: bool = False) -> Outcome:
+    async def get(self, run_id: str, *, wait_s: float = 0, operator: bool = False) -> RunOutcome:
         """Return how far a run is, once it has ended or the time is over.
 
         Args:
@@ -62,7 +62,7 @@ class Outcomes:
             case "cancelled":
                 how = "terminated" if row["error"] and row["error"]["code"] == "terminated" else "cancelled"
                 raise CancelledRun(f"The run {run_id!r} was {how} before it had a result.", run=row, error=row["error"])
-        return Outcome(row)
+        return RunOutcome(row)
 
     async def _ended(self, run_id: str, wait_s: float) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
@@ -78,13 +78,13 @@ class Outcomes:
                     reader.channel.saw(stream.head)
                 await reader.wait(record.public_tail, left)
 
-    async def _completed(self, row: dict[str, Any], *, operator: bool) -> Outcome:
+    async def _completed(self, row: dict[str, Any], *, operator: bool) -> RunOutcome:
         if "output" in row:
-            return Outcome(row, shown=True, output=row["output"])
+            return RunOutcome(row, shown=True, output=row["output"])
         if not operator:
-            return Outcome(row)
+            return RunOutcome(row)
         last = await self._last(row["id"])
-        return Outcome(row, shown=True, output=codec.shown(last.output) if isinstance(last, RunCompleted) else None)
+        return RunOutcome(row, shown=True, output=codec.shown(last.output) if isinstance(last, RunCompleted) else None)
 
     async def _error(self, row: dict[str, Any], *, operator: bool) -> dict[str, Any]:
         last = await self._last(row["id"]) if operator else None

@@ -106,7 +106,7 @@ class Workers:
                 outcome = await self._committer.commit(Change(records=(RecordWrite(record, expect),)))
                 if isinstance(outcome, Conflict):
                     continue  # somebody took us for dead at this moment
-            except SignoffError as error:
+            except Exception as error:  # whatever it is: unannounced, its runs would be taken for forsaken
                 log.warning("the worker %s could not be announced (%s); trying again", owner, error)
             await asyncio.sleep(lease_ms / 3_000)
 
