@@ -220,6 +220,35 @@ def test_a_server_alone_keeps_what_it_is_told(folder: Path, tmp_path: Path) -> N
             assert server.stop() == (0, "")
 
 
+def test_a_server_alone_says_that_nobody_knows_a_workflow(folder: Path, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'own.db'}"
+    with running(folder, "server", "--port", "0", "--store", store) as server:
+
+        def becomes(run_id: str, status: str) -> dict[str, Any]:
+            deadline = time.monotonic() + 40
+            while True:
+                row: dict[str, Any] = httpx.get(f"{server.url}/v1/runs/{run_id}", trust_env=False).json()["run"]
+                if row["status"] == status:
+                    return row
+                assert time.monotonic() < deadline, row
+                time.sleep(0.05)
+
+        for run_id in ("k1", "k2", "k3"):
+            run(folder, "start", "double", "--run-id", run_id, "--server", server.url)
+        assert run(folder, "cancel", "k3", "--server", server.url).returncode == 0
+        assert becomes("k1", "blocked")["error"] == {"code": "unknown_workflow", "message": None}
+        assert becomes("k3", "cancelled")["error"]["code"] == "terminated"
+        becomes("k2", "blocked")
+        ended = run(folder, "cancel", "k2", "--server", server.url)
+        assert ended.stdout == "Run k2 was asked to stop; it is cancelled.\n"
+        with running(folder, "worker", "flow:app", "--store", store) as worker:
+            becomes("k1", "completed")
+            assert worker.stop() == (0, "")
+        code, said = server.stop()
+        assert code == 0
+        assert "workflows that no running worker knows" in said
+
+
 def test_a_key_opens_a_server_to_those_who_hold_tokens(folder: Path) -> None:
     key = "a key for tests, long enough for HS256"
     token = jwt.encode({"sub": "boss", "grants": ["operator"]}, key, "HS256")
