@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import orjson
@@ -208,6 +210,50 @@ def test_a_termination_and_an_answer_at_once_have_one_outcome(url: str) -> None:
                 else:
                     assert asked["status"] == "answered"
                 await _closed(on, run)
+
+    asyncio.run(main())
+
+
+SPINS = """
+import asyncio, sys
+from signoff import App, Context
+from signoff.runtime.worker import Worker
+from signoff.service.engine import Engine
+from signoff.stores.open import open_store
+
+app = App()
+
+@app.workflow
+async def spins(ctx: Context) -> None:
+    print("spinning", flush=True)
+    while True:
+        pass
+
+async def main():
+    engine = await Engine.open(open_store(sys.argv[1]))
+    await Worker(app, engine, poll_ms=50).run()
+
+asyncio.run(main())
+"""
+
+
+def test_a_run_that_spins_in_another_process_is_terminated(sqlite_url: str) -> None:
+    async def main() -> None:
+        async with scene(sqlite_url) as on:
+            run = await on.start("spins")
+            command = [sys.executable, "-c", SPINS, sqlite_url]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+                try:
+                    assert worker.stdout is not None
+                    assert await asyncio.to_thread(worker.stdout.readline) == "spinning\n"
+                    ended = await on.engine.runs.terminate(run, "spins", OPERATOR)
+                    assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
+                finally:
+                    worker.kill()
+            await _closed(on, run)
+            async with working(people_app(), on):  # whoever comes next has nothing to take up
+                await on.reaches(await on.start("people"), "waiting")
+            assert (await on.entries(run))[-1]["type"] == "run.terminated"
 
     asyncio.run(main())
 
