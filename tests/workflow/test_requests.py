@@ -19,7 +19,7 @@ PEOPLE = [f"user:u{n}" for n in range(MOST_PRINCIPALS)]
     [
         ({"to": [*PEOPLE, "user:more"]}, f"name 101 principals, and take {MOST_PRINCIPALS} at most"),
         ({"to": PEOPLE, "forbid": ["user:more"]}, "name 101 principals"),
-        ({"to": ["user:" + "x" * 252]}, "256 printable characters at most"),
+        ({"to": ["user:" + "x" * 256]}, "is no principal"),
         ({"title": "x" * 501}, "500 characters at most, not 501"),
         ({"description": "x" * 20_001}, "20000 characters at most"),
         ({"show": "x" * MOST_BYTES}, "bytes as JSON at most"),

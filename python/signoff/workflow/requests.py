@@ -29,8 +29,8 @@ MOST_BYTES = 256 << 10
 """Bytes of a request as JSON: all that a person is shown, in each inbox."""
 
 MOST_ACTIONS = 20
-_LONGEST = {"title": 500, "description": 20_000, "actions": 128, "to": 256, "forbid": 256}
-"""Characters at most, of each item where there are several."""
+_LONGEST = {"title": 500, "description": 20_000, "actions": 128}
+"""Characters at most, of each action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +245,9 @@ def check_spec(spec: dict[str, Any]) -> None:
 def _check_texts(name: str, value: Any) -> None:
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise TypeError(f"`{name}` of a request is a list of texts.")
-    for item in value:
-        if len(item) > _LONGEST[name] or (name == "actions" and not item.isprintable()):
-            raise ValueError(
-                f"Each of `{name}` of a request has {_LONGEST[name]} printable characters at most: {item!r:.100}."
-            )
+    for item in value if name == "actions" else ():
+        if len(item) > _LONGEST[name] or not item.isprintable():
+            raise ValueError(f"An action has {_LONGEST[name]} printable characters at most: {item!r:.100}.")
     if len(set(value)) != len(value):
         raise ValueError(f"`{name}` of a request names {value!r:.100} twice.")
     if name != "actions":
