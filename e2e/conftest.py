@@ -209,3 +209,8 @@ def visits(chromium: Browser, product: Product) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert problems == []
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has laid out what was just changed, and knows whether its buttons have moved."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from e2e.conftest import EXAMPLE, Product
+from e2e.conftest import EXAMPLE, Product, settled
 
 AXE: Path = EXAMPLE / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -37,6 +37,7 @@ def test_axe_finds_nothing(chromium: Browser, product: Product, scheme: Any, siz
         expect(page.get_by_role("button", name="Send decision")).to_be_visible()
         assert violations(page) == []
         page.get_by_role("radio", name="Decline", exact=True).check()
+        settled(page)
         page.get_by_role("button", name="Send decision").click()
         expect(page.get_by_role("textbox", name="Comment")).to_have_attribute("aria-invalid", "true")
         assert violations(page) == []

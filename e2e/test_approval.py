@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-from e2e.conftest import Product, Visit, large_claim, until
+from e2e.conftest import Product, Visit, large_claim, settled, until
 
 
 def address(claim: str) -> str:
@@ -17,6 +17,7 @@ def decide(page: Page, verdict: str, comment: str = "") -> None:
     page.get_by_role("radio", name=verdict, exact=True).check()
     if comment:
         page.get_by_role("textbox", name="Comment").fill(comment)
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
 
 
@@ -70,6 +71,7 @@ def test_a_422_is_shown_at_the_field_and_corrected(product: Product, visit: Visi
     assert replies == [422]
     assert product.entries(claim, "input.answered") == []
     comment.fill("Not this quarter.")
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
     expect(outcome(page)).to_contain_text("You declined this")
     assert replies == [422, 200]
@@ -80,6 +82,7 @@ def test_a_double_click_is_one_submission(product: Product, visit: Visit) -> Non
     claim = product.claim()
     page = visit("alice", address(claim))
     page.get_by_role("radio", name="Approve", exact=True).check()
+    settled(page)
     page.get_by_role("button", name="Send decision").dblclick()
     expect(outcome(page)).to_contain_text("You approved this")
     product.reaches(claim, "completed")
@@ -100,6 +103,7 @@ def test_the_loser_of_two_tabs_sees_who_decided(product: Product, visit: Visit) 
 
     second.route("**/answer", hold)
     second.get_by_role("textbox", name="Comment").fill("I say no.")
+    settled(second)
     second.get_by_role("button", name="Send decision").click()
     until(lambda: second.evaluate("1") and held, "the second tab has clicked")
     decide(first, "Approve")
@@ -145,6 +149,7 @@ def test_offline_during_the_click_is_accepted_once_when_back(product: Product, v
     page = visit("alice", address(claim))
     page.get_by_role("radio", name="Approve", exact=True).check()
     page.context.set_offline(True)
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
     expect(outcome(page)).to_contain_text("Waiting for the network")
     assert product.entries(claim, "input.answered") == []
@@ -160,6 +165,7 @@ def test_an_answer_that_is_refused_when_its_page_has_gone_is_told(product: Produ
     page = visit("alice", address(claim))
     page.get_by_role("radio", name="Approve", exact=True).check()
     page.context.set_offline(True)
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
     expect(outcome(page)).to_contain_text("Waiting for the network")
     page.get_by_role("link", name="All claims").click()

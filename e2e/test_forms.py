@@ -7,12 +7,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from e2e.conftest import Product, Visit
+from e2e.conftest import Product, Visit, settled
 from e2e.test_approval import answers_of, outcome
 
 
 def send(page: Page) -> None:
     """Press the button that answers."""
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from e2e.conftest import Product, Visit, large_claim, until
+from e2e.conftest import Product, Visit, large_claim, settled, until
 from e2e.test_approval import address, answers_of, outcome
 
 SIZES = {"wide": ViewportSize(width=1280, height=800), "phone": ViewportSize(width=390, height=844)}
@@ -121,6 +121,7 @@ def test_enter_on_a_choice_or_in_a_text_does_not_send(asking: Product, call_on: 
     expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
     page.get_by_role("radio", name="Yes").check()
     page.keyboard.press("Enter")
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
     expect(outcome(page)).to_contain_text("You answered this")
     assert replies == [200]
@@ -159,11 +160,13 @@ def test_what_lies_above_the_page_and_goes_leaves_no_armed_button_behind(asking:
     page = call_on("alice", first)
     page.get_by_role("radio", name="Yes").check()
     page.context.set_offline(True)
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
     expect(outcome(page)).to_contain_text("Waiting for the network")
     page.evaluate("at => { location.hash = at; }", "#/")
     other = call_on("bora", first)
     other.get_by_role("radio", name="No", exact=True).check()
+    settled(other)
     other.get_by_role("button", name="Send decision").click()
     expect(outcome(other)).to_contain_text("You answered this")
     page.context.set_offline(False)
@@ -195,5 +198,6 @@ def test_each_action_has_a_button_of_its_own(asking: Product, call_on: Visit, ac
 def test_the_focus_goes_to_the_outcome(asking: Product, call_on: Visit) -> None:
     page = call_on("alice", asking.ask("focus", of="yes"))
     page.get_by_role("radio", name="Yes").check()
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
     expect(page.get_by_role("heading", name="You answered this")).to_be_focused()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import Product, Visit, large_claim, until
+from e2e.conftest import Product, Visit, large_claim, settled, until
 from e2e.test_approval import address, outcome
 
 BLOCKED = """
@@ -24,6 +24,7 @@ def test_without_storage_one_can_decide(asking: Product, call_on: Visit, script:
     run = f"store-{len(script)}"
     page = call_on("alice", asking.ask(run, of="text"), script=script)
     page.get_by_role("textbox", name="Your answer").fill("No storage.")
+    settled(page)
     page.get_by_role("button", name="Send decision").click()
     expect(outcome(page)).to_contain_text("You answered this")
     page.get_by_role("combobox", name="You are").select_option("bora")

@@ -10,7 +10,7 @@ import pytest
 
 from signoff import errors
 from signoff.client import SignoffClient, from_problem
-from signoff.workflow.journal import RunCompleted
+from signoff.workflow.journal import Error, RunCompleted, RunFailed, RunTerminated
 from tests.server.hosting import KEYED, Host, bearer, hosting
 
 
@@ -148,6 +148,107 @@ def test_a_stream_is_followed_until_it_is_closed() -> None:
             assert [batch async for batch in client.tail("runs/r1", offset=again[-1].offset)] == []
             with pytest.raises(errors.StreamNotFound):
                 await anext(client.tail("runs/r9"))
+
+    asyncio.run(main())
+
+
+def test_following_ends_when_the_run_fails_unless_told_otherwise() -> None:
+    async def main() -> None:
+        async with hosting() as host, client_of(host) as client, asyncio.timeout(20):
+            await host.engine.runs.start("expense", run_id="r1")
+            seen = []
+            async for batch in client.tail("runs/r1"):
+                seen += [message["value"]["status"] for message in batch.messages]
+                if seen == ["running"]:
+                    await host.record("r1", RunFailed(host.engine.clock.now_ms(), Error("value_error", "no")))
+            assert seen == ["running", "failed"]
+            # Whoever comes later, and wherever they begin, learns that it is over.
+            assert [batch async for batch in client.tail("runs/r1", offset="now")] == []
+            assert len([batch async for batch in client.tail("runs/r1", offset="-1")]) == 1
+
+            def more() -> RunTerminated:
+                return RunTerminated(host.engine.clock.now_ms())
+
+            async for batch in client.tail("runs/r1", past_failure=True):
+                seen += [message["value"]["status"] for message in batch.messages]
+                if seen[-1] == "failed":
+                    await host.record("r1", more())
+            assert seen[-2:] == ["failed", "cancelled"]
+
+    asyncio.run(main())
+
+
+def test_a_failure_further_back_does_not_end_it() -> None:
+    async def main() -> None:
+        async with hosting() as host, client_of(host) as client, asyncio.timeout(20):
+            await host.engine.runs.start("expense", run_id="r1")
+            await host.record("r1", RunFailed(host.engine.clock.now_ms(), Error("value_error", "no")))
+            await host.record("r1", RunTerminated(host.engine.clock.now_ms()))
+            statuses = [
+                message["value"]["status"] async for batch in client.tail("runs/r1") for message in batch.messages
+            ]
+            assert statuses == ["running", "failed", "cancelled"]
+
+    asyncio.run(main())
+
+
+def test_a_result_is_waited_for_and_what_happened_instead_is_raised() -> None:
+    async def main() -> None:
+        async with hosting() as host, client_of(host) as client, asyncio.timeout(20):
+            for run_id in ("r1", "r2", "r3", "r4"):
+                await client.start("expense", run_id=run_id)
+            told: list[str] = []
+            with pytest.raises(TimeoutError, match="goes on"):
+                await client.result("r1", timeout=0.05, watch=lambda row: told.append(row["status"]))
+            assert told[0] == "running"
+            waiting = asyncio.create_task(client.result("r1", timeout=15))
+            while not host.engine.hub.watched:
+                await asyncio.sleep(0.001)
+            await host.record("r1", RunCompleted(host.engine.clock.now_ms(), {"n": 7}))
+            assert await waiting == {"n": 7}
+            await host.record("r2", RunFailed(host.engine.clock.now_ms(), Error("value_error", "no", "ValueError")))
+            with pytest.raises(errors.FailedRun, match="no") as failed:
+                await client.result("r2")
+            assert failed.value.extra["error"]["code"] == "value_error"
+            assert (await client.terminate("r3", "stuck"))["run"]["status"] == "cancelled"
+            with pytest.raises(errors.CancelledRun, match="terminated"):
+                await client.result("r3")
+            with pytest.raises(errors.RunNotFound):
+                await client.result("nowhere")
+            assert (await client.outcome("r4"))["run"]["status"] == "running"
+
+    asyncio.run(main())
+
+
+def test_an_output_that_may_not_be_seen_is_refused() -> None:
+    async def main() -> None:
+        async with hosting(config=KEYED) as host:
+            await host.engine.runs.start("expense", run_id="r1")
+            await host.record("r1", RunCompleted(host.engine.clock.now_ms(), "hidden"))
+            token = bearer("rita", "run:read:*")["authorization"].removeprefix("Bearer ")
+            async with SignoffClient(host.url, token=token) as client:
+                with pytest.raises(errors.Forbidden, match="not exposed"):
+                    await client.result("r1", timeout=5)
+
+    asyncio.run(main())
+
+
+def test_a_result_is_waited_for_across_a_restart(tmp_path: object) -> None:
+    async def main() -> None:
+        store = f"sqlite:///{tmp_path}/test.db"
+        async with Relay() as relay, SignoffClient(f"http://127.0.0.1:{relay.port}") as client, asyncio.timeout(30):
+            async with hosting(store) as first:
+                relay.to(first)
+                await first.engine.runs.start("expense", run_id="r1")
+                told = asyncio.Event()
+                waiting = asyncio.create_task(client.result("r1", watch=lambda _: told.set()))
+                while not first.engine.hub.watched:
+                    await asyncio.sleep(0.001)
+            await told.wait()  # the server that ended said that the run goes on
+            async with hosting(store) as second:
+                relay.to(second)
+                await second.record("r1", RunCompleted(second.engine.clock.now_ms(), 7))
+                assert await waiting == 7
 
     asyncio.run(main())
 

@@ -10,7 +10,6 @@ import asyncio
 import inspect
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -20,7 +19,11 @@ import httpx
 import orjson
 
 from signoff import errors
-from signoff.errors import InvalidName, ServerUnreachable, SignoffError
+from signoff.client_streams import Batch, catch_up
+from signoff.client_streams import follow as follow_stream
+from signoff.errors import Forbidden, InvalidName, ServerUnreachable, SignoffError
+
+__all__ = ["DEFAULT_URL", "Batch", "SignoffClient", "from_problem", "stream_address"]
 
 DEFAULT_URL = "http://127.0.0.1:4437"
 
@@ -28,21 +31,8 @@ Token = str | Callable[[], str | Awaitable[str | None] | None] | None
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
-_SILENCE_S = 90.0
-"""Seconds without a byte after which a live connection counts as dead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Hold what one reading of a stream brought.
-
-    Attributes:
-        messages: in order; of a stream that is not JSON, one text.
-        offset: from where to read on.
-    """
-
-    messages: list[Any]
-    offset: str
+_SLICE_S = 10.0
+"""Seconds for which one request waits for the end of a run."""
 
 
 class SignoffClient:
@@ -158,6 +148,75 @@ class SignoffClient:
         """
         return await self._post(f"/v1/runs/{_segment(run_id)}/cancel", {} if reason is None else {"reason": reason})
 
+    async def terminate(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
+        """End a run now, without running its code, whatever its state. Returns `{run}`.
+
+        Raises:
+            RunClosed: it is completed or cancelled.
+        """
+        body = {} if reason is None else {"reason": reason}
+        return await self._post(f"/v1/runs/{_segment(run_id)}/terminate", body)
+
+    async def outcome(self, run_id: str, *, wait: float = 0) -> dict[str, Any]:
+        """Return `{run, output}` of a completed run, `{run}` of one that goes on after `wait` seconds.
+
+        `output` is absent where the caller may not see it.
+
+        Args:
+            wait: for how many seconds to wait for its end, 30 at most.
+
+        Raises:
+            FailedRun, CancelledRun: it ended otherwise; `extra` has `run` and `error`.
+        """
+        path = f"/v1/runs/{_segment(run_id)}/result"
+        timeout = httpx.Timeout(self._http.timeout)
+        timeout.read = None if timeout.read is None else timeout.read + wait
+        return await self._call("GET", path, params={"wait": f"{wait:.3f}"}, timeout=timeout)
+
+    async def result(
+        self,
+        run_id: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - it bounds requests, too
+        watch: Callable[[dict[str, Any]], object] | None = None,
+    ) -> Any:
+        """Wait until a run has ended and return its output, across lost connections; a blocked run is waited for.
+
+        Args:
+            timeout: seconds to wait; None: for ever.
+            watch: called with the run's row every ten seconds or so while the run goes on.
+
+        Raises:
+            FailedRun, CancelledRun: it ended otherwise; `extra` has `run` and `error`.
+            Forbidden: it is completed, but its output is not exposed, and the caller is no operator.
+            TimeoutError: it goes on.
+
+        Example:
+            >>> await client.result("claim-1", timeout=60)
+            'paid'
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        found = False
+        while True:
+            began = loop.time()
+            wait = _SLICE_S if deadline is None else min(max(deadline - began, 0.0), _SLICE_S)
+            try:
+                reply = await self.outcome(run_id, wait=wait)
+            except SignoffError as error:
+                if not found or error.status < 500:
+                    raise
+            else:
+                found = True
+                if reply["run"]["status"] == "completed":
+                    return _output(reply)
+                if watch is not None:
+                    watch(reply["run"])
+            if deadline is not None and loop.time() >= deadline:
+                raise TimeoutError(f"The run {run_id!r} goes on after {timeout} s.")
+            if loop.time() - began < wait:  # nobody answered, or the server is about to stop
+                await asyncio.sleep(min(wait, _FIRST_DELAY_S))
+
     async def retry(self, run_id: str) -> dict[str, Any]:
         """Have a blocked run tried again, with the code that there is. Returns `{run}`.
 
@@ -227,28 +286,35 @@ class SignoffClient:
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    async def tail(self, path: str, *, offset: str = "-1", follow: bool = True) -> AsyncIterator[Batch]:
+    async def tail(
+        self, path: str, *, offset: str = "-1", follow: bool = True, past_failure: bool = False
+    ) -> AsyncIterator[Batch]:
         """Read a stream from `offset`, and go on as it grows, across lost connections, until it is closed.
+
+        The stream of a run that has failed stays open, since such a run can be taken up again. Reading ends with the
+        failure all the same, unless you say otherwise.
 
         Args:
             path: below the stream root, e.g. `runs/r1`.
             offset: `-1` for the start, `now` for what comes, or a `Batch.offset`.
             follow: False: end with what is there now.
+            past_failure: go on with a run that has failed.
 
         Raises:
             StreamNotFound: there is no such stream.
         """
         url = stream_address(path)
+        run = _Watched.of(path) if follow and not past_failure else None
         delay = _FIRST_DELAY_S
         found = False
         while True:
             try:
-                reading = _follow if follow else _catch_up
-                async for batch, closed in reading(self._open, url, offset):
+                reading = follow_stream if follow else catch_up
+                async for batch in reading(self._open, url, offset):
                     offset, delay, found = batch.offset, _FIRST_DELAY_S, True
                     if batch.messages:
                         yield batch
-                    if closed:
+                    if batch.closed or (run is not None and await run.has_failed(self, batch)):
                         return
             except SignoffError as error:
                 # What was there once may come back; what never was is told at once.
@@ -342,6 +408,38 @@ class SignoffClient:
         return {"authorization": f"Bearer {token}"} if token else {}
 
 
+class _Watched:
+    """What is known of a run whose stream is read: whether it has failed."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._status: str | None = None
+
+    @classmethod
+    def of(cls, path: str) -> _Watched | None:
+        """Return what watches the run whose stream this is; None if it is none."""
+        kind, _, run_id = path.partition("/")
+        return cls(run_id) if kind == "runs" and run_id and "/" not in run_id else None
+
+    async def has_failed(self, client: SignoffClient, batch: Batch) -> bool:
+        """Tell whether the run had failed when this was read; ask, if nothing that was read says so."""
+        for message in batch.messages:
+            if isinstance(message, dict) and message.get("type") == "run" and message.get("value"):
+                self._status = message["value"].get("status")
+        if not batch.up_to_date:
+            return False
+        if self._status is None:
+            self._status = (await client.get(self._run_id))["run"]["status"]
+        return self._status == "failed"
+
+
+def _output(reply: dict[str, Any]) -> Any:
+    if "output" not in reply:
+        run_id = reply["run"]["id"]
+        raise Forbidden(f"The run {run_id!r} is completed. Its output is not exposed; operators alone may see it.")
+    return reply["output"]
+
+
 def stream_address(path: str) -> str:
     """Return the path of a stream's URL.
 
@@ -405,75 +503,3 @@ def from_problem(status: int, body: bytes) -> SignoffError:
     error = kind(str(problem.get("detail") or ""))
     error.extra = {name: value for name, value in problem.items() if name not in own}
     return error
-
-
-# -- reading streams ---------------------------------------------------------------------------------------------------
-
-_Open = Callable[..., Awaitable[httpx.Response]]
-
-
-async def _catch_up(open_: _Open, url: str, offset: str) -> AsyncIterator[tuple[Batch, bool]]:
-    """Read what is there now."""
-    while True:
-        response = await open_("GET", url, params={"offset": offset})
-        data = await response.aread()
-        offset = response.headers["stream-next-offset"]
-        done = "stream-up-to-date" in response.headers or "stream-closed" in response.headers
-        yield Batch(_messages(data, json=_is_json(response)), offset), done
-        if done:
-            return
-
-
-async def _follow(open_: _Open, url: str, offset: str) -> AsyncIterator[tuple[Batch, bool]]:
-    """Read over server-sent events; each batch waits for the control event that tells its offset."""
-    # Events do not tell the stream's type, and a HEAD would not tell why it is refused.
-    json = _is_json(await _closed(await open_("GET", url, params={"offset": "now"})))
-    timeout = httpx.Timeout(10.0, read=_SILENCE_S)
-    extensions = {"timeout": timeout.as_dict()}
-    response = await open_("GET", url, params={"offset": offset, "live": "sse"}, extensions=extensions)
-    messages: list[Any] = []
-    try:
-        async for event, data in _events(response):
-            if event == "data":
-                messages += _messages(data.encode(), json=json)
-            elif event == "control":
-                control = orjson.loads(data)
-                yield Batch(messages, control["streamNextOffset"]), control.get("streamClosed") is True
-                messages = []
-    except httpx.TransportError:
-        return
-    finally:
-        await response.aclose()
-
-
-async def _closed(response: httpx.Response) -> httpx.Response:
-    await response.aclose()
-    return response
-
-
-async def _events(response: httpx.Response) -> AsyncIterator[tuple[str, str]]:
-    """Split server-sent events: (event, data)."""
-    event = "message"
-    data: list[str] = []
-    async for line in response.aiter_lines():
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if line == "":
-            if data:
-                yield event, "\n".join(data)
-            event, data = "message", []
-        elif name == "event":
-            event = value
-        elif name == "data":
-            data.append(value)
-
-
-def _is_json(response: httpx.Response) -> bool:
-    return str(response.headers.get("content-type", "")).split(";")[0].strip().lower() == "application/json"
-
-
-def _messages(data: bytes, *, json: bool) -> list[Any]:
-    if not json:
-        return [data.decode("utf-8", "replace")] if data else []
-    found = orjson.loads(data) if data else []
-    return found if isinstance(found, list) else [found]

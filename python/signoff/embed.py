@@ -101,7 +101,7 @@ class Signoff:
             raise RuntimeError("This Signoff is running already; an application has one lifespan.")
         async with AsyncExitStack() as ends:
             store = open_store(self._store) if isinstance(self._store, str) else self._store
-            engine = await Engine.open(store)
+            engine = await Engine.open(store, app=self._app)
             ends.push_async_callback(engine.close)
             subscriptions = subscriptions_over(engine, self._config)
             ends.push_async_callback(subscriptions.close)

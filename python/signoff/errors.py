@@ -23,6 +23,9 @@
     │   ├── ProducerGap · ProducerFenced (403)
     │   ├── RunConflict             the run id is taken by another workflow or input
     │   ├── RunClosed               the run has ended
+    │   ├── TooManyEvents           the run holds as many events nobody awaits as it may
+    │   ├── NoResult                the run has ended without one
+    │   │   └── FailedRun · CancelledRun
     │   ├── NotBlocked              there is nothing to try again
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
@@ -32,6 +35,7 @@
     │   ├── Fenced                  the wake is over, another took its place
     │   └── InvalidAck              of a stream that is not linked, or an offset that is not between cursor and tail
     ├── InvalidAnswer (422)         the value does not match the schema; carries JSON Pointers
+    ├── InvalidInput (422)          the input does not fit the workflow; nothing was started
     ├── NotSupported (501)          a part of a protocol this server does not have
     ├── ServerBusy (503)            as many clients as the server can serve
     ├── StoreError (503)
@@ -245,6 +249,30 @@ class RunClosed(Conflict409):
     code, title = "run_closed", "The run has ended"
 
 
+class TooManyEvents(Conflict409):
+    """Refuse an event, because the run holds as many that nobody awaits as it may; nothing was stored."""
+
+    code, title = "too_many_events", "The run holds too many events that nobody awaits"
+
+
+class NoResult(Conflict409):
+    """Report that a run has ended without a result; carries the `run` row and the `error`."""
+
+    code, title = "no_result", "The run has ended without a result"
+
+
+class FailedRun(NoResult):
+    """Report that a run has failed; `extra["error"]` tells why, as far as the caller may know."""
+
+    code, title = "run_failed", "The run has failed"
+
+
+class CancelledRun(NoResult):
+    """Report that a run was cancelled or terminated."""
+
+    code, title = "run_cancelled", "The run was cancelled"
+
+
 class NotBlocked(Conflict409):
     """Refuse to try a run again that is not blocked; carries the `run` row."""
 
@@ -321,6 +349,12 @@ class InvalidAnswer(SignoffError):
     """Refuse a value that does not match the schema; `extra["errors"]` is `[{"pointer", "message"}]`."""
 
     code, status, title = "invalid_answer", 422, "The answer does not match what was asked"
+
+
+class InvalidInput(SignoffError):
+    """Refuse to start a run whose input does not fit its workflow; nothing was started."""
+
+    code, status, title = "invalid_input", 422, "The input does not fit the workflow"
 
 
 class NotSupported(SignoffError):

@@ -34,6 +34,14 @@ async def expense(ctx: Context, amount: int) -> str:
 @app.workflow
 async def waits(ctx: Context) -> None:
     await ctx.await_event("go", type=dict)
+
+@app.workflow
+async def double(ctx: Context, number: int = 21) -> int:
+    return 2 * number
+
+@app.workflow
+async def fails(ctx: Context) -> None:
+    raise ValueError("no such account")
 """
 
 _OURS = ("SIGNOFF_STORE", "SIGNOFF_SERVER", "SIGNOFF_TOKEN", "SIGNOFF_SECRET", "SIGNOFF_AUDIENCE", "SIGNOFF_DEBUG")

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,14 @@ def dev(folder: Path) -> Iterator[Running]:
     """`signoff dev` on a free port."""
     with running(folder, "dev", "flow:app", "--port", "0", "--data", "data") as process:
         yield process
+
+
+def _started(dev: Running, run_id: str) -> None:
+    """Wait until there is such a run."""
+    deadline = time.monotonic() + 30
+    while httpx.get(f"{dev.url}/v1/runs/{run_id}", trust_env=False).status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -96,13 +105,75 @@ def test_events_and_cancelling(folder: Path, dev: Running) -> None:
     assert json.loads(on("tail", "w1", "--json").splitlines()[-1])["value"]["status"] == "cancelled"
 
 
+def test_a_run_is_terminated(folder: Path, dev: Running) -> None:
+    def on(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(folder, *arguments, "--server", dev.url)
+
+    on("start", "waits", "--run-id", "t1")
+    assert on("terminate", "t1", "--reason", "stuck").stdout == "Run t1 is terminated.\n"
+    shown = json.loads(on("show", "t1", "--json").stdout)
+    assert shown["run"]["error"] == {"code": "terminated", "message": None}
+    again = on("terminate", "t1", "--json")
+    assert (again.returncode, "already cancelled" in again.stderr) == (1, True)
+    on("start", "waits", "--run-id", "t2")
+    assert json.loads(on("terminate", "t2", "--json").stdout)["run"]["status"] == "cancelled"
+
+
+def test_a_run_is_started_and_waited_for(folder: Path, dev: Running) -> None:
+    def on(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(folder, *arguments, "--server", dev.url)
+
+    done = on("start", "double", "--wait", "--input", "4")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "8\n", "")
+    whole = json.loads(on("start", "double", "--wait", "--json").stdout)
+    assert (whole["run"]["status"], whole["output"]) == ("completed", 42)
+    failed = on("start", "fails", "--wait")
+    assert (failed.returncode, failed.stdout) == (3, "")
+    assert "has failed (value_error: no such account)" in failed.stderr
+    told = on("start", "fails", "--wait", "--json")
+    assert (told.returncode, json.loads(told.stdout)["error"]["code"]) == (3, "value_error")
+    refused = on("start", "double", "--wait", "--input", '"many"')
+    assert refused.returncode == 1
+    assert "does not fit the workflow 'double'" in refused.stderr
+
+
+def test_waiting_for_a_run_that_is_ended_tells_so(folder: Path, dev: Running) -> None:
+    command = [sys.executable, "-m", "signoff.cli", "start", "waits", "--run-id", "w9", "--wait", "--server", dev.url]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=folder, env=environment(), stdout=pipe, stderr=pipe, text=True) as waiting:
+        _started(dev, "w9")
+        with following(folder, dev, "w9") as tail:
+            assert next(tail)["key"] == "w9"
+            run(folder, "terminate", "w9", "--server", dev.url)
+            assert list(tail)[-1]["value"]["status"] == "cancelled"
+        _, said = waiting.communicate(timeout=30)
+        assert waiting.returncode == 4
+        assert "was terminated" in said
+
+
+def test_a_failure_is_shown_with_its_place(folder: Path, dev: Running) -> None:
+    def on(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(folder, *arguments, "--server", dev.url)
+
+    assert on("start", "fails", "--run-id", "f1", "--wait").returncode == 3
+    shown = on("show", "f1").stdout
+    assert 'flow.py", line' in shown
+    assert '    raise ValueError("no such account")' in shown
+    assert "  builtins.ValueError: no such account" in shown
+    [failure] = json.loads(on("show", "f1", "--json").stdout)["failures"]
+    assert (failure["of"], failure["error"]["frames"][-1]["function"]) == ("run", "fails")
+    tail = on("tail", "f1")
+    assert (tail.returncode, "failed" in tail.stdout) == (0, True)
+    assert tail.stderr == "Run f1 has failed (value_error). Its stream stays open: it can be taken up again.\n"
+
+
 def test_a_store_is_worked_on_without_a_server(folder: Path, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'own.db'}"
     started = run(folder, "start", "expense", "--input", "7", "--run-id", "r1", "--store", store)
     assert (started.returncode, started.stderr) == (0, "")
     assert "Run r1 of expense is running" in started.stdout
     with running(folder, "worker", "flow:app", SIGNOFF_STORE=store) as worker:
-        assert worker.line == f"Signoff works on expense, waits from {store}"
+        assert worker.line == f"Signoff works on double, expense, fails, waits from {store}"
         tail = run(folder, "tail", "r1", "--offset", "now", "--no-follow", "--store", store)
         assert tail.returncode == 0
         seen = _until_waiting(folder, store)
@@ -147,6 +218,35 @@ def test_a_server_alone_keeps_what_it_is_told(folder: Path, tmp_path: Path) -> N
             started = run(folder, "start", "expense", "--run-id", "r1", "--server", server.url, "--json")
             assert json.loads(started.stdout)["run"]["id"] == "r1", expected
             assert server.stop() == (0, "")
+
+
+def test_a_server_alone_says_that_nobody_knows_a_workflow(folder: Path, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'own.db'}"
+    with running(folder, "server", "--port", "0", "--store", store) as server:
+
+        def becomes(run_id: str, status: str) -> dict[str, Any]:
+            deadline = time.monotonic() + 40
+            while True:
+                row: dict[str, Any] = httpx.get(f"{server.url}/v1/runs/{run_id}", trust_env=False).json()["run"]
+                if row["status"] == status:
+                    return row
+                assert time.monotonic() < deadline, row
+                time.sleep(0.05)
+
+        for run_id in ("k1", "k2", "k3"):
+            run(folder, "start", "double", "--run-id", run_id, "--server", server.url)
+        assert run(folder, "cancel", "k3", "--server", server.url).returncode == 0
+        assert becomes("k1", "blocked")["error"] == {"code": "unknown_workflow", "message": None}
+        assert becomes("k3", "cancelled")["error"]["code"] == "terminated"
+        becomes("k2", "blocked")
+        ended = run(folder, "cancel", "k2", "--server", server.url)
+        assert ended.stdout == "Run k2 was asked to stop; it is cancelled.\n"
+        with running(folder, "worker", "flow:app", "--store", store) as worker:
+            becomes("k1", "completed")
+            assert worker.stop() == (0, "")
+        code, said = server.stop()
+        assert code == 0
+        assert "workflows that no running worker knows" in said
 
 
 def test_a_key_opens_a_server_to_those_who_hold_tokens(folder: Path) -> None:

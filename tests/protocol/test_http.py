@@ -131,6 +131,29 @@ def test_events_and_cancellation_have_their_shapes() -> None:
     _run(talk)
 
 
+def test_ends_have_their_shapes() -> None:
+    async def talk(http: httpx.AsyncClient) -> None:
+        early = _is(await http.get("/v1/runs/r1/result", headers=READER), 202, "result-reply.json")
+        assert early["run"]["status"] == "waiting"
+        body = {"reason": "stuck"}
+        assert complaints("terminate-request.json", body) == []
+        ended = _is(await http.post("/v1/runs/r1/terminate", json=body, headers=ROOT), 200, "terminate-reply.json")
+        assert ended["run"]["error"] == {"code": "terminated", "message": None}
+        row = _refused(await http.post(ANSWER, json=BODY, headers=ALICE), 409, "withdrawn")["row"]
+        assert (row["status"], row["reason"], row["decided_by"]["kind"]) == ("withdrawn", "terminated", "person")
+        _refused(await http.post("/v1/runs/r1/terminate", json={}, headers=ROOT), 409, "run_closed")
+        told = _refused(await http.get("/v1/runs/r1/result", headers=READER), 409, "run_cancelled")
+        assert (told["run"], told["error"]) == (ended["run"], ended["run"]["error"])
+        history = _is(await http.get("/v1/runs/r1/history", headers=ROOT), 200, "history-reply.json")
+        assert history["entries"][-1]["type"] == "run.terminated"
+        inbox = await http.get("/v1/stream/inbox/group:finance?offset=-1", headers=ALICE)
+        assert [message["headers"]["operation"] for message in inbox.json()] == ["insert", "delete"]
+        stream = await http.get("/v1/stream/runs/r1?offset=-1", headers=READER)
+        assert stream.headers["stream-closed"] == "true"
+
+    _run(talk)
+
+
 def test_an_answer_is_accepted_once_and_replayed() -> None:
     async def talk(http: httpx.AsyncClient) -> None:
         first = await http.post(ANSWER, json=BODY, headers=ALICE)

@@ -16,6 +16,7 @@ from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed,
 from signoff.clock import ManualClock
 from signoff.errors import RunClosed, RunConflict, UnknownWorkflow
 from signoff.service.engine import Engine
+from signoff.service.events import Emitted
 from signoff.stores.base import Change, Committed, EngineAppend, RunFilter, RunWrite
 from signoff.stores.open import open_store
 from signoff.workflow.journal import DecidedBy
@@ -274,9 +275,9 @@ def test_emit_wakes_a_thousand_waiters_once(url: str) -> None:
             runs = await asyncio.gather(*(on.start("waiter", "a" if n % 2 else "b") for n in range(1000)))
             for run in runs:
                 await on.reaches(run, "waiting")
-            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == 500
-            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == 0
-            assert await on.engine.events.emit("go", id="2", payload=2, key="b") == 500
+            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == Emitted(500)
+            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == Emitted(0)
+            assert await on.engine.events.emit("go", id="2", payload=2, key="b") == Emitted(500)
             for n, run in enumerate(runs):
                 assert (await on.reaches(run, "completed"))["output"] == ({"x": []} if n % 2 else 2)
                 assert len(await on.entries(run, "event.received")) == 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from signoff.workflow.journal import Error, RunBlocked, RunCompleted
+from signoff.workflow.journal import DecidedBy, Error, Frame, RunBlocked, RunCompleted, RunFailed
 from signoff.workflow.projection import RunFold
 from tests.server.hosting import KEYED, bearer, hosting, problem
 
@@ -177,5 +177,107 @@ def test_listing_needs_the_grant_for_the_workflow() -> None:
             problem(await host.http.get("/v1/runs", headers=alice), 403, "forbidden")
             boss = bearer("boss", "operator")
             assert len((await host.http.get("/v1/runs", headers=boss)).json()["runs"]) == 2
+
+    asyncio.run(main())
+
+
+def test_a_run_is_terminated_by_whoever_may_cancel_it(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store, config=KEYED) as host:
+            row = await host.ask("r1")
+            problem(await host.post("/v1/runs/r1/terminate", {}), 401, "unauthorized")
+            problem(await host.post("/v1/runs/r1/terminate", {}, **bearer("eve", "run:read:r1")), 403, "forbidden")
+            mine = bearer("alice", "run:cancel:r1")
+            problem(await host.post("/v1/runs/r1/terminate", {"why": 1}, **mine), 400, "bad_request")
+            ended = await host.post("/v1/runs/r1/terminate", {"reason": "stuck"}, **mine)
+            assert ended.status_code == 200
+            assert ended.json()["run"]["status"] == "cancelled"
+            assert ended.json()["run"]["error"] == {"code": "terminated", "message": None}
+            refused = problem(await host.post("/v1/runs/r1/terminate", {}, **mine), 409, "run_closed")
+            assert refused["run"] == ended.json()["run"]
+            asked = await host.engine.inputs.get("r1", "approve:0")
+            assert (asked["status"], asked["revised"]) == ("withdrawn", row["revised"])
+            [*_, last] = await host.engine.runs.history("r1")
+            assert last["type"] == "run.terminated"
+            assert (last["reason"], last["by"]) == ("stuck", {"kind": "person", "id": "user:alice"})
+
+    asyncio.run(main())
+
+
+def test_a_blocked_run_is_cancelled_and_terminated_over_http(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store) as host:
+            blocked = RunBlocked(host.engine.clock.now_ms(), Error("unknown_workflow", "secret words"))
+            for run_id, verb, status in (("r1", "terminate", 200), ("r2", "cancel", 202)):
+                await host.engine.runs.start("expense", run_id=run_id)
+                await host.record(run_id, blocked)
+                reply = await host.post(f"/v1/runs/{run_id}/{verb}", {})
+                assert reply.status_code == status
+                assert reply.json()["run"]["status"] == "cancelled"
+                assert reply.json()["run"]["error"]["code"] == "terminated"
+
+    asyncio.run(main())
+
+
+def test_the_result_is_waited_for(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store) as host:
+            await host.engine.runs.start("expense", run_id="r1")
+            early = await host.http.get("/v1/runs/r1/result")
+            assert (early.status_code, early.json()["run"]["status"]) == (202, "running")
+            waiting = asyncio.create_task(host.http.get("/v1/runs/r1/result?wait=15"))
+            while not host.engine.hub.watched:
+                await asyncio.sleep(0.001)
+            await host.record("r1", RunCompleted(host.engine.clock.now_ms(), {"paid": True}))
+            reply = await waiting
+            assert (reply.status_code, reply.json()["output"]) == (200, {"paid": True})
+            assert reply.json()["run"]["status"] == "completed"
+            for wrong in ("-1", "31", "soon", "1e1", "1&wait=2"):
+                problem(await host.http.get(f"/v1/runs/r1/result?wait={wrong}"), 400, "bad_request")
+            problem(await host.http.get("/v1/runs/r9/result"), 404, "run_not_found")
+
+    asyncio.run(main())
+
+
+def test_who_may_not_see_an_output_gets_the_row_alone(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store, config=KEYED) as host:
+            for run_id in ("r1", "r2"):
+                await host.engine.runs.start("expense", run_id=run_id)
+            await host.record("r1", RunCompleted(host.engine.clock.now_ms(), "hidden"))
+            await host.record("r2", RunCompleted(host.engine.clock.now_ms(), "shown", expose=True))
+            reader, root = bearer("rita", "run:read:*"), bearer("root", "operator")
+            mine = await host.http.get("/v1/runs/r1/result", headers=reader)
+            assert (mine.status_code, list(mine.json())) == (200, ["run"])
+            assert (await host.http.get("/v1/runs/r2/result", headers=reader)).json()["output"] == "shown"
+            assert (await host.http.get("/v1/runs/r1/result", headers=root)).json()["output"] == "hidden"
+            problem(await host.http.get("/v1/runs/r1/result", headers=bearer("eve")), 403, "forbidden")
+            problem(await host.http.get("/v1/runs/r9/result", headers=bearer("eve")), 403, "forbidden")
+
+    asyncio.run(main())
+
+
+def test_a_failure_is_told_as_far_as_the_caller_may_know_it(store: str) -> None:
+    async def main() -> None:
+        async with hosting(store, config=KEYED) as host:
+            frame = Frame("/app/secret.py", 3, "secret_function", "raise Secret")
+            error = Error("value_error", "secret words", "app.Secret", frames=(frame,))
+            for run_id in ("r1", "r2"):
+                await host.engine.runs.start("expense", run_id=run_id)
+            await host.record("r1", RunFailed(host.engine.clock.now_ms(), error))
+            await host.engine.runs.terminate("r2", None, DecidedBy("operator"))
+            reader, root = bearer("rita", "run:read:*"), bearer("root", "operator")
+            told = problem(await host.http.get("/v1/runs/r1/result", headers=reader), 409, "run_failed")
+            assert told["error"] == {"code": "value_error", "message": None}
+            assert told["run"]["status"] == "failed"
+            assert "secret" not in str(told).lower()
+            whole = problem(await host.http.get("/v1/runs/r1/result", headers=root), 409, "run_failed")
+            assert whole["error"] == {"code": "value_error", "message": "secret words", "type": "app.Secret"}
+            assert "secret_function" not in str(whole)
+            ended = problem(await host.http.get("/v1/runs/r2/result", headers=reader), 409, "run_cancelled")
+            assert ended["error"] == {"code": "terminated", "message": None}
+            for path in ("runs/r1", "workflows/expense"):
+                stream = await host.http.get(f"/v1/stream/{path}?offset=-1", headers=root)
+                assert "secret" not in stream.text
 
     asyncio.run(main())

@@ -141,6 +141,25 @@ async def _runs(http: httpx.AsyncClient, below: str) -> None:
     raise AssertionError("the run did not end")
 
 
+def test_an_input_that_does_not_fit_starts_nothing(store: str) -> None:
+    async def main() -> None:
+        async with serving(starlette(Signoff(store, app), "/")) as http:
+            refused = problem(
+                await http.post("/v1/runs", json={"workflow": "double", "input": "many", "run_id": "r1"}),
+                422,
+                "invalid_input",
+            )
+            assert refused["errors"][0]["pointer"] == ""
+            assert (await http.get("/v1/runs/r1")).status_code == 404
+            elsewhere = await http.post("/v1/runs", json={"workflow": "elsewhere", "input": "many"})
+            assert elsewhere.status_code == 201
+            await http.post("/v1/runs", json={"workflow": "double", "input": 4, "run_id": "r1"})
+            result = await http.get("/v1/runs/r1/result?wait=15")
+            assert (result.status_code, result.json()["output"]) == (200, 8)
+
+    asyncio.run(main())
+
+
 def test_a_root_path_of_the_server(store: str, page: Path) -> None:
     async def main() -> None:
         signoff = Signoff(store, app, config=ServerConfig(page=page))

@@ -13,7 +13,7 @@ from signoff.stores.base import RunFilter
 from signoff.stores.paging import FIRST
 from signoff.stores.sqlite import leases, marks, plain, purge, reader
 from signoff.stores.sqlite.connection import connect, prepare
-from signoff.stores.sqlite.leases import Claim, next_due
+from signoff.stores.sqlite.leases import Claim, next_due, unclaimed
 from signoff.stores.sqlite.marks import Marks
 from signoff.stores.sqlite.statements import Statements, chunks
 
@@ -125,6 +125,7 @@ def test_claiming_among_100_000_timers_costs_what_it_costs_among_a_thousand(conn
         _add_timers(connection, first, last)
         steps = _steps(connection, lambda: next_due(connection, None))
         steps += _steps(connection, lambda: Claim("w", 10**6, 1, 10, None).run(connection, Marks(connection)))
+        steps += _steps(connection, lambda: unclaimed(connection, {"w0", "w1", "w2"}, 10**6, 200))
         steps += _steps(connection, lambda: reader.list_runs(connection, RunFilter(statuses=("sleeping",)), 10, None))
         costs.append(steps)
     assert costs[1] < 1.1 * costs[0]

@@ -379,7 +379,7 @@ def test_rows_tell_whether_they_are_known() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [("run", "k", {}), ("step", "k", {}), ("a b", "k", {}), ("line", "", {}), ("line", "\n", {}), ("line", 3, {}),
-     ("line", "k", [1]), ("line", "k", "text"), ("line", "k", {"_seq": 1})],
+     ("line", "k", [1]), ("line", "k", "text"), ("line", "k", {"_seq": 1}), ("line", "k", {"a": "x" * (1 << 20)})],
 )  # fmt: skip
 def test_rows_that_are_none_are_refused(arguments: tuple[Any, ...]) -> None:
     async def flow(ctx: Context) -> None:

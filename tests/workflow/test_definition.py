@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from signoff import App, Context
-from signoff.errors import InvalidName, UnknownWorkflow
+from signoff.errors import InvalidName, UnknownWorkflow, UnsupportedValue
 from signoff.workflow.definition import define
 from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
 
@@ -100,3 +100,34 @@ def test_a_worker_of_another_python_than_the_starters_says_so() -> None:
     assert described == RunDescribed(5, "1", python=PYTHON)
     for python in (PYTHON, None):
         assert definition.describe(RunStarted(1, "r1", "flow", "1", None, "s", "d", python=python), 5) is None
+
+
+def test_an_input_with_a_default_may_be_left_out() -> None:
+    app = App()
+
+    @app.workflow
+    async def report(ctx: Context, claim: Claim = Claim(amount=7)) -> int:  # noqa: B008 - it is never changed
+        return claim.amount
+
+    @app.workflow
+    async def strict(ctx: Context, claim: Claim) -> int:
+        return claim.amount
+
+    @app.workflow
+    async def none(ctx: Context) -> None: ...
+
+    assert app.get("report").arguments(None) == ()
+    assert app.get("report").arguments({"amount": 3}) == (Claim(amount=3),)
+    assert app.get("none").arguments(None) == ()
+    with pytest.raises(UnsupportedValue):
+        app.get("strict").arguments(None)
+    assert app.find("strict") is app.get("strict")
+    assert app.find("nothing") is None
+
+
+@pytest.mark.parametrize("tags", [[f"t{n}" for n in range(33)], [""], ["x" * 129], [7]])
+def test_tags_are_bounded_as_those_of_a_start_are(tags: list[Any]) -> None:
+    async def flow(ctx: Context) -> None: ...
+
+    with pytest.raises(ValueError, match="32 tags"):
+        App().workflow(tags=tags)(flow)

@@ -12,6 +12,7 @@ from signoff import InvalidAnswer
 from signoff.errors import AlreadyDecided, BadRequest, Expired, NotInAudience, SignoffError, Stale, Withdrawn
 from signoff.streams import offset
 from signoff.workflow.inputs import (
+    MOST_BACK,
     TRANSITIONS,
     Accept,
     AnswerRequest,
@@ -211,3 +212,56 @@ def test_any_json_is_either_read_or_refused(body: Any) -> None:
     assert read.submission_id.isascii()
     with suppress(Stale, InvalidAnswer):
         assert decide_answer(pending(), read, ALICE, 2_000) == Accept()
+
+
+def test_who_is_asked_and_until_when_is_not_what_is_seen() -> None:
+    state = revise(
+        pending(), InputRevised(3_000, "approve:0", {"to": ["user:bob"], "deadline": 9_000}), offset.encode(9)
+    )
+    assert (state.row["revision"], state.row["revised"]) == (1, offset.encode(5))
+    assert (state.row["audience"], state.deadline_ms) == (["user:bob"], 9_000)
+    bob = Who(frozenset({"user:bob"}), DecidedBy("person", "user:bob"))
+    assert decide_answer(state, given_answer(), bob, 4_000) == Accept()
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("title", "New"),
+        ("description", "new"),
+        ("schema", {"type": "object"}),
+        ("ui", {"order": ["ok"]}),
+        ("show", {"n": 1}),
+        ("initial", {"ok": True}),
+        ("actions", ["approve"]),
+    ],
+)
+def test_what_is_seen_moves_the_offset_if_it_is_another(member: str, value: Any) -> None:
+    once = revise(pending(), InputRevised(3_000, "approve:0", {member: value}), offset.encode(9))
+    assert once.row["revised"] == offset.encode(9)
+    again = revise(once, InputRevised(4_000, "approve:0", {member: value, "to": ["user:bob"]}), offset.encode(11))
+    assert (again.row["revision"], again.row["revised"]) == (2, offset.encode(9))
+
+
+def test_one_and_true_are_not_the_same_to_look_at() -> None:
+    state = revise(pending(), InputRevised(3_000, "approve:0", {"show": {"n": 1}}), offset.encode(9))
+    assert revise(state, InputRevised(4_000, "approve:0", {"show": {"n": True}}), offset.encode(11)).row[
+        "revised"
+    ] == offset.encode(11)
+
+
+def test_going_back_takes_half_a_page_and_not_a_book() -> None:
+    entry = InputRequested(
+        1_000, "page:0", {"title": "?", "schema": SCHEMA, "actions": ["submit", "back"]}, ("user:a",)
+    )
+    state = ask(entry, "r1", "wizard", offset.encode(5))
+    for half in ({"ok": "not yet"}, {}, 3, [None], "x" * (MOST_BACK - 2)):
+        assert decide_answer(state, given_answer(half, "back"), LOCAL, 2_000) == Accept()
+    assert decide_answer(state, AnswerRequest("s1", "back", None, offset.encode(5)), LOCAL, 2_000) == Accept()
+    with pytest.raises(InvalidAnswer) as refused:
+        decide_answer(state, given_answer("x" * (MOST_BACK - 1), "back"), LOCAL, 2_000)
+    assert refused.value.extra["errors"][0]["pointer"] == ""
+    with pytest.raises(InvalidAnswer):
+        decide_answer(state, given_answer({"ok": "not yet"}, "submit"), LOCAL, 2_000)
+    with pytest.raises(InvalidAnswer, match="does not match"):  # where it is not offered
+        decide_answer(pending(), given_answer({}, "back"), ALICE, 2_000)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from signoff import Context, EventTimedOut, InputExpired, NonDeterminism, PublicError, StepFailed, WorkflowError
 from signoff.workflow.definition import define
@@ -613,3 +613,30 @@ def test_the_python_of_the_worker_counts_where_it_is_another_than_the_starters()
     drive.tell(RunDescribed(drive.now, "1", python="2.6"))
     with pytest.raises(NonDeterminism, match=r"begun on Python 2\.6"):
         Machine(define(other, "flow")).advance(drive.journal)
+
+
+def test_an_input_of_null_is_the_default() -> None:
+    async def flow(ctx: Context, amount: int = 7) -> int:
+        return amount
+
+    assert Drive(flow).output == 7
+    assert Drive(flow, 3).output == 3
+
+
+class Odd(BaseModel):
+    n: int
+
+    @field_validator("n")
+    @classmethod
+    def odd(cls, n: int) -> int:
+        return {1: n}[n]
+
+
+def test_an_input_whose_type_raises_fails_the_run() -> None:
+    async def flow(ctx: Context, odd: Odd) -> int:
+        return odd.n
+
+    assert Drive(flow, {"n": 1}).output == 1
+    error = Drive(flow, {"n": 2}).error
+    assert error.code == "invalid_input"
+    assert error.message.startswith("The input does not fit the workflow")

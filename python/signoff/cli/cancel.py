@@ -26,3 +26,5 @@ def cancel(
         output.as_json(reply)
     else:
         output.line(f"Run {run} was asked to stop; it is {reply['run']['status']}.")
+        if reply["run"]["status"] == "blocked":
+            output.note(f"It is blocked, so its cleanup may never run; to end it without: signoff terminate {run}")

@@ -1,6 +1,6 @@
 """Put the sub-commands together and say in one line what went wrong.
 
-Exit codes: 0 done, 1 refused by the product, 2 not understood, 130 interrupted.
+Exit codes: 0 done, 1 refused by the product, 2 not understood, 130 interrupted; of `start --wait`, see `start.py`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _COMMANDS = {
     "send": "send",
     "emit": "emit",
     "cancel": "cancel",
+    "terminate": "terminate",
     "retry": "retry",
     "stream": "build",
 }

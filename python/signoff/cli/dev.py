@@ -46,7 +46,7 @@ def dev(
 
     async def main() -> None:
         listening = listen(serving.host, serving.port, config.secret)
-        engine = await Engine.open(open_store(url), workflows=application.names())
+        engine = await Engine.open(open_store(url), workflows=application.names(), app=application)
         try:
             http = HttpPart(engine, config, listening, access_log=serving.access_log, ready=lambda: announce(listening))
             worker = Worker(application, engine, lease_ms=LEASE_MS, activation_s=activation_limit)

@@ -33,3 +33,5 @@ def emit(
         output.as_json(reply)
     else:
         output.line(f"The event {chosen} reached {reply['delivered']} run(s).")
+    if reply.get("refused"):
+        output.note(f"{reply['refused']} run(s) hold too many events that they have not awaited, and did not take it.")

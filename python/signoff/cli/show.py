@@ -1,4 +1,4 @@
-"""`signoff show`: one run, its steps and its requests."""
+"""`signoff show`: one run, its steps and its requests; and where it failed, for operators."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import typer
 from signoff.cli import options, output
 from signoff.cli.target import Target, on
 from signoff.client import SignoffClient
+from signoff.errors import Forbidden
+from signoff.workflow.frames import traceback_of
+from signoff.workflow.journal import error_from_json
 
 Rows = dict[tuple[str, str], dict[str, Any]]
 
@@ -40,7 +43,26 @@ async def _look(client: SignoffClient, run_id: str) -> dict[str, Any]:
     async for batch in client.tail(f"runs/{run_id}", follow=False):
         for message in batch.messages:
             fold(rows, message)
-    return {**reply, "steps": [row for (kind, _), row in rows.items() if kind == "step"]}
+    steps = [row for (kind, _), row in rows.items() if kind == "step"]
+    failed = reply["run"]["error"] or any(step["error"] for step in steps)
+    return {**reply, "steps": steps, "failures": await _failures(client, run_id) if failed else []}
+
+
+async def _failures(client: SignoffClient, run_id: str) -> list[dict[str, Any]]:
+    """Return the last error of each step, of the run and of what blocks it; empty for who may not see the journal."""
+    try:
+        entries = (await client.history(run_id))["entries"]
+    except Forbidden:
+        return []
+    last: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        what = entry.get("id", "run")
+        if "error" in entry:
+            last.pop(what, None)
+            last[what] = {"of": what, "error": entry["error"]}
+        elif entry["type"] in {"run.unblocked", "step.completed"}:
+            last.pop(what, None)
+    return list(last.values())
 
 
 def fold(rows: Rows, message: dict[str, Any]) -> None:
@@ -88,6 +110,10 @@ def _draw(reply: dict[str, Any]) -> None:
                 for row in reply["inputs"]
             ],
         )
+    for failure in reply["failures"]:
+        output.line(f"{failure['of']}:")
+        for text in traceback_of(error_from_json(failure["error"])).split("\n"):
+            output.line(f"  {text}")
 
 
 def _history(reply: dict[str, Any], *, json: bool) -> None:

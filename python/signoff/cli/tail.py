@@ -25,7 +25,7 @@ def tail(
     server: options.Server = None,
     token: options.Token = None,
 ) -> None:
-    """Follow a run or any stream until it is closed."""
+    """Follow a run until it ends, or any stream until it is closed."""
     target = Target.of(store, server, token)
     path = stream if "/" in stream else f"runs/{stream}"
     try:
@@ -35,8 +35,11 @@ def tail(
 
 
 async def _print(client: SignoffClient, path: str, offset: str, *, follow: bool, json: bool) -> None:
+    failed = None
     async for batch in client.tail(path, offset=offset, follow=follow):
         for message in batch.messages:
+            if _is_row(message) and message["type"] == "run":
+                failed = message.get("value") if (message.get("value") or {}).get("status") == "failed" else None
             if json:
                 output.as_json(message)
             elif isinstance(message, str):
@@ -46,6 +49,9 @@ async def _print(client: SignoffClient, path: str, offset: str, *, follow: bool,
             else:
                 output.line(output.cell(message).plain)
         sys.stdout.flush()
+    if follow and failed is not None and path == f"runs/{failed['id']}":
+        code = (failed["error"] or {}).get("code")
+        output.note(f"Run {failed['id']} has failed ({code}). Its stream stays open: it can be taken up again.")
 
 
 def _is_row(message: Any) -> bool:

@@ -24,6 +24,7 @@ from signoff.errors import SignoffError, StoreError, WorkerLost, WorkflowError, 
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.live import Live, begins
 from signoff.runtime.parking import BLOCKED_RETRY_MS, MOST_LOST, STUCK_RETRY_MS, Parking, Result, park
+from signoff.runtime.report import report
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.watchdog import Watchdog
 from signoff.service.change import RunState, Write
@@ -199,6 +200,7 @@ class RunDriver:
             return
         match future.result():
             case Committed():
+                report(self.run_id, entries)
                 self._written(write, release)
             case Conflict(what="epoch"):
                 log.info("run %s: another worker has taken over; nothing of ours was written", self.run_id)
@@ -250,7 +252,6 @@ class RunDriver:
 
     def _block(self, error: Exception, results: Sequence[Result] = ()) -> None:
         """Park the run until a deploy of the right code heals it. Nothing is lost."""
-        log.error("run %s is blocked: %s", self.run_id, error, exc_info=not isinstance(error, WorkflowError))
         stuck = isinstance(error, WorkflowStuck | WorkerLost)
         code = fingerprint(self._definition) if stuck else None
         until = self._clock.now_ms() + (STUCK_RETRY_MS if stuck else BLOCKED_RETRY_MS)

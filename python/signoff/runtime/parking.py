@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from signoff.errors import StoreError
+from signoff.runtime.report import report
 from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
 from signoff.service.runs import read_journal
-from signoff.stores.base import Outcome
+from signoff.stores.base import Committed, Outcome
+from signoff.workflow import failure
+from signoff.workflow.frames import traceback_of
 from signoff.workflow.journal import Entry, RunBlocked, StepCompleted, StepFailed
 from signoff.workflow.projection import RunFold, View, refold
 
@@ -51,8 +54,9 @@ async def park(engine: Engine, run_id: str, epoch: int, how: Parking) -> Outcome
     if how.results:
         try:
             state = await _with_steps(engine, run_id)
-            write = _write(state, _entries(state.view, how, now), epoch, how)
-            return await engine.committer.commit(write.change)
+            entries = _entries(state.view, how, now)
+            write = _write(state, entries, epoch, how)
+            return await _commit(engine, run_id, write, entries)
         except (StoreError, AssertionError):
             raise
         except Exception:
@@ -61,8 +65,18 @@ async def park(engine: Engine, run_id: str, epoch: int, how: Parking) -> Outcome
     loaded = await engine.store.load_run(run_id)
     assert loaded is not None, "a claimed run exists"
     view = View(run=RunFold.loads(loaded.record.state))
-    write = _write(RunState(loaded.record, view), _entries(view, how, now), epoch, how)
-    return await engine.committer.commit(write.change)
+    entries = _entries(view, how, now)
+    return await _commit(engine, run_id, _write(RunState(loaded.record, view), entries, epoch, how), entries)
+
+
+async def _commit(engine: Engine, run_id: str, write: Write, entries: Sequence[Entry]) -> Outcome:
+    outcome = await engine.committer.commit(write.change)
+    if isinstance(outcome, Committed):
+        report(run_id, entries)
+        for entry in entries:
+            if isinstance(entry, RunBlocked):
+                log.error("run %s is blocked\n%s", run_id, traceback_of(entry.error))
+    return outcome
 
 
 async def _with_steps(engine: Engine, run_id: str) -> RunState:
@@ -89,7 +103,7 @@ def _entries(view: View, how: Parking, now_ms: int) -> list[Entry]:
         return entries
     known = (
         fold.row["status"] == "blocked"
-        and fold.row["error"]["code"] == reason.error.code
+        and fold.blocked == failure.reason(reason.error)
         and (reason.fingerprint is None or reason.fingerprint in fold.stuck)
     )
     return entries if known else [*entries, replace(reason, at=now)]

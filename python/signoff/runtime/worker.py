@@ -115,6 +115,7 @@ class Worker:
         )
         heartbeat.start()
         looking = self.loop.create_task(self._try_what_was_stuck())
+        self.engine.workers.announce(self.owner, self.app.names(), self._lease_ms)
         try:
             while not self._stopping:
                 self._wake.clear()
@@ -130,6 +131,7 @@ class Worker:
             await heartbeat.stop()
             self.watchdog.stop()
             self._threads.close()
+            await self.engine.workers.leave(self.owner)
             self._stopped.set()
 
     async def drain(self, timeout_s: float = 10.0) -> None:

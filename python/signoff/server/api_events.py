@@ -25,5 +25,6 @@ async def emit(call: Call) -> Reply:
     topic = call.name("topic", "topic")
     call.identity.require("event:send", topic)
     event = await call.members(_EVENT)
-    delivered = await call.engine.events.emit(topic, id=event["id"], payload=event.get("payload"), key=event.get("key"))
-    return ok({"delivered": delivered})
+    emitted = await call.engine.events.emit(topic, id=event["id"], payload=event.get("payload"), key=event.get("key"))
+    refused = {"refused": emitted.refused} if emitted.refused else {}
+    return ok({"delivered": emitted.delivered, **refused})

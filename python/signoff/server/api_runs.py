@@ -1,23 +1,42 @@
-"""`/v1/runs`: start, look at, list, cancel and retry runs."""
+"""`/v1/runs`: start, look at, list, cancel, terminate and retry runs, and tell how they ended."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from signoff.errors import Forbidden, RunClosed, UnknownWorkflow
 from signoff.server.address import url_of
 from signoff.server.call import Call
-from signoff.server.members import Check, Repeated, Shape, anything, instant, limit, maybe, name, one_of, tags, text
+from signoff.server.members import (
+    Check,
+    Repeated,
+    Shape,
+    Wrong,
+    anything,
+    instant,
+    limit,
+    maybe,
+    name,
+    one_of,
+    tags,
+    text,
+)
 from signoff.server.reply import Reply, ok
 from signoff.stores.base import RunFilter
+from signoff.workflow.journal import DecidedBy
 
 STATUSES = ("running", "waiting", "sleeping", "paused", "blocked", "completed", "failed", "cancelled")
+
+LONGEST_WAIT_S = 30
+"""Seconds for which one request may wait for the end of a run."""
 
 _START = Shape(
     required={"workflow": name},
     optional={"input": anything, "run_id": maybe(name), "tags": tags, "start_at": maybe(instant)},
 )
-_CANCEL = Shape(optional={"reason": maybe(text(1_000, least=0, lines=True))})
+_END = Shape(optional={"reason": maybe(text(1_000, least=0, lines=True))})
 _RETRY = Shape()
 _LIST: dict[str, Check | Repeated] = {
     "workflow": name,
@@ -91,16 +110,42 @@ async def get(call: Call) -> Reply:
 
 async def cancel(call: Call) -> Reply:
     """Ask a run to stop."""
+    return ok({"run": await _end(call, call.engine.runs.cancel)}, 202)
+
+
+async def terminate(call: Call) -> Reply:
+    """End a run now, without running its code."""
+    return ok({"run": await _end(call, call.engine.runs.terminate)})
+
+
+async def _end(call: Call, end: Callable[[str, str | None, DecidedBy], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     run_id = call.run_id()
     call.identity.require("run:cancel", run_id)
-    asked = await call.members(_CANCEL)
+    asked = await call.members(_END)
     try:
-        row = await call.engine.runs.cancel(run_id, asked.get("reason"), call.identity.by())
+        row = await end(run_id, asked.get("reason"), call.identity.by())
     except RunClosed as error:
         if "run" in error.extra:
             raise RunClosed(error.detail, run=_visible(call, error.extra["run"])) from error
         raise
-    return ok({"run": _visible(call, row)}, 202)
+    return _visible(call, row)
+
+
+async def result(call: Call) -> Reply:
+    """Tell how a run ended, or that it goes on; wait for its end as long as asked."""
+    run_id = call.run_id()
+    call.identity.require("run:read", run_id)
+    wait_s = call.query({"wait": _wait}).get("wait", 0)
+    outcome = await call.engine.outcomes.get(run_id, wait_s=wait_s, operator=call.identity.operator)
+    if outcome.run["status"] != "completed":
+        return ok({"run": outcome.run}, 202)
+    return ok({"run": outcome.run, "output": outcome.output} if outcome.shown else {"run": outcome.run})
+
+
+def _wait(value: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", value) or float(value) > LONGEST_WAIT_S:
+        raise Wrong(f"must be a number of seconds from 0 to {LONGEST_WAIT_S}")
+    return float(value)
 
 
 async def retry(call: Call) -> Reply:

@@ -124,6 +124,8 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/runs": {"GET": api_runs.list_runs, "POST": api_runs.start},
     "/v1/runs/{run_id}": {"GET": api_runs.get},
     "/v1/runs/{run_id}/cancel": {"POST": api_runs.cancel},
+    "/v1/runs/{run_id}/terminate": {"POST": api_runs.terminate},
+    "/v1/runs/{run_id}/result": {"GET": api_runs.result},
     "/v1/runs/{run_id}/retry": {"POST": api_runs.retry},
     "/v1/runs/{run_id}/history": {"GET": api_runs.history},
     "/v1/runs/{run_id}/events/{topic}": {"POST": api_events.send},

@@ -9,12 +9,16 @@ from signoff.clock import Clock, SystemClock
 from signoff.service.commit import GroupCommitter
 from signoff.service.compaction import Compactor
 from signoff.service.events import Events
+from signoff.service.forsaken import Forsaken
 from signoff.service.hub import Hub
 from signoff.service.inputs import Inputs
+from signoff.service.outcomes import Outcomes
 from signoff.service.runs import Runs
 from signoff.service.streams import Streams
 from signoff.service.sweeper import Sweeper
+from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
+from signoff.workflow.definition import App
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,19 @@ class Engine:
     runs: Runs
     inputs: Inputs
     events: Events
+    workers: Workers
+    forsaken: Forsaken
+    outcomes: Outcomes
     _ends: list[Callable[[], Awaitable[None]]] = field(default_factory=list, repr=False)
 
     @classmethod
     async def open(
-        cls, store: WorkflowStore, clock: Clock | None = None, *, workflows: Collection[str] | None = None
+        cls,
+        store: WorkflowStore,
+        clock: Clock | None = None,
+        *,
+        workflows: Collection[str] | None = None,
+        app: App | None = None,
     ) -> Engine:
         """Open the store and the services over it.
 
@@ -48,6 +60,7 @@ class Engine:
             store: not opened yet.
             clock: the system's if None.
             workflows: the only ones that may be started here, for a process that has them all; None: any.
+            app: the code at hand: runs of its workflows are started only with an input that fits.
 
         Raises:
             StoreUnavailable: the store cannot be reached.
@@ -61,6 +74,10 @@ class Engine:
         streams = Streams(store, committer, hub, clock, compactor)
         sweeper = Sweeper(store, streams)
         sweeper.start()
+        workers = Workers(store, committer, clock)
+        runs = Runs(store, committer, clock, workers, workflows=workflows, app=app)
+        forsaken = Forsaken(store, runs, workers, clock)
+        forsaken.start()
         engine = cls(
             store=store,
             clock=clock,
@@ -68,11 +85,16 @@ class Engine:
             compactor=compactor,
             hub=hub,
             streams=streams,
-            runs=Runs(store, committer, clock, workflows),
+            runs=runs,
             inputs=Inputs(store, committer, clock),
             events=Events(store, committer, clock),
+            workers=workers,
+            forsaken=forsaken,
+            outcomes=Outcomes(store, hub, runs),
         )
         engine.before_close(sweeper.close)
+        engine.before_close(workers.close)
+        engine.before_close(forsaken.close)
         return engine
 
     def before_close(self, end: Callable[[], Awaitable[None]]) -> None:

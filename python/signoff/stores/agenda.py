@@ -47,6 +47,14 @@ class Agenda:
         """Return the earliest time at which `take` would find a run."""
         return min((heap[0][1] for heap in self._live(workflows)), default=None)
 
+    def others(self, known: Collection[str], before: int) -> Iterator[str]:
+        """Yield the ids of runs of workflows that are not `known` and that `take` would have found at `before`."""
+        for name in self._heaps.keys() - set(known):
+            for heap in self._heaps[name]:
+                for entry in heap:
+                    if self._current.get(entry[2]) is entry and max(entry[:2]) <= before:
+                        yield entry[2]
+
     def _live(self, workflows: Collection[str] | None) -> Iterator[list[_Entry]]:
         names = self._heaps if workflows is None else workflows
         for name in names:

@@ -550,6 +550,13 @@ class WorkflowStore(Protocol):
         """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
         ...
 
+    async def unclaimed(self, known: Collection[str], *, before: int, limit: int) -> list[str]:
+        """Return ids of runs that `claim` could have found since `before` (ms), of workflows that are not `known`.
+
+        A blocked run counts only if it is ready. The cost follows the number of such runs, not the table.
+        """
+        ...
+
     def bus(self) -> EventBus:
         """Return the bus that carries this store's wake-ups."""
         ...

@@ -503,6 +503,12 @@ class MemoryStore:
         with self._leases:
             return self._agenda.earliest(workflows)
 
+    async def unclaimed(self, known: Collection[str], *, before: int, limit: int) -> list[str]:
+        """Return ids of runs that `claim` could have found since `before`, of workflows that are not `known`."""
+        self._check_open()
+        found = (self._runs[run_id].record for run_id in self._agenda.others(known, before))
+        return [run.run_id for run in islice((run for run in found if run.ready or run.status != "blocked"), limit)]
+
 
 def _thin(entries: dict[Any, Any], most: int) -> int:
     """Drop so many entries at most; return how many."""

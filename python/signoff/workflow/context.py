@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from uuid import UUID
 
+import orjson
+
 from signoff.workflow import codec
 from signoff.workflow.commands import Commands
 from signoff.workflow.durations import Duration, deadline_ms, duration_ms, moment
@@ -24,6 +26,9 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 RESERVED_ROWS = frozenset({"run", "step", "input", "progress", "vote", "comment", "draft"})
+
+MOST_ROW = 1 << 20
+"""Bytes of a published row as JSON."""
 
 
 class Steps:
@@ -251,7 +256,7 @@ class Context(Steps):
         Args:
             row_type: any name but those of the engine (run, step, input, progress, …).
             key: unique among rows of the type; repeated in the value as `id`.
-            value: something that becomes a JSON object.
+            value: something that becomes a JSON object, of 1 MiB at most.
         """
         if row_type in RESERVED_ROWS:
             raise ValueError(f"Rows of the type {row_type!r} are written by the engine; choose another name.")
@@ -263,6 +268,10 @@ class Context(Steps):
             raise TypeError("The value of a row is an object (a model or a dictionary), or None to delete it.")
         if row is not None and "_seq" in row:
             raise ValueError("A row cannot have a member called _seq.")
+        if row is not None and (size := len(orjson.dumps(row))) > MOST_ROW:
+            raise ValueError(
+                f"A row has {MOST_ROW} bytes as JSON at most, not {size}: publish a link, or use a stream."
+            )
         self._commands.publish(row_type, key, row)
 
     def progress(self, fraction: float | None, message: str | None = None, name: str = "main") -> None:

@@ -11,10 +11,13 @@ from typing import Any, Literal, TypeVar, overload
 
 from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWorkflow, UnsupportedValue
 from signoff.workflow import codec
-from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
+from signoff.workflow.journal import PYTHON, Encoded, RunDescribed, RunStarted
 from signoff.workflow.names import check_name
 from signoff.workflow.source import findings
 from signoff.workflow.steps import evaluate
+
+MOST_TAGS = 32
+"""Tags a workflow gives its runs, each of 128 characters at most: as many as whoever starts one may give."""
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 Exposable = Literal["input", "output"]
@@ -31,6 +34,7 @@ class WorkflowDefinition:
         output_type: what it returns; Any if not annotated.
         expose: what of its runs browsers may see.
         tags: given to its runs.
+        defaults: the input has a default, which stands for an input of null.
     """
 
     name: str
@@ -40,6 +44,7 @@ class WorkflowDefinition:
     output_type: Any
     expose: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    defaults: bool = False
 
     def describe(self, started: RunStarted, at: int) -> RunDescribed | None:
         """Return what this definition adds to a run that was started without it; None: nothing.
@@ -55,7 +60,7 @@ class WorkflowDefinition:
         shown = self._shown(started.input) if "input" in self.expose else None
         return RunDescribed(at, self.version, tags=self.tags, expose=self.expose, input=shown, python=python)
 
-    def _shown(self, encoded: codec.Encoded) -> codec.Encoded:
+    def _shown(self, encoded: Encoded) -> Encoded:
         """Return an input as people see it: as its type shows itself, and nothing if it is not of that type."""
         if self.input_type is None or self.input_type is Any:
             return encoded
@@ -63,6 +68,21 @@ class WorkflowDefinition:
             return codec.encode(codec.public_json(codec.receive(encoded, self.input_type)))
         except (UnsupportedValue, TypeError):
             return None
+
+    def arguments(self, encoded: Encoded, *, again: bool = False) -> tuple[Any, ...]:
+        """Return what the function gets after the context: the input, or nothing if it takes none or has a default.
+
+        Args:
+            encoded: the input as the journal has it; null and no input are the same.
+            again: it was read before, and is not judged by the clock anew.
+
+        Raises:
+            UnsupportedValue: it does not fit the type; `extra["errors"]` tells where.
+            Exception: whatever else reading the type raised; it may be anybody's code.
+        """
+        if not self.takes_input or (encoded is None and self.defaults):
+            return ()
+        return (codec.receive(encoded, self.input_type, again=again),)
 
     @property
     def takes_input(self) -> bool:
@@ -137,6 +157,10 @@ class App:
 
         return register if fn is None else register(fn)
 
+    def find(self, name: str) -> WorkflowDefinition | None:
+        """Return a workflow, or None if none of this name is registered."""
+        return self._workflows.get(name)
+
     def get(self, name: str) -> WorkflowDefinition:
         """Return a workflow.
 
@@ -191,6 +215,8 @@ def define(
         raise TypeError(f"The workflow {label} must take the context and at most one input: async def {label}(ctx, x).")
     if wrong := set(expose) - {"input", "output"}:
         raise ValueError(f"A workflow can expose input and output, not {wrong.pop()!r}.")
+    if len(tags) > MOST_TAGS or any(not (isinstance(tag, str) and 1 <= len(tag) <= 128) for tag in tags):
+        raise ValueError(f"The workflow {label} may have {MOST_TAGS} tags, each a text of 1 to 128 characters.")
     return WorkflowDefinition(
         label,
         version,
@@ -199,4 +225,5 @@ def define(
         evaluate(fn, "return", local),
         tuple(expose),
         tuple(tags),
+        defaults=len(parameters) == 2 and parameters[1].default is not inspect.Parameter.empty,
     )

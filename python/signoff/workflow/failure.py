@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from signoff.errors import PublicError, SignoffError, StepFailed
-from signoff.workflow.journal import Error
+from signoff.errors import NonDeterminism, PublicError, SignoffError, StepFailed
+from signoff.workflow import codec
+from signoff.workflow.frames import frames_of
+from signoff.workflow.journal import Error, Frame
 
 _MOST = 4_000
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,127}")
@@ -39,7 +41,19 @@ def _error_of(error: BaseException) -> Error:
         cause = _member(_member(error, "extra"), "get", lambda get: get("error"))
         if isinstance(cause, dict) and cause.get("public") is True:
             public, message = True, str(cause.get("message", ""))
-    return Error(_plain(_code(error)), message[:_MOST], _plain(f"{kind.__module__}.{kind.__qualname__}"), public)
+    frames = () if kind is NonDeterminism else _frames(error)  # its message names the place
+    name = _plain(f"{kind.__module__}.{kind.__qualname__}")
+    return Error(_plain(_code(error)), message[:_MOST], name, public, frames)
+
+
+def reason(error: Error) -> str:
+    """Return what tells whether an error is the one from before; addresses in its message do not count.
+
+    Example:
+        >>> reason(Error("a", "at 0x7f00")) == reason(Error("a", "at 0x7f99"))
+        True
+    """
+    return codec.digest([error.code, error.type, re.sub(r"\b0x[0-9a-fA-F]+", "", error.message)])[:16]
 
 
 def _inner(group: BaseException) -> tuple[BaseException, ...]:
@@ -53,6 +67,13 @@ def _member(of: object, name: str, read: Any = lambda value: value) -> Any:
         return read(getattr(of, name, None))
     except BaseException:
         return None
+
+
+def _frames(error: BaseException) -> tuple[Frame, ...]:
+    try:
+        return frames_of(error)
+    except BaseException:
+        return ()
 
 
 def _message(error: BaseException) -> str:

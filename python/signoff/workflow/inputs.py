@@ -28,6 +28,7 @@ from signoff.workflow.journal import (
     InputRequested,
     InputRevised,
 )
+from signoff.workflow.names import BACK
 
 
 class Verb(StrEnum):
@@ -47,9 +48,14 @@ TRANSITIONS: dict[tuple[str, Verb], str] = {
 }
 
 FORM_ACTIONS = frozenset({"submit", "approve", "edit", "respond"})
-"""Actions whose value must match the schema. With others (`reject`, `back`, …) the value may be null."""
+"""Actions whose value must match the schema. With others (`reject`, …) the value may be null."""
 
-_SPEC = ("title", "description", "schema", "ui", "show", "initial", "actions")
+MOST_BACK = 64 << 10
+"""Bytes that the value of `back` may have as JSON."""
+
+_SEEN = ("title", "description", "schema", "ui", "show", "initial", "actions")
+"""What a person sees of a request, and decides about: an answer to another state of it is stale. Who else is asked, and
+until when, is not part of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +139,33 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
 
 
 def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
-    """Return the request with other content and a higher revision; unchanged if it is decided."""
+    """Return the request with other content and a higher revision; unchanged if it is decided.
+
+    Answers to the former state are stale only if the person sees something else now.
+    """
     status = TRANSITIONS.get((state.row["status"], Verb.REVISE))
     if status is None:
         return state
     changes = entry.changes
-    row = {**state.row, **{name: changes[name] for name in _SPEC if name in changes}}
+    row = {**state.row, **{name: changes[name] for name in _SEEN if name in changes}}
     row["ui"] = row["ui"] or {}
+    seen = any(_differ(row[name], state.row[name]) for name in _SEEN if name in changes)
     to = tuple(changes.get("to", state.to))
     deadline_ms = changes.get("deadline", state.deadline_ms)
     row |= {
         "audience": list(to),
         "deadline": None if deadline_ms is None else rfc3339(deadline_ms),
         "revision": row["revision"] + 1,
-        "revised": revised,
+        "revised": revised if seen else row["revised"],
         "errors": [],
         "status": status,
     }
     return replace(state, row=row, to=to, deadline_ms=deadline_ms)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    # As JSON: to Python, 1 and true are equal.
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) != orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
 
 
 def answer(state: InputState, entry: InputAnswered) -> InputState:
@@ -344,6 +359,10 @@ def _faults(row: dict[str, Any], request: AnswerRequest) -> list[dict[str, str]]
         return [{"pointer": "", "message": f"Choose one of: {', '.join(row['actions'])}."}]
     if request.value is None and request.action not in FORM_ACTIONS:
         return []
+    if request.action == BACK:
+        size = len(orjson.dumps(request.value))
+        what = f"Going back takes {MOST_BACK} bytes of what was filled in at most, not {size}."
+        return [{"pointer": "", "message": what}] if size > MOST_BACK else []
     from signoff.workflow.complaints import complaints  # noqa: PLC0415 - its library is loaded by the first answer
 
     return complaints(row["schema"], request.value)

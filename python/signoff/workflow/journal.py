@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, ClassVar, Final, Literal, cast, get_args
 
 import orjson
@@ -44,6 +44,23 @@ SAME: Final = Same()
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A place that an exception passed on its way.
+
+    Attributes:
+        file: as the interpreter knows it.
+        line: counted from 1.
+        function: its name.
+        source: the line's text, or empty where it cannot be read.
+    """
+
+    file: str
+    line: int
+    function: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Error:
     """Hold an error as the journal keeps it.
 
@@ -52,12 +69,15 @@ class Error:
         message: for operators; reaches browsers only if `public`.
         type: qualified name of the exception class.
         public: the exception is meant for people (`PublicError`).
+        frames: where it was raised, the innermost last; for operators, and for them alone. They are no part of what
+            an error is: the same one from another line is equal.
     """
 
     code: str
     message: str
     type: str = ""
     public: bool = False
+    frames: tuple[Frame, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +354,19 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTerminated:
+    """Report that the run was ended from outside, without its code; whatever stands before, nothing comes after.
+
+    Replay of a journal that ends so runs no code.
+    """
+
+    type: ClassVar[str] = "run.terminated"
+    at: int
+    reason: str | None = None
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+
+
+@dataclass(frozen=True, slots=True)
 class RunDescribed:
     """Add what only the code knows of its run; written once, by the first worker that takes the run up.
 
@@ -407,6 +440,7 @@ Notification = (
     | InputAnswered
     | InputExpired
     | CancelRequested
+    | RunTerminated
     | RunDescribed
     | RunBlocked
     | RunUnblocked
@@ -427,10 +461,17 @@ _MEMBERS: dict[type, tuple[tuple[str, object], ...]] = {
 }
 
 
+def error_from_json(value: Mapping[str, Any]) -> Error:
+    """Read an error as an entry has it."""
+    if "frames" in value:
+        value = {**value, "frames": tuple(Frame(**frame) for frame in value["frames"])}
+    return Error(**value)
+
+
 def _readers(cls: type) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     known: dict[str, Callable[[Any], Any]] = {
-        "Error": lambda value: Error(**value),
-        "Error | None": lambda value: value and Error(**value),
+        "Error": error_from_json,
+        "Error | None": lambda value: value and error_from_json(value),
         "DecidedBy": lambda value: DecidedBy(**value),
         "tuple[str, ...]": tuple,
     }
@@ -457,7 +498,10 @@ def to_json(entry: Entry) -> dict[str, Any]:
         if default is MISSING or value != default:
             record = _RECORDS.get(type(value))
             if record is not None:
+                frames = getattr(value, "frames", ())
                 value = {part: getattr(value, part) for part in record}
+                if frames:
+                    value["frames"] = [asdict(frame) for frame in frames]
             elif type(value) is tuple:
                 value = list(value)
             written[name] = value

@@ -40,6 +40,7 @@ from signoff.workflow.journal import (
     RunFailed,
     RunRetried,
     RunStarted,
+    RunTerminated,
     RunUnblocked,
     StepCompleted,
     StepFailed,
@@ -51,7 +52,7 @@ from signoff.workflow.steps import StepCall
 
 __all__ = ["Machine", "StepCall", "error_of"]
 
-Outcome = RunCompleted | RunFailed | RunCancelled
+Outcome = RunCompleted | RunFailed | RunCancelled | RunTerminated
 Due = TimerFired | InputExpired | EventTimedOut
 
 
@@ -180,6 +181,9 @@ class Machine:
         for entry in entries:
             if type(entry) in COMMANDS and type(entry) is not RunStarted:
                 commands.recorded.queue.append(entry)  # type: ignore[arg-type]
+            elif type(entry) is RunTerminated:
+                self._terminated(entry)
+                return new
             else:
                 notifications.append(entry)  # type: ignore[arg-type]
                 if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
@@ -257,17 +261,16 @@ class Machine:
         commands.run_id, commands.seed = started.run_id, started.seed
         commands.loop.salt = crc32(started.seed.encode())
         commands.loop.legacy = started.python is None
-        arguments: list[Any] = [Context(commands)]
-        if definition.takes_input:
-            try:
-                arguments.append(codec.receive(started.input, definition.input_type, again=commands.replaying))
-            except UnsupportedValue as error:
-                what = f"The input does not fit the workflow: {error.detail}"
-                self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.UnsupportedValue"))
-                return
+        try:
+            arguments = definition.arguments(started.input, again=commands.replaying)
+        except Exception as error:  # reading a type may run anybody's code
+            why = error.detail if isinstance(error, UnsupportedValue) else error_of(error).message
+            what = f"The input does not fit the workflow: {why}"
+            self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.InvalidInput"))
+            return
         # An empty context: what the host has set (a logger's fields, a decimal precision) differs between replays.
         self._main = contextvars.Context().run(
-            lambda: commands.loop.create_task(definition.fn(*arguments), name=definition.name)
+            lambda: commands.loop.create_task(definition.fn(Context(commands), *arguments), name=definition.name)
         )
 
     def _end(self, failure: BaseException | None) -> None:
@@ -315,12 +318,21 @@ class Machine:
         frame = user_frame(self._main.get_coro())
         return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else self._definition.name
 
-    def _finish(self, kind: type[Outcome], *members: Any) -> None:
+    def _finish(self, kind: type[RunCompleted | RunFailed | RunCancelled], *members: Any) -> None:
         commands = self._commands
         self.outcome = commands.issue(kind, "", *members)
         commands.timers.clear()
         commands.inputs.clear()
         commands.waits.clear()
+        self.close()
+
+    def _terminated(self, entry: RunTerminated) -> None:
+        """Take note of the end without running the code up to it: it may be the very code that never comes back."""
+        commands = self._commands
+        self.outcome = entry
+        commands.recorded.queue.clear()
+        for open_ in (commands.steps, commands.timers, commands.inputs, commands.waits):
+            open_.clear()
         self.close()
 
     # -- notifications ---------------------------------------------------------------------------------------------

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from signoff.names import check_name
 
-__all__ = ["check_name", "check_text"]
+__all__ = ["BACK", "check_name", "check_text"]
+
+BACK = "back"
+"""The action that leaves a page as it is, filled in half or wrongly; nobody checks its value against the schema."""
 
 
 def check_text(text: object, what: str) -> None:

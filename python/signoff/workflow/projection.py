@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
+import orjson
+
 from signoff import clock
 from signoff.errors import WorkflowError
 from signoff.streams import offset, state
-from signoff.workflow import codec, inputs
+from signoff.workflow import codec, failure, inputs
 from signoff.workflow.inputs import InputState
 from signoff.workflow.journal import (
     SAME,
@@ -40,6 +42,7 @@ from signoff.workflow.journal import (
     RunFailed,
     RunRetried,
     RunStarted,
+    RunTerminated,
     RunUnblocked,
     StepCancelled,
     StepCompleted,
@@ -51,7 +54,7 @@ from signoff.workflow.journal import (
 )
 from signoff.workflow.view import Delta, RunFold, View
 
-__all__ = ["Delta", "RunFold", "View", "project", "refold"]
+__all__ = ["Delta", "RunFold", "View", "payload_size", "project", "refold"]
 
 _TAKEN_KEPT = 32
 _STUCK_KEPT = 16
@@ -94,6 +97,11 @@ def refold(view: View, entries: Sequence[Entry], public_tail: int = 0) -> int:
     for entry in entries:
         projector.fold(entry)
     return projector.tail
+
+
+def payload_size(event: EventReceived) -> int:
+    """Return how many bytes an event's payload has as JSON."""
+    return len(orjson.dumps(event.payload))
 
 
 def _new_step(entry: StepScheduled) -> dict[str, Any]:
@@ -234,6 +242,16 @@ class _Projector:
         run.waits, run.events, run.taken, run.timers, run.steps = [], [], [], [], 0
         return changes
 
+    def terminated(self, run: RunFold, entry: RunTerminated) -> dict[str, Any] | None:
+        if run.row["status"] in {"completed", "cancelled"}:
+            return None
+        for row in list(self.view.steps.values()):  # nobody waits for them any more
+            self._cancel_step(row, entry.at)
+        self.view.steps.clear()
+        self._withdraw_all(run, entry.at, entry.by, "terminated")
+        self.close = True
+        return self._ended(run, entry.at, {"status": "cancelled", "error": {"code": "terminated", "message": None}})
+
     def cancel_requested(self, run: RunFold, entry: CancelRequested) -> None:
         if run.row["status"] in _ENDED:
             return
@@ -254,15 +272,17 @@ class _Projector:
     def blocked(self, run: RunFold, entry: RunBlocked) -> dict[str, Any] | None:
         if run.row["status"] in _ENDED:
             return None
+        run.blocked = failure.reason(entry.error)
         if entry.fingerprint is not None and entry.fingerprint not in run.stuck:
             run.stuck = [*run.stuck, entry.fingerprint][-_STUCK_KEPT:]
         return {"status": "blocked", "error": _public_error(entry.error)}
 
     def unblocked(self, run: RunFold, _: RunUnblocked) -> dict[str, Any] | None:
+        run.blocked = ""
         return {"status": _status(run), "error": None} if run.row["status"] == "blocked" else None
 
     def retried(self, run: RunFold, _: RunRetried) -> dict[str, Any] | None:
-        run.stuck = []
+        run.stuck, run.blocked = [], ""
         return {"status": _status(run), "error": None} if run.row["status"] == "blocked" else None
 
     def nothing(self, run: RunFold, entry: Entry) -> None:
@@ -308,8 +328,11 @@ class _Projector:
         if row is None:
             return
         run.steps -= 1
-        row |= {"status": "cancelled", "ended_at": rfc3339(entry.at), "retry_at": None}
-        self._step_row(row, state.Operation.UPDATE, entry.at)
+        self._cancel_step(row, entry.at)
+
+    def _cancel_step(self, row: dict[str, Any], at: int) -> None:
+        row |= {"status": "cancelled", "ended_at": rfc3339(at), "retry_at": None}
+        self._step_row(row, state.Operation.UPDATE, at)
 
     def _step_row(self, row: dict[str, Any], operation: state.Operation, at: int) -> None:
         shown = row.copy()
@@ -338,7 +361,7 @@ class _Projector:
         if run.row["status"] in _ENDED:
             return
         run.event_count += 1
-        self._offer(run, [run.event_count, entry.topic, entry.key])
+        self._offer(run, [run.event_count, entry.topic, entry.key, payload_size(entry)])
 
     def _offer(self, run: RunFold, event: list[Any]) -> None:
         for wait in run.waits:
@@ -497,4 +520,5 @@ _FOLDS: dict[type, Callable[[_Projector, RunFold, Any], dict[str, Any] | None]] 
     RunCompleted: _Projector.completed,
     RunFailed: _Projector.failed,
     RunCancelled: _Projector.cancelled,
+    RunTerminated: _Projector.terminated,
 }

@@ -15,12 +15,22 @@ from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.futures import Pending
 from signoff.workflow.journal import DecidedBy, InputAnswered
-from signoff.workflow.names import check_text
+from signoff.workflow.names import BACK, check_text
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
 
 T = TypeVar("T")
+
+MOST_PRINCIPALS = 100
+"""Principals in `to` and `forbid` together: each of those asked gets a row in an inbox of their own."""
+
+MOST_BYTES = 256 << 10
+"""Bytes of a request as JSON: all that a person is shown, in each inbox."""
+
+MOST_ACTIONS = 20
+_LONGEST = {"title": 500, "description": 20_000, "actions": 128}
+"""Characters at most, of each action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,8 @@ class Answer(Generic[T]):
     """Hold an accepted answer.
 
     Attributes:
-        value: what was sent; None if an action that needs no value (`reject`, `back`) came without one.
+        value: what was sent; None if an action that needs no value (`reject`, `back`) came without one. With `back` it
+            is plain JSON that nobody has checked: give it as `initial` when the page comes up again.
         action: which of the request's actions was chosen.
         by: who answered.
         at: when, UTC.
@@ -116,7 +127,9 @@ class InputRequest(Generic[T]):
         to: Sequence[str] | Unset = UNSET,
         deadline: Duration | datetime | Unset | None = UNSET,
     ) -> Done:
-        """Change what people are shown. An answer to an older revision is refused as stale.
+        """Change a request. An answer to what the person no longer sees is refused as stale.
+
+        Who is asked, and until when, does not make an answer stale.
 
         Takes effect at once; awaiting the result gives True, or False if the request was already decided.
 
@@ -157,15 +170,20 @@ class InputRequest(Generic[T]):
     def answered(self, entry: InputAnswered) -> None:
         """Resolve with an accepted answer."""
         try:
-            value = None if entry.value is None and not self._takes_null() else codec.receive(entry.value, self._type)
+            value = self._read(entry)
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
-        self._answer = Answer(value, entry.action, entry.by, moment(entry.at))  # type: ignore[arg-type]
+        self._answer = Answer(value, entry.action, entry.by, moment(entry.at))
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(self._answer)
+
+    def _read(self, entry: InputAnswered) -> Any:
+        if entry.action == BACK:
+            return codec.decode(entry.value, Any)
+        return None if entry.value is None and not self._takes_null() else codec.receive(entry.value, self._type)
 
     def _takes_null(self) -> bool:
         return self._type is None or self._type is type(None)
@@ -190,7 +208,7 @@ def withdrawn(id_: str, reason: str | None) -> InputWithdrawn:
 
 
 def check_spec(spec: dict[str, Any]) -> None:
-    """Refuse a request that could not be shown.
+    """Refuse a request that could not be shown, or is larger than a request may be.
 
     Raises:
         TypeError, ValueError: naming the argument.
@@ -204,17 +222,32 @@ def check_spec(spec: dict[str, Any]) -> None:
             raise TypeError("The ui hints of a request are a dictionary or None.")
         if name in {"actions", "to", "forbid"}:
             _check_texts(name, value)
-    if spec.get("actions") == []:
-        raise ValueError("A request needs at least one action.")
+        if name in {"title", "description"} and value is not None and len(value) > _LONGEST[name]:
+            raise ValueError(f"The {name} of a request has {_LONGEST[name]} characters at most, not {len(value)}.")
+    if not 1 <= len(spec.get("actions", ("",))) <= MOST_ACTIONS:
+        raise ValueError(f"A request needs at least one action, and takes {MOST_ACTIONS} at most.")
+    asked = len(spec.get("to", ())) + len(spec.get("forbid", ()))
+    if asked > MOST_PRINCIPALS:
+        raise ValueError(
+            f"`to` and `forbid` of a request name {asked} principals, and take {MOST_PRINCIPALS} at most: "
+            "ask a group, such as group:finance."
+        )
     try:
-        orjson.dumps(spec)
+        size = len(orjson.dumps(spec))
     except TypeError as error:
         raise UnsupportedValue(f"The request cannot be written as JSON: {error}.") from error
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"A request has {MOST_BYTES} bytes as JSON at most, not {size}: show less, or a link to the rest."
+        )
 
 
 def _check_texts(name: str, value: Any) -> None:
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise TypeError(f"`{name}` of a request is a list of texts.")
+    for item in value if name == "actions" else ():
+        if len(item) > _LONGEST[name] or not item.isprintable():
+            raise ValueError(f"An action has {_LONGEST[name]} printable characters at most: {item!r:.100}.")
     if len(set(value)) != len(value):
         raise ValueError(f"`{name}` of a request names {value!r:.100} twice.")
     if name != "actions":

@@ -24,10 +24,12 @@ class RunFold:
         timers: ids of open timers.
         inputs: ids of pending requests, in the order in which they were asked.
         waits: `[id, topic, key]` of open waits for events, oldest first.
-        events: `[n, topic, key]` of events nobody has taken yet, n growing in the order of arrival.
-        taken: `[id, n, topic, key]` of the last events that were taken: a wait that was given up just before the event
-            came, but was written down after it, hands the event back.
+        events: `[n, topic, key, bytes of the payload]` of events nobody has taken yet, n growing in the order of
+            arrival.
+        taken: `[id, n, topic, key, bytes]` of the last events that were taken: a wait that was given up just before the
+            event came, but was written down after it, hands the event back.
         event_count: number of events that have come.
+        blocked: why the run is blocked (`failure.reason`); empty if it is not.
         stuck: fingerprints of the code that got stuck in this run, the last ones.
     """
 
@@ -43,6 +45,7 @@ class RunFold:
     events: list[list[Any]] = field(default_factory=list)
     taken: list[list[Any]] = field(default_factory=list)
     event_count: int = 0
+    blocked: str = ""
     stuck: list[str] = field(default_factory=list)
 
     def dumps(self) -> bytes:

@@ -26,6 +26,12 @@ ORDER BY lease_until - 2 * lease_ms, id
 -- name: next_due
 SELECT min(due_at) FROM runs WHERE workflow = ? AND due_at IS NOT NULL
 
+-- name: unclaimed_runs
+-- Runs of one workflow that could have been claimed for a while; blocked ones only if something has come for them.
+SELECT run_id FROM runs
+WHERE workflow = ? AND due_at IS NOT NULL AND due_at <= ? AND due_since <= ? AND (ready = 1 OR status <> 'blocked')
+LIMIT ?
+
 -- name: take_lease
 -- Take a lease; epochs only grow. Whose lease was not given up has lost it.
 UPDATE runs SET epoch = epoch + 1, lost = lost + (lease_owner IS NOT NULL AND lease_owner <> ?),

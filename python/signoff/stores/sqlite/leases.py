@@ -111,6 +111,16 @@ def next_due(connection: sqlite3.Connection, workflows: Collection[str] | None) 
     return min((due for due in found if due is not None), default=None)
 
 
+def unclaimed(connection: sqlite3.Connection, known: Collection[str], before: int, limit: int) -> list[str]:
+    """Return ids of runs that a claim could have found since `before` (ms), of workflows that are not `known`."""
+    found: list[str] = []
+    for name in _names(connection, None):
+        if name not in known and len(found) < limit:
+            rows = connection.execute(SQL["unclaimed_runs"], (name, before, before, limit - len(found)))
+            found += [run_id for (run_id,) in rows]
+    return found
+
+
 def _names(connection: sqlite3.Connection, workflows: Collection[str] | None) -> list[str]:
     if workflows is not None:
         return list(dict.fromkeys(workflows))

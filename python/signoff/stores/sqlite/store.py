@@ -27,7 +27,7 @@ from signoff.stores.base import (
 from signoff.stores.bus import LocalBus
 from signoff.stores.sqlite import reader
 from signoff.stores.sqlite.connection import unavailable
-from signoff.stores.sqlite.leases import Claim, Release, Renew, next_due
+from signoff.stores.sqlite.leases import Claim, Release, Renew, next_due, unclaimed
 from signoff.stores.sqlite.private import create, warn
 from signoff.stores.sqlite.purge import Purge, doomed
 from signoff.stores.sqlite.readers import Readers
@@ -209,6 +209,10 @@ class SqliteStore:
     async def next_due(self, workflows: Collection[str] | None = None) -> int | None:
         """Return the earliest time (ms) at which `claim` could find a run: 0 if one is ready now, None if none."""
         return await self._reading.quick(next_due, workflows)
+
+    async def unclaimed(self, known: Collection[str], *, before: int, limit: int) -> list[str]:
+        """Return ids of runs that `claim` could have found since `before`, of workflows that are not `known`."""
+        return await self._reading.quick(unclaimed, known, before, limit)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

@@ -299,3 +299,30 @@ class LeaseLaws(Laws):
             assert [run.run_id for run in await store.claim("w1", now=99, lease_ms=9, limit=9)] == ["c"]
 
         self.hold(tmp_path, scenario)
+
+    def test_runs_that_nobody_can_claim_are_found(self, tmp_path: Path) -> None:
+        """They are of workflows nobody knows, and have been due for a while; blocked ones only if they are ready."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(
+                store,
+                start("known", workflow="expense", ready=True, updated_at=50),
+                start("due", workflow="order", wake_at=50),
+                start("later", workflow="order", wake_at=500),
+                start("idle", workflow="order"),
+                start("new", workflow="order", ready=True, updated_at=70),
+                start("ready", workflow="travel", ready=True, updated_at=50),
+                start("blocked", workflow="travel", status="blocked", wake_at=1),
+                start("asked", workflow="travel", status="blocked", ready=True, updated_at=50),
+                start("over", workflow="travel", status="failed", ready=True),
+                start("held", workflow="lease", ready=True),
+            )
+            await store.claim("w1", now=0, lease_ms=100, limit=1, workflows=["lease"])
+            found = await store.unclaimed({"expense", "absent"}, before=60, limit=9)
+            assert sorted(found) == ["asked", "due", "ready"]
+            assert "held" in await store.unclaimed({"expense"}, before=100, limit=9)
+            assert await store.unclaimed({"expense"}, before=0, limit=9) == []
+            assert len(await store.unclaimed([], before=60, limit=2)) == 2
+            assert await store.unclaimed({"expense", "order", "travel", "lease"}, before=999, limit=9) == []
+
+        self.hold(tmp_path, scenario)

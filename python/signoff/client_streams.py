@@ -1,0 +1,105 @@
+"""Read streams over HTTP: what is there, and what comes, batch by batch.
+
+The client's reading half without its addresses and tokens: how a response becomes batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+_SILENCE_S = 90.0
+"""Seconds without a byte after which a live connection counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one reading of a stream brought.
+
+    Attributes:
+        messages: in order; of a stream that is not JSON, one text.
+        offset: from where to read on.
+        closed: nothing comes after it.
+        up_to_date: there was nothing after it when it was read.
+    """
+
+    messages: list[Any]
+    offset: str
+    closed: bool = False
+    up_to_date: bool = False
+
+
+Open = Callable[..., Awaitable[httpx.Response]]
+
+
+async def catch_up(open_: Open, url: str, offset: str) -> AsyncIterator[Batch]:
+    """Read what is there now."""
+    while True:
+        response = await open_("GET", url, params={"offset": offset})
+        data = await response.aread()
+        offset = response.headers["stream-next-offset"]
+        closed = "stream-closed" in response.headers
+        current = closed or "stream-up-to-date" in response.headers
+        yield Batch(_messages(data, json=_is_json(response)), offset, closed=closed, up_to_date=current)
+        if current:
+            return
+
+
+async def follow(open_: Open, url: str, offset: str) -> AsyncIterator[Batch]:
+    """Read over server-sent events; each batch waits for the control event that tells its offset."""
+    # Events do not tell the stream's type, and a HEAD would not tell why it is refused.
+    json = _is_json(await _closed(await open_("GET", url, params={"offset": "now"})))
+    timeout = httpx.Timeout(10.0, read=_SILENCE_S)
+    extensions = {"timeout": timeout.as_dict()}
+    response = await open_("GET", url, params={"offset": offset, "live": "sse"}, extensions=extensions)
+    messages: list[Any] = []
+    try:
+        async for event, data in _events(response):
+            if event == "data":
+                messages += _messages(data.encode(), json=json)
+            elif event == "control":
+                control = orjson.loads(data)
+                closed, current = control.get("streamClosed") is True, control.get("upToDate") is True
+                yield Batch(messages, control["streamNextOffset"], closed=closed, up_to_date=closed or current)
+                messages = []
+    except httpx.TransportError:
+        return
+    finally:
+        await response.aclose()
+
+
+async def _closed(response: httpx.Response) -> httpx.Response:
+    await response.aclose()
+    return response
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[tuple[str, str]]:
+    """Split server-sent events: (event, data)."""
+    event = "message"
+    data: list[str] = []
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if line == "":
+            if data:
+                yield event, "\n".join(data)
+            event, data = "message", []
+        elif name == "event":
+            event = value
+        elif name == "data":
+            data.append(value)
+
+
+def _is_json(response: httpx.Response) -> bool:
+    return str(response.headers.get("content-type", "")).split(";")[0].strip().lower() == "application/json"
+
+
+def _messages(data: bytes, *, json: bool) -> list[Any]:
+    if not json:
+        return [data.decode("utf-8", "replace")] if data else []
+    found = orjson.loads(data) if data else []
+    return found if isinstance(found, list) else [found]

@@ -1,0 +1,100 @@
+"""How a run ended: its output for those who may see it, or what happened instead."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from signoff.errors import CancelledRun, FailedRun
+from signoff.service.change import public_path
+from signoff.service.hub import Hub
+from signoff.service.runs import CLOSED, Runs, read_journal
+from signoff.stores.base import WorkflowStore
+from signoff.workflow import codec
+from signoff.workflow.journal import RunCompleted, RunFailed
+from signoff.workflow.projection import RunFold
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How far a run is.
+
+    Attributes:
+        run: the run row.
+        shown: `output` may be told: the run is completed, and the caller may see what it gave.
+        output: what it gave, as plain JSON.
+    """
+
+    run: dict[str, Any]
+    shown: bool = False
+    output: Any = None
+
+
+class Outcomes:
+    """Wait for runs to end, and tell how they did."""
+
+    def __init__(self, store: WorkflowStore, hub: Hub, runs: Runs) -> None:
+        self._store = store
+        self._hub = hub
+        self._runs = runs
+
+    async def get(self, run_id: str, *, wait_s: float = 0, operator: bool = False) -> RunOutcome:
+        """Return how far a run is, once it has ended or the time is over.
+
+        Args:
+            run_id: the run.
+            wait_s: how long to wait for its end, in seconds.
+            operator: also tell an output that is not exposed, and errors that are not meant for people.
+
+        Raises:
+            RunNotFound: there is no such run.
+            FailedRun, CancelledRun: it ended without a result; `error` tells why, `run` is its row.
+        """
+        row = await self._ended(run_id, wait_s)
+        match row["status"]:
+            case "completed":
+                return await self._completed(row, operator=operator)
+            case "failed":
+                error = await self._error(row, operator=operator)
+                said = error["code"] if error["message"] is None else f"{error['code']}: {error['message']}"
+                raise FailedRun(f"The run {run_id!r} has failed ({said}).", run=row, error=error)
+            case "cancelled":
+                how = "terminated" if row["error"] and row["error"]["code"] == "terminated" else "cancelled"
+                raise CancelledRun(f"The run {run_id!r} was {how} before it had a result.", run=row, error=row["error"])
+        return RunOutcome(row)
+
+    async def _ended(self, run_id: str, wait_s: float) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        with self._hub.watch(public_path(run_id)) as reader:
+            while True:
+                record = await self._runs.record(run_id)
+                left = deadline - loop.time()
+                if record.status in CLOSED or left <= 0 or reader.channel.ended:
+                    return RunFold.loads(record.state).row
+                stream = await self._store.load_stream(public_path(run_id))
+                if stream is not None:
+                    reader.channel.saw(stream.head)
+                await reader.wait(record.public_tail, left)
+
+    async def _completed(self, row: dict[str, Any], *, operator: bool) -> RunOutcome:
+        if "output" in row:
+            return RunOutcome(row, shown=True, output=row["output"])
+        if not operator:
+            return RunOutcome(row)
+        last = await self._last(row["id"])
+        return RunOutcome(row, shown=True, output=codec.shown(last.output) if isinstance(last, RunCompleted) else None)
+
+    async def _error(self, row: dict[str, Any], *, operator: bool) -> dict[str, Any]:
+        last = await self._last(row["id"]) if operator else None
+        if isinstance(last, RunFailed):
+            return {"code": last.error.code, "message": last.error.message, "type": last.error.type}
+        error: dict[str, Any] = row["error"]
+        return error
+
+    async def _last(self, run_id: str) -> object:
+        """Return the journal's last entry that ends the run."""
+        tail = (await self._runs.record(run_id)).journal_tail
+        entries, _ = await read_journal(self._store, run_id, max(tail - 1, 0))
+        return next((entry for entry in reversed(entries) if isinstance(entry, RunCompleted | RunFailed)), None)

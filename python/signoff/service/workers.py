@@ -1,0 +1,115 @@
+"""Who works: each worker announces the workflows it knows, in a record that it renews for as long as it lives.
+
+A record that is not renewed counts for nothing after its time. So whoever looks (`forsaken.py`, a cancellation) knows
+which workflows nobody can run. Workers of this process count without a look at the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Collection
+from typing import Final
+
+import orjson
+
+from signoff.clock import Clock
+from signoff.errors import SignoffError
+from signoff.service.commit import GroupCommitter
+from signoff.stores.base import Change, Conflict, Record, RecordDelete, RecordWrite, WorkflowStore
+
+log = logging.getLogger(__name__)
+
+KIND: Final = "worker"
+
+PAGE: Final = 1_000
+"""Records read, or deleted, at a time."""
+
+LEAVE_S: Final = 1.0
+"""Seconds a worker spends at most on taking its announcement back; it ends by itself otherwise."""
+
+
+class Workers:
+    """Announce workers, and tell which workflows are known to one that lives.
+
+    Example:
+        >>> workers.announce("host:1", ["expense"], lease_ms=15_000)
+        >>> await workers.known()
+        frozenset({'expense'})
+    """
+
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+        self._here: dict[str, frozenset[str]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def announce(self, owner: str, workflows: Collection[str], lease_ms: int) -> None:
+        """Tell every process from now on, until `leave`, that this worker knows these workflows.
+
+        Args:
+            owner: the worker's name, unique.
+            workflows: their names.
+            lease_ms: how long, in milliseconds, the announcement outlives a worker that dies.
+        """
+        self._here[owner] = frozenset(workflows)
+        task = asyncio.get_running_loop().create_task(self._renew(owner, lease_ms), name="signoff-announcement")
+        self._tasks[owner] = task
+
+    async def leave(self, owner: str) -> None:
+        """Take the announcement back; other workers' announcements stay."""
+        self._here.pop(owner, None)
+        task = self._tasks.pop(owner, None)
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._delete(await self._store.load_record(KIND, owner))
+        except (SignoffError, TimeoutError) as error:
+            log.warning("the announcement of %s could not be taken back (%s); it ends by itself", owner, error)
+
+    async def close(self) -> None:
+        """Take back what is still announced."""
+        for owner in list(self._tasks):
+            await self.leave(owner)
+
+    async def known(self) -> frozenset[str]:
+        """Return the names of all workflows that a living worker knows."""
+        now = self._clock.now_ms()
+        names = set().union(*self._here.values())
+        after = ""
+        while True:
+            page = await self._store.list_records(KIND, limit=PAGE, after=after)
+            for record in page:
+                if record.due_at is not None and record.due_at > now:
+                    names.update(orjson.loads(record.state)["workflows"])
+            if len(page) < PAGE:
+                return frozenset(names)
+            after = page[-1].id
+
+    async def forget(self) -> None:
+        """Delete announcements whose time is over."""
+        for record in await self._store.due_records(KIND, now=self._clock.now_ms(), limit=PAGE):
+            await self._delete(record)
+
+    async def _renew(self, owner: str, lease_ms: int) -> None:
+        state = orjson.dumps({"workflows": sorted(self._here[owner])})
+        while True:
+            try:
+                old = await self._store.load_record(KIND, owner)
+                version, expect = (1 + secrets.randbelow(1 << 48), 0) if old is None else (old.version + 1, old.version)
+                record = Record(KIND, owner, version, state, self._clock.now_ms() + lease_ms)
+                outcome = await self._committer.commit(Change(records=(RecordWrite(record, expect),)))
+                if isinstance(outcome, Conflict):
+                    continue  # somebody took us for dead at this moment
+            except Exception as error:  # whatever it is: unannounced, its runs would be taken for forsaken
+                log.warning("the worker %s could not be announced (%s); trying again", owner, error)
+            await asyncio.sleep(lease_ms / 3_000)
+
+    async def _delete(self, record: Record | None) -> None:
+        if record is not None:
+            await self._committer.commit(Change(records=(RecordDelete(KIND, record.id, record.version),)))
