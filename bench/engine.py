@@ -160,7 +160,7 @@ async def growth(folder: Path, runs: int) -> float:
                 started = await asyncio.gather(*(engine.runs.start("sequence", 1) for _ in range(500)))
                 await until(engine, [run.run["id"] for run in started], {"completed"})
 
-        await finish(runs // 5)
+        await finish(2 * runs // 5)
         gc.collect()
         before = memory_kb()
         await finish(runs)
@@ -342,7 +342,7 @@ async def main() -> None:
         ("50 runs, sustained", many, "/s", f"{many / raw:.2f} x raw"),
         ("1,000 one-step runs at once", at_once, "/s", f"{at_once / raw:.2f} x raw"),
         ("200 waiting runs answered at once", together, "/s", f"{together / raw:.2f} x raw"),
-        (f"growth over {50_000 // scale:,} short runs", grown, "MB", f"after {10_000 // scale:,} that fill caches"),
+        (f"growth over {50_000 // scale:,} short runs", grown, "MB", f"after {20_000 // scale:,} that fill caches"),
         ("start to finish, one step (p50)", single, "ms", f"{single * raw / 1000:.1f} raw commits"),
         ("answer to reply over HTTP (p50)", reply, "ms", f"{reply * raw / 1000:.1f} raw commits"),
         ("answer to done over HTTP (p50)", done, "ms", f"{done * raw / 1000:.1f} raw commits"),
