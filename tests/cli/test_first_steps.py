@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import subprocess
@@ -44,8 +45,8 @@ HEAVY = {"starlette", "uvicorn", "httpx", "jwt", "cryptography", "jsonschema_rs"
 @pytest.mark.parametrize(
     ("code", "allowed", "most"),
     [
-        ("import signoff", set(), 520),
-        ("from signoff.cli import main; main(['--version'])", set(), 540),
+        ("from signoff import App, Context, step", set(), 520),
+        ("from signoff.cli import main; main(['--version'])", set(), 90),
         (
             "from signoff.cli import main; main(['list', '--server', 'http://127.0.0.1:1'])",
             {"httpx", "rich", "typer"},
@@ -69,6 +70,15 @@ def test_what_is_asked_often_imports_little(code: str, allowed: set[str], most: 
     }
     # An HTTP client loads trio where that is installed, as it is for tests.
     assert len({name for name in modules if name.partition(".")[0] not in {"trio", "attr", "outcome", "h2"}}) <= most
+
+
+def test_public_names_are_there_when_they_are_asked_for() -> None:
+    code = "import signoff; print(*[name for name in signoff.__all__ if not hasattr(signoff, name)])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert told.stdout == "\n"
+    assert not imported_by("import signoff") & {"pydantic", "asyncio"}
+    with pytest.raises(ImportError, match="nothing_like_it"):
+        importlib.import_module("signoff.nothing_like_it")
 
 
 def test_a_command_on_a_store_loads_no_cryptography(tmp_path: Path) -> None:
