@@ -85,6 +85,8 @@ export function useArming(sight: string, buttons?: RefObject<HTMLElement | null>
     top.current = null;
     const observer = new ResizeObserver(look);
     observer.observe(around);
+    // What stands above the panel moves the buttons, too.
+    observer.observe(document.body);
     return () => {
       observer.disconnect();
     };
