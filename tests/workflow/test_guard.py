@@ -259,3 +259,14 @@ def test_outside_of_workflow_code_nothing_is_refused() -> None:
     drive.done("a:0")
     assert drive.output is None
     assert list(Path(__file__).parent.iterdir())
+
+
+def test_what_functions_of_os_can_do_is_still_known_once_a_machine_has_run() -> None:
+    async def flow(ctx: Context) -> None:
+        return None
+
+    assert Drive(flow).output is None
+    assert os.access in os.supports_effective_ids
+    assert os.stat in os.supports_follow_symlinks
+    assert os.stat in os.supports_dir_fd
+    assert os.stat in os.supports_fd

@@ -104,6 +104,12 @@ call for the user, such as a `default_factory`."""
 
 _OURS = ("signoff.workflow.loop", "signoff.workflow.machine")
 
+_ABILITIES: tuple[Any, ...] = (
+    *(os.supports_dir_fd, os.supports_effective_ids),
+    *(os.supports_fd, os.supports_follow_symlinks),
+)
+"""What functions of `os` can do, as sets of the functions."""
+
 _running: set[int] = set()
 _installed = False
 
@@ -232,6 +238,9 @@ def _refuse(owner: Any, name: str, act: str) -> None:
         return original(*args, **options)
 
     setattr(owner, name, watched)
+    for abilities in _ABILITIES:  # shutil and others ask whether `os.stat` itself is among these
+        if original in abilities:
+            abilities.add(watched)
 
 
 def refusal(act: str, instead: str = 'Do it in a step: await ctx.step("name", function, ...).') -> NotAllowedInWorkflow:
