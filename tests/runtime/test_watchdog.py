@@ -437,6 +437,34 @@ def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
     assert "time.sleep(2.5)" in told[0]
 
 
+def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(sqlite_url: str) -> None:
+    begun = threading.Event()
+    go_on = threading.Event()
+
+    async def blocks() -> None:
+        begun.set()
+        go_on.wait(20)
+
+    async def body(ctx: Context) -> None:
+        await ctx.step("block", blocks)
+
+    async def main() -> None:
+        async with scene(sqlite_url) as on:
+            with elsewhere(app_of(body), sqlite_url, lease_ms=600, poll_ms=20):
+                await on.start("flow")
+                assert await asyncio.to_thread(begun.wait, 20)
+                try:
+                    ends = {on.engine.clock.now_ms() + 600 * n for n in (1, 2, 3)}
+                    while ends:  # three leases later, looked at all the time
+                        assert await on.engine.workers.known() == {"flow", "good"}
+                        ends = {end for end in ends if end > on.engine.clock.now_ms()}
+                        await asyncio.sleep(0.02)
+                finally:
+                    go_on.set()
+
+    asyncio.run(main())
+
+
 def test_a_worker_that_is_frozen_by_one_run_gives_the_others_up(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ class Heartbeat:
         held: returns which are held, `run_id → epoch`.
         frozen: returns the run whose code cannot be interrupted and lets nothing else happen; None: there is none.
         lost: called on the loop that started this, with runs and the epochs in which they were lost.
+        along: the record, by kind and id, that lives as long as the leases: what announces the worker.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Heartbeat:
         held: Callable[[], Mapping[str, int]],
         frozen: Callable[[], str | None],
         lost: Callable[[Mapping[str, int]], None],
+        along: tuple[str, str] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -55,6 +57,7 @@ class Heartbeat:
         self._held = held
         self._frozen = frozen
         self._lost = lost
+        self._along = along
         self._stop = threading.Event()
         self._stopped = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
@@ -111,7 +114,7 @@ class Heartbeat:
                 self._tell(held)
                 return
             until = self._clock.now_ms() + self._lease_ms
-            lost = await self._store.renew(self._owner, held, until=until)
+            lost = await self._store.renew(self._owner, held, until=until, along=self._along)
         except Exception as error:  # whatever it is: without a heartbeat every lease would be lost
             log.warning("leases could not be renewed (%s); trying again", error)
             return

@@ -112,6 +112,7 @@ class Worker:
             held=lambda: {id_: driver.epoch for id_, driver in list(self._drivers.items())},
             frozen=lambda: self.watchdog.frozen,
             lost=self._lost,
+            along=self.engine.workers.announcement(self.owner),
         )
         heartbeat.start()
         looking = self.loop.create_task(self._try_what_was_stuck())

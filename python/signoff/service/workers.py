@@ -1,6 +1,7 @@
 """Who works: each worker announces the workflows it knows, in a record that it renews for as long as it lives.
 
-A record that is not renewed counts for nothing after its time. So whoever looks (`forsaken.py`, a cancellation) knows
+The worker's heartbeat renews it, too, together with its leases, while a step blocks the loop. A record that is not
+renewed counts for nothing after its time. So whoever looks (`forsaken.py`, a cancellation) knows
 which workflows nobody can run. Workers of this process count without a look at the store.
 """
 
@@ -57,6 +58,11 @@ class Workers:
         self._here[owner] = frozenset(workflows)
         task = asyncio.get_running_loop().create_task(self._renew(owner, lease_ms), name="signoff-announcement")
         self._tasks[owner] = task
+
+    @staticmethod
+    def announcement(owner: str) -> tuple[str, str]:
+        """Return the kind and id of a worker's announcement, for whoever renews it together with leases."""
+        return KIND, owner
 
     async def leave(self, owner: str) -> None:
         """Take the announcement back; other workers' announcements stay."""

@@ -531,8 +531,12 @@ class WorkflowStore(Protocol):
         """
         ...
 
-    async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
+    async def renew(
+        self, owner: str, runs: Mapping[str, int], *, until: int, along: tuple[str, str] | None = None
+    ) -> set[str]:
         """Extend leases (`run_id → epoch`) to `until`; return the ids whose lease is lost or given up.
+
+        `along` names a record, by kind and id, that is due at `until` from now on, if there is one; its version stays.
 
         `renew` and `release` may be awaited on an event loop of another thread, and answer there, while the loop that
         opened the store is blocked: users' code runs on that one, and a lease must not depend on it.

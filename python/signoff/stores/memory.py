@@ -96,7 +96,7 @@ class MemoryStore:
         self._waits: dict[tuple[str, str], WaitWrite] = {}
         self._records: dict[tuple[str, str], Record] = {}
         self._agenda = Agenda()
-        self._leases = RLock()  # for what another thread may change: records of runs, and when they are due
+        self._leases = RLock()  # for what another thread may change: records and runs, and when they are due
         self._farthest = 0
         self._bus = LocalBus()
         self._numbers = 0
@@ -251,10 +251,11 @@ class MemoryStore:
             self._waits.setdefault((wait.run_id, wait.wait_id), wait)
 
     def _write_record(self, write: RecordWrite | RecordDelete) -> None:
-        if isinstance(write, RecordDelete):
-            del self._records[write.kind, write.id]
-        else:
-            self._records[write.record.kind, write.record.id] = write.record
+        with self._leases:
+            if isinstance(write, RecordDelete):
+                del self._records[write.kind, write.id]
+            else:
+                self._records[write.record.kind, write.record.id] = write.record
 
     def _next(self) -> int:
         self._numbers += 1
@@ -472,11 +473,15 @@ class MemoryStore:
         ]
         return [run_id for _, _, run_id in nsmallest(limit, far)]
 
-    async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
+    async def renew(
+        self, owner: str, runs: Mapping[str, int], *, until: int, along: tuple[str, str] | None = None
+    ) -> set[str]:
         """Extend leases to `until`; return the ids whose lease is lost or given up."""
         self._check_open()
         lost = set()
         with self._leases:
+            if along in self._records:
+                self._records[along] = replace(self._records[along], due_at=until)
             for run_id, epoch in runs.items():
                 record = self._held(owner, run_id, epoch)
                 if record is None or record.status in NOT_CLAIMABLE:

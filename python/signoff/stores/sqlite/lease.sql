@@ -49,3 +49,7 @@ UPDATE runs SET lease_owner = ?, lease_until = ?, due_at = ?, due_since = ? WHER
 
 -- name: make_ready
 UPDATE runs SET ready = 1 WHERE id = ?
+
+-- name: put_due
+-- Move when a record is due along with leases.
+UPDATE records SET due_at = ? WHERE kind = ? AND id = ?

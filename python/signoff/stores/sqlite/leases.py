@@ -51,15 +51,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """Extend leases."""
+    """Extend leases, and the time of the record that goes along."""
 
     owner: str
     runs: Mapping[str, int]
     until: int
+    along: tuple[str, str] | None = None
 
     def run(self, connection: sqlite3.Connection, marks: Marks) -> set[str]:
         """Return the ids of runs whose lease is lost, given up or ended with the run."""
         lost = set()
+        if self.along is not None:
+            connection.execute(SQL["put_due"], (self.until, *self.along))
         for run_id, epoch in self.runs.items():
             held = connection.execute(SQL["held_lease"], (run_id, self.owner, epoch)).fetchone()
             if held is None or held[1] in NOT_CLAIMABLE:

@@ -197,9 +197,11 @@ class SqliteStore:
         claimed: list[RunRecord] = await self._writing.submit(lease=Claim(owner, now, lease_ms, limit, workflows))
         return claimed
 
-    async def renew(self, owner: str, runs: Mapping[str, int], *, until: int) -> set[str]:
+    async def renew(
+        self, owner: str, runs: Mapping[str, int], *, until: int, along: tuple[str, str] | None = None
+    ) -> set[str]:
         """Extend leases to `until`; return the ids whose lease is lost or given up."""
-        lost: set[str] = await self._writing.submit(lease=Renew(owner, runs, until))
+        lost: set[str] = await self._writing.submit(lease=Renew(owner, runs, until, along))
         return lost
 
     async def release(self, owner: str, runs: Mapping[str, int]) -> None:

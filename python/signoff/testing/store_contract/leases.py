@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from signoff.stores.base import Change, Committed, Conflict, RunWrite, WorkflowStore
+from signoff.stores.base import Change, Committed, Conflict, Record, RecordWrite, RunWrite, WorkflowStore
 from signoff.testing.store_contract.laws import Laws, advance, commit, done, record, start
 
 
@@ -191,13 +192,20 @@ class LeaseLaws(Laws):
             await store.commit([start(run_id, ready=True) for run_id in ("a", "b")])
             held = {run.run_id: run.epoch for run in await store.claim("w1", now=0, lease_ms=10, limit=2)}
 
+            known = Record("worker", "w1", 7, b"{}", 10)
+            await done(store, Change(records=(RecordWrite(known, 0),)))
+
             async def elsewhere() -> set[str]:
                 await store.release("w1", {"b": held["b"]})
-                return await store.renew("w1", held, until=100)
+                await store.renew("w1", {}, until=50, along=("worker", "absent"))
+                return await store.renew("w1", held, until=100, along=("worker", "w1"))
 
             with ThreadPoolExecutor(1) as thread:
                 lost = thread.submit(asyncio.run, elsewhere()).result(timeout=30)
             assert lost == {"b"}
+            assert await store.list_records("worker", limit=9) == [replace(known, due_at=100)]
+            assert await store.due_records("worker", now=99, limit=9) == []
+            assert await store.next_record_due("worker") == 100
             assert [run.run_id for run in await store.claim("w2", now=99, lease_ms=10, limit=2)] == ["b"]
 
         self.hold(tmp_path, scenario)
