@@ -36,7 +36,7 @@ class Lost(Exception):
 
 @dataclass(slots=True)
 class _Kept:
-    """Hold an answer that somebody is sent."""
+    """An answer that somebody is sent."""
 
     body: bytes | None
     users: int = 0
@@ -114,7 +114,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Hold what one who sends an answer knows of it while it is in the room.
+    """What one who sends an answer knows of it while it is in the room.
 
     Attributes:
         length: of the answer, in bytes.
@@ -157,7 +157,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LongReply:
-    """Hold a response with a body that is in the room."""
+    """A response with a body that is in the room."""
 
     headers: tuple[Header, ...]
     entry: Entry

@@ -235,7 +235,7 @@ def _sse_headers(reading: Reading, chunk: Chunk) -> list[Header]:
 
 @dataclass(frozen=True, slots=True)
 class _Long:
-    """Hold a long event, what is told after it, and where that leads."""
+    """A long event, what is told after it, and where that leads."""
 
     event: Entry
     told: bytes

@@ -285,7 +285,7 @@ class StreamEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """Hold one request whose path was decoded and allowed, until a time."""
+    """A request whose path was decoded and allowed, until a time."""
 
     path: str
     headers: Headers = field(repr=False)  # a token is among them

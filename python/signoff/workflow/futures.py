@@ -30,7 +30,7 @@ def nothing() -> None:
 
 
 class Handle(asyncio.Handle):
-    """Hold a callback that is ready."""
+    """A callback that is ready."""
 
     __slots__ = ()
     _callback: Callable[..., object]
@@ -54,7 +54,7 @@ class Handle(asyncio.Handle):
 
 
 class TimerHandle(asyncio.TimerHandle):
-    """Hold a callback that waits for a durable timer."""
+    """A callback that waits for a durable timer."""
 
     __slots__ = ("_timers", "id")
     _callback: Callable[..., object]

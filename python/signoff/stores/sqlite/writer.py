@@ -45,7 +45,7 @@ _UNKNOWN = "Whether the last write was kept could not be found out: look before 
 
 @dataclass(slots=True)
 class _Job:
-    """Hold Changes, or a lease operation or a purge, and who waits for them."""
+    """Changes, or a lease operation or a purge, with who waits for them."""
 
     changes: Sequence[Change]
     lease: LeaseWork | Purge | None

@@ -31,7 +31,7 @@ async def fill(store: WorkflowStore, path: str, count: int, size: int) -> int:
 
 
 class PurgeLaws(Laws):
-    """Hold what is true of deleted streams."""
+    """What is true of deleted streams."""
 
     def test_a_deleted_stream_s_name_is_free_at_once(self, tmp_path: Path) -> None:
         """What takes it begins with nothing of the old one, before, while and after that is dropped."""
