@@ -275,6 +275,22 @@ def test_what_was_set_for_the_code_is_set_back_when_it_was_interrupted(url: str)
 # -- trying again ------------------------------------------------------------------------------------------------------
 
 
+def test_a_profiler_goes_on_after_an_interruption(url: str) -> None:
+    async def main() -> None:
+        async with stage(app_of(spins), url, activation_s=BUDGET_S) as on:
+            await on.reaches(await on.start("flow"), "blocked")
+
+    asyncio.run(main())
+    calls: list[str] = []
+    sys.setprofile(lambda _frame, event, _argument: calls.append(event))
+    try:
+        place_of_nothing = watchdog.place_of(None)
+    finally:
+        sys.setprofile(None)
+    assert place_of_nothing == "an unknown place"
+    assert calls[:2] == ["call", "return"]
+
+
 def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str) -> None:
     tries: list[str] = []
     stuck = True

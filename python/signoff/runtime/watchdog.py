@@ -187,11 +187,11 @@ class Watchdog:
             try:
                 with self._lock:
                     self._current = None
-                    if activation.interrupted:
-                        _raise_in(self._ident, None)
             except Interrupted:
                 continue
-            return
+            break
+        if activation.interrupted:
+            _have_raised(self._ident)
 
     def _restore(self) -> None:
         """Set right what the code's own way out would have, had it not been interrupted."""
@@ -369,9 +369,23 @@ def _cpu_s(ident: int) -> float:
         return float("inf")
 
 
-def _raise_in(ident: int, kind: type[BaseException] | None) -> None:
-    """Have the thread raise `kind` where it is; None: take back what was not raised yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None if kind is None else ctypes.py_object(kind))
+def _raise_in(ident: int, kind: type[BaseException]) -> None:
+    """Have the thread raise `kind` where it is, in place of what it was to raise and has not yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(kind))
+
+
+def _have_raised(ident: int) -> None:
+    """Raise here, in this thread, what was set to be raised in it and was not yet.
+
+    To take it back instead would leave Python looking for it before every step from then on, without an end: that
+    costs time, and a profiler or a debugger would hang.
+    """
+    try:
+        _raise_in(ident, Interrupted)
+        while True:
+            pass
+    except Interrupted:
+        return
 
 
 def keep_for_ever(thing: object) -> None:
