@@ -137,6 +137,53 @@ describe("a run on a real server", () => {
     await refused;
   });
 
+  it("is terminated whatever it waits for, and whoever waits for it is told", async () => {
+    const client = connect();
+    const runId = await startRun();
+    const view = await open(client, runId);
+    const ended = expect(client.result(runId)).rejects.toMatchObject({ name: "RunEndedError", outcome: "cancelled", code: "terminated" });
+    expect(await client.terminate(runId, { reason: "no longer needed" })).toMatchObject({ ok: true, run: { id: runId, status: "cancelled" } });
+    await ended;
+    await until(view, ({ request }) => request?.status === "withdrawn");
+    expect(await view.answer(approve)).toMatchObject({ status: "decided" });
+    expect(await client.terminate(runId)).toMatchObject({ ok: false, problem: { status: 409, code: "run_closed" } });
+    expect(await client.retry(runId)).toMatchObject({ ok: false, problem: { status: 409 } });
+  });
+
+  it("is terminated and retried by those who may, and by nobody else", async () => {
+    const runId = await startRun();
+    const carol = connect({ token: () => tokenOf("carol", { grants: ["run:read:*"] }) });
+    expect(await carol.terminate(runId)).toMatchObject({ ok: false, problem: { status: 403 } });
+    expect(await carol.retry(runId)).toMatchObject({ ok: false, problem: { status: 403 } });
+    expect(await connect().terminate("nobody-started-this")).toMatchObject({ ok: false, problem: { status: 404 } });
+    expect(await connect().retry("nobody-started-this")).toMatchObject({ ok: false, problem: { status: 404 } });
+  });
+
+  it("that is stuck is tried again, and whoever waits for its result gets it", async () => {
+    const client = connect();
+    const runId = `run-${++count}`;
+    await client.startRun({ workflow: "stuck", runId });
+    const run = client.run(runId);
+    stops.push(run.subscribe(() => undefined));
+    const result = client.result(runId);
+    const blocked = await until(run, (now) => now.run?.status === "blocked", 15_000);
+    expect(blocked).toMatchObject({ connection: "live", run: { error: { code: "workflow_stuck" } } });
+    expect(blocked.outcome).toBeUndefined();
+    expect(await client.retry(runId)).toMatchObject({ ok: true, run: { id: runId } });
+    expect(await result).toBe("came through");
+    expect(run.getSnapshot().run).toMatchObject({ status: "completed", error: null });
+  });
+
+  it("that failed says what its workflow said, and is terminated for good", async () => {
+    const client = connect();
+    const runId = `run-${++count}`;
+    await client.startRun({ workflow: "failing", runId });
+    const message = `Run ${runId} failed: The ledger of ${runId} is closed.`;
+    await expect(client.result(runId)).rejects.toMatchObject({ outcome: "failed", code: "public_error", message });
+    expect(await client.terminate(runId)).toMatchObject({ ok: true, run: { status: "cancelled", error: { code: "terminated" } } });
+    await expect(client.result(runId)).rejects.toMatchObject({ outcome: "cancelled", code: "terminated" });
+  });
+
   it("shows rows under the names its workflow chose", async () => {
     const runId = await startRun();
     const { connection, rows } = await until(connect().run(runId), ({ inputs }) => inputs.length === 1);

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from signoff import App, Context
+from signoff import App, Context, PublicError
 
 app = App()
 
@@ -43,3 +43,22 @@ async def revise(ctx: Context, request: Any) -> None:
     while True:
         event = await ctx.await_event("revise", type=int)
         await request.revise(show={"amount": event})
+
+
+tried: set[str] = set()
+
+
+@app.workflow(expose=("output",))
+async def stuck(ctx: Context) -> str:
+    """Get stuck at the first try, and come through at the second."""
+    first = ctx.run_id not in tried
+    tried.add(ctx.run_id)
+    while first:
+        pass
+    return "came through"
+
+
+@app.workflow
+async def failing(ctx: Context) -> None:
+    """Fail, with something to say about it."""
+    raise PublicError(f"The ledger of {ctx.run_id} is closed.")
