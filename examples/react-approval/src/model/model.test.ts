@@ -63,6 +63,11 @@ describe("timeline", () => {
     const input = { id: "approve:0", asked_at: "2026-06-01T12:00:01.000Z", decided_at: at, status: "answered" } as InputRow;
     expect(timeline(run, [step], [input]).map(({ kind }) => kind)).toEqual(["started", "asked", "decided", "step", "ended"]);
   });
+
+  it("ends with what a run is stuck at, which is not over", () => {
+    const blocked: RunRow = { ...run, status: "blocked", error: { code: "workflow_stuck", message: null } };
+    expect(timeline(blocked, [], []).map(({ kind }) => kind)).toEqual(["started", "blocked"]);
+  });
 });
 
 describe("worklist", () => {

@@ -35,6 +35,18 @@ export function outcomeOf(request: InputRow, me: Person): string {
   }
 }
 
+const REASONS = new Map([
+  ["terminated", "The run was ended from outside."],
+  ["cancelled", "The run was cancelled."],
+  ["failed", "The run failed."],
+  ["completed", "The run ended without it."],
+]);
+
+/** Say why a request was withdrawn: in the workflow's words, or what became of its run. */
+export function reasonOf({ reason }: Pick<InputRow, "reason">): string | null {
+  return reason === null ? null : (REASONS.get(reason) ?? reason);
+}
+
 /** Name the one who decided. */
 export function whoOf(request: InputRow, me?: Person): string {
   const by = request.decided_by;

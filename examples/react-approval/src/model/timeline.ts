@@ -8,6 +8,7 @@ export type Moment =
   | { kind: "asked"; at: string; input: InputRow }
   | { kind: "decided"; at: string; input: InputRow }
   | { kind: "sleeping"; at: string }
+  | { kind: "blocked"; at: string; run: RunRow }
   | { kind: "ended"; at: string; run: RunRow };
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
@@ -18,7 +19,7 @@ export function isOver(run: RunRow): boolean {
 }
 
 /** What is written down in one breath has one time; causes come before what they caused. */
-const RANK = { started: 0, decided: 1, step: 2, asked: 3, sleeping: 4, ended: 5 } as const;
+const RANK = { started: 0, decided: 1, step: 2, asked: 3, sleeping: 4, blocked: 4, ended: 5 } as const;
 
 /** Order a run's rows in time. */
 export function timeline(run: RunRow, steps: readonly StepRow[], inputs: readonly InputRow[]): Moment[] {
@@ -30,6 +31,7 @@ export function timeline(run: RunRow, steps: readonly StepRow[], inputs: readonl
   }
   moments.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0) || RANK[a.kind] - RANK[b.kind]);
   if (run.status === "sleeping") moments.push({ kind: "sleeping", at: run.updated_at });
+  if (run.status === "blocked") moments.push({ kind: "blocked", at: run.updated_at, run });
   if (isOver(run)) moments.push({ kind: "ended", at: run.updated_at, run });
   return moments;
 }

@@ -10,7 +10,7 @@ import { type Arming, useArming } from "../model/arming";
 import type { Change } from "../model/changes";
 import { useDraft } from "../model/draft";
 import type { Person } from "../model/identity";
-import { commentOf, outcomeOf, verbOf } from "../model/outcome";
+import { commentOf, outcomeOf, reasonOf, verbOf } from "../model/outcome";
 import { Ago, Notice, Said } from "../parts/basics";
 import { Amended } from "./Amended";
 
@@ -182,6 +182,7 @@ function Outcome({ me, shown, submission, wrong, amended, focus }: OutcomeProps)
 /** The request is over: by whom, when, in what words. */
 function Settled({ me, request, focus }: { me: Person; request: InputRow; focus: boolean }) {
   const comment = commentOf(request.value);
+  const reason = reasonOf(request);
   const verb = verbOf(request);
   const tone = request.status === "answered" ? (verb === "declined" || verb === "rejected" ? "warn" : "good") : "plain";
   return (
@@ -189,9 +190,9 @@ function Settled({ me, request, focus }: { me: Person; request: InputRow; focus:
       {comment !== null && (
         <blockquote dir="auto">{comment}</blockquote>
       )}
-      {request.reason !== null && (
+      {reason !== null && (
         <p>
-          <Said>{request.reason}</Said>
+          <Said>{reason}</Said>
         </p>
       )}
       {request.decided_at !== null && (

@@ -7,6 +7,7 @@ import { type Receipt, HOUSE_CURRENCY, asReceipt, asReport } from "../model/clai
 import { money, words } from "../model/format";
 import { type Person, nameOf } from "../model/identity";
 import { hrefOf } from "../model/route";
+import { troubleOf } from "../model/trouble";
 import { Ago, Empty, Loading, Notice, Said } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
 import { PlainView, isSomething } from "../parts/PlainView";
@@ -40,6 +41,7 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
     );
   }
   const receipt = asReceipt(run.output);
+  const trouble = troubleOf(run);
   return (
     <article className="pane detail-pane" aria-labelledby="run-title">
       <header className="detail-head">
@@ -62,9 +64,9 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
         </div>
         <div className="detail-side">
           {receipt ? <ReceiptView receipt={receipt} me={me} /> : <Output value={run.output} />}
-          {run.error && (
-            <Notice tone="bad" title="This run failed">
-              <p>{run.error.message ?? run.error.code}</p>
+          {trouble && (
+            <Notice tone={trouble.tone} title={trouble.title}>
+              <p dir="auto">{trouble.text}</p>
             </Notice>
           )}
           <Waiting inputs={inputs} />

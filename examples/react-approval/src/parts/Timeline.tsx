@@ -5,8 +5,9 @@ import { memo, useMemo, useState } from "react";
 import { useNow } from "../model/clock";
 import { clock, duration, instant, relative, words } from "../model/format";
 import type { Person } from "../model/identity";
-import { commentOf, outcomeOf } from "../model/outcome";
+import { commentOf, outcomeOf, reasonOf } from "../model/outcome";
 import { type Moment, timeline } from "../model/timeline";
+import { saidOf, troubleOf } from "../model/trouble";
 import { usePrinting } from "../model/printing";
 
 interface Props {
@@ -70,6 +71,7 @@ function rowOf(moment: Moment): unknown {
     case "asked":
     case "decided":
       return moment.input;
+    case "blocked":
     case "ended":
       return moment.run;
     default:
@@ -121,10 +123,11 @@ function tell(moment: Moment, now: number | null, me: Person): Telling {
       return {
         state: moment.input.status === "answered" ? "done" : "quiet",
         what: outcomeOf(moment.input, me),
-        more: commentOf(moment.input.value) ?? moment.input.reason,
+        more: commentOf(moment.input.value) ?? reasonOf(moment.input),
       };
     case "sleeping":
       return { state: "active", what: "Sleeping" };
+    case "blocked":
     case "ended":
       return tellEnd(moment.run);
   }
@@ -142,7 +145,7 @@ function tellStep(step: StepRow, now: number | null): Telling {
     case "retrying":
       return { state: "active", what, more: retryText(step, now) };
     case "failed":
-      return { state: "bad", what, took, more: step.error?.message ?? step.error?.code ?? tries };
+      return { state: "bad", what, took, more: step.error ? saidOf(step.error) : tries };
     case "cancelled":
       return { state: "quiet", what, more: "Cancelled" };
   }
@@ -156,7 +159,7 @@ function between(since: string | null, until: string | null, now: number | null)
 
 function retryText(step: StepRow, now: number | null): string {
   const again = step.retry_at ? `, again ${relative(step.retry_at, now)}` : "";
-  return `Attempt ${step.attempt} failed${again}${step.error ? `: ${step.error.message ?? step.error.code}` : ""}`;
+  return `Attempt ${step.attempt} failed${again}${step.error ? `: ${saidOf(step.error)}` : ""}`;
 }
 
 function tellAsked(input: InputRow, now: number | null): Telling {
@@ -172,7 +175,8 @@ function tellAsked(input: InputRow, now: number | null): Telling {
 
 function tellEnd(run: RunRow): Telling {
   if (run.status === "completed") return { state: "done", what: "Completed" };
-  return { state: run.status === "failed" ? "bad" : "quiet", what: words(run.status), more: run.error?.message ?? run.error?.code };
+  const trouble = troubleOf(run);
+  return { state: trouble?.tone === "bad" ? "bad" : "quiet", what: words(run.status), more: trouble?.text };
 }
 
 function keyOf(moment: Moment): string {
