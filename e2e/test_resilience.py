@@ -137,3 +137,6 @@ def test_forced_colors_show_what_is_chosen(asking: Product, call_on: Visit) -> N
     spans = "[...document.querySelectorAll('.choice span')]"
     ground = f"name => getComputedStyle({spans}.find(span => span.textContent === name)).backgroundColor"
     assert page.evaluate(ground, "Yes") != page.evaluate(ground, "No")
+    line = "kind => getComputedStyle(document.querySelector('.timeline li'), kind).backgroundColor"
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert [page.evaluate(line, kind) for kind in ("::before", "::after")] == [ink, ink]
