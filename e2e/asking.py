@@ -55,8 +55,17 @@ class Numbers(BaseModel):
     e: Decimal
 
 
+class Transfer(BaseModel):
+    """Two members of one kind, a table, and one of several."""
+
+    payer: Cash = Field(default_factory=lambda: Cash(kind="cash", amount=1))
+    payee: Cash
+    table: list[list[int]] = [[1, 2], [3]]
+    how: Literal["slowly", "quickly"] = "slowly"
+
+
 TYPES: dict[str, Any] = {"text": str, "yes": bool, "number": float, "integer": int, "decimal": Decimal, "order": Order}
-TYPES |= {"either": Card | Cash, "numbers": Numbers, "texts": list[str]}
+TYPES |= {"either": Card | Cash, "numbers": Numbers, "texts": list[str], "transfer": Transfer}
 
 
 @app.workflow(expose=["output"])

@@ -119,3 +119,17 @@ def test_a_pattern_of_python_is_checked_by_the_server(asking: Product, call_on: 
     send(page)
     expect(outcome(page)).to_contain_text("You answered this")
     assert asking.answered("year")["value"]["year"] == "2026"
+
+
+def test_members_of_one_kind_have_names_of_their_own_and_tables_room(asking: Product, call_on: Visit) -> None:
+    size = {"width": 390, "height": 844}
+    page = call_on("alice", asking.ask("transfer", of="transfer", initial={"payee": {"kind": "cash"}}), viewport=size)
+    page.get_by_role("group", name="Payee").get_by_role("textbox", name="Amount").fill("5")
+    box = page.get_by_role("textbox", name="Table 1 2").bounding_box()
+    assert box is not None
+    assert box["width"] > 100
+    # Without a value it would be the default: nobody can choose nothing.
+    expect(page.get_by_role("radiogroup", name="How").get_by_role("radio")).to_have_count(2)
+    send(page)
+    expect(outcome(page)).to_contain_text("You answered this")
+    assert asking.answered("transfer")["value"]["table"] == [[1, 2], [3]]

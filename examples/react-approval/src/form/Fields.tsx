@@ -30,8 +30,9 @@ export function Field(props: FieldProps) {
   const { part } = wanted;
   const label = labelOf(props, wanted);
   const needed = required && !wanted.nullable;
-  const control: ControlProps = { label, help: helpOf(hints, wanted), required: needed, pointer, draft, onChange, hints };
-  const absent = !isThere(draft) && isOptional(wanted, required);
+  const optional = isOptional(wanted, required);
+  const control: ControlProps = { label, help: helpOf(hints, wanted), required: needed, pointer, draft, onChange, hints, none: optional };
+  const absent = !isThere(draft) && optional;
   switch (part.kind) {
     case "text":
       return <TextField {...control} format={part.format} />;
@@ -53,24 +54,26 @@ export function Field(props: FieldProps) {
       return <Pairs {...control} part={part} />;
     case "tuple":
       return (
-        <Optional {...control} absent={absent} optional={isOptional(wanted, required)} begin={() => []}>
+        <Optional {...control} absent={absent} optional={optional} begin={() => []}>
           <Tuple {...control} part={part} />
         </Optional>
       );
     case "group":
       return (
-        <Optional {...control} absent={absent} optional={isOptional(wanted, required)} begin={() => beginPart(withoutNull(schema, root), root)}>
+        <Optional {...control} absent={absent} optional={optional} begin={() => beginPart(withoutNull(schema, root), root)}>
           <Group {...control} schema={schema} fixed={fixed} />
         </Optional>
       );
   }
 }
 
-function labelOf({ hints, name, named, pointer }: FieldProps, { title }: Wanted): string {
+function labelOf({ schema, hints, name, named, pointer }: FieldProps, { title }: Wanted): string {
   const hinted = hints["ui:title"];
   if (typeof hinted === "string" && hinted !== "") return hinted;
   if (named) return name;
-  return title ?? (pointer === "" ? name : words(name));
+  if (pointer === "") return title ?? name;
+  // What a reference points to has the name of a kind, and two members may be of one kind.
+  return typeof schema.title === "string" && schema.title !== "" ? schema.title : words(name) || "(no name)";
 }
 
 /** The description of the whole answer speaks to programmers; what people should know is in the request itself. */
@@ -307,7 +310,7 @@ function Rows({ what, count, onAdd, onRemove, children }: RowsProps) {
 
 function Union({ part, ...control }: ControlProps & { part: Part & { kind: "union" } }) {
   const { root } = useForm();
-  const { draft, onChange, pointer, label, required, hints } = control;
+  const { draft, onChange, pointer, label, hints } = control;
   const chosen = chosenBranch(part.branches, draft);
   return (
     <div className="union">
@@ -331,7 +334,7 @@ function Union({ part, ...control }: ControlProps & { part: Part & { kind: "unio
             onChange({ branch: chosen.index, value: next });
           }}
           pointer={pointer}
-          required={required}
+          required
           name={`${label}: ${chosen.branch.label}`}
           named
           hints={hints}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { write } from "./answer";
 import { begin } from "./begin";
-import type { Schema } from "./schema";
+import { type Schema, wantedBy } from "./schema";
 
 const object = (properties: Schema, more: Schema = {}): Schema => ({ type: "object", properties, ...more });
 const decimal: Schema = { anyOf: [{ type: "number" }, { type: "string", format: "decimal", pattern: "^[+-]?([0-9]+\\.?[0-9]*)$" }] };
@@ -33,6 +33,36 @@ describe("numbers", () => {
   it("go back as they were proposed, in spite of looking ambiguous", () => {
     expect(untouched(object({ n: decimal }), { n: "1.500" })).toMatchObject({ value: { n: "1.500" }, errors: [] });
     expect(untouched({ type: "number" }, 12.345).value).toBe(12.345);
+  });
+});
+
+describe("a proposed whole number that a browser cannot hold", () => {
+  // As it comes out of JSON: 2 ** 60 is 1152921504606846976.
+  const rounded = JSON.parse("1152921504606846976") as number;
+
+  it("is said and not proposed, since it is another one by now", () => {
+    const schema = object({ n: { type: "integer", default: rounded } });
+    expect(begin(schema, undefined).misfits).toEqual([{ pointer: "/n", value: rounded }]);
+    expect(untouched(schema).errors).toMatchObject([{ pointer: "/n" }]);
+    expect(begin({}, { deep: [rounded] })).toMatchObject({ draft: undefined, misfits: [{ pointer: "" }] });
+  });
+
+  it("is proposed where it came as text, or is a fraction's double", () => {
+    expect(begin({ type: "integer" }, "1152921504606846976").draft).toEqual({ exact: "1152921504606846976" });
+    expect(untouched({ type: "number" }, 1e21)).toMatchObject({ value: 1e21, errors: [] });
+  });
+});
+
+describe("choices", () => {
+  it("name a single value by itself, and nothing as nothing", () => {
+    expect(wantedBy({ const: "only", title: "Const" }, {}).part).toEqual({ kind: "choice", options: [{ label: "only", value: "only" }] });
+    expect(wantedBy({ enum: [1, "two", null] }, {})).toMatchObject({ nullable: true, part: { options: [{ label: "1" }, { label: "two" }] } });
+    expect(wantedBy({ oneOf: [{ const: 1, title: "One" }, { const: 2, title: "Two" }] }, {}).part).toMatchObject({ options: [{ label: "One" }, { label: "Two" }] });
+  });
+
+  it("of nothing go out as null", () => {
+    expect(write(object({ a: { enum: ["x", null] } }, { required: ["a"] }), {}).value).toEqual({ a: null });
+    expect(untouched(object({ a: { enum: ["x", null] } }), { a: null }).value).toEqual({});
   });
 });
 

@@ -75,7 +75,7 @@ class Beginning {
       case "text":
         return typeof value === "string" ? value : undefined;
       case "number":
-        return isNumber(value, part.asText) ? { exact: String(value) } : undefined;
+        return isNumber(value, part) ? { exact: String(value) } : undefined;
       case "boolean":
         return typeof value === "boolean" ? value : undefined;
       case "choice": {
@@ -95,7 +95,7 @@ class Beginning {
       case "union":
         return this.#union(part.branches, value, pointer);
       case "json":
-        return writeJson(value);
+        return isRounded(value) ? undefined : writeJson(value);
       case "null":
         return undefined;
     }
@@ -126,8 +126,14 @@ class Beginning {
 }
 
 /** Numbers of other programs have a point for the decimal sign. Those too large for a number come as text. */
-function isNumber(value: unknown, asText: boolean): boolean {
-  if (typeof value === "number") return Number.isFinite(value);
+function isNumber(value: unknown, { integer, asText }: { integer: boolean; asText: boolean }): boolean {
+  if (typeof value === "number") return Number.isFinite(value) && !(integer && isRounded(value));
   if (typeof value !== "string" || !/^-?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$/.test(value)) return false;
   return asText || !Number.isSafeInteger(Number(value));
+}
+
+/** Tell whether there is a whole number in it that may have been another one before the browser read it. */
+function isRounded(value: unknown): boolean {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(isRounded);
 }

@@ -13,6 +13,8 @@ export interface ControlProps extends FrameProps {
   draft: Draft;
   onChange: (draft: Draft) => void;
   hints: Schema;
+  /** One may choose nothing. */
+  none: boolean;
 }
 
 /** More options than this are a list to choose from. */
@@ -143,7 +145,7 @@ interface ChoiceProps extends ControlProps {
 }
 
 export function Choice({ options, chosen, onChoose, verdict = false, ...props }: ChoiceProps) {
-  const { hints, required } = props;
+  const { hints, none } = props;
   const { disabled } = useForm();
   const name = useId();
   const labels = labelsOf(hints, options);
@@ -164,7 +166,7 @@ export function Choice({ options, chosen, onChoose, verdict = false, ...props }:
             }}
             {...ties}
           >
-            <option value={-1}>{required ? "Choose …" : "None"}</option>
+            <option value={-1}>{none ? "None" : "Choose …"}</option>
             {labels.map((label, index) => (
               <option key={index} value={index}>
                 {label}
@@ -192,7 +194,7 @@ export function Choice({ options, chosen, onChoose, verdict = false, ...props }:
             <span>{labels[index]}</span>
           </label>
         ))}
-        {!required && (
+        {none && (
           <label>
             <input
               type="radio"

@@ -72,7 +72,7 @@ export function wantedBy(schema: unknown, root: Schema, depth = 0): Wanted {
   const found = depth > MAX_REFERENCES ? ENDLESS : resolve(schema, root);
   if (typeof found === "string") return wanted({}, false, { kind: "json", why: found });
   const alternatives = alternativesOf(found);
-  if (!alternatives) return wanted(found, false, partOf(found));
+  if (!alternatives) return wanted(found, Array.isArray(found.enum) && found.enum.includes(null), partOf(found));
   const some = alternatives.filter((each) => !isNull(each, root));
   const nullable = some.length < alternatives.length;
   const [only] = some;
@@ -231,8 +231,9 @@ function branchLabel(schema: Schema, fixed: Schema, index: number, root: Schema)
 }
 
 function partOf(schema: Schema): Part {
-  const options = optionsOf(schema);
-  if (options) return { kind: "choice", options };
+  // The title of a single value is the field's; null is for what wants it to say.
+  const options = optionsOf("const" in schema ? without(schema, "title") : schema)?.filter(({ value }) => value !== null);
+  if (options && options.length > 0) return { kind: "choice", options };
   if (Array.isArray(schema.allOf)) return { kind: "json", why: "a combination of several schemas" };
   switch (schema.type ?? guessType(schema)) {
     case "string":
