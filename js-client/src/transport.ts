@@ -59,6 +59,10 @@ export class Transport {
     { person, tokenTimeout = 10_000 }: TransportOptions = {},
   ) {
     this.base = absolute(base);
+    // Without this check a token given as text is a sign-in that fails for ever, and every answer waits for it.
+    if (token !== undefined && typeof token !== "function") {
+      throw new TypeError("createSignoff: token must be a function that gives the token, such as () => fetchToken(), not the token itself");
+    }
     this.#token = token;
     this.#fetch = fetchImpl ?? ((...args) => globalThis.fetch(...args));
     this.#tokenTimeout = tokenTimeout;
@@ -84,7 +88,7 @@ export class Transport {
   address(...segments: readonly string[]): string {
     // Relative, and no page to complete it: rendering on a server, which has nobody to ask.
     if (parsed(this.base) === undefined) {
-      throw new SignoffError(localProblem("no_address", "The server's address is not known outside a page", this.base));
+      throw new SignoffError(localProblem("no_address", "The server's address is not known outside a page", `A relative one, ${JSON.stringify(this.base)}, needs a page.`));
     }
     return [this.base, ...segments.map(escapeSegment)].join("/");
   }
@@ -212,7 +216,7 @@ function parsed(address: string, page?: string): URL | undefined {
 function escapeSegment(segment: string): string {
   // Browsers and proxies resolve the dots, escaped or not: the call would reach another path.
   if (segment === "" || segment === "." || segment === ".." || !isWellFormed(segment)) {
-    throw new SignoffError(localProblem("invalid_name", "No run, request, topic or principal can have this name", JSON.stringify(segment)));
+    throw new SignoffError(localProblem("invalid_name", "No run, request, topic or principal can have this name", `${JSON.stringify(segment)} is no name.`));
   }
   return encodeURIComponent(segment).replaceAll("%3A", ":");
 }

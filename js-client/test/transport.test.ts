@@ -74,6 +74,11 @@ describe("the server's address", () => {
     },
   );
 
+  it.each(["eyJ.secret", null, 5])("goes with a way to get a token, not with %j", (token) => {
+    expect(() => createSignoff({ url: "http://h/", token: token as never })).toThrow(/^createSignoff: token must be a function that gives the token/);
+    expect(() => createSignoff({ url: "http://h/", token: token as never })).not.toThrow(/secret/);
+  });
+
   it.each(["/", "", "/signoff/", "relative/path"])("%j makes a client where there is no page; its views can only say why they fail", async (url) => {
     const client = createSignoff({ url });
     const view = client.run("r1");
