@@ -175,6 +175,7 @@ def test_an_answer_that_is_refused_when_its_page_has_gone_is_told(product: Produ
     page.context.set_offline(False)
     told = page.get_by_role("complementary", name="Not delivered")
     expect(told).to_contain_text("Bora had decided already", timeout=15_000)
+    expect(told).to_contain_text(large_claim()["title"])
     told.get_by_role("button", name="Dismiss").click()
     expect(told).not_to_contain_text("Bora")
     page.reload()

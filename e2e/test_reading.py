@@ -97,6 +97,23 @@ def test_a_change_of_the_change_is_read_again(product: Product, visit: Visit) ->
     expect(again).to_have_count(0)
 
 
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_however_much_has_changed_the_way_on_is_in_sight(product: Product, visit: Visit, size: ViewportSize) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim), viewport=size)
+    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    newer = large_claim()
+    newer |= {"title": "Another title. " * 9, "purpose": "Another purpose. " * 9, "cost_centre": "CC-1"}
+    newer["claimant"] |= {"name": "Another name", "department": "Another department"}
+    product.call("POST", f"/v1/runs/{claim}/events/claim.amended", {"id": "much", "payload": newer})
+    notice = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
+    expect(notice).to_contain_text("Another title.")
+    around, button = notice.bounding_box(), box(page, "Review again")
+    assert around is not None
+    assert button["y"] + button["height"] <= around["y"] + around["height"]
+    assert around["y"] + around["height"] <= size["height"]
+
+
 def test_nothing_answers_in_the_first_second(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice")

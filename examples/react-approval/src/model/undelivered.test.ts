@@ -1,7 +1,7 @@
 import type { InputRow } from "@signoff/client";
 import { describe, expect, it } from "vitest";
 import { PEOPLE } from "./identity";
-import { whyUndelivered } from "./undelivered";
+import { aboutUndelivered, whyUndelivered } from "./undelivered";
 
 const row = {} as InputRow;
 const problem = { type: "urn:signoff:problem:not_in_audience", title: "You are not among those asked", status: 403, detail: null, code: "x" };
@@ -18,5 +18,14 @@ describe("whyUndelivered", () => {
     ],
   ] as const)("says why: %j", (outcome, text) => {
     expect(whyUndelivered(outcome, PEOPLE[0])).toBe(text);
+  });
+});
+
+describe("aboutUndelivered", () => {
+  it("names the request by its title, else by its run", () => {
+    const titled = { ...row, title: "Approve it?" };
+    expect(aboutUndelivered({ runId: "r1", outcome: { status: "stale", action: "submit", value: 1, row: titled } })).toBe("Approve it?");
+    expect(aboutUndelivered({ runId: "r1", outcome: { status: "stale", action: "submit", value: 1, row } })).toBe("Run r1");
+    expect(aboutUndelivered({ runId: "r1", outcome: { status: "refused", problem } })).toBe("Run r1");
   });
 });

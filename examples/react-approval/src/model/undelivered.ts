@@ -1,7 +1,14 @@
 /** Why an answer did not count, in words. Pure. */
 
-import type { Failed } from "@signoff/client";
+import type { Failed, UndeliveredAnswer } from "@signoff/client";
 import { type Person, nameOf } from "./identity";
+
+/** Name the request that was answered: by its title, where the refusal brought it along. */
+export function aboutUndelivered({ runId, outcome }: Pick<UndeliveredAnswer, "runId" | "outcome">): string {
+  const title: unknown = "row" in outcome ? outcome.row.title : null;
+  // It comes from a storage that anybody can write to.
+  return typeof title === "string" && title !== "" ? title : `Run ${runId}`;
+}
 
 /** Say why an answer was refused after its page had gone. */
 export function whyUndelivered(outcome: Failed, me: Person): string {

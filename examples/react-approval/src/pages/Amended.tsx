@@ -40,7 +40,8 @@ export function Amended({ revised, changes, away, onReview }: Props) {
         This request changed while you were reading
       </h3>
       {changes.length > 0 && (
-        <ul className="changes" aria-label="What changed">
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls has to be reached by keys
+        <ul className="changes" aria-label="What changed" tabIndex={0}>
           {changes.map(({ what, before, after }) => (
             <li key={what}>
               <strong>

@@ -42,9 +42,11 @@ export function InboxPage({ route, me }: { route: Route & { page: "inbox" | "req
       ) : (
         <section className="pane detail-pane unopened" aria-label="Request">
           <Empty title={requests.length > 0 ? "Choose a request" : "Nothing to decide"}>
-            <p>
-              Walk the list with <kbd>j</kbd> and <kbd>k</kbd>, open with <kbd>Enter</kbd>, search with <kbd>/</kbd>.
-            </p>
+            {requests.length > 0 && (
+              <p>
+                Walk the list with <kbd>j</kbd> and <kbd>k</kbd>, open with <kbd>Enter</kbd>, search with <kbd>/</kbd>.
+              </p>
+            )}
           </Empty>
         </section>
       )}

@@ -6,8 +6,8 @@ import { labelOfAction } from "../model/actions";
 import { useArming, useDisturbing } from "../model/arming";
 import type { Person } from "../model/identity";
 import { hrefOf } from "../model/route";
-import { whyUndelivered } from "../model/undelivered";
-import { Ago, Notice } from "./basics";
+import { aboutUndelivered, whyUndelivered } from "../model/undelivered";
+import { Ago, Notice, Said } from "./basics";
 import { PlainView } from "./PlainView";
 
 export function Undelivered({ me }: { me: Person }) {
@@ -18,7 +18,10 @@ export function Undelivered({ me }: { me: Person }) {
   return (
     <aside className="undelivered" aria-label="Not delivered" aria-live="polite">
       {answers.map((answer) => (
-        <Notice key={answer.submissionId} tone="warn" title={`Your answer did not count: ${labelOfAction(answer.action)}`}>
+        <Notice key={answer.submissionId} tone="warn" title={titleOf(answer)}>
+          <p>
+            <Said>{aboutUndelivered(answer)}</Said>
+          </p>
           <p>{whyUndelivered(answer.outcome, me)}</p>
           <What answer={answer} />
           <p className="undelivered-foot">
@@ -40,6 +43,11 @@ export function Undelivered({ me }: { me: Person }) {
       ))}
     </aside>
   );
+}
+
+/** The button of a plain answer says nothing of what was answered. */
+function titleOf({ action }: UndeliveredAnswer): string {
+  return action === "submit" ? "Your answer did not count" : `Your answer did not count: ${labelOfAction(action)}`;
 }
 
 function What({ answer: { value, at } }: { answer: UndeliveredAnswer }) {
