@@ -60,7 +60,7 @@ def test_axe_finds_nothing_in_any_form(chromium: Browser, asking: Product) -> No
         page = context.new_page()
         for of, more in forms.items():
             page.goto(f"{asking.url}/?as=alice{asking.ask(f'axe-{of}', of=of, show=shown, **more)}")
-            expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+            expect(page.get_by_role("button", name="Send decision")).to_be_enabled(timeout=20_000)
             assert violations(page) == [], of
             page.get_by_role("button", name="Send decision").click()
             expect(page.locator("[aria-invalid=true]").first).to_be_visible()
@@ -86,7 +86,7 @@ def test_the_keyboard_suffices(chromium: Browser, product: Product) -> None:
         _tab_to(page, "textarea")
         page.keyboard.type("By keyboard.")
         _tab_to(page, ".actions button")
-        expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+        expect(page.get_by_role("button", name="Send decision")).to_be_enabled(timeout=20_000)
         page.keyboard.press("Enter")
         status = page.get_by_role("region", name="Decision").get_by_role("status")
         expect(status).to_contain_text("You approved this")
