@@ -103,6 +103,12 @@ def test_what_is_not_known_gets_the_class_of_its_status(
     assert type(from_problem(status, body)) is kind
 
 
+def test_what_another_application_says_is_no_reason() -> None:
+    error = from_problem(404, b'{"detail": "Not Found"}')
+    assert type(error) is errors.NotFound
+    assert error.detail == "The server answered 404 without saying why; does its address lead to Signoff?"
+
+
 def test_nobody_there_is_told() -> None:
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

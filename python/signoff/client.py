@@ -490,14 +490,15 @@ _BY_STATUS: dict[int, type[SignoffError]] = {
 def from_problem(status: int, body: bytes) -> SignoffError:
     """Return the exception a problem document stands for.
 
-    A code this version does not know gets the class of its status.
+    A code this version does not know gets the class of its status; a body that is no problem document of ours, such as
+    the 404 of an application Signoff is mounted in, the question whether the address is right.
     """
     try:
         problem = orjson.loads(body)
     except orjson.JSONDecodeError:
         problem = None
-    if not isinstance(problem, dict):
-        problem = {"detail": f"The server answered {status} without saying why; is it a Signoff server?"}
+    if not (isinstance(problem, dict) and "code" in problem):
+        problem = {"detail": f"The server answered {status} without saying why; does its address lead to Signoff?"}
     kind = _BY_CODE.get(str(problem.get("code"))) or _BY_STATUS.get(status, SignoffError)
     own = {"type", "title", "status", "detail", "code"}
     error = kind(str(problem.get("detail") or ""))

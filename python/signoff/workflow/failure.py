@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from signoff.errors import NonDeterminism, PublicError, SignoffError, StepFailed
+from signoff.errors import NonDeterminism, PublicError, SignoffError, StepFailed, WorkflowStuck
 from signoff.workflow import codec
 from signoff.workflow.frames import frames_of
 from signoff.workflow.journal import Error, Frame
 
 _MOST = 4_000
+_PLACED = (NonDeterminism, WorkflowStuck)
+"""Whose messages name the place in the workflow's code; they are raised in ours."""
+
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,127}")
 
 
@@ -41,7 +44,7 @@ def _error_of(error: BaseException) -> Error:
         cause = _member(_member(error, "extra"), "get", lambda get: get("error"))
         if isinstance(cause, dict) and cause.get("public") is True:
             public, message = True, str(cause.get("message", ""))
-    frames = () if kind is NonDeterminism else _frames(error)  # its message names the place
+    frames = () if kind in _PLACED else _frames(error)
     name = _plain(f"{kind.__module__}.{kind.__qualname__}")
     return Error(_plain(_code(error)), message[:_MOST], name, public, frames)
 
