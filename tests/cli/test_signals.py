@@ -17,8 +17,10 @@ from tests.cli.commands import environment, run
 FLOW = """
 import asyncio, re, threading
 from signoff import App, Context
+from signoff.runtime import deadman
 
 app = App()
+deadman.KEPT_S = 3.0
 
 def hangs():
     print("begun", flush=True)
@@ -60,6 +62,11 @@ async def backtrack(ctx: Context) -> None:
 async def add_up(ctx: Context) -> None:
     print("begun", flush=True)
     sum(range(10**15))  # keeps the interpreter to itself, and looks for no signal
+
+@app.workflow
+async def rest(ctx: Context) -> None:
+    print("begun", flush=True)
+    await ctx.sleep("1h")
 """
 
 
@@ -121,3 +128,19 @@ def test_a_process_that_cannot_end_by_itself_has_ended_in_time(tmp_path: Path) -
         assert 14 < time.monotonic() - began < 20
         assert worker.returncode == 1
         assert 'flow.py", line' in errors
+
+
+def test_a_call_that_keeps_the_interpreter_to_itself_ends_the_process_and_tells_where_it_was(tmp_path: Path) -> None:
+    with busy(tmp_path, "add_up") as worker:
+        _, errors = worker.communicate(timeout=60)
+        assert worker.returncode == signal.SIGPROF
+        assert 'flow.py", line' in errors
+
+
+def test_a_process_that_stood_still_for_long_goes_on(tmp_path: Path) -> None:
+    with busy(tmp_path, "rest") as worker:
+        worker.send_signal(signal.SIGSTOP)
+        time.sleep(4)  # longer than it may keep the interpreter to itself
+        worker.send_signal(signal.SIGCONT)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0

@@ -6,7 +6,8 @@ raised in the middle of the code, again and again, since the code may swallow it
 goes on. This is sure in the main thread. Elsewhere a loop that does nothing but swallow is frozen (below).
 
 What Python cannot interrupt, a call into C that returns late or never, is seen from here all the same (`frozen`),
-unless it keeps the interpreter to itself. In the main thread a signal can end many of those too (`taking_signals`).
+unless it keeps the interpreter to itself. In the main thread a signal can end many of those too (`taking_signals`), and
+the process ends if none can (`deadman`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any, TypeVar
 
 import signoff
 from signoff.errors import WorkflowStuck
+from signoff.runtime import deadman
 from signoff.workflow import guard
 from signoff.workflow.machine import Machine
 
@@ -121,7 +123,7 @@ class Watchdog:
         self._in_main_thread = False
         self._seen: tuple[Activation | None, int] = (None, 0)
         self._elapsed = self._cpu = 0.0
-        self._signals = False
+        self._signals = self._armed = False
         self._signalled: tuple[Activation | None, int] = (None, 0)
         self._signalled_at = 0.0
         self._answered, self._silent, self._told = True, 0.0, False
@@ -214,7 +216,8 @@ class Watchdog:
         """Interrupt by signals too, for the time of the block: for a process of our own, in its main thread.
 
         A signal reaches what an exception set from another thread does not: long calls into C that look for signals,
-        such as a regular expression that backtracks or the power of a large number.
+        such as a regular expression that backtracks or the power of a large number. What keeps the interpreter to
+        itself for too long ends the process.
         """
         if SIGNAL is None or not self._budget or signal.getsignal(SIGNAL) is not signal.SIG_DFL:
             yield
@@ -223,8 +226,12 @@ class Watchdog:
         self._signals = True
         try:
             signal.setitimer(signal.ITIMER_VIRTUAL, SIGNAL_S, SIGNAL_S)
+            self._armed = deadman.arm()
             yield
         finally:
+            if self._armed:
+                self._armed = False
+                deadman.disarm()
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             self._signals = False  # and the handler stays: a signal may be on its way
 
@@ -244,6 +251,8 @@ class Watchdog:
     def _main(self) -> None:
         pause = self._pause
         while not self._stop.wait(pause):
+            if self._armed:
+                deadman.put_off()
             try:
                 pause = self._look(pause)
             except Exception:
