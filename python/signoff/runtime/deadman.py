@@ -12,11 +12,12 @@ import ctypes
 import faulthandler
 import signal
 import threading
+from typing import Any
 
 KEPT_S = 60.0
 """Seconds of the processor's time, of all threads together, without a turn for the one that puts the end off."""
 
-SIGNAL = getattr(signal, "SIGPROF", None)
+SIGNAL: Any = getattr(signal, "SIGPROF", None)
 """The signal of the clock; its number is the exit code."""
 
 
