@@ -203,6 +203,21 @@ def test_a_server_is_told_what_it_does_not_understand(
     assert word in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        ("broken", "ValueError: no luck ({place}/broken.py, line 1)."),
+        ("syntax", "SyntaxError: invalid syntax (syntax.py, line 1)."),
+    ],
+)
+def test_the_place_of_what_cannot_be_imported_is_told_once(
+    module: str, told: str, place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["worker", f"{module}:app", "--store", "memory:"]) == USAGE
+    expected = f"signoff: The module '{module}' cannot be imported: {told.format(place=place)}"
+    assert expected in capfd.readouterr().err.splitlines()
+
+
 def test_no_arguments_show_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert main([]) == USAGE
     assert "tail" in capfd.readouterr().out

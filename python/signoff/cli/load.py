@@ -63,8 +63,13 @@ def _import(name: str, here: str) -> object:
             raise Misuse(f"There is no module {name!r} in {here} or on the Python path.") from error
         raise Misuse(f"The module {name!r} needs {error.name!r}, which is not installed.") from error
     except (Exception, SystemExit) as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
         raise Misuse(
-            f"The module {name!r} cannot be imported: {type(error).__name__}: {error} "
-            f"({frame.filename}, line {frame.lineno})."
+            f"The module {name!r} cannot be imported: {type(error).__name__}: {error}{_place(error)}."
         ) from error
+
+
+def _place(error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return ""  # it names the place itself, and was raised in Python's own import
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({frame.filename}, line {frame.lineno})"

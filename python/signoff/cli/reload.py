@@ -5,6 +5,7 @@ The old process ends cleanly first: it gives its leases up, so the new one goes 
 
 from __future__ import annotations
 
+import logging
 import shlex
 import signal
 import sys
@@ -22,6 +23,7 @@ def start_again_on_changes() -> None:
 
     command = [sys.executable, "-m", "signoff", *(one for one in sys.argv[1:] if one != "--reload")]
     output.note(f"Watching {Path.cwd()}: a changed Python file starts the application again.")
+    logging.getLogger("watchfiles").setLevel(logging.CRITICAL)  # what it says of signals and exit codes helps nobody
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job is started ignoring it
     run_process(
         Path.cwd(),
