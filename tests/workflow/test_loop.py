@@ -203,6 +203,21 @@ def test_sleeping_for_ever_ends_when_the_run_is_cancelled() -> None:
     assert asked(drive.cancel("enough")) == ["run.cancelled"]
 
 
+def test_a_timers_callback_never_finds_itself_too_early() -> None:
+    async def flow(ctx: Context) -> bool:
+        await ctx.await_event("go")
+        with anyio.move_on_after(0.2) as scope:  # asks the loop for the time, and for another timer if it is too early
+            await anyio.sleep_forever()
+        return scope.cancelled_caught
+
+    for ms in range(20):  # in some of them 0.2 s later is, as a float, a hair after the whole millisecond
+        drive = Drive(flow)
+        drive.now = 1_795_887_374_000 + ms
+        drive.event("go")
+        assert asked(drive.fire("timer:0")) == ["run.completed"]
+        assert drive.output is True
+
+
 def test_threads_of_anyio_are_refused() -> None:
     async def flow(ctx: Context) -> None:
         await anyio.to_thread.run_sync(print)

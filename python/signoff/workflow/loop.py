@@ -81,6 +81,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._kept: list[AsyncGenerator[Any, Any]] = []
         self._closings: list[asyncio.Task[Any]] = []
         self._begun = self._gatherings = 0
+        self._due = 0.0
         self.halts = 0
         self.legacy = False
         self.salt = 0
@@ -197,8 +198,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     # -- what asyncio asks of a loop -------------------------------------------------------------------------------
 
     def time(self) -> float:
-        """Return the machine's time in seconds."""
-        return self._timers.now_ms / 1000
+        """Return the machine's time in seconds; to a timer's callback, never less than the time it was set for."""
+        return max(self._timers.now_ms / 1000, self._due)
 
     def get_debug(self) -> bool:
         """Return False: there is no debug mode."""
@@ -244,12 +245,21 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         if not ahead < MOST_AHEAD:
             duration_ms(ahead)
         fire_at = math.ceil(round(when * 1000, 3))
-        timer = TimerHandle(when, callback, args, context, self._timers)
+        timer = TimerHandle(when, self._on_time, (when, callback, args), context, self._timers)
         if fire_at > self._timers.now_ms:
             timer.id = self._timers.start_timer(timer, fire_at)
         elif not self._closed:
             self._ready.append(timer)
         return timer
+
+    def _on_time(self, when: float, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        # Timers fire at whole milliseconds, and `when` may be a hair beyond: a callback that compares (as anyio's do)
+        # would find itself too early, and set itself the same timer again, without end.
+        self._due = when
+        try:
+            callback(*args)
+        finally:
+            self._due = 0.0
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Do nothing: our handles tell the machine themselves."""
