@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from signoff.cli import output
+from signoff.cli.memory import giving_back
 from signoff.cli.misuse import Misuse
 from signoff.cli.signals import stopping
 from signoff.runtime.worker import Worker
@@ -112,9 +113,11 @@ class HttpPart:
     async def run(self) -> None:
         """Serve until stopped."""
         self._subscriptions.start()
+        giving = asyncio.create_task(giving_back())
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
+            giving.cancel()
             await self._subscriptions.close()
 
     async def stop(self) -> None:
