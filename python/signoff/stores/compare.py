@@ -1,33 +1,27 @@
-"""Compare what a Change expects with what is committed, and tell when a run is due: the rules every backend shares.
+"""Compare what a Change expects with what is committed, and tell when a subject is due: the rules all backends share.
 
-Pure. A backend brings what it knows (`Known`), asks `compare`, and writes only if there is no conflict.
+Pure. A backend brings what it knows (`Present`), asks `compare`, and writes only if there is no conflict. One
+that compares in SQL or Lua repeats these rules there, and a property test holds its outcomes against this module.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from signoff.stores.base import (
-    TERMINAL,
+from signoff.stores.change import (
     Change,
     Conflict,
-    EngineAppend,
-    LedgerEntry,
-    Record,
-    RecordDelete,
-    RunWrite,
+    FamilyWrite,
+    Name,
+    RowsWrite,
     StreamDelete,
+    SubjectDelete,
+    SubjectWrite,
 )
-
-NOT_CLAIMABLE = TERMINAL | {"failed"}
-"""Statuses in which a run is nobody's work. A failed run becomes work again by a write that changes its status."""
-
-OPEN_INPUTS = frozenset({"pending", "validating"})
-"""Statuses in which a request for input still waits for somebody."""
 
 
 class StreamMark(Protocol):
-    """Be what is compared of a stream."""
+    """What is compared of a stream."""
 
     @property
     def version(self) -> int:
@@ -37,11 +31,6 @@ class StreamMark(Protocol):
     @property
     def tail(self) -> int:
         """Return the position after the last unit."""
-        ...
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether the stream has ended."""
         ...
 
     @property
@@ -60,12 +49,12 @@ class StreamMark(Protocol):
         ...
 
 
-class RunMark(Protocol):
-    """Be what is compared of a run."""
+class SubjectMark(Protocol):
+    """What is compared of a subject."""
 
     @property
-    def journal_tail(self) -> int:
-        """Return the number of journal entries."""
+    def version(self) -> int:
+        """Return the version of its record."""
         ...
 
     @property
@@ -79,108 +68,63 @@ class RunMark(Protocol):
         ...
 
 
-class Known(Protocol):
-    """Answer what is committed now."""
+class Present(Protocol):
+    """What is committed now."""
 
     def stream(self, path: str) -> StreamMark | None:
         """Return a stream's mark; None if there is no such stream."""
         ...
 
-    def run(self, run_id: str) -> RunMark | None:
-        """Return a run's mark; None if there is no such run."""
-        ...
-
-    def accepted(self, entry: LedgerEntry) -> bool:
-        """Tell whether the ledger has this run, scope and id."""
-        ...
-
-    def record_version(self, kind: str, record_id: str) -> int:
-        """Return a record's version; 0 if there is none."""
+    def subject(self, name: Name) -> SubjectMark | None:
+        """Return a subject's mark; None if there is no such subject."""
         ...
 
 
-def compare(change: Change, known: Known) -> Conflict | None:
+def compare(change: Change, present: Present) -> Conflict | None:
     """Return the first expectation of `change` that does not hold, or None if it may be written."""
-    if change.run is not None and (conflict := _compare_run(change.run, known.run(change.run.record.run_id))):
-        return conflict
-    moved: dict[str, int] = {}
-    for append in change.appends:
-        if _refuses(append, known.stream(append.path), moved):
-            return Conflict("stream", append.path)
-    if change.streams and (conflict := _compare_streams(change, known)):
-        return conflict
-    if change.records and (conflict := _compare_records(change, known)):
-        return conflict
-    return (_compare_ledger(change, known) if change.ledger else None) or _compare_rows(change, known)
+    write = change.write
+    match write:
+        case FamilyWrite():
+            return _compare_family(write, present)
+        case SubjectWrite():
+            return _compare_subject(write, present.subject(write.subject.name))
+        case SubjectDelete():
+            mark = present.subject(write.name)
+            return None if mark is not None and mark.version == write.expect else Conflict("version", write.name.id)
+        case RowsWrite():
+            return _compare_rows(write, present.stream(write.path))
 
 
-def _compare_run(write: RunWrite, mark: RunMark | None) -> Conflict | None:
-    run_id = write.record.run_id
+def _compare_subject(write: SubjectWrite, mark: SubjectMark | None) -> Conflict | None:
     if write.epoch is not None and (mark is None or mark.epoch != write.epoch or mark.lease_owner is None):
-        return Conflict("epoch", run_id)
-    if (mark.journal_tail if mark else None) != write.expect:
-        return Conflict("run", run_id)
+        return Conflict("epoch", write.subject.name.id)
+    if (mark.version if mark else 0) != write.expect:
+        return Conflict("version", write.subject.name.id)
     return None
 
 
-def _refuses(append: EngineAppend, mark: StreamMark | None, moved: dict[str, int]) -> bool:
-    if mark is not None and mark.closed:
-        return True
-    tail = moved.get(append.path, mark.tail if mark else 0)
-    moved[append.path] = tail + append.count
-    return append.at is not None and append.at != tail
-
-
-def _compare_streams(change: Change, known: Known) -> Conflict | None:
+def _compare_family(family: FamilyWrite, present: Present) -> Conflict | None:
     versions: dict[str, int] = {}
-    for write in change.streams:
+    for write in family.streams:
         path = write.path if isinstance(write, StreamDelete) else write.head.path
-        mark = known.stream(path)
-        version = versions.get(path, mark.version if mark else 0)
+        version = versions.get(path)
+        if version is None:
+            mark = present.stream(path)
+            version = mark.version if mark else 0
         if version != write.expect or (not version and isinstance(write, StreamDelete)):
-            return Conflict("stream", path)
+            return Conflict("version", path)
         versions[path] = 0 if isinstance(write, StreamDelete) else write.head.version
     return None
 
 
-def _compare_records(change: Change, known: Known) -> Conflict | None:
-    versions: dict[tuple[str, str], int] = {}
-    for write in change.records:
-        kind, record_id = (write.kind, write.id) if isinstance(write, RecordDelete) else _name(write.record)
-        version = versions.get((kind, record_id))
-        if version is None:
-            version = known.record_version(kind, record_id)
-        if version != write.expect or (not version and isinstance(write, RecordDelete)):
-            return Conflict("record", record_id)
-        versions[kind, record_id] = 0 if isinstance(write, RecordDelete) else write.record.version
-    return None
-
-
-def _name(record: Record) -> tuple[str, str]:
-    return record.kind, record.id
-
-
-def _compare_rows(change: Change, known: Known) -> Conflict | None:
-    for write in change.rows:
-        mark = known.stream(write.path)
-        if (
-            mark is None
-            or (mark.incarnation, mark.rows_at) != (write.incarnation, write.expect)
-            or write.changes.at > mark.tail
-            or (write.base is not None and mark.refs != write.refs)
-        ):
-            return Conflict("stream", write.path)
-    return None
-
-
-def _compare_ledger(change: Change, known: Known) -> Conflict | None:
-    seen = set()
-    for entry in change.ledger:
-        key = (entry.run_id, entry.scope, entry.id)
-        if key in seen or known.accepted(entry):
-            return Conflict("ledger", entry.id)
-        seen.add(key)
-    return None
+def _compare_rows(write: RowsWrite, mark: StreamMark | None) -> Conflict | None:
+    holds = (
+        mark is not None
+        and (mark.incarnation, mark.rows_at) == (write.incarnation, write.expect)
+        and write.changes.at <= mark.tail
+        and (write.base is None or mark.refs == write.refs)
+    )
+    return None if holds else Conflict("version", write.path)
 
 
 def is_far(lease_until: int, lease_ms: int, now: int) -> bool:
@@ -191,13 +135,13 @@ def is_far(lease_until: int, lease_ms: int, now: int) -> bool:
     return lease_until - 2 * lease_ms > now
 
 
-def due_at(status: str, ready: bool, wake_at: int | None, lease_until: int | None) -> int | None:
-    """Return from when on `claim` may find a run: 0 at once, None never, else milliseconds.
+def due_at(queue: str | None, ready: bool, wake_at: int | None, lease_until: int | None) -> int | None:
+    """Return from when on `claim` may find a subject: 0 at once, None never, else milliseconds.
 
-    A lease hides a run until it ends. One that ended without being given up makes the run due whatever else is due:
-    its owner may have died in the middle of a step.
+    A lease hides a subject until it ends. One that ended without being given up makes the subject due whatever else is
+    due: its owner may have died in the middle of a step.
     """
-    if status in NOT_CLAIMABLE:
+    if queue is None:
         return None
     if lease_until is not None:
         return lease_until
