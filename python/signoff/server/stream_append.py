@@ -14,8 +14,8 @@ from signoff.server.express import Asking
 from signoff.server.problems import problem
 from signoff.server.reply import Header, Reply
 from signoff.server.stream_headers import Headers
-from signoff.service.stream_writer import Appended, Written
-from signoff.service.streams import Streams
+from signoff.service.streams.streams import Streams
+from signoff.service.streams.writer import Appended, Written
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, Head, ProducerMark, new
 

@@ -1,7 +1,7 @@
 """Streams: those of applications can be created, appended to, closed and deleted; any stream can be read.
 
-How a write is decided and committed is in `stream_writer.py`, how the parts of a stream are put together in
-`stream_reader.py`.
+How a write is decided and committed is in `writer.py`, how the parts of a stream are put together in
+`reader.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 from signoff.clock import Clock
 from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, StreamNotFound
-from signoff.service import stream_reader
-from signoff.service.compaction import Compactor
-from signoff.service.hub import Hub
-from signoff.service.stream_writer import Appended, Committer, StreamWriter, Written
+from signoff.service.streams import reader
+from signoff.service.streams.compaction import Compactor
+from signoff.service.streams.hub import Hub
+from signoff.service.streams.writer import Appended, Committer, StreamWriter, Written
 from signoff.stores.base import WorkflowStore
 from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
@@ -242,7 +242,7 @@ class Streams:
         if token == offset.START:
             units = await self._compactor.read_start(path, max_bytes, end)
         else:
-            units = await stream_reader.read(self._store, self._compactor.pace, path, start, max_bytes, end=end)
+            units = await reader.read(self._store, self._compactor.pace, path, start, max_bytes, end=end)
         if units is None:
             raise _absent()
         head = units.head
