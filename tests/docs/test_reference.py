@@ -19,7 +19,7 @@ from signoff.server.app import ROUTES
 from signoff.server.config import ServerConfig
 from signoff.server.limits import HttpLimits
 from signoff.server.stream_live import Limits
-from signoff.streams.subscription_limits import SubscriptionLimits
+from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

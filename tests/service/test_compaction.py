@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from signoff.errors import BadRequest, Gone, StreamConflict
-from signoff.service.compaction import Compactor
+from signoff.service.streams.compaction import Compactor
 from signoff.stores.base import Change, EngineAppend, WorkflowStore
 from signoff.stores.open import open_store
 from signoff.streams import compaction, json_mode, offset, state

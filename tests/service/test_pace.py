@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from signoff.errors import BadRequest, StreamClosed, StreamNotFound
-from signoff.service.pace import Pace
+from signoff.service.streams.pace import Pace
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Branch
 from signoff.streams.work import Work

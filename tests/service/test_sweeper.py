@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from signoff.clock import ManualClock
-from signoff.service import sweeper as sweeping
 from signoff.service.engine import Engine
-from signoff.service.sweeper import Sweeper
+from signoff.service.streams import sweeper as sweeping
+from signoff.service.streams.sweeper import Sweeper
 from signoff.stores.open import open_store
 from signoff.streams.stream import Branch
 from tests.streams.scene import TEXT, opened, process, text

@@ -7,8 +7,8 @@ import signal
 import sqlite3
 from pathlib import Path
 
-from signoff.service import sweeper as sweeping
 from signoff.service.engine import Engine
+from signoff.service.streams import sweeper as sweeping
 from signoff.stores.base import Change, StreamDelete, WorkflowStore
 from signoff.stores.open import open_store
 from signoff.stores.sqlite.purge import PIECE_BYTES, PIECE_ROWS

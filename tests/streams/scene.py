@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from signoff.clock import ManualClock
 from signoff.service.commit import GroupCommitter, Reply
-from signoff.service.compaction import Compactor
-from signoff.service.hub import Hub
-from signoff.service.streams import Streams
+from signoff.service.streams.compaction import Compactor
+from signoff.service.streams.hub import Hub
+from signoff.service.streams.streams import Streams
 from signoff.stores.base import Change, Outcome, WorkflowStore
 from signoff.stores.open import open_store
 from signoff.streams.stream import Payload

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from signoff.clock import ManualClock
-from signoff.service import channel as channels
+from signoff.service.streams import channel as channels
 from signoff.stores.base import Batch, Change, EngineAppend
 from signoff.stores.bus import LocalBus
 from signoff.streams import offset
@@ -225,7 +225,7 @@ def test_a_deletion_by_another_process_ends_readers(url: str) -> None:
 
 def test_lost_wake_ups_cost_one_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the bus down, the comparison of tails finds what happened."""
-    monkeypatch.setattr("signoff.service.hub.POLL_S", 0.01)
+    monkeypatch.setattr("signoff.service.streams.hub.POLL_S", 0.01)
     monkeypatch.setattr(LocalBus, "wake", lambda _bus, _topics: None)
 
     async def main() -> None:

@@ -14,7 +14,7 @@ from signoff.errors import (
     StreamConflict,
     StreamNotFound,
 )
-from signoff.service import stream_writer
+from signoff.service.streams import writer
 from signoff.stores.base import Change, EngineAppend, StreamDelete
 from signoff.streams.stream import Payload, ProducerMark
 from tests.streams.scene import JSON, TEXT, alone, opened, process, text, until
@@ -257,8 +257,8 @@ def test_a_stream_with_live_readers_does_not_go_idle(url: str) -> None:
 
 
 def test_memory_follows_the_streams_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_writer, "CACHED_HEADS", 10)
-    monkeypatch.setattr(stream_writer, "CACHED_PRODUCERS", 10)
+    monkeypatch.setattr(writer, "CACHED_HEADS", 10)
+    monkeypatch.setattr(writer, "CACHED_PRODUCERS", 10)
 
     async def main() -> None:
         async with alone("memory:") as one:

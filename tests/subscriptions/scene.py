@@ -16,7 +16,7 @@ import uvicorn
 from signoff.server.app import create_app, subscriptions_over
 from signoff.server.config import ServerConfig
 from signoff.service.engine import Engine
-from signoff.service.subscriptions import Subscriptions
+from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
 

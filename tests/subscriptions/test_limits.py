@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from signoff.server.config import ServerConfig
-from signoff.streams.subscription_limits import SubscriptionLimits
+from signoff.streams.subscriptions.limits import SubscriptionLimits
 from tests.subscriptions.scene import Receiver, Site, receiving, refusal, site, until
 
 LOW = ServerConfig(subscriptions=SubscriptionLimits(followed=3, listed=2, named=2))

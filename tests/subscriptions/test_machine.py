@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signoff.errors import AlreadyClaimed, BadRequest, Conflict409, Fenced, InvalidAck, NoPendingWork, SchemaTooNew
-from signoff.streams import offset, subscription_codec
-from signoff.streams import subscription as rules
-from signoff.streams.subscription_config import Config
-from signoff.streams.subscription_limits import SubscriptionLimits
-from signoff.streams.subscription_state import SKEW_MS, Link, Moment, Phase, Request, Subscription, Tail, Tails
+from signoff.streams import offset
+from signoff.streams.subscriptions import codec, rules
+from signoff.streams.subscriptions.config import Config
+from signoff.streams.subscriptions.limits import SubscriptionLimits
+from signoff.streams.subscriptions.state import SKEW_MS, Link, Moment, Phase, Request, Subscription, Tail, Tails
 
 HOOK = Config("webhook", pattern="e/*", streams=("x",), webhook="https://w.example", lease_ttl_ms=10_000)
 PULL = Config("pull-wake", pattern="**", wake_stream="wake", lease_ttl_ms=10_000)
@@ -243,7 +243,7 @@ def test_there_is_a_limit_to_what_a_subscription_follows() -> None:
     assert rules.advance(sub, moment) == sub
     gone = rules.advance(sub, Moment(0, {"e/a": None, "e/c": Tail("i", 1)}, "w1", limits=LOW))
     assert (list(gone.links), gone.left_out) == (["x", "e/c"], True)
-    assert subscription_codec.loads("s", subscription_codec.dumps(gone)) == gone
+    assert codec.loads("s", codec.dumps(gone)) == gone
     assert not rules.complete(gone).left_out
     with pytest.raises(BadRequest):
         rules.linked(sub, ["y"], moment)
@@ -264,9 +264,9 @@ def test_what_was_not_looked_up_is_not_taken_for_nothing() -> None:
 
 
 def test_a_newer_version_s_subscription_is_refused() -> None:
-    data = subscription_codec.dumps(woken()).replace(b'"v":1', b'"v":2')
+    data = codec.dumps(woken()).replace(b'"v":1', b'"v":2')
     with pytest.raises(SchemaTooNew):
-        subscription_codec.loads("s", data)
+        codec.loads("s", data)
 
 
 steps = st.one_of(
@@ -313,7 +313,7 @@ class _World:
         except Conflict409:
             return
         assert self.sub.generation in (before.generation, before.generation + 1)
-        kept = subscription_codec.loads("s", subscription_codec.dumps(self.sub))
+        kept = codec.loads("s", codec.dumps(self.sub))
         assert kept == self.sub
 
     def _next(self, name: str, path: str, number: int) -> Subscription:

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from signoff.server.subscription_names import SystemResolver, look_up
+from signoff.server.subscriptions.resolver import SystemResolver, look_up
 from tests.subscriptions.scene import until
 
 ADDRESS = ip_address("192.0.2.7")
@@ -100,7 +100,7 @@ def test_everybody_who_asked_is_told_that_a_name_is_not_known(names: NameServer)
 
 HANG = """
 import asyncio, time
-from signoff.server.subscription_names import SystemResolver
+from signoff.server.subscriptions.resolver import SystemResolver
 
 async def main():
     resolver = SystemResolver(lambda host, port: time.sleep(600))

@@ -18,11 +18,11 @@ from signoff.clock import ManualClock
 from signoff.server.app import subscriptions_over
 from signoff.server.config import ServerConfig
 from signoff.service.engine import Engine
-from signoff.service.subscription_follower import SWEEP_S
-from signoff.service.subscriptions import Subscriptions
+from signoff.service.subscriptions.follower import SWEEP_S
+from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.stores.open import open_store
 from signoff.streams.stream import Payload
-from signoff.streams.subscription_config import Config
+from signoff.streams.subscriptions.config import Config
 from tests.subscriptions.scene import JSON, Receiver, receiving, site, until
 
 ROOT = Path(__file__).parents[2]

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signoff.errors import BadRequest, TokenInvalid, WebhookUrlRejected
-from signoff.streams import subscription_config as configs
-from signoff.streams import subscription_token as tokens
-from signoff.streams.subscription_glob import Glob, check
-from signoff.streams.subscription_target import METADATA, Target, Targets, literal, parse
-from signoff.streams.subscription_target import check as check_address
+from signoff.streams.subscriptions import config as configs
+from signoff.streams.subscriptions import token as tokens
+from signoff.streams.subscriptions.glob import Glob, check
+from signoff.streams.subscriptions.target import METADATA, Target, Targets, literal, parse
+from signoff.streams.subscriptions.target import check as check_address
 
 MATCHES = [
     ("events/*", "events/a", True),

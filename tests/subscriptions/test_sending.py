@@ -12,11 +12,11 @@ from signoff.errors import SubscriptionNotFound
 from signoff.server.app import subscriptions_over
 from signoff.server.config import ServerConfig
 from signoff.service.engine import Engine
-from signoff.service.subscription_sending import PER_RECEIVER
-from signoff.service.subscriptions import Subscriptions
+from signoff.service.subscriptions.sender import PER_RECEIVER
+from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.stores.open import open_store
 from signoff.streams.stream import Payload
-from signoff.streams.subscription_config import Config
+from signoff.streams.subscriptions.config import Config
 from tests.subscriptions.scene import Receiver, Site, receiving, site, until
 
 LEASE_MS = 30_000

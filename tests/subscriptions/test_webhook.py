@@ -19,10 +19,10 @@ from cryptography.x509.oid import NameOID
 
 from signoff.clock import ManualClock
 from signoff.errors import WebhookUrlRejected
-from signoff.server.subscription_names import SystemResolver
-from signoff.server.subscription_webhook import LONGEST_ANSWER, HttpWebhooks
-from signoff.service.subscription_delivery import Answer
-from signoff.streams.subscription_target import Address, Targets
+from signoff.server.subscriptions.resolver import SystemResolver
+from signoff.server.subscriptions.webhook import LONGEST_ANSWER, HttpWebhooks
+from signoff.service.subscriptions.delivery import Answer
+from signoff.streams.subscriptions.target import Address, Targets
 from tests.subscriptions.scene import Receiver, receiving, served
 
 SEED = b"s" * 32

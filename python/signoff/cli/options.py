@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from signoff.streams.subscription_target import Targets
+from signoff.streams.subscriptions.target import Targets
 
 Store = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="Work on a store directly. [env: SIGNOFF_STORE]")

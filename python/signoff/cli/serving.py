@@ -15,7 +15,7 @@ from signoff.cli import options
 from signoff.cli.misuse import Misuse
 from signoff.server.config import ServerConfig, is_header, is_origin
 from signoff.server.limits import HttpLimits
-from signoff.streams.subscription_target import Targets
+from signoff.streams.subscriptions.target import Targets
 
 _UNLESS_GIVEN = ServerConfig()
 

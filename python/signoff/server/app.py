@@ -27,10 +27,10 @@ from signoff.server.page import Page
 from signoff.server.problems import problem
 from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, ok
 from signoff.server.streams import StreamEndpoints
-from signoff.server.subscription_webhook import HttpWebhooks
-from signoff.server.subscriptions import ControlEndpoints
+from signoff.server.subscriptions.endpoints import ControlEndpoints
+from signoff.server.subscriptions.webhook import HttpWebhooks
 from signoff.service.engine import Engine
-from signoff.service.subscriptions import Subscriptions
+from signoff.service.subscriptions.subscriptions import Subscriptions
 
 STREAMS = b"/v1/stream/"
 _ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)

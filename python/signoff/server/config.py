@@ -10,8 +10,8 @@ from signoff.errors import Forbidden
 from signoff.server.limits import HttpLimits
 from signoff.server.stream_headers import ALLOW_HEADERS
 from signoff.server.stream_live import Limits
-from signoff.streams.subscription_limits import SubscriptionLimits
-from signoff.streams.subscription_target import Targets
+from signoff.streams.subscriptions.limits import SubscriptionLimits
+from signoff.streams.subscriptions.target import Targets
 
 MIN_SECRET = 32
 """Bytes a HS256 key needs (RFC 7518 §3.2)."""

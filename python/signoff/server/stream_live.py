@@ -19,8 +19,8 @@ from signoff.server import stream_headers as say
 from signoff.server.delivery import PIECE, Entry, LongReply, Lost, Room, departed, in_pieces
 from signoff.server.reply import Header, Receive, Reply, Send
 from signoff.server.stream_headers import Query
-from signoff.service.channel import Frame, Reader
-from signoff.service.streams import CHUNK_BYTES, Chunk, Streams
+from signoff.service.streams.channel import Frame, Reader
+from signoff.service.streams.streams import CHUNK_BYTES, Chunk, Streams
 from signoff.streams import compaction, live, offset
 from signoff.streams.stream import Head
 

@@ -29,8 +29,8 @@ from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
 from signoff.server.stream_append import AppendPlan, Asked, lines, refusal, status, telling
 from signoff.server.stream_headers import ALLOW_HEADERS, Headers
 from signoff.server.stream_live import Limits, Reading
-from signoff.server.subscriptions import PREFIX, ControlEndpoints
-from signoff.service.streams import Streams
+from signoff.server.subscriptions.endpoints import PREFIX, ControlEndpoints
+from signoff.service.streams.streams import Streams
 from signoff.streams import compaction, content_type, expiry, fork, live, offset
 from signoff.streams import path as paths
 from signoff.streams.stream import Branch

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from signoff.clock import Clock, SystemClock
 from signoff.service.commit import GroupCommitter
-from signoff.service.compaction import Compactor
 from signoff.service.events import Events
 from signoff.service.forsaken import Forsaken
-from signoff.service.hub import Hub
 from signoff.service.inputs import Inputs
 from signoff.service.outcomes import Outcomes
 from signoff.service.runs import Runs
-from signoff.service.streams import Streams
-from signoff.service.sweeper import Sweeper
+from signoff.service.streams.compaction import Compactor
+from signoff.service.streams.hub import Hub
+from signoff.service.streams.streams import Streams
+from signoff.service.streams.sweeper import Sweeper
 from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
 from signoff.workflow.definition import App

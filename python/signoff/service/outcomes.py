@@ -8,8 +8,8 @@ from typing import Any
 
 from signoff.errors import CancelledRun, FailedRun
 from signoff.service.change import public_path
-from signoff.service.hub import Hub
 from signoff.service.runs import CLOSED, Runs, read_journal
+from signoff.service.streams.hub import Hub
 from signoff.stores.base import WorkflowStore
 from signoff.workflow import codec
 from signoff.workflow.journal import RunCompleted, RunFailed

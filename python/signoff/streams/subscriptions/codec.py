@@ -7,8 +7,8 @@ from typing import Any, Final
 import orjson
 
 from signoff.errors import SchemaTooNew
-from signoff.streams.subscription_config import Config
-from signoff.streams.subscription_state import Link, Phase, Subscription, Wake
+from signoff.streams.subscriptions.config import Config
+from signoff.streams.subscriptions.state import Link, Phase, Subscription, Wake
 
 VERSION: Final = 1
 

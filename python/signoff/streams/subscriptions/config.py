@@ -12,8 +12,8 @@ import orjson
 from signoff.errors import BadRequest
 from signoff.names import LONGEST_PATH
 from signoff.streams import path as paths
-from signoff.streams import subscription_glob as globs
-from signoff.streams.subscription_limits import SubscriptionLimits
+from signoff.streams.subscriptions import glob as globs
+from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 WEBHOOK: Final = "webhook"
 PULL_WAKE: Final = "pull-wake"

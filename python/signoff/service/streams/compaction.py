@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Final
 
 from signoff.errors import SignoffError
-from signoff.service import stream_reader
 from signoff.service.commit import Durable
-from signoff.service.pace import Pace
-from signoff.service.stream_reader import Units
+from signoff.service.streams import reader
+from signoff.service.streams.pace import Pace
+from signoff.service.streams.reader import Units
 from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, WorkflowStore
 from signoff.streams import compaction, json_mode
 from signoff.streams.compaction import RowChanges
@@ -75,7 +75,7 @@ class Compactor:
             return None
         head = found.head
         if head.fork is not None:
-            return await stream_reader.read(self._store, self.pace, path, 0, max_bytes, end=end)
+            return await reader.read(self._store, self.pace, path, 0, max_bytes, end=end)
         if compaction.lagging(head) and compaction.compacted(head) and not head.deleted:
             self.want(path)
         return await self.pace.run(_joined(found, max_bytes, end))
@@ -164,9 +164,9 @@ def _messages(batches: Sequence[Batch], position: int) -> Iterator[bytes]:
 
 
 def _joined(found: StreamStart, max_bytes: int, end: int | None) -> Work[Units]:
-    batches = stream_reader.upto(list(found.batches), end)
+    batches = reader.upto(list(found.batches), end)
     if not found.head.json:
-        return (yield from stream_reader.join(found.head, 0, batches, max_bytes))
+        return (yield from reader.join(found.head, 0, batches, max_bytes))
     parts = list(found.rows)
     position = last = found.head.rows_at
     for batch in batches:

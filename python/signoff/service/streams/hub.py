@@ -19,8 +19,8 @@ from typing import Final
 
 from signoff.clock import Clock, SystemClock
 from signoff.errors import StoreError
-from signoff.service.channel import Channel, Reader
 from signoff.service.commit import Durable
+from signoff.service.streams.channel import Channel, Reader
 from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
 from signoff.stores.parting import batches
 from signoff.streams.stream import Head, Write

@@ -19,13 +19,13 @@ from typing import Final
 from signoff.clock import Clock
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import Durable
-from signoff.service.subscription_records import KIND, PAGE, SubscriptionRecords
+from signoff.service.subscriptions.records import KIND, PAGE, SubscriptionRecords
 from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, WorkflowStore
 from signoff.stores.base import Subscription as Interest
 from signoff.stores.bus import ELSEWHERE
-from signoff.streams import subscription as rules
-from signoff.streams.subscription_limits import SubscriptionLimits
-from signoff.streams.subscription_state import Subscription
+from signoff.streams.subscriptions import rules
+from signoff.streams.subscriptions.limits import SubscriptionLimits
+from signoff.streams.subscriptions.state import Subscription
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from typing import Final
 
 from signoff.errors import AlreadyClaimed, BadRequest, Fenced, InvalidAck, InvalidOffset, NoPendingWork
 from signoff.streams import offset
-from signoff.streams.subscription_config import PULL_WAKE, WEBHOOK
-from signoff.streams.subscription_limits import SubscriptionLimits
-from signoff.streams.subscription_state import (
+from signoff.streams.subscriptions.config import PULL_WAKE, WEBHOOK
+from signoff.streams.subscriptions.limits import SubscriptionLimits
+from signoff.streams.subscriptions.state import (
     ANNOUNCE_MS,
     LONGEST_RETRY_MS,
     Link,

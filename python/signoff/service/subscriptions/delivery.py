@@ -12,13 +12,14 @@ import orjson
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError
-from signoff.service.streams import Streams
-from signoff.service.subscription_keys import Keys
-from signoff.streams import json_mode, offset, subscription_token
+from signoff.service.streams.streams import Streams
+from signoff.service.subscriptions.keys import Keys
+from signoff.streams import json_mode, offset
 from signoff.streams.stream import JSON
-from signoff.streams.subscription import listed
-from signoff.streams.subscription_config import WEBHOOK
-from signoff.streams.subscription_state import Link, Moment, Subscription, Tail, Wake
+from signoff.streams.subscriptions import token as tokens
+from signoff.streams.subscriptions.config import WEBHOOK
+from signoff.streams.subscriptions.rules import listed
+from signoff.streams.subscriptions.state import Link, Moment, Subscription, Tail, Wake
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Webhooks(Protocol):
         """Refuse a URL that will not be called.
 
         Raises:
-            WebhookUrlRejected: see `streams.subscription_target`.
+            WebhookUrlRejected: see `streams.subscriptions.target`.
         """
         ...
 
@@ -120,7 +121,7 @@ class Delivery:
 
     async def token(self, sub: Subscription) -> str:
         """Make the token of the wake a subscription is in."""
-        return subscription_token.mint(await self._keys.token_key(), sub.id, sub.generation, self._clock.now_ms())
+        return tokens.mint(await self._keys.token_key(), sub.id, sub.generation, self._clock.now_ms())
 
 
 def told(sub: Subscription, moment: Moment) -> list[dict[str, Any]]:

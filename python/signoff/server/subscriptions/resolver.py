@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from signoff.streams.subscription_target import Address, literal
+from signoff.streams.subscriptions.target import Address, literal
 
 LOOKUPS: Final = 16
 """Lookups under way at a time."""

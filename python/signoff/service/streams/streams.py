@@ -1,7 +1,7 @@
 """Streams: those of applications can be created, appended to, closed and deleted; any stream can be read.
 
-How a write is decided and committed is in `stream_writer.py`, how the parts of a stream are put together in
-`stream_reader.py`.
+How a write is decided and committed is in `writer.py`, how the parts of a stream are put together in
+`reader.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 from signoff.clock import Clock
 from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, StreamNotFound
-from signoff.service import stream_reader
-from signoff.service.compaction import Compactor
-from signoff.service.hub import Hub
-from signoff.service.stream_writer import Appended, Committer, StreamWriter, Written
+from signoff.service.streams import reader
+from signoff.service.streams.compaction import Compactor
+from signoff.service.streams.hub import Hub
+from signoff.service.streams.writer import AppendReply, Committer, StreamWriter, WriteResult
 from signoff.stores.base import WorkflowStore
 from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
@@ -101,7 +101,7 @@ class Streams:
         expires_at: str | None = None,
         fork: Branch | None = None,
         compacted: bool = False,
-    ) -> Written:
+    ) -> WriteResult:
         """Create a stream, or find that it exists with this configuration (§5.1).
 
         Args:
@@ -150,7 +150,7 @@ class Streams:
         close: bool = False,
         seq: str | None = None,
         producer: ProducerMark | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Append units, and end the stream with them if `close` (§5.2).
 
         Raises:
@@ -161,7 +161,7 @@ class Streams:
             payload = await self._examined(path, payload)
         return await self._writer.write(path, Append(payload, close, seq, producer))
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: Appended) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: AppendReply) -> bool:
         """Append as `append` does, without a task, if nothing but the commit has to be waited for.
 
         Args:
@@ -183,7 +183,7 @@ class Streams:
             return payload
         return await self._compactor.pace.run(compaction.examine(payload))
 
-    async def close(self, path: str, producer: ProducerMark | None = None) -> Written:
+    async def close(self, path: str, producer: ProducerMark | None = None) -> WriteResult:
         """End a stream as it is (§5.3).
 
         Raises:
@@ -242,7 +242,7 @@ class Streams:
         if token == offset.START:
             units = await self._compactor.read_start(path, max_bytes, end)
         else:
-            units = await stream_reader.read(self._store, self._compactor.pace, path, start, max_bytes, end=end)
+            units = await reader.read(self._store, self._compactor.pace, path, start, max_bytes, end=end)
         if units is None:
             raise _absent()
         head = units.head

@@ -15,9 +15,9 @@ from signoff.clock import Clock
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import Change, Committed, Record, RecordDelete, RecordWrite, StreamTail, WorkflowStore
-from signoff.streams import subscription_codec as codec
-from signoff.streams.subscription_limits import SubscriptionLimits
-from signoff.streams.subscription_state import Moment, Subscription, Tail, Tails
+from signoff.streams.subscriptions import codec
+from signoff.streams.subscriptions.limits import SubscriptionLimits
+from signoff.streams.subscriptions.state import Moment, Subscription, Tail, Tails
 
 KIND: Final = "subscription"
 PAGE: Final = 1_000

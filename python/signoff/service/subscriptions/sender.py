@@ -16,9 +16,9 @@ from weakref import WeakValueDictionary
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError, SubscriptionNotFound
-from signoff.service.subscription_delivery import Answer, Delivery
-from signoff.service.subscription_records import Changed, SubscriptionRecords
-from signoff.streams.subscription_state import Phase, Wake
+from signoff.service.subscriptions.delivery import Answer, Delivery
+from signoff.service.subscriptions.records import Changed, SubscriptionRecords
+from signoff.streams.subscriptions.state import Phase, Wake
 
 log = logging.getLogger(__name__)
 

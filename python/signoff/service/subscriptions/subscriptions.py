@@ -1,7 +1,7 @@
 """Subscriptions: durable cursors that wake workers when streams grow (Durable Streams §6, §7).
 
-The rules are in `streams/subscription.py`; here they meet the store, the streams and the outside. Who finds that a
-subscription must wake writes so into its record first, and only who succeeded with that sends: of several processes
+The rules are in `streams/subscriptions/rules.py`; here they meet the store, the streams and the outside. Who finds that
+a subscription must wake writes so into its record first, and only who succeeded with that sends: of several processes
 over one store one delivers. What was not delivered when a process died is due again when the lease ends.
 """
 
@@ -15,18 +15,18 @@ from typing import Any
 from signoff.clock import Clock, rfc3339
 from signoff.errors import BadRequest, NoPendingWork, SignoffError, SubscriptionExists, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
-from signoff.service.streams import Streams
-from signoff.service.subscription_delivery import Answer, Delivery, Webhooks, page_json, told
-from signoff.service.subscription_follower import Follower
-from signoff.service.subscription_keys import Keys
-from signoff.service.subscription_records import Changed, SubscriptionRecords, tail_of
-from signoff.service.subscription_sending import GRACE_S, Sender
+from signoff.service.streams.streams import Streams
+from signoff.service.subscriptions.delivery import Answer, Delivery, Webhooks, page_json, told
+from signoff.service.subscriptions.follower import Follower
+from signoff.service.subscriptions.keys import Keys
+from signoff.service.subscriptions.records import Changed, SubscriptionRecords, tail_of
+from signoff.service.subscriptions.sender import GRACE_S, Sender
 from signoff.stores.base import WorkflowStore
-from signoff.streams import subscription as rules
-from signoff.streams import subscription_token
-from signoff.streams.subscription_config import PULL_WAKE, WEBHOOK, Config
-from signoff.streams.subscription_limits import SubscriptionLimits
-from signoff.streams.subscription_state import Moment, Phase, Request, Subscription, Tail, Tails, Wake
+from signoff.streams.subscriptions import rules
+from signoff.streams.subscriptions import token as tokens
+from signoff.streams.subscriptions.config import PULL_WAKE, WEBHOOK, Config
+from signoff.streams.subscriptions.limits import SubscriptionLimits
+from signoff.streams.subscriptions.state import Moment, Phase, Request, Subscription, Tail, Tails, Wake
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +252,7 @@ class Subscriptions:
     async def _authentic(self, subscription_id: str, kind: str, token: str, request: Request) -> Request:
         # The token first: who has none learns nothing, not even whether there is such a subscription.
         key, now = await self._keys.token_key(), self._clock.now_ms()
-        generation = subscription_token.generation(key, subscription_id, token, now)
+        generation = tokens.generation(key, subscription_id, token, now)
         self._must_be(kind, (await self._records.load(subscription_id))[0])
         return Request(request.wake_id, request.generation, generation, request.acks, request.done)
 

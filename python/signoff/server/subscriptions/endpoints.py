@@ -18,9 +18,9 @@ from signoff.errors import BadRequest, MethodNotAllowed, NotFound, SignoffError,
 from signoff.server import body, members
 from signoff.server.problems import document, problem
 from signoff.server.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
-from signoff.service.subscriptions import Subscriptions
-from signoff.streams import subscription_config as configs
-from signoff.streams.subscription_state import Request
+from signoff.service.subscriptions.subscriptions import Subscriptions
+from signoff.streams.subscriptions import config as configs
+from signoff.streams.subscriptions.state import Request
 
 PREFIX: Final = b"__ds/"
 """Below the stream root."""

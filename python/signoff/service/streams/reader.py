@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.errors import Gone, StoreError
-from signoff.service.pace import Pace
+from signoff.service.streams.pace import Pace
 from signoff.stores.base import Batch, WorkflowStore
 from signoff.stores.parting import TOGETHER
 from signoff.streams import json_mode

@@ -20,9 +20,9 @@ import orjson
 
 from signoff.clock import Clock
 from signoff.errors import WebhookUrlRejected
-from signoff.server.subscription_names import SystemResolver
-from signoff.service.subscription_delivery import Answer
-from signoff.streams.subscription_target import Address, Target, Targets, check, literal, parse
+from signoff.server.subscriptions.resolver import SystemResolver
+from signoff.service.subscriptions.delivery import Answer
+from signoff.streams.subscriptions.target import Address, Target, Targets, check, literal, parse
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

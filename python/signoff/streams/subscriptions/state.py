@@ -1,6 +1,6 @@
 """What a subscription is: links with cursors, the wake in flight, and what its transitions are told.
 
-The transitions are in `subscription.py`.
+The transitions are in `rules.py`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from signoff.streams.subscription_config import Config
-from signoff.streams.subscription_glob import Glob
-from signoff.streams.subscription_limits import SubscriptionLimits
+from signoff.streams.subscriptions.config import Config
+from signoff.streams.subscriptions.glob import Glob
+from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 LONGEST_RETRY_MS: Final = 60_000
 ANNOUNCE_MS: Final = 10_000

@@ -1,6 +1,6 @@
 """Deleting streams whose life is over, also those of which nobody asks; and dropping what deleted streams held.
 
-A stream that is asked for is deleted then, by whoever asks (`stream_writer.py`). The others are looked for once in a
+A stream that is asked for is deleted then, by whoever asks (`writer.py`). The others are looked for once in a
 while. Several processes do so, each in its own time; that one comes second, or that a stream is renewed at the last
 moment, does no harm, because deleting is decided on the head like everything else.
 
@@ -17,7 +17,7 @@ import random
 from typing import Final
 
 from signoff.errors import SignoffError
-from signoff.service.streams import Streams
+from signoff.service.streams.streams import Streams
 from signoff.stores.base import WorkflowStore
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""The HTTP endpoints of subscriptions, and webhooks sent to others."""
