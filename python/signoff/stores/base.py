@@ -90,15 +90,15 @@ class Listing:
 
     Attributes:
         kind: of the subjects, or of the parts.
-        any_of: it has one of these terms; each leads an index, and what has several of them is listed once. Empty: all
-            of the kind.
+        any_of: it has one of these terms; each leads an index, and what has several of them is listed once. None: all
+            of the kind; empty: nothing.
         all_of: it has all of these as well.
         after, before: bounds on `sort`, both exclusive; None: none.
         oldest_first: in the order of `sort` and, where that is equal, of first writing; otherwise the reverse.
     """
 
     kind: str
-    any_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] | None = None
     all_of: tuple[str, ...] = ()
     after: int | None = None
     before: int | None = None

@@ -1,0 +1,215 @@
+"""The kinds of subjects and parts Signoff keeps, declared once: what they are listed by, and when they are due.
+
+    subject       id               parts                       found by
+    run           the run's        input answer event wait     workflow, status, tag; claimed by its workflow's name
+    subscription  the client's     -                           due when a delivery or a lease of its is
+    worker        its owner's      -                           due when its announcement ends
+    webhook-key   `1`              -                           -
+
+    part     key            state                         found by
+    input    `name:n`       the request (`InputState`)    status, and who is asked
+    answer   submission id  what became of it             -
+    event    topic, id      what became of it             -
+    wait     the wait's id  what the run waits for        topic and key
+
+Stores know none of this. A new noun is a line here and the functions it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from signoff.stores.base import Listing
+from signoff.stores.change import Name, Part, PartName, Subject
+from signoff.workflow.inputs import InputState
+from signoff.workflow.projection import RunFold
+
+
+class Kind(StrEnum):
+    """The kinds of subjects."""
+
+    RUN = "run"
+    SUBSCRIPTION = "subscription"
+    WORKER = "worker"
+    WEBHOOK_KEY = "webhook-key"
+
+
+class PartKind(StrEnum):
+    """The kinds of a run's parts."""
+
+    INPUT = "input"
+    ANSWER = "answer"
+    EVENT = "event"
+    WAIT = "wait"
+
+
+ENDED: Final = frozenset({"completed", "cancelled", "failed"})
+"""Statuses in which a run is nobody's work. A failed run becomes work again by a write that changes its status."""
+
+_LONGEST: Final = 200
+"""Characters of an event's key that it is found by; over HTTP it has no more."""
+
+# -- runs --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """What narrows a listing of runs; None, or none, means any.
+
+    Attributes:
+        statuses: the run has one of these.
+        tags: the run has all of these.
+        created_after, created_before: milliseconds, both exclusive.
+    """
+
+    workflow: str | None = None
+    statuses: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    created_after: int | None = None
+    created_before: int | None = None
+
+    @property
+    def listing(self) -> Listing:
+        """Return what to ask a store for: led by workflow and status, which narrow it most, or by a tag."""
+        statuses: Iterable[str | None] = dict.fromkeys(self.statuses) or (None,)
+        leading = tuple(filter(None, (_run_term(self.workflow, status) for status in statuses)))
+        tags = tuple(f"tag/{tag}" for tag in self.tags)
+        if not leading:
+            leading, tags = tags[:1], tags[1:]
+        return Listing(Kind.RUN, leading or None, tags, self.created_after, self.created_before)
+
+
+def run_name(run_id: str) -> Name:
+    """Return the name of a run's record."""
+    return Name(Kind.RUN, run_id)
+
+
+def run_record(
+    fold: RunFold, before: Subject | None, *, ready: bool, wake_at: int | None, updated_at: int | None = None
+) -> Subject:
+    """Return a run's record as it shall be: its fold, and what it is found by.
+
+    Args:
+        fold: what the journal comes to.
+        before: the record as loaded; None: the run is new.
+        ready: a worker has something to digest.
+        wake_at: milliseconds of the earliest timer, deadline or retry; None: nothing is due by time.
+    """
+    row = fold.row
+    workflow, status = row["workflow"], row["status"]
+    at = fold.last_at if updated_at is None else updated_at
+    if before is None:
+        before = Subject(run_name(row["id"]), 0, b"", sort=fold.last_at)
+    return Subject(
+        before.name,
+        before.version + 1,
+        fold.dumps(),
+        _run_terms(workflow, status, tuple(row["tags"])),
+        before.sort,
+        None if status in ENDED else workflow,
+        ready,
+        wake_at,
+        status == "blocked",
+        at,
+        before.streams,
+        before.epoch,
+        before.lease_owner,
+        before.lease_until,
+    )
+
+
+def _run_terms(workflow: str, status: str, tags: tuple[str, ...]) -> tuple[str, ...]:
+    led = (f"workflow/{workflow}", f"status/{status}", f"workflow/{workflow}/status/{status}")
+    return (*led, *(f"tag/{tag}" for tag in tags)) if tags else led
+
+
+def _run_term(workflow: str | None, status: str | None) -> str:
+    parts = (("workflow", workflow), ("status", status))
+    return "/".join(f"{name}/{value}" for name, value in parts if value is not None)
+
+
+# -- requests for input ------------------------------------------------------------------------------------------------
+
+
+def input_part(state: InputState) -> Part:
+    """Return a request as a part of its run."""
+    row = state.row
+    status = row["status"]
+    terms = [f"status/{status}"]
+    for principal in state.to:
+        terms += [f"to/{principal}", f"to/{principal}/status/{status}"]
+    return Part(PartKind.INPUT, row["id"], state.dumps(), state.pending, tuple(terms), state.asked_ms)
+
+
+def inputs_listing(audience: Collection[str] | None, status: str | None) -> Listing:
+    """Return what to ask a store for to list requests asked of any of `audience` (None: of anybody)."""
+    suffix = "" if status is None else f"/status/{status}"
+    if audience is not None:
+        return Listing(PartKind.INPUT, tuple(f"to/{one}{suffix}" for one in sorted(set(audience))))
+    return Listing(PartKind.INPUT, None if status is None else (f"status/{status}",))
+
+
+# -- what was accepted under an id that a client has chosen ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was accepted under an id chosen by a client, so that a retry gets the first outcome.
+
+    Attributes:
+        digest: of the body, to tell a retry from a reuse.
+        outcome: the first reply, as JSON.
+    """
+
+    digest: str
+    outcome: Any
+
+    def part(self, name: PartName) -> Part:
+        """Return this as a part of the run that accepted it."""
+        return Part(name.kind, name.key, orjson.dumps({"digest": self.digest, "outcome": self.outcome}))
+
+    @classmethod
+    def of(cls, part: Part) -> Accepted:
+        """Read what `part` made."""
+        return cls(**orjson.loads(part.state))
+
+
+def answer_name(submission_id: str) -> PartName:
+    """Return the name of what became of an answer."""
+    return PartName(PartKind.ANSWER, submission_id)
+
+
+def event_name(topic: str, event_id: str) -> PartName:
+    """Return the name of what became of an event."""
+    return PartName(PartKind.EVENT, f"{topic} {event_id}")
+
+
+# -- waits for events --------------------------------------------------------------------------------------------------
+
+
+def wait_part(wait_id: str, topic: str, key: str | None, at: int) -> Part:
+    """Return the fact that a run waits for an event since `at` (ms)."""
+    state = orjson.dumps({"topic": topic, "key": key})
+    return Part(PartKind.WAIT, wait_id, state, terms=(_wait_term(topic, key),), sort=at)
+
+
+def waits_listing(topic: str, key: str | None) -> Listing:
+    """Return what to ask a store for to find waits that may take an event, those that began first coming first."""
+    terms = (_wait_term(topic, None),) if key is None else (_wait_term(topic, None), _wait_term(topic, key))
+    return Listing(PartKind.WAIT, terms, oldest_first=True)
+
+
+def takes(wait: Part, topic: str, key: str | None) -> bool:
+    """Tell whether a wait takes an event: it has the event's topic, and its key or none."""
+    state = orjson.loads(wait.state)
+    return bool(state["topic"] == topic and state["key"] in (None, key))
+
+
+def _wait_term(topic: str, key: str | None) -> str:
+    """Return what a wait is found by; keys of any length and content lead to one that a store can keep."""
+    return f"topic/{topic}" if key is None else f"topic/{topic}/{key[:_LONGEST]}".replace("\0", "�")
