@@ -166,19 +166,19 @@ class Head(Moving):
         """Copy by the two parts; the constructor takes all members apart."""
         return new, (Head, tuple(self))
 
-    def after(self, drawn: int | None) -> int:
-        """Return the version of the head that follows this one: the one that was drawn, or the next number."""
-        return self.version + 1 if drawn is None else drawn
+    def next_version(self, new_version: int | None) -> int:
+        """Return the version of the head that follows this one: the one given, or the next number."""
+        return self.version + 1 if new_version is None else new_version
 
-    def moved(self, count: int, now: int, drawn: int | None, seq: str | None = None) -> Head:
+    def moved(self, count: int, now: int, new_version: int | None, seq: str | None = None) -> Head:
         """Return the head after an append of `count` units at `now`.
 
         Args:
-            drawn: its version; see `after`.
+            new_version: its version; see `next_version`.
             seq: the `Stream-Seq` of the append, if it has one.
         """
         fixed, _, tail, last_seq, _ = self
-        return new(Head, (fixed, self.after(drawn), tail + count, seq or last_seq, now))
+        return new(Head, (fixed, self.next_version(new_version), tail + count, seq or last_seq, now))
 
     @property
     def own(self) -> int:
@@ -207,7 +207,7 @@ class Payload(NamedTuple):
         data: the bytes, or messages joined by commas.
         units: how many.
         fault: why they cannot be stored, whatever the stream; there is no data then.
-        unfit: why they are no messages of the State Protocol; empty: they are; None: nobody has looked.
+        state_fault: why they are no messages of the State Protocol; empty: they are; None: nobody has looked.
         cuts: where messages may be parted that are much together.
     """
 
@@ -215,7 +215,7 @@ class Payload(NamedTuple):
     data: bytes
     units: int
     fault: str | None = None
-    unfit: str | None = None
+    state_fault: str | None = None
     cuts: Cuts = ()
 
 
