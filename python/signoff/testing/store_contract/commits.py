@@ -3,120 +3,193 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from signoff.errors import SignoffError, StoreUnavailable
-from signoff.stores.base import (
+from signoff.stores.base import Loaded, WorkflowStore
+from signoff.stores.change import (
     Change,
     Committed,
     Conflict,
-    EngineAppend,
-    InputRecord,
-    LedgerEntry,
+    FamilyWrite,
+    OwnAppend,
+    OwnStream,
+    PartName,
+    Post,
     Rejected,
+    RowsWrite,
     StreamDelete,
-    WaitWrite,
-    WorkflowStore,
 )
+from signoff.streams.compaction import LiveRow, RowChanges
 from signoff.streams.stream import Write
-from signoff.testing.store_contract.laws import Laws, advance, blind, commit, done, head, record, start, text, write
+from signoff.testing.store_contract.laws import (
+    Laws,
+    advance,
+    bare,
+    change,
+    commit,
+    delete,
+    done,
+    family,
+    head,
+    journal,
+    load,
+    own,
+    part,
+    record,
+    run,
+    settle,
+    start,
+    tails,
+    text,
+    together,
+    write,
+)
+
+POST = Post("inbox/a", b'"news"', 1)
 
 
 class CommitLaws(Laws):
-    """Hold what is true of every commit."""
+    """What is true of every commit."""
 
     def test_a_change_is_written_whole(self, tmp_path: Path) -> None:
         """Everything a Change carries is there afterwards."""
 
         async def scenario(store: WorkflowStore) -> None:
-            change = start("r1", tags=("big",))._replace(
-                inputs=(InputRecord("r1", "approve:0", "pending", ("group:finance",), 7, None, b'{"i":1}'),),
-                ledger=(LedgerEntry("r1", "answer", "s1", "d1", b'{"o":1}'),),
-                waits=(WaitWrite("r1", "w:0", "paid", None),),
-                streams=write(head("notes", tail=1), b'"hi"').streams,
-            )
-            [committed] = await done(store, change)
-            assert {path: (b.start, b.end) for path, b in committed.batches.items()} == {
-                "runs/r1/journal": (0, 1),
-                "runs/r1": (0, 1),
+            asked = part("approve:0", open=True, terms=("to/finance",))
+            subject = run(terms=("big",))
+            appends = (own(journal("r1"), b'{"type":"run.started"}'), own("runs/r1", b"1", b"2"))
+            [committed] = await done(store, change(subject, 0, POST, parts=(asked,), appends=appends))
+            spans = {path: (batch.start, batch.end) for path, batch in committed.batches.items()}
+            assert {path: spans[path] for path in (journal("r1"), "runs/r1")} == {
+                journal("r1"): (0, 1),
+                "runs/r1": (0, 2),
             }
-            state = await store.load_run("r1", inputs="all")
-            assert state is not None
-            assert (state.record, state.inputs) == (record("r1", tags=("big",)), change.inputs)
-            assert await store.waiting_on("paid", None) == ["r1"]
-            assert await text(store, "runs/r1/journal") == b'{"type":"run.started"}'
-            assert await text(store, "notes") == b'"hi"'
+            loaded = await load(store)
+            assert loaded is not None
+            assert (bare(loaded.subject), loaded.parts) == (subject, (asked,))
+            assert loaded.subject.streams == (OwnStream(journal("r1"), 1), OwnStream("runs/r1", 2))
+            assert await text(store, journal("r1")) == b'{"type":"run.started"}'
+            await settle(store)
+            assert await text(store, "inbox/a") == b'"news"'
 
         self.hold(tmp_path, scenario)
 
     def test_a_conflict_changes_nothing(self, tmp_path: Path) -> None:
         """Whichever expectation fails, no part of the Change is there."""
-        fine = advance("r1", 1)._replace(
-            inputs=(InputRecord("r1", "approve:0", "pending", (), 7, None, b"{}"),),
-            ledger=(LedgerEntry("r1", "answer", "fresh", "d", b"{}"),),
-            waits=(WaitWrite("r1", "w:0", "paid"),),
-            streams=write(head("fresh")).streams,
-        )
-        blind_fine = fine._replace(run=None)
-        failing = {
-            Conflict("run", "r1"): fine._replace(run=advance("r1", 3).run),
-            Conflict("epoch", "r1"): fine._replace(run=advance("r1", 1, epoch=9).run),
-            Conflict("stream", "runs/r1"): blind_fine._replace(
-                appends=(*fine.appends[:1], EngineAppend("runs/r1", b"1", 1, at=7))
-            ),
-            Conflict("stream", "closed"): blind_fine._replace(appends=(*fine.appends, EngineAppend("closed", b"1", 1))),
-            Conflict("stream", "notes"): fine._replace(streams=(*fine.streams, StreamDelete("notes", 5))),
-            Conflict("ledger", "used"): fine._replace(
-                ledger=(*fine.ledger, LedgerEntry("r1", "answer", "used", "d", b"{}"))
-            ),
-        }
+        parts = (part("new"), part("kept", state=b"[]"))
+        appends = (own("runs/r1", b"9"), own("runs/r1/new", b"9"))
+        shut = (*appends, own("runs/r1/shut", b"9"))
+        taken = (*appends, own("notes", b"9"))
+        new = run(version=5, terms=("late",))
+        both = {"parts": parts, "dropped": (PartName("request", "kept"),), "appends": appends}
+        away = head("fresh")
+        rows = RowChanges(clear=True, gone=(), rows=(LiveRow("t", "k", 0, b"{}"),), at=1)
+        failing = [
+            (Conflict("version", "r1"), change(new, 2, POST, **both)),
+            (Conflict("version", "r1"), change(new, 0, POST, **both)),
+            (Conflict("epoch", "r1"), change(new, 1, POST, epoch=9, **both)),
+            (Conflict("version", "runs/r1/shut"), change(new, 1, POST, **(both | {"appends": shut}))),
+            (Conflict("version", "notes"), change(new, 1, POST, **(both | {"appends": taken}))),
+            (Conflict("version", "none"), change(run("none", version=5), 4, POST, parts=parts)),
+            (Conflict("version", "r1"), delete("r1", 2, POST)),
+            (Conflict("version", "none"), delete("none", 0, POST)),
+            (Conflict("version", "notes"), family(Write(away, 0, 0), StreamDelete("notes", 5))._replace(posts=(POST,))),
+            (Conflict("version", "notes"), Change(RowsWrite("notes", "i1", 1, rows), (POST,))),
+        ]
 
         async def scenario(store: WorkflowStore) -> None:
-            used = Change(ledger=(LedgerEntry("r1", "answer", "used", "d", b"{}"),))
-            await done(store, start("r1"), used, write(head("notes")), blind("closed", close=True))
-            before = await store.load_run("r1", inputs="all")
-            for conflict, change in failing.items():
-                assert await commit(store, change) == conflict
-                assert await store.load_run("r1", inputs="all") == before
-                assert await store.tails(["runs/r1", "runs/r1/journal", "fresh"]) == {
+            opened = change(
+                run(terms=("early",)),
+                parts=(part("kept"),),
+                appends=(own("runs/r1", b"1"), own("runs/r1/shut", b"1", close=True)),
+            )
+            await done(store, opened, write(head(tail=1), b"1"))
+            before = await load(store)
+            for conflict, refused in failing:
+                assert await commit(store, refused) == conflict
+                assert await load(store) == before
+                await settle(store)
+                assert await tails(store, "runs/r1", "runs/r1/new", "fresh", "notes", "inbox/a") == {
                     "runs/r1": (1, False),
-                    "runs/r1/journal": (1, False),
+                    "notes": (1, False),
                 }
-                assert await store.waiting_on("paid", None) == []
-            assert isinstance(await commit(store, fine), Committed)
+            assert isinstance(await commit(store, change(new, 1, POST, **both)), Committed)
+
+        self.hold(tmp_path, scenario)
+
+    def test_the_lease_is_compared_first(self, tmp_path: Path) -> None:
+        """Who has lost it need not look again; then the version, and the streams of the subject's own last."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            shut = own("runs/r1", b"1", close=True)
+            await done(store, change(run(), appends=(shut,)))
+            assert await commit(store, change(run(version=9), 7, epoch=1, appends=(shut,))) == Conflict("epoch", "r1")
+            assert await commit(store, change(run(version=9), 7, appends=(shut,))) == Conflict("version", "r1")
+            assert await commit(store, change(run(version=9), 1, appends=(shut,))) == Conflict("version", "runs/r1")
+            absent = change(run("absent", version=9), 7, epoch=1)
+            assert await commit(store, absent) == Conflict("epoch", "absent")
 
         self.hold(tmp_path, scenario)
 
     def test_one_of_many_wins(self, tmp_path: Path) -> None:
-        """Of fifty Changes on one tail exactly one is written; the others conflict. Fifty times over."""
+        """Of fifty Changes on one version exactly one is written; the others conflict. Fifty times over."""
 
         async def scenario(store: WorkflowStore) -> None:
             await done(store, start("r1"))
-            for tail in range(1, 51):
-                outcomes = await asyncio.gather(*(commit(store, advance("r1", tail)) for _ in range(50)))
+            for version in range(1, 51):
+                outcomes = await asyncio.gather(*(commit(store, advance("r1", version)) for _ in range(50)))
                 assert sum(isinstance(outcome, Committed) for outcome in outcomes) == 1
-                assert outcomes.count(Conflict("run", "r1")) == 49
-            assert await store.tails(["runs/r1/journal"]) == {"runs/r1/journal": (51, False)}
+                assert outcomes.count(Conflict("version", "r1")) == 49
+            assert await tails(store, journal("r1")) == {journal("r1"): (51, False)}
 
         self.hold(tmp_path, scenario)
 
-    def test_merged_changes_fail_one_by_one(self, tmp_path: Path) -> None:
-        """A conflict harms no neighbour; later Changes see earlier ones."""
+    def test_of_a_group_each_ends_on_its_own(self, tmp_path: Path) -> None:
+        """A conflict harms no neighbour; of Changes about one subject later ones see earlier ones."""
 
         async def scenario(store: WorkflowStore) -> None:
-            outcomes = await store.commit(
-                [start("a"), start("b"), start("a"), advance("a", 1), advance("b", 7), advance("a", 2)]
-            )
+            group = [start("a"), start("b"), start("a"), advance("a", 1), advance("b", 7), advance("a", 2)]
+            outcomes = await together(store, group)
             assert [type(one) for one in outcomes] == [Committed, Committed, Conflict, Committed, Conflict, Committed]
-            assert await text(store, "runs/a/journal") == b'{"type":"run.started"},{"n":1},{"n":2}'
-            assert await text(store, "runs/b/journal") == b'{"type":"run.started"}'
+            assert await text(store, journal("a")) == b'{"type":"run.started"},{"n":1},{"n":2}'
+            assert await text(store, journal("b")) == b'{"type":"run.started"}'
 
         self.hold(tmp_path, scenario)
 
-    def test_calls_that_overlap_are_written_in_their_order(self, tmp_path: Path) -> None:
+    def test_a_group_may_be_as_large_as_the_store_says(self, tmp_path: Path) -> None:
+        """Outcomes of every sort come in the order of the Changes, whatever they are about."""
+        cycle: list[tuple[type, Change]] = []
+
+        def add(kind: type, one: Change) -> None:
+            cycle.append((kind, one))
+
+        for number in range(64):
+            name = f"r{number}"
+            path = f"notes/{number}"
+            add(Committed, start(name))
+            add(Committed, write(head(path, tail=1), b"1"))
+            add(Conflict, advance(name, 4))
+            add(Rejected, start("\ud800"))
+            add(Committed, advance(name, 1)._replace(posts=(Post("inbox/a", b"%d" % number, 1),)))
+            add(Conflict, write(head(path)))
+            add(Committed, delete(name, 2))
+            add(Conflict, family(StreamDelete(path, 4)))
+
+        async def scenario(store: WorkflowStore) -> None:
+            group = cycle[: store.lanes.group]
+            outcomes = await store.commit([one for _, one in group])
+            assert [type(outcome) for outcome in outcomes] == [kind for kind, _ in group]
+            await settle(store)
+            sent = [post for kind, one in group for post in one.posts if kind is Committed]
+            placed = (await text(store, "inbox/a")).split(b",") if sent else []
+            assert sorted(placed) == sorted(post.data for post in sent)
+
+        self.hold(tmp_path, scenario)
+
+    def test_calls_that_overlap_keep_the_order_of_each_subject(self, tmp_path: Path) -> None:
         """Who decides ahead, on what a commit under way will leave, need not wait for it."""
 
         async def scenario(store: WorkflowStore) -> None:
@@ -124,11 +197,11 @@ class CommitLaws(Laws):
             calls = []
             for number in range(1, 101):
                 moved = [head(path, version=number + 1, tail=number) for path in ("a", "b")]
-                changes = [Change(streams=(Write(one, number, number - 1, b"x"),)) for one in moved]
+                changes = [family(Write(one, number, number - 1, b"x")) for one in moved]
                 calls.append(asyncio.ensure_future(store.commit([*changes, advance("r1", number)])))
             for outcomes in await asyncio.gather(*calls):
                 assert [type(one) for one in outcomes] == [Committed] * 3
-            assert await store.tails(["a", "b", "runs/r1"]) == {
+            assert await tails(store, "a", "b", "runs/r1") == {
                 "a": (100, False),
                 "b": (100, False),
                 "runs/r1": (101, False),
@@ -136,72 +209,64 @@ class CommitLaws(Laws):
 
         self.hold(tmp_path, scenario)
 
-    def test_a_bad_row_harms_no_neighbour(self, tmp_path: Path) -> None:
+    def test_a_commit_begins_when_the_store_says(self, tmp_path: Path) -> None:
+        """At the call, where `lanes.begins_at_call` says so: nobody needs to await it."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            assert store.lanes.group >= 1
+            assert store.lanes.at_once >= 1
+            under_way = store.commit([start("r1")])
+            if store.lanes.begins_at_call:
+                async with asyncio.timeout(30):
+                    while await load(store) is None:
+                        await asyncio.sleep(0)
+            assert [type(one) for one in await under_way] == [Committed]
+            assert (await record(store)).version == 1
+
+        self.hold(tmp_path, scenario)
+
+    def test_a_bad_change_harms_no_neighbour(self, tmp_path: Path) -> None:
         """What cannot be stored is rejected alone, with nothing of it written."""
+        fine = run("bad")
+        rows = RowChanges(clear=False, gone=(), rows=(LiveRow("t", "\ud800", 0, b"{}"),), at=0)
         bad = [
             start("\ud800"),
             start("bad", wake_at=2**63),
             start("bad", state="text"),
-            start("bad", tags=("\udfff",)),
-            start("bad")._replace(appends=(EngineAppend("runs/bad", "text", 1),)),  # type: ignore[arg-type]
-            start("bad")._replace(ledger=(LedgerEntry("bad", "answer", "\ud800", "d", b""),)),
-            start("bad")._replace(inputs=(InputRecord("bad", "a:0", "pending", (), 1, None, None),)),  # type: ignore[arg-type]
+            start("bad", version=0),
+            start("bad", sort=-(2**70)),
+            start("bad", queue="\udfff"),
+            start("bad", ready=None),
+            start("bad", terms=("\udfff",)),
+            start("bad", terms=("x" * 513,)),
+            start("bad", terms=("a\x1fb",)),
+            start("bad", terms=(b"a",)),
+            change(fine, appends=(OwnAppend("runs/bad", "1", 1),)),  # type: ignore[arg-type]
+            change(fine, parts=(part("\ud800"),)),
+            change(fine, parts=(part(state=None),)),
+            change(fine, parts=(part(terms=("\x00",)),)),
+            change(fine, dropped=(PartName("request", "\ud800"),)),
+            change(fine, 0, Post("inbox/\ud800", b"1", 1)),
+            change(fine, 0, Post("inbox/bad", "1", 1)),  # type: ignore[arg-type]
+            change(fine)._replace(mark=2**64),
+            delete("\ud800", 1),
+            write(head("bad/\ud800")),
+            write(head("runs/bad", created_at=2**63)),
+            Change(FamilyWrite((StreamDelete("runs/bad", 2**63),))),
+            Change(RowsWrite("notes", "i1", 0, rows)),
         ]
 
         async def scenario(store: WorkflowStore) -> None:
-            for number, change in enumerate(bad):
-                outcomes = await store.commit([start(f"a{number}"), change, start(f"b{number}")])
-                assert [type(one) for one in outcomes] == [Committed, Rejected, Committed]
+            await done(store, write(head()))
+            for number, one in enumerate(bad):
+                outcomes = await together(store, [start(f"a{number}"), one, start(f"b{number}")])
+                assert [type(outcome) for outcome in outcomes] == [Committed, Rejected, Committed], number
                 assert isinstance(outcomes[1], Rejected)
                 assert isinstance(outcomes[1].error, SignoffError)
-                assert await store.load_run("bad") is None
-                assert await store.tails(["runs/bad", "runs/bad/journal"]) == {}
-                assert len(await store.tails([f"runs/a{number}", f"runs/b{number}"])) == 2
+                assert await load(store, "bad") is None
+                assert await tails(store, "runs/bad", journal("bad"), "inbox/bad") == {}
+                assert len(await tails(store, f"runs/a{number}", f"runs/b{number}")) == 2
             assert isinstance(await commit(store, start("bad")), Committed)
-
-        self.hold(tmp_path, scenario)
-
-    def test_blind_appends_follow_each_other(self, tmp_path: Path) -> None:
-        """Appends without a tail get consecutive positions, whoever comes first."""
-
-        async def scenario(store: WorkflowStore) -> None:
-            changes = [blind("inbox/group:finance", b"%d" % n, b"%d" % n) for n in range(40)]
-            outcomes = await asyncio.gather(*(commit(store, change) for change in changes))
-            batches = [one.batches["inbox/group:finance"] for one in outcomes if isinstance(one, Committed)]
-            assert sorted((batch.start, batch.end) for batch in batches) == [(n, n + 2) for n in range(0, 80, 2)]
-            found = await store.read("inbox/group:finance", 0, 1 << 20)
-            assert found is not None
-            assert found[1] == sorted(batches, key=lambda batch: batch.start)
-
-        self.hold(tmp_path, scenario)
-
-    def test_two_appends_to_one_stream_count_as_one_batch(self, tmp_path: Path) -> None:
-        """In one Change they follow each other; the second may expect the tail the first leaves."""
-
-        async def scenario(store: WorkflowStore) -> None:
-            twice = Change(appends=(EngineAppend("s", b"1,2", 2, at=0), EngineAppend("s", b"3", 1, at=2)))
-            [committed] = await done(store, twice)
-            assert (committed.batches["s"].start, committed.batches["s"].end) == (0, 3)
-            assert committed.batches["s"].data == await text(store, "s") == b"1,2,3"
-            loaded = await store.load_stream("s")
-            assert loaded is not None
-            assert (loaded.head.tail, loaded.head.version) == (3, 2)
-
-        self.hold(tmp_path, scenario)
-
-    def test_ledger_ids_are_unique_in_run_and_scope(self, tmp_path: Path) -> None:
-        """The same id in another run or scope is another id; twice in one Change is once too often."""
-
-        async def scenario(store: WorkflowStore) -> None:
-            first = LedgerEntry("r1", "answer", "s1", "d1", b'{"n":1}')
-            await done(store, start("r1"), Change(ledger=(first,)))
-            assert await commit(store, Change(ledger=(replace(first, digest="d2"),))) == Conflict("ledger", "s1")
-            twin = replace(first, id="s2")
-            assert await commit(store, Change(ledger=(twin, twin))) == Conflict("ledger", "s2")
-            await done(store, Change(ledger=(replace(first, scope="event:paid"), replace(first, run_id="r2"))))
-            racers = [Change(ledger=(replace(first, id="s3"),)) for _ in range(20)]
-            outcomes = await asyncio.gather(*(commit(store, racer) for racer in racers))
-            assert sum(isinstance(one, Committed) for one in outcomes) == 1
 
         self.hold(tmp_path, scenario)
 
@@ -213,7 +278,7 @@ class CommitLaws(Laws):
             with pytest.raises(StoreUnavailable, match="open"):
                 await store.commit([start("r1")])
             await store.open()
-            assert await store.load_run("r1") is None
+            assert await load(store) is None
 
         self.hold(tmp_path, scenario)
 
@@ -222,5 +287,23 @@ class CommitLaws(Laws):
 
         async def scenario(store: WorkflowStore) -> None:
             assert await store.commit([]) == []
+            assert await store.find([]) == []
+
+        self.hold(tmp_path, scenario)
+
+    def test_what_was_committed_outlives_the_store(self, tmp_path: Path) -> None:
+        """It is there after the store is opened again."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            last = change(run(version=2, terms=("t",)), 1, POST, parts=(part(),))
+            await done(store, start("r1"), last, write(head(tail=1), b"1"))
+            before: list[Loaded | None] = [await load(store)]
+            await store.close()
+            await store.open()
+            assert [await load(store)] == before
+            await settle(store)
+            assert await text(store, "inbox/a") == b'"news"'
+            assert await text(store, "notes") == b"1"
+            assert await store.find([last]) == [True]
 
         self.hold(tmp_path, scenario)

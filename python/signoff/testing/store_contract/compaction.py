@@ -6,10 +6,21 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from signoff.stores.base import Batch, Change, Committed, Conflict, RowsWrite, StreamDelete, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Batch, Change, Committed, Conflict, RowsWrite, StreamDelete, new_mark
 from signoff.streams.compaction import LiveRow, RowChanges
 from signoff.streams.stream import Head
-from signoff.testing.store_contract.laws import Laws, blind, commit, done, head, write
+from signoff.testing.store_contract.laws import (
+    Laws,
+    commit,
+    done,
+    family,
+    grow,
+    head,
+    known,
+    together,
+    write,
+)
 
 NONE = RowChanges(clear=False, gone=(), rows=(), at=0)
 
@@ -21,24 +32,17 @@ def row(key: str, position: int, message: bytes) -> LiveRow:
 
 def rows(before: Head, changes: RowChanges, *, base: int | None = None, refs: int = 0) -> Change:
     """Move the live rows of a stream on from what `before` says."""
-    return Change(rows=(RowsWrite(before.path, before.incarnation, before.rows_at, changes, base, refs),))
-
-
-async def known(store: WorkflowStore, path: str = "notes") -> Head:
-    """Return the head of a stream."""
-    loaded = await store.load_stream(path)
-    assert loaded is not None
-    return loaded.head
+    return Change(RowsWrite(before.path, before.incarnation, before.rows_at, changes, base, refs), mark=new_mark())
 
 
 class CompactionLaws(Laws):
-    """Hold what is true of live rows and dropped history."""
+    """What is true of live rows and dropped history."""
 
     def test_live_rows_are_read_first(self, tmp_path: Path) -> None:
         """In the order in which they appeared, and then what was appended from their position on."""
 
         async def scenario(store: WorkflowStore) -> None:
-            await done(store, blind("inbox/a", b"1", b"2", b"3"), blind("inbox/a", b"4"))
+            await done(store, grow("inbox/a", 0, b"1", b"2", b"3"), grow("inbox/a", 1, b"4"))
             before = await known(store, "inbox/a")
             assert before.rows_at == 0
             found = await store.read_start("inbox/a", 1000)
@@ -89,11 +93,11 @@ class CompactionLaws(Laws):
             await done(store, write(decided_on._replace(version=2, tail=3), b"3"))
             after = await known(store)
             assert (after.version, after.tail, after.rows_at, after.compacted) == (2, 3, 2, True)
-            assert await commit(store, rows(decided_on, replace(NONE, at=3))) == Conflict("stream", "notes")
-            assert await commit(store, rows(after, replace(NONE, at=4))) == Conflict("stream", "notes")
+            assert await commit(store, rows(decided_on, replace(NONE, at=3))) == Conflict("version", "notes")
+            assert await commit(store, rows(after, replace(NONE, at=4))) == Conflict("version", "notes")
             stranger = after._replace(incarnation="another")
-            assert await commit(store, rows(stranger, replace(NONE, at=3))) == Conflict("stream", "notes")
-            assert await commit(store, rows(after._replace(path="none"), NONE)) == Conflict("stream", "none")
+            assert await commit(store, rows(stranger, replace(NONE, at=3))) == Conflict("version", "notes")
+            assert await commit(store, rows(after._replace(path="none"), NONE)) == Conflict("version", "none")
             assert await known(store) == after
 
         self.hold(tmp_path, scenario)
@@ -102,18 +106,19 @@ class CompactionLaws(Laws):
         """Batches that end at the base or before it go; nobody who forks off meanwhile loses what they forked."""
 
         async def scenario(store: WorkflowStore) -> None:
-            await done(store, *(blind("inbox/a", b"1", b"2") for _ in range(4)))
+            await done(store, *(grow("inbox/a", version, b"1", b"2") for version in range(4)))
             before = await known(store, "inbox/a")
             changes = replace(NONE, rows=(row("a", 0, b"a"),), at=8)
             forked = rows(before, changes, base=5, refs=1)
-            assert await commit(store, forked) == Conflict("stream", "inbox/a")
+            assert await commit(store, forked) == Conflict("version", "inbox/a")
             await done(store, rows(before, changes, base=5))
             after = await known(store, "inbox/a")
-            assert after == before._replace(rows_at=8, base=5, version=before.version + 1)
+            assert after == before._replace(rows_at=8, base=5, version=after.version)
+            assert after.version != before.version
             found = await store.read("inbox/a", 5, 1000)
             assert found == (after, [Batch(4, 6, b"1,2"), Batch(6, 8, b"1,2")])
             assert await store.read("inbox/a", 0, 1000) == found
-            [more] = await done(store, blind("inbox/a", b"3"))
+            [more] = await done(store, grow("inbox/a", 4, b"3"))
             assert more.batches == {"inbox/a": Batch(8, 9, b"3")}
 
         self.hold(tmp_path, scenario)
@@ -124,7 +129,7 @@ class CompactionLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             await done(store, write(head(tail=1), b"1"))
             await done(store, rows(await known(store), replace(NONE, rows=(row("a", 0, b"a"),), at=1)))
-            await done(store, Change(streams=(StreamDelete("notes", 1),)), write(head(tail=1), b"2"))
+            await done(store, family(StreamDelete("notes", 1)), write(head(tail=1), b"2"))
             found = await store.read_start("notes", 1)
             assert found is not None
             assert (found.head.rows_at, found.rows, found.batches) == (0, (), (Batch(0, 1, b"2"),))
@@ -139,7 +144,7 @@ class CompactionLaws(Laws):
             await done(store, write(head(tail=2), b"1,2"))
             before = await known(store)
             both = [rows(before, replace(NONE, rows=(row(key, 0, b"x"),), at=1)) for key in "ab"]
-            assert await store.commit(both) == [Committed(), Conflict("stream", "notes")]
+            assert await together(store, both) == [Committed(), Conflict("version", "notes")]
             after = await known(store)
             outcomes = await asyncio.gather(*(store.commit([rows(after, replace(NONE, at=2))]) for _ in range(3)))
             assert sorted(type(one[0]).__name__ for one in outcomes) == ["Committed", "Conflict", "Conflict"]

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamDelete, StreamState, WorkflowStore
+from signoff.stores.base import StreamState, WorkflowStore
+from signoff.stores.change import Batch, Change, Committed, RowsWrite, StreamDelete
 from signoff.streams.compaction import LiveRow, RowChanges
 from signoff.streams.stream import Fork, ProducerMark, Write
-from signoff.testing.store_contract.laws import Laws, done, head, text, write
+from signoff.testing.store_contract.laws import (
+    Laws,
+    change,
+    delete,
+    done,
+    family,
+    head,
+    own,
+    run,
+    text,
+    together,
+    write,
+)
 
 
 async def purge(store: WorkflowStore) -> int:
@@ -25,8 +38,8 @@ async def fill(store: WorkflowStore, path: str, count: int, size: int) -> int:
     for start in range(0, count, 200):
         numbers = range(start, min(count, start + 200))
         heads = [head(path, content_type="text/plain", version=n + 2, tail=(n + 1) * size) for n in numbers]
-        changes = [Change(streams=(Write(one, one.version - 1, one.tail - size, data),)) for one in heads]
-        assert await store.commit(changes) == [Committed()] * len(changes)
+        changes = [family(Write(one, one.version - 1, one.tail - size, data)) for one in heads]
+        assert await together(store, changes) == [Committed()] * len(changes)
     return count + 1
 
 
@@ -40,12 +53,12 @@ class PurgeLaws(Laws):
             mark = ProducerMark("p", 1, 7)
             await done(store, write(head(tail=3), b"1,2,3", mark), write(head("other", tail=1), b"0", mark))
             rows = RowChanges(clear=False, gone=(), rows=(LiveRow("t", "k", 0, b"1"),), at=1)
-            await done(store, Change(rows=(RowsWrite("notes", "i1", 0, rows),)))
-            await done(store, Change(streams=(StreamDelete("notes", 1),)))
+            await done(store, Change(RowsWrite("notes", "i1", 0, rows)))
+            await done(store, family(StreamDelete("notes", 1)))
             assert await store.load_stream("notes") is None
             assert await store.read("notes", 0, 100) is None
             anew = head(incarnation="i2", tail=2)
-            await done(store, Change(streams=(Write(anew, 0, 0, b"8,9"),)))
+            await done(store, family(Write(anew, 0, 0, b"8,9")))
             for _ in range(2):
                 assert await store.load_stream("notes", "p") == StreamState(anew)
                 assert await store.read("notes", 0, 100) == (anew, [Batch(0, 2, b"8,9")])
@@ -64,11 +77,11 @@ class PurgeLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             many = await fill(store, "many", 20_000, 1)
             await fill(store, "beside", 1, 1)
-            await done(store, Change(streams=(StreamDelete("many", many),)))
+            await done(store, family(StreamDelete("many", many)))
             version, pieces = 2, 1
             while await store.purge():
                 beside = head("beside", content_type="text/plain", version=version + 1, tail=version)
-                await done(store, Change(streams=(Write(beside, version, version - 1, b"y"),)))
+                await done(store, family(Write(beside, version, version - 1, b"y")))
                 version += 1
                 pieces += 1
             assert pieces >= 4
@@ -84,11 +97,27 @@ class PurgeLaws(Laws):
             await done(store, write(head(tail=3), b"1,2,3"))
             fork = head("fork", tail=3, fork=Fork("notes", "i1", 3))
             kept = head(version=2, tail=3, refs=1, deleted=True)
-            await done(store, Change(streams=(Write(fork, 0, 3), Write(kept, 1, 3))))
+            await done(store, family(Write(fork, 0, 3), Write(kept, 1, 3)))
             assert await purge(store) == 1
             assert await text(store, "notes") == b"1,2,3"
-            await done(store, Change(streams=(StreamDelete("fork", 1), StreamDelete("notes", 2))))
+            await done(store, family(StreamDelete("fork", 1), StreamDelete("notes", 2)))
             await purge(store)
             assert await store.load_stream("notes") is None
+
+        self.hold(tmp_path, scenario)
+
+    def test_what_a_deleted_subject_wrote_goes_in_pieces(self, tmp_path: Path) -> None:
+        """Its streams are gone at once; what they held is dropped as an application's."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            writes = [
+                change(run(version=n + 1), appends=(own("runs/r1", b"1"), own("runs/r1/journal", b"2")))
+                for n in range(10_000)
+            ]
+            assert {type(one) for one in await together(store, writes)} == {Committed}
+            await done(store, delete("r1", 10_000))
+            assert await store.find_streams(["runs/r1", "runs/r1/journal"]) == {}
+            assert await purge(store) >= 4
+            assert await store.purge() is False
 
         self.hold(tmp_path, scenario)

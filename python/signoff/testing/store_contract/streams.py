@@ -1,65 +1,32 @@
-"""Laws of streams: heads, positions, reading, producers, closing, deleting."""
+"""Laws of applications' streams: heads, positions, reading, producers, forks, deleting, and how they are found."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from signoff.stores.base import (
-    Batch,
-    Change,
-    Committed,
-    Conflict,
-    EngineAppend,
-    StreamDelete,
-    StreamState,
-    WorkflowStore,
-)
+from signoff.stores.base import StreamState, StreamTail, WorkflowStore
+from signoff.stores.change import Batch, Change, Committed, Conflict, StreamDelete
 from signoff.stores.parting import TOGETHER
 from signoff.streams import json_mode
 from signoff.streams.stream import JSON, Fork, Payload, ProducerMark, Write
-from signoff.testing.store_contract.laws import Laws, blind, commit, done, head, text, write
+from signoff.testing.store_contract.laws import (
+    Laws,
+    commit,
+    done,
+    family,
+    grow,
+    head,
+    known,
+    tails,
+    text,
+    together,
+    write,
+)
 
 
 class StreamLaws(Laws):
-    """Hold what is true of every stream."""
-
-    def test_an_append_creates_an_engine_stream(self, tmp_path: Path) -> None:
-        """The head says whose it is, and its version counts what touched it."""
-
-        async def scenario(store: WorkflowStore) -> None:
-            await done(store, blind("runs/r1", b"1"), blind("runs/r1", b"2", b"3"))
-            loaded = await store.load_stream("runs/r1")
-            assert loaded is not None
-            assert (loaded.head.version, loaded.head.tail, loaded.head.base) == (2, 3, 0)
-            assert (loaded.head.content_type, loaded.head.engine, loaded.head.closed) == (JSON, True, False)
-            assert loaded.head.incarnation
-            await done(store, blind("runs/r2"))
-            assert await store.read("runs/r1", 3, 100) == (loaded.head, [])
-            other = await store.load_stream("runs/r2")
-            assert other is not None
-            assert (other.head.tail, other.head.version) == (0, 1)
-            assert other.head.incarnation != loaded.head.incarnation
-
-        self.hold(tmp_path, scenario)
-
-    def test_a_closed_stream_refuses(self, tmp_path: Path) -> None:
-        """The last append closes it; after that neither data nor another closing gets in."""
-
-        async def scenario(store: WorkflowStore) -> None:
-            [committed] = await done(store, blind("s", b"1", close=True))
-            assert committed.batches["s"] == Batch(0, 1, b"1")
-            assert await store.tails(["s"]) == {"s": (1, True)}
-            for change in (blind("s", b"2"), blind("s", close=True)):
-                assert await commit(store, change) == Conflict("stream", "s")
-            assert await text(store, "s") == b"1"
-            [empty] = await done(store, blind("t", b"1"))
-            [empty] = await done(store, blind("t", close=True))
-            assert empty.batches["t"] == Batch(1, 1, b"")
-            found = await store.read("t", 0, 100)
-            assert found is not None
-            assert (found[0].closed, found[1]) == (True, [Batch(0, 1, b"1")])
-
-        self.hold(tmp_path, scenario)
+    """What is true of every application's stream."""
 
     def test_a_head_is_kept_as_given(self, tmp_path: Path) -> None:
         """Every member of a head comes back; the incarnation is the application's."""
@@ -90,11 +57,11 @@ class StreamLaws(Laws):
         """Creation expects nothing there, every later write the version it was decided on."""
 
         async def scenario(store: WorkflowStore) -> None:
-            assert await commit(store, write(head(version=2, tail=1), b"1")) == Conflict("stream", "notes")
+            assert await commit(store, write(head(version=2, tail=1), b"1")) == Conflict("version", "notes")
             await done(store, write(head()))
-            assert await commit(store, write(head())) == Conflict("stream", "notes")
+            assert await commit(store, write(head())) == Conflict("version", "notes")
             await done(store, write(head(version=2, tail=3), b"1,2,3"))
-            assert await commit(store, write(head(version=2, tail=4), b"4")) == Conflict("stream", "notes")
+            assert await commit(store, write(head(version=2, tail=4), b"4")) == Conflict("version", "notes")
             await done(store, write(head(version=3, tail=3, touched_at=8)))
             assert await store.read("notes", 0, 100) == (head(version=3, tail=3, touched_at=8), [Batch(0, 3, b"1,2,3")])
 
@@ -112,31 +79,47 @@ class StreamLaws(Laws):
                 found = await store.read("fork", start, 100)
                 assert found == (fork._replace(version=2, tail=6), batches)
             await done(store, write(head("bare", tail=3, fork=Fork("notes", "i1", 3))))
-            assert await store.tails(["bare", "fork"]) == {"bare": (3, False), "fork": (6, False)}
+            assert await tails(store, "bare", "fork") == {"bare": (3, False), "fork": (6, False)}
 
         self.hold(tmp_path, scenario)
 
-    def test_streams_change_together(self, tmp_path: Path) -> None:
-        """One Change may write to several streams, of the engine too: all of it, or nothing when one has moved."""
+    def test_a_family_changes_together(self, tmp_path: Path) -> None:
+        """One Change writes to a fork and to its source: all of it, or nothing when one of them has moved."""
 
         async def scenario(store: WorkflowStore) -> None:
-            await done(store, blind("runs/r", b"1", b"2"), write(head()))
-            loaded = await store.load_stream("runs/r")
-            assert loaded is not None
-            source = loaded.head
-            counted = Write(source._replace(version=source.version + 1, refs=1), source.version, source.tail)
-            fork = head("fork", tail=2, fork=Fork("runs/r", source.incarnation, 2))
-            both = Change(streams=(Write(fork, 0, 2), counted, StreamDelete("notes", 1)))
-            await done(store, both)
-            assert await store.load_stream("runs/r") == StreamState(counted.head)
-            assert await store.load_stream("notes") is None
-            again = Change(streams=(Write(fork._replace(path="other"), 0, 2), counted))
-            assert await commit(store, again) == Conflict("stream", "runs/r")
+            await done(store, write(head(tail=2), b"1,2"))
+            fork = head("fork", tail=2, fork=Fork("notes", "i1", 2))
+            source = head(version=2, tail=2, refs=1)
+            await done(store, family(Write(fork, 0, 2), Write(source, 1, 2)))
+            assert await store.load_stream("notes") == StreamState(source)
+            again = family(Write(fork._replace(path="other"), 0, 2), Write(source, 1, 2))
+            assert await commit(store, again) == Conflict("version", "notes")
             assert await store.load_stream("other") is None
-            await done(store, blind("runs/r", b"3", close=True))
-            loaded = await store.load_stream("runs/r")
-            assert loaded is not None
-            assert (loaded.head.tail, loaded.head.refs, loaded.head.engine) == (3, 1, True)
+            gone = family(StreamDelete("fork", 1), Write(source._replace(version=3, refs=0), 2, 2))
+            moved = family(StreamDelete("fork", 2), Write(source._replace(version=3, refs=0), 2, 2))
+            assert await commit(store, moved) == Conflict("version", "fork")
+            assert await known(store) == source
+            await done(store, gone)
+            assert await store.load_stream("fork") is None
+            assert (await known(store)).refs == 0
+
+        self.hold(tmp_path, scenario)
+
+    def test_writes_of_one_change_see_each_other(self, tmp_path: Path) -> None:
+        """A stream may be made, written to, deleted and made again in it."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            one, two = head(tail=1), head(version=2, tail=2)
+            again = head(incarnation="i2", version=7, tail=1)
+            writes = (Write(one, 0, 0, b"1"), Write(two, 1, 1, b"2"))
+            await done(store, family(*writes))
+            assert await text(store, "notes") == b"1,2"
+            await done(store, family(StreamDelete("notes", 2), Write(again, 0, 0, b"3")))
+            assert await store.load_stream("notes") == StreamState(again)
+            assert await text(store, "notes") == b"3"
+            late = family(StreamDelete("notes", 7), StreamDelete("notes", 7))
+            assert await commit(store, late) == Conflict("version", "notes")
+            assert await known(store) == again
 
         self.hold(tmp_path, scenario)
 
@@ -146,7 +129,7 @@ class StreamLaws(Laws):
 
         async def scenario(store: WorkflowStore) -> None:
             await done(store, write(head(tail=1), b"1"), write(kept))
-            assert await store.tails(["notes"]) == {}
+            assert await tails(store, "notes") == {}
             assert await store.read("notes", 0, 100) == (kept, [Batch(0, 1, b"1")])
 
         self.hold(tmp_path, scenario)
@@ -177,12 +160,12 @@ class StreamLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             mark = ProducerMark("one", 0, 0)
             await done(store, write(head(tail=1), b"1", mark))
-            assert await commit(store, Change(streams=(StreamDelete("notes", 2),))) == Conflict("stream", "notes")
-            await done(store, Change(streams=(StreamDelete("notes", 1),)))
+            assert await commit(store, family(StreamDelete("notes", 2))) == Conflict("version", "notes")
+            await done(store, family(StreamDelete("notes", 1)))
             assert await store.load_stream("notes") is None
             assert await store.read("notes", 0, 100) is None
-            assert await store.tails(["notes"]) == {}
-            assert await commit(store, Change(streams=(StreamDelete("notes", 1),))) == Conflict("stream", "notes")
+            assert await tails(store, "notes") == {}
+            assert await commit(store, family(StreamDelete("notes", 1))) == Conflict("version", "notes")
             await done(store, write(head(incarnation="i2", tail=1), b"2"))
             assert await store.load_stream("notes", "one") == StreamState(head(incarnation="i2", tail=1))
             assert await text(store, "notes") == b"2"
@@ -193,9 +176,10 @@ class StreamLaws(Laws):
         """Merged Changes take effect in their order, even on one path."""
 
         async def scenario(store: WorkflowStore) -> None:
-            delete = Change(streams=(StreamDelete("notes", 1),))
+            delete = family(StreamDelete("notes", 1))
             again = write(head(incarnation="i2", tail=1), b"2")
-            outcomes = await store.commit([write(head(tail=1), b"1"), delete, delete, again, blind("other", b"3")])
+            other = write(head("other", tail=1), b"3")
+            outcomes = await together(store, [write(head(tail=1), b"1"), delete, delete, again, other])
             assert [type(one) for one in outcomes] == [Committed, Committed, Conflict, Committed, Committed]
             assert await text(store, "notes") == b"2"
             assert await text(store, "other") == b"3"
@@ -206,7 +190,7 @@ class StreamLaws(Laws):
         """It stops after the batch that fills the measure, and brings at least one."""
 
         async def scenario(store: WorkflowStore) -> None:
-            await done(store, *(blind("s", *[b"%d" % n] * n) for n in (1, 2, 3)))  # [0,1) [1,3) [3,6)
+            await done(store, *(grow("s", n - 1, *[b"%d" % n] * n) for n in (1, 2, 3)))  # [0,1) [1,3) [3,6)
             for begin, most, spans in (
                 (0, 1000, [(0, 1), (1, 3), (3, 6)]),
                 (1, 1000, [(1, 3), (3, 6)]),
@@ -237,16 +221,6 @@ class StreamLaws(Laws):
 
         self.hold(tmp_path, scenario)
 
-    def test_a_large_batch_survives(self, tmp_path: Path) -> None:
-        """A megabyte in one append comes back as one batch."""
-
-        async def scenario(store: WorkflowStore) -> None:
-            data = b'"' + b"x" * (1 << 20) + b'"'
-            await done(store, Change(appends=(EngineAppend("s", data, 1),)), blind("s", b"1"))
-            assert await text(store, "s") == data + b",1"
-
-        self.hold(tmp_path, scenario)
-
     def test_much_that_is_written_at_once_is_kept_in_parts(self, tmp_path: Path) -> None:
         """Bytes and messages, so that no read has to bring all of it; together they are what was written."""
         messages = [b'"%d%s"' % (n, b"x" * 5_000) for n in range(60)]
@@ -259,7 +233,7 @@ class StreamLaws(Laws):
                 kind = payload.content_type
                 before = head(path, content_type=kind)
                 after = head(path, content_type=kind, version=2, tail=payload.units)
-                change = Change(streams=(Write(after, 1, 0, payload.data, cuts=payload.cuts),))
+                change = family(Write(after, 1, 0, payload.data, cuts=payload.cuts))
                 await done(store, write(before), change)
                 whole = await store.read(path, 0, 1 << 30)
                 assert whole is not None
@@ -283,9 +257,70 @@ class StreamLaws(Laws):
         paths = ["s", "S", "s/", "s%2F", "ß", "ss", "s s", "", "inbox/user:a_b", "inbox/user:aXb", "流/🙂", "a" * 1000]
 
         async def scenario(store: WorkflowStore) -> None:
-            await store.commit([blind(path, b"%d" % n) for n, path in enumerate(paths)])
-            assert await store.tails([*paths, "absent"]) == dict.fromkeys(paths, (1, False))
+            await together(store, [write(head(path, tail=1), b"%d" % n) for n, path in enumerate(paths)])
+            assert await tails(store, *paths, "absent") == dict.fromkeys(paths, (1, False))
             for number, path in enumerate(paths):
                 assert await text(store, path) == b"%d" % number
+
+        self.hold(tmp_path, scenario)
+
+    def test_streams_are_found_when_their_life_is_over(self, tmp_path: Path) -> None:
+        """The earliest first; an append renews, and what is deleted, or kept for its forks alone, is not found."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            def at(path: str, second: int, version: int = 1, **what: Any) -> Change:
+                one = head(path, version=version, tail=version)._replace(touched_at=second * 1000, **what)
+                return family(Write(one, version - 1, version - 1, b"x"))
+
+            zone = "1970-01-01t01:01:40.9+01:00"
+            await done(store, at("a", 0, ttl_s=160), at("b", 90, ttl_s=16), at("c", 0, expires_at=zone), at("d", 0))
+            await done(
+                store, at("e", 0, expires_at="2999-12-31T23:59:59Z"), at("f", 0, ttl_s=10**12), at("g", 0, ttl_s=0)
+            )
+            assert await store.ended_streams(now=99_999, limit=9) == ["g"]
+            assert await store.ended_streams(now=100_899, limit=9) == ["g"]
+            assert await store.ended_streams(now=100_900, limit=9) == ["g", "c"]
+            assert await store.ended_streams(now=107_000, limit=9) == ["g", "c", "b"]
+            assert await store.ended_streams(now=169_999, limit=9) == ["g", "c", "b"]
+            assert await store.ended_streams(now=170_000, limit=9) == ["g", "c", "b", "a"]
+            assert await store.ended_streams(now=170_000, limit=2) == ["g", "c"]
+            await done(store, at("b", 300, 2, ttl_s=16), at("g", 0, 2, ttl_s=0, deleted=True, refs=1))
+            await done(store, family(StreamDelete("c", 1)))
+            assert await store.ended_streams(now=316_999, limit=9) == ["a"]
+            assert await store.ended_streams(now=317_000, limit=9) == ["a", "b"]
+            await done(store, at("c", 0, ttl_s=16))
+            assert await store.ended_streams(now=17_000, limit=9) == ["c"]
+
+        self.hold(tmp_path, scenario)
+
+    def test_streams_are_listed_by_prefix(self, tmp_path: Path) -> None:
+        """In the order of paths, page by page, with how far each has grown, and whether it has ended."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            paths = ("e/b", "e/a", "f", "e", "e/a/x", "e/𝄞", "d/z")
+            await together(store, [write(head(path, tail=1, incarnation=f"i:{path}"), b"1") for path in paths])
+            await done(store, write(head("e/a", incarnation="i:e/a", version=2, tail=2, closed=True), b"2"))
+            await done(store, write(head("e/c", incarnation="i7")))
+            found = await store.list_streams("e/", limit=9)
+            assert found == [
+                StreamTail("e/a", "i:e/a", 2, closed=True),
+                StreamTail("e/a/x", "i:e/a/x", 1),
+                StreamTail("e/b", "i:e/b", 1),
+                StreamTail("e/c", "i7", 0),
+                StreamTail("e/𝄞", "i:e/𝄞", 1),
+            ]
+            assert await store.list_streams("e/", limit=2, after="e/a/x") == found[2:4]
+            assert [one.path for one in await store.list_streams("", limit=2)] == ["d/z", "e"]
+            assert await store.list_streams("g", limit=9) == []
+            assert await store.find_streams(["e/b", "e/none", "e/a"]) == {"e/a": found[0], "e/b": found[2]}
+            soft = head("e/c", incarnation="i7", version=2)._replace(deleted=True, refs=1)
+            await done(store, family(Write(soft, 1, soft.tail)))
+            assert await store.find_streams(["e/c"]) == {}
+            assert await store.list_streams("e/c", limit=9) == []
+            await done(store, family(StreamDelete("e/c", 2)))
+            assert await store.find_streams(["e/c"]) == {}
+            many = [f"m/{number:03}" for number in range(250)]
+            await together(store, [write(head(path)) for path in many])
+            assert list(await store.find_streams(many)) == many
 
         self.hold(tmp_path, scenario)

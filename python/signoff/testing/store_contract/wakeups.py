@@ -13,7 +13,7 @@ from signoff.testing.store_contract.laws import Laws
 
 
 class WakeLaws(Laws):
-    """Hold what is true of wake-ups."""
+    """What is true of wake-ups."""
 
     def test_emit_wakes_the_topic_and_no_other(self, tmp_path: Path) -> None:
         """Every subscriber of it, until closed."""
