@@ -25,7 +25,17 @@ from typing import Any, Final
 import orjson
 
 from signoff.stores.base import Listing
-from signoff.stores.change import Name, Part, PartName, Subject
+from signoff.stores.change import (
+    Change,
+    Name,
+    OwnStream,
+    Part,
+    PartName,
+    Subject,
+    SubjectDelete,
+    SubjectWrite,
+    new_mark,
+)
 from signoff.workflow.inputs import InputState
 from signoff.workflow.projection import RunFold
 
@@ -37,6 +47,11 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"
     WORKER = "worker"
     WEBHOOK_KEY = "webhook-key"
+
+    @property
+    def agenda(self) -> str:
+        """Return the queue in which records of this kind are due. Runs have their workflow's name, without a `/`."""
+        return f"due/{self.value}"
 
 
 class PartKind(StrEnum):
@@ -90,7 +105,7 @@ def run_name(run_id: str) -> Name:
 
 
 def run_record(
-    fold: RunFold, before: Subject | None, *, ready: bool, wake_at: int | None, updated_at: int | None = None
+    fold: RunFold, before: Subject | None, *, ready: bool, wake_at: int | None, streams: tuple[OwnStream, ...]
 ) -> Subject:
     """Return a run's record as it shall be: its fold, and what it is found by.
 
@@ -99,10 +114,10 @@ def run_record(
         before: the record as loaded; None: the run is new.
         ready: a worker has something to digest.
         wake_at: milliseconds of the earliest timer, deadline or retry; None: nothing is due by time.
+        streams: journal and rows, as far as they will have grown.
     """
     row = fold.row
     workflow, status = row["workflow"], row["status"]
-    at = fold.last_at if updated_at is None else updated_at
     if before is None:
         before = Subject(run_name(row["id"]), 0, b"", sort=fold.last_at)
     return Subject(
@@ -115,8 +130,8 @@ def run_record(
         ready,
         wake_at,
         status == "blocked",
-        at,
-        before.streams,
+        fold.last_at,
+        streams,
         before.epoch,
         before.lease_owner,
         before.lease_until,
@@ -131,6 +146,32 @@ def _run_terms(workflow: str, status: str, tags: tuple[str, ...]) -> tuple[str, 
 def _run_term(workflow: str | None, status: str | None) -> str:
     parts = (("workflow", workflow), ("status", status))
     return "/".join(f"{name}/{value}" for name, value in parts if value is not None)
+
+
+# -- records that are no runs ------------------------------------------------------------------------------------------
+
+
+def free_record(kind: Kind, record_id: str, state: bytes, *, expect: int = 0, due_at: int | None = None) -> Subject:
+    """Return a record that has neither parts nor streams, as it shall be.
+
+    Args:
+        expect: the version this was decided on; 0: there must be none yet.
+        due_at: milliseconds at which something is to be done about it; None: nothing.
+    """
+    # The first version is drawn, so that whoever holds a deleted record never meets its own version in the one that
+    # took its place.
+    version = expect + 1 if expect else new_mark() >> 8
+    return Subject(Name(kind, record_id), version, state, queue=kind.agenda, wake_at=due_at)
+
+
+def put_record(record: Subject, expect: int = 0) -> Change:
+    """Return what writes a record that was decided on version `expect`; 0: there must be none yet."""
+    return Change(SubjectWrite(record, expect), mark=new_mark())
+
+
+def forget_record(record: Subject) -> Change:
+    """Return what deletes a record, if it is still as it was loaded."""
+    return Change(SubjectDelete(record.name, record.version), mark=new_mark())
 
 
 # -- requests for input ------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from signoff.clock import Clock
-from signoff.stores.base import Batch
+from signoff.stores.change import Batch
 from signoff.streams import live
 from signoff.streams.stream import Head
 

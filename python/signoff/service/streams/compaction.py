@@ -17,7 +17,8 @@ from signoff.service.commit import Durable
 from signoff.service.streams import reader
 from signoff.service.streams.reader import Units
 from signoff.service.streams.slicing import TimeSlicer
-from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, WorkflowStore
+from signoff.stores.base import StreamStart, WorkflowStore
+from signoff.stores.change import Batch, Change, Committed, FamilyWrite, RowsWrite, new_mark
 from signoff.streams import compaction, json_mode
 from signoff.streams.compaction import RowChanges
 from signoff.streams.slices import Sliced, finish
@@ -55,7 +56,7 @@ class Compactor:
                 for path, (start, end, _) in batches.items():
                     if compaction.due(path, start, end) and compaction.managed(path):
                         self.want(path)
-            for write in change.streams:
+            for write in change.write.streams if isinstance(change.write, FamilyWrite) else ():
                 if isinstance(write, Write):
                     (fixed, _, end, _, _), _, start, *_ = write
                     if fixed.compacted and compaction.due(fixed.path, start, end):
@@ -130,7 +131,7 @@ class Compactor:
         if changes.at == rows_at and base is None:
             return False
         write = RowsWrite(path, head.incarnation, rows_at, changes, base, head.refs)
-        [outcome] = await self._store.commit([Change(rows=(write,))])
+        [outcome] = await self._store.commit([Change(write, mark=new_mark())])
         return isinstance(outcome, Committed)
 
     async def _fits(self, head: Head, changes: RowChanges) -> bool:

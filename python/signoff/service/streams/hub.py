@@ -21,7 +21,8 @@ from signoff.clock import Clock, SystemClock
 from signoff.errors import StoreError
 from signoff.service.commit import Durable
 from signoff.service.streams.channel import Channel, Reader
-from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
+from signoff.stores.base import Interest, WorkflowStore
+from signoff.stores.change import Batch, Change, Committed, FamilyWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.stores.parting import batches
 from signoff.streams.stream import Head, Write
 
@@ -95,15 +96,21 @@ class Hub:
     def _committed(self, change: Change, done: Committed) -> None:
         for path, batch in done.batches.items():
             self._appended(path, batch)
-        for append in change.appends:
-            if append.close:
-                last = done.batches.get(append.path)
-                self._ended(append.path, None if last is None else last.end)
-        for write in change.streams:
-            if isinstance(write, StreamDelete):
-                self._deleted(write.path)
-            else:
-                self._written(write)
+        match change.write:
+            case SubjectWrite(appends=appends):
+                for append in appends:
+                    if append.close:
+                        last = done.batches.get(append.path)
+                        self._ended(append.path, None if last is None else last.end)
+            case FamilyWrite(writes):
+                for write in writes:
+                    if isinstance(write, StreamDelete):
+                        self._deleted(write.path)
+                    else:
+                        self._written(write)
+            case SubjectDelete(streams=paths):
+                for path in paths:
+                    self._deleted(path)
 
     def _written(self, write: Write) -> None:
         head = write.head
@@ -174,12 +181,15 @@ class Hub:
             if not self._channels:
                 continue
             try:
-                tails = await self._store.tails(list(self._channels))
+                found = await self._store.find_streams(list(self._channels))
             except StoreError as error:
                 log.warning("cannot compare the tails of watched streams: %s", error)
                 continue
             for path, channel in list(self._channels.items()):
-                if channel.head is not None and tails.get(path) != (channel.tail, channel.closed):
+                if channel.head is None:
+                    continue
+                now = found.get(path)
+                if now is None or (now.tail, now.closed) != (channel.tail, channel.closed):
                     self._feeds[path].refresh()
 
 
@@ -194,7 +204,7 @@ class _Feed:
         self._again = False
         self._keeping: asyncio.Task[None] | None = None
         self.echo = False
-        self._interest: Subscription = store.bus().subscribe(f"stream:{channel.path}", self._hint)
+        self._interest: Interest = store.bus().subscribe(f"stream:{channel.path}", self._hint)
 
     def stop(self) -> None:
         """Stop listening."""

@@ -24,16 +24,8 @@ from typing import Final, NamedTuple, Protocol
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError, StoreError, StreamDeleted, StreamNotFound
-from signoff.stores.base import (
-    Change,
-    Committed,
-    Conflict,
-    Outcome,
-    StreamDelete,
-    StreamState,
-    WorkflowStore,
-    writing,
-)
+from signoff.stores.base import StreamState, WorkflowStore
+from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Outcome, StreamDelete, new_mark
 from signoff.streams.decide import decide, decide_append
 from signoff.streams.stream import (
     Append,
@@ -247,7 +239,7 @@ class StreamWriter:
             chain.end()
             reply(None if isinstance(outcome, Conflict) else outcome)
 
-        self._committer.hand_in(writing(decision), ended)
+        self._committer.hand_in(Change(FamilyWrite((decision,)), mark=decision.head.version), ended)
         return True
 
     async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> WriteResult | Lookup | None:
@@ -321,7 +313,9 @@ class StreamWriter:
     def _hand_in(self, chains: _Chains, decision: Write | Remove, reply: Callable[[Outcome | Exception], None]) -> None:
         """Let the chains become what was decided, and have that committed."""
         parts = [(each.head.path, chains[each.head.path], each) for each in (decision, *decision.also)]
-        change = Change(streams=tuple(_piece(part) for _, _, part in parts))
+        # Its version was drawn at random, so it tells this Change from all others.
+        mark = decision.head.version if isinstance(decision, Write) else new_mark()
+        change = Change(FamilyWrite(tuple(_piece(part) for _, _, part in parts)), mark=mark)
         for _, chain, part in parts:
             chain.begin(part)
 
@@ -339,9 +333,10 @@ class StreamWriter:
 
     async def _chain(self, path: str) -> _Chain:
         chain = self._chains.get(path)
-        if chain is not None:
+        if chain is not None and (chain.under_way or chain.head is None or not chain.head.engine):
             self._chains.move_to_end(path)
             return chain
+        # The engine's appends do not come by here, nor move the version: what is known of its streams is soon old.
         loading = self._loading.get(path)
         if loading is None:
             loading = asyncio.get_running_loop().create_task(self._load(path))

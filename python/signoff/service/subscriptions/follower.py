@@ -19,10 +19,11 @@ from typing import Final
 from signoff.clock import Clock
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import Durable
-from signoff.service.subscriptions.records import KIND, PAGE, SubscriptionRecords
-from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, WorkflowStore
-from signoff.stores.base import Subscription as Interest
+from signoff.service.kinds import Kind
+from signoff.service.subscriptions.records import PAGE, SubscriptionRecords
+from signoff.stores.base import Interest, StreamTail, WorkflowStore
 from signoff.stores.bus import ELSEWHERE
+from signoff.stores.change import Change, Committed, FamilyWrite, StreamDelete, SubjectDelete
 from signoff.streams.subscriptions import rules
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.state import Subscription
@@ -82,11 +83,16 @@ class Follower:
     def _committed(self, change: Change, done: Committed) -> None:
         for path in done.batches:
             self._grown(path)
-        for write in change.streams:
-            if isinstance(write, StreamDelete):
-                self._gone(write.path)
-            else:
-                self._grown(write.head.path)
+        match change.write:
+            case FamilyWrite(writes):
+                for write in writes:
+                    if isinstance(write, StreamDelete):
+                        self._gone(write.path)
+                    else:
+                        self._grown(write.head.path)
+            case SubjectDelete(streams=paths):
+                for path in paths:
+                    self._gone(path)
 
     def changed(self) -> None:
         """Take that something may be due earlier than before, or that there is somebody to wake now."""
@@ -152,9 +158,9 @@ class Follower:
 
     async def due(self) -> None:
         """Hand over what time has made due."""
-        for record in await self._store.due_records(KIND, now=self._clock.now_ms(), limit=DUE):
-            if record.id in self._records.known:  # else it is for the newer server beside us
-                self._look(record.id, ())
+        for record in await self._store.due(Kind.SUBSCRIPTION.agenda, now=self._clock.now_ms(), limit=DUE):
+            if record.name.id in self._records.known:  # else it is for the newer server beside us
+                self._look(record.name.id, ())
 
     async def sweep(self) -> None:
         """Compare the tails of all streams that are followed with the cursors."""
@@ -214,7 +220,7 @@ class Follower:
     async def _pause(self, until: float) -> None:
         """Wait for news, for the next sweep, or for what is due next."""
         self._news.clear()
-        due = await self._store.next_record_due(KIND)
+        due = await self._store.next_due((Kind.SUBSCRIPTION.agenda,))
         seconds = max(0.0, until - time.monotonic())
         if due is not None:
             seconds = min(seconds, max(NEWS_S, (due - self._clock.now_ms()) / 1000))

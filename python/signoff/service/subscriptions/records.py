@@ -14,12 +14,13 @@ from weakref import WeakValueDictionary
 from signoff.clock import Clock
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import Change, Committed, Record, RecordDelete, RecordWrite, StreamTail, WorkflowStore
+from signoff.service.kinds import Kind, free_record, put_record
+from signoff.stores.base import Listing, StreamTail, WorkflowStore
+from signoff.stores.change import Change, Committed, Name, Subject, SubjectDelete, new_mark
 from signoff.streams.subscriptions import codec
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.state import Moment, Subscription, Tail, Tails
 
-KIND: Final = "subscription"
 PAGE: Final = 1_000
 
 ATTEMPTS: Final = 50
@@ -68,11 +69,11 @@ class SubscriptionRecords:
         Raises:
             SubscriptionNotFound: there is none.
         """
-        record = await self._store.load_record(KIND, subscription_id)
-        if record is None:
+        loaded = await self._store.load(Name(Kind.SUBSCRIPTION, subscription_id))
+        if loaded is None:
             self._forget(subscription_id)
             raise SubscriptionNotFound(f"There is no subscription {subscription_id!r}.")
-        return self._remember(record), record.version
+        return self._remember(loaded.subject), loaded.subject.version
 
     async def add(self, sub: Subscription) -> bool:
         """Keep a new subscription; False: the id is taken."""
@@ -87,7 +88,8 @@ class SubscriptionRecords:
         async with self._lock(subscription_id):
             for _ in range(ATTEMPTS):
                 _, version = await self.load(subscription_id)
-                change = Change(records=(RecordDelete(KIND, subscription_id, version),))
+                gone = SubjectDelete(Name(Kind.SUBSCRIPTION, subscription_id), version)
+                change = Change(gone, mark=new_mark())
                 if isinstance(await self._committer.commit(change), Committed):
                     self._forget(subscription_id)
                     return
@@ -123,17 +125,17 @@ class SubscriptionRecords:
     async def refresh(self) -> None:
         """Make `known` what the store has now."""
         seen: set[str] = set()
-        last = ""
+        cursor = None
         while True:
-            page = await self._store.list_records(KIND, limit=PAGE, after=last)
-            for record in page:
-                seen.add(record.id)
-                if not self.changing(record.id):
+            page = await self._store.list(Listing(Kind.SUBSCRIPTION), limit=PAGE, cursor=cursor)
+            for record in page.items:
+                seen.add(record.name.id)
+                if not self.changing(record.name.id):
                     with suppress(SchemaTooNew):  # that one is for the newer server beside us
                         self._remember(record)
-            if len(page) < PAGE:
+            cursor = page.cursor
+            if cursor is None:
                 break
-            last = page[-1].id
         for gone in [one for one in self.known if one not in seen and not self.changing(one)]:
             self._forget(gone)
 
@@ -148,18 +150,16 @@ class SubscriptionRecords:
         return tails
 
     async def _put(self, sub: Subscription, expect: int) -> bool:
-        version = expect + 1 if expect else 1 + secrets.randbits(40)
-        record = Record(KIND, sub.id, version, codec.dumps(sub), sub.due_at)
-        outcome = await self._committer.commit(Change(records=(RecordWrite(record, expect),)))
-        if not isinstance(outcome, Committed):
+        record = free_record(Kind.SUBSCRIPTION, sub.id, codec.dumps(sub), expect=expect, due_at=sub.due_at)
+        if not isinstance(await self._committer.commit(put_record(record, expect)), Committed):
             return False
-        self._know(sub, version)
+        self._know(sub, record.version)
         return True
 
-    def _remember(self, record: Record) -> Subscription:
-        if self._versions.get(record.id) == record.version:
-            return self.known[record.id]
-        sub = codec.loads(record.id, record.state)
+    def _remember(self, record: Subject) -> Subscription:
+        if self._versions.get(record.name.id) == record.version:
+            return self.known[record.name.id]
+        sub = codec.loads(record.name.id, record.state)
         self._know(sub, record.version)
         return sub
 
