@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signoff.service.kinds import PartKind, input_part, run_record, wait_part
 from signoff.stores.change import Change, OwnAppend, OwnStream, Part, PartName, Post, Subject, SubjectWrite, new_mark
@@ -55,7 +55,6 @@ class RunChange:
         wake_at: milliseconds of the next thing due by time, or None.
         epoch: the lease epoch, for a worker's write.
         release: give the lease up.
-        parts: what to remember beside, such as what a client's id led to.
 
     Attributes:
         change: what to commit.
@@ -74,7 +73,6 @@ class RunChange:
         wake_at: int | None,
         epoch: int | None = None,
         release: bool = False,
-        parts: tuple[Part, ...] = (),
     ) -> None:
         journal_tail, public_tail = _tails(before.subject)
         self.delta = delta = project(before.view, entries, public_tail)
@@ -99,7 +97,7 @@ class RunChange:
             SubjectWrite(
                 self.after,
                 self.after.version - 1,
-                (*map(input_part, delta.inputs.values()), *put, *parts),
+                (*map(input_part, delta.inputs.values()), *put),
                 dropped,
                 appends,
                 epoch,
@@ -108,6 +106,12 @@ class RunChange:
             _posts(fold.row["workflow"], delta),
             new_mark(),
         )
+
+    def remember(self, part: Part) -> None:
+        """Write one more part along."""
+        write = self.change.write
+        assert isinstance(write, SubjectWrite)
+        self.change = self.change._replace(write=replace(write, parts=(*write.parts, part)))
 
 
 def _tails(subject: Subject | None) -> tuple[int, int]:
