@@ -140,7 +140,7 @@ class Subjects(Protocol):
         """Load a subject's record with some of its parts, in one consistent look; None: there is none."""
         ...
 
-    async def list(self, where: Listing, *, limit: int, cursor: str | None = None) -> Page[Subject]:
+    async def list_subjects(self, where: Listing, *, limit: int, cursor: str | None = None) -> Page[Subject]:
         """List subjects with stable paging: cost follows the page, not the table.
 
         Raises:
@@ -149,7 +149,7 @@ class Subjects(Protocol):
         ...
 
     async def list_parts(self, where: Listing, *, limit: int, cursor: str | None = None) -> Page[OwnedPart]:
-        """List parts, of whatever subject, as `list` does."""
+        """List parts, of whatever subject, as `list_subjects` does."""
         ...
 
 
@@ -297,9 +297,10 @@ class WorkflowStore(Subjects, Streams, Work, Posts, Protocol):
         """Write several Changes, each succeeding, conflicting or being rejected on its own.
 
         Returns, in the order given, after everything is durable. What is in a Change is compared first: a worker's
-        `epoch` before the version, since whoever has lost the lease need not look again; then `expect` of the subject
-        or of each stream; of a `RowsWrite` its `incarnation`, `expect` and (when history goes) `refs`. On the first
-        that does not hold the Change is a Conflict and has no effect.
+        `epoch` before the version, since whoever has lost the lease need not look again; then `expect` of the subject,
+        and that its own streams take what is appended, or `expect` of each stream; of a `RowsWrite` its `incarnation`,
+        `expect` and (when history goes) `refs`. On the first that does not hold the Change is a Conflict and has no
+        effect.
 
         Of Changes about the same subject later ones see earlier ones, within a call and between calls in the order in
         which they were made. Nothing is promised about the order of others.

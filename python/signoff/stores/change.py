@@ -68,13 +68,15 @@ class Subject:
         version: what compare-and-swap compares, from 1 on; another after every Change that writes the record.
         state: opaque to stores.
         terms: what it is listed by; each a text of at most 512 characters without control characters.
-        sort: orders listings and bounds them, e.g. the time of creation in milliseconds. It never changes.
+        sort: orders listings and bounds them, e.g. the time of creation in milliseconds. The first one stays, whatever
+            later writes say.
         queue: where those look for it who take leases on what is due (`Work.claim`), or watch what is due
             (`Work.due`); None: nobody, whatever else is said here.
         ready: there is something to do about it now.
         wake_at: milliseconds at which there is something to do; None: no time.
         quiet: that it waits has been told; `Work.unclaimed` passes over it unless it is ready.
-        updated_at: milliseconds of the last write; those that are ready are taken in this order.
+        updated_at: milliseconds of the last write. Those that are ready are taken in the order of what this was when
+            they became so.
 
     The store's own, which a write does not set:
         streams: its own streams, in the order in which they were first appended to.
@@ -114,7 +116,7 @@ class Part:
         state: opaque to stores.
         open: it still concerns somebody; those that do can be loaded alone.
         terms: what it is listed by, as a subject's.
-        sort: orders listings, as a subject's. It never changes.
+        sort: orders listings, as a subject's. The first one stays, until the part is dropped.
     """
 
     kind: str
@@ -157,7 +159,8 @@ class SubjectWrite:
         expect: the version this was decided on; 0: there must be none yet.
         parts: parts to put; one of the same name is replaced.
         dropped: parts that go, if they are there.
-        appends: to streams of its own; two to one stream follow each other.
+        appends: to streams of its own; two to one stream follow each other. One that is closed takes no more, and none
+            is made where there is another stream; both is a Conflict of the version.
         epoch: the lease epoch of the worker that writes; None: not a lease holder's write.
         release: give the lease up with this commit.
     """
@@ -202,9 +205,10 @@ class StreamDelete:
 class FamilyWrite(NamedTuple):
     """Write to streams that stem from one another by forking; mostly to one.
 
-    An application may fork a stream of the engine. Then the source's references move, which are no part of what its
-    appends move: a Change of the run it belongs to, and this one, do not meet. So `Head.version` of a stream of a
-    subject's own counts its forks and compactions, not its appends.
+    An application may fork a stream of the engine (`Head.engine`): one of a subject's own, or one that posts go to.
+    Then the source's references move, which are no part of what its appends move: a Change of the run it belongs to,
+    and this one, do not meet. So the version of such a head is moved by forks and compactions, not by appends; it
+    starts at random, and a `Write` leaves the tail, and whether it is closed, as they are.
 
     Attributes:
         streams: what becomes of each. What else a `Write` decides (`also`) is here beside it.

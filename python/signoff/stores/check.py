@@ -2,51 +2,84 @@
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from signoff.errors import BadRequest
-from signoff.stores.base import Change, RecordDelete, StreamDelete
+from signoff.stores.change import Change, FamilyWrite, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.streams.stream import Write
 
-_LARGEST = 2**63 - 1
+LONGEST_TERM: Final = 512
+"""Characters of an index term."""
+
+_LARGEST: Final = 2**63 - 1
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def check(change: Change) -> None:
     """Refuse a Change that holds something that is not storable.
 
     Raises:
-        BadRequest: a text is not Unicode, an integer needs more than 64 bits, or a value has another type than the
-            contract says.
+        BadRequest: a text is not Unicode, an integer needs more than 64 bits, a value has another type than the
+            contract says, or an index term is too long or has control characters.
     """
-    run = change.run
-    if run is not None:
-        _RUN.check(run.record)
-        _each("tags", run.record.tags)
-    for append in change.appends:
+    write, posts, mark = change
+    match write:
+        case SubjectWrite():
+            _check_subject(write)
+        case FamilyWrite(streams):
+            for one in streams:
+                _check_stream(one)
+        case SubjectDelete():
+            _NAME.check(write.name)
+            _check_value("expect", int, write.expect)
+        case RowsWrite():
+            _check_rows(write)
+    for post in posts:
+        _POST.check(post)
+    if not _fine(mark, int):
+        _check_value("mark", int, mark)
+
+
+def _check_subject(write: SubjectWrite) -> None:
+    subject = write.subject
+    _NAME.check(subject.name)
+    _SUBJECT.check(subject)
+    if subject.version < 1:
+        raise BadRequest("A subject's version is 1 or more, since 0 says that there is none; nothing was written.")
+    _check_terms(subject.terms)
+    for append in write.appends:
         _APPEND.check(append)
-    for record in change.inputs:
-        _INPUT.check(record)
-        _each("audience", record.audience)
-    for entry in change.ledger:
-        _LEDGER.check(entry)
-    for wait in change.waits:
-        _WAIT.check(wait)
-    for write in change.streams:
-        _check_stream(write)
-    for rows in change.rows:
-        for row in rows.changes.rows:
-            _LIVE_ROW.check(row)
-    for one in change.records:
-        if isinstance(one, RecordDelete):
-            _RECORD_NAME.check(one)
-        else:
-            _RECORD.check(one.record)
+    for part in write.parts:
+        _PART.check(part)
+        _check_terms(part.terms)
+    for name in write.dropped:
+        _PART_NAME.check(name)
+
+
+def _check_terms(terms: tuple[str, ...]) -> None:
+    for term in terms:
+        if not _fine(term, str):
+            _check_value("a term", str, term)
+        if len(term) > LONGEST_TERM:
+            raise BadRequest(f"A term has {len(term)} characters, more than {LONGEST_TERM}; nothing was written.")
+        if not term.isprintable() and _CONTROL.search(term):
+            raise BadRequest("A term has control characters; nothing was written.")
+
+
+def _check_rows(write: RowsWrite) -> None:
+    _ROWS_WRITE.check(write)
+    for row in write.changes.rows:
+        _LIVE_ROW.check(row)
+    for name in write.changes.gone:
+        for text in name:
+            _check_value("a row's name", str, text)
 
 
 def _check_stream(write: Write | StreamDelete) -> None:
     if isinstance(write, StreamDelete):
-        _each("path", (write.path,))
+        _STREAM_DELETE.check(write)
         return
     _STREAM_WRITE.check(write)
     _MOVING.check(write.head)
@@ -59,13 +92,8 @@ def _check_stream(write: Write | StreamDelete) -> None:
             _PRODUCER.check(mark)
 
 
-def _each(name: str, texts: tuple[str, ...]) -> None:
-    for text in texts:
-        _check_value(name, str, text)
-
-
 class _Shape:
-    """Know which types the members of a record have; a member marked optional may be None."""
+    """The types that the members of a record have; a member marked optional may be None."""
 
     def __init__(self, **members: _Kind) -> None:
         self._members = [(name, optional, kind) for name, (optional, kind) in members.items()]
@@ -110,29 +138,21 @@ _FLAG: _Kind = (False, bool)
 _TEXT_OR_NONE: _Kind = (True, str)
 _NUMBER_OR_NONE: _Kind = (True, int)
 
-_RUN = _Shape(
-    run_id=_TEXT,
-    workflow=_TEXT,
-    status=_TEXT,
-    created_at=_NUMBER,
-    updated_at=_NUMBER,
-    journal_tail=_NUMBER,
-    public_tail=_NUMBER,
+_NAME = _Shape(kind=_TEXT, id=_TEXT)
+_SUBJECT = _Shape(
+    version=_NUMBER,
+    state=_BYTES,
+    sort=_NUMBER,
+    queue=_TEXT_OR_NONE,
     ready=_FLAG,
     wake_at=_NUMBER_OR_NONE,
-    state=_BYTES,
+    quiet=_FLAG,
+    updated_at=_NUMBER,
 )
+_PART = _Shape(kind=_TEXT, key=_TEXT, state=_BYTES, open=_FLAG, sort=_NUMBER)
+_PART_NAME = _Shape(kind=_TEXT, key=_TEXT)
 _APPEND = _Shape(path=_TEXT, data=_BYTES, count=_NUMBER, close=_FLAG)
-_INPUT = _Shape(
-    run_id=_TEXT,
-    key=_TEXT,
-    status=_TEXT,
-    created_at=_NUMBER,
-    deadline=_NUMBER_OR_NONE,
-    state=_BYTES,
-)
-_LEDGER = _Shape(run_id=_TEXT, scope=_TEXT, id=_TEXT, digest=_TEXT, outcome=_BYTES)
-_WAIT = _Shape(run_id=_TEXT, wait_id=_TEXT, topic=_TEXT, key=_TEXT_OR_NONE, remove=_FLAG)
+_POST = _Shape(path=_TEXT, data=_BYTES, count=_NUMBER)
 _MOVING = _Shape(version=_NUMBER, tail=_NUMBER, last_seq=_TEXT_OR_NONE, touched_at=_NUMBER)
 _FIXED = _Shape(
     path=_TEXT,
@@ -149,9 +169,8 @@ _FIXED = _Shape(
     compacted=_FLAG,
 )
 _FORK = _Shape(path=_TEXT, incarnation=_TEXT, at=_NUMBER, depth=_NUMBER)
-_LIVE_ROW = _Shape(type=_TEXT, key=_TEXT, position=_NUMBER, message=_BYTES)
-_RECORD_NAME = _Shape(kind=_TEXT, id=_TEXT)
 _STREAM_WRITE = _Shape(expect=_NUMBER, start=_NUMBER, data=_BYTES)
+_STREAM_DELETE = _Shape(path=_TEXT, expect=_NUMBER)
 _PRODUCER = _Shape(producer_id=_TEXT, epoch=_NUMBER, seq=_NUMBER)
-
-_RECORD = _Shape(kind=_TEXT, id=_TEXT, version=_NUMBER, state=_BYTES, due_at=_NUMBER_OR_NONE)
+_ROWS_WRITE = _Shape(path=_TEXT, incarnation=_TEXT, expect=_NUMBER, base=_NUMBER_OR_NONE, refs=_NUMBER)
+_LIVE_ROW = _Shape(type=_TEXT, key=_TEXT, position=_NUMBER, message=_BYTES)

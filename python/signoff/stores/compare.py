@@ -6,6 +6,7 @@ that compares in SQL or Lua repeats these rules there, and a property test holds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from signoff.stores.change import (
@@ -13,6 +14,7 @@ from signoff.stores.change import (
     Conflict,
     FamilyWrite,
     Name,
+    OwnStream,
     RowsWrite,
     StreamDelete,
     SubjectDelete,
@@ -67,6 +69,11 @@ class SubjectMark(Protocol):
         """Return who holds the lease, live or not."""
         ...
 
+    @property
+    def streams(self) -> Sequence[OwnStream]:
+        """Return its own streams."""
+        ...
+
 
 class Present(Protocol):
     """What is committed now."""
@@ -87,7 +94,8 @@ def compare(change: Change, present: Present) -> Conflict | None:
         case FamilyWrite():
             return _compare_family(write, present)
         case SubjectWrite():
-            return _compare_subject(write, present.subject(write.subject.name))
+            mark = present.subject(write.subject.name)
+            return _compare_subject(write, mark) or _compare_appends(write, mark, present)
         case SubjectDelete():
             mark = present.subject(write.name)
             return None if mark is not None and mark.version == write.expect else Conflict("version", write.name.id)
@@ -100,6 +108,20 @@ def _compare_subject(write: SubjectWrite, mark: SubjectMark | None) -> Conflict 
         return Conflict("epoch", write.subject.name.id)
     if (mark.version if mark else 0) != write.expect:
         return Conflict("version", write.subject.name.id)
+    return None
+
+
+def _compare_appends(write: SubjectWrite, mark: SubjectMark | None, present: Present) -> Conflict | None:
+    """Find an append to an own stream that is closed, or that would be new where another stream is.
+
+    One that a deleted subject of this name left for its forks is such another stream.
+    """
+    closed = {one.path: one.closed for one in mark.streams} if mark else {}
+    for append in write.appends:
+        known = closed.get(append.path)
+        if known or (known is None and present.stream(append.path) is not None):
+            return Conflict("version", append.path)
+        closed[append.path] = append.close
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from signoff.stores.base import Batch
+from signoff.stores.change import Batch
 from signoff.streams.stream import Write
 
 TOGETHER: Final = 64 * 1024
