@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from signoff.clock import Clock
-from signoff.errors import RunNotFound, WorkflowError
+from signoff.errors import RunConflict, RunNotFound, WorkflowError
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
 from signoff.service.run_change import RunChange, RunSnapshot, journal_path
@@ -32,7 +32,9 @@ Decision = Append[R] | AlreadyDone[R]
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
 
-OPEN_INPUTS = PartsWanted(PartKind.INPUT, open=True)
+MOST_TRIES: Final = 3
+
+OPEN_INPUTS: Final = PartsWanted(PartKind.INPUT, open=True)
 """Load the requests that are pending, for what may withdraw them."""
 
 
@@ -82,7 +84,7 @@ class Actor:
 
     async def begin(self, run_id: str, decide: Callable[[Loaded | None], Decision[R]]) -> R:
         """Do the same for a run that is most likely new: it is looked at only if it exists."""
-        run, before = None, RunSnapshot(None, View())
+        run, before, tries = None, RunSnapshot(None, View()), 0
         while True:
             decision = decide(run)
             if isinstance(decision, AlreadyDone):
@@ -91,7 +93,14 @@ class Actor:
             if reply is not None:
                 return reply[0]
             stored = await self._store.load(run_name(run_id))
-            if stored is not None:
+            if stored is None:  # a run of this id was deleted: just now, or its streams are kept for their forks
+                tries += 1
+                if tries == MOST_TRIES:
+                    raise RunConflict(
+                        f"A run of the id {run_id!r} was deleted, and its streams are kept for streams that were forked "
+                        "from them; nothing was started. Use another id."
+                    )
+            else:
                 run = loaded(stored)
                 before = RunSnapshot(stored.subject, run.view)
 

@@ -145,7 +145,7 @@ class Runs:
         Raises:
             BadRequest: the cursor is malformed.
         """
-        page = await self._store.list(where.listing, limit=limit, cursor=cursor)
+        page = await self._store.list_subjects(where.listing, limit=limit, cursor=cursor)
         return Page(tuple(RunFold.loads(record.state).row for record in page.items), page.cursor)
 
     async def cancel(self, run_id: str, reason: str | None, by: DecidedBy) -> Row:
@@ -202,7 +202,7 @@ class Runs:
         tried, cursor = 0, None
         while True:
             where = RunFilter(workflow=workflow, statuses=("blocked",))
-            page = await self._store.list(where.listing, limit=200, cursor=cursor)
+            page = await self._store.list_subjects(where.listing, limit=200, cursor=cursor)
             for record in page.items:
                 fold = RunFold.loads(record.state)
                 if not record.ready and fold.stuck and fingerprint not in fold.stuck:

@@ -90,7 +90,7 @@ class Workers:
         names = set().union(*self._here.values())
         cursor = None
         while True:
-            page = await self._store.list(Listing(Kind.WORKER), limit=PAGE, cursor=cursor)
+            page = await self._store.list_subjects(Listing(Kind.WORKER), limit=PAGE, cursor=cursor)
             for record in page.items:
                 if record.wake_at is not None and record.wake_at > now:
                     names.update(orjson.loads(record.state)["workflows"])

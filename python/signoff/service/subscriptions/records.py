@@ -127,7 +127,7 @@ class SubscriptionRecords:
         seen: set[str] = set()
         cursor = None
         while True:
-            page = await self._store.list(Listing(Kind.SUBSCRIPTION), limit=PAGE, cursor=cursor)
+            page = await self._store.list_subjects(Listing(Kind.SUBSCRIPTION), limit=PAGE, cursor=cursor)
             for record in page.items:
                 seen.add(record.name.id)
                 if not self.changing(record.name.id):
