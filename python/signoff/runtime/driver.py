@@ -32,19 +32,13 @@ from signoff.service.engine import Engine
 from signoff.service.runs import read_journal
 from signoff.stores.base import Committed, Conflict, Outcome, RunRecord
 from signoff.workflow.definition import WorkflowDefinition
+from signoff.workflow.entry import Entry, Notification
 from signoff.workflow.failure import error_of
-from signoff.workflow.journal import (
-    Entry,
-    Notification,
-    RunBlocked,
-    RunDescribed,
-    RunStarted,
-    RunUnblocked,
-    StepCompleted,
-    StepFailed,
-)
-from signoff.workflow.machine import Machine, StepCall
-from signoff.workflow.projection import View
+from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import RunBlocked, RunDescribed, RunStarted, RunUnblocked
+from signoff.workflow.step.ask import StepCall
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.view import View
 
 log = logging.getLogger("signoff.runtime")
 

@@ -13,9 +13,12 @@ from signoff.service.engine import Engine
 from signoff.service.runs import read_journal
 from signoff.stores.base import Committed, Outcome
 from signoff.workflow import failure
+from signoff.workflow.entry import Entry
 from signoff.workflow.frames import traceback_of
-from signoff.workflow.journal import Entry, RunBlocked, StepCompleted, StepFailed
-from signoff.workflow.projection import RunFold, View, refold
+from signoff.workflow.projection import refold
+from signoff.workflow.run.entries import RunBlocked
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.view import RunFold, View
 
 log = logging.getLogger("signoff.runtime")
 

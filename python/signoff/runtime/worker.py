@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from signoff.errors import StoreError
+from signoff.paths import journal_path
 from signoff.runtime.driver import RunDriver
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.heartbeat import Heartbeat
@@ -24,7 +25,6 @@ from signoff.runtime.parking import MOST_LOST
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.threads import StepThreads
 from signoff.runtime.watchdog import Watchdog, keep_for_ever
-from signoff.service.change import journal_path
 from signoff.service.engine import Engine
 from signoff.stores.base import RunRecord
 from signoff.workflow.definition import App

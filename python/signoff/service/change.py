@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
+from signoff.paths import inbox_path, journal_path, listing_path, run_path
 from signoff.stores.base import (
     Change,
     EngineAppend,
@@ -13,20 +15,15 @@ from signoff.stores.base import (
     RunWrite,
     WaitWrite,
 )
+from signoff.stores.base import RunState as Found
 from signoff.workflow import journal
-from signoff.workflow.inputs import InputState
-from signoff.workflow.journal import Entry
-from signoff.workflow.projection import Delta, RunFold, View, project
+from signoff.workflow.decision import Append, Loaded, Remembered
+from signoff.workflow.entry import Entry
+from signoff.workflow.input.state import InputState
+from signoff.workflow.projection import project
+from signoff.workflow.view import Delta, RunFold, View
 
-
-def public_path(run_id: str) -> str:
-    """Return the path of a run's public stream."""
-    return f"runs/{run_id}"
-
-
-def journal_path(run_id: str) -> str:
-    """Return the path of a run's journal."""
-    return f"runs/{run_id}/journal"
+R = TypeVar("R")
 
 
 class RunState:
@@ -105,6 +102,39 @@ class Write:
         return self.change._replace(ledger=(entry,))
 
 
+def loaded_run(found: Found) -> Loaded:
+    """Return a run as decisions are made on it, of what a store found."""
+    record = found.record
+    inputs = {one.key: InputState.loads(one.state) for one in found.inputs}
+    ledger = found.ledger
+    return Loaded(
+        View(run=RunFold.loads(record.state), inputs=inputs),
+        public_tail=record.public_tail,
+        wake_at=record.wake_at,
+        leased_until=record.lease_until,
+        remembered=None if ledger is None else Remembered(ledger.digest, ledger.outcome),
+    )
+
+
+def decided(record: RunRecord | None, view: View, decision: Append[R]) -> tuple[Change, R]:
+    """Return what to commit for a decision, and the reply once that is done.
+
+    Args:
+        record: the run as loaded, None if there is none yet.
+        view: its rows; they are moved forward.
+        decision: what is to be written.
+    """
+    state = RunState(record, view)
+    write = Write(state, decision.entries, ready=decision.ready, wake_at=decision.wake_at, release=decision.ends)
+    reply = decision.reply(view, write.record.public_tail)
+    remember = decision.remember
+    if remember is None:
+        return write.change, reply
+    run_id = write.record.run_id
+    entry = LedgerEntry(run_id, remember.scope, remember.id, remember.digest, remember.dumps(reply))
+    return write.with_ledger(entry), reply
+
+
 def _record(before: RunState, fold: RunFold, entries: int, rows: int, *, ready: bool, wake_at: int | None) -> RunRecord:
     old = before.record
     return RunRecord(
@@ -138,7 +168,7 @@ def _appends(
     if delta.public or delta.close:
         appends.append(
             EngineAppend(
-                public_path(run_id),
+                run_path(run_id),
                 b",".join(delta.public),
                 len(delta.public),
                 at=before.public_tail,
@@ -148,9 +178,9 @@ def _appends(
     inboxes: dict[str, list[bytes]] = {}
     for principal, row in delta.inboxes:
         inboxes.setdefault(principal, []).append(row)
-    appends += [EngineAppend(f"inbox/{who}", b",".join(rows), len(rows)) for who, rows in inboxes.items()]
+    appends += [EngineAppend(inbox_path(who), b",".join(rows), len(rows)) for who, rows in inboxes.items()]
     if delta.listing:
-        appends.append(EngineAppend(f"workflows/{workflow}", b",".join(delta.listing), len(delta.listing)))
+        appends.append(EngineAppend(listing_path(workflow), b",".join(delta.listing), len(delta.listing)))
     return appends
 
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from signoff.clock import Clock
-from signoff.errors import RunClosed, RunNotFound, SubmissionReused, TooManyEvents
+from signoff.errors import RunClosed, RunNotFound, TooManyEvents
 from signoff.names import check_name
-from signoff.service.change import RunState, Write
+from signoff.service.change import decided, loaded_run
 from signoff.service.commit import GroupCommitter
-from signoff.service.runs import CLOSED
-from signoff.stores.base import Conflict, LedgerEntry, LedgerKey, WorkflowStore
-from signoff.workflow import codec
-from signoff.workflow.journal import EventReceived
-from signoff.workflow.projection import RunFold, View, payload_size
-
-MOST_EVENTS: Final = 1_000
-MOST_BYTES: Final = 8 << 20
-"""How many events that nobody awaits a run holds, and how many bytes of payload they may have together."""
+from signoff.stores.base import Conflict, LedgerKey, WorkflowStore
+from signoff.workflow.decision import AlreadyDone
+from signoff.workflow.event import decide
+from signoff.workflow.event.decide import Event, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +27,6 @@ class Emitted:
 
     delivered: int
     refused: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Tell about a sent event; `duplicate`: this id had been accepted before and nothing was added."""
-
-    duplicate: bool
 
 
 class Events:
@@ -63,39 +51,19 @@ class Events:
             SubmissionReused: the id was used for another payload.
             TooManyEvents: nobody awaits it, and the run holds as many such events as it may.
         """
-        check_name(topic, "topic")
-        scope, digest = f"event:{topic}", codec.digest([payload, key])
+        event = Event(check_name(topic, "topic"), id, payload, key)
         async with self._committer.turn(run_id):
             while True:
-                loaded = await self._store.load_run(run_id, ledger=LedgerKey(scope, id))
-                if loaded is None:
+                found = await self._store.load_run(run_id, ledger=LedgerKey(event.scope, id))
+                if found is None:
                     raise RunNotFound(f"There is no run {run_id[:140]!r}.")
-                if loaded.ledger is not None:
-                    if loaded.ledger.digest != digest:
-                        raise SubmissionReused(
-                            f"The event id {id!r} was already used for another payload on {topic!r}; nothing was sent."
-                        )
-                    return Sent(duplicate=True)
-                if loaded.record.status in CLOSED:
-                    raise RunClosed(f"The run {run_id!r} is {loaded.record.status} and takes no events any more.")
-                fold = RunFold.loads(loaded.record.state)
-                entry = EventReceived(
-                    at=max(self._clock.now_ms(), fold.last_at),
-                    topic=topic,
-                    event_id=id,
-                    payload=codec.encode(payload),
-                    key=key,
-                )
-                _check_room(fold, entry)
-                write = Write(
-                    RunState(loaded.record, View(run=fold)),
-                    [entry],
-                    ready=True,
-                    wake_at=loaded.record.wake_at,
-                )
-                remembered = LedgerEntry(run_id, scope, id, digest, b"{}")
-                if not isinstance(await self._committer.commit(write.with_ledger(remembered)), Conflict):
-                    return Sent(duplicate=False)
+                loaded = loaded_run(found)
+                decision = decide.emit(loaded, event, self._clock.now_ms())
+                if isinstance(decision, AlreadyDone):
+                    return decision.reply
+                change, sent = decided(found.record, loaded.view, decision)
+                if not isinstance(await self._committer.commit(change), Conflict):
+                    return sent
 
     async def emit(self, topic: str, *, id: str, payload: Any, key: str | None = None) -> Emitted:  # noqa: A002
         """Send an event to every run that waits for the topic now; return how many took it.
@@ -114,21 +82,3 @@ class Events:
                 continue
             delivered += not sent.duplicate
         return Emitted(delivered, refused)
-
-
-def _check_room(fold: RunFold, event: EventReceived) -> None:
-    """Refuse an event that would be kept beside too many others. One that is awaited takes no room.
-
-    Raises:
-        TooManyEvents: the run holds as many events nobody awaits as it may.
-    """
-    if any(wait[1] == event.topic and wait[2] in (None, event.key) for wait in fold.waits):
-        return
-    held = sum(kept[3] for kept in fold.events if len(kept) > 3)
-    if len(fold.events) < MOST_EVENTS and held + payload_size(event) <= MOST_BYTES:
-        return
-    raise TooManyEvents(
-        f"The run {fold.row['id']!r} holds {len(fold.events)} events ({held} bytes) that it has not awaited yet, and "
-        f"takes {MOST_EVENTS} ({MOST_BYTES} bytes) at most; this one was not stored. Send it again, with the same id, "
-        "when the run has taken some."
-    )

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from signoff.clock import Clock
-from signoff.errors import BadRequest, Expired, InputNotFound, PayloadTooLarge, RunNotFound, SubmissionReused
-from signoff.service.change import RunState, Write
+from signoff.errors import InputNotFound, PayloadTooLarge, RunNotFound
+from signoff.service.change import decided, loaded_run
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import Conflict, LedgerEntry, LedgerKey, Page, WorkflowStore
-from signoff.stores.base import RunState as Loaded
-from signoff.streams import offset
-from signoff.workflow import codec
-from signoff.workflow.inputs import Accept, AnswerRequest, ExpireNow, InputState, Who, check_audience, decide_answer
-from signoff.workflow.journal import InputAnswered, InputExpired
-from signoff.workflow.projection import RunFold, View
-
-_SCOPE = "answer"
+from signoff.stores.base import Conflict, LedgerKey, Page, WorkflowStore
+from signoff.stores.base import RunState as Found
+from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.input import decide
+from signoff.workflow.input.decide import Accepted, Who
+from signoff.workflow.input.state import InputState
+from signoff.workflow.input.submission import AnswerRequest
 
 _SMALL = 16 << 10
 """Bytes of schema and answer together that are judged at once, on the event loop (well under 10 ms)."""
@@ -31,23 +28,6 @@ JUDGING_S = 5
 
 _JUDGES = 2
 """How many large answers are judged at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """Tell that an answer was accepted.
-
-    Attributes:
-        offset: position in the run's stream from which the decided row is visible.
-        txid: the submission id, as it stands in the headers of the rows it changed.
-        row: the input row as decided.
-        replayed: this submission had been accepted before; the first outcome is repeated.
-    """
-
-    offset: str
-    txid: str
-    row: dict[str, Any]
-    replayed: bool
 
 
 class Inputs:
@@ -76,77 +56,46 @@ class Inputs:
             InvalidAnswer: the value does not match the schema; nothing was recorded.
             PayloadTooLarge: it could not be judged in time; nothing was recorded.
         """
-        digest = codec.digest(
-            [key, request.action, codec.encode(request.value), who.by.kind, who.by.id],
-        )
         async with self._committer.turn(run_id):
             while True:
-                loaded = await self._load(run_id, key, LedgerKey(_SCOPE, request.submission_id))
-                if loaded.ledger is not None and loaded.ledger.digest == digest:
-                    return _replay(loaded.ledger)
-                state = InputState.loads(loaded.inputs[0].state)
-                check_audience(state, who)
-                if loaded.ledger is not None:
-                    raise SubmissionReused(
-                        f"The submission id {request.submission_id!r} was already used for another answer in this run; "
-                        "this answer was not recorded. Send it under a new id.",
-                        row=state.row,
-                    )
-                _check_seen(request, loaded.record.public_tail)
-                fold = RunFold.loads(loaded.record.state)
-                now = max(self._clock.now_ms(), fold.last_at)
-                run = RunState(loaded.record, View(run=fold, inputs={key: state}))
-                match await self._decide(state, request, who, now):
-                    case Accept():
-                        accepted = await self._accept(run, _entry(key, request, who, digest, now))
-                        if accepted is not None:
-                            return accepted
-                    case _:
-                        row = await self._expire(run, InputExpired(at=now, id=key))
-                        if row is not None:
-                            raise Expired(
-                                f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.",
-                                row=row,
-                            )
+                found = await self._load(run_id, key, LedgerKey(decide.SCOPE, request.submission_id))
+                loaded = loaded_run(found)
+                decision = await self._decide(loaded, key, request, who)
+                if isinstance(decision, AlreadyDone):
+                    return decision.reply
+                change, accepted = decided(found.record, loaded.view, decision)
+                if isinstance(await self._committer.commit(change), Conflict):
+                    continue
+                if decision.refusal is not None:
+                    raise decision.refusal(loaded.view)
+                return accepted
 
-    async def _decide(self, state: InputState, request: AnswerRequest, who: Who, now: int) -> Accept | ExpireNow:
+    async def _decide(
+        self, loaded: Loaded, key: str, request: AnswerRequest, who: Who
+    ) -> Append[Accepted] | AlreadyDone[Accepted]:
         """Decide on an answer; judge a large one in a thread, so that nobody else waits for it."""
-        if len(orjson.dumps([state.row["schema"], request.value])) <= _SMALL:
-            return decide_answer(state, request, who, now)
+        now = self._clock.now_ms()
+        row = loaded.view.inputs[key].row
+        if len(orjson.dumps([row["schema"], request.value])) <= _SMALL:
+            return decide.answer(loaded, key, request, who, now)
         async with self._judging:
             try:
                 async with asyncio.timeout(JUDGING_S):
-                    return await asyncio.to_thread(decide_answer, state, request, who, now)
+                    return await asyncio.to_thread(decide.answer, loaded, key, request, who, now)
             except TimeoutError:
                 raise PayloadTooLarge(
                     f"The answer could not be checked within {JUDGING_S} s; it was not recorded and the request is "
                     "still open. Send less.",
-                    row=state.row,
+                    row=row,
                 ) from None
 
-    async def _load(self, run_id: str, key: str, ledger: LedgerKey | None = None) -> Loaded:
+    async def _load(self, run_id: str, key: str, ledger: LedgerKey | None = None) -> Found:
         loaded = await self._store.load_run(run_id, inputs=key, ledger=ledger)
         if loaded is None:
             raise RunNotFound(f"There is no run {run_id[:140]!r}.")
         if not loaded.inputs:
             raise InputNotFound(f"The run {run_id!r} has no request {key[:140]!r}.")
         return loaded
-
-    async def _accept(self, run: RunState, entry: InputAnswered) -> Accepted | None:
-        assert run.record is not None
-        write = Write(run, [entry], ready=True, wake_at=run.record.wake_at)
-        row = run.view.inputs[entry.id].row
-        accepted = Accepted(offset.encode(write.record.public_tail), entry.submission_id, row, replayed=False)
-        outcome = orjson.dumps({"offset": accepted.offset, "txid": accepted.txid, "row": row})
-        ledger = LedgerEntry(run.record.run_id, _SCOPE, entry.submission_id, entry.digest, outcome)
-        committed = await self._committer.commit(write.with_ledger(ledger))
-        return None if isinstance(committed, Conflict) else accepted
-
-    async def _expire(self, run: RunState, entry: InputExpired) -> dict[str, Any] | None:
-        assert run.record is not None
-        write = Write(run, [entry], ready=True, wake_at=run.record.wake_at)
-        committed = await self._committer.commit(write.change)
-        return None if isinstance(committed, Conflict) else run.view.inputs[entry.id].row
 
     async def get(self, run_id: str, key: str) -> dict[str, Any]:
         """Return one request's row.
@@ -183,28 +132,3 @@ class Inputs:
         """
         page = await self._store.list_inputs(audience=audience, status=status, limit=limit, cursor=cursor)
         return Page(tuple(InputState.loads(record.state).row for record in page.items), page.cursor)
-
-
-def _entry(key: str, request: AnswerRequest, who: Who, digest: str, now: int) -> InputAnswered:
-    return InputAnswered(
-        at=now,
-        id=key,
-        submission_id=request.submission_id,
-        digest=digest,
-        action=request.action,
-        value=codec.encode(request.value),
-        by=who.by,
-    )
-
-
-def _check_seen(request: AnswerRequest, tail: int) -> None:
-    if offset.decode(request.seen_offset) > tail:
-        raise BadRequest(
-            f"/seen_offset {request.seen_offset} is beyond the run's stream, so nobody can have seen it; "
-            "nothing was recorded. Send the `revised` of the row that was shown."
-        )
-
-
-def _replay(entry: LedgerEntry) -> Accepted:
-    outcome = orjson.loads(entry.outcome)
-    return Accepted(outcome["offset"], outcome["txid"], outcome["row"], replayed=True)

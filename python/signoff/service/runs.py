@@ -4,61 +4,29 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from signoff.clock import Clock
-from signoff.errors import (
-    InvalidInput,
-    NotBlocked,
-    RunClosed,
-    RunConflict,
-    RunNotFound,
-    UnknownWorkflow,
-    UnsupportedValue,
-    WorkflowError,
-)
+from signoff.errors import InvalidInput, RunNotFound, UnknownWorkflow, UnsupportedValue, WorkflowError
 from signoff.names import check_name
-from signoff.service.change import RunState, Write, journal_path
+from signoff.paths import journal_path
+from signoff.service.change import RunState, Write, decided, loaded_run
 from signoff.service.commit import GroupCommitter
 from signoff.service.workers import Workers
-from signoff.stores.base import TERMINAL, Conflict, Page, RunFilter, RunRecord, WorkflowStore
-from signoff.stores.base import RunState as Loaded
-from signoff.streams import offset
+from signoff.stores.base import Conflict, Page, RunFilter, RunRecord, WorkflowStore
+from signoff.stores.base import RunState as Found
 from signoff.workflow import codec, journal
+from signoff.workflow.decision import AlreadyDone, Append, Loaded
 from signoff.workflow.definition import App
+from signoff.workflow.entry import PYTHON, DecidedBy, Entry
 from signoff.workflow.failure import error_of
-from signoff.workflow.inputs import InputState
-from signoff.workflow.journal import (
-    PYTHON,
-    CancelRequested,
-    DecidedBy,
-    Entry,
-    Error,
-    RunBlocked,
-    RunRetried,
-    RunStarted,
-    RunTerminated,
-)
-from signoff.workflow.projection import RunFold, View, refold
+from signoff.workflow.projection import refold
+from signoff.workflow.run import decide
+from signoff.workflow.run.decide import Started
+from signoff.workflow.run.entries import RunStarted
+from signoff.workflow.view import RunFold, View
 
-CLOSED = TERMINAL | {"failed"}
-"""Statuses in which a run takes no answer, event or cancel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """Tell about a started run.
-
-    Attributes:
-        run: the run row.
-        created: False if the run existed already with the same workflow and input.
-        offset: position in the run's stream from which `run` is visible.
-    """
-
-    run: dict[str, Any]
-    created: bool
-    offset: str
+T = TypeVar("T")
 
 
 class Runs:
@@ -127,17 +95,15 @@ class Runs:
             python=PYTHON,
         )
         unfit = self._unfit(started)
-        if unfit is not None:
-            if await self._store.load_run(run_id) is not None:  # it was started when the code was another
-                return await self._existing(started)
-            raise unfit
-        state = RunState(None, View())
-        write = Write(state, [started], ready=start_at is None, wake_at=start_at)
-        outcome = await self._committer.commit(write.change)
-        if isinstance(outcome, Conflict):
-            return await self._existing(started)
-        assert state.view.run is not None
-        return Started(state.view.run.row, True, offset.encode(write.record.public_tail))
+        found = await self._store.load_run(run_id) if unfit is not None else None
+        while True:
+            decision = decide.start(None if found is None else loaded_run(found), started, unfit)
+            if isinstance(decision, AlreadyDone):
+                return decision.reply
+            change, reply = decided(None, View(), decision)
+            if not isinstance(await self._committer.commit(change), Conflict):
+                return reply
+            found = await self._found(run_id)
 
     def _check_workflow(self, name: str) -> None:
         if self._workflows is not None and name not in self._workflows:
@@ -157,16 +123,6 @@ class Runs:
             what = f"The input does not fit the workflow {started.workflow!r}: {why}. Nothing was started."
             return InvalidInput(what, errors=errors or [{"pointer": "", "message": said[0] or "cannot be read"}])
         return None
-
-    async def _existing(self, started: RunStarted) -> Started:
-        record = await self.record(started.run_id)
-        fold = RunFold.loads(record.state)
-        if fold.digest != started.digest:
-            raise RunConflict(
-                f"The run id {started.run_id!r} is taken by a run of another workflow or with another input; "
-                "nothing was started. Use another id, or the same workflow and input to get the existing run."
-            )
-        return Started(fold.row, False, offset.encode(record.public_tail))
 
     async def record(self, run_id: str) -> RunRecord:
         """Load a run's index entry.
@@ -207,24 +163,21 @@ class Runs:
         """
         async with self._committer.turn(run_id):
             while True:
-                loaded = await self._open(run_id, CLOSED, "cancel")
-                fold = RunFold.loads(loaded.record.state)
-                forsaken = await self._nobody_comes(fold)
-                if fold.cancel_requested and not forsaken:
-                    return fold.row
-                at = max(self._clock.now_ms(), fold.last_at)
-                entries: list[Entry] = [] if fold.cancel_requested else [CancelRequested(at, reason, by)]
-                if forsaken:
-                    entries.append(RunTerminated(at, reason, by))
-                row = await self._write(loaded, entries, ends=forsaken)
+                found = await self._found(run_id)
+                loaded = loaded_run(found)
+                forsaken = await self._nobody_comes(loaded)
+                decision = decide.cancel(loaded, reason, by, self._clock.now_ms(), forsaken=forsaken)
+                if isinstance(decision, AlreadyDone):
+                    return decision.reply
+                row = await self._write(found, loaded, decision)
                 if row is not None:
                     return row
 
-    async def _nobody_comes(self, fold: RunFold) -> bool:
+    async def _nobody_comes(self, loaded: Loaded) -> bool:
         """Tell whether a run is known to be one that no worker can run, not even its cleanup."""
-        if fold.row["status"] != "blocked" or fold.row["error"]["code"] != UnknownWorkflow.code:
+        if not decide.blocked_unknown(loaded):
             return False
-        return fold.row["workflow"] not in await self._workers.known()
+        return loaded.run.row["workflow"] not in await self._workers.known()
 
     async def terminate(self, run_id: str, reason: str | None, by: DecidedBy) -> dict[str, Any]:
         """End a run now, without running its code; return its row.
@@ -238,10 +191,10 @@ class Runs:
         """
         async with self._committer.turn(run_id):
             while True:
-                loaded = await self._open(run_id, TERMINAL, "terminate")
-                last_at = RunFold.loads(loaded.record.state).last_at
-                entry = RunTerminated(at=max(self._clock.now_ms(), last_at), reason=reason, by=by)
-                row = await self._write(loaded, [entry], ends=True)
+                found = await self._found(run_id)
+                loaded = loaded_run(found)
+                decision = decide.terminate(loaded, reason, by, self._clock.now_ms())
+                row = await self._write(found, loaded, decision)
                 if row is not None:
                     return row
 
@@ -251,62 +204,37 @@ class Runs:
         That nobody knows it is for the caller to find out. What somebody holds or has ended meanwhile is left alone.
         """
         async with self._committer.turn(run_id):
-            loaded = await self._store.load_run(run_id, inputs="pending")
-            now = self._clock.now_ms()
-            if loaded is None or loaded.record.status in CLOSED or (loaded.record.lease_until or 0) > now:
+            found = await self._store.load_run(run_id, inputs="pending")
+            if found is None:
                 return False
-            fold = RunFold.loads(loaded.record.state)
-            at = max(now, fold.last_at)
-            if fold.cancel_requested:
-                gone = RunTerminated(at=at, reason=_NOBODY, by=DecidedBy("policy"))
-                return await self._write(loaded, [gone], ends=True) is not None
-            what = f"No worker that is running knows the workflow {fold.row['workflow']!r}. Start one that does."
-            known = fold.row["status"] == "blocked"
-            blocked = [] if known else [RunBlocked(at=at, error=Error(UnknownWorkflow.code, what))]
-            # Due, so that a worker that comes finds it at once; not ready, so that it is not found here again.
-            return await self._write(loaded, blocked, ready=False, wake_at=now) is not None
+            loaded = loaded_run(found)
+            decision = decide.forsake(loaded, self._clock.now_ms())
+            if isinstance(decision, AlreadyDone):
+                return decision.reply
+            written = await self._write(found, loaded, decision)
+            return bool(written)
 
-    async def _open(self, run_id: str, closed: Collection[str], verb: str) -> Loaded:
-        loaded = await self._store.load_run(run_id, inputs="pending")
-        if loaded is None:
+    async def _found(self, run_id: str) -> Found:
+        found = await self._store.load_run(run_id, inputs="pending")
+        if found is None:
             raise RunNotFound(f"There is no run {run_id[:140]!r}.")
-        if loaded.record.status in closed:
-            raise RunClosed(
-                f"The run {run_id!r} is already {loaded.record.status}; there is nothing to {verb}.",
-                run=RunFold.loads(loaded.record.state).row,
-            )
-        return loaded
+        return found
 
-    async def _write(
-        self,
-        loaded: Loaded,
-        entries: Sequence[Entry],
-        *,
-        ends: bool = False,
-        ready: bool = True,
-        wake_at: int | None = None,
-    ) -> dict[str, Any] | None:
-        """Commit entries on top of what was loaded; return the run row, or None if somebody was faster."""
-        record = loaded.record
-        state = RunState(record, await self._view(loaded) if ends else _pending(loaded))
-        if not ends and wake_at is None:
-            wake_at = record.wake_at
+    async def _write(self, found: Found, loaded: Loaded, decision: Append[T]) -> T | None:
+        """Commit what was decided; return the reply, or None if somebody was faster."""
         # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go.
-        write = Write(state, entries, ready=ready, wake_at=wake_at, release=ends)
-        if isinstance(await self._committer.commit(write.change), Conflict):
-            return None
-        assert state.view.run is not None
-        return state.view.run.row
+        view = await self._with_steps(found.record, loaded.view) if decision.ends else loaded.view
+        change, reply = decided(found.record, view, decision)
+        return None if isinstance(await self._committer.commit(change), Conflict) else reply
 
-    async def _view(self, loaded: Loaded) -> View:
-        """Return a run's rows as far as its end concerns them: with its open steps, if it has any."""
-        view = _pending(loaded)
+    async def _with_steps(self, record: RunRecord, view: View) -> View:
+        """Return a run's rows with those of its open steps, if it has any."""
         if view.run is None or not view.run.steps:
             return view
         whole = View()
         try:
-            entries, _ = await read_journal(self._store, loaded.record.run_id, 0)
-            refold(whole, entries[: loaded.record.journal_tail])
+            entries, _ = await read_journal(self._store, record.run_id, 0)
+            refold(whole, entries[: record.journal_tail])
         except WorkflowError:  # an entry of a newer version: the run ends all the same
             return view
         return whole
@@ -320,20 +248,11 @@ class Runs:
         """
         async with self._committer.turn(run_id):
             while True:
-                record = await self.record(run_id)
-                fold = RunFold.loads(record.state)
-                if record.status != "blocked":
-                    raise NotBlocked(
-                        f"The run {run_id!r} is {record.status}, and only a blocked one can be tried again; nothing "
-                        "was changed.",
-                        run=fold.row,
-                    )
-                entry = RunRetried(at=max(self._clock.now_ms(), fold.last_at), by=by)
-                state = RunState(record, View(run=fold))
-                write = Write(state, [entry], ready=True, wake_at=record.wake_at)
-                if not isinstance(await self._committer.commit(write.change), Conflict):
-                    assert state.view.run is not None
-                    return state.view.run.row
+                found = await self._found(run_id)
+                loaded = loaded_run(found)
+                row = await self._write(found, loaded, decide.retry(loaded, by, self._clock.now_ms()))
+                if row is not None:
+                    return row
 
     async def try_other_code(self, workflow: str, fingerprint: str) -> int:
         """Hand runs of a workflow that are blocked, because code got stuck in them, to other code; return how many.
@@ -366,21 +285,14 @@ class Runs:
         return [journal.to_json(entry) for entry in entries]
 
 
-def _pending(loaded: Loaded) -> View:
-    inputs = {record.key: InputState.loads(record.state) for record in loaded.inputs}
-    return View(run=RunFold.loads(loaded.record.state), inputs=inputs)
-
-
-_NOBODY = "no worker that is running knows the workflow, so its cleanup could not run"
-
 _FIRST = 64 << 10
 _CHUNK = 4 << 20
 """Bytes of a journal that are read at once: few at first, which spares short ones a hop to a thread of the store."""
 
 
-async def read_journal(store: WorkflowStore, run_id: str, start: int) -> tuple[list[journal.Entry], int]:
+async def read_journal(store: WorkflowStore, run_id: str, start: int) -> tuple[list[Entry], int]:
     """Read a run's entries from position `start` to the tail of this moment; return them and the tail."""
-    entries: list[journal.Entry] = []
+    entries: list[Entry] = []
     position, most = start, _FIRST
     while True:
         found = await store.read(journal_path(run_id), position, most)
