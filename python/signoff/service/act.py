@@ -13,9 +13,10 @@ from typing import Final, TypeVar
 
 from signoff.clock import Clock
 from signoff.errors import RunConflict, RunNotFound, WorkflowError
+from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
-from signoff.service.run_change import RunChange, RunSnapshot, journal_path
+from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.base import Loaded as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict
@@ -97,7 +98,7 @@ class Actor:
                 tries += 1
                 if tries == MOST_TRIES:
                     raise RunConflict(
-                        f"A run of the id {run_id!r} was deleted, and its streams are kept for streams that were forked "
+                        f"A run of the id {run_id!r} was deleted, and its streams are kept for those that were forked "
                         "from them; nothing was started. Use another id."
                     )
             else:

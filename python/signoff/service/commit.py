@@ -10,8 +10,18 @@ from weakref import WeakValueDictionary
 
 from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.base import WorkflowStore
-from signoff.stores.change import Change, Committed, FamilyWrite, Outcome, Rejected, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.stores.bus import READY, stream_topic
+from signoff.stores.change import (
+    Change,
+    Committed,
+    FamilyWrite,
+    Outcome,
+    Rejected,
+    RowsWrite,
+    StreamDelete,
+    SubjectDelete,
+    SubjectWrite,
+)
 
 Durable = tuple[Change, Committed]
 Listener = Callable[[Sequence[Durable]], None]
@@ -103,9 +113,9 @@ class GroupCommitter:
             asyncio.get_running_loop().call_soon(reply, error)
             return
         self._waiting.append((change, reply))
-        # Callers that were answered together come again together. Beginning with the first of them would leave the others
-        # a transaction, and an fsync, of their own; so wait a turn of the loop, unless half as many are here as last
-        # time. One lone caller need not wait at all.
+        # Callers that were answered together come again together. Beginning with the first of them would leave the
+        # others a transaction, and an fsync, of their own; so wait a turn of the loop, unless half as many are here as
+        # last time. One lone caller need not wait at all.
         if not self._under_way and 2 * len(self._waiting) >= max(self._sizes):
             self._start()
         elif not self._gathering and len(self._under_way) < self._lanes.at_once:
@@ -140,13 +150,7 @@ class GroupCommitter:
         try:
             return asyncio.ensure_future(self._store.commit(changes))
         except Exception as error:
-            failed: _PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 1.0)
-"""How long to wait, in seconds, between questions after what became of a commit whose connection was lost."""
-
-_LOST: Final = "The store was lost for a moment; nothing was written. Try again."
-_UNKNOWN: Final = "Whether the last write was kept could not be found out. Look before you repeat it."
-
-_Written = asyncio.get_running_loop().create_future()
+            failed: _Written = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return failed
 
@@ -167,7 +171,7 @@ _Written = asyncio.get_running_loop().create_future()
     def _find_out(self, changes: list[Change]) -> _Written:
         """Ask the store which of these it has kept; those that it cannot tell stay unknown."""
 
-        async def ask() -> list[Outcome | Rejected]:
+        async def ask() -> Sequence[Outcome | Rejected]:
             found: Sequence[bool | None] = [None] * len(changes)
             for pause in _PAUSES_S:
                 try:
@@ -177,7 +181,7 @@ _Written = asyncio.get_running_loop().create_future()
                     await asyncio.sleep(pause)
             return [_found(one) for one in found]
 
-        asked = asyncio.ensure_future(ask())
+        asked: _Written = asyncio.ensure_future(ask())
         asked.add_done_callback(self._written)
         return asked
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from signoff.errors import CancelledRun, FailedRun
+from signoff.paths import run_path
 from signoff.service.act import read_journal
-from signoff.service.run_change import RunSnapshot, public_path
+from signoff.service.run_change import RunSnapshot
 from signoff.service.runs import Runs
 from signoff.service.streams.hub import Hub
 from signoff.stores.base import WorkflowStore
@@ -69,14 +70,14 @@ class Outcomes:
     async def _ended(self, run_id: str, wait_s: float) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_s
-        with self._hub.watch(public_path(run_id)) as reader:
+        with self._hub.watch(run_path(run_id)) as reader:
             while True:
                 record = await self._runs.record(run_id)
                 left = deadline - loop.time()
                 row = RunFold.loads(record.state).row
                 if row["status"] in ENDED or left <= 0 or reader.channel.ended:
                     return row
-                stream = await self._store.load_stream(public_path(run_id))
+                stream = await self._store.load_stream(run_path(run_id))
                 if stream is not None:
                     reader.channel.saw(stream.head)
                 await reader.wait(RunSnapshot(record, View()).public_tail, left)

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from signoff.paths import inbox_path, journal_path, listing_path, run_path
 from signoff.service.kinds import PartKind, input_part, run_record, wait_part
 from signoff.stores.change import Change, OwnAppend, OwnStream, Part, PartName, Post, Subject, SubjectWrite, new_mark
 from signoff.workflow import journal
-from signoff.workflow.journal import Entry
-from signoff.workflow.projection import Delta, View, project
-
-
-def public_path(run_id: str) -> str:
-    """Return the path of a run's public stream."""
-    return f"runs/{run_id}"
-
-
-def journal_path(run_id: str) -> str:
-    """Return the path of a run's journal."""
-    return f"runs/{run_id}/journal"
+from signoff.workflow.entry import Entry
+from signoff.workflow.projection import project
+from signoff.workflow.view import Delta, View
 
 
 @dataclass(slots=True)
@@ -89,7 +81,7 @@ class RunChange:
             wake_at=wake_at,
             streams=(
                 OwnStream(journal_path(run_id), journal_tail, delta.close),
-                OwnStream(public_path(run_id), public_tail, delta.close),
+                OwnStream(run_path(run_id), public_tail, delta.close),
             ),
         )
         put, dropped = _waits(delta, fold.last_at)
@@ -127,7 +119,7 @@ def _appends(run_id: str, entries: Sequence[Entry], delta: Delta) -> tuple[OwnAp
     if entries or delta.close:
         appends.append(OwnAppend(journal_path(run_id), journal.dumps(entries), len(entries), delta.close))
     if delta.public or delta.close:
-        appends.append(OwnAppend(public_path(run_id), b",".join(delta.public), len(delta.public), delta.close))
+        appends.append(OwnAppend(run_path(run_id), b",".join(delta.public), len(delta.public), delta.close))
     return tuple(appends)
 
 
@@ -135,9 +127,9 @@ def _posts(workflow: str, delta: Delta) -> tuple[Post, ...]:
     inboxes: dict[str, list[bytes]] = {}
     for principal, row in delta.inboxes:
         inboxes.setdefault(principal, []).append(row)
-    posts = [Post(f"inbox/{who}", b",".join(rows), len(rows)) for who, rows in inboxes.items()]
+    posts = [Post(inbox_path(who), b",".join(rows), len(rows)) for who, rows in inboxes.items()]
     if delta.listing:
-        posts.append(Post(f"workflows/{workflow}", b",".join(delta.listing), len(delta.listing)))
+        posts.append(Post(listing_path(workflow), b",".join(delta.listing), len(delta.listing)))
     return tuple(posts)
 
 
