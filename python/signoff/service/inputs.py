@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -58,26 +59,25 @@ class Inputs:
 
         async def decided(run: Loaded, now: int) -> Decision[Accepted]:
             state = run.view.inputs.get(key)
+            judge = partial(decide.answer, run, key, request, who, now)
             if state is None or len(orjson.dumps([state.row["schema"], request.value])) <= _SMALL:
-                return decide.answer(run, key, request, who, now)
-            return await self._judged(state, run, key, request, who, now)
+                return judge()
+            return await self._judged(judge, state.row)
 
         wanted = PartsWanted(PartKind.INPUT, key)
         return await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
 
-    async def _judged(
-        self, state: InputState, run: Loaded, key: str, request: AnswerRequest, who: Who, now: int
-    ) -> Decision[Accepted]:
+    async def _judged(self, judge: Callable[[], Decision[Accepted]], row: dict[str, Any]) -> Decision[Accepted]:
         """Judge a large answer in a thread, so that nobody else waits for it."""
         async with self._judging:
             try:
                 async with asyncio.timeout(JUDGING_S):
-                    return await asyncio.to_thread(decide.answer, run, key, request, who, now)
+                    return await asyncio.to_thread(judge)
             except TimeoutError:
                 raise PayloadTooLarge(
                     f"The answer could not be checked within {JUDGING_S} s; it was not recorded and the request is "
                     "still open. Send less.",
-                    row=state.row,
+                    row=row,
                 ) from None
 
     async def get(self, run_id: str, key: str) -> dict[str, Any]:
