@@ -23,11 +23,11 @@ from signoff.streams.stream import (
     Create,
     Delete,
     Head,
-    Known,
     Payload,
     ProducerMark,
     Remove,
     Touch,
+    Unchanged,
     Write,
 )
 
@@ -67,7 +67,7 @@ def test_nothing_else_works_where_no_stream_is(command: Command) -> None:
     ],
 )
 def test_creating_again_alike_is_known_and_writes_nothing(head: Head, command: Create) -> None:
-    assert decide(head, command, None, NOW) == Known(head)
+    assert decide(head, command, None, NOW) == Unchanged(head)
 
 
 @pytest.mark.parametrize(
@@ -129,17 +129,17 @@ def test_a_closed_stream_says_where_it_ended() -> None:
 
 def test_a_retry_is_recognised_before_its_sequence_is_looked_at() -> None:
     last = ProducerMark("p", 0, 4)
-    assert decide(OPEN, Append(HELLO, seq="a", producer=MARK), last, NOW) == Known(OPEN, last)
+    assert decide(OPEN, Append(HELLO, seq="a", producer=MARK), last, NOW) == Unchanged(OPEN, last)
 
 
 def test_the_retry_of_the_closing_append_is_recognised_whatever_it_carries() -> None:
-    assert decide(CLOSED, Append(OTHER, close=True, producer=MARK), MARK, NOW) == Known(CLOSED, MARK)
+    assert decide(CLOSED, Append(OTHER, close=True, producer=MARK), MARK, NOW) == Unchanged(CLOSED, MARK)
 
 
 def test_closing_is_idempotent_for_everybody() -> None:
     assert decide(OPEN, Close(), None, NOW) == Write(OPEN._replace(version=8, closed=True, touched_at=NOW), 7, 10)
-    assert decide(CLOSED, Close(), None, NOW) == Known(CLOSED)
-    assert decide(CLOSED, Close(ProducerMark("q", 3, 3)), None, NOW) == Known(CLOSED)
+    assert decide(CLOSED, Close(), None, NOW) == Unchanged(CLOSED)
+    assert decide(CLOSED, Close(ProducerMark("q", 3, 3)), None, NOW) == Unchanged(CLOSED)
 
 
 def test_a_producer_can_close_without_appending() -> None:
@@ -157,6 +157,6 @@ def test_a_fenced_producer_cannot_close() -> None:
 
 def test_delete_and_touch() -> None:
     assert decide(OPEN, Delete(), None, NOW) == Remove(OPEN)
-    assert decide(OPEN, Touch(), None, NOW) == Known(OPEN)
+    assert decide(OPEN, Touch(), None, NOW) == Unchanged(OPEN)
     mortal = OPEN._replace(ttl_s=1)
     assert decide(mortal, Touch(), None, NOW) == Write(mortal._replace(version=8, touched_at=NOW), 7, 10)

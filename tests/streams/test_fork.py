@@ -18,12 +18,12 @@ from signoff.streams.stream import (
     Delete,
     Fork,
     Head,
-    Known,
     Lookup,
     Payload,
     ProducerMark,
     Remove,
     Touch,
+    Unchanged,
     Write,
 )
 
@@ -117,7 +117,7 @@ def test_how_long_a_fork_lives(
     assert (head.ttl_s, head.expires_at) == gets
     again = create(ttl_s=request_[0], expires_at=request_[1])
     counted = SOURCE._replace(ttl_s=source[0], expires_at=source[1], refs=1, deleted=True)
-    assert decide(head, again, None, NOW, {"s": counted}) == Known(head)
+    assert decide(head, again, None, NOW, {"s": counted}) == Unchanged(head)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_chain_knows_how_deep_it_is() -> None:
 @pytest.mark.parametrize("at", [None, 10])
 def test_asking_again_for_a_fork_is_known(at: int | None) -> None:
     longer = SOURCE._replace(tail=50, refs=1)
-    assert decide(FORK, create(at), None, NOW, {"s": longer}) == Known(FORK)
+    assert decide(FORK, create(at), None, NOW, {"s": longer}) == Unchanged(FORK)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from signoff.clock import ManualClock
 from signoff.errors import SignoffError
-from signoff.service.streams.writer import Written
+from signoff.service.streams.writer import WriteResult
 from signoff.streams import offset
 from signoff.streams.stream import Branch, Payload, ProducerMark
 from tests.streams.scene import Process, opened, process
@@ -88,7 +88,7 @@ class Streams(RuleBasedStateMachine):
             said = self.runner.run(ask())
         except SignoffError as refusal:
             said = type(refusal)
-        if isinstance(said, Written):
+        if isinstance(said, WriteResult):
             said = Said(said.new, said.head.tail, said.head.closed)
         assert said == expected
 

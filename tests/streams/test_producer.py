@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from signoff.errors import BadRequest, ProducerFenced, ProducerGap, SignoffError
 from signoff.streams import producer
 from signoff.streams.decide import decide
-from signoff.streams.stream import Append, Close, Head, Known, Payload, ProducerMark, Write
+from signoff.streams.stream import Append, Close, Head, Payload, ProducerMark, Unchanged, Write
 
 
 def mark(epoch: int, seq: int) -> ProducerMark:
@@ -97,7 +97,7 @@ def test_a_model_of_producers_and_closure(script: list[tuple[str, str, int, int]
             decision = decide(head, command, marks.get(name), 1)
         except SignoffError:
             continue
-        if isinstance(decision, Known):
+        if isinstance(decision, Unchanged):
             assert was_closed or (epoch, seq) <= (marks[name].epoch, marks[name].seq)
             continue
         assert isinstance(decision, Write)

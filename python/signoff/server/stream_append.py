@@ -15,7 +15,7 @@ from signoff.server.problems import problem
 from signoff.server.reply import Header, Reply
 from signoff.server.stream_headers import Headers
 from signoff.service.streams.streams import Streams
-from signoff.service.streams.writer import Appended, Written
+from signoff.service.streams.writer import AppendReply, WriteResult
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, Head, ProducerMark, new
 
@@ -44,12 +44,12 @@ class Asked:
         return cls(headers.closing, seq, producer)
 
 
-def status(done: Written, asked: ProducerMark | None) -> int:
+def status(done: WriteResult, asked: ProducerMark | None) -> int:
     """Return the status of an append: producers tell a new one (200) from a repeated one (204) by it (§5.2.1)."""
     return 200 if asked is not None and done.new else 204
 
 
-def telling(done: Written) -> tuple[Header, ...]:
+def telling(done: WriteResult) -> tuple[Header, ...]:
     """Return the headers that say what was written."""
     told: list[Header] = [say.next_offset(done.head.tail)]
     if done.head.closed:
@@ -94,7 +94,7 @@ class AppendPlan:
         """Tell whether the same head may come again: what has a number comes once."""
         return self.asked.producer is None and self.asked.seq is None
 
-    def serve(self, body: bytes, reply: Appended) -> bool:
+    def serve(self, body: bytes, reply: AppendReply) -> bool:
         """Append; False: ask the application, nothing was done."""
         now = self.streams.clock.now_ms()
         if now >= self.until:
@@ -111,7 +111,7 @@ class AppendPlan:
             if producer is None and not self.asked.close:
                 asking.answer(204, _OFFSET % result.tail + self.always)
                 return
-            done = Written(result, True, producer)
+            done = WriteResult(result, True, producer)
             code = status(done, producer)
             length = b"content-length: 0\r\n" if code != 204 else b""
             asking.answer(code, lines(telling(done)) + self.always + length)

@@ -25,10 +25,10 @@ from signoff.streams.stream import (
     Decision,
     Delete,
     Head,
-    Known,
     Lookup,
     ProducerMark,
     Touch,
+    Unchanged,
     Write,
     new,
 )
@@ -75,7 +75,7 @@ def decide(
             return fork.release(head, sources, drawn)
         case Touch():
             renewed = expiry.renew(head, now, drawn)
-            return Known(head) if renewed is None else Write(renewed, head.version, head.tail)
+            return Unchanged(head) if renewed is None else Write(renewed, head.version, head.tail)
 
 
 def _create(
@@ -112,7 +112,7 @@ def _create(
     return Write(first, 0, 0, payload.data, cuts=payload.cuts)
 
 
-def _again(head: Head, command: Create, source: Head | None) -> Known:
+def _again(head: Head, command: Create, source: Head | None) -> Unchanged:
     if head.deleted:
         raise StreamConflict("The stream at this path was deleted; the path is taken for as long as it has forks.")
     ttl_s, expires_at = fork.lifetime(command, source)
@@ -126,10 +126,12 @@ def _again(head: Head, command: Create, source: Head | None) -> Known:
     ):
         if not equal:
             raise StreamConflict(f"A stream with another {what} exists at this path; it was left as it is.")
-    return Known(head)
+    return Unchanged(head)
 
 
-def decide_append(head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None) -> Write | Known:
+def decide_append(
+    head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None
+) -> Write | Unchanged:
     """Decide what `decide` does about an append to a stream that is there; most of what is decided comes here alone."""
     fixed, version, tail, last_seq, _ = head
     payload, close, seq, mark = command
@@ -145,7 +147,7 @@ def decide_append(head: Head, command: Append, last: ProducerMark | None, now: i
     if units == 0:
         raise BadRequest("There is nothing to append: the body is empty, or an empty array.")
     if mark is not None and not producer.is_new(last, mark):
-        return Known(head, last)
+        return Unchanged(head, last)
     if seq is not None and last_seq is not None and seq <= last_seq:
         raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
     if fixed.compacted:
@@ -156,9 +158,9 @@ def decide_append(head: Head, command: Append, last: ProducerMark | None, now: i
 
 def _close(head: Head, command: Close, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
     if head.closed:
-        return Known(head, last)
+        return Unchanged(head, last)
     if command.producer is not None and not producer.is_new(last, command.producer):
-        return Known(head, last)
+        return Unchanged(head, last)
     ended = _ended(head, command.producer).moved(0, now, drawn)
     return Write(ended, head.version, head.tail, b"", command.producer)
 
@@ -167,9 +169,9 @@ def _deleted() -> StreamDeleted:
     return StreamDeleted("The stream was deleted. What it held is kept for its forks alone.")
 
 
-def _on_closed(head: Head, mark: ProducerMark | None) -> Known:
+def _on_closed(head: Head, mark: ProducerMark | None) -> Unchanged:
     if mark is not None and mark == head.closed_by:
-        return Known(head, mark)
+        return Unchanged(head, mark)
     raise StreamClosed(
         "The stream is closed. Nothing was appended, and nothing can be.", offset=offset.encode(head.tail)
     )

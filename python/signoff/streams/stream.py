@@ -4,7 +4,7 @@ A stream is a sequence of units: messages in JSON mode, bytes otherwise. A posit
 `offset.py` writes positions as the opaque, sortable tokens of the protocol (Durable Streams §8).
 
 A command is what somebody wants; `decide.py` turns a head and a command into a decision: what the head shall be
-(`Write`), that nothing needs to be written (`Known`), that the stream goes (`Remove`), or that the head of another
+(`Write`), that nothing needs to be written (`Unchanged`), that the stream goes (`Remove`), or that the head of another
 stream must be known first (`Lookup`).
 """
 
@@ -311,7 +311,7 @@ class Write(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Unchanged:
     """Decide that nothing is written: it is so already, or this is a retry.
 
     `producer` is the highest append of the producer that was accepted.
@@ -340,4 +340,4 @@ class Lookup:
     path: str
 
 
-Decision = Write | Known | Remove | Lookup
+Decision = Write | Unchanged | Remove | Lookup

@@ -17,7 +17,7 @@ from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, Stre
 from signoff.service.streams import reader
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
-from signoff.service.streams.writer import Appended, Committer, StreamWriter, Written
+from signoff.service.streams.writer import AppendReply, Committer, StreamWriter, WriteResult
 from signoff.stores.base import WorkflowStore
 from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
@@ -101,7 +101,7 @@ class Streams:
         expires_at: str | None = None,
         fork: Branch | None = None,
         compacted: bool = False,
-    ) -> Written:
+    ) -> WriteResult:
         """Create a stream, or find that it exists with this configuration (§5.1).
 
         Args:
@@ -150,7 +150,7 @@ class Streams:
         close: bool = False,
         seq: str | None = None,
         producer: ProducerMark | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Append units, and end the stream with them if `close` (§5.2).
 
         Raises:
@@ -161,7 +161,7 @@ class Streams:
             payload = await self._examined(path, payload)
         return await self._writer.write(path, Append(payload, close, seq, producer))
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: Appended) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: AppendReply) -> bool:
         """Append as `append` does, without a task, if nothing but the commit has to be waited for.
 
         Args:
@@ -183,7 +183,7 @@ class Streams:
             return payload
         return await self._compactor.pace.run(compaction.examine(payload))
 
-    async def close(self, path: str, producer: ProducerMark | None = None) -> Written:
+    async def close(self, path: str, producer: ProducerMark | None = None) -> WriteResult:
         """End a stream as it is (§5.3).
 
         Raises:

@@ -42,11 +42,11 @@ from signoff.streams.stream import (
     Create,
     Delete,
     Head,
-    Known,
     Lookup,
     ProducerMark,
     Remove,
     Touch,
+    Unchanged,
     Write,
 )
 
@@ -69,7 +69,7 @@ class Committer(Protocol):
         ...
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     """Tell how a write ended.
 
     Attributes:
@@ -144,7 +144,7 @@ class _Chain:
 
 _Chains = dict[str, _Chain]
 
-Appended = Callable[[Head | Exception | None], None]
+AppendReply = Callable[[Head | Exception | None], None]
 """Called with how an append ended, which is the head after it; None: another process wrote first and nothing was
 written, so it is to be asked for again."""
 
@@ -174,7 +174,7 @@ class StreamWriter:
         self.removed: Callable[[], None] = _nothing
         self._draw = Random().getrandbits  # noqa: S311 - versions must differ, not be hard to guess
 
-    async def write(self, path: str, command: Command) -> Written:
+    async def write(self, path: str, command: Command) -> WriteResult:
         """Decide a command and commit what was decided; a stream that is over is deleted first.
 
         Raises:
@@ -195,7 +195,7 @@ class StreamWriter:
             if not any(chain.broken for chain in chains.values()):
                 step = await self._decide_and_commit(path, chains, command)
             match step:
-                case Written():
+                case WriteResult():
                     return step
                 case Lookup(other):
                     others.append(other)
@@ -204,7 +204,7 @@ class StreamWriter:
         why = f"The stream {path} changes too fast; nothing was written. Try again."
         raise StoreError(why, told=why)
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: Appended) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: AppendReply) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.
 
         Args:
@@ -232,7 +232,7 @@ class StreamWriter:
             decision = decide_append(before, command, last, now, 1 + self._draw(_VERSION_BITS))
         except SignoffError:
             return False
-        if isinstance(decision, Known):
+        if isinstance(decision, Unchanged):
             return False
         self._chains.move_to_end(path)
         head, *_ = decision
@@ -250,7 +250,7 @@ class StreamWriter:
         self._committer.hand_in(writing(decision), ended)
         return True
 
-    async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> Written | Lookup | None:
+    async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> WriteResult | Lookup | None:
         """Do one round; None: what it was decided on turned out to be wrong, so decide again."""
         heads = {each: chain.head for each, chain in chains.items()}
         before = heads[path]
@@ -269,11 +269,11 @@ class StreamWriter:
             raise
         if isinstance(decision, Lookup):
             return decision
-        if isinstance(decision, Known):
+        if isinstance(decision, Unchanged):
             confirmed = await self._confirm_all(chains, heads)
-            return Written(decision.head, new=False, producer=decision.producer) if confirmed else None
+            return WriteResult(decision.head, new=False, producer=decision.producer) if confirmed else None
         done = await self._commit(chains, decision)
-        return Written(decision.head, new=True, producer=producer) if done and asked is command else None
+        return WriteResult(decision.head, new=True, producer=producer) if done and asked is command else None
 
     async def _source_is_there(self, command: Command, heads: Mapping[str, Head | None]) -> bool:
         """Tell whether what is to be forked has not expired; if it has, delete it."""
