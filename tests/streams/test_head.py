@@ -39,8 +39,10 @@ def test_the_example_has_no_member_at_its_default() -> None:
 
 
 def test_an_append_moves_version_tail_and_time_alone() -> None:
-    assert FULL.moved(3, 99, 40) == FULL._replace(version=FULL.after(40), tail=8, touched_at=99)
-    assert FULL.moved(3, 99, 40, seq="b") == FULL._replace(version=FULL.after(40), tail=8, touched_at=99, last_seq="b")
+    assert FULL.moved(3, 99, 40) == FULL._replace(version=FULL.next_version(40), tail=8, touched_at=99)
+    assert FULL.moved(3, 99, 40, seq="b") == FULL._replace(
+        version=FULL.next_version(40), tail=8, touched_at=99, last_seq="b"
+    )
 
 
 def test_what_is_fixed_is_all_that_an_append_leaves_as_it_is() -> None:

@@ -43,7 +43,7 @@ def decide(
     now: int,
     sources: Mapping[str, Head | None] = _NONE,
     *,
-    drawn: int | None = None,
+    new_version: int | None = None,
 ) -> Decision:
     """Decide what a command does to a stream.
 
@@ -54,32 +54,32 @@ def decide(
         now: milliseconds.
         sources: heads of other streams, for those commands that touch them; None: there is no such stream. A decision
             that needs one more is a `Lookup`.
-        drawn: the version of what is written to heads that exist; see `Head.after`.
+        new_version: the version of what is written to heads that exist; see `Head.next_version`.
 
     Raises:
         StreamNotFound, StreamDeleted, StreamClosed, StreamConflict, ProducerFenced, ProducerGap, BadRequest: the
             command is refused.
     """
     if isinstance(command, Create):
-        return _create(head, command, now, sources, drawn)
+        return _create(head, command, now, sources, new_version)
     if head is None:
         raise StreamNotFound("There is no stream at this path; create it with PUT.")
     match command:
         case Append():
-            return decide_append(head, command, last, now, drawn)
+            return decide_append(head, command, last, now, new_version)
         case _ if head.deleted:
             raise _deleted()
         case Close():
-            return _close(head, command, last, now, drawn)
+            return _close(head, command, last, now, new_version)
         case Delete():
-            return fork.release(head, sources, drawn)
+            return fork.release(head, sources, new_version)
         case Touch():
-            renewed = expiry.renew(head, now, drawn)
+            renewed = expiry.renew(head, now, new_version)
             return Unchanged(head) if renewed is None else Write(renewed, head.version, head.tail)
 
 
 def _create(
-    head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None], drawn: int | None
+    head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None], new_version: int | None
 ) -> Decision:
     wanted = command.fork
     if command.payload.fault is not None:
@@ -92,7 +92,7 @@ def _create(
     if head is not None:
         return _again(head, command, source)
     if wanted is not None:
-        return fork.begin(wanted, command, source, now, drawn)
+        return fork.begin(wanted, command, source, now, new_version)
     payload = command.payload
     first = Head(
         path=command.path,
@@ -130,7 +130,7 @@ def _again(head: Head, command: Create, source: Head | None) -> Unchanged:
 
 
 def decide_append(
-    head: Head, command: Append, last: ProducerMark | None, now: int, drawn: int | None
+    head: Head, command: Append, last: ProducerMark | None, now: int, new_version: int | None
 ) -> Write | Unchanged:
     """Decide what `decide` does about an append to a stream that is there; most of what is decided comes here alone."""
     fixed, version, tail, last_seq, _ = head
@@ -152,16 +152,16 @@ def decide_append(
         raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
     if fixed.compacted:
         compaction.check(head, payload)
-    moved = (_ended(head, mark) if close else head).moved(units, now, drawn, seq)
+    moved = (_ended(head, mark) if close else head).moved(units, now, new_version, seq)
     return new(Write, (moved, version, tail, data, mark, (), cuts))
 
 
-def _close(head: Head, command: Close, last: ProducerMark | None, now: int, drawn: int | None) -> Decision:
+def _close(head: Head, command: Close, last: ProducerMark | None, now: int, new_version: int | None) -> Decision:
     if head.closed:
         return Unchanged(head, last)
     if command.producer is not None and not producer.is_new(last, command.producer):
         return Unchanged(head, last)
-    ended = _ended(head, command.producer).moved(0, now, drawn)
+    ended = _ended(head, command.producer).moved(0, now, new_version)
     return Write(ended, head.version, head.tail, b"", command.producer)
 
 

@@ -84,8 +84,8 @@ def is_expired(head: Head, now: int) -> bool:
     return over is not None and now >= over
 
 
-def renew(head: Head, now: int, drawn: int | None = None) -> Head | None:
-    """Return the head as a read at `now` leaves it, with a version that was drawn; None if that needs no write."""
+def renew(head: Head, now: int, new_version: int | None = None) -> Head | None:
+    """Return the head as a read at `now` leaves it, with `new_version`; None if that needs no write."""
     if head.ttl_s is None or now - head.touched_at <= head.ttl_s * 1000 // GRACE:
         return None
-    return head._replace(version=head.after(drawn), touched_at=now)
+    return head._replace(version=head.next_version(new_version), touched_at=now)

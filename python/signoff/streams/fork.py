@@ -52,14 +52,14 @@ def branch(source: str, token: str | None, sub_offset: str | None) -> Branch:
     return Branch(source, (0 if token == _ORIGIN else offset.decode(token)) + distance)
 
 
-def begin(wanted: Branch, command: Create, source: Head | None, now: int, drawn: int | None = None) -> Write:
+def begin(wanted: Branch, command: Create, source: Head | None, now: int, new_version: int | None = None) -> Write:
     """Decide on a new fork, and that its source counts it.
 
     Args:
         wanted: what to fork, and where.
         source: its head, if there is one and it has not expired.
         now: milliseconds.
-        drawn: the version of the source's next head; see `Head.after`.
+        new_version: the version of the source's next head; see `Head.next_version`.
 
     Raises:
         StreamNotFound: there is no source.
@@ -98,7 +98,7 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int, drawn:
         fork=Fork(source.path, source.incarnation, at, depth),
     )
     payload = command.payload
-    return Write(head, 0, at, payload.data, also=(_count(source, 1, drawn),), cuts=payload.cuts)
+    return Write(head, 0, at, payload.data, also=(_count(source, 1, new_version),), cuts=payload.cuts)
 
 
 def lifetime(command: Create, source: Head | None) -> tuple[int | None, str | None]:
@@ -115,15 +115,15 @@ def same(fork: Fork | None, wanted: Branch | None) -> bool:
     return fork.path == wanted.source and wanted.at in (None, fork.at)
 
 
-def release(head: Head, sources: Mapping[str, Head | None], drawn: int | None = None) -> Write | Remove | Lookup:
+def release(head: Head, sources: Mapping[str, Head | None], new_version: int | None = None) -> Write | Remove | Lookup:
     """Decide what the deletion of a stream does to it and to the streams it came from.
 
     Args:
         sources: the heads known so far, by path.
-        drawn: the version of heads that are kept; see `Head.after`.
+        new_version: the version of heads that are kept; see `Head.next_version`.
     """
     if head.refs > 0:
-        return _with(head, drawn, deleted=True)
+        return _with(head, new_version, deleted=True)
     also: list[Write | Remove] = []
     gone = head
     while gone.fork is not None:
@@ -133,16 +133,16 @@ def release(head: Head, sources: Mapping[str, Head | None], drawn: int | None = 
         if source is None or source.incarnation != gone.fork.incarnation:
             break  # nothing is left to be let go of
         if source.refs > 1 or not source.deleted:
-            also.append(_count(source, -1, drawn))
+            also.append(_count(source, -1, new_version))
             break
         also.append(Remove(source))
         gone = source
     return Remove(head, tuple(also))
 
 
-def _count(source: Head, step: int, drawn: int | None) -> Write:
-    return _with(source, drawn, refs=source.refs + step)
+def _count(source: Head, step: int, new_version: int | None) -> Write:
+    return _with(source, new_version, refs=source.refs + step)
 
 
-def _with(head: Head, drawn: int | None, **members: Any) -> Write:
-    return Write(head._replace(version=head.after(drawn), **members), head.version, head.tail)
+def _with(head: Head, new_version: int | None, **members: Any) -> Write:
+    return Write(head._replace(version=head.next_version(new_version), **members), head.version, head.tail)

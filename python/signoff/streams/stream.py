@@ -166,19 +166,19 @@ class Head(Moving):
         """Copy by the two parts; the constructor takes all members apart."""
         return new, (Head, tuple(self))
 
-    def after(self, drawn: int | None) -> int:
-        """Return the version of the head that follows this one: the one that was drawn, or the next number."""
-        return self.version + 1 if drawn is None else drawn
+    def next_version(self, new_version: int | None) -> int:
+        """Return the version of the head that follows this one: the one given, or the next number."""
+        return self.version + 1 if new_version is None else new_version
 
-    def moved(self, count: int, now: int, drawn: int | None, seq: str | None = None) -> Head:
+    def moved(self, count: int, now: int, new_version: int | None, seq: str | None = None) -> Head:
         """Return the head after an append of `count` units at `now`.
 
         Args:
-            drawn: its version; see `after`.
+            new_version: its version; see `next_version`.
             seq: the `Stream-Seq` of the append, if it has one.
         """
         fixed, _, tail, last_seq, _ = self
-        return new(Head, (fixed, self.after(drawn), tail + count, seq or last_seq, now))
+        return new(Head, (fixed, self.next_version(new_version), tail + count, seq or last_seq, now))
 
     @property
     def own(self) -> int:

@@ -172,7 +172,7 @@ class StreamWriter:
         self._chains: OrderedDict[str, _Chain] = OrderedDict()
         self._loading: dict[str, asyncio.Task[_Chain]] = {}
         self.removed: Callable[[], None] = _nothing
-        self._draw = Random().getrandbits  # noqa: S311 - versions must differ, not be hard to guess
+        self._random_bits = Random().getrandbits  # noqa: S311 - versions must differ, not be hard to guess
 
     async def write(self, path: str, command: Command) -> WriteResult:
         """Decide a command and commit what was decided; a stream that is over is deleted first.
@@ -229,7 +229,7 @@ class StreamWriter:
                 return False
             last = chain.producers[producer.producer_id]
         try:
-            decision = decide_append(before, command, last, now, 1 + self._draw(_VERSION_BITS))
+            decision = decide_append(before, command, last, now, 1 + self._random_bits(_VERSION_BITS))
         except SignoffError:
             return False
         if isinstance(decision, Unchanged):
@@ -260,7 +260,9 @@ class StreamWriter:
         producer = _producer_of(asked)
         last = None if producer is None else chains[path].producers.get(producer.producer_id)
         try:
-            decision = decide(before, asked, last, self._clock.now_ms(), heads, drawn=1 + self._draw(_VERSION_BITS))
+            decision = decide(
+                before, asked, last, self._clock.now_ms(), heads, new_version=1 + self._random_bits(_VERSION_BITS)
+            )
         except SignoffError:
             if not await self._confirm_all(chains, heads):
                 return None
