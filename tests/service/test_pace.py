@@ -9,10 +9,10 @@ from typing import TypeVar
 import pytest
 
 from signoff.errors import BadRequest, StreamClosed, StreamNotFound
-from signoff.service.streams.pace import Pace
+from signoff.service.streams.slicing import TimeSlicer
 from signoff.streams import json_mode, offset
+from signoff.streams.slices import Sliced
 from signoff.streams.stream import Branch
-from signoff.streams.work import Work
 from tests.streams.scene import JSON, TEXT, alone
 
 T = TypeVar("T")
@@ -33,9 +33,9 @@ async def turns_during(done: Awaitable[T]) -> tuple[T, int]:
 
 def test_one_slice_in_a_turn_whoever_asks() -> None:
     async def main() -> None:
-        shared, log = Pace(), list[str]()
+        shared, log = TimeSlicer(), list[str]()
 
-        def work(name: str) -> Work[str]:
+        def work(name: str) -> Sliced[str]:
             for _ in range(4):
                 log.append(name)
                 yield
@@ -56,7 +56,7 @@ def test_one_slice_in_a_turn_whoever_asks() -> None:
 
 def test_short_work_is_done_at_once() -> None:
     async def main() -> None:
-        (payload, turns) = await turns_during(Pace().run(json_mode.reading("application/json", b"[1,2]")))
+        (payload, turns) = await turns_during(TimeSlicer().run(json_mode.reading("application/json", b"[1,2]")))
         assert (payload.units, turns) == (2, 1)
 
     asyncio.run(main())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signoff.errors import BadRequest
 from signoff.streams import json_mode
-from signoff.streams.work import finish
+from signoff.streams.slices import finish
 
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(['a"b', "a,b", "]", "}", "\\", '\\"']),

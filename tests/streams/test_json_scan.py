@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from signoff.errors import BadRequest
 from signoff.streams import compaction, json_mode, json_scan
+from signoff.streams.slices import SLICE_BYTES, Sliced, finish
 from signoff.streams.stream import Payload
-from signoff.streams.work import SLICE, Work, finish
 from tests.streams.test_json_mode import values
 
-LONG = json_mode.AT_ONCE + 2 * SLICE
+LONG = json_mode.AT_ONCE + 2 * SLICE_BYTES
 
 
 def nested(value: object, depth: int) -> object:
@@ -37,7 +37,7 @@ def long(messages: list[Any], indent: int | None = None) -> tuple[bytes, int]:
     return b"[" + b",".join([text] * times) + b"]", times * len(messages)
 
 
-def pauses(work: Work[Any]) -> int:
+def pauses(work: Sliced[Any]) -> int:
     """Do work; return in how many pieces that was."""
     return 1 + sum(1 for _ in work)
 
@@ -111,7 +111,7 @@ def test_depth_is_bounded_where_it_is_for_short_texts() -> None:
 )
 def test_no_slice_is_long(message: bytes) -> None:
     """Also where all of it is one value."""
-    data = b",".join([message] * (20 * SLICE // len(message)))
+    data = b",".join([message] * (20 * SLICE_BYTES // len(message)))
     assert pauses(json_mode.parsing(b"[" + data + b"]")) >= 19
     assert pauses(json_mode.parsing(b"[[[" + data + b"]]]")) >= 19
     assert pauses(json_mode.parsing(b'{"a":[' + data + b"]}")) >= 19
@@ -119,7 +119,7 @@ def test_no_slice_is_long(message: bytes) -> None:
     assert pauses(json_mode.skip(data, count - 1)) >= 19
     for walk in (json_scan.commas, json_scan.by_token):
         stops = [0, *(stop.position for stop in walk(data) if stop.pause)]
-        assert max(after - before for before, after in pairwise(stops)) <= 4 * SLICE
+        assert max(after - before for before, after in pairwise(stops)) <= 4 * SLICE_BYTES
 
 
 def test_rows_are_looked_at_in_slices() -> None:
@@ -128,5 +128,5 @@ def test_rows_are_looked_at_in_slices() -> None:
     good = Payload("application/json", data, 4_000)
     bad = Payload("application/json", data + b',{"type":"t"}', 4_001)
     assert pauses(compaction.examine(good)) >= 7
-    assert finish(compaction.examine(good)).unfit == ""
-    assert finish(compaction.examine(bad)).unfit
+    assert finish(compaction.examine(good)).state_fault == ""
+    assert finish(compaction.examine(bad)).state_fault

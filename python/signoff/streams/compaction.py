@@ -20,8 +20,8 @@ import orjson
 from signoff import paths
 from signoff.errors import BadRequest
 from signoff.streams import json_mode, json_scan, state
+from signoff.streams.slices import Sliced, finish
 from signoff.streams.stream import JSON, Head, Payload, media_type
-from signoff.streams.work import Work, finish
 
 OPTION: Final = "state"
 """What an application says at creation to have its stream compacted."""
@@ -119,14 +119,14 @@ def check(head: Head, payload: Payload) -> None:
     """
     if not head.json:
         raise BadRequest("Only a stream of application/json can be compacted. Nothing was stored.")
-    unfit = finish(examine(payload)).unfit
-    if unfit:
-        raise BadRequest(unfit)
+    state_fault = finish(examine(payload)).state_fault
+    if state_fault:
+        raise BadRequest(state_fault)
 
 
-def examine(payload: Payload) -> Work[Payload]:
-    """Return the payload with the knowledge of whether its messages are those of the State Protocol (`unfit`)."""
-    if payload.unfit is not None or not payload.units or media_type(payload.content_type) != JSON:
+def examine(payload: Payload) -> Sliced[Payload]:
+    """Return the payload with the knowledge of whether its messages are those of the State Protocol (`state_fault`)."""
+    if payload.state_fault is not None or not payload.units or media_type(payload.content_type) != JSON:
         return payload
     start = 0
     try:
@@ -137,8 +137,8 @@ def examine(payload: Payload) -> Work[Payload]:
                 yield
         _validate(payload.data[start:])
     except BadRequest as error:
-        return payload._replace(unfit=error.detail)
-    return payload._replace(unfit="")
+        return payload._replace(state_fault=error.detail)
+    return payload._replace(state_fault="")
 
 
 def _validate(messages: bytes) -> None:

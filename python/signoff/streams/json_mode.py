@@ -15,8 +15,8 @@ import orjson
 from signoff.errors import BadRequest
 from signoff.streams import content_type, json_scan
 from signoff.streams.json_scan import BLANK
+from signoff.streams.slices import Sliced, finish
 from signoff.streams.stream import JSON, Cuts, Payload, media_type, new
-from signoff.streams.work import Work, finish
 
 AT_ONCE: Final = 64 * 1024
 """Bytes of a body that are parsed in one go."""
@@ -45,7 +45,7 @@ def payload(kind: str, body: bytes) -> Payload:
     return new(Payload, (kind, data, units, None, None, cuts))
 
 
-def reading(declared: str | None, body: bytes) -> Work[Payload]:
+def reading(declared: str | None, body: bytes) -> Sliced[Payload]:
     """Do in slices what `payload` does.
 
     Args:
@@ -91,7 +91,7 @@ def parse(body: bytes) -> tuple[bytes, int]:
         raise _not_json(error) from error
 
 
-def parsing(body: bytes) -> Work[tuple[bytes, int, Cuts]]:
+def parsing(body: bytes) -> Sliced[tuple[bytes, int, Cuts]]:
     """Do in slices what `parse` does; return also where the messages may be parted."""
     data, flat = _inside(body)
     cuts: list[tuple[int, int]] = []
@@ -141,7 +141,7 @@ def split(data: bytes) -> list[bytes]:
     return [data[start : after - 1].strip(BLANK) for start, after in pairwise(starts)]
 
 
-def skip(data: bytes, count: int) -> Work[bytes]:
+def skip(data: bytes, count: int) -> Sliced[bytes]:
     """Return the messages after the first `count`.
 
     Args:
@@ -151,7 +151,7 @@ def skip(data: bytes, count: int) -> Work[bytes]:
     return data[(yield from _after(data, count)) :].lstrip(BLANK) if count else data
 
 
-def first(data: bytes, count: int) -> Work[bytes]:
+def first(data: bytes, count: int) -> Sliced[bytes]:
     """Return the first `count` messages.
 
     Args:
@@ -161,7 +161,7 @@ def first(data: bytes, count: int) -> Work[bytes]:
     return data[: (yield from _after(data, count)) - 1].rstrip(BLANK)
 
 
-def _after(data: bytes, count: int) -> Work[int]:
+def _after(data: bytes, count: int) -> Sliced[int]:
     """Return the position behind the comma that follows so many messages."""
     for stop in json_scan.commas(data, count):
         if stop.passed == count:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from signoff.streams.work import SLICE, Work
+from signoff.streams.slices import SLICE_BYTES, Sliced
 
 BLANK: Final = b" \t\r\n"
 DEEPEST: Final = 1024
@@ -83,7 +83,7 @@ def by_value(text: bytes, most: int = sys.maxsize, *, each: bool = False) -> Wal
     position = count = singly = steps = pause = 0
     brackets = b""
     while position < len(text) and count < most:
-        limit = position + SLICE
+        limit = position + SLICE_BYTES
         steps += 1
         before = position
         passed = 0
@@ -95,7 +95,7 @@ def by_value(text: bytes, most: int = sys.maxsize, *, each: bool = False) -> Wal
             singly -= 1
         if passed:
             count += 0 if brackets else passed
-            tired = steps >= _STEPS or position >= pause + SLICE
+            tired = steps >= _STEPS or position >= pause + SLICE_BYTES
             yield Stop(position, count, brackets, tired)
             if tired:
                 steps, pause = 0, position
@@ -150,7 +150,7 @@ def by_token(text: bytes, most: int = sys.maxsize, *, each: bool = False) -> Wal
                 brackets.pop()
             case 0x2C if not brackets or not each:
                 count += not brackets
-                tired = steps >= 16 * _STEPS or token.end() >= pause + SLICE
+                tired = steps >= 16 * _STEPS or token.end() >= pause + SLICE_BYTES
                 if tired or not brackets:
                     yield Stop(token.end(), count, bytes(brackets), tired)
                 if tired:
@@ -163,11 +163,11 @@ def by_token(text: bytes, most: int = sys.maxsize, *, each: bool = False) -> Wal
 commas: Callable[..., Walk] = by_value if re.findall(rb"(?:ab?c)++", b"aca") == [b"ac"] else by_token
 
 
-def check(text: bytes, cuts: list[tuple[int, int]]) -> Work[int]:
+def check(text: bytes, cuts: list[tuple[int, int]]) -> Sliced[int]:
     """Make sure that the text, in brackets, is a JSON array; return how many values it has, at least one.
 
     Args:
-        cuts: gets where the text may be parted, about every `SLICE` bytes: the values before, and the position behind
+        cuts: gets where the text may be parted, about every `SLICE_BYTES`: the values before, and the position behind
             the comma.
 
     It is parsed in slices, each put into the brackets that are open around it: a slice begins behind a comma and ends
@@ -180,7 +180,7 @@ def check(text: bytes, cuts: list[tuple[int, int]]) -> Work[int]:
     around = b""
     for stop in commas(text):
         count = stop.passed
-        if not stop.brackets and stop.position - cut >= SLICE:
+        if not stop.brackets and stop.position - cut >= SLICE_BYTES:
             cut = stop.position
             cuts.append((count, cut))
         if stop.pause:

@@ -207,7 +207,7 @@ class Payload(NamedTuple):
         data: the bytes, or messages joined by commas.
         units: how many.
         fault: why they cannot be stored, whatever the stream; there is no data then.
-        unfit: why they are no messages of the State Protocol; empty: they are; None: nobody has looked.
+        state_fault: why they are no messages of the State Protocol; empty: they are; None: nobody has looked.
         cuts: where messages may be parted that are much together.
     """
 
@@ -215,7 +215,7 @@ class Payload(NamedTuple):
     data: bytes
     units: int
     fault: str | None = None
-    unfit: str | None = None
+    state_fault: str | None = None
     cuts: Cuts = ()
 
 

@@ -15,13 +15,13 @@ from typing import Final
 from signoff.errors import SignoffError
 from signoff.service.commit import Durable
 from signoff.service.streams import reader
-from signoff.service.streams.pace import Pace
 from signoff.service.streams.reader import Units
+from signoff.service.streams.slicing import TimeSlicer
 from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, WorkflowStore
 from signoff.streams import compaction, json_mode
 from signoff.streams.compaction import RowChanges
+from signoff.streams.slices import Sliced, finish
 from signoff.streams.stream import Head, Write
-from signoff.streams.work import Work, finish
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ class Compactor:
 
     Args:
         store: what to read from and to commit to; nobody waits for these commits.
-        pace: for what takes long.
+        slicer: for what takes long.
 
     Example:
         >>> compactor = Compactor(store)
         >>> committer = GroupCommitter(store, hub.committed, compactor.committed)
     """
 
-    def __init__(self, store: WorkflowStore, pace: Pace | None = None) -> None:
-        self.pace = pace or Pace()
+    def __init__(self, store: WorkflowStore, slicer: TimeSlicer | None = None) -> None:
+        self.slicer = slicer or TimeSlicer()
         self._store = store
         self._waiting: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
@@ -75,10 +75,10 @@ class Compactor:
             return None
         head = found.head
         if head.fork is not None:
-            return await reader.read(self._store, self.pace, path, 0, max_bytes, end=end)
+            return await reader.read(self._store, self.slicer, path, 0, max_bytes, end=end)
         if compaction.lagging(head) and compaction.compacted(head) and not head.deleted:
             self.want(path)
-        return await self.pace.run(_joined(found, max_bytes, end))
+        return await self.slicer.run(_joined(found, max_bytes, end))
 
     def want(self, path: str) -> None:
         """Fold a stream in the background."""
@@ -163,7 +163,7 @@ def _messages(batches: Sequence[Batch], position: int) -> Iterator[bytes]:
         yield from [data] if count == 1 else json_mode.split(data)
 
 
-def _joined(found: StreamStart, max_bytes: int, end: int | None) -> Work[Units]:
+def _joined(found: StreamStart, max_bytes: int, end: int | None) -> Sliced[Units]:
     batches = reader.upto(list(found.batches), end)
     if not found.head.json:
         return (yield from reader.join(found.head, 0, batches, max_bytes))

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.errors import Gone, StoreError
-from signoff.service.streams.pace import Pace
+from signoff.service.streams.slicing import TimeSlicer
 from signoff.stores.base import Batch, WorkflowStore
 from signoff.stores.parting import TOGETHER
 from signoff.streams import json_mode
+from signoff.streams.slices import Sliced
 from signoff.streams.stream import Head
-from signoff.streams.work import Work
 
 ATTEMPTS: Final = 20
 """How often a read begins anew because the fork it read was deleted, and its sources with it, between two looks."""
@@ -32,13 +32,13 @@ class Units:
 
 
 async def read(
-    store: WorkflowStore, pace: Pace, path: str, start: int, max_bytes: int, *, end: int | None = None
+    store: WorkflowStore, slicer: TimeSlicer, path: str, start: int, max_bytes: int, *, end: int | None = None
 ) -> Units | None:
     """Read from a position on, about `max_bytes` at most, and nothing from `end` on; None: there is no such stream.
 
     The batch that reaches `max_bytes` is the last.
 
-    To part what was appended at once takes time if that was much; `pace` is kept over it.
+    To part what was appended at once takes time if that was much; `slicer` does it in slices.
 
     The first batch may hold less than it does in the store, as it was parted at `start`; the others are whole, save
     where a fork leaves its source.
@@ -49,18 +49,20 @@ async def read(
             return None
         head, batches = loaded
         if max(start, head.base) >= head.own:
-            return await pace.run(join(head, max(start, head.base), upto(batches, end), max_bytes))
-        inherited = await _inherited(store, pace, head, start, max_bytes)
+            return await slicer.run(join(head, max(start, head.base), upto(batches, end), max_bytes))
+        inherited = await _inherited(store, slicer, head, start, max_bytes)
         if inherited is not None:
             size = sum(len(batch.data) for batch in inherited)
             if size < max_bytes:
                 inherited += _filling(batches, max_bytes - size)
-            return await pace.run(join(head, start, upto(inherited, end), max_bytes))
+            return await slicer.run(join(head, start, upto(inherited, end), max_bytes))
     why = f"The stream {path} is deleted and made anew all the time. Try again."
     raise StoreError(why, told=why)
 
 
-async def _inherited(store: WorkflowStore, pace: Pace, head: Head, start: int, max_bytes: int) -> list[Batch] | None:
+async def _inherited(
+    store: WorkflowStore, slicer: TimeSlicer, head: Head, start: int, max_bytes: int
+) -> list[Batch] | None:
     """Read what a fork has of others, from `start` on; None: one of them is gone, and so is the fork."""
     found: list[Batch] = []
     size = 0
@@ -80,13 +82,13 @@ async def _inherited(store: WorkflowStore, pace: Pace, head: Head, start: int, m
         for batch in loaded[1]:
             if batch.start >= end:
                 break
-            found.append(await pace.run(_cut(batch, start, end, json=head.json)))
+            found.append(await slicer.run(_cut(batch, start, end, json=head.json)))
             size += len(found[-1].data)
             start = found[-1].end
     return found
 
 
-def _cut(batch: Batch, start: int, end: int, *, json: bool) -> Work[Batch]:
+def _cut(batch: Batch, start: int, end: int, *, json: bool) -> Sliced[Batch]:
     """Return of a batch what lies in `[start, end)`."""
     first, last = max(batch.start, start), min(batch.end, end)
     data = batch.data
@@ -113,7 +115,7 @@ def _filling(batches: list[Batch], max_bytes: int) -> list[Batch]:
     return found
 
 
-def join(head: Head, start: int, batches: list[Batch], max_bytes: int) -> Work[Units]:
+def join(head: Head, start: int, batches: list[Batch], max_bytes: int) -> Sliced[Units]:
     """Join batches, the first of which may begin before `start`."""
     if not batches:
         return Units(head, start, start, b"")

@@ -123,12 +123,12 @@ class Streams:
         version = 1 + secrets.randbits(40)
         command = Create(path, incarnation, payload, version, closed, ttl_s, expires_at, fork, compacted)
         if compacted:
-            command = replace(command, payload=await self._compactor.pace.run(compaction.examine(payload)))
+            command = replace(command, payload=await self._compactor.slicer.run(compaction.examine(payload)))
         return await self._writer.write(path, command)
 
     async def payload(self, declared: str | None, body: bytes) -> Payload:
         """Turn a body into units, as `json_mode.reading` does, while all else goes on."""
-        return await self._compactor.pace.run(json_mode.reading(declared, body))
+        return await self._compactor.slicer.run(json_mode.reading(declared, body))
 
     async def content_type(self, path: str) -> str:
         """Return the content type that a fork of this stream has, also of one that is kept for its forks alone.
@@ -181,7 +181,7 @@ class Streams:
         state = await self._store.load_stream(path)
         if state is None or not state.head.compacted:
             return payload
-        return await self._compactor.pace.run(compaction.examine(payload))
+        return await self._compactor.slicer.run(compaction.examine(payload))
 
     async def close(self, path: str, producer: ProducerMark | None = None) -> WriteResult:
         """End a stream as it is (§5.3).
@@ -242,7 +242,7 @@ class Streams:
         if token == offset.START:
             units = await self._compactor.read_start(path, max_bytes, end)
         else:
-            units = await reader.read(self._store, self._compactor.pace, path, start, max_bytes, end=end)
+            units = await reader.read(self._store, self._compactor.slicer, path, start, max_bytes, end=end)
         if units is None:
             raise _absent()
         head = units.head

@@ -1,4 +1,4 @@
-"""Work that may be too long to be done in one go: done in slices, between which others may have their turn.
+"""Computations that may be too long to be done in one go: done in slices, between which others may have their turn.
 
 A rule says where it can be interrupted by yielding; whoever has it done decides what happens there.
 """
@@ -10,17 +10,18 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-Work = Generator[None, None, T]
+Sliced = Generator[None, None, T]
+"""A computation that returns a `T`, and yields wherever it may be interrupted."""
 
-SLICE: Final = 32 * 1024
+SLICE_BYTES: Final = 32 * 1024
 """Bytes that are looked at between two places to interrupt at: about a millisecond, or a few."""
 
 
-def finish(work: Work[T]) -> T:
-    """Do work without a break."""
+def finish(computation: Sliced[T]) -> T:
+    """Do all of a computation without a break."""
     while True:
         try:
-            next(work)
+            next(computation)
         except StopIteration as end:
             result: T = end.value
             return result
