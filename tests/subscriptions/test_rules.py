@@ -13,7 +13,7 @@ from signoff.errors import BadRequest, TokenInvalid, WebhookUrlRejected
 from signoff.streams.subscriptions import config as configs
 from signoff.streams.subscriptions import token as tokens
 from signoff.streams.subscriptions.glob import Glob, check
-from signoff.streams.subscriptions.target import METADATA, Target, Targets, literal, parse
+from signoff.streams.subscriptions.target import METADATA, Targets, WebhookTarget, literal, parse
 from signoff.streams.subscriptions.target import check as check_address
 
 MATCHES = [
@@ -221,8 +221,8 @@ def test_where_webhooks_may_go(address: str, scheme: str) -> None:
 
 
 def test_a_webhook_url_is_read() -> None:
-    assert parse("https://Worker.example./hooks?a=1") == Target("https", "worker.example", 443)
-    assert parse("http://[::1]:8080") == Target("http", "::1", 8080)
+    assert parse("https://Worker.example./hooks?a=1") == WebhookTarget("https", "worker.example", 443)
+    assert parse("http://[::1]:8080") == WebhookTarget("http", "::1", 8080)
     assert parse(f"https://my_worker.{'a' * 63}.example").port == 443
     assert literal("::1") == ip_address("::1")
     assert literal("0x7f.1") is None  # the resolver says what that is, and what it says is checked

@@ -21,7 +21,7 @@ from signoff.clock import ManualClock
 from signoff.errors import WebhookUrlRejected
 from signoff.server.subscriptions.resolver import SystemResolver
 from signoff.server.subscriptions.webhook import LONGEST_ANSWER, HttpWebhooks
-from signoff.service.subscriptions.delivery import Answer
+from signoff.service.subscriptions.delivery import DeliveryResult
 from signoff.streams.subscriptions.target import Address, Targets
 from tests.subscriptions.scene import Receiver, receiving, served
 
@@ -49,7 +49,7 @@ def webhooks(
     return HttpWebhooks(ManualClock(1_800_000_000_000), targets, resolve=names, tls=tls)
 
 
-async def send(hooks: HttpWebhooks, url: str, timeout_s: float = 10) -> Answer:
+async def send(hooks: HttpWebhooks, url: str, timeout_s: float = 10) -> DeliveryResult:
     return await hooks.post(url, b'{"n":1}', SEED, timeout_s)
 
 
@@ -115,7 +115,7 @@ def test_a_delivery_asks_once_and_goes_where_the_answer_said() -> None:
             # Were the name asked for again on the way out, the second answer would lead nowhere.
             names = Names(["127.0.0.1"], [])
             url = f"http://worker.example:{port_of(receiver)}/hook?a=b"
-            assert await send(webhooks(Targets.LOOPBACK, names), url) == Answer(ok=True, done=True)
+            assert await send(webhooks(Targets.LOOPBACK, names), url) == DeliveryResult(ok=True, done=True)
             assert names.asked == ["worker.example"]
             assert receiver.calls[0].headers["host"] == f"worker.example:{port_of(receiver)}"
 
@@ -144,7 +144,7 @@ def test_a_redirect_is_a_failure_and_not_followed() -> None:
     async def main() -> None:
         async with receiving() as inside, receiving(answer=(307, b""), location=inside.url) as receiver:
             answer = await send(webhooks(Targets.LOOPBACK), receiver.url)
-            assert answer == Answer(ok=False, why="the receiver answered 307")
+            assert answer == DeliveryResult(ok=False, why="the receiver answered 307")
             assert inside.calls == []
 
     asyncio.run(main())
@@ -155,7 +155,7 @@ def test_a_receiver_that_says_nothing_is_left_in_time() -> None:
         hold = asyncio.Event()
         async with receiving(hold=hold) as receiver:
             answer = await send(webhooks(Targets.LOOPBACK), receiver.url, 0.2)
-            assert answer == Answer(ok=False, why="no answer within 0.2 s")
+            assert answer == DeliveryResult(ok=False, why="no answer within 0.2 s")
             hold.set()
 
     asyncio.run(main())
@@ -176,7 +176,7 @@ def test_a_receiver_that_says_nothing_is_left_in_time() -> None:
 def test_what_an_answer_says(status: int, body: object, done: bool) -> None:
     async def main() -> None:
         async with receiving(answer=(status, body)) as receiver:
-            assert await send(webhooks(Targets.LOOPBACK), receiver.url) == Answer(ok=True, done=done)
+            assert await send(webhooks(Targets.LOOPBACK), receiver.url) == DeliveryResult(ok=True, done=done)
 
     asyncio.run(main())
 
@@ -193,7 +193,7 @@ def test_an_answer_that_is_compressed_says_nothing_and_is_not_unpacked(body: byt
             answer = await send(webhooks(Targets.LOOPBACK), receiver.url)
             _, most = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-            assert answer == Answer(ok=True, done=False)
+            assert answer == DeliveryResult(ok=True, done=False)
             assert receiver.calls[0].headers["accept-encoding"] == "identity"
             assert most < 8 << 20
 

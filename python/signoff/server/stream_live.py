@@ -19,7 +19,7 @@ from signoff.server import stream_headers as say
 from signoff.server.delivery import PIECE, Entry, LongReply, Lost, Room, departed, in_pieces
 from signoff.server.reply import Header, Receive, Reply, Send
 from signoff.server.stream_headers import Query
-from signoff.service.streams.channel import Frame, Reader
+from signoff.service.streams.channel import Reader, SseFrame
 from signoff.service.streams.streams import CHUNK_BYTES, Chunk, Streams
 from signoff.streams import compaction, live, offset
 from signoff.streams.stream import Head
@@ -327,7 +327,7 @@ class _Feeding:
             self._position = end
         return chunk.closed
 
-    async def _frames(self, frames: list[Frame]) -> bool:
+    async def _frames(self, frames: list[SseFrame]) -> bool:
         """Send what the hub holds; True if the stream ends with it."""
         channel = self._reader.channel
         last = frames[-1]

@@ -21,8 +21,8 @@ import orjson
 from signoff.clock import Clock
 from signoff.errors import WebhookUrlRejected
 from signoff.server.subscriptions.resolver import SystemResolver
-from signoff.service.subscriptions.delivery import Answer
-from signoff.streams.subscriptions.target import Address, Target, Targets, check, literal, parse
+from signoff.service.subscriptions.delivery import DeliveryResult
+from signoff.streams.subscriptions.target import Address, Targets, WebhookTarget, check, literal, parse
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -78,20 +78,20 @@ class HttpWebhooks:
         except OSError:
             return
 
-    async def post(self, url: str, body: bytes, seed: bytes, timeout_s: float) -> Answer:
-        """Send a signed body; whatever goes wrong is an Answer."""
+    async def post(self, url: str, body: bytes, seed: bytes, timeout_s: float) -> DeliveryResult:
+        """Send a signed body; whatever goes wrong is a DeliveryResult."""
         try:
             async with asyncio.timeout(timeout_s):
                 target = parse(url)
                 return await self._post(url, target, await self._addresses(target), body, seed)
         except WebhookUrlRejected as error:
-            return Answer(ok=False, why=error.detail)
+            return DeliveryResult(ok=False, why=error.detail)
         except TimeoutError:
-            return Answer(ok=False, why=f"no answer within {timeout_s:g} s")
+            return DeliveryResult(ok=False, why=f"no answer within {timeout_s:g} s")
         except (OSError, httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as error:
-            return Answer(ok=False, why=f"{type(error).__name__}: {str(error)[:200]}")
+            return DeliveryResult(ok=False, why=f"{type(error).__name__}: {str(error)[:200]}")
 
-    async def _addresses(self, target: Target) -> Sequence[Address]:
+    async def _addresses(self, target: WebhookTarget) -> Sequence[Address]:
         """Resolve and check; one address that may not be called spoils them all."""
         given = literal(target.host)
         if given is not None:
@@ -105,7 +105,9 @@ class HttpWebhooks:
             raise OSError(f"{target.host} has no address")
         return addresses
 
-    async def _post(self, url: str, target: Target, addresses: Sequence[Address], body: bytes, seed: bytes) -> Answer:
+    async def _post(
+        self, url: str, target: WebhookTarget, addresses: Sequence[Address], body: bytes, seed: bytes
+    ) -> DeliveryResult:
         failure: httpx.HTTPError = httpx.ConnectError("no address")
         for address in addresses:
             try:
@@ -114,7 +116,9 @@ class HttpWebhooks:
                 failure = error  # the name may have another address that answers
         raise failure
 
-    async def _send(self, url: str, target: Target, address: Address, body: bytes, seed: bytes) -> Answer:
+    async def _send(
+        self, url: str, target: WebhookTarget, address: Address, body: bytes, seed: bytes
+    ) -> DeliveryResult:
         timeout = httpx.Timeout(None, connect=CONNECT_S)
         there = httpx.URL(url).copy_with(host=str(address))
         headers = {
@@ -132,8 +136,8 @@ class HttpWebhooks:
             ) as response,
         ):
             if not response.is_success:
-                return Answer(ok=False, why=f"the receiver answered {response.status_code}")
-            return Answer(ok=True, done=_done(await _beginning(response)))
+                return DeliveryResult(ok=False, why=f"the receiver answered {response.status_code}")
+            return DeliveryResult(ok=True, done=_done(await _beginning(response)))
 
     def sign(self, body: bytes, seed: bytes) -> str:
         """Return the value of `Webhook-Signature` for a body."""

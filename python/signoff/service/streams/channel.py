@@ -32,7 +32,7 @@ def _ignore(_head: Head) -> None:
 
 
 @dataclass(slots=True)
-class Frame:
+class SseFrame:
     """Hold one append as all readers get it.
 
     Attributes:
@@ -66,13 +66,13 @@ class Frame:
             cursor: the least that this reader may be told.
         """
         if cursor > self.cursor:
-            told = live.control_event(self.end, cursor=str(cursor), up_to_date=last, closed=False)
-            return self.data + told
+            control = live.control_event(self.end, cursor=str(cursor), up_to_date=last, closed=False)
+            return self.data + control
         if last:
             return self.data + self.control
         if self.more is None:
-            told = live.control_event(self.end, cursor=str(self.cursor), up_to_date=False, closed=False)
-            self.more = self.data + told
+            control = live.control_event(self.end, cursor=str(self.cursor), up_to_date=False, closed=False)
+            self.more = self.data + control
         return self.more
 
 
@@ -86,8 +86,8 @@ class Channel:
         ended: every reader shall stop: the stream was deleted, or the hub was closed.
         deleted: the stream is gone, and not just the hub.
         unfinished: the beginning of a character, before the tail; it is in no frame yet.
-        behind: called when the store has more than the channel.
-        met: called with the first head.
+        on_behind: called when the store has more than the channel.
+        on_first_head: called with the first head.
     """
 
     path: str
@@ -97,13 +97,13 @@ class Channel:
     closed: bool = False
     ended: bool = False
     deleted: bool = False
-    ring: deque[Frame] = field(default_factory=deque)
+    ring: deque[SseFrame] = field(default_factory=deque)
     ring_bytes: int = 0
     unfinished: bytes = b""
     readers: int = 0
     waiting: set[asyncio.Future[None]] = field(default_factory=set)
-    behind: Callable[[], None] = _nothing
-    met: Callable[[Head], None] = _ignore
+    on_behind: Callable[[], None] = _nothing
+    on_first_head: Callable[[Head], None] = _ignore
 
     def saw(self, head: Head) -> None:
         """Learn from a head that a reader got from the store."""
@@ -112,13 +112,13 @@ class Channel:
         elif self.head.incarnation != head.incarnation:
             self.end()
         elif (head.tail, head.closed) != (self.tail, self.closed) and head.tail >= self.tail:
-            self.behind()
+            self.on_behind()
 
     def adopt(self, head: Head) -> None:
         """Take a head as it is; what lies before its tail and is not in the ring, readers get from the store."""
         known = (self.tail, self.closed)
         if self.head is None:
-            self.met(head)
+            self.on_first_head(head)
         self.head = head
         if head.tail > self.tail:
             self._clear()
@@ -164,7 +164,7 @@ class Channel:
     def _add(self, head: Head, batch: Batch) -> None:
         cursor = live.cursor(self.clock.now_ms(), None, 1)
         control = live.control_event(batch.end, cursor=cursor, up_to_date=True, closed=False)
-        frame = Frame(batch, live.data_event(head, batch.data), int(cursor), control)
+        frame = SseFrame(batch, live.data_event(head, batch.data), int(cursor), control)
         self.ring.append(frame)
         self.ring_bytes += len(frame.data)
 
@@ -186,7 +186,7 @@ class Channel:
         self._clear()
         self.wake()
 
-    def after(self, position: int, seen: int = 0, most: int | None = None) -> list[Frame] | None:
+    def after(self, position: int, seen: int = 0, most: int | None = None) -> list[SseFrame] | None:
         """Return the frames that follow a position; None if they are not (all) kept here.
 
         Args:
@@ -195,7 +195,7 @@ class Channel:
         """
         if max(position, seen) >= self.tail:
             return []
-        frames: list[Frame] = []
+        frames: list[SseFrame] = []
         for frame in reversed(self.ring):
             if frame.end <= position:
                 break
@@ -254,7 +254,7 @@ class Reader:
             _settle(self._news)
 
 
-def _first(frames: list[Frame], most: int) -> list[Frame]:
+def _first(frames: list[SseFrame], most: int) -> list[SseFrame]:
     """Return the first frames up to the one that brings their total to so many bytes."""
     size = 0
     for number, frame in enumerate(frames, 1):

@@ -133,9 +133,9 @@ class Hub:
             return channel
         self._channels[path] = channel
         feed = self._feeds[path] = _Feed(self._store, channel)
-        channel.behind = feed.refresh
+        channel.on_behind = feed.refresh
         if self._renew is not None:
-            channel.met = partial(feed.keep, self._renew)
+            channel.on_first_head = partial(feed.keep, self._renew)
         if self._poller is None:
             self._poller = asyncio.get_running_loop().create_task(self._poll(), name="signoff-hub-poll")
         return channel
@@ -161,7 +161,7 @@ class Hub:
         if channel.tail == tail:
             channel.close()
         else:
-            channel.behind()  # another process appended before the end
+            channel.on_behind()  # another process appended before the end
 
     def _deleted(self, path: str) -> None:
         if (channel := self._channels.get(path)) is not None:

@@ -28,7 +28,7 @@ LONGEST_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryResult:
     """Tell how a delivery ended.
 
     Attributes:
@@ -53,8 +53,8 @@ class Webhooks(Protocol):
         """
         ...
 
-    async def post(self, url: str, body: bytes, seed: bytes, timeout_s: float) -> Answer:
-        """Send a signed body; whatever goes wrong is an Answer."""
+    async def post(self, url: str, body: bytes, seed: bytes, timeout_s: float) -> DeliveryResult:
+        """Send a signed body; whatever goes wrong is a DeliveryResult."""
         ...
 
     def public_key(self, seed: bytes) -> dict[str, str]:
@@ -71,7 +71,7 @@ class Delivery:
         self._keys = keys
         self._clock = clock
 
-    async def send(self, sub: Subscription, wake: Wake, moment: Moment) -> Answer:
+    async def send(self, sub: Subscription, wake: Wake, moment: Moment) -> DeliveryResult:
         """Send a wake once.
 
         Args:
@@ -80,23 +80,23 @@ class Delivery:
         """
         try:
             if sub.config.type == WEBHOOK:
-                answer = await self._call(sub, wake, moment)
+                result = await self._call(sub, wake, moment)
             else:
-                answer = await self._announce(sub, wake)
+                result = await self._announce(sub, wake)
         except SignoffError as error:
-            answer = Answer(ok=False, why=error.detail)
-        if not answer.ok:
-            log.warning("subscription %s: wake %d was not delivered: %s", sub.id, sub.generation, answer.why)
-        return answer
+            result = DeliveryResult(ok=False, why=error.detail)
+        if not result.ok:
+            log.warning("subscription %s: wake %d was not delivered: %s", sub.id, sub.generation, result.why)
+        return result
 
-    async def _call(self, sub: Subscription, wake: Wake, moment: Moment) -> Answer:
+    async def _call(self, sub: Subscription, wake: Wake, moment: Moment) -> DeliveryResult:
         token = await self.token(sub)
         body = orjson.dumps(
             {
                 "subscription_id": sub.id,
                 "wake_id": wake.id,
                 "generation": sub.generation,
-                "streams": told(sub, moment),
+                "streams": streams_json(sub, moment),
                 "callback_url": f"{sub.root_url}__ds/subscriptions/{sub.id}/callback",
                 "callback_token": token,
             }
@@ -107,7 +107,7 @@ class Delivery:
         seconds = max(0.0, min(left, sub.config.lease_ttl_ms / 1000, LONGEST_S))
         return await self._webhooks.post(sub.config.webhook, body, await self._keys.seed(), seconds)
 
-    async def _announce(self, sub: Subscription, wake: Wake) -> Answer:
+    async def _announce(self, sub: Subscription, wake: Wake) -> DeliveryResult:
         event = {
             "type": "wake",
             "subscription_id": sub.id,
@@ -117,19 +117,19 @@ class Delivery:
         }
         assert sub.config.wake_stream is not None, "read so from its configuration"
         await self._streams.append(sub.config.wake_stream, json_mode.payload(JSON, orjson.dumps(event)))
-        return Answer(ok=True)
+        return DeliveryResult(ok=True)
 
     async def token(self, sub: Subscription) -> str:
         """Make the token of the wake a subscription is in."""
         return tokens.mint(await self._keys.token_key(), sub.id, sub.generation, self._clock.now_ms())
 
 
-def told(sub: Subscription, moment: Moment) -> list[dict[str, Any]]:
+def streams_json(sub: Subscription, moment: Moment) -> list[dict[str, Any]]:
     """Return what a wake or a claim says of the streams."""
-    return [_told(path, sub.links[path], moment.tails) for path in listed(sub, moment)]
+    return [_stream_json(path, sub.links[path], moment.tails) for path in listed(sub, moment)]
 
 
-def _told(path: str, link: Link, tails: Mapping[str, Tail | None]) -> dict[str, Any]:
+def _stream_json(path: str, link: Link, tails: Mapping[str, Tail | None]) -> dict[str, Any]:
     tail = tails.get(path)
     position = 0 if tail is None else tail.position
     return {

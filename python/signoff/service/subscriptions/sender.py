@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError, SubscriptionNotFound
-from signoff.service.subscriptions.delivery import Answer, Delivery
+from signoff.service.subscriptions.delivery import Delivery, DeliveryResult
 from signoff.service.subscriptions.records import Changed, SubscriptionRecords
 from signoff.streams.subscriptions.state import Phase, Wake
 
@@ -31,7 +31,7 @@ PER_RECEIVER: Final = 16
 AT_ONCE: Final = 256
 """Webhooks under way at a time."""
 
-Report = Callable[[str, Wake, Answer], Awaitable[None]]
+Report = Callable[[str, Wake, DeliveryResult], Awaitable[None]]
 """Take how the wake of a subscription arrived."""
 
 
@@ -95,8 +95,8 @@ class Sender:
                 del self._waiting[sub.id]
             if not await self._is_on(sub.id, wake):
                 return
-            answer = await self._delivery.send(sub, wake, done.moment)
-        await self._report(sub.id, wake, answer)
+            result = await self._delivery.send(sub, wake, done.moment)
+        await self._report(sub.id, wake, result)
 
     @asynccontextmanager
     async def _turn(self, webhook: str | None) -> AsyncIterator[None]:

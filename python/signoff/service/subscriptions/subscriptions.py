@@ -16,7 +16,7 @@ from signoff.clock import Clock, rfc3339
 from signoff.errors import BadRequest, NoPendingWork, SignoffError, SubscriptionExists, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
 from signoff.service.streams.streams import Streams
-from signoff.service.subscriptions.delivery import Answer, Delivery, Webhooks, page_json, told
+from signoff.service.subscriptions.delivery import Delivery, DeliveryResult, Webhooks, page_json, streams_json
 from signoff.service.subscriptions.follower import Follower
 from signoff.service.subscriptions.keys import Keys
 from signoff.service.subscriptions.records import Changed, SubscriptionRecords, tail_of
@@ -214,7 +214,7 @@ class Subscriptions:
             "wake_id": sub.wake.id,
             "generation": sub.generation,
             "token": await self._delivery.token(sub),
-            "streams": told(sub, done.moment),
+            "streams": streams_json(sub, done.moment),
             "lease_ttl_ms": sub.config.lease_ttl_ms,
         }
 
@@ -277,16 +277,16 @@ class Subscriptions:
             self._sender.send(done)
         return done
 
-    async def _sent(self, subscription_id: str, wake: Wake, answer: Answer) -> None:
+    async def _sent(self, subscription_id: str, wake: Wake, result: DeliveryResult) -> None:
         """Take how a wake arrived."""
 
         def transition(sub: Subscription, moment: Moment) -> Subscription:
-            if not answer.ok:
+            if not result.ok:
                 return rules.failed(sub, wake.id, moment)
-            sub = rules.arrived(sub, wake.id, moment, done=answer.done)
-            return rules.advance(sub, moment) if answer.done else sub
+            sub = rules.arrived(sub, wake.id, moment, done=result.done)
+            return rules.advance(sub, moment) if result.done else sub
 
-        change = self._change(subscription_id, transition, others=None if answer.done else 0)
+        change = self._change(subscription_id, transition, others=None if result.done else 0)
         await self._quietly(subscription_id, change)
 
     def _look(self, subscription_id: str, paths: Collection[str]) -> None:

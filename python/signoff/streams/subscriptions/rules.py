@@ -246,8 +246,8 @@ def _observed(sub: Subscription, moment: Moment) -> Subscription:
     wake = sub.wake
     if wake is not None and not changes.keys().isdisjoint(wake.snapshot):
         # What the wake told of is another stream than the one that is there now.
-        told = {path: position for path, position in wake.snapshot.items() if path not in changes}
-        wake = replace(wake, snapshot=told)
+        snapshot = {path: position for path, position in wake.snapshot.items() if path not in changes}
+        wake = replace(wake, snapshot=snapshot)
     return replace(sub, links=links, wake=wake, left_out=left_out)
 
 
@@ -260,9 +260,9 @@ def _over(sub: Subscription, moment: Moment) -> Subscription:
 
 
 def _woken(sub: Subscription, stream: str, moment: Moment) -> Subscription:
-    told = {path: tail.position for path in listed(sub, moment) if (tail := moment.tails.get(path))}
+    snapshot = {path: tail.position for path in listed(sub, moment) if (tail := moment.tails.get(path))}
     length = sub.config.lease_ttl_ms if sub.config.type == WEBHOOK else ANNOUNCE_MS
-    wake = Wake(moment.wake_id, Phase.SENDING, moment.now + length, told, stream)
+    wake = Wake(moment.wake_id, Phase.SENDING, moment.now + length, snapshot, stream)
     return replace(sub, generation=sub.generation + 1, wake=wake, next_attempt_at=None)
 
 

@@ -34,7 +34,7 @@ class Targets(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WebhookTarget:
     """Hold the parts of a webhook's URL that decide where it goes."""
 
     scheme: str
@@ -83,7 +83,7 @@ LONGEST_NAME: Final = 253
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
-def parse(url: str) -> Target:
+def parse(url: str) -> WebhookTarget:
     """Read a webhook's URL.
 
     Raises:
@@ -102,7 +102,7 @@ def parse(url: str) -> Target:
         raise WebhookUrlRejected("A webhook's URL carries no name and password: they would end up in logs.")
     if literal(host) is None if "[" in parts.netloc else not _is_name(host.removesuffix(".")):
         raise WebhookUrlRejected("The host of the webhook's URL is neither a name that DNS could know nor an address.")
-    return Target(parts.scheme, host.removesuffix("."), port or (443 if parts.scheme == "https" else 80))
+    return WebhookTarget(parts.scheme, host.removesuffix("."), port or (443 if parts.scheme == "https" else 80))
 
 
 def _is_name(host: str) -> bool:
