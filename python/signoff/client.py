@@ -19,11 +19,11 @@ import httpx
 import orjson
 
 from signoff import errors
-from signoff.client_streams import Batch, catch_up
+from signoff.client_streams import StreamBatch, catch_up
 from signoff.client_streams import follow as follow_stream
 from signoff.errors import Forbidden, InvalidName, ServerUnreachable, SignoffError
 
-__all__ = ["DEFAULT_URL", "Batch", "SignoffClient", "from_problem", "stream_address"]
+__all__ = ["DEFAULT_URL", "SignoffClient", "StreamBatch", "from_problem", "stream_address"]
 
 DEFAULT_URL = "http://127.0.0.1:4437"
 
@@ -288,7 +288,7 @@ class SignoffClient:
 
     async def tail(
         self, path: str, *, offset: str = "-1", follow: bool = True, past_failure: bool = False
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncIterator[StreamBatch]:
         """Read a stream from `offset`, and go on as it grows, across lost connections, until it is closed.
 
         The stream of a run that has failed stays open, since such a run can be taken up again. Reading ends with the
@@ -296,7 +296,7 @@ class SignoffClient:
 
         Args:
             path: below the stream root, e.g. `runs/r1`.
-            offset: `-1` for the start, `now` for what comes, or a `Batch.offset`.
+            offset: `-1` for the start, `now` for what comes, or a `StreamBatch.offset`.
             follow: False: end with what is there now.
             past_failure: go on with a run that has failed.
 
@@ -421,7 +421,7 @@ class _Watched:
         kind, _, run_id = path.partition("/")
         return cls(run_id) if kind == "runs" and run_id and "/" not in run_id else None
 
-    async def has_failed(self, client: SignoffClient, batch: Batch) -> bool:
+    async def has_failed(self, client: SignoffClient, batch: StreamBatch) -> bool:
         """Tell whether the run had failed when this was read; ask, if nothing that was read says so."""
         for message in batch.messages:
             if isinstance(message, dict) and message.get("type") == "run" and message.get("value"):

@@ -17,7 +17,7 @@ _SILENCE_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class StreamBatch:
     """What one reading of a stream brought.
 
     Attributes:
@@ -36,7 +36,7 @@ class Batch:
 Open = Callable[..., Awaitable[httpx.Response]]
 
 
-async def catch_up(open_: Open, url: str, offset: str) -> AsyncIterator[Batch]:
+async def catch_up(open_: Open, url: str, offset: str) -> AsyncIterator[StreamBatch]:
     """Read what is there now."""
     while True:
         response = await open_("GET", url, params={"offset": offset})
@@ -44,12 +44,12 @@ async def catch_up(open_: Open, url: str, offset: str) -> AsyncIterator[Batch]:
         offset = response.headers["stream-next-offset"]
         closed = "stream-closed" in response.headers
         current = closed or "stream-up-to-date" in response.headers
-        yield Batch(_messages(data, json=_is_json(response)), offset, closed=closed, up_to_date=current)
+        yield StreamBatch(_messages(data, json=_is_json(response)), offset, closed=closed, up_to_date=current)
         if current:
             return
 
 
-async def follow(open_: Open, url: str, offset: str) -> AsyncIterator[Batch]:
+async def follow(open_: Open, url: str, offset: str) -> AsyncIterator[StreamBatch]:
     """Read over server-sent events; each batch waits for the control event that tells its offset."""
     # Events do not tell the stream's type, and a HEAD would not tell why it is refused.
     json = _is_json(await _closed(await open_("GET", url, params={"offset": "now"})))
@@ -64,7 +64,7 @@ async def follow(open_: Open, url: str, offset: str) -> AsyncIterator[Batch]:
             elif event == "control":
                 control = orjson.loads(data)
                 closed, current = control.get("streamClosed") is True, control.get("upToDate") is True
-                yield Batch(messages, control["streamNextOffset"], closed=closed, up_to_date=closed or current)
+                yield StreamBatch(messages, control["streamNextOffset"], closed=closed, up_to_date=closed or current)
                 messages = []
     except httpx.TransportError:
         return
