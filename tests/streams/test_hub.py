@@ -14,7 +14,7 @@ from signoff.streams import offset
 from signoff.streams.stream import Head
 from tests.streams.scene import TEXT, Process, alone, opened, process, text, until
 
-HEAD = Head("s", "i", 1, 0, "text/plain")
+HEAD = Head.of("s", "i", 1, 0, "text/plain")
 
 
 async def seen(one: Process, reader: channels.Reader, path: str = "s") -> int:

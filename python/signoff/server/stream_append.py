@@ -17,7 +17,7 @@ from signoff.server.stream_headers import Headers
 from signoff.service.streams.streams import Streams
 from signoff.service.streams.writer import AppendReply, WriteResult
 from signoff.streams import json_mode, offset
-from signoff.streams.stream import Append, Head, ProducerMark, new
+from signoff.streams.stream import Append, Head, ProducerMark
 
 _OFFSET: Final = say.NEXT_OFFSET + b": " + offset.PATTERN + b"\r\n"
 
@@ -101,7 +101,7 @@ class AppendPlan:
             return False
         asked = self.asked
         payload = json_mode.payload(self.declared, body)
-        command = new(Append, (payload, asked.close, asked.seq, asked.producer))
+        command = Append(payload, asked.close, asked.seq, asked.producer)
         return self.streams.append_at_once(self.path, command, now, reply)
 
     def answer(self, result: Head | Exception | None, asking: Asking) -> None:

@@ -176,11 +176,11 @@ class MemoryStore:
     def _append(self, append: EngineAppend, appended: dict[str, Batch]) -> None:
         kept = self._streams.get(append.path)
         if kept is None:
-            head = Head(append.path, uuid4().hex, version=0, tail=0, content_type=JSON, engine=True)
+            head = Head.of(append.path, uuid4().hex, version=0, tail=0, content_type=JSON, engine=True)
             kept = self._streams[append.path] = _Stream(head)
         head = kept.head
         batch = Batch(head.tail, head.tail + append.count, append.data)
-        kept.head = head._replace(version=head.version + 1, tail=batch.end, closed=head.closed or append.close)
+        kept.head = head.changed(version=head.version + 1, tail=batch.end, closed=head.closed or append.close)
         if append.count:
             kept.batches.append(batch)
         appended[append.path] = joined(appended[append.path], batch) if append.path in appended else batch
@@ -194,7 +194,7 @@ class MemoryStore:
                 self._mortal.add(head.path)
         if head.tail > kept.head.tail:
             kept.batches += batches(write, kept.head.tail)
-        kept.head = head if head.rows_at == kept.head.rows_at else head._replace(rows_at=kept.head.rows_at)
+        kept.head = head if head.rows_at == kept.head.rows_at else head.changed(rows_at=kept.head.rows_at)
         if write.producer is not None:
             kept.producers[write.producer.producer_id] = write.producer
 
@@ -208,9 +208,9 @@ class MemoryStore:
             name = row.type, row.key
             old = kept.rows.get(name)
             kept.rows[name] = row if old is None else replace(row, position=old.position)
-        kept.head = kept.head._replace(rows_at=changes.at)
+        kept.head = kept.head.changed(rows_at=changes.at)
         if write.base is not None:
-            kept.head = kept.head._replace(base=write.base, version=kept.head.version + 1)
+            kept.head = kept.head.changed(base=write.base, version=kept.head.version + 1)
             # A new list: a reader may be at work on the old one.
             kept.batches = [batch for batch in kept.batches if batch.end > write.base]
 

@@ -84,7 +84,7 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int, new_ve
     if depth > DEEPEST:
         raise StreamConflict(f"A chain of forks has at most {DEEPEST} links. Nothing was created.")
     ttl_s, expires_at = lifetime(command, source)
-    head = Head(
+    head = Head.of(
         path=command.path,
         incarnation=command.incarnation,
         version=command.version,
@@ -145,4 +145,4 @@ def _count(source: Head, step: int, new_version: int | None) -> Write:
 
 
 def _with(head: Head, new_version: int | None, **members: Any) -> Write:
-    return Write(head._replace(version=head.next_version(new_version), **members), head.version, head.tail)
+    return Write(head.changed(version=head.next_version(new_version), **members), head.version, head.tail)

@@ -16,7 +16,7 @@ from signoff.errors import BadRequest
 from signoff.streams import content_type, json_scan
 from signoff.streams.json_scan import BLANK
 from signoff.streams.slices import Sliced, finish
-from signoff.streams.stream import JSON, Cuts, Payload, media_type, new
+from signoff.streams.stream import JSON, Cuts, Payload, media_type
 
 AT_ONCE: Final = 64 * 1024
 """Bytes of a body that are parsed in one go."""
@@ -42,7 +42,7 @@ def payload(kind: str, body: bytes) -> Payload:
             (data, units), cuts = parse(body), ()
     except BadRequest as error:
         return Payload(kind, b"", 0, fault=error.detail)
-    return new(Payload, (kind, data, units, None, None, cuts))
+    return Payload(kind, data, units, None, None, cuts)
 
 
 def reading(declared: str | None, body: bytes) -> Sliced[Payload]:

@@ -50,16 +50,15 @@ class Compactor:
 
     def committed(self, durable: Sequence[Durable]) -> None:
         """Take Changes that are durable now, and fold what has grown by them far enough."""
-        for change, (batches,) in durable:
-            if batches:
-                for path, (start, end, _) in batches.items():
-                    if compaction.due(path, start, end) and compaction.managed(path):
-                        self.want(path)
+        for change, done in durable:
+            for path, batch in done.batches.items():
+                if compaction.due(path, batch.start, batch.end) and compaction.managed(path):
+                    self.want(path)
             for write in change.streams:
                 if isinstance(write, Write):
-                    (fixed, _, end, _, _), _, start, *_ = write
-                    if fixed.compacted and compaction.due(fixed.path, start, end):
-                        self.want(fixed.path)
+                    properties = write.head.properties
+                    if properties.compacted and compaction.due(properties.path, write.start, write.head.tail):
+                        self.want(properties.path)
 
     async def read_start(self, path: str, max_bytes: int, end: int | None = None) -> Units | None:
         """Read a stream from the start: the live rows, and then the units from their position on; None: there is none.

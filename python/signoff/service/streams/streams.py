@@ -284,8 +284,8 @@ class Streams:
         return True
 
     def _expired(self, head: Head) -> bool:
-        fixed = head.fixed
-        mortal = fixed.ttl_s is not None or fixed.expires_at is not None
+        properties = head.properties
+        mortal = properties.ttl_s is not None or properties.expires_at is not None
         return mortal and expiry.is_expired(head, self.clock.now_ms())
 
 

@@ -222,7 +222,7 @@ class StreamWriter:
         before = chain.head
         if before is None or self._expired(before):
             return False
-        _, _, _, producer = command
+        producer = command.producer
         last = None
         if producer is not None:
             if producer.producer_id not in chain.producers:
@@ -235,7 +235,7 @@ class StreamWriter:
         if isinstance(decision, Unchanged):
             return False
         self._chains.move_to_end(path)
-        head, *_ = decision
+        head = decision.head
         chain.move(head, producer)
 
         def ended(outcome: Outcome | Exception) -> None:
