@@ -52,7 +52,7 @@ _MANY: Final = re.compile(rb"(?:" + _shallow + rb",){%d}+" % _RUN, re.DOTALL)
 
 
 class Stop(NamedTuple):
-    """Be behind a comma.
+    """A place behind a comma.
 
     Attributes:
         position: behind it.

@@ -33,7 +33,7 @@ def media_type(content_type: str) -> str:
 
 
 class ProducerMark(NamedTuple):
-    """Name the one append of a producer: who, in which epoch, which sequence number (§5.2.1)."""
+    """The one append of a producer: who, in which epoch, which sequence number (§5.2.1)."""
 
     producer_id: str
     epoch: int
@@ -42,7 +42,7 @@ class ProducerMark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Tell where a stream comes from (§4.2): the units before `at` are those of its source.
+    """The source of a fork (§4.2): the units before `at` are those of its source.
 
     Attributes:
         path: the source.
@@ -59,7 +59,7 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class StreamProperties:
-    """What an append leaves as it is of a stream; its members are explained at `Head`."""
+    """The part of a head that an append leaves as it is; its members are explained at `Head`."""
 
     path: str
     incarnation: str
@@ -196,7 +196,7 @@ Cuts = tuple[tuple[int, int], ...]
 
 
 class Payload(NamedTuple):
-    """Hold units to append, as the store keeps them (see `json_mode.py` for messages).
+    """Units to append, as the store keeps them (see `json_mode.py` for messages).
 
     Attributes:
         content_type: as the sender declared it.
@@ -217,7 +217,7 @@ class Payload(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Name what a new stream shall be a fork of (§4.2).
+    """The place that a new stream shall fork from (§4.2).
 
     Attributes:
         source: the path of the source.
@@ -230,7 +230,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Ask for a stream to exist with this configuration (§5.1).
+    """The wish that a stream exist with this configuration (§5.1).
 
     Attributes:
         path: where.
@@ -255,7 +255,7 @@ class Create:
 
 
 class Append(NamedTuple):
-    """Ask for units to be appended (§5.2), and for the stream to end with them if `close`."""
+    """The wish that units be appended (§5.2), and the stream end with them if `close`."""
 
     payload: Payload
     close: bool = False
@@ -265,26 +265,26 @@ class Append(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Ask for the stream to end as it is (§5.3)."""
+    """The wish that the stream end as it is (§5.3)."""
 
     producer: ProducerMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Ask for the stream to go (§5.4)."""
+    """The wish that the stream go (§5.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Tell that the stream was read, which renews a sliding time to live (§5.1)."""
+    """The news that the stream was read, which renews a sliding time to live (§5.1)."""
 
 
 Command = Create | Append | Close | Delete | Touch
 
 
 class Write(NamedTuple):
-    """Decide that the head becomes `head`, `data` is appended and the producer is at `producer`.
+    """A decision to write: the head becomes `head`, `data` is appended and the producer is at `producer`.
 
     Attributes:
         head: as it shall be, with a `version` that the stream never had before.
@@ -308,7 +308,7 @@ class Write(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Decide that nothing is written: it is so already, or this is a retry.
+    """The decision that nothing is written: it is so already, or this is a retry.
 
     `producer` is the highest append of the producer that was accepted.
     """
@@ -319,7 +319,7 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Decide that the stream with this head goes.
+    """The decision that the stream with this head goes.
 
     Attributes:
         also: what becomes of other streams in the same commit.
@@ -331,7 +331,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Decide nothing yet: the head of another stream must be known first."""
+    """No decision yet: the head of another stream must be known first."""
 
     path: str
 

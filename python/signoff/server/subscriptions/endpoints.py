@@ -47,7 +47,7 @@ async def everybody(_scope: Scope) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ControlCall:
-    """Hold one request to the control API.
+    """One request to the control API.
 
     Attributes:
         rest: the path below the subscription, undecoded.
@@ -88,7 +88,7 @@ class ControlCall:
 
 
 class ControlEndpoints:
-    """Serve the control API.
+    """The control API.
 
     Args:
         subscriptions: what to serve; started by the first request that needs it, if it is not yet.

@@ -38,7 +38,7 @@ def look_up(host: str, port: int) -> Sequence[str]:
 
 
 class SystemResolver:
-    """Look names up.
+    """A resolver of names, by the system.
 
     Args:
         look_up: asks the system unless given.

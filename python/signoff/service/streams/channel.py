@@ -33,7 +33,7 @@ def _ignore(_head: Head) -> None:
 
 @dataclass(slots=True)
 class SseFrame:
-    """Hold one append as all readers get it.
+    """One append, encoded as all readers get it.
 
     Attributes:
         data: the SSE data event.
@@ -78,7 +78,7 @@ class SseFrame:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """Hold what live readers of one stream share.
+    """What the live readers of one stream share.
 
     Attributes:
         head: the newest head known, or one that differs from it in tail and closure only; tells how to encode.
@@ -219,7 +219,7 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Reader:
-    """Be one live reader of a channel.
+    """One live reader of a channel.
 
     Attributes:
         gone: the client has left; set by `leave`.

@@ -29,7 +29,7 @@ _SIZES_KEPT: Final = 1_000
 
 
 class Compactor:
-    """Fold streams that have grown, one at a time.
+    """The task that folds streams that have grown, one at a time.
 
     Args:
         store: what to read from and to commit to; nobody waits for these commits.

@@ -38,7 +38,7 @@ REFRESH_BYTES: Final = 1 << 20
 
 
 class Hub:
-    """Tell live readers of this process what was appended, by whichever process.
+    """The place where live readers of this process learn what was appended, by whichever process.
 
     Args:
         store: read from when another process appended.
@@ -184,7 +184,7 @@ class Hub:
 
 
 class _Feed:
-    """Bring one channel what other processes appended: one read at a time, for all readers."""
+    """The reader that brings one channel what other processes appended: one read at a time, for all its readers."""
 
     def __init__(self, store: WorkflowStore, channel: Channel) -> None:
         self._store = store

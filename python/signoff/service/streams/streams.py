@@ -33,7 +33,7 @@ EXAMINED_AT_ONCE: Final = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Hold what one read brings: the units `[start, end)`.
+    """What one read brings: the units `[start, end)`.
 
     Attributes:
         head: of the stream at the moment of reading.
@@ -64,7 +64,7 @@ class Chunk:
 
 
 class Streams:
-    """Create, append to, read, close and delete streams.
+    """The streams of a store: created, appended to, read, closed and deleted.
 
     Paths are checked (`streams.path`); streams below `runs/`, `inbox/` and `workflows/` belong to the engine and can
     only be read here.

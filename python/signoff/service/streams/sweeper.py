@@ -34,7 +34,7 @@ LEAST_PAUSE_S: Final = 0.02
 
 
 class Sweeper:
-    """Look for streams whose life is over, and delete them.
+    """The task that looks for streams whose life is over, and deletes them.
 
     Args:
         store: where to look.

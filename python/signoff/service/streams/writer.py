@@ -62,7 +62,7 @@ _VERSION_BITS: Final = 62
 
 
 class Committer(Protocol):
-    """Commit Changes in the order of the calls."""
+    """What commits Changes in the order of the calls."""
 
     def hand_in(self, change: Change, reply: Callable[[Outcome | Exception], None]) -> None:
         """Commit a Change together with those that wait; then, never at once, call `reply` with how it ended."""
@@ -70,7 +70,7 @@ class Committer(Protocol):
 
 
 class WriteResult(NamedTuple):
-    """Tell how a write ended.
+    """How a write ended.
 
     Attributes:
         head: of the stream after it.
@@ -85,7 +85,7 @@ class WriteResult(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Chain:
-    """Hold a stream as it will be when everything under way is committed.
+    """A stream as it will be when everything under way is committed.
 
     Attributes:
         begun, ended: how many commits were handed over, and how many of them ended; they end in the order they began.
@@ -150,7 +150,7 @@ written, so it is to be asked for again."""
 
 
 class StreamWriter:
-    """Write to application streams.
+    """The writer of application streams.
 
     Args:
         store: loads heads and producers.

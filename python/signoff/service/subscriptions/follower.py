@@ -45,7 +45,7 @@ DUE: Final = 100
 
 
 class Follower:
-    """Find subscriptions that have something to do, and hand them to `look`.
+    """The task that finds subscriptions with something to do, and hands them to `look`.
 
     Args:
         look: advances one subscription, given paths to look up; if there are none, it looks at all it follows.

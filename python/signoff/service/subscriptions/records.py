@@ -30,7 +30,7 @@ Transition = Callable[[Subscription, Moment], Subscription]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Hold a subscription before and after a change, and the world it was decided in."""
+    """A subscription before and after a change, and the world it was decided in."""
 
     before: Subscription
     after: Subscription
@@ -38,7 +38,7 @@ class Changed:
 
 
 class SubscriptionRecords:
-    """Load and change subscriptions; changes of one are made one after another.
+    """The subscriptions of a store; changes of one are made one after another.
 
     Attributes:
         known: as last seen by this process, by id; other processes may have gone on.

@@ -36,7 +36,7 @@ Report = Callable[[str, Wake, DeliveryResult], Awaitable[None]]
 
 
 class Sender:
-    """Send the wakes that changes began.
+    """The queue of wakes that changes began, and what sends them.
 
     Args:
         records: tell whether a wake is still on.

@@ -35,7 +35,7 @@ ALL = ""
 
 
 class Subscriptions:
-    """Create, read and delete subscriptions, and wake their workers.
+    """The subscriptions of a server: created, read and deleted, and their workers woken.
 
     Args:
         store: opened.
