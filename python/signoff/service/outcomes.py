@@ -76,7 +76,7 @@ class Outcomes:
                     return RunFold.loads(record.state).row
                 stream = await self._store.load_stream(run_path(run_id))
                 if stream is not None:
-                    reader.channel.saw(stream.head)
+                    reader.channel.observe(stream.head)
                 await reader.wait(record.public_tail, left)
 
     async def _completed(self, row: dict[str, Any], *, operator: bool) -> RunOutcome:

@@ -89,7 +89,7 @@ def _create(
         return Lookup(wanted.source)
     source = None if wanted is None else sources[wanted.source]
     if head is not None:
-        return _again(head, command, source)
+        return _create_again(head, command, source)
     if wanted is not None:
         return fork.begin(wanted, command, source, now, new_version)
     payload = command.payload
@@ -111,7 +111,7 @@ def _create(
     return Write(first, 0, 0, payload.data, cuts=payload.cuts)
 
 
-def _again(head: Head, command: Create, source: Head | None) -> Unchanged:
+def _create_again(head: Head, command: Create, source: Head | None) -> Unchanged:
     if head.deleted:
         raise StreamConflict("The stream at this path was deleted; the path is taken for as long as it has forks.")
     ttl_s, expires_at = fork.lifetime(command, source)
@@ -153,7 +153,7 @@ def decide_append(
         raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
     if properties.compacted:
         compaction.check(head, payload)
-    after = (_ended(head, mark) if command.close else head).moved(payload.units, now, new_version, seq)
+    after = (_closed(head, mark) if command.close else head).moved(payload.units, now, new_version, seq)
     return Write(after, head.version, head.tail, payload.data, mark, (), payload.cuts)
 
 
@@ -162,7 +162,7 @@ def _close(head: Head, command: Close, last: ProducerMark | None, now: int, new_
         return Unchanged(head, last)
     if command.producer is not None and not producer.is_new(last, command.producer):
         return Unchanged(head, last)
-    ended = _ended(head, command.producer).moved(0, now, new_version)
+    ended = _closed(head, command.producer).moved(0, now, new_version)
     return Write(ended, head.version, head.tail, b"", command.producer)
 
 
@@ -178,5 +178,5 @@ def _on_closed(head: Head, mark: ProducerMark | None) -> Unchanged:
     )
 
 
-def _ended(head: Head, by: ProducerMark | None) -> Head:
+def _closed(head: Head, by: ProducerMark | None) -> Head:
     return head.changed(closed=True, closed_by=by)

@@ -105,7 +105,7 @@ class Channel:
     on_behind: Callable[[], None] = _nothing
     on_first_head: Callable[[Head], None] = _ignore
 
-    def saw(self, head: Head) -> None:
+    def observe(self, head: Head) -> None:
         """Learn from a head that a reader got from the store."""
         if self.head is None:
             self.adopt(head)

@@ -60,7 +60,7 @@ class Hub:
         self._closed = False
         self._renew: Callable[[Head], Awaitable[None]] | None = None
 
-    def renewing(self, renew: Callable[[Head], Awaitable[None]]) -> None:
+    def renew_with(self, renew: Callable[[Head], Awaitable[None]]) -> None:
         """Call this, well before its time to live is over, with a head of each stream that is watched."""
         self._renew = renew
 

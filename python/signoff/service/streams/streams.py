@@ -85,9 +85,9 @@ class Streams:
         self._store = store
         self._compactor = compactor or Compactor(store)
         self._writer = StreamWriter(store, committer, clock, self._expired)
-        hub.renewing(self.touch)
+        hub.renew_with(self.touch)
 
-    def removing(self, removed: Callable[[], None]) -> None:
+    def on_removed(self, removed: Callable[[], None]) -> None:
         """Call this after a stream was deleted, when there is something to purge (`WorkflowStore.purge`)."""
         self._writer.removed = removed
 
@@ -127,8 +127,8 @@ class Streams:
         return await self._writer.write(path, command)
 
     async def payload(self, declared: str | None, body: bytes) -> Payload:
-        """Turn a body into units, as `json_mode.reading` does, while all else goes on."""
-        return await self._compactor.slicer.run(json_mode.reading(declared, body))
+        """Turn a body into units, as `json_mode.payload_in_slices` does, while all else goes on."""
+        return await self._compactor.slicer.run(json_mode.payload_in_slices(declared, body))
 
     async def content_type(self, path: str) -> str:
         """Return the content type that a fork of this stream has, also of one that is kept for its forks alone.

@@ -125,11 +125,11 @@ class _Chain:
         """Learn that the next commit ended."""
         self.ended += 1
         if self.waiting:
-            self._tell()
+            self._wake_waiting()
         if len(self.producers) > CACHED_PRODUCERS and not self.under_way:
             self.producers.clear()
 
-    def _tell(self) -> None:
+    def _wake_waiting(self) -> None:
         while self.waiting and self.waiting[0][0] <= self.ended:
             _, news = self.waiting.popleft()
             if not news.done():
@@ -321,7 +321,7 @@ class StreamWriter:
     def _hand_in(self, chains: _Chains, decision: Write | Remove, reply: Callable[[Outcome | Exception], None]) -> None:
         """Let the chains become what was decided, and have that committed."""
         parts = [(each.head.path, chains[each.head.path], each) for each in (decision, *decision.also)]
-        change = Change(streams=tuple(_piece(part) for _, _, part in parts))
+        change = Change(streams=tuple(_as_stored(part) for _, _, part in parts))
         for _, chain, part in parts:
             chain.begin(part)
 
@@ -395,7 +395,7 @@ def _producer_of(command: Command) -> ProducerMark | None:
             return None
 
 
-def _piece(decision: Write | Remove) -> Write | StreamDelete:
+def _as_stored(decision: Write | Remove) -> Write | StreamDelete:
     if isinstance(decision, Remove):
         return StreamDelete(decision.head.path, decision.head.version)
     return decision
