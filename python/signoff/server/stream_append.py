@@ -15,7 +15,7 @@ from signoff.server.problems import problem
 from signoff.server.reply import Header, Reply
 from signoff.server.stream_headers import Headers
 from signoff.service.streams.streams import Streams
-from signoff.service.streams.writer import AppendReply, WriteResult
+from signoff.service.streams.writer import AppendEnded, WriteResult
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, Head, ProducerMark
 
@@ -94,7 +94,7 @@ class AppendPlan:
         """Tell whether the same head may come again: what has a number comes once."""
         return self.asked.producer is None and self.asked.seq is None
 
-    def serve(self, body: bytes, reply: AppendReply) -> bool:
+    def serve(self, body: bytes, reply: AppendEnded) -> bool:
         """Append; False: ask the application, nothing was done."""
         now = self.streams.clock.now_ms()
         if now >= self.until:

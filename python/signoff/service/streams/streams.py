@@ -17,7 +17,7 @@ from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, Stre
 from signoff.service.streams import reader
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
-from signoff.service.streams.writer import AppendReply, Committer, StreamWriter, WriteResult
+from signoff.service.streams.writer import AppendEnded, Committer, StreamWriter, WriteResult
 from signoff.stores.base import WorkflowStore
 from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
@@ -161,7 +161,7 @@ class Streams:
             payload = await self._examined(path, payload)
         return await self._writer.write(path, Append(payload, close, seq, producer))
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: AppendReply) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: AppendEnded) -> bool:
         """Append as `append` does, without a task, if nothing but the commit has to be waited for.
 
         Args:

@@ -144,7 +144,7 @@ class _Chain:
 
 _Chains = dict[str, _Chain]
 
-AppendReply = Callable[[Head | Exception | None], None]
+AppendEnded = Callable[[Head | Exception | None], None]
 """Called with how an append ended, which is the head after it; None: another process wrote first and nothing was
 written, so it is to be asked for again."""
 
@@ -204,7 +204,7 @@ class StreamWriter:
         why = f"The stream {path} changes too fast; nothing was written. Try again."
         raise StoreError(why, told=why)
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: AppendReply) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: AppendEnded) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.
 
         Args:
