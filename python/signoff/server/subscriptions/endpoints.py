@@ -42,7 +42,7 @@ Operators = Callable[[Scope], Awaitable[None]]
 
 
 async def everybody(_scope: Scope) -> None:
-    """Let everybody do what operators do: access was checked before, or is not wanted."""
+    """Allow everybody what operators do: access was checked before, or is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)

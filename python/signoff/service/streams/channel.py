@@ -106,7 +106,7 @@ class Channel:
     on_first_head: Callable[[Head], None] = _ignore
 
     def observe(self, head: Head) -> None:
-        """Learn from a head that a reader got from the store."""
+        """Compare a head that a reader got from the store with what is known."""
         if self.head is None:
             self.adopt(head)
         elif self.head.incarnation != head.incarnation:
@@ -115,7 +115,7 @@ class Channel:
             self.on_behind()
 
     def adopt(self, head: Head) -> None:
-        """Take a head as it is; what lies before its tail and is not in the ring, readers get from the store."""
+        """Set the head; what lies before its tail and is not in the ring, readers get from the store."""
         known = (self.tail, self.closed)
         if self.head is None:
             self.on_first_head(head)
@@ -175,12 +175,12 @@ class Channel:
             self.ring_bytes -= len(ring.popleft().data)
 
     def close(self) -> None:
-        """Learn that the stream has ended at its tail."""
+        """Mark the stream as ended at its tail."""
         self.closed = True
         self.wake()
 
     def end(self, *, deleted: bool = True) -> None:
-        """Let every reader stop, because the stream is gone or the hub closes."""
+        """Stop every reader, because the stream is gone or the hub closes."""
         self.ended = True
         self.deleted = deleted
         self._clear()
@@ -206,7 +206,7 @@ class Channel:
         return frames if most is None or len(frames) == 1 else _first(frames, most)
 
     def wake(self) -> None:
-        """Let all readers look again."""
+        """Wake all readers, so that they look again."""
         waiting, self.waiting = self.waiting, set()
         for news in waiting:
             _settle(news)

@@ -49,7 +49,7 @@ class Compactor:
         self._sizes: dict[tuple[str, str, int], int] = {}
 
     def committed(self, durable: Sequence[Durable]) -> None:
-        """Take Changes that are durable now, and fold what has grown by them far enough."""
+        """Fold what has grown far enough by Changes that are durable now."""
         for change, done in durable:
             for path, batch in done.batches.items():
                 if compaction.due(path, batch.start, batch.end) and compaction.managed(path):

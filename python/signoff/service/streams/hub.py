@@ -71,7 +71,7 @@ class Hub:
 
     @contextmanager
     def watch(self, path: str) -> Iterator[Reader]:
-        """Be a live reader of a stream; attach before looking at the store, so that nothing falls between."""
+        """Attach a live reader to a stream; do so before looking at the store, so that nothing falls between."""
         channel = self._channels.get(path)
         if channel is not None and channel.ended:
             self._drop(channel)
@@ -87,7 +87,7 @@ class Hub:
                 self._drop(channel)
 
     def committed(self, durable: Sequence[Durable]) -> None:
-        """Take Changes that are durable now; called in the order of commits."""
+        """Pass on Changes that are durable now; called in the order of commits."""
         if self._channels:
             for change, done in durable:
                 self._committed(change, done)
@@ -117,7 +117,7 @@ class Hub:
             self._ended(head.path, head.tail)
 
     async def close(self) -> None:
-        """Let every live reader finish, and stop listening."""
+        """Stop every live reader, and stop listening."""
         self._closed = True
         for channel in list(self._channels.values()):
             channel.end(deleted=False)
@@ -227,7 +227,7 @@ class _Feed:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-hub-refresh")
 
     def _hint(self) -> None:
-        """Take a wake-up from the bus, which repeats our own commits too."""
+        """Handle a wake-up from the bus, which repeats our own commits too."""
         if not self.echo:
             self.refresh()
         elif self._later is None:

@@ -106,7 +106,7 @@ class _Chain:
         return self.begun > self.ended
 
     def begin(self, decision: Write | Remove) -> None:
-        """Become what a decision will leave once its commit, which is now under way, has ended."""
+        """Set this to what a decision will leave once its commit, which is now under way, has ended."""
         if isinstance(decision, Remove):
             self.begun += 1
             self.head = None
@@ -115,14 +115,14 @@ class _Chain:
             self.move(decision.head, decision.producer)
 
     def move(self, head: Head, producer: ProducerMark | None) -> None:
-        """Become what a write will leave."""
+        """Set this to what a write will leave."""
         self.begun += 1
         self.head = head
         if producer is not None:
             self.producers[producer.producer_id] = producer
 
     def end(self) -> None:
-        """Learn that the next commit ended."""
+        """Count one more commit as ended."""
         self.ended += 1
         if self.waiting:
             self._wake_waiting()
@@ -319,7 +319,7 @@ class StreamWriter:
         return isinstance(outcome, Committed)
 
     def _hand_in(self, chains: _Chains, decision: Write | Remove, reply: Callable[[Outcome | Exception], None]) -> None:
-        """Let the chains become what was decided, and have that committed."""
+        """Move the chains on to what was decided, and hand that in."""
         parts = [(each.head.path, chains[each.head.path], each) for each in (decision, *decision.also)]
         change = Change(streams=tuple(_as_stored(part) for _, _, part in parts))
         for _, chain, part in parts:

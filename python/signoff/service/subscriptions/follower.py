@@ -74,7 +74,7 @@ class Follower:
     # -- appends of this process -----------------------------------------------------------------------------------
 
     def committed(self, durable: Sequence[Durable]) -> None:
-        """Take Changes that are durable now."""
+        """Advance those who follow what durable Changes have written."""
         if self._records.known:
             for change, done in durable:
                 self._committed(change, done)
@@ -89,7 +89,7 @@ class Follower:
                 self._grown(write.head.path)
 
     def changed(self) -> None:
-        """Take that something may be due earlier than before, or that there is somebody to wake now."""
+        """Look again: something may be due earlier than before, or there is somebody to wake now."""
         self._news.set()
         if self._watching:
             self._listen(wanted=bool(self._records.known))

@@ -32,7 +32,7 @@ AT_ONCE: Final = 256
 """Webhooks under way at a time."""
 
 Report = Callable[[str, Wake, DeliveryResult], Awaitable[None]]
-"""Take how the wake of a subscription arrived."""
+"""Called with a subscription's id, its wake, and how the delivery of that ended."""
 
 
 class Sender:

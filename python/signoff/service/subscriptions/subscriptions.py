@@ -278,7 +278,7 @@ class Subscriptions:
         return done
 
     async def _delivered(self, subscription_id: str, wake: Wake, result: DeliveryResult) -> None:
-        """Take how a wake arrived."""
+        """Record how the delivery of a wake ended."""
 
         def transition(sub: Subscription, moment: Moment) -> Subscription:
             if not result.ok:

@@ -95,7 +95,7 @@ def is_full(sub: Subscription, limits: SubscriptionLimits) -> bool:
 
 
 def none_left_out(sub: Subscription) -> Subscription:
-    """Take that nothing is left out any more."""
+    """Note that nothing is left out any more."""
     return replace(sub, left_out=False)
 
 
@@ -139,7 +139,7 @@ def advance(sub: Subscription, moment: Moment) -> Subscription:
 
 
 def delivered(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = False) -> Subscription:
-    """Take that a wake was delivered, and if `done` that its snapshot is worked off (§7.1)."""
+    """Note that a wake was delivered, and if `done` that its snapshot is worked off (§7.1)."""
     wake = sub.wake
     if wake is None or wake.id != wake_id:
         return sub
@@ -153,7 +153,7 @@ def delivered(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = F
 
 
 def not_delivered(sub: Subscription, wake_id: str, moment: Moment) -> Subscription:
-    """Take that a wake could not be delivered: another one after 1 s, 2 s, … 60 s, give or take a fifth (§7.1)."""
+    """Plan another wake for one that was not delivered, after 1 s, 2 s, … 60 s, give or take a fifth (§7.1)."""
     wake = sub.wake
     if wake is None or wake.id != wake_id or wake.phase is not Phase.SENDING:
         return sub
