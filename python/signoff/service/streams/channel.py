@@ -21,6 +21,7 @@ from signoff.streams.stream import Head
 
 RING_BYTES: Final = 1 << 20
 RING_FRAMES: Final = 512
+"""How much a channel keeps for readers who are behind; who is further behind reads from the store."""
 
 
 def _nothing() -> None:

@@ -28,6 +28,8 @@ from signoff.streams.stream import Head, Write
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
+"""Seconds between two comparisons of tails: what a lost wake-up costs a live reader at most."""
+
 ECHO_S: Final = 0.02
 """How long a wake-up may wait that is most likely the echo of our own commit."""
 
@@ -35,6 +37,7 @@ LEAST_S: Final = 0.1
 """Seconds between two renewals of a time to live at least."""
 
 REFRESH_BYTES: Final = 1 << 20
+"""Bytes read at once of what another process appended; no more than a channel keeps."""
 
 
 class Hub:

@@ -26,6 +26,7 @@ from signoff.streams.stream import Append, Branch, Close, Create, Delete, Head, 
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 20
+"""Bytes that one read brings, more or less."""
 
 EXAMINED_AT_ONCE: Final = 16 * 1024
 """Bytes of messages that a decision may look at itself (`streams.compaction.examine`)."""
