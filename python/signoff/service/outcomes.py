@@ -79,7 +79,7 @@ class Outcomes:
                     return row
                 stream = await self._store.load_stream(run_path(run_id))
                 if stream is not None:
-                    reader.channel.saw(stream.head)
+                    reader.channel.observe(stream.head)
                 await reader.wait(RunSnapshot(record, View()).public_tail, left)
 
     async def _completed(self, row: dict[str, Any], *, operator: bool) -> RunOutcome:

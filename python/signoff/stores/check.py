@@ -83,7 +83,7 @@ def _check_stream(write: Write | StreamDelete) -> None:
         return
     _STREAM_WRITE.check(write)
     _MOVING.check(write.head)
-    fixed = write.head.fixed
+    fixed = write.head.properties
     _FIXED.check(fixed)
     if fixed.fork is not None:
         _FORK.check(fixed.fork)

@@ -52,7 +52,7 @@ _ENDING: Final = re.compile(rb'"headers":\{"operation":"(?:insert|update)"((?:,"
 
 @dataclass(frozen=True, slots=True)
 class LiveRow:
-    """Hold one row as readers from the start get it.
+    """One row as readers from the start get it.
 
     Attributes:
         type, key: name the row.
@@ -68,7 +68,7 @@ class LiveRow:
 
 @dataclass(frozen=True, slots=True)
 class RowChanges:
-    """Hold what some messages do to the live rows: first `clear`, then `gone`, then `rows`.
+    """What some messages do to the live rows: first `clear`, then `gone`, then `rows`.
 
     Attributes:
         clear: every row goes.

@@ -24,7 +24,7 @@ ATTEMPTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Hold the units `[start, end)` of a stream: raw bytes, or messages joined by commas."""
+    """The units `[start, end)` of a stream: raw bytes, or messages joined by commas."""
 
     head: Head
     start: int

@@ -24,7 +24,7 @@ _NOT_KEPT: Final = "The key that signs webhooks could not be kept. Nothing was d
 
 
 class Keys:
-    """Hold the secret seed that all keys are made from.
+    """The secret seed, and the keys that are made from it.
 
     Args:
         store: where it is kept, or will be.

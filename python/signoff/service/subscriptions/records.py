@@ -30,8 +30,8 @@ Transition = Callable[[Subscription, Moment], Subscription]
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Hold a subscription before and after a change, and the world it was decided in."""
+class SubscriptionChange:
+    """A subscription before and after a change, and the world it was decided in."""
 
     before: Subscription
     after: Subscription
@@ -39,7 +39,7 @@ class Changed:
 
 
 class SubscriptionRecords:
-    """Load and change subscriptions; changes of one are made one after another.
+    """The subscriptions of a store; changes of one are made one after another.
 
     Attributes:
         known: as last seen by this process, by id; other processes may have gone on.
@@ -93,11 +93,11 @@ class SubscriptionRecords:
                 if isinstance(await self._committer.commit(change), Committed):
                     self._forget(subscription_id)
                     return
-        raise _restless(subscription_id)
+        raise _changes_too_fast(subscription_id)
 
     async def change(
         self, subscription_id: str, transition: Transition, also: Iterable[str] = (), *, others: int | None = None
-    ) -> Changed:
+    ) -> SubscriptionChange:
         """Decide a transition on what the store has, and commit it if it changes anything.
 
         Args:
@@ -113,8 +113,8 @@ class SubscriptionRecords:
                 before, version = await self.load(subscription_id)
                 after = transition(before, moment := await self._moment(before, also, others))
                 if after == before or await self._put(after, version):
-                    return Changed(before, after, moment)
-        raise _restless(subscription_id)
+                    return SubscriptionChange(before, after, moment)
+        raise _changes_too_fast(subscription_id)
 
     async def _moment(self, sub: Subscription, also: Iterable[str], others: int | None) -> Moment:
         tails = await self.tails(dict.fromkeys([*also, *islice(sub.links, others)]))
@@ -165,7 +165,7 @@ class SubscriptionRecords:
 
     def _know(self, sub: Subscription, version: int) -> None:
         before = self.known.get(sub.id)
-        if before is None or before.config != sub.config or _named(before) != _named(sub):
+        if before is None or before.config != sub.config or _explicit_paths(before) != _explicit_paths(sub):
             self.revision += 1
         self.known[sub.id] = sub
         self._versions[sub.id] = version
@@ -184,11 +184,11 @@ def tail_of(found: StreamTail) -> Tail:
     return Tail(found.incarnation, found.tail)
 
 
-def _named(sub: Subscription) -> set[str]:
+def _explicit_paths(sub: Subscription) -> set[str]:
     """Return the paths it follows by name; the others it follows by its pattern, linked or not."""
     return {path for path, link in sub.links.items() if link.explicit}
 
 
-def _restless(subscription_id: str) -> StoreError:
+def _changes_too_fast(subscription_id: str) -> StoreError:
     why = f"The subscription {subscription_id} changes too fast; nothing was written. Try again."
     return StoreError(why, told=why)

@@ -48,7 +48,7 @@ class CompactionLaws(Laws):
             made = (row("b", 0, b"first"), row("a", 2, b"second"))
             await done(store, rows(before, replace(NONE, rows=made, at=3)))
             after = await known(store, "inbox/a")
-            assert after == before._replace(rows_at=3)
+            assert after == before.changed(rows_at=3)
             found = await store.read_start("inbox/a", 1000)
             assert found is not None
             assert (found.head, found.rows, found.batches) == (after, (b"first", b"second"), (Batch(3, 4, b"4"),))
@@ -91,9 +91,9 @@ class CompactionLaws(Laws):
             assert (after.version, after.tail, after.rows_at, after.compacted) == (2, 3, 2, True)
             assert await commit(store, rows(decided_on, replace(NONE, at=3))) == Conflict("stream", "notes")
             assert await commit(store, rows(after, replace(NONE, at=4))) == Conflict("stream", "notes")
-            stranger = after._replace(incarnation="another")
+            stranger = after.changed(incarnation="another")
             assert await commit(store, rows(stranger, replace(NONE, at=3))) == Conflict("stream", "notes")
-            assert await commit(store, rows(after._replace(path="none"), NONE)) == Conflict("stream", "none")
+            assert await commit(store, rows(after.changed(path="none"), NONE)) == Conflict("stream", "none")
             assert await known(store) == after
 
         self.hold(tmp_path, scenario)
@@ -109,7 +109,7 @@ class CompactionLaws(Laws):
             assert await commit(store, forked) == Conflict("stream", "inbox/a")
             await done(store, rows(before, changes, base=5))
             after = await known(store, "inbox/a")
-            assert after == before._replace(rows_at=8, base=5, version=before.version + 1)
+            assert after == before.changed(rows_at=8, base=5, version=before.version + 1)
             found = await store.read("inbox/a", 5, 1000)
             assert found == (after, [Batch(4, 6, b"1,2"), Batch(6, 8, b"1,2")])
             assert await store.read("inbox/a", 0, 1000) == found

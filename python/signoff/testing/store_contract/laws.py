@@ -92,7 +92,7 @@ def blind(path: str, *messages: bytes, close: bool = False) -> Change:
 def head(path: str = "notes", **members: Any) -> Head:
     """Make the head of an application's stream, as it is after its creation."""
     values: dict[str, Any] = {"incarnation": "i1", "version": 1, "tail": 0, "content_type": JSON, "created_at": 5}
-    return Head(path, **(values | members))
+    return Head.of(path, **(values | members))
 
 
 def write(head: Head, data: bytes = b"", producer: ProducerMark | None = None) -> Change:

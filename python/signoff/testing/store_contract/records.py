@@ -110,7 +110,7 @@ class RecordLaws(Laws):
 
         async def scenario(store: WorkflowStore) -> None:
             def at(path: str, second: int, version: int = 1, **what: Any) -> Change:
-                one = head(path, version=version, tail=version)._replace(touched_at=second * 1000, **what)
+                one = head(path, version=version, tail=version).changed(touched_at=second * 1000, **what)
                 return Change(streams=(Write(one, version - 1, version - 1, b"x"),))
 
             zone = "1970-01-01t01:01:40.9+01:00"
@@ -149,7 +149,7 @@ class RecordLaws(Laws):
             assert [one.path for one in await store.list_streams("", limit=2)] == ["d/z", "e"]
             assert await store.list_streams("g", limit=9) == []
             assert await store.find_streams(["e/b", "e/none", "e/a"]) == {"e/a": found[0], "e/b": found[2]}
-            soft = head("e/c", incarnation="i7", version=2)._replace(deleted=True, refs=1)
+            soft = head("e/c", incarnation="i7", version=2).changed(deleted=True, refs=1)
             await done(store, Change(streams=(Write(soft, 1, soft.tail),)))
             assert await store.find_streams(["e/c"]) == {}
             assert [one.path for one in await store.list_streams("e/c", limit=9)] == []

@@ -124,13 +124,13 @@ class StreamLaws(Laws):
             loaded = await store.load_stream("runs/r")
             assert loaded is not None
             source = loaded.head
-            counted = Write(source._replace(version=source.version + 1, refs=1), source.version, source.tail)
+            counted = Write(source.changed(version=source.version + 1, refs=1), source.version, source.tail)
             fork = head("fork", tail=2, fork=Fork("runs/r", source.incarnation, 2))
             both = Change(streams=(Write(fork, 0, 2), counted, StreamDelete("notes", 1)))
             await done(store, both)
             assert await store.load_stream("runs/r") == StreamState(counted.head)
             assert await store.load_stream("notes") is None
-            again = Change(streams=(Write(fork._replace(path="other"), 0, 2), counted))
+            again = Change(streams=(Write(fork.changed(path="other"), 0, 2), counted))
             assert await commit(store, again) == Conflict("stream", "runs/r")
             assert await store.load_stream("other") is None
             await done(store, blind("runs/r", b"3", close=True))
