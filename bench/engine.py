@@ -32,8 +32,9 @@ from signoff.cli.running import tune
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
-from signoff.workflow.inputs import AnswerRequest, Who
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import Who
+from signoff.workflow.input.submission import AnswerRequest
 
 app = App()
 OPERATOR = Who(principals=frozenset(), by=DecidedBy("operator", "bench"), operator=True)

@@ -10,7 +10,8 @@ import pytest
 
 from signoff import errors
 from signoff.client import SignoffClient, from_problem
-from signoff.workflow.journal import Error, RunCompleted, RunFailed, RunTerminated
+from signoff.workflow.entry import Error
+from signoff.workflow.run.entries import RunCompleted, RunFailed, RunTerminated
 from tests.server.hosting import KEYED, Host, bearer, hosting
 
 

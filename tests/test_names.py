@@ -14,7 +14,7 @@ from signoff import names
 from signoff.errors import BadRequest, InvalidName
 from signoff.server.access import Identity
 from signoff.streams import path
-from signoff.workflow.requests import check_spec
+from signoff.workflow.input.spec import check_spec
 from tests.protocol.material import SCHEMAS, cases, load, validator
 
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     )
     from signoff.workflow.context import Context
     from signoff.workflow.definition import App
-    from signoff.workflow.journal import DecidedBy
-    from signoff.workflow.requests import Answer, InputRequest
-    from signoff.workflow.retry import Retry
-    from signoff.workflow.steps import StepInfo, current_step, step
+    from signoff.workflow.entry import DecidedBy
+    from signoff.workflow.input.ask import Answer, InputRequest
+    from signoff.workflow.step.current import StepInfo, current_step
+    from signoff.workflow.step.options import step
+    from signoff.workflow.step.retry import Retry
 
 __version__ = "0.1.0"
 
@@ -53,27 +54,27 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Answer": "signoff.workflow.requests",
+    "Answer": "signoff.workflow.input.ask",
     "App": "signoff.workflow.definition",
     "Context": "signoff.workflow.context",
-    "DecidedBy": "signoff.workflow.journal",
+    "DecidedBy": "signoff.workflow.entry",
     "DeterminismWarning": "signoff.errors",
     "EventTimedOut": "signoff.errors",
     "InputExpired": "signoff.errors",
-    "InputRequest": "signoff.workflow.requests",
+    "InputRequest": "signoff.workflow.input.ask",
     "InputWithdrawn": "signoff.errors",
     "InvalidAnswer": "signoff.errors",
     "NonDeterminism": "signoff.errors",
     "NotAllowedInWorkflow": "signoff.errors",
     "PublicError": "signoff.errors",
-    "Retry": "signoff.workflow.retry",
+    "Retry": "signoff.workflow.step.retry",
     "SignoffError": "signoff.errors",
     "StepFailed": "signoff.errors",
-    "StepInfo": "signoff.workflow.steps",
+    "StepInfo": "signoff.workflow.step.current",
     "UnsupportedValue": "signoff.errors",
     "WorkflowError": "signoff.errors",
-    "current_step": "signoff.workflow.steps",
-    "step": "signoff.workflow.steps",
+    "current_step": "signoff.workflow.step.current",
+    "step": "signoff.workflow.step.options",
 }
 """Where each public name stands. It is loaded when it is asked for: a command that asks a server needs no workflow."""
 

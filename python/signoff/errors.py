@@ -399,6 +399,12 @@ class StoreUnavailable(StoreError):
     code, title = "store_unavailable", "The store cannot be reached"
 
 
+class OutcomeUnknown(StoreUnavailable):
+    """Report that the store was lost in the middle of a commit: it may have been written, or not."""
+
+    meaning = "Whether the last write was kept could not be found out. Look before you repeat it."
+
+
 class SchemaTooNew(StoreError):
     """Refuse a store written by a newer version of Signoff."""
 

@@ -106,3 +106,16 @@ def check_path(path: str) -> str:
     if not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise BadRequest("A stream's path has no empty segments, `.` or `..`.")
     return path
+
+
+def check_text(text: object, what: str) -> None:
+    """Refuse what is neither None nor text that can be written.
+
+    Raises:
+        TypeError, ValueError: it is another type, or has a lone surrogate.
+    """
+    if text is None:
+        return
+    if not isinstance(text, str):
+        raise TypeError(f"The {what} is a text or None, not {type(text).__name__}.")
+    text.encode()

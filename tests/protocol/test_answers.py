@@ -13,10 +13,13 @@ from signoff.errors import SignoffError
 from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
-from signoff.workflow import inputs, journal
-from signoff.workflow.inputs import Accept, ExpireNow, InputState, Who, decide_answer, parse_answer
-from signoff.workflow.journal import DecidedBy
-from signoff.workflow.projection import View
+from signoff.workflow import journal
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import Accept, ExpireNow, Who, decide_answer
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
+from signoff.workflow.input.state import InputState, answer, expire
+from signoff.workflow.input.submission import parse_answer
+from signoff.workflow.view import View
 from tests.protocol.material import cases, complaints
 
 ALL = cases("answers.json")
@@ -30,7 +33,7 @@ def _who(described: dict[str, Any]) -> Who:
 def _state(case: dict[str, Any]) -> InputState:
     row = case["row"]
     asked = journal.from_json(case["history"][1])
-    assert isinstance(asked, journal.InputRequested)
+    assert isinstance(asked, InputRequested)
     return InputState(
         row=row,
         to=tuple(row["audience"]),
@@ -48,10 +51,10 @@ def _ms(time: str) -> int:
 def _after(case: dict[str, Any], state: InputState) -> dict[str, Any]:
     """Return the row after an accepted answer, by the transitions alone."""
     request, by = parse_answer(case["body"]), DecidedBy(**case["who"]["by"])
-    answered = journal.InputAnswered(
+    answered = InputAnswered(
         case["now"], "approve:0", request.submission_id, "0" * 64, request.action, request.value, by
     )
-    return inputs.answer(state, answered).row
+    return answer(state, answered).row
 
 
 @pytest.mark.parametrize("case", ALONE)
@@ -64,7 +67,7 @@ def test_the_rules_alone(case: dict[str, Any]) -> None:
             assert _after(case, state) == case["row"] | expect["changed"]
         case ExpireNow():
             assert expect["recorded"] == "input.expired"
-            expired = inputs.expire(state, journal.InputExpired(case["now"], "approve:0"))
+            expired = expire(state, InputExpired(case["now"], "approve:0"))
             assert expired.row == case["row"] | expect["changed"]
         case refusal:
             assert (_code(refusal), refusal.status, expect["recorded"]) == (expect["code"], expect["status"], None)

@@ -18,7 +18,7 @@ from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from signoff.workflow import journal
-from signoff.workflow.projection import View
+from signoff.workflow.view import View
 from tests.protocol.material import complaints, load
 
 SECRET = b"k" * 32

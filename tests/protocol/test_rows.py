@@ -10,8 +10,9 @@ import pytest
 
 from signoff.streams import state
 from signoff.workflow import journal
-from signoff.workflow.journal import Entry
-from signoff.workflow.projection import RunFold, View, project
+from signoff.workflow.entry import Entry
+from signoff.workflow.projection import project
+from signoff.workflow.view import RunFold, View
 from tests.protocol.material import cases, complaints
 
 CASES = cases("rows.json")

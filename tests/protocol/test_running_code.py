@@ -11,12 +11,28 @@ from typing import Any
 import orjson
 import pytest
 
-from signoff import App, Context, DecidedBy, InputExpired, PublicError, Retry
-from signoff.workflow import codec, journal
+from signoff import App, Context, DecidedBy, PublicError, Retry
+from signoff.errors import InputExpired as InputExpiredError
+from signoff.workflow import codec, journal, nouns
+from signoff.workflow.entry import Entry, Error
+from signoff.workflow.event.entries import EventAbandoned, EventReceived, EventTimedOut
 from signoff.workflow.failure import error_of
-from signoff.workflow.journal import Entry
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputWithdrawn
 from signoff.workflow.machine import Machine
-from signoff.workflow.projection import View, project
+from signoff.workflow.projection import project
+from signoff.workflow.run.entries import (
+    CancelRequested,
+    RunBlocked,
+    RunCancelled,
+    RunCompleted,
+    RunDescribed,
+    RunFailed,
+    RunStarted,
+    RunUnblocked,
+)
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.timer.entries import TimerCancelled, TimerFired
+from signoff.workflow.view import View
 from tests.protocol.material import SCHEMAS, complaints
 
 app = App()
@@ -69,14 +85,14 @@ async def everything(ctx: Context, amount: int) -> dict[str, Any]:
     answer = await request
     try:
         await late
-    except InputExpired:
+    except InputExpiredError:
         ctx.progress(1.0)
     return {"event": event, "limit": answer.value.limit, "by": answer.by.id}
 
 
-ENTRIES: tuple[Any, ...] = (*journal.COMMANDS, *journal.NOTIFICATIONS)
+ENTRIES: tuple[Any, ...] = tuple(nouns.entries().values())
 PERSON = DecidedBy("person", "user:carol")
-SOME = journal.Error("value_error", "no", "builtins.ValueError")
+SOME = Error("value_error", "no", "builtins.ValueError")
 
 
 def _story() -> list[Entry]:
@@ -84,13 +100,13 @@ def _story() -> list[Entry]:
     definition = app.get("everything")
     machine = Machine(definition)
     digest = codec.digest(["everything", 120])
-    fresh: Entry = journal.RunStarted(
+    fresh: Entry = RunStarted(
         0, "r1", "everything", "1", 120, "seed", digest, definition.tags, expose=definition.expose
     )
     told: list[Entry] = [
-        journal.StepFailed(10, "rate:0", 1, SOME, retry_at=1010),
-        journal.StepCompleted(11, "memo:0", 1, codec.encode(Decimal("1.5"))),
-        journal.StepCompleted(1020, "rate:0", 2, codec.encode(Decimal("1.25"))),
+        StepFailed(10, "rate:0", 1, SOME, retry_at=1010),
+        StepCompleted(11, "memo:0", 1, codec.encode(Decimal("1.5"))),
+        StepCompleted(1020, "rate:0", 2, codec.encode(Decimal("1.25"))),
     ]
     entries: list[Entry] = []
     while True:
@@ -104,13 +120,13 @@ def _next(machine: Machine) -> Entry:
     """Return what the world answers to what is open: timers, then events, then people, then deadlines."""
     if machine.open_timers:
         timer, due = min(machine.open_timers.items(), key=lambda timer: timer[1])
-        return journal.TimerFired(due, timer)
+        return TimerFired(due, timer)
     if machine.open_events:
-        return journal.EventReceived(12_000, "paid", "e1", {"n": 1}, "eur")
+        return EventReceived(12_000, "paid", "e1", {"n": 1}, "eur")
     if "approve:0" in machine.open_inputs:
         value = {"approved": True, "limit": "9.50"}
-        return journal.InputAnswered(20_000, "approve:0", "sub-1", "0" * 64, "approve", value, PERSON)
-    return journal.InputExpired(30_000, "late:0")
+        return InputAnswered(20_000, "approve:0", "sub-1", "0" * 64, "approve", value, PERSON)
+    return InputExpired(30_000, "late:0")
 
 
 def _written(entries: list[Entry]) -> list[dict[str, Any]]:
@@ -119,7 +135,7 @@ def _written(entries: list[Entry]) -> list[dict[str, Any]]:
 
 def test_the_journal_of_a_run() -> None:
     entries = _story()
-    assert isinstance(entries[-1], journal.RunCompleted)
+    assert isinstance(entries[-1], RunCompleted)
     for written in _written(entries):
         assert complaints("journal-entry.json", written) == []
 
@@ -137,18 +153,18 @@ def test_its_rows() -> None:
 
 def test_other_ends() -> None:
     others: list[Entry] = [
-        journal.RunFailed(1, error_of(PublicError("The account is closed."))),
-        journal.RunCancelled(1, "why", SOME),
-        journal.CancelRequested(1, None, PERSON),
-        journal.CancelRequested(1, "why"),
-        journal.RunBlocked(1, SOME),
-        journal.RunUnblocked(1),
-        journal.RunDescribed(1, "2", tags=("a",), expose=("input",), input={"amount": 1}),
-        journal.EventTimedOut(1, "paid:0"),
-        journal.EventAbandoned(1, "paid:0"),
-        journal.TimerCancelled(1, "sleep:0"),
-        journal.StepFailed(1, "rate:0", 3, SOME),
-        journal.InputWithdrawn(1, "approve:0"),
+        RunFailed(1, error_of(PublicError("The account is closed."))),
+        RunCancelled(1, "why", SOME),
+        CancelRequested(1, None, PERSON),
+        CancelRequested(1, "why"),
+        RunBlocked(1, SOME),
+        RunUnblocked(1),
+        RunDescribed(1, "2", tags=("a",), expose=("input",), input={"amount": 1}),
+        EventTimedOut(1, "paid:0"),
+        EventAbandoned(1, "paid:0"),
+        TimerCancelled(1, "sleep:0"),
+        StepFailed(1, "rate:0", 3, SOME),
+        InputWithdrawn(1, "approve:0"),
     ]
     for written in _written(others):
         assert complaints("journal-entry.json", written) == []

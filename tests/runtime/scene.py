@@ -12,10 +12,10 @@ from signoff import App
 from signoff.clock import Clock
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
-from signoff.service.inputs import Accepted
 from signoff.stores.open import open_store
-from signoff.workflow.inputs import AnswerRequest, Who
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import Accepted, Who
+from signoff.workflow.input.submission import AnswerRequest
 
 _numbers = itertools.count()
 ENDED = {"completed", "failed", "cancelled"}

@@ -13,12 +13,14 @@ import pytest
 from signoff import App, Context
 from signoff.clock import ManualClock
 from signoff.errors import Conflict409, RunClosed, RunNotFound, StreamClosed, Withdrawn
+from signoff.paths import journal_path
 from signoff.service import forsaken
-from signoff.service.change import journal_path
+from signoff.service.change import RunState, Write, loaded_run
 from signoff.stores.base import RunFilter
 from signoff.workflow import journal
-from signoff.workflow.journal import DecidedBy, RunBlocked, RunTerminated
+from signoff.workflow.entry import DecidedBy, Error
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import RunBlocked, RunTerminated
 from tests.runtime.scene import Scene, scene, stage, working
 
 OPERATOR = DecidedBy("operator", "local")
@@ -418,8 +420,10 @@ def test_a_run_blocked_otherwise_is_ended_when_it_is_cancelled_and_nobody_knows_
             run = await on.start("people")
             loaded = await on.engine.store.load_run(run, inputs="pending")
             assert loaded is not None
-            error = journal.Error("non_determinism", "differs")
-            await on.engine.runs._write(loaded, [RunBlocked(clock.now_ms(), error)], ready=False)
+            error = Error("non_determinism", "differs")
+            state = RunState(loaded.record, loaded_run(loaded).view)
+            blocked = Write(state, [RunBlocked(clock.now_ms(), error)], ready=False, wake_at=None)
+            await on.engine.committer.commit(blocked.change)
             assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
             clock.advance(forsaken.AFTER_MS)
             await on.engine.forsaken.sweep()

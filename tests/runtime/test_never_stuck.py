@@ -17,7 +17,7 @@ from signoff.clock import ManualClock
 from signoff.errors import BadRequest
 from signoff.runtime.driver import RunDriver
 from signoff.stores.base import Change, Outcome, Rejected
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import Scene, scene, stage, working
 
 NOON = 1_800_000_000_000

@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field, SecretStr, computed_field
 from signoff import App, Context, StepFailed
 from signoff.workflow import journal
 from signoff.workflow.codec import public_json
-from signoff.workflow.projection import View, project
+from signoff.workflow.projection import project
+from signoff.workflow.view import View
 from tests.runtime.scene import Scene, scene, stage, working
 
 if TYPE_CHECKING:

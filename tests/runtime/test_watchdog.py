@@ -21,7 +21,7 @@ from signoff.runtime import watchdog
 from signoff.runtime.parking import STUCK_RETRY_MS
 from signoff.runtime.worker import Worker
 from signoff.stores.base import RunRecord
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import Scene, scene, stage, working
 
 NOON = 1_800_000_000_000

@@ -19,7 +19,7 @@ from signoff.service.engine import Engine
 from signoff.service.events import Emitted
 from signoff.stores.base import Change, Committed, EngineAppend, RunFilter, RunWrite
 from signoff.stores.open import open_store
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import scene, stage, working
 
 OPERATOR = DecidedBy("operator", "test")

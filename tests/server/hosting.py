@@ -21,9 +21,10 @@ from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
 from signoff.stores.base import Committed, RunFilter
 from signoff.stores.open import open_store
-from signoff.workflow.inputs import InputState
-from signoff.workflow.journal import Entry, InputRequested
-from signoff.workflow.projection import RunFold, View
+from signoff.workflow.entry import Entry
+from signoff.workflow.input.entries import InputRequested
+from signoff.workflow.input.state import InputState
+from signoff.workflow.view import RunFold, View
 
 SECRET = b"a key for tests, long enough for HS256"
 KEYED = ServerConfig(secret=SECRET)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
-from signoff.workflow.journal import EventAwaited, RunCompleted
+from signoff.workflow.event.entries import EventAwaited
+from signoff.workflow.run.entries import RunCompleted
 from tests.server.hosting import KEYED, bearer, hosting, problem
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from signoff.workflow.journal import InputRevised, RunCompleted
+from signoff.workflow.input.entries import InputRevised
+from signoff.workflow.run.entries import RunCompleted
 from tests.server.hosting import KEYED, Host, bearer, hosting, problem
 
 ANSWER = "/v1/runs/r1/inputs/approve:0/answer"

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from signoff.workflow.journal import DecidedBy, Error, Frame, RunBlocked, RunCompleted, RunFailed
-from signoff.workflow.projection import RunFold
+from signoff.workflow.entry import DecidedBy, Error, StackFrame
+from signoff.workflow.run.entries import RunBlocked, RunCompleted, RunFailed
+from signoff.workflow.view import RunFold
 from tests.server.hosting import KEYED, bearer, hosting, problem
 
 
@@ -260,7 +261,7 @@ def test_who_may_not_see_an_output_gets_the_row_alone(store: str) -> None:
 def test_a_failure_is_told_as_far_as_the_caller_may_know_it(store: str) -> None:
     async def main() -> None:
         async with hosting(store, config=KEYED) as host:
-            frame = Frame("/app/secret.py", 3, "secret_function", "raise Secret")
+            frame = StackFrame("/app/secret.py", 3, "secret_function", "raise Secret")
             error = Error("value_error", "secret words", "app.Secret", frames=(frame,))
             for run_id in ("r1", "r2"):
                 await host.engine.runs.start("expense", run_id=run_id)

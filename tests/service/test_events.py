@@ -8,7 +8,8 @@ import pytest
 
 from signoff import App, Context
 from signoff.errors import TooManyEvents
-from signoff.service.events import MOST_BYTES, MOST_EVENTS, Emitted
+from signoff.service.events import Emitted
+from signoff.workflow.event.decide import MOST_BYTES, MOST_EVENTS
 from tests.runtime.scene import scene, working
 
 MB = "x" * (1 << 20)

@@ -14,8 +14,9 @@ from signoff.errors import InvalidAnswer
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
-from signoff.workflow.inputs import AnswerRequest, Who
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import Who
+from signoff.workflow.input.submission import AnswerRequest
 
 app = App()
 

@@ -6,7 +6,7 @@ import pytest
 
 from signoff import App, Context, PublicError
 from signoff.errors import CancelledRun, FailedRun, RunNotFound
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import scene, stage
 
 OPERATOR = DecidedBy("operator", "local")

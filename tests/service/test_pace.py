@@ -56,7 +56,9 @@ def test_one_slice_in_a_turn_whoever_asks() -> None:
 
 def test_short_work_is_done_at_once() -> None:
     async def main() -> None:
-        (payload, turns) = await turns_during(TimeSlicer().run(json_mode.reading("application/json", b"[1,2]")))
+        (payload, turns) = await turns_during(
+            TimeSlicer().run(json_mode.payload_in_slices("application/json", b"[1,2]"))
+        )
         assert (payload.units, turns) == (2, 1)
 
     asyncio.run(main())

@@ -11,7 +11,7 @@ import pytest
 from signoff.service.engine import Engine
 from signoff.stores.base import Change, Conflict, Outcome, Rejected
 from signoff.stores.open import open_store
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])

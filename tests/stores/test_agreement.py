@@ -136,7 +136,7 @@ async def play(store: WorkflowStore, script: list[Any]) -> list[Any]:
     for path in PATHS:
         state, found = await store.load_stream(path, "p"), await store.read(path, 0, 1 << 20)
         if state is not None and found is not None:
-            same = state.head._replace(incarnation="-")  # engine streams get random ones
+            same = state.head.changed(incarnation="-")  # engine streams get random ones
             seen += [replace(state, head=same), list(found[1]), found[0] == state.head]
     seen += [await store.list_records("k", limit=9), await store.due_records("k", now=2, limit=9)]
     seen += [await store.next_record_due("k"), [one.path for one in await store.list_streams("", limit=9)]]

@@ -144,7 +144,7 @@ def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
         one, two = head("a", touched_at=1, ttl_s=16), head("b", touched_at=1, ttl_s=16)
         await done(store, *(Change(streams=(Write(each, 0, 0),)) for each in (one, two)))
         moved, fine = append(one)
-        wrong = two.moved(1, 2, 3)._replace(touched_at="now")
+        wrong = two.moved(1, 2, 3).changed(touched_at="now")
         outcomes = await store.commit([fine, Change(streams=(Write(wrong, two.version, 0, b"x"),))])
         assert [type(outcome) for outcome in outcomes] == [Committed, Rejected]
         await done(store, append(moved)[1], append(two)[1])
@@ -285,7 +285,7 @@ class Teller:
             case "delete":
                 return Change(streams=(StreamDelete(act.path, before.version),))
             case "close":
-                moved = moved._replace(closed=True)
+                moved = moved.changed(closed=True)
             case "touch":
                 moved = before._replace(version=self.drawn, touched_at=self.drawn)
                 return Change(streams=(Write(moved, before.version, before.tail),))
@@ -313,7 +313,7 @@ async def look(store: WorkflowStore) -> list[Any]:
     seen: list[Any] = []
     for path in (*PATHS, *(f"inbox/{path}" for path in PATHS)):
         found = await store.read(path, 0, 1 << 30)
-        seen.append(found and (found[0]._replace(incarnation="-"), found[1]))
+        seen.append(found and (found[0].changed(incarnation="-"), found[1]))
         for name in "pq":
             state = await store.load_stream(path, name)
             seen.append(state and state.producer)

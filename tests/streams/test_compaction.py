@@ -123,25 +123,25 @@ def test_which_streams_hold_rows() -> None:
     rows = ["runs/r1", "inbox/group:a", "workflows/expense"]
     none = ["runs/r1/journal", "runs/r1/out/tokens", "runs", "notes", "runs2/r1"]
     assert [path for path in rows + none if compaction.managed(path)] == rows
-    assert compaction.compacted(Head("inbox/a", "i", 1, 0, "application/json", engine=True))
-    assert not compaction.compacted(Head("notes", "i", 1, 0, "application/json"))
-    assert compaction.compacted(Head("notes", "i", 1, 0, "application/json", compacted=True))
+    assert compaction.compacted(Head.of("inbox/a", "i", 1, 0, "application/json", engine=True))
+    assert not compaction.compacted(Head.of("notes", "i", 1, 0, "application/json"))
+    assert compaction.compacted(Head.of("notes", "i", 1, 0, "application/json", compacted=True))
 
 
 def test_when_to_fold() -> None:
     moments = [n for n in range(0, 2000, 5) if compaction.due("inbox/a", n, n + 5)]
     assert len(moments) == 2000 // 256
     assert not any(compaction.due("runs/a", n, n + 5) for n in range(0, 60_000, 5))
-    run = Head("runs/a", "i", 1, 1023, "application/json", engine=True)
+    run = Head.of("runs/a", "i", 1, 1023, "application/json", engine=True)
     assert not compaction.lagging(run)
-    assert compaction.lagging(Head("runs/a", "i", 1, 1024, "application/json", engine=True))
-    assert not compaction.lagging(Head("inbox/a", "i", 1, 900, "application/json", engine=True, rows_at=400))
-    assert compaction.lagging(Head("inbox/a", "i", 1, 912, "application/json", engine=True, rows_at=400))
+    assert compaction.lagging(Head.of("runs/a", "i", 1, 1024, "application/json", engine=True))
+    assert not compaction.lagging(Head.of("inbox/a", "i", 1, 900, "application/json", engine=True, rows_at=400))
+    assert compaction.lagging(Head.of("inbox/a", "i", 1, 912, "application/json", engine=True, rows_at=400))
 
 
 def test_history_goes_in_pieces_and_far_behind() -> None:
     def head(base: int, refs: int = 0) -> Head:
-        return Head("inbox/a", "i", 1, 50_000, "application/json", engine=True, base=base, refs=refs)
+        return Head.of("inbox/a", "i", 1, 50_000, "application/json", engine=True, base=base, refs=refs)
 
     assert compaction.next_base(head(0), 11_999) is None
     assert compaction.next_base(head(0), 12_000) == 2_000
@@ -150,14 +150,14 @@ def test_history_goes_in_pieces_and_far_behind() -> None:
 
 
 def test_what_may_be_appended() -> None:
-    wanted = Head("notes", "i", 1, 0, "application/json", compacted=True)
+    wanted = Head.of("notes", "i", 1, 0, "application/json", compacted=True)
     good = state.insert("t", "k", {"big": 12345678901234567890123}, timestamp=AT)
     compaction.check(wanted, Payload("application/json", *json_mode.parse(b"[" + good + b"," + good + b"]")))
     compaction.check(wanted, Payload("application/json", b"", 0))
     with pytest.raises(BadRequest, match="`headers`"):
         compaction.check(wanted, Payload("application/json", b'{"n":1}', 1))
     with pytest.raises(BadRequest, match="application/json"):
-        compaction.check(Head("notes", "i", 1, 0, "text/plain", compacted=True), TEXT)
+        compaction.check(Head.of("notes", "i", 1, 0, "text/plain", compacted=True), TEXT)
     assert compaction.parse_option(" State ")
     with pytest.raises(BadRequest, match="Stream-Compaction"):
         compaction.parse_option("log")

@@ -32,9 +32,9 @@ from signoff.streams.stream import (
 )
 
 NOW = 1_000_000
-OPEN = Head("chat/1", "a1", version=7, tail=10, content_type="text/plain", created_at=1, last_seq="b", touched_at=1)
+OPEN = Head.of("chat/1", "a1", version=7, tail=10, content_type="text/plain", created_at=1, last_seq="b", touched_at=1)
 MARK = ProducerMark("p", 0, 0)
-CLOSED = OPEN._replace(closed=True, closed_by=MARK)
+CLOSED = OPEN.changed(closed=True, closed_by=MARK)
 HELLO = Payload("text/plain", b"hello", 5)
 NOTHING = Payload("text/plain", b"", 0)
 OTHER = Payload("application/json", b"1", 1)
@@ -46,7 +46,7 @@ def create(**more: object) -> Create:
 
 def test_a_new_stream_has_what_was_asked_for() -> None:
     decision = decide(None, create(payload=HELLO, closed=True, ttl_s=60), None, NOW)
-    head = Head("chat/1", "new", 99, 5, "text/plain", closed=True, created_at=NOW, ttl_s=60, touched_at=NOW)
+    head = Head.of("chat/1", "new", 99, 5, "text/plain", closed=True, created_at=NOW, ttl_s=60, touched_at=NOW)
     assert decision == Write(head, 0, 0, b"hello")
 
 
@@ -62,8 +62,8 @@ def test_nothing_else_works_where_no_stream_is(command: Command) -> None:
         (OPEN, create()),
         (OPEN, create(payload=Payload("TEXT/PLAIN; charset=utf-8", b"x", 1))),
         (CLOSED, create(closed=True)),
-        (OPEN._replace(ttl_s=5), create(ttl_s=5)),
-        (OPEN._replace(expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T01:00:00+01:00")),
+        (OPEN.changed(ttl_s=5), create(ttl_s=5)),
+        (OPEN.changed(expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T01:00:00+01:00")),
     ],
 )
 def test_creating_again_alike_is_known_and_writes_nothing(head: Head, command: Create) -> None:
@@ -77,9 +77,9 @@ def test_creating_again_alike_is_known_and_writes_nothing(head: Head, command: C
         (OPEN, create(closed=True), "closure"),
         (CLOSED, create(), "closure"),
         (OPEN, create(ttl_s=5), "time to live"),
-        (OPEN._replace(ttl_s=5), create(ttl_s=6), "time to live"),
+        (OPEN.changed(ttl_s=5), create(ttl_s=6), "time to live"),
         (OPEN, create(expires_at="2030-01-01T00:00:00Z"), "expiry"),
-        (OPEN._replace(expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T00:00:01Z"), "expiry"),
+        (OPEN.changed(expires_at="2030-01-01T00:00:00Z"), create(expires_at="2030-01-01T00:00:01Z"), "expiry"),
     ],
 )
 def test_creating_again_otherwise_conflicts(head: Head, command: Create, what: str) -> None:
@@ -88,13 +88,13 @@ def test_creating_again_otherwise_conflicts(head: Head, command: Create, what: s
 
 
 def test_an_append_moves_tail_and_version_and_renews() -> None:
-    expected = OPEN._replace(version=8, tail=15, touched_at=NOW)
+    expected = OPEN.changed(version=8, tail=15, touched_at=NOW)
     assert decide(OPEN, Append(HELLO), None, NOW) == Write(expected, 7, 10, b"hello")
 
 
 def test_an_append_can_be_the_last_one() -> None:
     decision = decide(OPEN, Append(HELLO, close=True, seq="c", producer=MARK), None, NOW)
-    expected = OPEN._replace(version=8, tail=15, closed=True, closed_by=MARK, last_seq="c", touched_at=NOW)
+    expected = OPEN.changed(version=8, tail=15, closed=True, closed_by=MARK, last_seq="c", touched_at=NOW)
     assert decision == Write(expected, 7, 10, b"hello", MARK)
 
 
@@ -137,7 +137,7 @@ def test_the_retry_of_the_closing_append_is_recognised_whatever_it_carries() -> 
 
 
 def test_closing_is_idempotent_for_everybody() -> None:
-    assert decide(OPEN, Close(), None, NOW) == Write(OPEN._replace(version=8, closed=True, touched_at=NOW), 7, 10)
+    assert decide(OPEN, Close(), None, NOW) == Write(OPEN.changed(version=8, closed=True, touched_at=NOW), 7, 10)
     assert decide(CLOSED, Close(), None, NOW) == Unchanged(CLOSED)
     assert decide(CLOSED, Close(ProducerMark("q", 3, 3)), None, NOW) == Unchanged(CLOSED)
 
@@ -145,7 +145,7 @@ def test_closing_is_idempotent_for_everybody() -> None:
 def test_a_producer_can_close_without_appending() -> None:
     mark = ProducerMark("p", 0, 1)
     decision = decide(OPEN, Close(mark), MARK, NOW)
-    assert decision == Write(OPEN._replace(version=8, closed=True, closed_by=mark, touched_at=NOW), 7, 10, b"", mark)
+    assert decision == Write(OPEN.changed(version=8, closed=True, closed_by=mark, touched_at=NOW), 7, 10, b"", mark)
     with pytest.raises(ProducerGap):
         decide(OPEN, Close(ProducerMark("p", 0, 2)), MARK, NOW)
 
@@ -158,5 +158,5 @@ def test_a_fenced_producer_cannot_close() -> None:
 def test_delete_and_touch() -> None:
     assert decide(OPEN, Delete(), None, NOW) == Remove(OPEN)
     assert decide(OPEN, Touch(), None, NOW) == Unchanged(OPEN)
-    mortal = OPEN._replace(ttl_s=1)
-    assert decide(mortal, Touch(), None, NOW) == Write(mortal._replace(version=8, touched_at=NOW), 7, 10)
+    mortal = OPEN.changed(ttl_s=1)
+    assert decide(mortal, Touch(), None, NOW) == Write(mortal.changed(version=8, touched_at=NOW), 7, 10)

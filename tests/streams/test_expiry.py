@@ -10,7 +10,7 @@ from signoff.errors import BadRequest
 from signoff.streams import expiry
 from signoff.streams.stream import Head
 
-HEAD = Head("s", "i", 3, 0, "text/plain", touched_at=10_000)
+HEAD = Head.of("s", "i", 3, 0, "text/plain", touched_at=10_000)
 AT = "2030-01-01T00:00:00Z"
 
 
@@ -51,7 +51,7 @@ def test_absent_ends_are_alike_and_differ_from_any_other() -> None:
 
 
 def test_a_fixed_end_is_not_moved_by_anything() -> None:
-    head = HEAD._replace(expires_at=AT)
+    head = HEAD.changed(expires_at=AT)
     assert not expiry.is_expired(head, expiry.instant(AT) - 1)
     assert expiry.is_expired(head, expiry.instant(AT))
     assert expiry.renew(head, expiry.instant(AT) - 1) is None
@@ -64,7 +64,7 @@ def test_streams_without_either_live_for_ever() -> None:
 
 @given(ttl=st.integers(0, 10**6), reads=st.lists(st.integers(0, 10**6), max_size=20))
 def test_a_stream_lives_at_least_its_time_after_every_read(ttl: int, reads: list[int]) -> None:
-    head, now = HEAD._replace(ttl_s=ttl), HEAD.touched_at
+    head, now = HEAD.changed(ttl_s=ttl), HEAD.touched_at
     for wait in reads:
         now += wait
         if expiry.is_expired(head, now):
@@ -77,7 +77,7 @@ def test_a_stream_lives_at_least_its_time_after_every_read(ttl: int, reads: list
 
 
 def test_reads_that_follow_closely_do_not_write() -> None:
-    head = HEAD._replace(ttl_s=160)
+    head = HEAD.changed(ttl_s=160)
     assert expiry.renew(head, HEAD.touched_at + 10_000) is None
     renewed = expiry.renew(head, HEAD.touched_at + 10_001)
-    assert renewed == head._replace(version=4, touched_at=HEAD.touched_at + 10_001)
+    assert renewed == head.changed(version=4, touched_at=HEAD.touched_at + 10_001)

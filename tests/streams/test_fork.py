@@ -28,8 +28,8 @@ from signoff.streams.stream import (
 )
 
 NOW = 1_000_000
-SOURCE = Head("s", "s1", version=7, tail=10, content_type="text/plain", last_seq="z", touched_at=1)
-FORK = Head("f", "f1", version=3, tail=12, content_type="text/plain", fork=Fork("s", "s1", 10))
+SOURCE = Head.of("s", "s1", version=7, tail=10, content_type="text/plain", last_seq="z", touched_at=1)
+FORK = Head.of("f", "f1", version=3, tail=12, content_type="text/plain", fork=Fork("s", "s1", 10))
 NOTHING = Payload("text/plain", b"", 0)
 ENDS = "2030-01-01T00:00:00Z"
 LATER = "2031-01-01T00:00:00Z"
@@ -43,7 +43,7 @@ def made(command: Create, source: Head = SOURCE) -> Head:
     decision = decide(None, command, None, NOW, {"s": source})
     assert isinstance(decision, Write)
     assert decision.also == (
-        Write(source._replace(version=source.version + 1, refs=source.refs + 1), source.version, source.tail),
+        Write(source.changed(version=source.version + 1, refs=source.refs + 1), source.version, source.tail),
     )
     return decision.head
 
@@ -81,9 +81,9 @@ def test_a_sub_offset_needs_an_offset_to_start_from() -> None:
 
 
 def test_a_fork_is_a_fresh_stream_from_its_position_on() -> None:
-    closed = SOURCE._replace(closed=True, closed_by=ProducerMark("p", 0, 0), engine=True)
+    closed = SOURCE.changed(closed=True, closed_by=ProducerMark("p", 0, 0), engine=True)
     head = made(create(), closed)
-    assert head == Head(
+    assert head == Head.of(
         "f", "new", 99, 10, "text/plain", created_at=NOW, touched_at=NOW, fork=Fork("s", "s1", 10, depth=1)
     )
 
@@ -112,11 +112,11 @@ def test_how_long_a_fork_lives(
     source: tuple[int | None, str | None], request_: tuple[int | None, str | None], gets: tuple[int | None, str | None]
 ) -> None:
     head = made(
-        create(ttl_s=request_[0], expires_at=request_[1]), SOURCE._replace(ttl_s=source[0], expires_at=source[1])
+        create(ttl_s=request_[0], expires_at=request_[1]), SOURCE.changed(ttl_s=source[0], expires_at=source[1])
     )
     assert (head.ttl_s, head.expires_at) == gets
     again = create(ttl_s=request_[0], expires_at=request_[1])
-    counted = SOURCE._replace(ttl_s=source[0], expires_at=source[1], refs=1, deleted=True)
+    counted = SOURCE.changed(ttl_s=source[0], expires_at=source[1], refs=1, deleted=True)
     assert decide(head, again, None, NOW, {"s": counted}) == Unchanged(head)
 
 
@@ -124,11 +124,11 @@ def test_how_long_a_fork_lives(
     ("source", "command", "refusal"),
     [
         (None, create(), StreamNotFound),
-        (SOURCE._replace(deleted=True, refs=1), create(), StreamConflict),
+        (SOURCE.changed(deleted=True, refs=1), create(), StreamConflict),
         (SOURCE, create(11), InvalidOffset),
         (SOURCE, create(payload=Payload("application/json", b"", 0)), StreamConflict),
-        (SOURCE._replace(base=1), create(), StreamConflict),
-        (SOURCE._replace(fork=Fork("r", "r1", 1, fork.DEEPEST)), create(), StreamConflict),
+        (SOURCE.changed(base=1), create(), StreamConflict),
+        (SOURCE.changed(fork=Fork("r", "r1", 1, fork.DEEPEST)), create(), StreamConflict),
     ],
 )
 def test_what_cannot_be_forked(source: Head | None, command: Create, refusal: type[Exception]) -> None:
@@ -137,13 +137,13 @@ def test_what_cannot_be_forked(source: Head | None, command: Create, refusal: ty
 
 
 def test_a_chain_knows_how_deep_it_is() -> None:
-    last_but_one = SOURCE._replace(fork=Fork("r", "r1", 1, fork.DEEPEST - 1))
+    last_but_one = SOURCE.changed(fork=Fork("r", "r1", 1, fork.DEEPEST - 1))
     assert made(create(), last_but_one).fork == Fork("s", "s1", 10, fork.DEEPEST)
 
 
 @pytest.mark.parametrize("at", [None, 10])
 def test_asking_again_for_a_fork_is_known(at: int | None) -> None:
-    longer = SOURCE._replace(tail=50, refs=1)
+    longer = SOURCE.changed(tail=50, refs=1)
     assert decide(FORK, create(at), None, NOW, {"s": longer}) == Unchanged(FORK)
 
 
@@ -152,12 +152,12 @@ def test_asking_again_for_a_fork_is_known(at: int | None) -> None:
     [
         (FORK, create(9)),
         (FORK, replace(create(), fork=None)),
-        (FORK._replace(fork=None), create()),
-        (FORK._replace(fork=Fork("r", "r1", 10)), create()),
-        (FORK._replace(closed=True), create()),
-        (FORK._replace(ttl_s=4), create()),
-        (FORK._replace(deleted=True, refs=1), create()),
-        (FORK._replace(deleted=True, refs=1), replace(create(), fork=None)),
+        (FORK.changed(fork=None), create()),
+        (FORK.changed(fork=Fork("r", "r1", 10)), create()),
+        (FORK.changed(closed=True), create()),
+        (FORK.changed(ttl_s=4), create()),
+        (FORK.changed(deleted=True, refs=1), create()),
+        (FORK.changed(deleted=True, refs=1), replace(create(), fork=None)),
     ],
 )
 def test_a_path_in_use_for_something_else_is_left_alone(head: Head, command: Create) -> None:
@@ -174,36 +174,36 @@ def test_the_source_must_be_known_first() -> None:
 @pytest.mark.parametrize("command", [Append(Payload("text/plain", b"x", 1)), Close(), Delete(), Touch()])
 def test_a_deleted_stream_is_gone(command: Command) -> None:
     with pytest.raises(StreamDeleted):
-        decide(SOURCE._replace(deleted=True, refs=1), command, None, NOW)
+        decide(SOURCE.changed(deleted=True, refs=1), command, None, NOW)
 
 
 def test_a_source_is_kept_for_its_forks() -> None:
-    source = SOURCE._replace(refs=2)
-    assert decide(source, Delete(), None, NOW) == Write(source._replace(version=8, deleted=True), 7, 10)
+    source = SOURCE.changed(refs=2)
+    assert decide(source, Delete(), None, NOW) == Write(source.changed(version=8, deleted=True), 7, 10)
 
 
 def test_a_fork_lets_go_of_its_source() -> None:
-    source = SOURCE._replace(refs=1)
-    assert decide(FORK, Delete(), None, NOW, {"s": source}) == Remove(FORK, (Write(SOURCE._replace(version=8), 7, 10),))
+    source = SOURCE.changed(refs=1)
+    assert decide(FORK, Delete(), None, NOW, {"s": source}) == Remove(FORK, (Write(SOURCE.changed(version=8), 7, 10),))
 
 
 def test_a_deleted_source_stays_for_its_other_forks() -> None:
-    source = SOURCE._replace(refs=2, deleted=True)
-    left = source._replace(version=8, refs=1)
+    source = SOURCE.changed(refs=2, deleted=True)
+    left = source.changed(version=8, refs=1)
     assert decide(FORK, Delete(), None, NOW, {"s": source}) == Remove(FORK, (Write(left, 7, 10),))
 
 
 def test_the_last_fork_takes_deleted_sources_along_up_to_one_that_is_alive() -> None:
-    root = SOURCE._replace(refs=1)
-    middle = FORK._replace(refs=1, deleted=True)
-    last = Head("l", "l1", 1, 12, "text/plain", fork=Fork("f", "f1", 12, 2))
+    root = SOURCE.changed(refs=1)
+    middle = FORK.changed(refs=1, deleted=True)
+    last = Head.of("l", "l1", 1, 12, "text/plain", fork=Fork("f", "f1", 12, 2))
     assert decide(last, Delete(), None, NOW, {"f": middle}) == Lookup("s")
-    along = (Remove(middle), Write(root._replace(version=8, refs=0), 7, 10))
+    along = (Remove(middle), Write(root.changed(version=8, refs=0), 7, 10))
     assert decide(last, Delete(), None, NOW, {"f": middle, "s": root}) == Remove(last, along)
-    gone = root._replace(deleted=True)
+    gone = root.changed(deleted=True)
     assert decide(last, Delete(), None, NOW, {"f": middle, "s": gone}) == Remove(last, (Remove(middle), Remove(gone)))
 
 
 def test_what_took_a_lost_source_s_place_is_not_touched() -> None:
     assert decide(FORK, Delete(), None, NOW, {"s": None}) == Remove(FORK)
-    assert decide(FORK, Delete(), None, NOW, {"s": SOURCE._replace(incarnation="s2", refs=1)}) == Remove(FORK)
+    assert decide(FORK, Delete(), None, NOW, {"s": SOURCE.changed(incarnation="s2", refs=1)}) == Remove(FORK)

@@ -194,7 +194,7 @@ def test_a_source_s_appends_do_not_wake_a_fork_s_readers() -> None:
             await one.streams.create("f", TEXT, fork=Branch("s"))
             with one.hub.watch("f") as reader:
                 chunk = await one.streams.read("f", offset.NOW)
-                reader.channel.saw(chunk.head)
+                reader.channel.observe(chunk.head)
                 assert await reader.wait(3, 5)  # in the inherited range: at once
                 await one.streams.append("s", text(" theirs"))
                 await one.streams.delete("s")
@@ -213,7 +213,7 @@ def test_readers_of_a_source_learn_that_it_was_deleted_wherever_they_are(url: st
             await one.streams.create("f", TEXT, fork=Branch("s"))
             with one.hub.watch("s") as here, two.hub.watch("s") as there:
                 for reader, where in ((here, one), (there, two)):
-                    reader.channel.saw((await where.streams.read("s")).head)
+                    reader.channel.observe((await where.streams.read("s")).head)
                 await one.streams.delete("s")
                 assert here.channel.deleted
                 await until(lambda: there.channel.deleted)

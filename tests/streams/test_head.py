@@ -6,11 +6,11 @@ import copy
 import pickle
 from dataclasses import fields
 
-from signoff.streams.stream import MOVING, Fixed, Fork, Head, ProducerMark
+from signoff.streams.stream import MOVED, Fork, Head, ProducerMark, StreamProperties
 
-MEMBERS = (*(member.name for member in fields(Fixed)), *MOVING)
+MEMBERS = (*(member.name for member in fields(StreamProperties)), *MOVED)
 
-FULL = Head(
+FULL = Head.of(
     path="s",
     incarnation="i",
     version=7,
@@ -34,23 +34,23 @@ FULL = Head(
 
 
 def test_the_example_has_no_member_at_its_default() -> None:
-    bare = Head("", "", 0, 0, "")
+    bare = Head.of("", "", 0, 0, "")
     assert [name for name in MEMBERS if getattr(FULL, name) == getattr(bare, name)] == []
 
 
 def test_an_append_moves_version_tail_and_time_alone() -> None:
-    assert FULL.moved(3, 99, 40) == FULL._replace(version=FULL.next_version(40), tail=8, touched_at=99)
-    assert FULL.moved(3, 99, 40, seq="b") == FULL._replace(
+    assert FULL.moved(3, 99, 40) == FULL.changed(version=FULL.next_version(40), tail=8, touched_at=99)
+    assert FULL.moved(3, 99, 40, seq="b") == FULL.changed(
         version=FULL.next_version(40), tail=8, touched_at=99, last_seq="b"
     )
 
 
-def test_what_is_fixed_is_all_that_an_append_leaves_as_it_is() -> None:
+def test_the_properties_are_all_that_an_append_leaves_as_it_is() -> None:
     moved = FULL.moved(3, 99, 40, seq="b")
-    assert moved.fixed == FULL.fixed
+    assert moved.properties == FULL.properties
     for name in MEMBERS:
-        other = FULL._replace(**{name: getattr(Head("", "", 0, 0, ""), name)})
-        assert (other.fixed == FULL.fixed) == (getattr(moved, name) != getattr(FULL, name)), name
+        other = FULL.changed(**{name: getattr(Head.of("", "", 0, 0, ""), name)})
+        assert (other.properties == FULL.properties) == (getattr(moved, name) != getattr(FULL, name)), name
 
 
 def test_a_head_is_copied_as_it_is() -> None:

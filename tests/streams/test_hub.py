@@ -14,13 +14,13 @@ from signoff.streams import offset
 from signoff.streams.stream import Head
 from tests.streams.scene import TEXT, Process, alone, opened, process, text, until
 
-HEAD = Head("s", "i", 1, 0, "text/plain")
+HEAD = Head.of("s", "i", 1, 0, "text/plain")
 
 
 async def seen(one: Process, reader: channels.Reader, path: str = "s") -> int:
     """Do what a reader does first; return its position."""
     chunk = await one.streams.read(path)
-    reader.channel.saw(chunk.head)
+    reader.channel.observe(chunk.head)
     return chunk.end
 
 
@@ -128,7 +128,7 @@ def test_an_append_while_the_first_reader_still_looks_is_not_lost() -> None:
             with one.hub.watch("s") as reader:
                 chunk = await one.streams.read("s")
                 await one.streams.append("s", text("between"))
-                reader.channel.saw(chunk.head)
+                reader.channel.observe(chunk.head)
                 assert await reader.wait(chunk.end, 10)
                 frames = reader.channel.after(chunk.end)
                 assert frames is None or frames[0].data == b"event: data\ndata:between\n\n"

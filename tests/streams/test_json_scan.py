@@ -112,9 +112,9 @@ def test_depth_is_bounded_where_it_is_for_short_texts() -> None:
 def test_no_slice_is_long(message: bytes) -> None:
     """Also where all of it is one value."""
     data = b",".join([message] * (20 * SLICE_BYTES // len(message)))
-    assert pauses(json_mode.parsing(b"[" + data + b"]")) >= 19
-    assert pauses(json_mode.parsing(b"[[[" + data + b"]]]")) >= 19
-    assert pauses(json_mode.parsing(b'{"a":[' + data + b"]}")) >= 19
+    assert pauses(json_mode.parse_in_slices(b"[" + data + b"]")) >= 19
+    assert pauses(json_mode.parse_in_slices(b"[[[" + data + b"]]]")) >= 19
+    assert pauses(json_mode.parse_in_slices(b'{"a":[' + data + b"]}")) >= 19
     count = 1 + sum(1 for _ in json_scan.by_token(data, each=True))
     assert pauses(json_mode.skip(data, count - 1)) >= 19
     for walk in (json_scan.commas, json_scan.by_token):

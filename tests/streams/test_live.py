@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from signoff.streams import live
 from signoff.streams.stream import Head
 
-TEXT = Head("s", "inc", 1, 20, "text/plain")
-JSON = TEXT._replace(content_type="Application/JSON; charset=utf-8")
-BINARY = TEXT._replace(content_type="image/png")
+TEXT = Head.of("s", "inc", 1, 20, "text/plain")
+JSON = TEXT.changed(content_type="Application/JSON; charset=utf-8")
+BINARY = TEXT.changed(content_type="image/png")
 NOW = live.CURSOR_EPOCH_MS + 1000 * live.CURSOR_INTERVAL_MS
 
 
@@ -67,13 +67,13 @@ def test_the_cursor_always_advances(given_cursor: int, jitter: int) -> None:
 
 
 def test_entity_tags_tell_ranges_incarnations_and_closure_apart() -> None:
-    closed = TEXT._replace(closed=True)
+    closed = TEXT.changed(closed=True)
     tags = {
         live.etag(TEXT, 0, 20),
         live.etag(TEXT, 1, 20),
         live.etag(TEXT, 0, 19),
         live.etag(closed, 0, 20),
-        live.etag(TEXT._replace(incarnation="other"), 0, 20),
+        live.etag(TEXT.changed(incarnation="other"), 0, 20),
     }
     assert len(tags) == 5
     assert live.etag(closed, 0, 19) == live.etag(TEXT, 0, 19)

@@ -85,7 +85,7 @@ steps = st.lists(
 @given(steps)
 def test_a_model_of_producers_and_closure(script: list[tuple[str, str, int, int]]) -> None:
     """Whatever is sent: every accepted append is there once, in order, and nothing follows the end."""
-    head = Head("s", "i", 1, 0, "text/plain")
+    head = Head.of("s", "i", 1, 0, "text/plain")
     marks: dict[str, ProducerMark] = {}
     stored: list[tuple[str, int, int]] = []
     for kind, name, epoch, seq in script:

@@ -242,7 +242,7 @@ def test_a_stream_with_live_readers_does_not_go_idle(url: str) -> None:
             await one.streams.create("s", TEXT, ttl_s=1)
             assert (await other.streams.head("s")).ttl_s == 1
             with one.hub.watch("s") as reader:
-                reader.channel.saw((await one.streams.read("s")).head)
+                reader.channel.observe((await one.streams.read("s")).head)
                 for _ in range(3):
                     clock.advance(900)
                     one.committer.changes.clear()

@@ -62,27 +62,27 @@ def test_what_exists_is_linked_at_its_tail_and_what_comes_later_from_its_start()
 def test_a_wake_in_flight_is_the_only_one() -> None:
     sub = woken()
     assert rules.advance(sub, at(1, tails(e_a=9), "w2")) == sub
-    sent = rules.arrived(sub, "w1", at(2, {}))
+    sent = rules.delivered(sub, "w1", at(2, {}))
     assert sent.wake is not None
     assert (sent.wake.phase, sent.wake.until) == (Phase.SENT, 10_002)
     assert rules.advance(sent, at(3, tails(e_a=9), "w2")) == sent
 
 
 def test_done_acknowledges_what_was_told_and_the_rest_wakes_again() -> None:
-    done = rules.arrived(woken(), "w1", at(2, {}), done=True)
+    done = rules.delivered(woken(), "w1", at(2, {}), done=True)
     assert done.wake is None
     assert done.links["e/a"].acked == 3
     again = rules.advance(done, at(2, tails(e_a=4), "w2"))
     assert again.generation == 2
     assert rules.advance(done, at(2, tails(e_a=3), "w2")) == done
-    assert rules.arrived(again, "w1", at(3, {}), done=True) is again, "an answer to an older wake says nothing"
+    assert rules.delivered(again, "w1", at(3, {}), done=True) is again, "an answer to an older wake says nothing"
 
 
 def test_failures_back_off_up_to_a_minute_and_one_success_ends_them() -> None:
     sub, now, waits = woken(), 0, []
     for number in range(2, 11):
         assert sub.wake is not None
-        sub = rules.failed(sub, sub.wake.id, at(now, {}))
+        sub = rules.not_delivered(sub, sub.wake.id, at(now, {}))
         assert (sub.status, sub.wake, sub.due_at) == ("failed", None, sub.next_attempt_at)
         assert sub.next_attempt_at is not None
         waits.append(sub.next_attempt_at - now)
@@ -92,13 +92,15 @@ def test_failures_back_off_up_to_a_minute_and_one_success_ends_them() -> None:
         assert sub.generation == number
         assert sub.status == "failed"
     assert waits == [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000]
-    assert rules.arrived(sub, "w10", at(now, {})).status == "active"
-    first = [rules.failed(woken(), "w1", at(0, {}, chance=chance)).next_attempt_at for chance in (0.0, 0.999_999)]
+    assert rules.delivered(sub, "w10", at(now, {})).status == "active"
+    first = [
+        rules.not_delivered(woken(), "w1", at(0, {}, chance=chance)).next_attempt_at for chance in (0.0, 0.999_999)
+    ]
     assert first == [800, 1200]
 
 
 def test_a_retry_is_dropped_when_nothing_is_pending_any_more() -> None:
-    sub = rules.failed(woken(), "w1", at(0, {}))
+    sub = rules.not_delivered(woken(), "w1", at(0, {}))
     gone = rules.advance(sub, at(1_000, {"e/a": None}))
     assert (gone.status, gone.due_at, "e/a" in gone.links) == ("active", None, False)
 
@@ -106,14 +108,14 @@ def test_a_retry_is_dropped_when_nothing_is_pending_any_more() -> None:
 def test_an_attempt_nobody_reported_on_counts_as_failed_and_an_accepted_one_wakes_anew() -> None:
     lost = rules.advance(woken(), at(10_000, tails(e_a=3), "w2"))
     assert (lost.wake, lost.next_attempt_at) == (None, 11_000)
-    silent = rules.advance(rules.arrived(woken(), "w1", at(0, {})), at(10_000, tails(e_a=3), "w2"))
+    silent = rules.advance(rules.delivered(woken(), "w1", at(0, {})), at(10_000, tails(e_a=3), "w2"))
     assert silent.wake is not None
     assert (silent.generation, silent.wake.id) == (2, "w2")
 
 
 def test_a_clock_that_was_set_back_does_not_stop_wakes() -> None:
     back, there = -3_600_000, tails(e_a=3)
-    sent = rules.arrived(woken(), "w1", at(0, {}))
+    sent = rules.delivered(woken(), "w1", at(0, {}))
     held = rules.claimed(woken(PULL), "me", at(0, there))
     for sub in (sent, held):
         again = rules.advance(sub, at(back, there, "w2"))
@@ -122,7 +124,7 @@ def test_a_clock_that_was_set_back_does_not_stop_wakes() -> None:
         assert rules.advance(sub, at(-SKEW_MS, there, "w2")) == sub, "as far as clocks may differ it is waited for"
     lost = rules.advance(woken(), at(back, there))
     assert (lost.wake, lost.next_attempt_at) == (None, back + 1_000)
-    retried = rules.advance(rules.failed(woken(), "w1", at(0, {})), at(back, there, "w2"))
+    retried = rules.advance(rules.not_delivered(woken(), "w1", at(0, {})), at(back, there, "w2"))
     assert retried.generation == 2
 
 
@@ -130,7 +132,7 @@ def test_a_callback_moves_cursors_and_extends_the_lease() -> None:
     sub = rules.acknowledged(woken(), request(woken(), ("e/a", 2)), at(5_000, tails(e_a=3)))
     assert sub.links["e/a"].acked == 2
     assert sub.due_at == 15_000
-    assert rules.arrived(sub, "w1", at(6_000, {})).due_at == 15_000, "the answer that comes after it changes nothing"
+    assert rules.delivered(sub, "w1", at(6_000, {})).due_at == 15_000, "the answer that comes after it changes nothing"
     done = rules.acknowledged(sub, request(sub, ("e/a", 3), done=True), at(14_000, tails(e_a=3)))
     assert done.wake is None
     assert rules.advance(done, at(14_000, tails(e_a=3))) == done
@@ -178,7 +180,7 @@ def test_a_wrong_ack_moves_nothing(ack: tuple[str, str]) -> None:
 
 
 def test_one_worker_claims() -> None:
-    waiting = rules.arrived(woken(PULL), "w1", at(0, {}))
+    waiting = rules.delivered(woken(PULL), "w1", at(0, {}))
     assert (waiting.due_at, waiting.wake and waiting.wake.phase) == (None, Phase.SENT)
     held = rules.claimed(waiting, "one", at(1, tails(e_a=3)))
     assert (held.generation, held.due_at) == (1, 10_001)
@@ -195,7 +197,7 @@ def test_one_worker_claims() -> None:
 
 
 def test_an_event_nobody_claimed_is_taken_back_when_its_stream_is_gone() -> None:
-    waiting = rules.arrived(woken(PULL), "w1", at(0, {}))
+    waiting = rules.delivered(woken(PULL), "w1", at(0, {}))
     assert rules.advance(waiting, at(1, {"e/a": None})).wake is None
     assert rules.advance(waiting, at(1, tails(e_a=9))) == waiting
 
@@ -209,7 +211,7 @@ def test_a_stream_that_was_made_anew_is_followed_from_its_start() -> None:
     anew = {"e/a": Tail("j", 2)}
     seen = rules.advance(sub, at(1, anew))
     assert seen.links["e/a"] == Link(False, 0, "j")
-    done = rules.arrived(seen, "w1", at(2, {}), done=True)
+    done = rules.delivered(seen, "w1", at(2, {}), done=True)
     assert done.links["e/a"].acked == 0, "what was told of is another stream"
     assert rules.advance(done, at(2, anew, "w2")).generation == 2
 
@@ -227,9 +229,9 @@ def test_a_wake_tells_of_so_many_streams_at_most_and_the_next_one_of_the_rest() 
     sub = rules.advance(new(HOOK, {}), at(0, there))
     assert sub.wake is not None
     assert len(sub.wake.snapshot) == SubscriptionLimits().listed
-    again = rules.advance(rules.arrived(sub, "w1", at(0, {}), done=True), at(0, there, "w2"))
+    again = rules.advance(rules.delivered(sub, "w1", at(0, {}), done=True), at(0, there, "w2"))
     assert again.wake is not None
-    assert rules.pending(rules.arrived(again, "w2", at(0, {}), done=True), there) == []
+    assert rules.pending(rules.delivered(again, "w2", at(0, {}), done=True), there) == []
 
 
 LOW = SubscriptionLimits(followed=2, listed=1)
@@ -244,7 +246,7 @@ def test_there_is_a_limit_to_what_a_subscription_follows() -> None:
     gone = rules.advance(sub, Moment(0, {"e/a": None, "e/c": Tail("i", 1)}, "w1", limits=LOW))
     assert (list(gone.links), gone.left_out) == (["x", "e/c"], True)
     assert codec.loads("s", codec.dumps(gone)) == gone
-    assert not rules.complete(gone).left_out
+    assert not rules.none_left_out(gone).left_out
     with pytest.raises(BadRequest):
         rules.linked(sub, ["y"], moment)
     with pytest.raises(BadRequest):
@@ -257,9 +259,9 @@ def test_there_is_a_limit_to_what_a_subscription_follows() -> None:
 def test_what_was_not_looked_up_is_not_taken_for_nothing() -> None:
     """A moment that does not show all streams ends no retry and takes no event back."""
     part = Moment(90_000, {}, "w2", whole=False)
-    waiting = rules.arrived(woken(PULL), "w1", at(0, {}))
+    waiting = rules.delivered(woken(PULL), "w1", at(0, {}))
     assert rules.advance(waiting, part) == waiting
-    retry = rules.failed(woken(), "w1", at(0, {}))
+    retry = rules.not_delivered(woken(), "w1", at(0, {}))
     assert rules.advance(retry, part) == retry
 
 
@@ -331,9 +333,9 @@ class _World:
                 return rules.advance(sub, self.moment())
             case "arrive" | "done" if wake and wake.phase is not Phase.HELD:
                 done = name == "done" and sub.config is HOOK
-                return rules.advance(rules.arrived(sub, wake_id, self.moment(), done=done), self.moment())
+                return rules.advance(rules.delivered(sub, wake_id, self.moment(), done=done), self.moment())
             case "fail":
-                return rules.advance(rules.failed(sub, wake_id, self.moment()), self.moment())
+                return rules.advance(rules.not_delivered(sub, wake_id, self.moment()), self.moment())
             case "claim" if sub.config is PULL:
                 return rules.claimed(sub, "me", self.moment())
             case "ack" | "finish" if wake:

@@ -125,10 +125,10 @@ def test_a_newer_wake_takes_the_place_of_one_that_waits(store: str) -> None:
             waiting = len(tasks(subscriptions))
             for _ in range(3):
                 clock.advance(LEASE_MS)
-                subscriptions._look("late", ())
+                subscriptions._advance_soon("late", ())
                 await until(lambda: _is_idle(subscriptions))
                 clock.advance(60_000)
-                subscriptions._look("late", ())
+                subscriptions._advance_soon("late", ())
                 await until(lambda: _woken(subscriptions))
                 await until(lambda: _so_many(subscriptions, waiting))
             release(receiver)

@@ -6,25 +6,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from signoff.workflow.definition import define
-from signoff.workflow.journal import (
-    PYTHON,
-    CancelRequested,
-    Command,
-    DecidedBy,
-    Entry,
-    Error,
-    EventReceived,
-    EventTimedOut,
-    InputAnswered,
-    InputExpired,
-    RunCompleted,
-    RunFailed,
-    RunStarted,
-    StepCompleted,
-    StepFailed,
-    TimerFired,
-)
+from signoff.workflow.entry import PYTHON, Command, DecidedBy, Entry, Error
+from signoff.workflow.event.entries import EventReceived, EventTimedOut
+from signoff.workflow.input.entries import InputAnswered, InputExpired
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import CancelRequested, RunCompleted, RunFailed, RunStarted
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.timer.entries import TimerFired
 
 ALICE = DecidedBy("person", "user:alice")
 

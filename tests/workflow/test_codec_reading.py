@@ -14,8 +14,11 @@ from pydantic import BaseModel, Field, FutureDate, SecretStr, ValidationInfo, fi
 from signoff import Context, UnsupportedValue
 from signoff.workflow.codec import decode, encode, receive
 from signoff.workflow.definition import define
-from signoff.workflow.journal import Command, EventReceived, RunFailed, RunStarted, StepScheduled
+from signoff.workflow.entry import Command
+from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import RunFailed, RunStarted
+from signoff.workflow.step.entries import StepScheduled
 from tests.workflow.drive import Drive, asked, work
 
 

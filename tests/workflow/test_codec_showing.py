@@ -25,7 +25,7 @@ from pydantic import (
 
 from signoff import UnsupportedValue
 from signoff.workflow.codec import conceal, encode, encode_as, public_json, shown, shown_apart
-from signoff.workflow.journal import SAME
+from signoff.workflow.entry import SAME
 
 HUSH = "**********"
 

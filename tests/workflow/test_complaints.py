@@ -31,8 +31,8 @@ from pydantic import (
 
 from signoff import Context
 from signoff.workflow.codec import public_json
-from signoff.workflow.complaints import MOST_COMPLAINTS, complaints
-from signoff.workflow.schema import schema_of
+from signoff.workflow.input.complaints import MOST_COMPLAINTS, complaints
+from signoff.workflow.input.schema import schema_of
 from tests.workflow.drive import Drive
 
 

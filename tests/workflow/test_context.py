@@ -11,7 +11,9 @@ import pytest
 from pydantic import BaseModel, field_validator
 
 from signoff import Context, InputExpired, InputRequest, InputWithdrawn, InvalidAnswer, Retry, step
-from signoff.workflow.journal import InputRequested, InputRevised, RowPublished
+from signoff.workflow.input.entries import InputRequested, InputRevised
+from signoff.workflow.row.entries import RowPublished
+from signoff.workflow.step.entries import StepScheduled
 from tests.workflow.drive import Drive, asked, work
 
 
@@ -52,8 +54,8 @@ def test_a_step_takes_the_options_of_its_function_and_of_the_call() -> None:
     assert (calls["marked:0"].retry.attempts, calls["marked:0"].timeout_ms) == (5, 10_000)
     assert (calls["chosen:0"].retry.attempts, calls["chosen:0"].timeout_ms) == (5, 1_000)
     assert calls["chosen:0"].kwargs == {"currency": "EUR"}
-    scheduled = {entry.id: entry for entry in drive.journal if entry.type == "step.scheduled"}  # type: ignore[union-attr]
-    labels = {id_: (entry.label, entry.expose) for id_, entry in scheduled.items()}  # type: ignore[union-attr]
+    scheduled = {entry.id: entry for entry in drive.journal if isinstance(entry, StepScheduled)}
+    labels = {id_: (entry.label, entry.expose) for id_, entry in scheduled.items()}
     assert labels == {
         "plain:0": (None, False),
         "marked:0": ("Rate", True),

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from signoff import App, Context
 from signoff.errors import InvalidName, UnknownWorkflow, UnsupportedValue
 from signoff.workflow.definition import define
-from signoff.workflow.journal import PYTHON, RunDescribed, RunStarted
+from signoff.workflow.entry import PYTHON
+from signoff.workflow.run.entries import RunDescribed, RunStarted
 
 
 class Claim(BaseModel):

@@ -6,8 +6,9 @@ import pytest
 
 from signoff import Context, NonDeterminism
 from signoff.workflow.definition import define
-from signoff.workflow.journal import Entry, StepCompleted
+from signoff.workflow.entry import Entry
 from signoff.workflow.machine import Machine
+from signoff.workflow.step.entries import StepCompleted
 from tests.workflow.drive import Drive, work
 
 

@@ -7,10 +7,13 @@ import orjson
 import pytest
 
 from signoff.workflow import journal
+from signoff.workflow.entry import Entry, Error, StackFrame
 from signoff.workflow.failure import error_of, reason
 from signoff.workflow.frames import MOST, MOST_TEXT, frames_of, traceback_of
-from signoff.workflow.journal import Entry, Error, Frame, RunBlocked, RunFailed, RunStarted, StepFailed, StepScheduled
-from signoff.workflow.projection import View, project
+from signoff.workflow.projection import project
+from signoff.workflow.run.entries import RunBlocked, RunFailed, RunStarted
+from signoff.workflow.step.entries import StepFailed, StepScheduled
+from signoff.workflow.view import View
 
 
 def caught(raises: Any) -> BaseException:
@@ -79,7 +82,7 @@ def test_frames_survive_the_journal() -> None:
 
 
 def test_an_error_reads_as_python_writes_it() -> None:
-    error = Error("value_error", "no", "builtins.ValueError", frames=(Frame("a.py", 3, "pay", "raise it"),))
+    error = Error("value_error", "no", "builtins.ValueError", frames=(StackFrame("a.py", 3, "pay", "raise it"),))
     lines = [
         "Traceback (most recent call last):",
         '  File "a.py", line 3, in pay',

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from signoff.workflow import journal
-from signoff.workflow.journal import OUTCOMES, Entry, RunCancelled, RunCompleted, RunFailed
+from signoff.workflow.entry import PYTHON, Entry
 from signoff.workflow.machine import Machine
-from signoff.workflow.projection import View, project
+from signoff.workflow.projection import project
+from signoff.workflow.run.entries import OUTCOMES, RunCancelled, RunCompleted, RunFailed
+from signoff.workflow.view import View
 from tests.workflow.corpus import app
 from tests.workflow.world import World, by_chance
 
@@ -43,7 +45,7 @@ def write_missing() -> None:
     """Write a journal of this Python for every shape that has none."""
     for name in app.names():
         for cancels in (False, True):
-            path = path_of(name, journal.PYTHON, cancels=cancels)
+            path = path_of(name, PYTHON, cancels=cancels)
             if not path.exists():
                 lines = ",\n".join(json.dumps(journal.to_json(entry)) for entry in telling(name, cancels=cancels))
                 path.write_text(f'{{"workflow": "{name}", "entries": [\n{lines}\n]}}\n')

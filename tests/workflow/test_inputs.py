@@ -11,24 +11,11 @@ from hypothesis import strategies as st
 from signoff import InvalidAnswer
 from signoff.errors import AlreadyDecided, BadRequest, Expired, NotInAudience, SignoffError, Stale, Withdrawn
 from signoff.streams import offset
-from signoff.workflow.inputs import (
-    MOST_BACK,
-    TRANSITIONS,
-    Accept,
-    AnswerRequest,
-    ExpireNow,
-    InputState,
-    Verb,
-    Who,
-    answer,
-    ask,
-    decide_answer,
-    expire,
-    parse_answer,
-    revise,
-    withdraw,
-)
-from signoff.workflow.journal import DecidedBy, InputAnswered, InputExpired, InputRequested, InputRevised
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import MOST_BACK, Accept, ExpireNow, Who, decide_answer
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
+from signoff.workflow.input.state import TRANSITIONS, InputState, Verb, answer, ask, expire, revise, withdraw
+from signoff.workflow.input.submission import AnswerRequest, parse_answer
 
 SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 ALICE = Who(frozenset({"user:alice", "group:finance"}), DecidedBy("person", "user:alice"))

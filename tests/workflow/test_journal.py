@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -8,25 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signoff import WorkflowError
-from signoff.workflow import journal
-from signoff.workflow.journal import (
-    COMMANDS,
-    NOTIFICATIONS,
-    SAME,
-    CancelRequested,
-    DecidedBy,
-    Entry,
-    Error,
-    InputRequested,
-    RunCancelled,
-    RunStarted,
-    StepCompleted,
-    TimerFired,
-    dumps,
-    from_json,
-    loads,
-    to_json,
-)
+from signoff.workflow import journal, nouns
+from signoff.workflow.entry import SAME, DecidedBy, Entry, Error
+from signoff.workflow.input.entries import InputRequested
+from signoff.workflow.journal import dumps, from_json, loads, to_json
+from signoff.workflow.run.entries import CancelRequested, RunCancelled, RunStarted
+from signoff.workflow.step.entries import StepCompleted
+from signoff.workflow.timer.entries import TimerFired
 
 plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 json = st.recursive(
@@ -55,10 +44,10 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
 
 
 def entries_of(cls: Any) -> st.SearchStrategy[Entry]:
-    return st.builds(cls, **{name: MEMBERS[str(kind)] for name, kind in cls.__annotations__.items() if name != "type"})
+    return st.builds(cls, **{member.name: MEMBERS[str(member.type)] for member in fields(cls)})
 
 
-any_entry = st.one_of([entries_of(cls) for cls in sorted(COMMANDS | NOTIFICATIONS, key=lambda cls: cls.__name__)])
+any_entry = st.one_of([entries_of(cls) for cls in sorted(nouns.entries().values(), key=lambda cls: cls.__name__)])
 
 
 @given(st.lists(any_entry, max_size=4))

@@ -10,9 +10,9 @@ from pydantic import BaseModel, field_validator
 
 from signoff import Context, EventTimedOut, InputExpired, NonDeterminism, PublicError, StepFailed, WorkflowError
 from signoff.workflow.definition import define
-from signoff.workflow.journal import (
-    PYTHON,
-    Error,
+from signoff.workflow.entry import PYTHON, Error
+from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import (
     RunBlocked,
     RunCancelled,
     RunCompleted,
@@ -20,13 +20,10 @@ from signoff.workflow.journal import (
     RunFailed,
     RunStarted,
     RunUnblocked,
-    StepCompleted,
-    TimerFired,
 )
-from signoff.workflow.journal import (
-    StepFailed as StepFailedEntry,
-)
-from signoff.workflow.machine import Machine
+from signoff.workflow.step.entries import StepCompleted
+from signoff.workflow.step.entries import StepFailed as StepFailedEntry
+from signoff.workflow.timer.entries import TimerFired
 from tests.workflow.drive import Drive, asked, work
 
 

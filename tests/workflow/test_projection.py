@@ -11,30 +11,16 @@ from hypothesis import strategies as st
 
 from signoff import WorkflowError
 from signoff.streams.state import fold
-from signoff.workflow.inputs import InputState
-from signoff.workflow.journal import (
-    CancelRequested,
-    DecidedBy,
-    Entry,
-    Error,
-    EventAbandoned,
-    EventAwaited,
-    EventReceived,
-    InputAnswered,
-    InputExpired,
-    InputRequested,
-    InputRevised,
-    RunCompleted,
-    RunFailed,
-    RunStarted,
-    StepCompleted,
-    StepFailed,
-    StepScheduled,
-    TimerFired,
-    TimerStarted,
-)
+from signoff.workflow.entry import DecidedBy, Entry, Error
+from signoff.workflow.event.entries import EventAbandoned, EventAwaited, EventReceived
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
+from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
-from signoff.workflow.projection import RunFold, View, project, refold
+from signoff.workflow.projection import project, refold
+from signoff.workflow.run.entries import CancelRequested, RunCompleted, RunFailed, RunStarted
+from signoff.workflow.step.entries import StepCompleted, StepFailed, StepScheduled
+from signoff.workflow.timer.entries import TimerFired, TimerStarted
+from signoff.workflow.view import RunFold, View
 from tests.workflow.corpus import app
 from tests.workflow.world import World, by_chance
 

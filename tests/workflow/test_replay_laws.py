@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signoff.workflow import journal
-from signoff.workflow.journal import COMMANDS, Entry, RunStarted
+from signoff.workflow.entry import Command, Entry
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import RunStarted
 from tests.workflow.corpus import app
 from tests.workflow.world import World, by_chance, commands
 
@@ -30,7 +31,7 @@ def replay_cut(name: str, entries: list[Entry], at: int) -> Machine:
     skipped = 0
     unfed: list[Entry] = []
     for entry in rest:
-        if type(entry) in COMMANDS and skipped < len(early):
+        if isinstance(entry, Command) and skipped < len(early):
             skipped += 1
         else:
             unfed.append(entry)
@@ -42,7 +43,7 @@ def replay_one_by_one(name: str, entries: list[Entry]) -> Machine:
     machine = Machine(app.get(name))
     issued = []
     for entry in entries:
-        if type(entry) not in COMMANDS or type(entry) is RunStarted:
+        if not isinstance(entry, Command) or type(entry) is RunStarted:
             issued += machine.advance([entry])
     assert issued == commands(entries)
     return machine

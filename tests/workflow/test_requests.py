@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from signoff import Context
-from signoff.workflow.requests import MOST_ACTIONS, MOST_BYTES, MOST_PRINCIPALS, check_spec
+from signoff.workflow.input.entries import InputRequested
+from signoff.workflow.input.spec import MOST_ACTIONS, MOST_BYTES, MOST_PRINCIPALS, check_spec
 from tests.workflow.drive import Drive
 
 PEOPLE = [f"user:u{n}" for n in range(MOST_PRINCIPALS)]
@@ -69,6 +70,7 @@ def test_going_back_gives_what_was_filled_in_as_it_was() -> None:
     drive = Drive(wizard)
     half = {"name": "Ada", "amount": "not yet", "more": [1]}
     [asked] = drive.answer("page:0", half, "back")
-    assert asked.spec["initial"] == half  # type: ignore[union-attr]
+    assert isinstance(asked, InputRequested)
+    assert asked.spec["initial"] == half
     drive.answer("page:1", None, "back")
     assert drive.output == ["back", half, "back", None]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from signoff.workflow.codec import decode, encode, public_json
-from signoff.workflow.complaints import complaints
-from signoff.workflow.schema import schema_of
+from signoff.workflow.input.complaints import complaints
+from signoff.workflow.input.schema import schema_of
 
 
 class Line(BaseModel):

@@ -15,7 +15,8 @@ from pydantic import validate_call
 
 from signoff import Context, NotAllowedInWorkflow, StepInfo, current_step, step
 from signoff.workflow import codec
-from signoff.workflow.steps import entering_step, return_type
+from signoff.workflow.step.current import entering_step
+from signoff.workflow.step.types import return_type
 from tests.workflow.decorators import Retrying, as_text, awaited, logged
 from tests.workflow.drive import Drive, asked
 

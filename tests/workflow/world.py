@@ -6,25 +6,14 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-from signoff.workflow import journal
 from signoff.workflow.definition import WorkflowDefinition
-from signoff.workflow.journal import (
-    COMMANDS,
-    CancelRequested,
-    Command,
-    DecidedBy,
-    Entry,
-    Error,
-    EventReceived,
-    EventTimedOut,
-    InputAnswered,
-    InputExpired,
-    RunStarted,
-    StepCompleted,
-    StepFailed,
-    TimerFired,
-)
+from signoff.workflow.entry import PYTHON, Command, DecidedBy, Entry, Error
+from signoff.workflow.event.entries import EventReceived, EventTimedOut
+from signoff.workflow.input.entries import InputAnswered, InputExpired
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunStarted, RunUnblocked
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.timer.entries import TimerFired
 
 Choose = Callable[[int], int]
 """Given n, choose a number below n."""
@@ -34,7 +23,7 @@ ERROR = Error("broken", "it broke", "tests.Broken")
 
 
 def started(definition: WorkflowDefinition, size: int = 0, seed: str = "seed") -> RunStarted:
-    return RunStarted(START, "r1", definition.name, definition.version, size, seed, "digest", python=journal.PYTHON)
+    return RunStarted(START, "r1", definition.name, definition.version, size, seed, "digest", python=PYTHON)
 
 
 def by_chance(seed: int) -> Choose:
@@ -127,8 +116,8 @@ class World:
             lambda: StepCompleted(self.now, "nobody:0", 1, None),
             lambda: TimerFired(self.now, "timer:99"),
             lambda: InputExpired(self.now, "nobody:0"),
-            lambda: journal.RunBlocked(self.now, ERROR),
-            lambda: journal.RunUnblocked(self.now),
+            lambda: RunBlocked(self.now, ERROR),
+            lambda: RunUnblocked(self.now),
         ]
         old = [entry for entry in self.journal if type(entry) in {StepCompleted, TimerFired, InputAnswered}]
         if old:
@@ -139,4 +128,4 @@ class World:
 
 
 def commands(entries: list[Entry]) -> list[Command]:
-    return [entry for entry in entries if type(entry) in COMMANDS and type(entry) is not RunStarted]  # type: ignore[misc]
+    return [entry for entry in entries if isinstance(entry, Command) and type(entry) is not RunStarted]

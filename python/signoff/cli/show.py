@@ -10,6 +10,7 @@ from signoff.cli import options, output
 from signoff.cli.target import Target, on
 from signoff.client import SignoffClient
 from signoff.errors import Forbidden
+from signoff.paths import run_path
 from signoff.workflow.frames import traceback_of
 from signoff.workflow.journal import error_from_json
 
@@ -40,7 +41,7 @@ def show(
 async def _look(client: SignoffClient, run_id: str) -> dict[str, Any]:
     reply = await client.get(run_id)
     rows: Rows = {}
-    async for batch in client.tail(f"runs/{run_id}", follow=False):
+    async for batch in client.tail(run_path(run_id), follow=False):
         for message in batch.messages:
             fold(rows, message)
     steps = [row for (kind, _), row in rows.items() if kind == "step"]

@@ -11,6 +11,7 @@ from signoff.cli import options, output
 from signoff.cli.target import Target, on
 from signoff.client import SignoffClient
 from signoff.errors import StreamNotFound
+from signoff.paths import run_path
 
 _FACTS = ("title", "workflow", "message", "fraction", "attempt", "action", "error")
 
@@ -27,7 +28,7 @@ def tail(
 ) -> None:
     """Follow a run until it ends, or any stream until it is closed."""
     target = Target.of(store, server, token)
-    path = stream if "/" in stream else f"runs/{stream}"
+    path = stream if "/" in stream else run_path(stream)
     try:
         on(target, lambda client: _print(client, path, offset, follow=follow, json=json))
     except StreamNotFound as error:
@@ -49,7 +50,7 @@ async def _print(client: SignoffClient, path: str, offset: str, *, follow: bool,
             else:
                 output.line(output.cell(message).plain)
         sys.stdout.flush()
-    if follow and failed is not None and path == f"runs/{failed['id']}":
+    if follow and failed is not None and path == run_path(failed["id"]):
         code = (failed["error"] or {}).get("code")
         output.note(f"Run {failed['id']} has failed ({code}). Its stream stays open: it can be taken up again.")
 

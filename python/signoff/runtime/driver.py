@@ -27,24 +27,19 @@ from signoff.runtime.parking import BLOCKED_RETRY_MS, MOST_LOST, STUCK_RETRY_MS,
 from signoff.runtime.report import report
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.watchdog import Watchdog
-from signoff.service.change import RunState, Write
+from signoff.service.act import read_journal
 from signoff.service.engine import Engine
-from signoff.service.runs import read_journal
-from signoff.stores.base import Committed, Conflict, Outcome, RunRecord
+from signoff.service.kinds import run_name
+from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.stores.change import Committed, Conflict, Outcome, Subject
 from signoff.workflow.definition import WorkflowDefinition
+from signoff.workflow.entry import Entry, Notification
 from signoff.workflow.failure import error_of
-from signoff.workflow.journal import (
-    Entry,
-    Notification,
-    RunBlocked,
-    RunDescribed,
-    RunStarted,
-    RunUnblocked,
-    StepCompleted,
-    StepFailed,
-)
-from signoff.workflow.machine import Machine, StepCall
-from signoff.workflow.projection import View
+from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import RunBlocked, RunDescribed, RunStarted, RunUnblocked
+from signoff.workflow.step.ask import StepCall
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.view import View
 
 log = logging.getLogger("signoff.runtime")
 
@@ -79,8 +74,8 @@ class RunDriver:
         live: a machine kept from an earlier claim, if any.
     """
 
-    def __init__(self, host: Host, record: RunRecord, definition: WorkflowDefinition, live: Live | None) -> None:
-        self.run_id = record.run_id
+    def __init__(self, host: Host, record: Subject, definition: WorkflowDefinition, live: Live | None) -> None:
+        self.run_id = record.name.id
         self.epoch = record.epoch
         self._host = host
         self._clock: Clock = host.engine.clock
@@ -96,7 +91,7 @@ class RunDriver:
         self._news = True
         self._over = False
         self._draining = False
-        self._unsure = False
+        self._stale = False  # the record is as it was claimed
         self._failures = 0
 
     # -- what the outside tells ------------------------------------------------------------------------------------
@@ -108,7 +103,7 @@ class RunDriver:
 
     def news(self) -> None:
         """Hear that somebody else has written to the journal."""
-        self._news = True
+        self._news = self._stale = True
         self.pump()
 
     def drain(self) -> None:
@@ -179,15 +174,15 @@ class RunDriver:
         ready: bool = False,
     ) -> None:
         wake_at = live.machine.wake_at() if live.machine.outcome is None else None
-        if self._record.journal_tail != live.journal_tail:
-            self._record = replace(self._record, journal_tail=live.journal_tail, public_tail=live.public_tail)
-        run = RunState(self._record, live.view)
-        write = Write(run, entries, ready=ready, wake_at=wake_at, epoch=self.epoch, release=release)
+        run = RunSnapshot(self._record, live.view)
+        write = RunChange(run, entries, ready=ready, wake_at=wake_at, epoch=self.epoch, release=release)
         self._busy = True
         future = self._host.engine.committer.submit(write.change)
         future.add_done_callback(partial(self._committed, write, entries, release))
 
-    def _committed(self, write: Write, entries: list[Entry], release: bool, future: asyncio.Future[Outcome]) -> None:
+    def _committed(
+        self, write: RunChange, entries: list[Entry], release: bool, future: asyncio.Future[Outcome]
+    ) -> None:
         self._busy = False
         if self._over:
             return
@@ -209,14 +204,14 @@ class RunDriver:
                 self._fall_back(entries)
                 self.pump()
 
-    def _written(self, write: Write, release: bool) -> None:
+    def _written(self, write: RunChange, release: bool) -> None:
         assert self._live is not None
         self._failures = 0
         self._taken.clear()
         self._host.survived(self)
-        self._record = write.record
-        self._live.journal_tail = write.record.journal_tail
-        self._live.public_tail = write.record.public_tail
+        self._record = write.after
+        run = RunSnapshot(write.after, self._live.view)
+        self._live.journal_tail, self._live.public_tail = run.journal_tail, run.public_tail
         if release:
             self._finish(keep=self._live.machine.outcome is None)
             return
@@ -230,7 +225,7 @@ class RunDriver:
         self._taken.clear()
         if entries:
             self._drop()
-        self._news = True
+        self._news = self._stale = True
 
     def _drop(self) -> None:
         if self._live is not None:
@@ -241,7 +236,6 @@ class RunDriver:
         """After an unknown outcome: wait a little, then look what the journal says."""
         log.warning("run %s: the outcome of a commit is unknown (%s); looking it up", self.run_id, reason)
         self._fall_back(entries)
-        self._unsure = True  # that commit may have given the lease up
         self._pump_later()
 
     def _pump_later(self) -> None:
@@ -302,14 +296,16 @@ class RunDriver:
         task.add_done_callback(self._loaded)
 
     async def _read(self) -> list[Entry] | None:
-        if self._unsure:
-            loaded = await self._host.engine.store.load_run(self.run_id)
-            if loaded is None or loaded.record.lease_owner is None or loaded.record.epoch != self.epoch:
+        """Return what the journal has beyond the machine, as far as the record tells; None: the lease is gone."""
+        store = self._host.engine.store
+        if self._stale:
+            loaded = await store.load(run_name(self.run_id))
+            if loaded is None or loaded.subject.lease_owner is None or loaded.subject.epoch != self.epoch:
                 return None
-            self._unsure = False
+            self._record, self._stale = loaded.subject, False
         start = 0 if self._live is None else self._live.journal_tail
-        entries, _ = await read_journal(self._host.engine.store, self.run_id, start)
-        return entries
+        entries, _ = await read_journal(store, self.run_id, start)
+        return entries[: RunSnapshot(self._record, View()).journal_tail - start]
 
     def _loaded(self, task: asyncio.Task[list[Entry] | None]) -> None:
         self._busy = False

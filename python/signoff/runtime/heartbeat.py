@@ -2,7 +2,7 @@
 
 The thread has its own small event loop: a store renews leases for whoever asks (`WorkflowStore.renew`). Code that
 cannot be interrupted is another matter: it keeps the worker from doing anything for its runs. Then all but the one that
-is the trouble are given up properly, and that one's lease is left to end, which counts against it (`RunRecord.lost`).
+is the trouble are given up properly, and that one's lease is left to end, which counts against it (`Subject.lost`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 from signoff.clock import Clock
 from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Name
 
 log = logging.getLogger("signoff.runtime")
 
@@ -32,10 +33,10 @@ class Heartbeat:
         clock: gives the time they end at.
         owner: who holds them.
         lease_ms: how long they last; they are renewed three times in that.
-        held: returns which are held, `run_id → epoch`.
+        held: returns which are held, name → epoch.
         frozen: returns the run whose code cannot be interrupted and lets nothing else happen; None: there is none.
         lost: called on the loop that started this, with runs and the epochs in which they were lost.
-        along: the record, by kind and id, that lives as long as the leases: what announces the worker.
+        along: the record, that lives as long as the leases: what announces the worker.
     """
 
     def __init__(
@@ -45,10 +46,10 @@ class Heartbeat:
         owner: str,
         lease_ms: int,
         *,
-        held: Callable[[], Mapping[str, int]],
-        frozen: Callable[[], str | None],
-        lost: Callable[[Mapping[str, int]], None],
-        along: tuple[str, str] | None = None,
+        held: Callable[[], Mapping[Name, int]],
+        frozen: Callable[[], Name | None],
+        lost: Callable[[Mapping[Name, int]], None],
+        along: Name | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -119,10 +120,10 @@ class Heartbeat:
             log.warning("leases could not be renewed (%s); trying again", error)
             return
         if lost:
-            self._tell({run_id: held[run_id] for run_id in lost})
+            self._tell({name: held[name] for name in lost})
 
-    def _tell(self, runs: Mapping[str, int]) -> None:
+    def _tell(self, leases: Mapping[Name, int]) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._lost, runs)
+            self._loop.call_soon_threadsafe(self._lost, leases)
         except RuntimeError:  # the loop is closed: nobody drives these any more
-            log.debug("%d leases were lost when the worker had ended", len(runs))
+            log.debug("%d leases were lost when the worker had ended", len(leases))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from signoff.workflow.definition import WorkflowDefinition
-from signoff.workflow.journal import Entry, EventReceived, RunStarted
+from signoff.workflow.entry import Entry
+from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.machine import Machine
-from signoff.workflow.projection import View, refold
+from signoff.workflow.projection import refold
+from signoff.workflow.run.entries import RunStarted
+from signoff.workflow.view import View
 
 
 class Live:

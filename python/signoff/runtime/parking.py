@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 
 from signoff.errors import StoreError
 from signoff.runtime.report import report
-from signoff.service.change import RunState, Write
+from signoff.service.act import read_journal
 from signoff.service.engine import Engine
-from signoff.service.runs import read_journal
-from signoff.stores.base import Committed, Outcome
+from signoff.service.kinds import run_name
+from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.stores.change import Committed, Outcome
 from signoff.workflow import failure
+from signoff.workflow.entry import Entry
 from signoff.workflow.frames import traceback_of
-from signoff.workflow.journal import Entry, RunBlocked, StepCompleted, StepFailed
-from signoff.workflow.projection import RunFold, View, refold
+from signoff.workflow.projection import refold
+from signoff.workflow.run.entries import RunBlocked
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.view import RunFold, View
 
 log = logging.getLogger("signoff.runtime")
 
@@ -62,14 +66,14 @@ async def park(engine: Engine, run_id: str, epoch: int, how: Parking) -> Outcome
         except Exception:
             log.exception("run %s: the results of its last steps cannot be written; they will run again", run_id)
             how = replace(how, results=())
-    loaded = await engine.store.load_run(run_id)
+    loaded = await engine.store.load(run_name(run_id))
     assert loaded is not None, "a claimed run exists"
-    view = View(run=RunFold.loads(loaded.record.state))
+    view = View(run=RunFold.loads(loaded.subject.state))
     entries = _entries(view, how, now)
-    return await _commit(engine, run_id, _write(RunState(loaded.record, view), entries, epoch, how), entries)
+    return await _commit(engine, run_id, _write(RunSnapshot(loaded.subject, view), entries, epoch, how), entries)
 
 
-async def _commit(engine: Engine, run_id: str, write: Write, entries: Sequence[Entry]) -> Outcome:
+async def _commit(engine: Engine, run_id: str, write: RunChange, entries: Sequence[Entry]) -> Outcome:
     outcome = await engine.committer.commit(write.change)
     if isinstance(outcome, Committed):
         report(run_id, entries)
@@ -79,14 +83,14 @@ async def _commit(engine: Engine, run_id: str, write: Write, entries: Sequence[E
     return outcome
 
 
-async def _with_steps(engine: Engine, run_id: str) -> RunState:
+async def _with_steps(engine: Engine, run_id: str) -> RunSnapshot:
     """Return the run with what the index does not have: the rows of its open steps."""
-    loaded = await engine.store.load_run(run_id)
+    loaded = await engine.store.load(run_name(run_id))
     assert loaded is not None, "a claimed run exists"
     written, _ = await read_journal(engine.store, run_id, 0)
-    view = View()
-    refold(view, written[: loaded.record.journal_tail])
-    return RunState(loaded.record, view)
+    run = RunSnapshot(loaded.subject, View())
+    refold(run.view, written[: run.journal_tail])
+    return run
 
 
 def _entries(view: View, how: Parking, now_ms: int) -> list[Entry]:
@@ -109,9 +113,9 @@ def _entries(view: View, how: Parking, now_ms: int) -> list[Entry]:
     return entries if known else [*entries, replace(reason, at=now)]
 
 
-def _write(before: RunState, entries: list[Entry], epoch: int, how: Parking) -> Write:
+def _write(before: RunSnapshot, entries: list[Entry], epoch: int, how: Parking) -> RunChange:
     assert before.view.run is not None
-    return Write(
+    return RunChange(
         before,
         entries,
         ready=how.begins and before.view.run.cancel_requested,

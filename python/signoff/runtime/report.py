@@ -6,8 +6,10 @@ import logging
 from collections.abc import Iterable
 
 from signoff.clock import rfc3339
+from signoff.workflow.entry import Entry
 from signoff.workflow.frames import traceback_of
-from signoff.workflow.journal import Entry, RunCancelled, RunFailed, StepFailed
+from signoff.workflow.run.entries import RunCancelled, RunFailed
+from signoff.workflow.step.entries import StepFailed
 
 log = logging.getLogger("signoff.runtime")
 

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from signoff.errors import StoreError
+from signoff.paths import journal_path
 from signoff.runtime.driver import RunDriver
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.heartbeat import Heartbeat
@@ -24,9 +25,9 @@ from signoff.runtime.parking import MOST_LOST
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.threads import StepThreads
 from signoff.runtime.watchdog import Watchdog, keep_for_ever
-from signoff.service.change import journal_path
 from signoff.service.engine import Engine
-from signoff.stores.base import RunRecord
+from signoff.service.kinds import run_name
+from signoff.stores.change import Name, Subject
 from signoff.workflow.definition import App
 
 log = logging.getLogger("signoff.runtime")
@@ -109,8 +110,8 @@ class Worker:
             self.engine.clock,
             self.owner,
             self._lease_ms,
-            held=lambda: {id_: driver.epoch for id_, driver in list(self._drivers.items())},
-            frozen=lambda: self.watchdog.frozen,
+            held=lambda: {run_name(id_): driver.epoch for id_, driver in list(self._drivers.items())},
+            frozen=lambda: None if (frozen := self.watchdog.frozen) is None else run_name(frozen),
             lost=self._lost,
             along=self.engine.workers.announcement(self.owner),
         )
@@ -178,11 +179,9 @@ class Worker:
     async def _claim(self, free: int) -> float:
         now = self.engine.clock.now_ms()
         names = self.app.names()
-        records = await self.engine.store.claim(
-            self.owner, now=now, lease_ms=self._lease_ms, limit=free, workflows=names
-        )
+        records = await self.engine.store.claim(self.owner, names, now=now, lease_ms=self._lease_ms, limit=free)
         if self._draining:  # asked to stop while the claim was under way
-            await self.engine.store.release(self.owner, {record.run_id: record.epoch for record in records})
+            await self.engine.store.release(self.owner, {record.name: record.epoch for record in records})
             return self._poll_ms / 1000
         sound = [record for record in records if not 0 < record.lost < MOST_LOST]
         suspects = [record for record in records if 0 < record.lost < MOST_LOST]
@@ -193,20 +192,21 @@ class Worker:
             self._trial = self._drive(suspects.pop(0))
             self.loop.call_later(TRIAL_S, self.survived, self._trial)
         if suspects:
-            await self.engine.store.release(self.owner, {record.run_id: record.epoch for record in suspects})
+            await self.engine.store.release(self.owner, {record.name: record.epoch for record in suspects})
         self._backlog = len(records) == free  # there may be more; each run that ends makes room for one
         if self._backlog or suspects:
             return self._poll_ms / 1000
         due = await self.engine.store.next_due(names)
         return self._poll_ms / 1000 if due is None else min(max(due - now, 1), self._poll_ms) / 1000
 
-    def _drive(self, record: RunRecord) -> RunDriver:
-        if (old := self._drivers.get(record.run_id)) is not None:
+    def _drive(self, record: Subject) -> RunDriver:
+        if (old := self._drivers.get(run_id := record.name.id)) is not None:
             old.abandon()  # its lease ran out (a stopped process, a clock that jumped) and the claim was ours again
         self._empty.clear()
-        live = self._cache.pop(record.run_id, None)
-        driver = RunDriver(self, record, self.app.get(record.workflow), live)
-        self._drivers[record.run_id] = driver
+        live = self._cache.pop(run_id, None)
+        assert record.queue is not None, "it was claimed from the queue of its workflow"
+        driver = RunDriver(self, record, self.app.get(record.queue), live)
+        self._drivers[run_id] = driver
         self.loop.call_soon(driver.pump)
         return driver
 
@@ -235,15 +235,15 @@ class Worker:
         at = {journal_path(id_): driver for id_, driver in self._drivers.items() if driver.journal_tail is not None}
         if not at:
             return
-        for path, (tail, _) in (await self.engine.store.tails(list(at))).items():
+        for path, found in (await self.engine.store.find_streams(list(at))).items():
             position = at[path].journal_tail
-            if position is not None and tail > position:
+            if position is not None and found.tail > position:
                 self.loop.call_soon(at[path].news)
 
     # -- leases ----------------------------------------------------------------------------------------------------
 
-    def _lost(self, runs: Mapping[str, int]) -> None:
-        for run_id, epoch in runs.items():
+    def _lost(self, leases: Mapping[Name, int]) -> None:
+        for (_, run_id), epoch in leases.items():
             driver = self._drivers.get(run_id)
             if driver is not None and driver.epoch == epoch:
                 log.info("run %s: the lease is lost; another worker goes on", run_id)
@@ -258,7 +258,7 @@ class Worker:
                 log.warning("runs of %s that were stuck could not be looked up (%s)", name, error)
 
     async def _let_go(self) -> None:
-        held = {id_: driver.epoch for id_, driver in self._drivers.items()}
+        held = {run_name(id_): driver.epoch for id_, driver in self._drivers.items()}
         for driver in list(self._drivers.values()):
             driver.abandon()
         try:

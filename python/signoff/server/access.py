@@ -33,8 +33,8 @@ from signoff.clock import Clock, SystemClock
 from signoff.errors import Forbidden, Unauthorized
 from signoff.names import ID_RULE, is_id
 from signoff.server.config import ServerConfig
-from signoff.workflow.inputs import Who
-from signoff.workflow.journal import DecidedBy
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import Who
 
 LEEWAY_S: Final = 10
 """Seconds that clocks may disagree about `exp` and `nbf`; what is read live ends so long after `exp` too."""

@@ -12,7 +12,7 @@ from signoff.server.access import Identity
 from signoff.server.call import Call
 from signoff.server.members import limit, one_of, principal, text
 from signoff.server.reply import Reply, ok
-from signoff.workflow.inputs import parse_answer
+from signoff.workflow.input.submission import parse_answer
 
 _LIST = {
     "status": one_of("pending", "answered", "expired", "withdrawn", "any"),

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from signoff.errors import Forbidden, RunClosed, UnknownWorkflow
+from signoff.paths import run_path
 from signoff.server.address import url_of
 from signoff.server.call import Call
 from signoff.server.members import (
@@ -24,8 +25,8 @@ from signoff.server.members import (
     text,
 )
 from signoff.server.reply import Reply, ok
-from signoff.stores.base import RunFilter
-from signoff.workflow.journal import DecidedBy
+from signoff.service.kinds import RunFilter
+from signoff.workflow.entry import DecidedBy
 
 STATUSES = ("running", "waiting", "sleeping", "paused", "blocked", "completed", "failed", "cancelled")
 
@@ -49,7 +50,7 @@ _LIST: dict[str, Check | Repeated] = {
 
 def stream_of(run_id: str) -> str:
     """Return the address of a run's public stream."""
-    return f"/v1/stream/runs/{run_id}"
+    return f"/v1/stream/{run_path(run_id)}"
 
 
 async def start(call: Call) -> Reply:

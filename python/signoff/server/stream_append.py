@@ -15,9 +15,9 @@ from signoff.server.problems import problem
 from signoff.server.reply import Header, Reply
 from signoff.server.stream_headers import Headers
 from signoff.service.streams.streams import Streams
-from signoff.service.streams.writer import AppendReply, WriteResult
+from signoff.service.streams.writer import AppendEnded, WriteResult
 from signoff.streams import json_mode, offset
-from signoff.streams.stream import Append, Head, ProducerMark, new
+from signoff.streams.stream import Append, Head, ProducerMark
 
 _OFFSET: Final = say.NEXT_OFFSET + b": " + offset.PATTERN + b"\r\n"
 
@@ -94,14 +94,14 @@ class AppendPlan:
         """Tell whether the same head may come again: what has a number comes once."""
         return self.asked.producer is None and self.asked.seq is None
 
-    def serve(self, body: bytes, reply: AppendReply) -> bool:
+    def serve(self, body: bytes, reply: AppendEnded) -> bool:
         """Append; False: ask the application, nothing was done."""
         now = self.streams.clock.now_ms()
         if now >= self.until:
             return False
         asked = self.asked
         payload = json_mode.payload(self.declared, body)
-        command = new(Append, (payload, asked.close, asked.seq, asked.producer))
+        command = Append(payload, asked.close, asked.seq, asked.producer)
         return self.streams.append_at_once(self.path, command, now, reply)
 
     def answer(self, result: Head | Exception | None, asking: Asking) -> None:

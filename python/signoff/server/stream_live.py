@@ -162,7 +162,7 @@ async def long_poll(reading: Reading, receive: Receive) -> Reply | LongReply | N
     token = reading.query.offset
     with reading.streams.hub.watch(reading.path) as reader:
         chunk = await reading.read(token)
-        reader.channel.saw(chunk.head)
+        reader.channel.observe(chunk.head)
         if chunk.end == chunk.start and not chunk.closed:
             token = offset.encode(chunk.end)
             departure = asyncio.create_task(_listen(receive, reader))
@@ -192,7 +192,7 @@ async def _await_news(reading: Reading, reader: Reader, chunk: Chunk) -> Chunk:
             await reading.streams.head(reading.path)
             raise StreamNotFound("The stream was deleted, and another has taken its place.")
         chunk = await reading.read(offset.encode(chunk.end))
-        reader.channel.saw(chunk.head)
+        reader.channel.observe(chunk.head)
         if chunk.end > chunk.start or chunk.closed or reader.channel.ended:
             break
     return chunk
@@ -296,7 +296,7 @@ class _Feeding:
 
     async def _read(self, token: str) -> None:
         chunk = await self._reading.read(token, PIECE)
-        self._reader.channel.saw(chunk.head)
+        self._reader.channel.observe(chunk.head)
         self._chunk, self._token = chunk, token
 
     async def _from_store(self) -> bool:

@@ -8,9 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from signoff.errors import StoreUnavailable
-from signoff.stores.base import Change, Committed, Outcome, Rejected, StreamDelete, WorkflowStore
+from signoff.errors import OutcomeUnknown, StoreUnavailable
+from signoff.stores.base import WorkflowStore
 from signoff.stores.bus import READY, stream_topic
+from signoff.stores.change import (
+    Change,
+    Committed,
+    FamilyWrite,
+    Outcome,
+    Rejected,
+    RowsWrite,
+    StreamDelete,
+    SubjectDelete,
+    SubjectWrite,
+)
 
 Durable = tuple[Change, Committed]
 Listener = Callable[[Sequence[Durable]], None]
@@ -19,9 +30,11 @@ Listener = Callable[[Sequence[Durable]], None]
 Reply = Callable[[Outcome | Exception], None]
 """Called with how a Change ended; an exception is what `GroupCommitter.commit` raises."""
 
-AHEAD: Final = 8
-"""Transactions a store is given at once. One with a thread of its own makes one of all that are there when the last is
-durable, so that it waits for nobody and as much as can be shares one fsync."""
+_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 1.0)
+"""How long to wait, in seconds, between questions after what became of a commit whose connection was lost."""
+
+_LOST: Final = "The store was lost for a moment; nothing was written. Try again."
+_UNKNOWN: Final = "Whether the last write was kept could not be found out. Look before you repeat it."
 
 _Written = asyncio.Future[Sequence[Outcome | Rejected]]
 
@@ -34,17 +47,16 @@ class GroupCommitter:
     Args:
         store: where to commit.
         listeners: called with durable Changes; they must not block.
-        most: Changes in one transaction at most.
 
     Example:
         >>> committer = GroupCommitter(store, hub.committed)
         >>> outcome = await committer.commit(change)
     """
 
-    def __init__(self, store: WorkflowStore, *listeners: Listener, most: int = 256) -> None:
+    def __init__(self, store: WorkflowStore, *listeners: Listener) -> None:
         self._store = store
         self._listeners = list(listeners)
-        self._most = most
+        self._lanes = store.lanes
         self._waiting: list[_Waiting] = []
         self._under_way: deque[tuple[list[_Waiting], _Written]] = deque()
         self._gathering = False
@@ -101,9 +113,14 @@ class GroupCommitter:
             asyncio.get_running_loop().call_soon(reply, error)
             return
         self._waiting.append((change, reply))
+        # Whoever waits for the last transaction hands in again when it ends, so about as many come as it had. Waiting
+        # for all of them, which is the simple way, lets the disk rest while requests are read and the loop while the
+        # disk writes: a fifth of the appends. So the first half goes ahead, and the halves take turns from then on; of
+        # the last two sizes the greater counts, as the second of two halves may be small. Less than half makes three
+        # groups that take turns, with more transactions: 7 % (docs/performance.md).
         if not self._under_way and 2 * len(self._waiting) >= max(self._sizes):
             self._start()
-        elif not self._gathering and len(self._under_way) < AHEAD:
+        elif not self._gathering and len(self._under_way) < self._lanes.at_once:
             self._gather()
 
     async def close(self) -> None:
@@ -123,8 +140,8 @@ class GroupCommitter:
         self._start()
 
     def _start(self) -> None:
-        while self._waiting and len(self._under_way) < AHEAD:
-            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        while self._waiting and len(self._under_way) < self._lanes.at_once:
+            batch, self._waiting = self._waiting[: self._lanes.group], self._waiting[self._lanes.group :]
             self._sizes = (self._sizes[1], len(batch))
             written = self._write([change for change, _ in batch])
             self._under_way.append((batch, written))
@@ -143,12 +160,32 @@ class GroupCommitter:
         """Settle what is done, in the order in which it began."""
         while self._under_way and self._under_way[0][1].done():
             batch, written = self._under_way[0]
+            if not written.cancelled() and isinstance(written.exception(), OutcomeUnknown):
+                self._under_way[0] = batch, self._find_out([change for change, _ in batch])
+                return
             try:
                 self._settle(batch, _outcomes(written, len(batch)))
             finally:
                 self._under_way.popleft()
         if self._waiting and not self._gathering:
             self._gather()
+
+    def _find_out(self, changes: list[Change]) -> _Written:
+        """Ask the store which of these it has kept; those that it cannot tell stay unknown."""
+
+        async def ask() -> Sequence[Outcome | Rejected]:
+            found: Sequence[bool | None] = [None] * len(changes)
+            for pause in _PAUSES_S:
+                try:
+                    found = await self._store.find(changes)
+                    break
+                except StoreUnavailable:
+                    await asyncio.sleep(pause)
+            return [_found(one) for one in found]
+
+        asked: _Written = asyncio.ensure_future(ask())
+        asked.add_done_callback(self._written)
+        return asked
 
     def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
         durable = [
@@ -192,19 +229,31 @@ def _outcomes(written: _Written, count: int) -> Sequence[Outcome | Rejected | Ex
     return [error if isinstance(error, Exception) else StoreUnavailable(f"The store failed: {error!r}.")] * count
 
 
+def _found(kept: bool | None) -> Outcome | Rejected:
+    """Return how a Change ended that was looked for. What it appended, readers get from the store."""
+    if kept:
+        return Committed()
+    return Rejected(OutcomeUnknown(_UNKNOWN, told=_UNKNOWN) if kept is None else StoreUnavailable(_LOST, told=_LOST))
+
+
 def _report(what: str, error: Exception) -> None:
     asyncio.get_running_loop().call_exception_handler({"message": what, "exception": error})
 
 
 def topics_of(change: Change) -> list[str]:
-    """Return the topics a Change is news for: each stream it touches, and `ready` if a run may be claimable."""
-    topics = [stream_topic(append.path) for append in change.appends]
-    topics += [
-        stream_topic(write.path if isinstance(write, StreamDelete) else write.head.path) for write in change.streams
-    ]
-    run = change.run
-    if run is not None and (run.record.ready or run.record.wake_at is not None):
-        topics.append(READY)
+    """Return the topics a Change is news for: each stream it touches, and `ready` if its subject may be claimable."""
+    topics = [stream_topic(post.path) for post in change.posts]
+    match change.write:
+        case FamilyWrite(writes):
+            topics += [stream_topic(one.path if isinstance(one, StreamDelete) else one.head.path) for one in writes]
+        case SubjectWrite(subject=subject, appends=appends):
+            topics += [stream_topic(append.path) for append in appends]
+            if subject.queue is not None and (subject.ready or subject.wake_at is not None):
+                topics.append(READY)
+        case SubjectDelete(streams=paths):
+            topics += [stream_topic(path) for path in paths]
+        case RowsWrite():
+            pass  # its readers get the same rows as before
     return list(dict.fromkeys(topics))
 
 

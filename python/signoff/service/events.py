@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from signoff.clock import Clock
-from signoff.errors import RunClosed, RunNotFound, SubmissionReused, TooManyEvents
+from signoff.errors import RunClosed, RunNotFound, TooManyEvents
 from signoff.names import check_name
-from signoff.service.change import RunState, Write
+from signoff.service.act import Actor
 from signoff.service.commit import GroupCommitter
-from signoff.service.runs import CLOSED
-from signoff.stores.base import Conflict, LedgerEntry, LedgerKey, WorkflowStore
-from signoff.workflow import codec
-from signoff.workflow.journal import EventReceived
-from signoff.workflow.projection import RunFold, View, payload_size
+from signoff.service.kinds import wait_takes, waits_listing
+from signoff.stores.base import WorkflowStore
+from signoff.workflow.event import decide
+from signoff.workflow.event.decide import Event, Sent
 
-MOST_EVENTS: Final = 1_000
-MOST_BYTES: Final = 8 << 20
-"""How many events that nobody awaits a run holds, and how many bytes of payload they may have together."""
+_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +31,12 @@ class Emitted:
     refused: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Tell about a sent event; `duplicate`: this id had been accepted before and nothing was added."""
-
-    duplicate: bool
-
-
 class Events:
     """Send events to runs: kept until awaited, in order, once per id."""
 
     def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
         self._store = store
-        self._committer = committer
-        self._clock = clock
+        self._actor = Actor(store, committer, clock)
 
     async def send(self, run_id: str, topic: str, *, id: str, payload: Any, key: str | None = None) -> Sent:  # noqa: A002
         """Send an event to one run; it is kept until the run awaits its topic.
@@ -63,39 +52,8 @@ class Events:
             SubmissionReused: the id was used for another payload.
             TooManyEvents: nobody awaits it, and the run holds as many such events as it may.
         """
-        check_name(topic, "topic")
-        scope, digest = f"event:{topic}", codec.digest([payload, key])
-        async with self._committer.turn(run_id):
-            while True:
-                loaded = await self._store.load_run(run_id, ledger=LedgerKey(scope, id))
-                if loaded is None:
-                    raise RunNotFound(f"There is no run {run_id[:140]!r}.")
-                if loaded.ledger is not None:
-                    if loaded.ledger.digest != digest:
-                        raise SubmissionReused(
-                            f"The event id {id!r} was already used for another payload on {topic!r}; nothing was sent."
-                        )
-                    return Sent(duplicate=True)
-                if loaded.record.status in CLOSED:
-                    raise RunClosed(f"The run {run_id!r} is {loaded.record.status} and takes no events any more.")
-                fold = RunFold.loads(loaded.record.state)
-                entry = EventReceived(
-                    at=max(self._clock.now_ms(), fold.last_at),
-                    topic=topic,
-                    event_id=id,
-                    payload=codec.encode(payload),
-                    key=key,
-                )
-                _check_room(fold, entry)
-                write = Write(
-                    RunState(loaded.record, View(run=fold)),
-                    [entry],
-                    ready=True,
-                    wake_at=loaded.record.wake_at,
-                )
-                remembered = LedgerEntry(run_id, scope, id, digest, b"{}")
-                if not isinstance(await self._committer.commit(write.with_ledger(remembered)), Conflict):
-                    return Sent(duplicate=False)
+        event = Event(check_name(topic, "topic"), id, payload, key)
+        return await self._actor.act(run_id, lambda run, now: decide.emit(run, event, now), ledger=(event.scope, id))
 
     async def emit(self, topic: str, *, id: str, payload: Any, key: str | None = None) -> Emitted:  # noqa: A002
         """Send an event to every run that waits for the topic now; return how many took it.
@@ -104,7 +62,7 @@ class Events:
         """
         check_name(topic, "topic")
         delivered = refused = 0
-        for run_id in await self._store.waiting_on(topic, key):
+        for run_id in await self._waiting(topic, key):
             try:
                 sent = await self.send(run_id, topic, id=id, payload=payload, key=key)
             except (RunClosed, RunNotFound):
@@ -115,20 +73,13 @@ class Events:
             delivered += not sent.duplicate
         return Emitted(delivered, refused)
 
-
-def _check_room(fold: RunFold, event: EventReceived) -> None:
-    """Refuse an event that would be kept beside too many others. One that is awaited takes no room.
-
-    Raises:
-        TooManyEvents: the run holds as many events nobody awaits as it may.
-    """
-    if any(wait[1] == event.topic and wait[2] in (None, event.key) for wait in fold.waits):
-        return
-    held = sum(kept[3] for kept in fold.events if len(kept) > 3)
-    if len(fold.events) < MOST_EVENTS and held + payload_size(event) <= MOST_BYTES:
-        return
-    raise TooManyEvents(
-        f"The run {fold.row['id']!r} holds {len(fold.events)} events ({held} bytes) that it has not awaited yet, and "
-        f"takes {MOST_EVENTS} ({MOST_BYTES} bytes) at most; this one was not stored. Send it again, with the same id, "
-        "when the run has taken some."
-    )
+    async def _waiting(self, topic: str, key: str | None) -> list[str]:
+        """Return the ids of runs that wait for an event, in the order in which they began to wait."""
+        run_ids: dict[str, None] = {}
+        cursor = None
+        while True:
+            page = await self._store.list_parts(waits_listing(topic, key), limit=_PAGE, cursor=cursor)
+            run_ids |= dict.fromkeys(found.owner.id for found in page.items if wait_takes(found.part, topic, key))
+            cursor = page.cursor
+            if cursor is None:
+                return list(run_ids)

@@ -13,7 +13,8 @@ import random
 from typing import Final
 
 from signoff.clock import Clock
-from signoff.errors import StoreError
+from signoff.errors import RunNotFound, StoreError
+from signoff.service.kinds import Kind
 from signoff.service.runs import Runs
 from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
@@ -64,10 +65,10 @@ class Forsaken:
         while True:
             before = self._clock.now_ms() - AFTER_MS
             known = await self._workers.known()
-            found = await self._store.unclaimed(known, before=before, limit=MOST)
+            found = await self._store.unclaimed(Kind.RUN, known, before=before, limit=MOST)
             written = 0
-            for run_id in found:
-                written += await self._forsake(run_id)
+            for name in found:
+                written += await self._forsake(name.id)
             count += written
             if len(found) < MOST or not written:
                 return count
@@ -77,6 +78,8 @@ class Forsaken:
             return await self._runs.forsake(run_id)
         except StoreError:
             raise
+        except RunNotFound:  # it has been deleted
+            return False
         except Exception as error:  # what is wrong with one run is no other's trouble
             log.warning("the run %s, which no worker knows, cannot be looked at (%s)", run_id, error)
             return False

@@ -1,15 +1,14 @@
 """The kinds of subjects and parts Signoff keeps, declared once: what they are listed by, and when they are due.
 
     subject       id               parts                       found by
-    run           the run's        input answer event wait     workflow, status, tag; claimed by its workflow's name
+    run           the run's        input ledger wait           workflow, status, tag; claimed by its workflow's name
     subscription  the client's     -                           due when a delivery or a lease of its is
     worker        its owner's      -                           due when its announcement ends
     webhook-key   `1`              -                           -
 
     part     key            state                         found by
     input    `name:n`       the request (`InputState`)    status, and who is asked
-    answer   submission id  what became of it             -
-    event    topic, id      what became of it             -
+    ledger   scope, id      what a client's id led to     -
     wait     the wait's id  what the run waits for        topic and key
 
 Stores know none of this. A new noun is a line here and the functions it needs.
@@ -20,14 +19,27 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from signoff.stores.base import Listing
-from signoff.stores.change import Name, Part, PartName, Subject
-from signoff.workflow.inputs import InputState
-from signoff.workflow.projection import RunFold
+from signoff.stores.change import (
+    Change,
+    Name,
+    OwnStream,
+    Part,
+    PartName,
+    Subject,
+    SubjectDelete,
+    SubjectWrite,
+    new_mark,
+)
+from signoff.workflow.decision import Remembered
+from signoff.workflow.event.matching import takes
+from signoff.workflow.input.state import InputState
+from signoff.workflow.run.status import ENDED
+from signoff.workflow.view import RunFold
 
 
 class Kind(StrEnum):
@@ -38,18 +50,19 @@ class Kind(StrEnum):
     WORKER = "worker"
     WEBHOOK_KEY = "webhook-key"
 
+    @property
+    def agenda(self) -> str:
+        """Return the queue in which records of this kind are due. Runs have their workflow's name, without a `/`."""
+        return f"due/{self.value}"
+
 
 class PartKind(StrEnum):
     """The kinds of a run's parts."""
 
     INPUT = "input"
-    ANSWER = "answer"
-    EVENT = "event"
+    LEDGER = "ledger"
     WAIT = "wait"
 
-
-ENDED: Final = frozenset({"completed", "cancelled", "failed"})
-"""Statuses in which a run is nobody's work. A failed run becomes work again by a write that changes its status."""
 
 _LONGEST: Final = 200
 """Characters of an event's key that it is found by; over HTTP it has no more."""
@@ -90,7 +103,7 @@ def run_name(run_id: str) -> Name:
 
 
 def run_record(
-    fold: RunFold, before: Subject | None, *, ready: bool, wake_at: int | None, updated_at: int | None = None
+    fold: RunFold, before: Subject | None, *, ready: bool, wake_at: int | None, streams: tuple[OwnStream, ...]
 ) -> Subject:
     """Return a run's record as it shall be: its fold, and what it is found by.
 
@@ -99,10 +112,10 @@ def run_record(
         before: the record as loaded; None: the run is new.
         ready: a worker has something to digest.
         wake_at: milliseconds of the earliest timer, deadline or retry; None: nothing is due by time.
+        streams: journal and rows, as far as they will have grown.
     """
     row = fold.row
     workflow, status = row["workflow"], row["status"]
-    at = fold.last_at if updated_at is None else updated_at
     if before is None:
         before = Subject(run_name(row["id"]), 0, b"", sort=fold.last_at)
     return Subject(
@@ -115,8 +128,8 @@ def run_record(
         ready,
         wake_at,
         status == "blocked",
-        at,
-        before.streams,
+        fold.last_at,
+        streams,
         before.epoch,
         before.lease_owner,
         before.lease_until,
@@ -131,6 +144,32 @@ def _run_terms(workflow: str, status: str, tags: tuple[str, ...]) -> tuple[str, 
 def _run_term(workflow: str | None, status: str | None) -> str:
     parts = (("workflow", workflow), ("status", status))
     return "/".join(f"{name}/{value}" for name, value in parts if value is not None)
+
+
+# -- records that are no runs ------------------------------------------------------------------------------------------
+
+
+def free_record(kind: Kind, record_id: str, state: bytes, *, expect: int = 0, due_at: int | None = None) -> Subject:
+    """Return a record that has neither parts nor streams, as it shall be.
+
+    Args:
+        expect: the version this was decided on; 0: there must be none yet.
+        due_at: milliseconds at which something is to be done about it; None: nothing.
+    """
+    # The first version is drawn, so that whoever holds a deleted record never meets its own version in the one that
+    # took its place.
+    version = expect + 1 if expect else new_mark() >> 8
+    return Subject(Name(kind, record_id), version, state, queue=kind.agenda, wake_at=due_at)
+
+
+def put_record(record: Subject, expect: int = 0) -> Change:
+    """Return what writes a record that was decided on version `expect`; 0: there must be none yet."""
+    return Change(SubjectWrite(record, expect), mark=new_mark())
+
+
+def forget_record(record: Subject) -> Change:
+    """Return what deletes a record, if it is still as it was loaded."""
+    return Change(SubjectDelete(record.name, record.version), mark=new_mark())
 
 
 # -- requests for input ------------------------------------------------------------------------------------------------
@@ -157,36 +196,21 @@ def inputs_listing(audience: Collection[str] | None, status: str | None) -> List
 # -- what was accepted under an id that a client has chosen ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What was accepted under an id chosen by a client, so that a retry gets the first outcome.
-
-    Attributes:
-        digest: of the body, to tell a retry from a reuse.
-        outcome: the first reply, as JSON.
-    """
-
-    digest: str
-    outcome: Any
-
-    def part(self, name: PartName) -> Part:
-        """Return this as a part of the run that accepted it."""
-        return Part(name.kind, name.key, orjson.dumps({"digest": self.digest, "outcome": self.outcome}))
-
-    @classmethod
-    def of(cls, part: Part) -> Accepted:
-        """Read what `part` made."""
-        return cls(**orjson.loads(part.state))
+def ledger_name(scope: str, client_id: str) -> PartName:
+    """Return the name of what a run remembers under an id that is unique in a scope, such as `answer`."""
+    return PartName(PartKind.LEDGER, f"{scope} {client_id}")
 
 
-def answer_name(submission_id: str) -> PartName:
-    """Return the name of what became of an answer."""
-    return PartName(PartKind.ANSWER, submission_id)
+def ledger_part(scope: str, client_id: str, digest: str, outcome: bytes) -> Part:
+    """Return what a run remembers of something it has accepted: the digest of what was sent, and the first reply."""
+    name = ledger_name(scope, client_id)
+    return Part(name.kind, name.key, b"%b\n%b" % (digest.encode(), outcome))
 
 
-def event_name(topic: str, event_id: str) -> PartName:
-    """Return the name of what became of an event."""
-    return PartName(PartKind.EVENT, f"{topic} {event_id}")
+def remembered(part: Part) -> Remembered:
+    """Read what `ledger_part` wrote."""
+    digest, _, outcome = part.state.partition(b"\n")
+    return Remembered(digest.decode(), outcome)
 
 
 # -- waits for events --------------------------------------------------------------------------------------------------
@@ -204,10 +228,10 @@ def waits_listing(topic: str, key: str | None) -> Listing:
     return Listing(PartKind.WAIT, terms, oldest_first=True)
 
 
-def takes(wait: Part, topic: str, key: str | None) -> bool:
-    """Tell whether a wait takes an event: it has the event's topic, and its key or none."""
+def wait_takes(wait: Part, topic: str, key: str | None) -> bool:
+    """Tell whether a wait takes an event; the term it was found by is but a hint."""
     state = orjson.loads(wait.state)
-    return bool(state["topic"] == topic and state["key"] in (None, key))
+    return takes(state["topic"], state["key"], topic, key)
 
 
 def _wait_term(topic: str, key: str | None) -> str:

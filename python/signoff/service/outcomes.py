@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from signoff.errors import CancelledRun, FailedRun
-from signoff.service.change import public_path
-from signoff.service.runs import CLOSED, Runs, read_journal
+from signoff.paths import run_path
+from signoff.service.act import read_journal
+from signoff.service.run_change import RunSnapshot
+from signoff.service.runs import Runs
 from signoff.service.streams.hub import Hub
 from signoff.stores.base import WorkflowStore
 from signoff.workflow import codec
-from signoff.workflow.journal import RunCompleted, RunFailed
-from signoff.workflow.projection import RunFold
+from signoff.workflow.run.entries import RunCompleted, RunFailed
+from signoff.workflow.run.status import ENDED
+from signoff.workflow.view import RunFold, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,17 @@ class Outcomes:
     async def _ended(self, run_id: str, wait_s: float) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_s
-        with self._hub.watch(public_path(run_id)) as reader:
+        with self._hub.watch(run_path(run_id)) as reader:
             while True:
                 record = await self._runs.record(run_id)
                 left = deadline - loop.time()
-                if record.status in CLOSED or left <= 0 or reader.channel.ended:
-                    return RunFold.loads(record.state).row
-                stream = await self._store.load_stream(public_path(run_id))
+                row = RunFold.loads(record.state).row
+                if row["status"] in ENDED or left <= 0 or reader.channel.ended:
+                    return row
+                stream = await self._store.load_stream(run_path(run_id))
                 if stream is not None:
-                    reader.channel.saw(stream.head)
-                await reader.wait(record.public_tail, left)
+                    reader.channel.observe(stream.head)
+                await reader.wait(RunSnapshot(record, View()).public_tail, left)
 
     async def _completed(self, row: dict[str, Any], *, operator: bool) -> RunOutcome:
         if "output" in row:
@@ -95,6 +99,6 @@ class Outcomes:
 
     async def _last(self, run_id: str) -> object:
         """Return the journal's last entry that ends the run."""
-        tail = (await self._runs.record(run_id)).journal_tail
+        tail = RunSnapshot(await self._runs.record(run_id), View()).journal_tail
         entries, _ = await read_journal(self._store, run_id, max(tail - 1, 0))
         return next((entry for entry in reversed(entries) if isinstance(entry, RunCompleted | RunFailed)), None)

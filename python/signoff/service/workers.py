@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Collection
 from typing import Final
 
@@ -18,11 +17,11 @@ import orjson
 from signoff.clock import Clock
 from signoff.errors import SignoffError
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import Change, Conflict, Record, RecordDelete, RecordWrite, WorkflowStore
+from signoff.service.kinds import Kind, forget_record, free_record, put_record
+from signoff.stores.base import Listing, WorkflowStore
+from signoff.stores.change import Conflict, Name
 
 log = logging.getLogger(__name__)
-
-KIND: Final = "worker"
 
 PAGE: Final = 1_000
 """Records read, or deleted, at a time."""
@@ -60,9 +59,9 @@ class Workers:
         self._tasks[owner] = task
 
     @staticmethod
-    def announcement(owner: str) -> tuple[str, str]:
-        """Return the kind and id of a worker's announcement, for whoever renews it together with leases."""
-        return KIND, owner
+    def announcement(owner: str) -> Name:
+        """Return the name of a worker's announcement, for whoever renews it together with leases."""
+        return Name(Kind.WORKER, owner)
 
     async def leave(self, owner: str) -> None:
         """Take the announcement back; other workers' announcements stay."""
@@ -74,7 +73,9 @@ class Workers:
         await asyncio.gather(task, return_exceptions=True)
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self._delete(await self._store.load_record(KIND, owner))
+                loaded = await self._store.load(self.announcement(owner))
+                if loaded is not None:
+                    await self._committer.commit(forget_record(loaded.subject))
         except (SignoffError, TimeoutError) as error:
             log.warning("the announcement of %s could not be taken back (%s); it ends by itself", owner, error)
 
@@ -87,35 +88,31 @@ class Workers:
         """Return the names of all workflows that a living worker knows."""
         now = self._clock.now_ms()
         names = set().union(*self._here.values())
-        after = ""
+        cursor = None
         while True:
-            page = await self._store.list_records(KIND, limit=PAGE, after=after)
-            for record in page:
-                if record.due_at is not None and record.due_at > now:
+            page = await self._store.list_subjects(Listing(Kind.WORKER), limit=PAGE, cursor=cursor)
+            for record in page.items:
+                if record.wake_at is not None and record.wake_at > now:
                     names.update(orjson.loads(record.state)["workflows"])
-            if len(page) < PAGE:
+            cursor = page.cursor
+            if cursor is None:
                 return frozenset(names)
-            after = page[-1].id
 
     async def forget(self) -> None:
         """Delete announcements whose time is over."""
-        for record in await self._store.due_records(KIND, now=self._clock.now_ms(), limit=PAGE):
-            await self._delete(record)
+        for record in await self._store.due(Kind.WORKER.agenda, now=self._clock.now_ms(), limit=PAGE):
+            await self._committer.commit(forget_record(record))
 
     async def _renew(self, owner: str, lease_ms: int) -> None:
         state = orjson.dumps({"workflows": sorted(self._here[owner])})
         while True:
             try:
-                old = await self._store.load_record(KIND, owner)
-                version, expect = (1 + secrets.randbelow(1 << 48), 0) if old is None else (old.version + 1, old.version)
-                record = Record(KIND, owner, version, state, self._clock.now_ms() + lease_ms)
-                outcome = await self._committer.commit(Change(records=(RecordWrite(record, expect),)))
-                if isinstance(outcome, Conflict):
+                loaded = await self._store.load(self.announcement(owner))
+                expect = 0 if loaded is None else loaded.subject.version
+                until = self._clock.now_ms() + lease_ms
+                record = free_record(Kind.WORKER, owner, state, expect=expect, due_at=until)
+                if isinstance(await self._committer.commit(put_record(record, expect)), Conflict):
                     continue  # somebody took us for dead at this moment
             except Exception as error:  # whatever it is: unannounced, its runs would be taken for forsaken
                 log.warning("the worker %s could not be announced (%s); trying again", owner, error)
             await asyncio.sleep(lease_ms / 3_000)
-
-    async def _delete(self, record: Record | None) -> None:
-        if record is not None:
-            await self._committer.commit(Change(records=(RecordDelete(KIND, record.id, record.version),)))

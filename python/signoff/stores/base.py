@@ -124,8 +124,7 @@ class Lanes:
 
     Attributes:
         group: Changes in one call of `commit` at most.
-        at_once: calls of `commit` under way at a time. More than one only where calls that overlap are written in the
-            order in which they were made, or where those who write wait for that order themselves.
+        at_once: calls of `commit` under way at a time.
         begins_at_call: `commit` begins when it is called, not when it is awaited.
     """
 

@@ -180,10 +180,15 @@ class SubjectDelete:
 
     Its streams are gone at once for everybody who asks for them, and what they held goes later (`Streams.purge`). One
     that has forks is kept for them, as a `Head.deleted` one.
+
+    Attributes:
+        expect: the version this was decided on.
+        streams: the paths of its own streams, for those who hear of it; a store knows them itself.
     """
 
     name: Name
     expect: int
+    streams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

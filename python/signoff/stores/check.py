@@ -82,12 +82,12 @@ def _check_stream(write: Write | StreamDelete) -> None:
         _STREAM_DELETE.check(write)
         return
     _STREAM_WRITE.check(write)
-    _MOVING.check(write.head)
-    fixed = write.head.fixed
-    _FIXED.check(fixed)
-    if fixed.fork is not None:
-        _FORK.check(fixed.fork)
-    for mark in (fixed.closed_by, write.producer):
+    _HEAD.check(write.head)
+    fixed = write.head.properties
+    _PROPERTIES.check(properties)
+    if properties.fork is not None:
+        _FORK.check(properties.fork)
+    for mark in (properties.closed_by, write.producer):
         if mark is not None:
             _PRODUCER.check(mark)
 
@@ -153,8 +153,8 @@ _PART = _Shape(kind=_TEXT, key=_TEXT, state=_BYTES, open=_FLAG, sort=_NUMBER)
 _PART_NAME = _Shape(kind=_TEXT, key=_TEXT)
 _APPEND = _Shape(path=_TEXT, data=_BYTES, count=_NUMBER, close=_FLAG)
 _POST = _Shape(path=_TEXT, data=_BYTES, count=_NUMBER)
-_MOVING = _Shape(version=_NUMBER, tail=_NUMBER, last_seq=_TEXT_OR_NONE, touched_at=_NUMBER)
-_FIXED = _Shape(
+_HEAD = _Shape(version=_NUMBER, tail=_NUMBER, last_seq=_TEXT_OR_NONE, touched_at=_NUMBER)
+_PROPERTIES = _Shape(
     path=_TEXT,
     incarnation=_TEXT,
     content_type=_TEXT,

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import orjson
 
+from signoff import paths
 from signoff.errors import BadRequest
 from signoff.streams import json_mode, json_scan, state
 from signoff.streams.slices import Sliced, finish
@@ -51,7 +52,7 @@ _ENDING: Final = re.compile(rb'"headers":\{"operation":"(?:insert|update)"((?:,"
 
 @dataclass(frozen=True, slots=True)
 class LiveRow:
-    """Hold one row as readers from the start get it.
+    """One row as readers from the start get it.
 
     Attributes:
         type, key: name the row.
@@ -67,7 +68,7 @@ class LiveRow:
 
 @dataclass(frozen=True, slots=True)
 class RowChanges:
-    """Hold what some messages do to the live rows: first `clear`, then `gone`, then `rows`.
+    """What some messages do to the live rows: first `clear`, then `gone`, then `rows`.
 
     Attributes:
         clear: every row goes.
@@ -150,13 +151,13 @@ def due(path: str, start: int, end: int) -> bool:
 
     A run's rows are folded when somebody reads them from the start; only a very long one does not wait for that.
     """
-    every = _EVERY_OF_RUN if path.startswith("runs/") else _EVERY
+    every = _EVERY_OF_RUN if paths.is_of_a_run(path) else _EVERY
     return start // every != end // every
 
 
 def lagging(head: Head) -> bool:
     """Tell whether a reader from the start would gain by folding."""
-    return head.tail - head.rows_at >= (_LAG_OF_RUN if head.path.startswith("runs/") else _LAG)
+    return head.tail - head.rows_at >= (_LAG_OF_RUN if paths.is_of_a_run(head.path) else _LAG)
 
 
 def next_base(head: Head, rows_at: int) -> int | None:

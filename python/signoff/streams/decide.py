@@ -30,7 +30,6 @@ from signoff.streams.stream import (
     Touch,
     Unchanged,
     Write,
-    new,
 )
 
 _NONE: Final[Mapping[str, Head | None]] = MappingProxyType({})
@@ -90,11 +89,11 @@ def _create(
         return Lookup(wanted.source)
     source = None if wanted is None else sources[wanted.source]
     if head is not None:
-        return _again(head, command, source)
+        return _create_again(head, command, source)
     if wanted is not None:
         return fork.begin(wanted, command, source, now, new_version)
     payload = command.payload
-    first = Head(
+    first = Head.of(
         path=command.path,
         incarnation=command.incarnation,
         version=command.version,
@@ -112,7 +111,7 @@ def _create(
     return Write(first, 0, 0, payload.data, cuts=payload.cuts)
 
 
-def _again(head: Head, command: Create, source: Head | None) -> Unchanged:
+def _create_again(head: Head, command: Create, source: Head | None) -> Unchanged:
     if head.deleted:
         raise StreamConflict("The stream at this path was deleted; the path is taken for as long as it has forks.")
     ttl_s, expires_at = fork.lifetime(command, source)
@@ -132,28 +131,30 @@ def _again(head: Head, command: Create, source: Head | None) -> Unchanged:
 def decide_append(
     head: Head, command: Append, last: ProducerMark | None, now: int, new_version: int | None
 ) -> Write | Unchanged:
-    """Decide what `decide` does about an append to a stream that is there; most of what is decided comes here alone."""
-    fixed, version, tail, last_seq, _ = head
-    payload, close, seq, mark = command
-    if fixed.deleted:
+    """Decide what `decide` does about an append to a stream that is there.
+
+    Most decisions are made here, so what is asked most often is asked of local names.
+    """
+    properties, payload, mark, seq = head.properties, command.payload, command.producer, command.seq
+    if properties.deleted:
         raise _deleted()
-    if fixed.closed:
+    if properties.closed:
         return _on_closed(head, mark)
-    kind, data, units, fault, _, cuts = payload
-    if fault is not None:
-        raise BadRequest(fault)
-    if fixed.content_type != kind and not content_type.same(fixed.content_type, kind):
-        raise StreamConflict(f"The stream holds {fixed.content_type}, not {kind}. Nothing was appended.")
-    if units == 0:
+    if payload.fault is not None:
+        raise BadRequest(payload.fault)
+    kind = payload.content_type
+    if properties.content_type != kind and not content_type.same(properties.content_type, kind):
+        raise StreamConflict(f"The stream holds {properties.content_type}, not {kind}. Nothing was appended.")
+    if payload.units == 0:
         raise BadRequest("There is nothing to append: the body is empty, or an empty array.")
     if mark is not None and not producer.is_new(last, mark):
         return Unchanged(head, last)
-    if seq is not None and last_seq is not None and seq <= last_seq:
+    if seq is not None and head.last_seq is not None and seq <= head.last_seq:
         raise StreamConflict("Stream-Seq must be greater than the last one. Nothing was appended.")
-    if fixed.compacted:
+    if properties.compacted:
         compaction.check(head, payload)
-    moved = (_ended(head, mark) if close else head).moved(units, now, new_version, seq)
-    return new(Write, (moved, version, tail, data, mark, (), cuts))
+    after = (_closed(head, mark) if command.close else head).moved(payload.units, now, new_version, seq)
+    return Write(after, head.version, head.tail, payload.data, mark, (), payload.cuts)
 
 
 def _close(head: Head, command: Close, last: ProducerMark | None, now: int, new_version: int | None) -> Decision:
@@ -161,7 +162,7 @@ def _close(head: Head, command: Close, last: ProducerMark | None, now: int, new_
         return Unchanged(head, last)
     if command.producer is not None and not producer.is_new(last, command.producer):
         return Unchanged(head, last)
-    ended = _ended(head, command.producer).moved(0, now, new_version)
+    ended = _closed(head, command.producer).moved(0, now, new_version)
     return Write(ended, head.version, head.tail, b"", command.producer)
 
 
@@ -177,5 +178,5 @@ def _on_closed(head: Head, mark: ProducerMark | None) -> Unchanged:
     )
 
 
-def _ended(head: Head, by: ProducerMark | None) -> Head:
-    return head._replace(closed=True, closed_by=by)
+def _closed(head: Head, by: ProducerMark | None) -> Head:
+    return head.changed(closed=True, closed_by=by)

@@ -84,7 +84,7 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int, new_ve
     if depth > DEEPEST:
         raise StreamConflict(f"A chain of forks has at most {DEEPEST} links. Nothing was created.")
     ttl_s, expires_at = lifetime(command, source)
-    head = Head(
+    head = Head.of(
         path=command.path,
         incarnation=command.incarnation,
         version=command.version,
@@ -98,7 +98,7 @@ def begin(wanted: Branch, command: Create, source: Head | None, now: int, new_ve
         fork=Fork(source.path, source.incarnation, at, depth),
     )
     payload = command.payload
-    return Write(head, 0, at, payload.data, also=(_count(source, 1, new_version),), cuts=payload.cuts)
+    return Write(head, 0, at, payload.data, also=(_count_forks(source, 1, new_version),), cuts=payload.cuts)
 
 
 def lifetime(command: Create, source: Head | None) -> tuple[int | None, str | None]:
@@ -123,7 +123,7 @@ def release(head: Head, sources: Mapping[str, Head | None], new_version: int | N
         new_version: the version of heads that are kept; see `Head.next_version`.
     """
     if head.refs > 0:
-        return _with(head, new_version, deleted=True)
+        return _write_changed(head, new_version, deleted=True)
     also: list[Write | Remove] = []
     gone = head
     while gone.fork is not None:
@@ -133,16 +133,16 @@ def release(head: Head, sources: Mapping[str, Head | None], new_version: int | N
         if source is None or source.incarnation != gone.fork.incarnation:
             break  # nothing is left to be let go of
         if source.refs > 1 or not source.deleted:
-            also.append(_count(source, -1, new_version))
+            also.append(_count_forks(source, -1, new_version))
             break
         also.append(Remove(source))
         gone = source
     return Remove(head, tuple(also))
 
 
-def _count(source: Head, step: int, new_version: int | None) -> Write:
-    return _with(source, new_version, refs=source.refs + step)
+def _count_forks(source: Head, step: int, new_version: int | None) -> Write:
+    return _write_changed(source, new_version, refs=source.refs + step)
 
 
-def _with(head: Head, new_version: int | None, **members: Any) -> Write:
-    return Write(head._replace(version=head.next_version(new_version), **members), head.version, head.tail)
+def _write_changed(head: Head, new_version: int | None, **members: Any) -> Write:
+    return Write(head.changed(version=head.next_version(new_version), **members), head.version, head.tail)

@@ -16,7 +16,7 @@ from signoff.errors import BadRequest
 from signoff.streams import content_type, json_scan
 from signoff.streams.json_scan import BLANK
 from signoff.streams.slices import Sliced, finish
-from signoff.streams.stream import JSON, Cuts, Payload, media_type, new
+from signoff.streams.stream import JSON, Cuts, Payload, media_type
 
 AT_ONCE: Final = 64 * 1024
 """Bytes of a body that are parsed in one go."""
@@ -37,15 +37,15 @@ def payload(kind: str, body: bytes) -> Payload:
         return Payload(kind, body, len(body))
     try:
         if len(body) > AT_ONCE:
-            data, units, cuts = finish(parsing(body))
+            data, units, cuts = finish(parse_in_slices(body))
         else:
             (data, units), cuts = parse(body), ()
     except BadRequest as error:
         return Payload(kind, b"", 0, fault=error.detail)
-    return new(Payload, (kind, data, units, None, None, cuts))
+    return Payload(kind, data, units, None, None, cuts)
 
 
-def reading(declared: str | None, body: bytes) -> Sliced[Payload]:
+def payload_in_slices(declared: str | None, body: bytes) -> Sliced[Payload]:
     """Do in slices what `payload` does.
 
     Args:
@@ -56,7 +56,7 @@ def reading(declared: str | None, body: bytes) -> Sliced[Payload]:
     try:
         kind = content_type.check(declared)
         if media_type(kind) == JSON and len(body) > AT_ONCE:
-            data, units, cuts = yield from parsing(body)
+            data, units, cuts = yield from parse_in_slices(body)
             return Payload(kind, data, units, cuts=cuts)
     except BadRequest as error:
         return Payload(declared, b"", 0, fault=error.detail)
@@ -77,7 +77,7 @@ def parse(body: bytes) -> tuple[bytes, int]:
         (b'[1,2], 12345678901234567890123', 2)
     """
     if len(body) > AT_ONCE:
-        return finish(parsing(body))[:2]
+        return finish(parse_in_slices(body))[:2]
     # What most bodies are, an object and nothing around it, needs no second look; nor brackets, if it is small.
     alone = body[:1] == b"{" and body[-1:] == b"}"
     data, flat = (body, False) if alone else _inside(body)
@@ -91,7 +91,7 @@ def parse(body: bytes) -> tuple[bytes, int]:
         raise _not_json(error) from error
 
 
-def parsing(body: bytes) -> Sliced[tuple[bytes, int, Cuts]]:
+def parse_in_slices(body: bytes) -> Sliced[tuple[bytes, int, Cuts]]:
     """Do in slices what `parse` does; return also where the messages may be parted."""
     data, flat = _inside(body)
     cuts: list[tuple[int, int]] = []

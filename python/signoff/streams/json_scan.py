@@ -52,7 +52,7 @@ _MANY: Final = re.compile(rb"(?:" + _shallow + rb",){%d}+" % _RUN, re.DOTALL)
 
 
 class Stop(NamedTuple):
-    """Be behind a comma.
+    """A place behind a comma.
 
     Attributes:
         position: behind it.
@@ -95,9 +95,9 @@ def by_value(text: bytes, most: int = sys.maxsize, *, each: bool = False) -> Wal
             singly -= 1
         if passed:
             count += 0 if brackets else passed
-            tired = steps >= _STEPS or position >= pause + SLICE_BYTES
-            yield Stop(position, count, brackets, tired)
-            if tired:
+            slice_over = steps >= _STEPS or position >= pause + SLICE_BYTES
+            yield Stop(position, count, brackets, slice_over)
+            if slice_over:
                 steps, pause = 0, position
             continue
         outside = len(brackets)
@@ -150,10 +150,10 @@ def by_token(text: bytes, most: int = sys.maxsize, *, each: bool = False) -> Wal
                 brackets.pop()
             case 0x2C if not brackets or not each:
                 count += not brackets
-                tired = steps >= 16 * _STEPS or token.end() >= pause + SLICE_BYTES
-                if tired or not brackets:
-                    yield Stop(token.end(), count, bytes(brackets), tired)
-                if tired:
+                slice_over = steps >= 16 * _STEPS or token.end() >= pause + SLICE_BYTES
+                if slice_over or not brackets:
+                    yield Stop(token.end(), count, bytes(brackets), slice_over)
+                if slice_over:
                     steps, pause = 0, token.end()
                 if count == most:
                     return

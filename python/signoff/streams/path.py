@@ -10,10 +10,10 @@ from urllib.parse import unquote_to_bytes
 from signoff.errors import BadRequest
 from signoff.names import REMEMBERED
 from signoff.names import check_path as check
+from signoff.paths import ENGINE_ROOTS
 
 __all__ = ["check", "engine_owned", "from_url", "reserved"]
 
-ENGINE_ROOTS: Final = frozenset({"runs", "inbox", "workflows"})
 RESERVED_ROOT: Final = "__ds"
 """First segment of the protocol's control paths (§6)."""
 

@@ -23,7 +23,7 @@ _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+
 
 
 class Operation(StrEnum):
-    """Tell what a change message does to its row."""
+    """What a change message does to its row."""
 
     INSERT = "insert"
     UPDATE = "update"
@@ -31,7 +31,7 @@ class Operation(StrEnum):
 
 
 class Control(StrEnum):
-    """Name the control messages (§4.2). Signoff never writes one."""
+    """The control messages (§4.2). Signoff never writes one."""
 
     SNAPSHOT_START = "snapshot-start"
     SNAPSHOT_END = "snapshot-end"

@@ -15,28 +15,21 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from signoff.errors import EventTimedOut, NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
+from signoff.names import check_name
 from signoff.workflow import codec
 from signoff.workflow.determinism import Recorded
+from signoff.workflow.entry import Command
+from signoff.workflow.event.entries import EventAbandoned, EventAwaited, EventReceived
 from signoff.workflow.futures import Asked, Pending, TimerHandle
-from signoff.workflow.journal import (
-    Command,
-    EventAbandoned,
-    EventAwaited,
-    EventReceived,
-    InputRequested,
-    InputRevised,
-    InputWithdrawn,
-    PatchMarked,
-    RowPublished,
-    StepCancelled,
-    StepScheduled,
-    TimerCancelled,
-    TimerStarted,
-)
+from signoff.workflow.input.ask import InputRequest
+from signoff.workflow.input.entries import InputRequested, InputRevised, InputWithdrawn
 from signoff.workflow.loop import MOST_HALTS, Halt, new_loop
-from signoff.workflow.names import check_name
-from signoff.workflow.requests import InputRequest
-from signoff.workflow.steps import StepCall, StepOptions, resolve, retry_of
+from signoff.workflow.patch.entries import PatchMarked
+from signoff.workflow.row.entries import RowPublished
+from signoff.workflow.step.ask import StepCall
+from signoff.workflow.step.entries import StepCancelled, StepScheduled
+from signoff.workflow.step.options import StepOptions, resolve, retry_of
+from signoff.workflow.timer.entries import TimerCancelled, TimerStarted
 
 log = logging.getLogger("signoff.workflow")
 

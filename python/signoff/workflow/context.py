@@ -10,15 +10,17 @@ from uuid import UUID
 
 import orjson
 
+from signoff.names import check_name, check_text
 from signoff.workflow import codec
 from signoff.workflow.commands import Commands
 from signoff.workflow.durations import Duration, deadline_ms, duration_ms, moment
 from signoff.workflow.futures import Asked, Pending, StepFuture
-from signoff.workflow.names import check_name, check_text
-from signoff.workflow.requests import Answer, InputRequest, check_spec
-from signoff.workflow.retry import Retry
-from signoff.workflow.schema import schema_of
-from signoff.workflow.steps import PLAIN, StepInfo, StepOptions, current_step, entering_step, options_of, step
+from signoff.workflow.input.ask import Answer, InputRequest
+from signoff.workflow.input.schema import schema_of
+from signoff.workflow.input.spec import check_spec
+from signoff.workflow.step.current import StepInfo, current_step, entering_step
+from signoff.workflow.step.options import PLAIN, StepOptions, options_of, step
+from signoff.workflow.step.retry import Retry
 
 __all__ = ["Answer", "Context", "InputRequest", "StepInfo", "Steps", "current_step", "entering_step", "step"]
 

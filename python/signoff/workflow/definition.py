@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
 from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWorkflow, UnsupportedValue
+from signoff.names import check_name
 from signoff.workflow import codec
-from signoff.workflow.journal import PYTHON, Encoded, RunDescribed, RunStarted
-from signoff.workflow.names import check_name
+from signoff.workflow.entry import PYTHON, Encoded
+from signoff.workflow.run.entries import RunDescribed, RunStarted
 from signoff.workflow.source import findings
-from signoff.workflow.steps import evaluate
+from signoff.workflow.step.types import evaluate
 
 MOST_TAGS = 32
 """Tags a workflow gives its runs, each of 128 characters at most: as many as whoever starts one may give."""

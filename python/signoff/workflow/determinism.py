@@ -9,17 +9,10 @@ from types import FrameType
 from typing import Any
 
 from signoff.errors import NonDeterminism
-from signoff.workflow.journal import COMMANDS, OUTCOMES, PYTHON, Command, PatchMarked, RowPublished
+from signoff.workflow.entry import PYTHON, Command
 from signoff.workflow.loop import ASYNCIO
 
 _OURS = (str(Path(__file__).parent), ASYNCIO)
-
-
-def name_of(command: Command) -> str:
-    """Return what identifies a command among others of its type."""
-    if type(command) is RowPublished:
-        return f"{command.row_type}/{command.key}"
-    return "" if type(command) in OUTCOMES else getattr(command, "id", "")
 
 
 def title(kind: type[Any], name: str) -> str:
@@ -28,7 +21,7 @@ def title(kind: type[Any], name: str) -> str:
 
 
 class Recorded:
-    """Hold the commands of the journal that the code has not asked for again yet."""
+    """The commands of the journal that the code has not asked for again yet."""
 
     __slots__ = ("count", "last", "python", "queue")
 
@@ -41,17 +34,17 @@ class Recorded:
     def take(self, kind: type[Any], name: str) -> Command | None:
         """Return the recorded command that matches; None: the journal has no more, so this one is new.
 
-        A mark of a patch that the code does not ask about any more is passed over.
+        One that is optional, and that the code does not ask for any more, is passed over.
 
         Raises:
             NonDeterminism: the journal has another command here.
         """
         while self.queue:
             command = self.queue.popleft()
-            if type(command) is kind and name_of(command) == name:
+            if type(command) is kind and command.name == name:
                 break
-            if type(command) is not PatchMarked:
-                raise self._differs(title(type(command), name_of(command)), title(kind, name), user_line())
+            if not command.optional:
+                raise self._differs(title(type(command), command.name), title(kind, name), user_line())
         else:
             command = None
         self.last.append((kind, name))
@@ -65,14 +58,14 @@ class Recorded:
             waiting: frames of code that is suspended.
             ended: how the code ended, if it did.
         """
-        while self.queue and type(self.queue[0]) is PatchMarked:
+        while self.queue and self.queue[0].optional:
             self.queue.popleft()
         if not self.queue:
             return None
         command = self.queue[0]
         found = f"the end of the code ({ended})" if ended else "nothing: the code waits"
         where = ", ".join(sorted({_line(frame) for frame in waiting})) or "after its last command"
-        return self._differs(title(type(command), name_of(command)), found, where)
+        return self._differs(title(type(command), command.name), found, where)
 
     def _differs(self, expected: str, found: str, where: str) -> NonDeterminism:
         before = ", ".join(title(kind, name) for kind, name in self.last) or "run.started"
@@ -128,6 +121,3 @@ def _is_users(frame: FrameType) -> bool:
 
 def _line(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
-
-
-assert COMMANDS >= OUTCOMES

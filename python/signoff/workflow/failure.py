@@ -7,8 +7,8 @@ from typing import Any
 
 from signoff.errors import NonDeterminism, PublicError, SignoffError, StepFailed, WorkflowStuck
 from signoff.workflow import codec
+from signoff.workflow.entry import Error, StackFrame
 from signoff.workflow.frames import frames_of
-from signoff.workflow.journal import Error, Frame
 
 _MOST = 4_000
 _PLACED = (NonDeterminism, WorkflowStuck)
@@ -72,7 +72,7 @@ def _member(of: object, name: str, read: Any = lambda value: value) -> Any:
         return None
 
 
-def _frames(error: BaseException) -> tuple[Frame, ...]:
+def _frames(error: BaseException) -> tuple[StackFrame, ...]:
     try:
         return frames_of(error)
     except BaseException:

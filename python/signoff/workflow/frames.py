@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from signoff.workflow.journal import Error, Frame
+from signoff.workflow.entry import Error, StackFrame
 
 MOST: Final = 20
 """Frames kept, those nearest to the place."""
@@ -20,7 +20,7 @@ _LONGEST: Final = 300
 _OURS: Final = str(Path(__file__).parent.parent)
 
 
-def frames_of(error: BaseException) -> tuple[Frame, ...]:
+def frames_of(error: BaseException) -> tuple[StackFrame, ...]:
     """Return where an exception passed, without the engine's own frames unless there are no others.
 
     Nothing of the exception runs: it may be anybody's.
@@ -33,10 +33,10 @@ def frames_of(error: BaseException) -> tuple[Frame, ...]:
         kept = ours if code.co_filename.startswith(_OURS) else theirs
         kept.append((code.co_filename, trace.tb_lineno or 0, code.co_qualname))
         trace = trace.tb_next
-    found: list[Frame] = []
+    found: list[StackFrame] = []
     room = MOST_TEXT
     for file, line, function in reversed(theirs or ours):
-        frame = Frame(_text(file[-_LONGEST:]), line, _text(function[-_LONGEST:]), _text(_source(file, line)))
+        frame = StackFrame(_text(file[-_LONGEST:]), line, _text(function[-_LONGEST:]), _text(_source(file, line)))
         room -= len(frame.file) + len(frame.function) + len(frame.source)
         if room < 0:
             break
@@ -48,7 +48,8 @@ def traceback_of(error: Error) -> str:
     """Return an error as people know it from Python.
 
     Example:
-        >>> print(traceback_of(Error("value_error", "no", "builtins.ValueError", frames=(Frame("a.py", 3, "pay"),))))
+        >>> frames = (StackFrame("a.py", 3, "pay"),)
+        >>> print(traceback_of(Error("value_error", "no", "builtins.ValueError", frames=frames)))
         Traceback (most recent call last):
           File "a.py", line 3, in pay
         builtins.ValueError: no

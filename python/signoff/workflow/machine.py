@@ -19,20 +19,15 @@ from signoff.workflow.commands import Commands
 from signoff.workflow.context import Context
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.determinism import user_frame
+from signoff.workflow.entry import SAME, Command, Entry, Error, Notification
+from signoff.workflow.event.entries import EventReceived, EventTimedOut
 from signoff.workflow.failure import error_of
 from signoff.workflow.futures import TimerHandle
-from signoff.workflow.journal import (
-    COMMANDS,
-    SAME,
+from signoff.workflow.input.ask import expired
+from signoff.workflow.input.entries import InputAnswered, InputExpired
+from signoff.workflow.loop import CancelledError
+from signoff.workflow.run.entries import (
     CancelRequested,
-    Command,
-    Entry,
-    Error,
-    EventReceived,
-    EventTimedOut,
-    InputAnswered,
-    InputExpired,
-    Notification,
     RunBlocked,
     RunCancelled,
     RunCompleted,
@@ -42,13 +37,10 @@ from signoff.workflow.journal import (
     RunStarted,
     RunTerminated,
     RunUnblocked,
-    StepCompleted,
-    StepFailed,
-    TimerFired,
 )
-from signoff.workflow.loop import CancelledError
-from signoff.workflow.requests import expired
-from signoff.workflow.steps import StepCall
+from signoff.workflow.step.ask import StepCall
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.timer.entries import TimerFired
 
 __all__ = ["Machine", "StepCall", "error_of"]
 
@@ -179,8 +171,8 @@ class Machine:
         new = commands.new = []
         notifications: list[Notification | RunStarted] = []
         for entry in entries:
-            if type(entry) in COMMANDS and type(entry) is not RunStarted:
-                commands.recorded.queue.append(entry)  # type: ignore[arg-type]
+            if isinstance(entry, Command) and type(entry) is not RunStarted:
+                commands.recorded.queue.append(entry)
             elif type(entry) is RunTerminated:
                 self._terminated(entry)
                 return new

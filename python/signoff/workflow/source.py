@@ -304,10 +304,7 @@ class _Reader:
 
     def _is_step(self, function: Function, scope: _Scope) -> bool:
         decorators = [one.func if isinstance(one, ast.Call) else one for one in function.decorator_list]
-        return any(
-            scope.full_name(one) in {"signoff.step", "signoff.workflow.context.step", "signoff.workflow.steps.step"}
-            for one in decorators
-        )
+        return any(scope.full_name(one) in {"signoff.step", "signoff.workflow.step.options.step"} for one in decorators)
 
     def _reference(self, node: ast.AST, scope: _Scope) -> bool:
         """Tell what a name stands for, if that is of the world; return whether the name is done with."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from signoff.workflow.inputs import InputState
+from signoff.workflow.input.state import InputState
 
 
 @dataclass(slots=True)
 class RunFold:
-    """Hold what the fold remembers of a run.
+    """What the fold remembers of a run.
 
     Attributes:
         row: the public `run` row.
@@ -60,7 +60,7 @@ class RunFold:
 
 @dataclass(slots=True)
 class View:
-    """Hold a run's rows as far as they are needed; `project` moves it forward in place.
+    """A run's rows, as far as they are needed; `project` moves it forward in place.
 
     Attributes:
         run: None before `run.started`.
@@ -75,7 +75,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Hold what entries change in public.
+    """What entries change in public.
 
     Attributes:
         public: messages for `runs/{run_id}`, encoded, in order.

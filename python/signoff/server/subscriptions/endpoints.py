@@ -42,12 +42,12 @@ Operators = Callable[[Scope], Awaitable[None]]
 
 
 async def everybody(_scope: Scope) -> None:
-    """Let everybody do what operators do: access was checked before, or is not wanted."""
+    """Allow everybody what operators do: access was checked before, or is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlCall:
-    """Hold one request to the control API.
+    """One request to the control API.
 
     Attributes:
         rest: the path below the subscription, undecoded.
@@ -88,7 +88,7 @@ class ControlCall:
 
 
 class ControlEndpoints:
-    """Serve the control API.
+    """The control API.
 
     Args:
         subscriptions: what to serve; started by the first request that needs it, if it is not yet.

@@ -38,7 +38,7 @@ def look_up(host: str, port: int) -> Sequence[str]:
 
 
 class SystemResolver:
-    """Look names up.
+    """A resolver of names, by the system.
 
     Args:
         look_up: asks the system unless given.
@@ -97,6 +97,6 @@ class SystemResolver:
 
 
 def _seen(answer: asyncio.Future[Sequence[str]]) -> None:
-    """Take an error that nobody waits for any more, so that it is not reported as forgotten."""
+    """Retrieve an error that nobody waits for any more, so that it is not reported as forgotten."""
     if not answer.cancelled():
         answer.exception()

@@ -38,7 +38,7 @@ CONNECT_S: Final = 5.0
 
 
 class HttpWebhooks:
-    """Call webhooks.
+    """A client that calls webhooks over HTTP.
 
     Args:
         clock: for the timestamp that is signed.

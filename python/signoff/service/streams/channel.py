@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from signoff.clock import Clock
-from signoff.stores.base import Batch
+from signoff.stores.change import Batch
 from signoff.streams import live
 from signoff.streams.stream import Head
 
 RING_BYTES: Final = 1 << 20
 RING_FRAMES: Final = 512
+"""How much a channel keeps for readers who are behind; who is further behind reads from the store."""
 
 
 def _nothing() -> None:
@@ -33,7 +34,7 @@ def _ignore(_head: Head) -> None:
 
 @dataclass(slots=True)
 class SseFrame:
-    """Hold one append as all readers get it.
+    """One append, encoded as all readers get it.
 
     Attributes:
         data: the SSE data event.
@@ -78,7 +79,7 @@ class SseFrame:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """Hold what live readers of one stream share.
+    """What the live readers of one stream share.
 
     Attributes:
         head: the newest head known, or one that differs from it in tail and closure only; tells how to encode.
@@ -105,8 +106,8 @@ class Channel:
     on_behind: Callable[[], None] = _nothing
     on_first_head: Callable[[Head], None] = _ignore
 
-    def saw(self, head: Head) -> None:
-        """Learn from a head that a reader got from the store."""
+    def observe(self, head: Head) -> None:
+        """Compare a head that a reader got from the store with what is known."""
         if self.head is None:
             self.adopt(head)
         elif self.head.incarnation != head.incarnation:
@@ -115,7 +116,7 @@ class Channel:
             self.on_behind()
 
     def adopt(self, head: Head) -> None:
-        """Take a head as it is; what lies before its tail and is not in the ring, readers get from the store."""
+        """Set the head; what lies before its tail and is not in the ring, readers get from the store."""
         known = (self.tail, self.closed)
         if self.head is None:
             self.on_first_head(head)
@@ -175,12 +176,12 @@ class Channel:
             self.ring_bytes -= len(ring.popleft().data)
 
     def close(self) -> None:
-        """Learn that the stream has ended at its tail."""
+        """Mark the stream as ended at its tail."""
         self.closed = True
         self.wake()
 
     def end(self, *, deleted: bool = True) -> None:
-        """Let every reader stop, because the stream is gone or the hub closes."""
+        """Stop every reader, because the stream is gone or the hub closes."""
         self.ended = True
         self.deleted = deleted
         self._clear()
@@ -206,7 +207,7 @@ class Channel:
         return frames if most is None or len(frames) == 1 else _first(frames, most)
 
     def wake(self) -> None:
-        """Let all readers look again."""
+        """Wake all readers, so that they look again."""
         waiting, self.waiting = self.waiting, set()
         for news in waiting:
             _settle(news)
@@ -219,7 +220,7 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Reader:
-    """Be one live reader of a channel.
+    """One live reader of a channel.
 
     Attributes:
         gone: the client has left; set by `leave`.

@@ -17,7 +17,8 @@ from signoff.service.commit import Durable
 from signoff.service.streams import reader
 from signoff.service.streams.reader import Units
 from signoff.service.streams.slicing import TimeSlicer
-from signoff.stores.base import Batch, Change, Committed, RowsWrite, StreamStart, WorkflowStore
+from signoff.stores.base import StreamStart, WorkflowStore
+from signoff.stores.change import Batch, Change, Committed, FamilyWrite, RowsWrite, new_mark
 from signoff.streams import compaction, json_mode
 from signoff.streams.compaction import RowChanges
 from signoff.streams.slices import Sliced, finish
@@ -29,7 +30,7 @@ _SIZES_KEPT: Final = 1_000
 
 
 class Compactor:
-    """Fold streams that have grown, one at a time.
+    """The task that folds streams that have grown, one at a time.
 
     Args:
         store: what to read from and to commit to; nobody waits for these commits.
@@ -49,17 +50,16 @@ class Compactor:
         self._sizes: dict[tuple[str, str, int], int] = {}
 
     def committed(self, durable: Sequence[Durable]) -> None:
-        """Take Changes that are durable now, and fold what has grown by them far enough."""
-        for change, (batches,) in durable:
-            if batches:
-                for path, (start, end, _) in batches.items():
-                    if compaction.due(path, start, end) and compaction.managed(path):
-                        self.want(path)
-            for write in change.streams:
+        """Fold what has grown far enough by Changes that are durable now."""
+        for change, done in durable:
+            for path, batch in done.batches.items():
+                if compaction.due(path, batch.start, batch.end) and compaction.managed(path):
+                    self.want(path)
+            for write in change.write.streams if isinstance(change.write, FamilyWrite) else ():
                 if isinstance(write, Write):
-                    (fixed, _, end, _, _), _, start, *_ = write
-                    if fixed.compacted and compaction.due(fixed.path, start, end):
-                        self.want(fixed.path)
+                    properties = write.head.properties
+                    if properties.compacted and compaction.due(properties.path, write.start, write.head.tail):
+                        self.want(properties.path)
 
     async def read_start(self, path: str, max_bytes: int, end: int | None = None) -> Units | None:
         """Read a stream from the start: the live rows, and then the units from their position on; None: there is none.
@@ -130,7 +130,7 @@ class Compactor:
         if changes.at == rows_at and base is None:
             return False
         write = RowsWrite(path, head.incarnation, rows_at, changes, base, head.refs)
-        [outcome] = await self._store.commit([Change(rows=(write,))])
+        [outcome] = await self._store.commit([Change(write, mark=new_mark())])
         return isinstance(outcome, Committed)
 
     async def _fits(self, head: Head, changes: RowChanges) -> bool:

@@ -21,13 +21,16 @@ from signoff.clock import Clock, SystemClock
 from signoff.errors import StoreError
 from signoff.service.commit import Durable
 from signoff.service.streams.channel import Channel, Reader
-from signoff.stores.base import Batch, Change, Committed, StreamDelete, Subscription, WorkflowStore
+from signoff.stores.base import Interest, WorkflowStore
+from signoff.stores.change import Batch, Change, Committed, FamilyWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.stores.parting import batches
 from signoff.streams.stream import Head, Write
 
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
+"""Seconds between two comparisons of tails: what a lost wake-up costs a live reader at most."""
+
 ECHO_S: Final = 0.02
 """How long a wake-up may wait that is most likely the echo of our own commit."""
 
@@ -35,10 +38,11 @@ LEAST_S: Final = 0.1
 """Seconds between two renewals of a time to live at least."""
 
 REFRESH_BYTES: Final = 1 << 20
+"""Bytes read at once of what another process appended; no more than a channel keeps."""
 
 
 class Hub:
-    """Tell live readers of this process what was appended, by whichever process.
+    """The place where live readers of this process learn what was appended, by whichever process.
 
     Args:
         store: read from when another process appended.
@@ -60,7 +64,7 @@ class Hub:
         self._closed = False
         self._renew: Callable[[Head], Awaitable[None]] | None = None
 
-    def renewing(self, renew: Callable[[Head], Awaitable[None]]) -> None:
+    def renew_with(self, renew: Callable[[Head], Awaitable[None]]) -> None:
         """Call this, well before its time to live is over, with a head of each stream that is watched."""
         self._renew = renew
 
@@ -71,7 +75,7 @@ class Hub:
 
     @contextmanager
     def watch(self, path: str) -> Iterator[Reader]:
-        """Be a live reader of a stream; attach before looking at the store, so that nothing falls between."""
+        """Attach a live reader to a stream; do so before looking at the store, so that nothing falls between."""
         channel = self._channels.get(path)
         if channel is not None and channel.ended:
             self._drop(channel)
@@ -87,7 +91,7 @@ class Hub:
                 self._drop(channel)
 
     def committed(self, durable: Sequence[Durable]) -> None:
-        """Take Changes that are durable now; called in the order of commits."""
+        """Pass on Changes that are durable now; called in the order of commits."""
         if self._channels:
             for change, done in durable:
                 self._committed(change, done)
@@ -95,15 +99,21 @@ class Hub:
     def _committed(self, change: Change, done: Committed) -> None:
         for path, batch in done.batches.items():
             self._appended(path, batch)
-        for append in change.appends:
-            if append.close:
-                last = done.batches.get(append.path)
-                self._ended(append.path, None if last is None else last.end)
-        for write in change.streams:
-            if isinstance(write, StreamDelete):
-                self._deleted(write.path)
-            else:
-                self._written(write)
+        match change.write:
+            case SubjectWrite(appends=appends):
+                for append in appends:
+                    if append.close:
+                        last = done.batches.get(append.path)
+                        self._ended(append.path, None if last is None else last.end)
+            case FamilyWrite(writes):
+                for write in writes:
+                    if isinstance(write, StreamDelete):
+                        self._deleted(write.path)
+                    else:
+                        self._written(write)
+            case SubjectDelete(streams=paths):
+                for path in paths:
+                    self._deleted(path)
 
     def _written(self, write: Write) -> None:
         head = write.head
@@ -117,7 +127,7 @@ class Hub:
             self._ended(head.path, head.tail)
 
     async def close(self) -> None:
-        """Let every live reader finish, and stop listening."""
+        """Stop every live reader, and stop listening."""
         self._closed = True
         for channel in list(self._channels.values()):
             channel.end(deleted=False)
@@ -174,17 +184,20 @@ class Hub:
             if not self._channels:
                 continue
             try:
-                tails = await self._store.tails(list(self._channels))
+                found = await self._store.find_streams(list(self._channels))
             except StoreError as error:
                 log.warning("cannot compare the tails of watched streams: %s", error)
                 continue
             for path, channel in list(self._channels.items()):
-                if channel.head is not None and tails.get(path) != (channel.tail, channel.closed):
+                if channel.head is None:
+                    continue
+                now = found.get(path)
+                if now is None or (now.tail, now.closed) != (channel.tail, channel.closed):
                     self._feeds[path].refresh()
 
 
 class _Feed:
-    """Bring one channel what other processes appended: one read at a time, for all readers."""
+    """The reader that brings one channel what other processes appended: one read at a time, for all its readers."""
 
     def __init__(self, store: WorkflowStore, channel: Channel) -> None:
         self._store = store
@@ -194,7 +207,7 @@ class _Feed:
         self._again = False
         self._keeping: asyncio.Task[None] | None = None
         self.echo = False
-        self._interest: Subscription = store.bus().subscribe(f"stream:{channel.path}", self._hint)
+        self._interest: Interest = store.bus().subscribe(f"stream:{channel.path}", self._hint)
 
     def stop(self) -> None:
         """Stop listening."""
@@ -227,7 +240,7 @@ class _Feed:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-hub-refresh")
 
     def _hint(self) -> None:
-        """Take a wake-up from the bus, which repeats our own commits too."""
+        """Handle a wake-up from the bus, which repeats our own commits too."""
         if not self.echo:
             self.refresh()
         elif self._later is None:

@@ -11,7 +11,8 @@ from typing import Final
 
 from signoff.errors import Gone, StoreError
 from signoff.service.streams.slicing import TimeSlicer
-from signoff.stores.base import Batch, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Batch
 from signoff.stores.parting import TOGETHER
 from signoff.streams import json_mode
 from signoff.streams.slices import Sliced
@@ -23,7 +24,7 @@ ATTEMPTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Hold the units `[start, end)` of a stream: raw bytes, or messages joined by commas."""
+    """The units `[start, end)` of a stream: raw bytes, or messages joined by commas."""
 
     head: Head
     start: int

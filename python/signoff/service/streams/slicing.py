@@ -17,7 +17,7 @@ class TimeSlicer:
     five milliseconds to change its mind.
 
     Example:
-        >>> payload = await TimeSlicer().run(json_mode.reading("application/json", body))
+        >>> payload = await TimeSlicer().run(json_mode.payload_in_slices("application/json", body))
     """
 
     def __init__(self) -> None:

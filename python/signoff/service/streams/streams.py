@@ -17,7 +17,7 @@ from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, Stre
 from signoff.service.streams import reader
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
-from signoff.service.streams.writer import AppendReply, Committer, StreamWriter, WriteResult
+from signoff.service.streams.writer import AppendEnded, Committer, StreamWriter, WriteResult
 from signoff.stores.base import WorkflowStore
 from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
@@ -26,6 +26,7 @@ from signoff.streams.stream import Append, Branch, Close, Create, Delete, Head, 
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 1 << 20
+"""Bytes that one read brings, more or less."""
 
 EXAMINED_AT_ONCE: Final = 16 * 1024
 """Bytes of messages that a decision may look at itself (`streams.compaction.examine`)."""
@@ -33,7 +34,7 @@ EXAMINED_AT_ONCE: Final = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Hold what one read brings: the units `[start, end)`.
+    """What one read brings: the units `[start, end)`.
 
     Attributes:
         head: of the stream at the moment of reading.
@@ -64,7 +65,7 @@ class Chunk:
 
 
 class Streams:
-    """Create, append to, read, close and delete streams.
+    """The streams of a store: created, appended to, read, closed and deleted.
 
     Paths are checked (`streams.path`); streams below `runs/`, `inbox/` and `workflows/` belong to the engine and can
     only be read here.
@@ -85,9 +86,9 @@ class Streams:
         self._store = store
         self._compactor = compactor or Compactor(store)
         self._writer = StreamWriter(store, committer, clock, self._expired)
-        hub.renewing(self.touch)
+        hub.renew_with(self.touch)
 
-    def removing(self, removed: Callable[[], None]) -> None:
+    def on_removed(self, removed: Callable[[], None]) -> None:
         """Call this after a stream was deleted, when there is something to purge (`WorkflowStore.purge`)."""
         self._writer.removed = removed
 
@@ -127,8 +128,8 @@ class Streams:
         return await self._writer.write(path, command)
 
     async def payload(self, declared: str | None, body: bytes) -> Payload:
-        """Turn a body into units, as `json_mode.reading` does, while all else goes on."""
-        return await self._compactor.slicer.run(json_mode.reading(declared, body))
+        """Turn a body into units, as `json_mode.payload_in_slices` does, while all else goes on."""
+        return await self._compactor.slicer.run(json_mode.payload_in_slices(declared, body))
 
     async def content_type(self, path: str) -> str:
         """Return the content type that a fork of this stream has, also of one that is kept for its forks alone.
@@ -161,7 +162,7 @@ class Streams:
             payload = await self._examined(path, payload)
         return await self._writer.write(path, Append(payload, close, seq, producer))
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: AppendReply) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: AppendEnded) -> bool:
         """Append as `append` does, without a task, if nothing but the commit has to be waited for.
 
         Args:
@@ -284,8 +285,8 @@ class Streams:
         return True
 
     def _expired(self, head: Head) -> bool:
-        fixed = head.fixed
-        mortal = fixed.ttl_s is not None or fixed.expires_at is not None
+        properties = head.properties
+        mortal = properties.ttl_s is not None or properties.expires_at is not None
         return mortal and expiry.is_expired(head, self.clock.now_ms())
 
 

@@ -34,7 +34,7 @@ LEAST_PAUSE_S: Final = 0.02
 
 
 class Sweeper:
-    """Look for streams whose life is over, and delete them.
+    """The task that looks for streams whose life is over, and deletes them.
 
     Args:
         store: where to look.
@@ -54,7 +54,7 @@ class Sweeper:
     def start(self) -> None:
         """Look from now on, until `close`."""
         loop = asyncio.get_running_loop()
-        self._streams.removing(self._removed.set)
+        self._streams.on_removed(self._removed.set)
         self._removed.set()  # a process that has died may have left something
         self._tasks = [loop.create_task(work, name="signoff-sweeper") for work in (self._run(), self._purge())]
 

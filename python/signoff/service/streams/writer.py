@@ -24,16 +24,8 @@ from typing import Final, NamedTuple, Protocol
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError, StoreError, StreamDeleted, StreamNotFound
-from signoff.stores.base import (
-    Change,
-    Committed,
-    Conflict,
-    Outcome,
-    StreamDelete,
-    StreamState,
-    WorkflowStore,
-    writing,
-)
+from signoff.stores.base import StreamState, WorkflowStore
+from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Outcome, StreamDelete, new_mark
 from signoff.streams.decide import decide, decide_append
 from signoff.streams.stream import (
     Append,
@@ -62,7 +54,7 @@ _VERSION_BITS: Final = 62
 
 
 class Committer(Protocol):
-    """Commit Changes in the order of the calls."""
+    """What commits Changes in the order of the calls."""
 
     def hand_in(self, change: Change, reply: Callable[[Outcome | Exception], None]) -> None:
         """Commit a Change together with those that wait; then, never at once, call `reply` with how it ended."""
@@ -70,7 +62,7 @@ class Committer(Protocol):
 
 
 class WriteResult(NamedTuple):
-    """Tell how a write ended.
+    """How a write ended.
 
     Attributes:
         head: of the stream after it.
@@ -85,7 +77,7 @@ class WriteResult(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Chain:
-    """Hold a stream as it will be when everything under way is committed.
+    """A stream as it will be when everything under way is committed.
 
     Attributes:
         begun, ended: how many commits were handed over, and how many of them ended; they end in the order they began.
@@ -106,7 +98,7 @@ class _Chain:
         return self.begun > self.ended
 
     def begin(self, decision: Write | Remove) -> None:
-        """Become what a decision will leave once its commit, which is now under way, has ended."""
+        """Set this to what a decision will leave once its commit, which is now under way, has ended."""
         if isinstance(decision, Remove):
             self.begun += 1
             self.head = None
@@ -115,21 +107,21 @@ class _Chain:
             self.move(decision.head, decision.producer)
 
     def move(self, head: Head, producer: ProducerMark | None) -> None:
-        """Become what a write will leave."""
+        """Set this to what a write will leave."""
         self.begun += 1
         self.head = head
         if producer is not None:
             self.producers[producer.producer_id] = producer
 
     def end(self) -> None:
-        """Learn that the next commit ended."""
+        """Count one more commit as ended."""
         self.ended += 1
         if self.waiting:
-            self._tell()
+            self._wake_waiting()
         if len(self.producers) > CACHED_PRODUCERS and not self.under_way:
             self.producers.clear()
 
-    def _tell(self) -> None:
+    def _wake_waiting(self) -> None:
         while self.waiting and self.waiting[0][0] <= self.ended:
             _, news = self.waiting.popleft()
             if not news.done():
@@ -144,13 +136,13 @@ class _Chain:
 
 _Chains = dict[str, _Chain]
 
-AppendReply = Callable[[Head | Exception | None], None]
+AppendEnded = Callable[[Head | Exception | None], None]
 """Called with how an append ended, which is the head after it; None: another process wrote first and nothing was
 written, so it is to be asked for again."""
 
 
 class StreamWriter:
-    """Write to application streams.
+    """The writer of application streams.
 
     Args:
         store: loads heads and producers.
@@ -204,7 +196,7 @@ class StreamWriter:
         why = f"The stream {path} changes too fast; nothing was written. Try again."
         raise StoreError(why, told=why)
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: AppendReply) -> bool:
+    def append_at_once(self, path: str, command: Append, now: int, reply: AppendEnded) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.
 
         Args:
@@ -222,7 +214,7 @@ class StreamWriter:
         before = chain.head
         if before is None or self._expired(before):
             return False
-        _, _, _, producer = command
+        producer = command.producer
         last = None
         if producer is not None:
             if producer.producer_id not in chain.producers:
@@ -235,7 +227,7 @@ class StreamWriter:
         if isinstance(decision, Unchanged):
             return False
         self._chains.move_to_end(path)
-        head, *_ = decision
+        head = decision.head
         chain.move(head, producer)
 
         def ended(outcome: Outcome | Exception) -> None:
@@ -247,7 +239,7 @@ class StreamWriter:
             chain.end()
             reply(None if isinstance(outcome, Conflict) else outcome)
 
-        self._committer.hand_in(writing(decision), ended)
+        self._committer.hand_in(Change(FamilyWrite((decision,)), mark=decision.head.version), ended)
         return True
 
     async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> WriteResult | Lookup | None:
@@ -319,9 +311,11 @@ class StreamWriter:
         return isinstance(outcome, Committed)
 
     def _hand_in(self, chains: _Chains, decision: Write | Remove, reply: Callable[[Outcome | Exception], None]) -> None:
-        """Let the chains become what was decided, and have that committed."""
+        """Move the chains on to what was decided, and hand that in."""
         parts = [(each.head.path, chains[each.head.path], each) for each in (decision, *decision.also)]
-        change = Change(streams=tuple(_piece(part) for _, _, part in parts))
+        # Its version was drawn at random, so it tells this Change from all others.
+        mark = decision.head.version if isinstance(decision, Write) else new_mark()
+        change = Change(FamilyWrite(tuple(_as_stored(part) for _, _, part in parts)), mark=mark)
         for _, chain, part in parts:
             chain.begin(part)
 
@@ -339,9 +333,10 @@ class StreamWriter:
 
     async def _chain(self, path: str) -> _Chain:
         chain = self._chains.get(path)
-        if chain is not None:
+        if chain is not None and (chain.under_way or chain.head is None or not chain.head.engine):
             self._chains.move_to_end(path)
             return chain
+        # The engine's appends do not come by here, nor move the version: what is known of its streams is soon old.
         loading = self._loading.get(path)
         if loading is None:
             loading = asyncio.get_running_loop().create_task(self._load(path))
@@ -395,7 +390,7 @@ def _producer_of(command: Command) -> ProducerMark | None:
             return None
 
 
-def _piece(decision: Write | Remove) -> Write | StreamDelete:
+def _as_stored(decision: Write | Remove) -> Write | StreamDelete:
     if isinstance(decision, Remove):
         return StreamDelete(decision.head.path, decision.head.version)
     return decision

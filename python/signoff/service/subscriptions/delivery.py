@@ -29,7 +29,7 @@ LONGEST_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """Tell how a delivery ended.
+    """How a delivery ended.
 
     Attributes:
         ok: it arrived.
@@ -43,7 +43,7 @@ class DeliveryResult:
 
 
 class Webhooks(Protocol):
-    """Call webhooks, with the rules of where they may be sent."""
+    """What calls webhooks, with the rules of where they may be sent."""
 
     async def check(self, url: str) -> None:
         """Refuse a URL that will not be called.
@@ -63,7 +63,7 @@ class Webhooks(Protocol):
 
 
 class Delivery:
-    """Send wakes."""
+    """The sending of one wake, by webhook or as an event."""
 
     def __init__(self, streams: Streams, webhooks: Webhooks, keys: Keys, clock: Clock) -> None:
         self._streams = streams

@@ -19,10 +19,11 @@ from typing import Final
 from signoff.clock import Clock
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import Durable
-from signoff.service.subscriptions.records import KIND, PAGE, SubscriptionRecords
-from signoff.stores.base import Change, Committed, StreamDelete, StreamTail, WorkflowStore
-from signoff.stores.base import Subscription as Interest
+from signoff.service.kinds import Kind
+from signoff.service.subscriptions.records import PAGE, SubscriptionRecords
+from signoff.stores.base import Interest, StreamTail, WorkflowStore
 from signoff.stores.bus import ELSEWHERE
+from signoff.stores.change import Change, Committed, FamilyWrite, StreamDelete, SubjectDelete
 from signoff.streams.subscriptions import rules
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.state import Subscription
@@ -45,10 +46,10 @@ DUE: Final = 100
 
 
 class Follower:
-    """Find subscriptions that have something to do, and hand them to `look`.
+    """The task that finds subscriptions with something to do, and hands them to `advance`.
 
     Args:
-        look: advances one subscription, given paths to look up; if there are none, it looks at all it follows.
+        advance: advances one subscription, given paths to look up; if there are none, it looks at all it follows.
     """
 
     def __init__(
@@ -57,13 +58,13 @@ class Follower:
         records: SubscriptionRecords,
         clock: Clock,
         limits: SubscriptionLimits,
-        look: Callable[[str, Collection[str]], None],
+        advance: Callable[[str, Collection[str]], None],
     ) -> None:
         self._store = store
         self._records = records
         self._clock = clock
         self._limits = limits
-        self._look = look
+        self._advance = advance
         self._followers: dict[str, tuple[str, ...]] = {}
         self._revision = -1
         self._news = asyncio.Event()
@@ -74,7 +75,7 @@ class Follower:
     # -- appends of this process -----------------------------------------------------------------------------------
 
     def committed(self, durable: Sequence[Durable]) -> None:
-        """Take Changes that are durable now."""
+        """Advance those who follow what durable Changes have written."""
         if self._records.known:
             for change, done in durable:
                 self._committed(change, done)
@@ -82,14 +83,19 @@ class Follower:
     def _committed(self, change: Change, done: Committed) -> None:
         for path in done.batches:
             self._grown(path)
-        for write in change.streams:
-            if isinstance(write, StreamDelete):
-                self._gone(write.path)
-            else:
-                self._grown(write.head.path)
+        match change.write:
+            case FamilyWrite(writes):
+                for write in writes:
+                    if isinstance(write, StreamDelete):
+                        self._gone(write.path)
+                    else:
+                        self._grown(write.head.path)
+            case SubjectDelete(streams=paths):
+                for path in paths:
+                    self._gone(path)
 
     def changed(self) -> None:
-        """Take that something may be due earlier than before, or that there is somebody to wake now."""
+        """Look again: something may be due earlier than before, or there is somebody to wake now."""
         self._news.set()
         if self._watching:
             self._listen(wanted=bool(self._records.known))
@@ -100,13 +106,13 @@ class Follower:
             if not self._records.changing(subscription_id):
                 if path in sub.links and self._busy(sub):
                     continue  # whoever ends the wake compares tails and cursors
-                if path not in sub.links and rules.crowded(sub, self._limits):
+                if path not in sub.links and rules.is_full(sub, self._limits):
                     continue
-            self._look(subscription_id, (path,))
+            self._advance(subscription_id, (path,))
 
     def _gone(self, path: str) -> None:
         for subscription_id in self._following(path):
-            self._look(subscription_id, ())
+            self._advance(subscription_id, ())
 
     def _following(self, path: str) -> tuple[str, ...]:
         if self._revision != self._records.revision:
@@ -152,9 +158,9 @@ class Follower:
 
     async def due(self) -> None:
         """Hand over what time has made due."""
-        for record in await self._store.due_records(KIND, now=self._clock.now_ms(), limit=DUE):
-            if record.id in self._records.known:  # else it is for the newer server beside us
-                self._look(record.id, ())
+        for record in await self._store.due(Kind.SUBSCRIPTION.agenda, now=self._clock.now_ms(), limit=DUE):
+            if record.name.id in self._records.known:  # else it is for the newer server beside us
+                self._advance(record.name.id, ())
 
     async def sweep(self) -> None:
         """Compare the tails of all streams that are followed with the cursors."""
@@ -167,7 +173,7 @@ class Follower:
                 listings[glob.prefix] = [one async for page in self.pages(glob.prefix) for one in page]
             news = await self._compare(sub, [] if glob is None else listings[glob.prefix])
             if news is not None:
-                self._look(subscription_id, news)
+                self._advance(subscription_id, news)
 
     async def pages(self, prefix: str) -> AsyncIterator[list[StreamTail]]:
         """Go through all streams of a prefix."""
@@ -182,7 +188,7 @@ class Follower:
 
     async def _compare(self, sub: Subscription, listed: list[StreamTail]) -> list[str] | None:
         """Return paths to look at; None: there is nothing to do."""
-        new = await self._new(sub, listed)
+        new = await self._unlinked(sub, listed)
         here = {one.path: one for one in listed if one.path in sub.links}
         if missing := [path for path in sub.links if path not in here]:
             here |= await self._store.find_streams(missing)
@@ -198,7 +204,7 @@ class Follower:
         )
         return [] if moved else None
 
-    async def _new(self, sub: Subscription, listed: list[StreamTail]) -> list[str]:
+    async def _unlinked(self, sub: Subscription, listed: list[StreamTail]) -> list[str]:
         """Return streams to link: as many as there is room for, and one more if it is not known that some are left out.
 
         The pattern is asked about streams that are not linked, and about no more of them than it takes.
@@ -208,13 +214,13 @@ class Follower:
         found = list(islice(unlinked, room + 1))
         if sub.left_out and not found:
             with suppress(SubscriptionNotFound, SchemaTooNew):
-                await self._records.change(sub.id, lambda sub, _: rules.complete(sub), others=0)
-        return [] if rules.crowded(sub, self._limits) else found
+                await self._records.change(sub.id, lambda sub, _: rules.none_left_out(sub), others=0)
+        return [] if rules.is_full(sub, self._limits) else found
 
     async def _pause(self, until: float) -> None:
         """Wait for news, for the next sweep, or for what is due next."""
         self._news.clear()
-        due = await self._store.next_record_due(KIND)
+        due = await self._store.next_due((Kind.SUBSCRIPTION.agenda,))
         seconds = max(0.0, until - time.monotonic())
         if due is not None:
             seconds = min(seconds, max(NEWS_S, (due - self._clock.now_ms()) / 1000))

@@ -13,9 +13,10 @@ import orjson
 from signoff.clock import Clock
 from signoff.errors import StoreError
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import Change, Committed, Record, RecordWrite, WorkflowStore
+from signoff.service.kinds import Kind, free_record, put_record
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Committed, Name
 
-KIND: Final = "webhook-key"
 FIRST: Final = "1"
 SEED_BYTES: Final = 32
 
@@ -23,7 +24,7 @@ _NOT_KEPT: Final = "The key that signs webhooks could not be kept. Nothing was d
 
 
 class Keys:
-    """Hold the secret seed that all keys are made from.
+    """The secret seed, and the keys that are made from it.
 
     Args:
         store: where it is kept, or will be.
@@ -45,9 +46,10 @@ class Keys:
         for _ in range(2):
             if self._seed is not None:
                 return self._seed
-            record = await self._store.load_record(KIND, FIRST) or await self._make()
-            if record is not None:
-                self._seed = base64.b64decode(orjson.loads(record.state)["seed"])
+            loaded = await self._store.load(Name(Kind.WEBHOOK_KEY, FIRST))
+            state = await self._make() if loaded is None else loaded.subject.state
+            if state is not None:
+                self._seed = base64.b64decode(orjson.loads(state)["seed"])
         if self._seed is None:
             raise StoreError(_NOT_KEPT, told=_NOT_KEPT)
         return self._seed
@@ -56,9 +58,8 @@ class Keys:
         """Return the key that authenticates tokens."""
         return hmac.digest(await self.seed(), b"signoff wake tokens", hashlib.sha256)
 
-    async def _make(self) -> Record | None:
+    async def _make(self) -> bytes | None:
         seed = base64.b64encode(secrets.token_bytes(SEED_BYTES)).decode()
         state = orjson.dumps({"v": 1, "seed": seed, "created_at": self._clock.now_ms()})
-        record = Record(KIND, FIRST, 1, state)
-        outcome = await self._committer.commit(Change(records=(RecordWrite(record, 0),)))
-        return record if isinstance(outcome, Committed) else None
+        outcome = await self._committer.commit(put_record(free_record(Kind.WEBHOOK_KEY, FIRST, state)))
+        return state if isinstance(outcome, Committed) else None

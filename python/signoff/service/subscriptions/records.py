@@ -14,12 +14,13 @@ from weakref import WeakValueDictionary
 from signoff.clock import Clock
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import Change, Committed, Record, RecordDelete, RecordWrite, StreamTail, WorkflowStore
+from signoff.service.kinds import Kind, free_record, put_record
+from signoff.stores.base import Listing, StreamTail, WorkflowStore
+from signoff.stores.change import Change, Committed, Name, Subject, SubjectDelete, new_mark
 from signoff.streams.subscriptions import codec
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.state import Moment, Subscription, Tail, Tails
 
-KIND: Final = "subscription"
 PAGE: Final = 1_000
 
 ATTEMPTS: Final = 50
@@ -29,8 +30,8 @@ Transition = Callable[[Subscription, Moment], Subscription]
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Hold a subscription before and after a change, and the world it was decided in."""
+class SubscriptionChange:
+    """A subscription before and after a change, and the world it was decided in."""
 
     before: Subscription
     after: Subscription
@@ -38,7 +39,7 @@ class Changed:
 
 
 class SubscriptionRecords:
-    """Load and change subscriptions; changes of one are made one after another.
+    """The subscriptions of a store; changes of one are made one after another.
 
     Attributes:
         known: as last seen by this process, by id; other processes may have gone on.
@@ -68,11 +69,11 @@ class SubscriptionRecords:
         Raises:
             SubscriptionNotFound: there is none.
         """
-        record = await self._store.load_record(KIND, subscription_id)
-        if record is None:
+        loaded = await self._store.load(Name(Kind.SUBSCRIPTION, subscription_id))
+        if loaded is None:
             self._forget(subscription_id)
             raise SubscriptionNotFound(f"There is no subscription {subscription_id!r}.")
-        return self._remember(record), record.version
+        return self._remember(loaded.subject), loaded.subject.version
 
     async def add(self, sub: Subscription) -> bool:
         """Keep a new subscription; False: the id is taken."""
@@ -87,15 +88,16 @@ class SubscriptionRecords:
         async with self._lock(subscription_id):
             for _ in range(ATTEMPTS):
                 _, version = await self.load(subscription_id)
-                change = Change(records=(RecordDelete(KIND, subscription_id, version),))
+                gone = SubjectDelete(Name(Kind.SUBSCRIPTION, subscription_id), version)
+                change = Change(gone, mark=new_mark())
                 if isinstance(await self._committer.commit(change), Committed):
                     self._forget(subscription_id)
                     return
-        raise _restless(subscription_id)
+        raise _changes_too_fast(subscription_id)
 
     async def change(
         self, subscription_id: str, transition: Transition, also: Iterable[str] = (), *, others: int | None = None
-    ) -> Changed:
+    ) -> SubscriptionChange:
         """Decide a transition on what the store has, and commit it if it changes anything.
 
         Args:
@@ -111,8 +113,8 @@ class SubscriptionRecords:
                 before, version = await self.load(subscription_id)
                 after = transition(before, moment := await self._moment(before, also, others))
                 if after == before or await self._put(after, version):
-                    return Changed(before, after, moment)
-        raise _restless(subscription_id)
+                    return SubscriptionChange(before, after, moment)
+        raise _changes_too_fast(subscription_id)
 
     async def _moment(self, sub: Subscription, also: Iterable[str], others: int | None) -> Moment:
         tails = await self.tails(dict.fromkeys([*also, *islice(sub.links, others)]))
@@ -123,17 +125,17 @@ class SubscriptionRecords:
     async def refresh(self) -> None:
         """Make `known` what the store has now."""
         seen: set[str] = set()
-        last = ""
+        cursor = None
         while True:
-            page = await self._store.list_records(KIND, limit=PAGE, after=last)
-            for record in page:
-                seen.add(record.id)
-                if not self.changing(record.id):
+            page = await self._store.list_subjects(Listing(Kind.SUBSCRIPTION), limit=PAGE, cursor=cursor)
+            for record in page.items:
+                seen.add(record.name.id)
+                if not self.changing(record.name.id):
                     with suppress(SchemaTooNew):  # that one is for the newer server beside us
                         self._remember(record)
-            if len(page) < PAGE:
+            cursor = page.cursor
+            if cursor is None:
                 break
-            last = page[-1].id
         for gone in [one for one in self.known if one not in seen and not self.changing(one)]:
             self._forget(gone)
 
@@ -148,24 +150,22 @@ class SubscriptionRecords:
         return tails
 
     async def _put(self, sub: Subscription, expect: int) -> bool:
-        version = expect + 1 if expect else 1 + secrets.randbits(40)
-        record = Record(KIND, sub.id, version, codec.dumps(sub), sub.due_at)
-        outcome = await self._committer.commit(Change(records=(RecordWrite(record, expect),)))
-        if not isinstance(outcome, Committed):
+        record = free_record(Kind.SUBSCRIPTION, sub.id, codec.dumps(sub), expect=expect, due_at=sub.due_at)
+        if not isinstance(await self._committer.commit(put_record(record, expect)), Committed):
             return False
-        self._know(sub, version)
+        self._know(sub, record.version)
         return True
 
-    def _remember(self, record: Record) -> Subscription:
-        if self._versions.get(record.id) == record.version:
-            return self.known[record.id]
-        sub = codec.loads(record.id, record.state)
+    def _remember(self, record: Subject) -> Subscription:
+        if self._versions.get(record.name.id) == record.version:
+            return self.known[record.name.id]
+        sub = codec.loads(record.name.id, record.state)
         self._know(sub, record.version)
         return sub
 
     def _know(self, sub: Subscription, version: int) -> None:
         before = self.known.get(sub.id)
-        if before is None or before.config != sub.config or _named(before) != _named(sub):
+        if before is None or before.config != sub.config or _explicit_paths(before) != _explicit_paths(sub):
             self.revision += 1
         self.known[sub.id] = sub
         self._versions[sub.id] = version
@@ -184,11 +184,11 @@ def tail_of(found: StreamTail) -> Tail:
     return Tail(found.incarnation, found.tail)
 
 
-def _named(sub: Subscription) -> set[str]:
+def _explicit_paths(sub: Subscription) -> set[str]:
     """Return the paths it follows by name; the others it follows by its pattern, linked or not."""
     return {path for path, link in sub.links.items() if link.explicit}
 
 
-def _restless(subscription_id: str) -> StoreError:
+def _changes_too_fast(subscription_id: str) -> StoreError:
     why = f"The subscription {subscription_id} changes too fast; nothing was written. Try again."
     return StoreError(why, told=why)

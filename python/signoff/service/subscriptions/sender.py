@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from signoff.clock import Clock
 from signoff.errors import SignoffError, SubscriptionNotFound
 from signoff.service.subscriptions.delivery import Delivery, DeliveryResult
-from signoff.service.subscriptions.records import Changed, SubscriptionRecords
+from signoff.service.subscriptions.records import SubscriptionChange, SubscriptionRecords
 from signoff.streams.subscriptions.state import Phase, Wake
 
 log = logging.getLogger(__name__)
@@ -32,11 +32,11 @@ AT_ONCE: Final = 256
 """Webhooks under way at a time."""
 
 Report = Callable[[str, Wake, DeliveryResult], Awaitable[None]]
-"""Take how the wake of a subscription arrived."""
+"""Called with a subscription's id, its wake, and how the delivery of that ended."""
 
 
 class Sender:
-    """Send the wakes that changes began.
+    """The queue of wakes that changes began, and what sends them.
 
     Args:
         records: tell whether a wake is still on.
@@ -61,7 +61,7 @@ class Sender:
         """Return what is under way, and what waits for its turn."""
         return tuple(self._under_way)
 
-    def send(self, done: Changed) -> None:
+    def send(self, done: SubscriptionChange) -> None:
         """Send the wake that a change began; an older one of the subscription's that waits for its turn is over."""
         if self._closed:
             return
@@ -87,13 +87,13 @@ class Sender:
         if waiting is not None:
             waiting.cancel()
 
-    async def _send(self, done: Changed) -> None:
+    async def _send(self, done: SubscriptionChange) -> None:
         sub, wake = done.after, done.after.wake
         assert wake is not None, "it was just made"
         async with self._turn(sub.config.webhook):
             if self._waiting.get(sub.id) is asyncio.current_task():
                 del self._waiting[sub.id]
-            if not await self._is_on(sub.id, wake):
+            if not await self._is_still_sending(sub.id, wake):
                 return
             result = await self._delivery.send(sub, wake, done.moment)
         await self._report(sub.id, wake, result)
@@ -109,7 +109,7 @@ class Sender:
         async with own, self._slots:
             yield
 
-    async def _is_on(self, subscription_id: str, wake: Wake) -> bool:
+    async def _is_still_sending(self, subscription_id: str, wake: Wake) -> bool:
         """Tell whether a wake is still to be sent: time may have passed, and others may have gone on."""
         try:
             sub, _ = await self._records.load(subscription_id)

@@ -19,7 +19,7 @@ from signoff.service.streams.streams import Streams
 from signoff.service.subscriptions.delivery import Delivery, DeliveryResult, Webhooks, page_json, streams_json
 from signoff.service.subscriptions.follower import Follower
 from signoff.service.subscriptions.keys import Keys
-from signoff.service.subscriptions.records import Changed, SubscriptionRecords, tail_of
+from signoff.service.subscriptions.records import SubscriptionChange, SubscriptionRecords, tail_of
 from signoff.service.subscriptions.sender import GRACE_S, Sender
 from signoff.stores.base import WorkflowStore
 from signoff.streams.subscriptions import rules
@@ -35,7 +35,7 @@ ALL = ""
 
 
 class Subscriptions:
-    """Create, read and delete subscriptions, and wake their workers.
+    """The subscriptions of a server: created, read and deleted, and their workers woken.
 
     Args:
         store: opened.
@@ -73,10 +73,10 @@ class Subscriptions:
         self._keys = Keys(store, committer, clock)
         self._records = SubscriptionRecords(store, committer, clock, self.limits)
         self._delivery = Delivery(streams, webhooks, self._keys, clock)
-        self._sender = Sender(self._records, self._delivery, clock, self._sent)
-        self._follower = Follower(store, self._records, clock, self.limits, self._look)
-        self._asked: dict[str, set[str]] = {}
-        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._sender = Sender(self._records, self._delivery, clock, self._delivered)
+        self._follower = Follower(store, self._records, clock, self.limits, self._advance_soon)
+        self._paths_asked: dict[str, set[str]] = {}
+        self._advancing: dict[str, asyncio.Task[None]] = {}
         self._running: asyncio.Task[None] | None = None
         self._closed = False
         committer.listen(self._follower.committed)
@@ -93,7 +93,7 @@ class Subscriptions:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
         await self._sender.close()
-        if looks := list(self._looks.values()):
+        if looks := list(self._advancing.values()):
             await asyncio.wait(looks, timeout=GRACE_S)
             for task in looks:
                 task.cancel()
@@ -107,7 +107,7 @@ class Subscriptions:
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""
-        while tasks := [*self._looks.values(), *self._sender.under_way]:
+        while tasks := [*self._advancing.values(), *self._sender.under_way]:
             await asyncio.wait(tasks)
 
     # -- subscriptions ---------------------------------------------------------------------------------------------
@@ -131,20 +131,20 @@ class Subscriptions:
                 if config.webhook is not None:
                     await self._webhooks.check(config.webhook)
                 blank = Subscription(subscription_id, config, self._clock.now_ms(), root_url)
-                sub = rules.begun(blank, await self._there(blank), self.limits)
+                sub = rules.begun(blank, await self._existing_tails(blank), self.limits)
                 if not await self._records.add(sub):
                     continue
                 self._follower.changed()
                 if sub.left_out:
-                    _tell_left_out(sub)
-                self._look(subscription_id, ())
-                return await self._shown(sub), True
+                    _log_left_out(sub)
+                self._advance_soon(subscription_id, ())
+                return await self._to_json(sub), True
             if sub.config.digest != config.digest:
                 raise SubscriptionExists(
                     f"The subscription {subscription_id!r} exists with another configuration; delete it first. "
                     "Nothing was changed."
                 ) from None
-            return await self._shown(sub), False
+            return await self._to_json(sub), False
 
     async def get(self, subscription_id: str, after: str = "") -> dict[str, Any]:
         """Return a subscription (§6.3), and a page of the streams it follows.
@@ -156,7 +156,7 @@ class Subscriptions:
             SubscriptionNotFound: there is none.
         """
         sub, _ = await self._records.load(subscription_id)
-        return await self._shown(sub, after)
+        return await self._to_json(sub, after)
 
     async def delete(self, subscription_id: str) -> None:
         """Delete a subscription; its wakes and tokens are worth nothing from now on (§6.3).
@@ -202,11 +202,11 @@ class Subscriptions:
         Raises:
             SubscriptionNotFound, BadRequest, AlreadyClaimed, NoPendingWork.
         """
-        self._must_be(PULL_WAKE, (await self._records.load(subscription_id))[0])
+        self._check_type(PULL_WAKE, (await self._records.load(subscription_id))[0])
         try:
             done = await self._change(subscription_id, lambda sub, moment: rules.claimed(sub, worker, moment))
         except NoPendingWork:
-            self._look(subscription_id, ())  # an event that tells of what is gone is taken back
+            self._advance_soon(subscription_id, ())  # an event that tells of what is gone is taken back
             raise
         sub = done.after
         assert sub.wake is not None, "claimed"
@@ -228,7 +228,7 @@ class Subscriptions:
         Raises:
             SubscriptionNotFound, BadRequest, TokenInvalid, Fenced, InvalidAck.
         """
-        request = await self._authentic(subscription_id, kind, token, request)
+        request = await self._authenticated(subscription_id, kind, token, request)
 
         def transition(sub: Subscription, moment: Moment) -> Subscription:
             sub = rules.acknowledged(sub, request, moment)
@@ -244,16 +244,16 @@ class Subscriptions:
         Raises:
             SubscriptionNotFound, BadRequest, TokenInvalid, Fenced.
         """
-        request = await self._authentic(subscription_id, PULL_WAKE, token, request)
+        request = await self._authenticated(subscription_id, PULL_WAKE, token, request)
         await self._change(
             subscription_id, lambda sub, moment: rules.advance(rules.released(sub, request, moment), moment)
         )
 
-    async def _authentic(self, subscription_id: str, kind: str, token: str, request: Request) -> Request:
+    async def _authenticated(self, subscription_id: str, kind: str, token: str, request: Request) -> Request:
         # The token first: who has none learns nothing, not even whether there is such a subscription.
         key, now = await self._keys.token_key(), self._clock.now_ms()
         generation = tokens.generation(key, subscription_id, token, now)
-        self._must_be(kind, (await self._records.load(subscription_id))[0])
+        self._check_type(kind, (await self._records.load(subscription_id))[0])
         return Request(request.wake_id, request.generation, generation, request.acks, request.done)
 
     # -- how it runs -----------------------------------------------------------------------------------------------
@@ -265,31 +265,31 @@ class Subscriptions:
         also: Iterable[str] = (),
         *,
         others: int | None = None,
-    ) -> Changed:
+    ) -> SubscriptionChange:
         """Change a subscription, and send the wake if the change began one; see `SubscriptionRecords.change`."""
         done = await self._records.change(subscription_id, transition, also, others=others)
         if done.after is not done.before:
             self._follower.changed()
         if done.after.left_out and not done.before.left_out:
-            _tell_left_out(done.after)
+            _log_left_out(done.after)
         wake, before = done.after.wake, done.before.wake
         if wake is not None and wake.phase is Phase.SENDING and (before is None or before.id != wake.id):
             self._sender.send(done)
         return done
 
-    async def _sent(self, subscription_id: str, wake: Wake, result: DeliveryResult) -> None:
-        """Take how a wake arrived."""
+    async def _delivered(self, subscription_id: str, wake: Wake, result: DeliveryResult) -> None:
+        """Record how the delivery of a wake ended."""
 
         def transition(sub: Subscription, moment: Moment) -> Subscription:
             if not result.ok:
-                return rules.failed(sub, wake.id, moment)
-            sub = rules.arrived(sub, wake.id, moment, done=result.done)
+                return rules.not_delivered(sub, wake.id, moment)
+            sub = rules.delivered(sub, wake.id, moment, done=result.done)
             return rules.advance(sub, moment) if result.done else sub
 
         change = self._change(subscription_id, transition, others=None if result.done else 0)
-        await self._quietly(subscription_id, change)
+        await self._log_failure(subscription_id, change)
 
-    def _look(self, subscription_id: str, paths: Collection[str]) -> None:
+    def _advance_soon(self, subscription_id: str, paths: Collection[str]) -> None:
         """Advance a subscription soon; asking again before that costs nothing.
 
         Args:
@@ -297,22 +297,22 @@ class Subscriptions:
         """
         if self._closed:
             return
-        self._asked.setdefault(subscription_id, set()).update(paths or (ALL,))
-        if subscription_id not in self._looks:
+        self._paths_asked.setdefault(subscription_id, set()).update(paths or (ALL,))
+        if subscription_id not in self._advancing:
             task = asyncio.get_running_loop().create_task(self._advance(subscription_id), name="signoff-subscription")
-            self._looks[subscription_id] = task
+            self._advancing[subscription_id] = task
 
     async def _advance(self, subscription_id: str) -> None:
         try:
-            while (paths := self._asked.pop(subscription_id, None)) is not None:
+            while (paths := self._paths_asked.pop(subscription_id, None)) is not None:
                 # A wake tells of so many streams; what else there is, is compared when it ends.
                 others = None if ALL in paths else self.limits.listed
                 change = self._change(subscription_id, rules.advance, sorted(paths - {ALL}), others=others)
-                await self._quietly(subscription_id, change)
+                await self._log_failure(subscription_id, change)
         finally:
-            del self._looks[subscription_id]
+            del self._advancing[subscription_id]
 
-    async def _quietly(self, subscription_id: str, change: Awaitable[Changed]) -> None:
+    async def _log_failure(self, subscription_id: str, change: Awaitable[SubscriptionChange]) -> None:
         """Wait for a change nobody else waits for; what fails here is found again by sweep or time."""
         try:
             await change
@@ -321,7 +321,7 @@ class Subscriptions:
         except SignoffError as error:
             log.warning("subscription %s: %s", subscription_id, error.detail)
 
-    async def _there(self, sub: Subscription) -> Tails:
+    async def _existing_tails(self, sub: Subscription) -> Tails:
         """Look up the streams that a new subscription follows, and one more if there are too many."""
         found: dict[str, Tail | None] = {}
         if (glob := sub.glob) is not None:
@@ -331,7 +331,7 @@ class Subscriptions:
                     break
         return found | dict(await self._records.tails([path for path in sub.config.streams if path not in found]))
 
-    async def _shown(self, sub: Subscription, after: str = "") -> dict[str, Any]:
+    async def _to_json(self, sub: Subscription, after: str = "") -> dict[str, Any]:
         config = sub.config.to_json()
         if sub.config.type == WEBHOOK:
             key = self._webhooks.public_key(await self._keys.seed())
@@ -350,12 +350,12 @@ class Subscriptions:
         }
 
     @staticmethod
-    def _must_be(kind: str, sub: Subscription) -> None:
+    def _check_type(kind: str, sub: Subscription) -> None:
         if sub.config.type != kind:
             raise BadRequest(f"This is for {kind} subscriptions; {sub.id!r} is {sub.config.type}. Nothing was done.")
 
 
-def _tell_left_out(sub: Subscription) -> None:
+def _log_left_out(sub: Subscription) -> None:
     log.warning(
         "subscription %s follows %d streams, as many as it may; it leaves out others that match %s",
         sub.id, len(sub.links), sub.config.pattern,

@@ -51,7 +51,7 @@ class KeptStreams:
         """Append messages of the engine to a stream, which is created when absent; the head's version stays."""
         kept = self._streams.get(append.path)
         if kept is None:
-            head = Head(append.path, uuid4().hex, version=new_mark(), tail=0, content_type=JSON, engine=True)
+            head = Head.of(append.path, uuid4().hex, version=new_mark(), tail=0, content_type=JSON, engine=True)
             kept = self._streams[append.path] = _Stream(head)
         start = kept.head.tail
         batch = Batch(start, start + append.count, append.data)
@@ -59,7 +59,7 @@ class KeptStreams:
             kept.batches.append(batch)
             kept.head = kept.head.moved(append.count, kept.head.touched_at, kept.head.version)
         if close:
-            kept.head = kept.head._replace(closed=True)
+            kept.head = kept.head.changed(closed=True)
         return batch
 
     def write(self, write: Write | StreamDelete) -> None:
@@ -70,14 +70,14 @@ class KeptStreams:
         head = write.head
         kept = self._streams.get(head.path)
         if kept is None:
-            kept = self._streams[head.path] = _Stream(head._replace(tail=max(head.base, head.own)))
+            kept = self._streams[head.path] = _Stream(head.changed(tail=max(head.base, head.own)))
             if expiry.end(head) is not None:
                 self._mortal.add(head.path)
         if kept.head.engine:
-            head = head._replace(tail=kept.head.tail, closed=kept.head.closed)
+            head = head.changed(tail=kept.head.tail, closed=kept.head.closed)
         if head.tail > kept.head.tail:
             kept.batches += batches(write, kept.head.tail)
-        kept.head = head if head.rows_at == kept.head.rows_at else head._replace(rows_at=kept.head.rows_at)
+        kept.head = head if head.rows_at == kept.head.rows_at else head.changed(rows_at=kept.head.rows_at)
         if write.producer is not None:
             kept.producers[write.producer.producer_id] = write.producer
 
@@ -92,9 +92,9 @@ class KeptStreams:
             name = row.type, row.key
             old = kept.rows.get(name)
             kept.rows[name] = row if old is None else replace(row, position=old.position)
-        kept.head = kept.head._replace(rows_at=changes.at)
+        kept.head = kept.head.changed(rows_at=changes.at)
         if write.base is not None:
-            kept.head = kept.head._replace(base=write.base, version=kept.head.version + 1)
+            kept.head = kept.head.changed(base=write.base, version=kept.head.version + 1)
             # A new list: a reader may be at work on the old one.
             kept.batches = [batch for batch in kept.batches if batch.end > write.base]
 
@@ -103,7 +103,7 @@ class KeptStreams:
         for own in streams:
             kept = self._streams[own.path]
             if kept.head.refs:
-                kept.head = kept.head._replace(deleted=True, version=kept.head.version + 1)
+                kept.head = kept.head.changed(deleted=True, version=kept.head.version + 1)
             else:
                 self._drop(own.path)
 

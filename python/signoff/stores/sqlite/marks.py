@@ -12,7 +12,7 @@ from typing import Any
 
 from signoff.stores.base import Change, LedgerEntry, StreamDelete
 from signoff.stores.sqlite.statements import Statements, chunks
-from signoff.streams.stream import Fixed
+from signoff.streams.stream import StreamProperties
 
 SQL = Statements("write.sql")
 
@@ -27,7 +27,7 @@ class StreamEntry:
     Attributes:
         last_batch: the row number of its last batch.
         stretch: how far that is from the last waypoint.
-        fixed: `Head.fixed` as we wrote it last; None: not known.
+        fixed: `Head.properties` as we wrote it last; None: not known.
     """
 
     id: int
@@ -39,9 +39,9 @@ class StreamEntry:
     refs: int = 0
     last_batch: int | None = None
     stretch: int = 0
-    fixed: Fixed | None = None
+    fixed: StreamProperties | None = None
 
-    def has(self, fixed: Fixed) -> bool:
+    def has(self, fixed: StreamProperties) -> bool:
         """Tell whether the file has this already; then remember this very object, since comparing all members costs."""
         if self.fixed is fixed:
             return True

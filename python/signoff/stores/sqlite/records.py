@@ -45,7 +45,7 @@ def head(row: Row) -> Head:
     """Read a stream's head, as `read.sql` selects it."""
     _, _, path, incarnation, version, tail, content_type, closed, engine, *rest, by, by_epoch, by_seq = row
     created_at, base, last_seq, ttl_s, expires_at, touched_at, refs, deleted, *fork, compacted, rows_at = rest
-    return Head(
+    return Head.of(
         path=path,
         incarnation=incarnation,
         version=version,

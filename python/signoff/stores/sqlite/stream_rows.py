@@ -67,7 +67,7 @@ class StreamRows:
             for batch in batches(write, entry.tail):
                 self._batch(entry, batch)
         entry.version, entry.tail, entry.closed, entry.refs = head.version, head.tail, head.closed, head.refs
-        fixed = head.fixed
+        fixed = head.properties
         if entry.id in self._heads or not entry.has(fixed):
             entry.fixed = fixed
             self._heads[entry.id] = entry, head

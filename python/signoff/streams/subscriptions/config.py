@@ -30,7 +30,7 @@ _LIMITS: Final = SubscriptionLimits()
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Hold what a subscription is created with; paths are normalized.
+    """What a subscription is created with; paths are normalized.
 
     Attributes:
         type: how its workers are woken.

@@ -14,7 +14,7 @@ ANY: Final = "**"
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """Match stream paths, in a time that follows the lengths of pattern and path.
+    """A pattern of stream paths, matched in a time that follows the lengths of pattern and path.
 
     A wildcard in the first segment does not match the engine's own streams, as a shell's does not match hidden files:
     who wants those names them, `runs/*`.

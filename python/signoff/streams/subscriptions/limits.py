@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionLimits:
-    """Hold what a server allows each subscription.
+    """What a server allows each subscription.
 
     Attributes:
         followed: streams it follows. It is one record, read and written whole at each wake, so this bounds what a wake

@@ -1,9 +1,9 @@
 """Subscriptions as a state machine (Durable Streams §6, §7): links with cursors, and at most one wake at a time.
 
-    idle ──advance: something is pending──▶ sending ──arrived──▶ sent ──ack, callback──▶ idle
-                                               │                   │ lease over ──▶ idle (and another wake at once)
-                                               │ claim (pull-wake) └─▶ held ──ack, release, lease over──▶ idle
-                                               └─ failed, or nobody said how it went ──▶ idle until `next_attempt_at`
+    idle ──advance: something is pending──▶ sending ──delivered──▶ sent ──ack, callback──▶ idle
+                                               │                     │ lease over ──▶ idle (and another wake at once)
+                                               │ claim (pull-wake)   └─▶ held ──ack, release, lease over──▶ idle
+                                               └─ not delivered, or nobody said so ──▶ idle until `next_attempt_at`
 
 Pure: times, ids and chance are handed in. Every transition ends in a state that says by itself when something is to be
 done about it (`due_at`), so that whoever finds it after a crash goes on. A wake has a generation that only grows and an
@@ -89,13 +89,13 @@ def unlinked(sub: Subscription, path: str) -> Subscription:
     return replace(sub, links=links)
 
 
-def crowded(sub: Subscription, limits: SubscriptionLimits) -> bool:
+def is_full(sub: Subscription, limits: SubscriptionLimits) -> bool:
     """Tell whether it follows as many streams as it may, and is known to leave some out."""
     return sub.left_out and len(sub.links) >= limits.followed
 
 
-def complete(sub: Subscription) -> Subscription:
-    """Take that nothing is left out any more."""
+def none_left_out(sub: Subscription) -> Subscription:
+    """Note that nothing is left out any more."""
     return replace(sub, left_out=False)
 
 
@@ -125,7 +125,7 @@ def advance(sub: Subscription, moment: Moment) -> Subscription:
 
     The caller compares the wakes before and after: a new one is to be sent.
     """
-    sub = _over(_observed(sub, moment), moment)
+    sub = _ended_if_over(_relinked(sub, moment), moment)
     waiting = pending(sub, moment.tails)
     if not waiting and moment.whole and sub.wake is not None and sub.wake.until is None:
         sub = _released(sub)  # nobody has claimed it, and what it told of is gone
@@ -138,8 +138,8 @@ def advance(sub: Subscription, moment: Moment) -> Subscription:
     return replace(sub, failures=0, next_attempt_at=None)
 
 
-def arrived(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = False) -> Subscription:
-    """Take that a wake was delivered, and if `done` that its snapshot is worked off (§7.1)."""
+def delivered(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = False) -> Subscription:
+    """Note that a wake was delivered, and if `done` that its snapshot is worked off (§7.1)."""
     wake = sub.wake
     if wake is None or wake.id != wake_id:
         return sub
@@ -152,8 +152,8 @@ def arrived(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = Fal
     return replace(sub, wake=replace(wake, phase=Phase.SENT, until=until))
 
 
-def failed(sub: Subscription, wake_id: str, moment: Moment) -> Subscription:
-    """Take that a wake could not be delivered: another one after 1 s, 2 s, … 60 s, give or take a fifth (§7.1)."""
+def not_delivered(sub: Subscription, wake_id: str, moment: Moment) -> Subscription:
+    """Plan another wake for one that was not delivered, after 1 s, 2 s, … 60 s, give or take a fifth (§7.1)."""
     wake = sub.wake
     if wake is None or wake.id != wake_id or wake.phase is not Phase.SENDING:
         return sub
@@ -169,7 +169,7 @@ def claimed(sub: Subscription, worker: str, moment: Moment) -> Subscription:
         AlreadyClaimed: another has it.
         NoPendingWork: there is nothing to do.
     """
-    sub = _over(_observed(sub, moment), moment)
+    sub = _ended_if_over(_relinked(sub, moment), moment)
     if (wake := sub.wake) is not None and wake.phase is Phase.HELD:
         raise AlreadyClaimed(
             "Another worker holds the lease; wait for the next wake event.",
@@ -194,8 +194,8 @@ def acknowledged(sub: Subscription, request: Request, moment: Moment) -> Subscri
         Fenced: the wake is not the request's, or its lease is over.
         InvalidAck: a stream is not linked, or an offset is before the cursor or beyond the tail; no cursor moved.
     """
-    wake = _fenced(sub, request, moment)
-    sub = _observed(sub, moment)
+    wake = _check_fence(sub, request, moment)
+    sub = _relinked(sub, moment)
     sub = _acked(sub, {path: _position(sub, path, token, moment.tails) for path, token in request.acks})
     if request.done:
         return replace(_released(sub), failures=0)
@@ -210,7 +210,7 @@ def released(sub: Subscription, request: Request, moment: Moment) -> Subscriptio
     Raises:
         Fenced: the wake is not the request's, or its lease is over.
     """
-    _fenced(sub, request, moment)
+    _check_fence(sub, request, moment)
     return _released(sub)
 
 
@@ -221,7 +221,7 @@ def _at_tail(tail: Tail | None, *, explicit: bool) -> Link:
     return Link(explicit, 0) if tail is None else Link(explicit, tail.position, tail.incarnation)
 
 
-def _observed(sub: Subscription, moment: Moment) -> Subscription:
+def _relinked(sub: Subscription, moment: Moment) -> Subscription:
     """Link streams that are new since the creation, from their start; forget those that are gone."""
     changes: dict[str, Link | None] = {}
     new: dict[str, Link] = {}
@@ -251,12 +251,12 @@ def _observed(sub: Subscription, moment: Moment) -> Subscription:
     return replace(sub, links=links, wake=wake, left_out=left_out)
 
 
-def _over(sub: Subscription, moment: Moment) -> Subscription:
+def _ended_if_over(sub: Subscription, moment: Moment) -> Subscription:
     """End a lease that is over. Whether an attempt arrived that nobody reported on is unknown: it counts as failed."""
     wake = sub.wake
     if wake is None or wake.until is None or sub.waits(moment.now):
         return sub
-    return failed(sub, wake.id, moment) if wake.phase is Phase.SENDING else _released(sub)
+    return not_delivered(sub, wake.id, moment) if wake.phase is Phase.SENDING else _released(sub)
 
 
 def _woken(sub: Subscription, stream: str, moment: Moment) -> Subscription:
@@ -280,7 +280,7 @@ def _acked(sub: Subscription, positions: Mapping[str, int]) -> Subscription:
     return replace(sub, links=links)
 
 
-def _fenced(sub: Subscription, request: Request, moment: Moment) -> Wake:
+def _check_fence(sub: Subscription, request: Request, moment: Moment) -> Wake:
     wake = sub.wake
     if (
         wake is None

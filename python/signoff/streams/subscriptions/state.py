@@ -25,7 +25,7 @@ set back since: it counts as over, or nobody would be woken until the clock is t
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Tell how far a stream has grown, and which of the streams that ever lived at its path it is."""
+    """How far a stream has grown, and which of the streams that ever lived at its path it is."""
 
     incarnation: str
     position: int
@@ -37,7 +37,7 @@ Tails = Mapping[str, Tail | None]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Hold the cursor on one stream.
+    """One followed stream, with the cursor on it.
 
     Attributes:
         explicit: named by somebody; otherwise the pattern matches.
@@ -51,7 +51,7 @@ class Link:
 
 
 class Phase(Enum):
-    """Say where a wake is."""
+    """How far a wake has come."""
 
     SENDING = "sending"
     SENT = "sent"
@@ -60,7 +60,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Hold the wake in flight.
+    """The wake in flight.
 
     Attributes:
         until: when the lease ends, or the attempt counts as lost; None: a wake event that waits to be claimed.
@@ -79,7 +79,7 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Hold all there is to know about a subscription.
+    """All there is to know about a subscription.
 
     Attributes:
         root_url: of the stream root, as its creator called it.
@@ -128,7 +128,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold what a callback, an ack or a release says.
+    """What a callback, an ack or a release says.
 
     Attributes:
         token_generation: what its token was given out for.
@@ -144,7 +144,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Hold what a transition is told of the world.
+    """What a transition is told of the world.
 
     Attributes:
         now: milliseconds.

@@ -20,7 +20,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Targets(Enum):
-    """Say which addresses webhooks may be sent to.
+    """The addresses that webhooks may be sent to.
 
     Attributes:
         PUBLIC: addresses of the public Internet, by https.
@@ -35,7 +35,7 @@ class Targets(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Hold the parts of a webhook's URL that decide where it goes."""
+    """The parts of a webhook's URL that decide where it goes."""
 
     scheme: str
     host: str

@@ -52,7 +52,7 @@ class CompactionLaws(Laws):
             made = (row("b", 0, b"first"), row("a", 2, b"second"))
             await done(store, rows(before, replace(NONE, rows=made, at=3)))
             after = await known(store, "inbox/a")
-            assert after == before._replace(rows_at=3)
+            assert after == before.changed(rows_at=3)
             found = await store.read_start("inbox/a", 1000)
             assert found is not None
             assert (found.head, found.rows, found.batches) == (after, (b"first", b"second"), (Batch(3, 4, b"4"),))
@@ -90,14 +90,14 @@ class CompactionLaws(Laws):
             await done(store, write(head(tail=2, compacted=True), b"1,2"))
             decided_on = await known(store)
             await done(store, rows(decided_on, replace(NONE, rows=(row("a", 0, b"a"),), at=2)))
-            await done(store, write(decided_on._replace(version=2, tail=3), b"3"))
+            await done(store, write(decided_on.changed(version=2, tail=3), b"3"))
             after = await known(store)
             assert (after.version, after.tail, after.rows_at, after.compacted) == (2, 3, 2, True)
             assert await commit(store, rows(decided_on, replace(NONE, at=3))) == Conflict("version", "notes")
             assert await commit(store, rows(after, replace(NONE, at=4))) == Conflict("version", "notes")
-            stranger = after._replace(incarnation="another")
+            stranger = after.changed(incarnation="another")
             assert await commit(store, rows(stranger, replace(NONE, at=3))) == Conflict("version", "notes")
-            assert await commit(store, rows(after._replace(path="none"), NONE)) == Conflict("version", "none")
+            assert await commit(store, rows(after.changed(path="none"), NONE)) == Conflict("version", "none")
             assert await known(store) == after
 
         self.hold(tmp_path, scenario)
@@ -113,7 +113,7 @@ class CompactionLaws(Laws):
             assert await commit(store, forked) == Conflict("version", "inbox/a")
             await done(store, rows(before, changes, base=5))
             after = await known(store, "inbox/a")
-            assert after == before._replace(rows_at=8, base=5, version=after.version)
+            assert after == before.changed(rows_at=8, base=5, version=after.version)
             assert after.version != before.version
             found = await store.read("inbox/a", 5, 1000)
             assert found == (after, [Batch(4, 6, b"1,2"), Batch(6, 8, b"1,2")])

@@ -137,7 +137,7 @@ def part(key: str = "a:0", **members: Any) -> Part:
 def head(path: str = "notes", **members: Any) -> Head:
     """Make the head of an application's stream, as it is after its creation."""
     values: dict[str, Any] = {"incarnation": "i1", "version": 1, "tail": 0, "content_type": JSON, "created_at": 5}
-    return Head(path, **(values | members))
+    return Head.of(path, **(values | members))
 
 
 def family(*writes: Write | StreamDelete) -> Change:

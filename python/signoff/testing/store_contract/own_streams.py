@@ -33,7 +33,7 @@ from signoff.testing.store_contract.laws import (
 
 def counted(source: Head, refs: int, version: int) -> Write:
     """Decide that a source has so many forks, whatever its tail is by now."""
-    return Write(source._replace(version=version, refs=refs), source.version, source.tail)
+    return Write(source.changed(version=version, refs=refs), source.version, source.tail)
 
 
 def fork_of(source: Head, at: int, path: str = "fork", **members: object) -> Write:
@@ -164,7 +164,7 @@ class OwnStreamLaws(Laws):
             await done(store, advance("r1", 1))
             after = await known(store, "runs/r1")
             assert (after.version, after.tail) == (before.version, 2)
-            assert after == before._replace(tail=2)
+            assert after == before.changed(tail=2)
 
         self.hold(tmp_path, scenario)
 
@@ -177,7 +177,7 @@ class OwnStreamLaws(Laws):
             await done(store, advance("r1", 1), change(run(version=3), appends=(own("runs/r1", close=True),)))
             await done(store, family(fork_of(source, 1), counted(source, 1, source.version + 5)))
             after = await known(store, "runs/r1")
-            assert after == source._replace(version=source.version + 5, refs=1, tail=2, closed=True)
+            assert after == source.changed(version=source.version + 5, refs=1, tail=2, closed=True)
             assert await text(store, "runs/r1") == b'{"type":"run"},{"row":1}'
             assert (await record(store)).tail("runs/r1") == 2
             late = family(fork_of(source, 1, "late"), counted(source, 1, source.version + 7))
@@ -197,11 +197,11 @@ class OwnStreamLaws(Laws):
             rows = RowChanges(clear=False, gone=(), rows=(LiveRow("t", "k", 0, b"{}"),), at=4)
             await done(store, Change(RowsWrite("runs/r1", before.incarnation, 0, rows)), advance("r1", 5))
             middle = await known(store, "runs/r1")
-            assert middle == before._replace(rows_at=4, tail=6)
+            assert middle == before.changed(rows_at=4, tail=6)
             more = RowChanges(clear=False, gone=(), rows=(), at=6)
             await done(store, Change(RowsWrite("runs/r1", before.incarnation, 4, more, base=2)), advance("r1", 6))
             after = await known(store, "runs/r1")
-            assert after == middle._replace(rows_at=6, base=2, tail=7, version=after.version)
+            assert after == middle.changed(rows_at=6, base=2, tail=7, version=after.version)
             assert after.version != middle.version
             found = await store.read_start("runs/r1", 1 << 20)
             assert found is not None
@@ -248,7 +248,7 @@ class OwnStreamLaws(Laws):
                 pass
             assert await load(store) is None
             kept = await known(store, "runs/r1")
-            assert kept == source._replace(version=kept.version, refs=1, deleted=True)
+            assert kept == source.changed(version=kept.version, refs=1, deleted=True)
             assert kept.version not in {source.version, source.version + 1}
             assert await store.load_stream(journal("r1")) is None
             assert await tails(store, "runs/r1", "fork") == {"fork": (2, False)}

@@ -70,7 +70,7 @@ class PostLaws(Laws):
             assert (made.tail, made.content_type, made.engine, made.closed) == (1, JSON, True, False)
             await done(store, send("r1", 1, "inbox/a", b"2", b"3"), send("r2", 0, "inbox/a", b"4"))
             await settle(store)
-            assert await known(store, "inbox/a") == made._replace(tail=4)
+            assert await known(store, "inbox/a") == made.changed(tail=4)
             assert [one.tail for one in await store.list_streams("inbox/", limit=9)] == [4]
 
         self.hold(tmp_path, scenario)
@@ -169,13 +169,13 @@ class PostLaws(Laws):
             await done(store, send("r1", 1, "inbox/a", b"2"))
             await settle(store)
             fork = head("fork", tail=1, fork=Fork("inbox/a", source.incarnation, 1))
-            counted = Write(source._replace(version=source.version + 3, refs=1), source.version, source.tail)
+            counted = Write(source.changed(version=source.version + 3, refs=1), source.version, source.tail)
             await done(store, family(Write(fork, 0, 1), counted))
             rows = RowChanges(clear=False, gone=(), rows=(LiveRow("t", "k", 0, b"{}"),), at=2)
             await done(store, Change(RowsWrite("inbox/a", source.incarnation, 0, rows), mark=new_mark()))
             await done(store, send("r1", 2, "inbox/a", b"3"))
             await settle(store)
-            assert await known(store, "inbox/a") == counted.head._replace(tail=3, rows_at=2)
+            assert await known(store, "inbox/a") == counted.head.changed(tail=3, rows_at=2)
             assert await messages(store, "inbox/a") == [1, 2, 3]
 
         self.hold(tmp_path, scenario)

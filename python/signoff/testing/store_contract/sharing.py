@@ -160,7 +160,7 @@ class SharingLaws(Laws):
                 await done(one, start(run_id))
                 source = await known(other, path)
                 made = head(f"fork/{number}", tail=1, fork=Fork(path, source.incarnation, 1))
-                counted = Write(source._replace(version=source.version + 1, refs=1), source.version, 1)
+                counted = Write(source.changed(version=source.version + 1, refs=1), source.version, 1)
                 calls = [commit(other, family(Write(made, 0, 1), counted)), commit(one, delete(run_id, 1))]
                 forked, gone = await asyncio.gather(*(calls if number % 2 else reversed(calls)))
                 if not number % 2:

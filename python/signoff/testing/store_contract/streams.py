@@ -74,10 +74,10 @@ class StreamLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             await done(store, write(head(tail=3), b"1,2,3"))
             await done(store, write(fork, b"4,5"))
-            await done(store, write(fork._replace(version=2, tail=6), b"6"))
+            await done(store, write(fork.changed(version=2, tail=6), b"6"))
             for start, batches in ((0, [Batch(3, 5, b"4,5"), Batch(5, 6, b"6")]), (5, [Batch(5, 6, b"6")])):
                 found = await store.read("fork", start, 100)
-                assert found == (fork._replace(version=2, tail=6), batches)
+                assert found == (fork.changed(version=2, tail=6), batches)
             await done(store, write(head("bare", tail=3, fork=Fork("notes", "i1", 3))))
             assert await tails(store, "bare", "fork") == {"bare": (3, False), "fork": (6, False)}
 
@@ -92,11 +92,11 @@ class StreamLaws(Laws):
             source = head(version=2, tail=2, refs=1)
             await done(store, family(Write(fork, 0, 2), Write(source, 1, 2)))
             assert await store.load_stream("notes") == StreamState(source)
-            again = family(Write(fork._replace(path="other"), 0, 2), Write(source, 1, 2))
+            again = family(Write(fork.changed(path="other"), 0, 2), Write(source, 1, 2))
             assert await commit(store, again) == Conflict("version", "notes")
             assert await store.load_stream("other") is None
-            gone = family(StreamDelete("fork", 1), Write(source._replace(version=3, refs=0), 2, 2))
-            moved = family(StreamDelete("fork", 2), Write(source._replace(version=3, refs=0), 2, 2))
+            gone = family(StreamDelete("fork", 1), Write(source.changed(version=3, refs=0), 2, 2))
+            moved = family(StreamDelete("fork", 2), Write(source.changed(version=3, refs=0), 2, 2))
             assert await commit(store, moved) == Conflict("version", "fork")
             assert await known(store) == source
             await done(store, gone)
@@ -269,7 +269,7 @@ class StreamLaws(Laws):
 
         async def scenario(store: WorkflowStore) -> None:
             def at(path: str, second: int, version: int = 1, **what: Any) -> Change:
-                one = head(path, version=version, tail=version)._replace(touched_at=second * 1000, **what)
+                one = head(path, version=version, tail=version).changed(touched_at=second * 1000, **what)
                 return family(Write(one, version - 1, version - 1, b"x"))
 
             zone = "1970-01-01t01:01:40.9+01:00"
@@ -313,7 +313,7 @@ class StreamLaws(Laws):
             assert [one.path for one in await store.list_streams("", limit=2)] == ["d/z", "e"]
             assert await store.list_streams("g", limit=9) == []
             assert await store.find_streams(["e/b", "e/none", "e/a"]) == {"e/a": found[0], "e/b": found[2]}
-            soft = head("e/c", incarnation="i7", version=2)._replace(deleted=True, refs=1)
+            soft = head("e/c", incarnation="i7", version=2).changed(deleted=True, refs=1)
             await done(store, family(Write(soft, 1, soft.tail)))
             assert await store.find_streams(["e/c"]) == {}
             assert await store.list_streams("e/c", limit=9) == []

@@ -17,7 +17,7 @@ from signoff.workflow.codec.kinds import TAG, Encoded, Refused, class_name
 from signoff.workflow.codec.reading import value_of
 from signoff.workflow.codec.types import adapter
 from signoff.workflow.codec.writing import DEEPEST, Writer, spend, write, written
-from signoff.workflow.journal import SAME
+from signoff.workflow.entry import SAME
 
 
 def public_json(value: Any) -> Any:

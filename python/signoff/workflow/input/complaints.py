@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import jsonschema_rs as rules
 import orjson
 
-from signoff.workflow.formats import CHECKS, KEYWORDS, NAMES, broken_rules
+from signoff.workflow.input.formats import CHECKS, KEYWORDS, NAMES, broken_rules
 
 MOST_COMPLAINTS = 50
 MOST_LOOKS = 2_000

@@ -38,7 +38,7 @@ def schema_of(type_: Any) -> dict[str, Any]:
 @lru_cache(maxsize=512)
 def _schema_of(type_: Any) -> bytes:
     # Loaded here: it compiles patterns and takes a while to import, which programs that ask nobody need not pay.
-    from signoff.workflow.complaints import check_schema  # noqa: PLC0415
+    from signoff.workflow.input.complaints import check_schema  # noqa: PLC0415
 
     written = {"$schema": DIALECT, **adapter(type_).json_schema(schema_generator=_FormSchema)}
     check_schema(written)

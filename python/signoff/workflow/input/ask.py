@@ -7,35 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import orjson
-
 from signoff.errors import InputExpired, InputWithdrawn, InvalidAnswer, UnsupportedValue, WorkflowError
-from signoff.names import ID_RULE, is_principal
+from signoff.names import check_text
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
+from signoff.workflow.entry import DecidedBy
 from signoff.workflow.futures import Pending
-from signoff.workflow.journal import DecidedBy, InputAnswered
-from signoff.workflow.names import BACK, check_text
+from signoff.workflow.input.entries import InputAnswered
+from signoff.workflow.input.spec import check_spec
+from signoff.workflow.input.submission import BACK
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
 
 T = TypeVar("T")
 
-MOST_PRINCIPALS = 100
-"""Principals in `to` and `forbid` together: each of those asked gets a row in an inbox of their own."""
-
-MOST_BYTES = 256 << 10
-"""Bytes of a request as JSON: all that a person is shown, in each inbox."""
-
-MOST_ACTIONS = 20
-_LONGEST = {"title": 500, "description": 20_000, "actions": 128}
-"""Characters at most, of each action."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """Hold an accepted answer.
+    """An accepted answer.
 
     Attributes:
         value: what was sent; None if an action that needs no value (`reject`, `back`) came without one. With `back` it
@@ -52,14 +42,14 @@ class Answer(Generic[T]):
 
 
 class Unset:
-    """Mark an argument that was not given, where None means something."""
+    """The mark of an argument that was not given, where None means something."""
 
 
 UNSET = Unset()
 
 
 class Done:
-    """Be awaitable without waiting: the effect has already taken place."""
+    """An awaitable that does not wait: the effect has already taken place."""
 
     __slots__ = ("_value",)
 
@@ -72,7 +62,7 @@ class Done:
 
 
 class InputRequest(Generic[T]):
-    """Be a request for input: pending until it is answered, expires or is withdrawn.
+    """A request for input: pending until it is answered, expires or is withdrawn.
 
     Awaiting gives the `Answer`, as often as one likes; giving the wait up (a timeout, a cancelled task) withdraws the
     request, so that nobody is asked in vain.
@@ -205,55 +195,3 @@ def expired(id_: str) -> InputExpired:
 def withdrawn(id_: str, reason: str | None) -> InputWithdrawn:
     """Return what a request that was taken back raises."""
     return InputWithdrawn(f"The request {id_} was withdrawn{f': {reason}' if reason else ''}.", input=id_)
-
-
-def check_spec(spec: dict[str, Any]) -> None:
-    """Refuse a request that could not be shown, or is larger than a request may be.
-
-    Raises:
-        TypeError, ValueError: naming the argument.
-    """
-    for name, value in spec.items():
-        if name == "title" and not (isinstance(value, str) and value):
-            raise TypeError("The title of a request is a text that is not empty.")
-        if name == "description" and not isinstance(value, str | None):
-            raise TypeError("The description of a request is Markdown text or None.")
-        if name == "ui" and not isinstance(value, dict | None):
-            raise TypeError("The ui hints of a request are a dictionary or None.")
-        if name in {"actions", "to", "forbid"}:
-            _check_texts(name, value)
-        if name in {"title", "description"} and value is not None and len(value) > _LONGEST[name]:
-            raise ValueError(f"The {name} of a request has {_LONGEST[name]} characters at most, not {len(value)}.")
-    if not 1 <= len(spec.get("actions", ("",))) <= MOST_ACTIONS:
-        raise ValueError(f"A request needs at least one action, and takes {MOST_ACTIONS} at most.")
-    asked = len(spec.get("to", ())) + len(spec.get("forbid", ()))
-    if asked > MOST_PRINCIPALS:
-        raise ValueError(
-            f"`to` and `forbid` of a request name {asked} principals, and take {MOST_PRINCIPALS} at most: "
-            "ask a group, such as group:finance."
-        )
-    try:
-        size = len(orjson.dumps(spec))
-    except TypeError as error:
-        raise UnsupportedValue(f"The request cannot be written as JSON: {error}.") from error
-    if size > MOST_BYTES:
-        raise ValueError(
-            f"A request has {MOST_BYTES} bytes as JSON at most, not {size}: show less, or a link to the rest."
-        )
-
-
-def _check_texts(name: str, value: Any) -> None:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise TypeError(f"`{name}` of a request is a list of texts.")
-    for item in value if name == "actions" else ():
-        if len(item) > _LONGEST[name] or not item.isprintable():
-            raise ValueError(f"An action has {_LONGEST[name]} printable characters at most: {item!r:.100}.")
-    if len(set(value)) != len(value):
-        raise ValueError(f"`{name}` of a request names {value!r:.100} twice.")
-    if name != "actions":
-        for principal in value:
-            if not is_principal(principal):
-                raise ValueError(
-                    f"{principal!r:.100} is no principal, so no token could ever answer as it: write user:alice or "
-                    f"group:finance, an id of {ID_RULE}."
-                )

@@ -1,0 +1,182 @@
+"""The one loop for what outsiders do to runs: load, decide, commit; and decide again after a lost race.
+
+What may be done is declared beside its rule, in `signoff.workflow.*.decide`: pure functions of what was loaded. Here is
+all they share: what to load, turns of those at one run, replies under the ids of clients, rows of open steps for a run
+that ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Final, TypeVar
+
+from signoff.clock import Clock
+from signoff.errors import RunConflict, RunNotFound, WorkflowError
+from signoff.paths import journal_path
+from signoff.service.commit import GroupCommitter
+from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
+from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.stores.base import Loaded as Stored
+from signoff.stores.base import PartsWanted, WorkflowStore
+from signoff.stores.change import Conflict
+from signoff.workflow import journal
+from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.entry import Entry
+from signoff.workflow.input.state import InputState
+from signoff.workflow.projection import refold
+from signoff.workflow.view import RunFold, View
+
+R = TypeVar("R")
+
+Decision = Append[R] | AlreadyDone[R]
+Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
+"""Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
+
+MOST_TRIES: Final = 3
+
+OPEN_INPUTS: Final = PartsWanted(PartKind.INPUT, open=True)
+"""Load the requests that are pending, for what may withdraw them."""
+
+
+class Actor:
+    """Act on runs for outsiders.
+
+    Example:
+        >>> await actor.act("r1", lambda run, now: decide.terminate(run, None, by, now), OPEN_INPUTS)
+    """
+
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+
+    async def act(
+        self, run_id: str, decide: Decide[R], *wanted: PartsWanted, ledger: tuple[str, str] | None = None
+    ) -> R:
+        """Decide on a run, and commit what was decided; return its reply, durable.
+
+        Args:
+            run_id: the run.
+            decide: called with the run as it is, again after each lost race.
+            wanted: parts that the decision is about.
+            ledger: the scope and the id under which the reply is remembered.
+
+        Raises:
+            RunNotFound: there is no such run.
+            Whatever `decide` raises.
+        """
+        names = [ledger_name(*ledger)] if ledger else []
+        wanted += tuple(PartsWanted(name.kind, name.key) for name in names)
+        async with self._committer.turn(run_id):
+            while True:
+                stored = await self._store.load(run_name(run_id), *wanted)
+                if stored is None:
+                    raise not_found(run_id)
+                run = loaded(stored)
+                decision = decide(run, self._clock.now_ms())
+                if isawaitable(decision):
+                    decision = await decision
+                if isinstance(decision, AlreadyDone):
+                    return decision.reply
+                reply = await self._commit(RunSnapshot(stored.subject, run.view), decision)
+                if reply is not None:
+                    return reply[0]
+
+    async def begin(self, run_id: str, decide: Callable[[Loaded | None], Decision[R]]) -> R:
+        """Do the same for a run that is most likely new: it is looked at only if it exists."""
+        run, before, tries = None, RunSnapshot(None, View()), 0
+        while True:
+            decision = decide(run)
+            if isinstance(decision, AlreadyDone):
+                return decision.reply
+            reply = await self._commit(before, decision)
+            if reply is not None:
+                return reply[0]
+            stored = await self._store.load(run_name(run_id))
+            if stored is None:  # a run of this id was deleted: just now, or its streams are kept for their forks
+                tries += 1
+                if tries == MOST_TRIES:
+                    raise RunConflict(
+                        f"A run of the id {run_id!r} was deleted, and its streams are kept for those that were forked "
+                        "from them; nothing was started. Use another id."
+                    )
+            else:
+                run = loaded(stored)
+                before = RunSnapshot(stored.subject, run.view)
+
+    async def _commit(self, run: RunSnapshot, decision: Append[R]) -> tuple[R] | None:
+        """Commit a decision; return its reply, or None if somebody was faster."""
+        if decision.ends:
+            run.view = await self._with_steps(run)
+        # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go.
+        written = RunChange(
+            run, decision.entries, ready=decision.ready, wake_at=decision.wake_at, release=decision.ends
+        )
+        reply = decision.reply(run.view, run.public_tail + len(written.delta.public))
+        if (remember := decision.remember) is not None:
+            written.remember(ledger_part(remember.scope, remember.id, remember.digest, remember.dumps(reply)))
+        if isinstance(await self._committer.commit(written.change), Conflict):
+            return None
+        if decision.refusal is not None:
+            raise decision.refusal(run.view)
+        return (reply,)
+
+    async def _with_steps(self, run: RunSnapshot) -> View:
+        """Return a run's rows as far as its end concerns them: with its open steps, if it has any."""
+        if run.subject is None or run.view.run is None or not run.view.run.steps:
+            return run.view
+        whole = View()
+        try:
+            entries, _ = await read_journal(self._store, run.subject.name.id, 0)
+            refold(whole, entries[: run.journal_tail])
+        except WorkflowError:  # an entry of a newer version: the run ends all the same
+            return run.view
+        return whole
+
+
+def view_of(stored: Stored) -> View:
+    """Return a run's rows as far as they were loaded."""
+    inputs = {part.key: InputState.loads(part.state) for part in stored.parts if part.kind == PartKind.INPUT}
+    return View(run=RunFold.loads(stored.subject.state), inputs=inputs)
+
+
+def loaded(stored: Stored) -> Loaded:
+    """Return a run as decisions take it."""
+    subject = stored.subject
+    ledger = stored.of(PartKind.LEDGER)
+    return Loaded(
+        view_of(stored),
+        RunSnapshot(subject, View()).public_tail,
+        subject.wake_at,
+        subject.lease_until,
+        remembered(ledger[0]) if ledger else None,
+    )
+
+
+def not_found(run_id: str) -> RunNotFound:
+    """Return the refusal for a run that does not exist."""
+    return RunNotFound(f"There is no run {run_id[:140]!r}.")
+
+
+_FIRST = 64 << 10
+_CHUNK = 4 << 20
+"""Bytes of a journal that are read at once: few at first, which spares short ones a hop to a thread of the store."""
+
+
+async def read_journal(store: WorkflowStore, run_id: str, start: int) -> tuple[list[Entry], int]:
+    """Read a run's entries from position `start` to the tail of this moment; return them and the tail."""
+    entries: list[Entry] = []
+    position, most = start, _FIRST
+    while True:
+        found = await store.read(journal_path(run_id), position, most)
+        most = _CHUNK
+        if found is None:
+            return entries, position
+        head, batches = found
+        for batch in batches:
+            skip = position - batch.start
+            entries += journal.loads(batch.data)[skip:]
+            position = batch.end
+        if position >= head.tail or not batches:
+            return entries, position

@@ -1,0 +1,146 @@
+"""Turn journal entries, and what they project to, into one Change: the single way a run is ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from signoff.paths import inbox_path, journal_path, listing_path, run_path
+from signoff.service.kinds import PartKind, input_part, run_record, wait_part
+from signoff.stores.change import Change, OwnAppend, OwnStream, Part, PartName, Post, Subject, SubjectWrite, new_mark
+from signoff.workflow import journal
+from signoff.workflow.entry import Entry
+from signoff.workflow.projection import project
+from signoff.workflow.view import Delta, View
+
+
+@dataclass(slots=True)
+class RunSnapshot:
+    """A run as it is about to be written.
+
+    Attributes:
+        subject: its record; None before its first commit.
+        view: its rows, moved on by what is written. It may be partial: an answer needs only the run and one request.
+    """
+
+    subject: Subject | None
+    view: View
+
+    @property
+    def journal_tail(self) -> int:
+        """Return the number of entries the run's journal has."""
+        return _tails(self.subject)[0]
+
+    @property
+    def public_tail(self) -> int:
+        """Return the number of rows the run's public stream has."""
+        return _tails(self.subject)[1]
+
+
+class RunChange:
+    """One atomic write to a run: entries, the rows they project to, and the record as it will be.
+
+    Args:
+        before: the run as loaded; its view is moved on by the entries.
+        entries: what to append to the journal; may be empty when only the record changes.
+        ready: whether a worker has something to digest afterwards.
+        wake_at: milliseconds of the next thing due by time, or None.
+        epoch: the lease epoch, for a worker's write.
+        release: give the lease up.
+
+    Attributes:
+        change: what to commit.
+        after: the run's record once it is committed.
+        delta: the projected rows.
+    """
+
+    __slots__ = ("after", "change", "delta")
+
+    def __init__(
+        self,
+        before: RunSnapshot,
+        entries: Sequence[Entry],
+        *,
+        ready: bool,
+        wake_at: int | None,
+        epoch: int | None = None,
+        release: bool = False,
+    ) -> None:
+        journal_tail, public_tail = _tails(before.subject)
+        self.delta = delta = project(before.view, entries, public_tail)
+        fold = before.view.run
+        assert fold is not None, "the first entry of a run is run.started"
+        run_id: str = fold.row["id"]
+        journal_tail += len(entries)
+        public_tail += len(delta.public)
+        appends = _appends(run_id, entries, delta)
+        self.after = run_record(
+            fold,
+            before.subject,
+            ready=ready,
+            wake_at=wake_at,
+            streams=(
+                OwnStream(journal_path(run_id), journal_tail, delta.close),
+                OwnStream(run_path(run_id), public_tail, delta.close),
+            ),
+        )
+        put, dropped = _waits(delta, fold.last_at)
+        self.change = Change(
+            SubjectWrite(
+                self.after,
+                self.after.version - 1,
+                (*map(input_part, delta.inputs.values()), *put),
+                dropped,
+                appends,
+                epoch,
+                release,
+            ),
+            _posts(fold.row["workflow"], delta),
+            new_mark(),
+        )
+
+    def remember(self, part: Part) -> None:
+        """Write one more part along."""
+        write = self.change.write
+        assert isinstance(write, SubjectWrite)
+        self.change = self.change._replace(write=replace(write, parts=(*write.parts, part)))
+
+
+def _tails(subject: Subject | None) -> tuple[int, int]:
+    """Return how many entries and rows a run has: its journal is the first of its streams, its rows are the second."""
+    if subject is None:
+        return 0, 0
+    entries, rows, *_ = subject.streams
+    return entries.tail, rows.tail
+
+
+def _appends(run_id: str, entries: Sequence[Entry], delta: Delta) -> tuple[OwnAppend, ...]:
+    appends = []
+    if entries or delta.close:
+        appends.append(OwnAppend(journal_path(run_id), journal.dumps(entries), len(entries), delta.close))
+    if delta.public or delta.close:
+        appends.append(OwnAppend(run_path(run_id), b",".join(delta.public), len(delta.public), delta.close))
+    return tuple(appends)
+
+
+def _posts(workflow: str, delta: Delta) -> tuple[Post, ...]:
+    inboxes: dict[str, list[bytes]] = {}
+    for principal, row in delta.inboxes:
+        inboxes.setdefault(principal, []).append(row)
+    posts = [Post(inbox_path(who), b",".join(rows), len(rows)) for who, rows in inboxes.items()]
+    if delta.listing:
+        posts.append(Post(listing_path(workflow), b",".join(delta.listing), len(delta.listing)))
+    return tuple(posts)
+
+
+def _waits(delta: Delta, at: int) -> tuple[tuple[Part, ...], tuple[PartName, ...]]:
+    if not delta.waits:
+        return (), ()
+    put: dict[str, Part] = {}
+    dropped = []
+    for wait_id, topic, key, remove in delta.waits:
+        if not remove:
+            put[wait_id] = wait_part(wait_id, topic, key, at)
+        elif put.pop(wait_id, None) is None:
+            dropped.append(PartName(PartKind.WAIT, wait_id))
+    return tuple(put.values()), tuple(dropped)

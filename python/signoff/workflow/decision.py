@@ -1,0 +1,119 @@
+"""What a decision is made on, and what it can be: append these entries, or it is done already. A refusal is raised.
+
+Every `decide.py` has pure functions `(loaded, what is asked, who, now) -> Append | AlreadyDone`. Whoever calls one
+loads the run, projects the entries, and commits them as a compare-and-swap on what was loaded; a lost race is decided
+anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from signoff.errors import SignoffError
+from signoff.workflow.entry import Entry
+from signoff.workflow.view import RunFold, View
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was accepted before under the id that a client chose.
+
+    Attributes:
+        digest: of what was sent, to tell a retry from a reuse.
+        outcome: the first reply, as `Remember.dumps` wrote it.
+    """
+
+    digest: str
+    outcome: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A run as it was loaded for a decision.
+
+    Attributes:
+        view: its rows, as far as the decision is about them.
+        public_tail: number of messages in the run's stream.
+        wake_at: milliseconds of the next thing due by time, or None.
+        leased_until: milliseconds until which a worker holds it, or None.
+        remembered: what was accepted under the id of this request, if anything was.
+    """
+
+    view: View
+    public_tail: int = 0
+    wake_at: int | None = None
+    leased_until: int | None = None
+    remembered: Remembered | None = None
+
+    @property
+    def run(self) -> RunFold:
+        """Return what the fold remembers of the run."""
+        assert self.view.run is not None, "the first entry of a run is run.started"
+        return self.view.run
+
+    @property
+    def status(self) -> str:
+        """Return the run's status."""
+        return str(self.run.row["status"])
+
+    def time(self, now_ms: int) -> int:
+        """Return the time of an entry that is written now: a journal's times never go back."""
+        return max(now_ms, self.run.last_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Remember(Generic[R]):
+    """The id a client chose, under which the reply is kept: the same request again gets the first reply.
+
+    Attributes:
+        scope: ids are unique in a run and a scope, e.g. `answer`.
+        id: the client's.
+        digest: of what was sent.
+        dumps: writes the reply as JSON.
+    """
+
+    scope: str
+    id: str
+    digest: str
+    dumps: Callable[[R], bytes] = field(default=lambda _: b"{}", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Append(Generic[R]):
+    """The decision to write to a run.
+
+    Attributes:
+        entries: what its journal gets; may be empty when only the index changes.
+        reply: makes the reply of the view and the public tail as they are afterwards.
+        ready: a worker has something to do about it.
+        wake_at: milliseconds of the next thing due by time afterwards, or None.
+        ends: the run ends by this: the view it is projected on needs the rows of open steps, and no worker holds the
+            run afterwards.
+        remember: under which id the reply is kept.
+        refusal: makes what the caller is refused with, once this is written: his request came too late.
+    """
+
+    entries: tuple[Entry, ...]
+    reply: Callable[[View, int], R] = field(compare=False)
+    ready: bool = True
+    wake_at: int | None = None
+    ends: bool = False
+    remember: Remember[R] | None = None
+    refusal: Callable[[View], SignoffError] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDone(Generic[R]):
+    """The decision to write nothing, because it was done before."""
+
+    reply: R
+
+
+def run_row(view: View, _: int) -> dict[str, Any]:
+    """Return the run's row, for replies."""
+    assert view.run is not None
+    return view.run.row

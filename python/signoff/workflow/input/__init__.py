@@ -1,0 +1,1 @@
+"""Requests for input: what people are asked, and their answers."""

@@ -1,0 +1,238 @@
+"""What outsiders may do to a request for input: answer it.
+
+Checks come in a fixed order, so that every refusal says the first thing that matters to the person (protocol, section
+8.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from signoff.errors import (
+    AlreadyDecided,
+    BadRequest,
+    Expired,
+    InputNotFound,
+    InvalidAnswer,
+    NotInAudience,
+    Stale,
+    SubmissionReused,
+    Withdrawn,
+)
+from signoff.streams import offset
+from signoff.workflow import codec
+from signoff.workflow.decision import AlreadyDone, Append, Loaded, Remember
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.entries import InputAnswered, InputExpired
+from signoff.workflow.input.state import InputState
+from signoff.workflow.input.submission import BACK, AnswerRequest
+from signoff.workflow.view import View
+
+SCOPE: Final = "answer"
+"""The scope in which submission ids are unique."""
+
+FORM_ACTIONS = frozenset({"submit", "approve", "edit", "respond"})
+"""Actions whose value must match the schema. With others (`reject`, …) the value may be null."""
+
+MOST_BACK = 64 << 10
+"""Bytes that the value of `back` may have as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who answers.
+
+    Attributes:
+        principals: `user:{sub}` and `group:{g}` of a person; empty for the local operator.
+        by: as it will stand in the row.
+        operator: may answer without being asked.
+    """
+
+    principals: frozenset[str]
+    by: DecidedBy
+    operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The answer may be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireNow:
+    """The deadline has passed: `input.expired` is recorded, and the answer refused with `Expired`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An answer that was accepted.
+
+    Attributes:
+        offset: position in the run's stream from which the decided row is visible.
+        txid: the submission id, as it stands in the headers of the rows it changed.
+        row: the input row as decided.
+        replayed: this submission had been accepted before; the first outcome is repeated.
+    """
+
+    offset: str
+    txid: str
+    row: dict[str, Any]
+    replayed: bool
+
+    def dumps(self) -> bytes:
+        """Write as JSON, for when the same submission comes again."""
+        return orjson.dumps({"offset": self.offset, "txid": self.txid, "row": self.row})
+
+    @classmethod
+    def loads(cls, data: bytes) -> Accepted:
+        """Read what `dumps` wrote, as what is repeated."""
+        outcome = orjson.loads(data)
+        return cls(outcome["offset"], outcome["txid"], outcome["row"], replayed=True)
+
+
+def answer(
+    loaded: Loaded, key: str, request: AnswerRequest, who: Who, now_ms: int
+) -> Append[Accepted] | AlreadyDone[Accepted]:
+    """Decide what becomes of an answer. One that comes after the deadline ends the request, and is refused then.
+
+    Args:
+        loaded: the run that asked, with the request, and what it remembers under the submission id in `SCOPE`.
+        key: `name:n` of the request.
+        request: the submission.
+        who: the person, or the operator, that answers.
+        now_ms: now, in milliseconds.
+
+    Raises:
+        InputNotFound: nobody asked this.
+        NotInAudience: this person was not asked.
+        SubmissionReused: the submission id was used for another answer.
+        BadRequest: what the person says to have seen is not written yet.
+        Stale, AlreadyDecided, Expired, Withdrawn: the request is no longer what the person saw; `row` tells.
+        InvalidAnswer: the value does not match the schema.
+    """
+    state = loaded.view.inputs.get(key)
+    if state is None:
+        raise InputNotFound(f"The run {loaded.run.row['id']!r} has no request {key[:140]!r}.")
+    value = codec.encode(request.value)
+    digest = codec.digest([key, request.action, value, who.by.kind, who.by.id])
+    if loaded.remembered is not None and loaded.remembered.digest == digest:
+        return AlreadyDone(Accepted.loads(loaded.remembered.outcome))
+    check_audience(state, who)
+    if loaded.remembered is not None:
+        raise SubmissionReused(
+            f"The submission id {request.submission_id!r} was already used for another answer in this run; "
+            "this answer was not recorded. Send it under a new id.",
+            row=state.row,
+        )
+    _check_seen(request, loaded.public_tail)
+    at = loaded.time(now_ms)
+    if isinstance(decide_answer(state, request, who, at), ExpireNow):
+        expired = InputExpired(at, key)
+        return Append((expired,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key))
+    entry = InputAnswered(
+        at=at,
+        id=key,
+        submission_id=request.submission_id,
+        digest=digest,
+        action=request.action,
+        value=value,
+        by=who.by,
+    )
+    return Append(
+        (entry,),
+        partial(_accepted, key, request),
+        wake_at=loaded.wake_at,
+        remember=Remember(SCOPE, request.submission_id, digest, Accepted.dumps),
+    )
+
+
+def _accepted(key: str, request: AnswerRequest, view: View, tail: int) -> Accepted:
+    return Accepted(offset.encode(tail), request.submission_id, view.inputs[key].row, replayed=False)
+
+
+def _late(key: str, view: View) -> Expired:
+    row = view.inputs[key].row
+    return Expired(f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.", row=row)
+
+
+def _check_seen(request: AnswerRequest, tail: int) -> None:
+    if offset.decode(request.seen_offset) > tail:
+        raise BadRequest(
+            f"/seen_offset {request.seen_offset} is beyond the run's stream, so nobody can have seen it; "
+            "nothing was recorded. Send the `revised` of the row that was shown."
+        )
+
+
+def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: int) -> Accept | ExpireNow:
+    """Decide what becomes of an answer; nothing is changed.
+
+    Args:
+        state: the request as it is.
+        request: the submission. That its id is new has been checked against the ledger.
+        who: the caller.
+        now_ms: now, in milliseconds.
+
+    Raises:
+        NotInAudience: the caller was not asked, or is forbidden to answer.
+        AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
+        Stale: it was revised after the person saw it; with the current `row`.
+        InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
+    """
+    check_audience(state, who)
+    row = state.row
+    if not state.pending:
+        raise _already(row)
+    if state.deadline_ms is not None and now_ms >= state.deadline_ms:
+        return ExpireNow()
+    if offset.decode(request.seen_offset) < offset.decode(row["revised"]):
+        raise Stale(
+            f"The request {row['id']} was revised after you saw it; your answer was not recorded. Look again.",
+            row=row,
+        )
+    errors = _faults(row, request)
+    if errors:
+        raise InvalidAnswer(
+            "The answer does not match what was asked; nothing was recorded and the request is still open.",
+            errors=errors,
+            row=row,
+        )
+    return Accept()
+
+
+def check_audience(state: InputState, who: Who) -> None:
+    """Refuse whoever was not asked.
+
+    Raises:
+        NotInAudience: the caller was not asked, or is forbidden to answer.
+    """
+    if not who.principals.isdisjoint(state.forbid):
+        raise NotInAudience(f"You may not decide on {state.row['id']} yourself; somebody else must.")
+    if not who.operator and who.principals.isdisjoint(state.to):
+        raise NotInAudience(f"You are not among those who were asked {state.row['id']}; your answer was not recorded.")
+
+
+def _already(row: dict[str, Any]) -> AlreadyDecided | Expired | Withdrawn:
+    match row["status"]:
+        case "expired":
+            return Expired(f"The deadline of {row['id']} has passed; your answer was not recorded.", row=row)
+        case "withdrawn":
+            return Withdrawn(f"The request {row['id']} was taken back; your answer was not recorded.", row=row)
+    return AlreadyDecided(f"The request {row['id']} is already decided; your answer was not recorded.", row=row)
+
+
+def _faults(row: dict[str, Any], request: AnswerRequest) -> list[dict[str, str]]:
+    if request.action not in row["actions"]:
+        return [{"pointer": "", "message": f"Choose one of: {', '.join(row['actions'])}."}]
+    if request.value is None and request.action not in FORM_ACTIONS:
+        return []
+    if request.action == BACK:
+        size = len(orjson.dumps(request.value))
+        what = f"Going back takes {MOST_BACK} bytes of what was filled in at most, not {size}."
+        return [{"pointer": "", "message": what}] if size > MOST_BACK else []
+    from signoff.workflow.input.complaints import complaints  # noqa: PLC0415 - its library is loaded by the first answer
+
+    return complaints(row["schema"], request.value)

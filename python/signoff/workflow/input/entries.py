@@ -1,0 +1,65 @@
+"""What the journal says of requests for input: what people are asked, and what they decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from signoff.workflow.entry import Command, DecidedBy, Encoded, Notification
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequested(Command):
+    """A request to people for an input. `spec` is the request as the row carries it (see `state.py`)."""
+
+    type: ClassVar[str] = "input.requested"
+    id: str
+    spec: dict[str, Any]
+    to: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    deadline: int | None = None
+    expose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputRevised(Command):
+    """What people are shown instead: `changes` replaces members of the spec."""
+
+    type: ClassVar[str] = "input.revised"
+    id: str
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InputWithdrawn(Command):
+    """The end of a request that the workflow takes back; without effect if it is already decided."""
+
+    type: ClassVar[str] = "input.withdrawn"
+    id: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputAnswered(Notification):
+    """An accepted answer. `submission_id` is the txid of the rows it changes."""
+
+    type: ClassVar[str] = "input.answered"
+    id: str
+    submission_id: str
+    digest: str
+    action: str
+    value: Encoded
+    by: DecidedBy
+
+    @property
+    def txid(self) -> str:
+        """Return the submission id."""
+        return self.submission_id
+
+
+@dataclass(frozen=True, slots=True)
+class InputExpired(Notification):
+    """The end of a request whose deadline passed."""
+
+    type: ClassVar[str] = "input.expired"
+    id: str

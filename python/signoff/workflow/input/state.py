@@ -1,0 +1,188 @@
+"""The life of a request for input, as one table.
+
+    pending --revise--> pending      what people see has changed; `revision` grows
+    pending --answer--> answered     accepted; nothing changes it any more
+    pending --expire--> expired      the deadline passed
+    pending --withdraw--> withdrawn  by the workflow, by cancelling the run, or because the run ended
+
+What is not in the table has no effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from signoff.clock import rfc3339
+from signoff.workflow import codec
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
+
+
+class Verb(StrEnum):
+    """What can happen to a request."""
+
+    REVISE = "revise"
+    ANSWER = "answer"
+    EXPIRE = "expire"
+    WITHDRAW = "withdraw"
+
+
+TRANSITIONS: dict[tuple[str, Verb], str] = {
+    ("pending", Verb.REVISE): "pending",
+    ("pending", Verb.ANSWER): "answered",
+    ("pending", Verb.EXPIRE): "expired",
+    ("pending", Verb.WITHDRAW): "withdrawn",
+}
+
+_SEEN = ("title", "description", "schema", "ui", "show", "initial", "actions")
+"""What a person sees of a request, and decides about: an answer to another state of it is stale. Who else is asked, and
+until when, is not part of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputState:
+    """A request: its public row and what the rules need beside it.
+
+    Attributes:
+        row: the row as browsers see it.
+        to, forbid: principals that may, and may not, answer.
+        deadline_ms: milliseconds, or None.
+        expose: the accepted value may be seen in the row.
+        asked_ms: milliseconds.
+    """
+
+    row: dict[str, Any]
+    to: tuple[str, ...]
+    forbid: tuple[str, ...]
+    deadline_ms: int | None
+    expose: bool
+    asked_ms: int
+
+    def dumps(self) -> bytes:
+        """Write as JSON, for a store."""
+        return orjson.dumps([self.row, self.to, self.forbid, self.deadline_ms, self.expose, self.asked_ms])
+
+    @classmethod
+    def loads(cls, data: bytes) -> InputState:
+        """Read what `dumps` wrote."""
+        row, to, forbid, deadline_ms, expose, asked_ms = orjson.loads(data)
+        return cls(row, tuple(to), tuple(forbid), deadline_ms, expose, asked_ms)
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether it can still be answered."""
+        return bool(self.row["status"] == "pending")
+
+
+# -- transitions -------------------------------------------------------------------------------------------------------
+
+
+def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> InputState:
+    """Return the request as it is when it has just been asked.
+
+    Args:
+        entry: what the workflow asked for.
+        run_id, workflow: of the run that asks.
+        revised: offset right after the message that will carry the row.
+    """
+    name, _, n = entry.id.rpartition(":")
+    spec = entry.spec
+    row = {
+        "id": entry.id,
+        "run_id": run_id,
+        "workflow": workflow,
+        "name": name,
+        "n": int(n),
+        "title": spec["title"],
+        "description": spec.get("description"),
+        "schema": spec["schema"],
+        "ui": spec.get("ui") or {},
+        "show": spec.get("show"),
+        "initial": spec.get("initial"),
+        "actions": list(spec.get("actions") or ("submit",)),
+        "audience": list(entry.to),
+        "forbid": list(entry.forbid),
+        "quorum": None,
+        "votes": [],
+        "claim": None,
+        "deadline": None if entry.deadline is None else rfc3339(entry.deadline),
+        "revision": 0,
+        "revised": revised,
+        "errors": [],
+        "status": "pending",
+        "asked_at": rfc3339(entry.at),
+        "decided_by": None,
+        "decided_at": None,
+        "action": None,
+        "reason": None,
+    }
+    return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at)
+
+
+def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
+    """Return the request with other content and a higher revision; unchanged if it is decided.
+
+    Answers to the former state are stale only if the person sees something else now.
+    """
+    status = TRANSITIONS.get((state.row["status"], Verb.REVISE))
+    if status is None:
+        return state
+    changes = entry.changes
+    row = {**state.row, **{name: changes[name] for name in _SEEN if name in changes}}
+    row["ui"] = row["ui"] or {}
+    seen = any(_differ(row[name], state.row[name]) for name in _SEEN if name in changes)
+    to = tuple(changes.get("to", state.to))
+    deadline_ms = changes.get("deadline", state.deadline_ms)
+    row |= {
+        "audience": list(to),
+        "deadline": None if deadline_ms is None else rfc3339(deadline_ms),
+        "revision": row["revision"] + 1,
+        "revised": revised if seen else row["revised"],
+        "errors": [],
+        "status": status,
+    }
+    return replace(state, row=row, to=to, deadline_ms=deadline_ms)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    # As JSON: to Python, 1 and true are equal.
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) != orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+
+
+def answer(state: InputState, entry: InputAnswered) -> InputState:
+    """Return the request as answered; unchanged if it was decided before."""
+    decided = _decided(state, Verb.ANSWER, entry.at, entry.by, action=entry.action)
+    if decided is not state and state.expose:
+        decided.row["value"] = codec.conceal(codec.shown(entry.value), state.row["schema"])
+    return decided
+
+
+def expire(state: InputState, entry: InputExpired) -> InputState:
+    """Return the request as expired; unchanged if it was decided before."""
+    return _decided(state, Verb.EXPIRE, entry.at, DecidedBy("timeout"))
+
+
+def withdraw(state: InputState, at: int, by: DecidedBy, reason: str | None) -> InputState:
+    """Return the request as taken back; unchanged if it was decided before."""
+    return _decided(state, Verb.WITHDRAW, at, by, reason=reason)
+
+
+def _decided(
+    state: InputState, verb: Verb, at: int, by: DecidedBy, *, action: str | None = None, reason: str | None = None
+) -> InputState:
+    status = TRANSITIONS.get((state.row["status"], verb))
+    if status is None:
+        return state
+    row = state.row | {
+        "status": status,
+        "errors": [],
+        "decided_by": {"kind": by.kind, "id": by.id},
+        "decided_at": rfc3339(at),
+        "action": action,
+        "reason": reason,
+    }
+    return replace(state, row=row)

@@ -1,0 +1,1 @@
+"""Patches: code that is changed under runs that go on."""

@@ -1,0 +1,1 @@
+"""Rows of the application's own, for browsers."""

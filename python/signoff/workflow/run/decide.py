@@ -1,0 +1,147 @@
+"""What outsiders may do to a run: start, cancel, terminate and retry it, and give up one that no worker knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from signoff.errors import InvalidInput, NotBlocked, RunClosed, RunConflict, UnknownWorkflow
+from signoff.streams import offset
+from signoff.workflow.decision import AlreadyDone, Append, Loaded, run_row
+from signoff.workflow.entry import DecidedBy, Entry, Error
+from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunRetried, RunStarted, RunTerminated
+from signoff.workflow.run.status import ENDED, OVER
+from signoff.workflow.view import View
+
+Row = dict[str, Any]
+
+_NOBODY: Final = "no worker that is running knows the workflow, so its cleanup could not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that was started, now or before.
+
+    Attributes:
+        run: the run row.
+        created: False if the run existed already with the same workflow and input.
+        offset: position in the run's stream from which `run` is visible.
+    """
+
+    run: Row
+    created: bool
+    offset: str
+
+
+def start(
+    loaded: Loaded | None, entry: RunStarted, unfit: InvalidInput | None = None
+) -> Append[Started] | AlreadyDone[Started]:
+    """Start a run, or find the one that has this id, workflow and input.
+
+    Args:
+        loaded: the run that has this id; None: none has.
+        entry: how it is to begin.
+        unfit: why the input does not fit the code that is at hand, if it does not. A run that exists was started when
+            the code may have been another.
+
+    Raises:
+        RunConflict: the id is taken by another workflow or another input.
+        InvalidInput: `unfit`.
+    """
+    if loaded is None:
+        if unfit is not None:
+            raise unfit
+        return Append((entry,), _started, ready=entry.start_at is None, wake_at=entry.start_at)
+    if loaded.run.digest != entry.digest:
+        raise RunConflict(
+            f"The run id {entry.run_id!r} is taken by a run of another workflow or with another input; "
+            "nothing was started. Use another id, or the same workflow and input to get the existing run."
+        )
+    return AlreadyDone(Started(loaded.run.row, False, offset.encode(loaded.public_tail)))
+
+
+def _started(view: View, tail: int) -> Started:
+    return Started(run_row(view, tail), True, offset.encode(tail))
+
+
+def cancel(
+    loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int, *, forsaken: bool = False
+) -> Append[Row] | AlreadyDone[Row]:
+    """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
+
+    Args:
+        loaded: the run.
+        reason: for people.
+        by: who asks.
+        now_ms: now, in milliseconds.
+        forsaken: it is `blocked_unknown`, and no living worker knows its workflow: it is ended, since nobody could run
+            its cleanup.
+
+    Raises:
+        RunClosed: the run has ended.
+    """
+    _check_open(loaded, "cancel", ENDED)
+    asked = loaded.run.cancel_requested
+    if asked and not forsaken:
+        return AlreadyDone(loaded.run.row)
+    at = loaded.time(now_ms)
+    entries: list[Entry] = [] if asked else [CancelRequested(at, reason, by)]
+    if forsaken:
+        return Append((*entries, RunTerminated(at, reason, by)), run_row, ends=True)
+    return Append(tuple(entries), run_row, wake_at=loaded.wake_at)
+
+
+def blocked_unknown(loaded: Loaded) -> bool:
+    """Tell whether a run is blocked because no worker knew its workflow when somebody looked."""
+    return loaded.status == "blocked" and loaded.run.row["error"]["code"] == UnknownWorkflow.code
+
+
+def terminate(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> Append[Row]:
+    """End a run now, without running its code. Also ends a failed run for good.
+
+    Raises:
+        RunClosed: it is completed or cancelled.
+    """
+    _check_open(loaded, "terminate", OVER)
+    return Append((RunTerminated(loaded.time(now_ms), reason, by),), run_row, ends=True)
+
+
+def retry(loaded: Loaded, by: DecidedBy, now_ms: int) -> Append[Row]:
+    """Have a blocked run tried again, with the code that there is; it is blocked again if that is no better.
+
+    Raises:
+        NotBlocked: the run is not blocked.
+    """
+    if loaded.status != "blocked":
+        raise NotBlocked(
+            f"The run {loaded.run.row['id']!r} is {loaded.status}, and only a blocked one can be tried again; nothing "
+            "was changed.",
+            run=loaded.run.row,
+        )
+    return Append((RunRetried(loaded.time(now_ms), by),), run_row, wake_at=loaded.wake_at)
+
+
+def forsake(loaded: Loaded, now_ms: int) -> Append[bool] | AlreadyDone[bool]:
+    """Block a run that no living worker knows, or end it if it was asked to stop; reply whether it is written to.
+
+    That nobody knows it is for the caller to find out. What somebody holds or has ended meanwhile is left alone.
+    """
+    if loaded.status in ENDED or (loaded.leased_until or 0) > now_ms:
+        return AlreadyDone(False)
+    at = loaded.time(now_ms)
+    if loaded.run.cancel_requested:
+        return Append((RunTerminated(at, _NOBODY, DecidedBy("policy")),), _written, ends=True)
+    what = f"No worker that is running knows the workflow {loaded.run.row['workflow']!r}. Start one that does."
+    blocked = () if loaded.status == "blocked" else (RunBlocked(at, Error(UnknownWorkflow.code, what)),)
+    # Due, so that a worker that comes finds it at once; not ready, so that it is not found here again.
+    return Append(blocked, _written, ready=False, wake_at=now_ms)
+
+
+def _written(_view: View, _tail: int) -> bool:
+    return True
+
+
+def _check_open(loaded: Loaded, verb: str, closed: frozenset[str]) -> None:
+    if loaded.status in closed:
+        row = loaded.run.row
+        raise RunClosed(f"The run {row['id']!r} is already {loaded.status}; there is nothing to {verb}.", run=row)

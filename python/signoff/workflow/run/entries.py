@@ -1,0 +1,127 @@
+"""What the journal says of the run itself: how it begins and ends, and what is done to it from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from signoff.workflow.entry import SAME, Command, DecidedBy, Encoded, Error, Notification
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Command):
+    """The beginning of the run; always the first entry.
+
+    `expose` names what of the run browsers may see (`input`, `output`), as far as the starter knew the workflow. With
+    `start_at` the code begins to run at that time. `python`: of the process that started it; None in journals that were
+    begun before it was recorded, which were begun on 3.11.
+    """
+
+    type: ClassVar[str] = "run.started"
+    run_id: str
+    workflow: str
+    version: str
+    input: Encoded
+    seed: str
+    digest: str
+    tags: tuple[str, ...] = ()
+    parent: str | None = None
+    start_at: int | None = None
+    expose: tuple[str, ...] = ()
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted(Command):
+    """The end of the run, with a result. `expose`: browsers may see it, as `shown` if that is another form."""
+
+    type: ClassVar[str] = "run.completed"
+    output: Encoded
+    expose: bool = False
+    shown: Any = SAME
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed(Command):
+    """The end of the run, with an error; it can be rewound."""
+
+    type: ClassVar[str] = "run.failed"
+    error: Error
+
+
+@dataclass(frozen=True, slots=True)
+class RunCancelled(Command):
+    """The end of a run that was to stop, after its cleanup has run. `error`: what the cleanup raised, if it did."""
+
+    type: ClassVar[str] = "run.cancelled"
+    reason: str | None = None
+    error: Error | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested(Notification):
+    """Somebody's wish that the run stop; pending requests are withdrawn with it."""
+
+    type: ClassVar[str] = "run.cancel_requested"
+    reason: str | None = None
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunTerminated(Notification):
+    """The end of the run from outside, without its code; whatever stands before, nothing comes after.
+
+    Replay of a journal that ends so runs no code.
+    """
+
+    type: ClassVar[str] = "run.terminated"
+    reason: str | None = None
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunDescribed(Notification):
+    """What only the code knows of its run; written once, by the first worker that takes the run up.
+
+    Whoever starts a run need not have the code. `tags` are those to add; `expose` names what browsers may see, and
+    `input` is there if that is part of it; `python` is its own, if that is another than the starter's. Replay passes
+    over it.
+    """
+
+    type: ClassVar[str] = "run.described"
+    version: str
+    tags: tuple[str, ...] = ()
+    expose: tuple[str, ...] = ()
+    input: Encoded = None
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunBlocked(Notification):
+    """The reason why the run cannot go on: code and journal disagree, or the code got stuck; replay passes over it.
+
+    `fingerprint` stands for the code that got stuck; it is not tried again until somebody says so (`run.retried`).
+    """
+
+    type: ClassVar[str] = "run.blocked"
+    error: Error
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunUnblocked(Notification):
+    """The mark of a run that goes on after a deploy; replay passes over it."""
+
+    type: ClassVar[str] = "run.unblocked"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRetried(Notification):
+    """Somebody's wish that a blocked run be tried again, with whatever code; replay passes over it."""
+
+    type: ClassVar[str] = "run.retried"
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+
+
+OUTCOMES = (RunCompleted, RunFailed, RunCancelled)
+"""How the code itself ends a run."""

@@ -1,0 +1,146 @@
+"""How a run looks from outside: its own row, in its stream and in the listing of its workflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from signoff.streams.state import Operation
+from signoff.workflow import codec, failure
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.event.fold import drop_events
+from signoff.workflow.input.fold import withdraw_all
+from signoff.workflow.projector import Folds, Projector, no_rows, public_error, rfc3339, shown
+from signoff.workflow.run.entries import (
+    CancelRequested,
+    RunBlocked,
+    RunCancelled,
+    RunCompleted,
+    RunDescribed,
+    RunFailed,
+    RunRetried,
+    RunStarted,
+    RunTerminated,
+    RunUnblocked,
+)
+from signoff.workflow.run.status import ENDED, OVER, status_of
+from signoff.workflow.step.fold import cancel_all
+from signoff.workflow.view import RunFold
+
+_STUCK_KEPT = 16
+
+
+def begin(projector: Projector, entry: RunStarted) -> None:
+    """Fold the first entry of a run."""
+    at = rfc3339(entry.at)
+    row: dict[str, Any] = {
+        "id": entry.run_id,
+        "workflow": entry.workflow,
+        "version": entry.version,
+        "status": "running",
+        "created_at": at,
+        "updated_at": at,
+        "tags": list(entry.tags),
+        "parent": entry.parent,
+        "error": None,
+    }
+    if "input" in entry.expose:
+        row["input"] = codec.shown(entry.input)
+    run = RunFold(row, digest=entry.digest, last_at=entry.at, expose=list(entry.expose))
+    projector.view.run = run
+    put_run(projector, run, Operation.INSERT, entry.at)
+
+
+def put_run(projector: Projector, run: RunFold, operation: Operation, at: int, txid: str | None = None) -> None:
+    """Write the run's row, and what of it stands in the listing."""
+    row = run.row
+    projector.put(operation, "run", row["id"], row, at=at, txid=txid)
+    if projector.write:
+        narrow = {name: value for name, value in row.items() if name not in {"input", "output"}}
+        projector.list_run(operation, narrow, at, txid)
+
+
+def _completed(projector: Projector, run: RunFold, entry: RunCompleted) -> dict[str, Any]:
+    changes: dict[str, Any] = {"status": "completed", "error": None}
+    if entry.expose or "output" in run.expose:
+        changes["output"] = shown(entry.output, entry.shown)
+    projector.close = True
+    return _ended(projector, run, entry.at, changes)
+
+
+def _failed(projector: Projector, run: RunFold, entry: RunFailed) -> dict[str, Any]:
+    return _ended(projector, run, entry.at, {"status": "failed", "error": public_error(entry.error)})
+
+
+def _cancelled(projector: Projector, run: RunFold, entry: RunCancelled) -> dict[str, Any]:
+    projector.close = True
+    error = None if entry.error is None else public_error(entry.error)
+    return _ended(projector, run, entry.at, {"status": "cancelled", "error": error})
+
+
+def _ended(projector: Projector, run: RunFold, at: int, changes: dict[str, Any]) -> dict[str, Any]:
+    withdraw_all(projector, run, at, DecidedBy("workflow"), changes["status"])
+    drop_events(projector, run)
+    run.timers, run.steps = [], 0
+    return changes
+
+
+def _terminated(projector: Projector, run: RunFold, entry: RunTerminated) -> dict[str, Any] | None:
+    if run.row["status"] in OVER:
+        return None
+    cancel_all(projector, entry.at)
+    withdraw_all(projector, run, entry.at, entry.by, "terminated")
+    projector.close = True
+    error = {"code": "terminated", "message": None}
+    return _ended(projector, run, entry.at, {"status": "cancelled", "error": error})
+
+
+def _cancel_requested(projector: Projector, run: RunFold, entry: CancelRequested) -> None:
+    if run.row["status"] in ENDED:
+        return
+    run.cancel_requested = True
+    withdraw_all(projector, run, entry.at, entry.by, "cancelled")
+
+
+def _described(_: Projector, run: RunFold, entry: RunDescribed) -> dict[str, Any]:
+    run.expose = list(entry.expose)
+    tags = run.row["tags"]
+    changes: dict[str, Any] = {
+        "version": entry.version,
+        "tags": [*tags, *(tag for tag in entry.tags if tag not in tags)],
+    }
+    if "input" in entry.expose:
+        changes["input"] = codec.shown(entry.input)
+    return changes
+
+
+def _blocked(_: Projector, run: RunFold, entry: RunBlocked) -> dict[str, Any] | None:
+    if run.row["status"] in ENDED:
+        return None
+    run.blocked = failure.reason(entry.error)
+    if entry.fingerprint is not None and entry.fingerprint not in run.stuck:
+        run.stuck = [*run.stuck, entry.fingerprint][-_STUCK_KEPT:]
+    return {"status": "blocked", "error": public_error(entry.error)}
+
+
+def _unblocked(_projector: Projector, run: RunFold, _: RunUnblocked) -> dict[str, Any] | None:
+    run.blocked = ""
+    return {"status": status_of(run), "error": None} if run.row["status"] == "blocked" else None
+
+
+def _retried(_projector: Projector, run: RunFold, _: RunRetried) -> dict[str, Any] | None:
+    run.stuck, run.blocked = [], ""
+    return {"status": status_of(run), "error": None} if run.row["status"] == "blocked" else None
+
+
+FOLDS: Folds = {
+    RunStarted: no_rows,
+    RunDescribed: _described,
+    RunBlocked: _blocked,
+    RunUnblocked: _unblocked,
+    RunRetried: _retried,
+    CancelRequested: _cancel_requested,
+    RunCompleted: _completed,
+    RunFailed: _failed,
+    RunCancelled: _cancelled,
+    RunTerminated: _terminated,
+}

@@ -1,0 +1,1 @@
+"""Steps: what the code asks the world to do."""

@@ -1,0 +1,1 @@
+"""Timers: `ctx.sleep`, and asyncio's own timeouts."""
