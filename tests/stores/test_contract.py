@@ -1,4 +1,4 @@
-"""Both backends keep the laws that are shipped for third parties."""
+"""The backends keep the laws that are shipped for third parties."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from signoff.testing.store_contract import StoreContract
 
 
 class TestMemory(StoreContract):
+    shared = False
+
     def new_store(self, folder: Path) -> WorkflowStore:
         return open_store("memory:")
 

@@ -83,7 +83,7 @@ def _check_stream(write: Write | StreamDelete) -> None:
         return
     _STREAM_WRITE.check(write)
     _HEAD.check(write.head)
-    fixed = write.head.properties
+    properties = write.head.properties
     _PROPERTIES.check(properties)
     if properties.fork is not None:
         _FORK.check(properties.fork)

@@ -21,7 +21,13 @@ def name(run_id: str = "r1") -> Name:
 
 
 async def claim(
-    store: WorkflowStore, owner: str, now: int, lease_ms: int, limit: int = 9, queues: Collection[str] = QUEUES
+    store: WorkflowStore,
+    owner: str,
+    now: int,
+    lease_ms: int,
+    *,
+    limit: int = 9,
+    queues: Collection[str] = QUEUES,
 ) -> list[Subject]:
     """Take leases on what is due."""
     return await store.claim(owner, queues, now=now, lease_ms=lease_ms, limit=limit)
@@ -45,7 +51,7 @@ class LeaseLaws(Laws):
 
         async def scenario(store: WorkflowStore) -> None:
             await together(store, [start(f"r{n}", ready=True) for n in range(100)])
-            taken = await asyncio.gather(*(claim(store, f"w{n % 10}", 0, 1_000, 5) for n in range(30)))
+            taken = await asyncio.gather(*(claim(store, f"w{n % 10}", 0, 1_000, limit=5) for n in range(30)))
             found = [one for some in taken for one in ids(some)]
             assert len(found) == len(set(found)) == 100
             assert await claim(store, "w0", 999, 1_000) == []
@@ -216,7 +222,7 @@ class LeaseLaws(Laws):
             [one] = await claim(store, "w2", hour - 1_001, 1_000, queues=["b", "none"])
             assert (one.name.id, one.epoch, one.lease_until, one.lost) == ("b", 2, hour - 1, 1)
             assert await store.renew("w1", {name("a"): 1, name("b"): 1}, until=1_000) == {name("b")}
-            assert ids(await claim(store, "w2", 0, 1_000, 1, queues=every)) == ["b"]
+            assert ids(await claim(store, "w2", 0, 1_000, limit=1, queues=every)) == ["b"]
             assert ids(await claim(store, "w2", 0, 1_000, queues=every)) == ["c"]
 
         self.hold(tmp_path, scenario)
@@ -279,10 +285,10 @@ class LeaseLaws(Laws):
 
         async def scenario(store: WorkflowStore) -> None:
             await done(store, start("r1", wake_at=10))
-            takers = await asyncio.gather(*(claim(store, f"w{n}", 10, 5, 1) for n in range(8)))
+            takers = await asyncio.gather(*(claim(store, f"w{n}", 10, 5, limit=1) for n in range(8)))
             [first] = [one for some in takers for one in some]
             assert await store.next_due(QUEUES) == 15
-            [second] = await claim(store, "other", 15, 5, 1)
+            [second] = await claim(store, "other", 15, 5, limit=1)
             assert second.epoch == first.epoch + 1
             outcomes = [await commit(store, advance("r1", 1, epoch=one.epoch)) for one in (first, second)]
             assert outcomes[0] == Conflict("epoch", "r1")

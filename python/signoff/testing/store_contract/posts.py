@@ -117,7 +117,7 @@ class PostLaws(Laws):
                     await done(store, send(sender, number, "inbox/a", *data))
 
             async def place_all() -> None:
-                while await store.place(limit=3) or not sent.is_set():
+                while await store.place(limit=3) or not sent.is_set():  # noqa: ASYNC110 - they place all along
                     await asyncio.sleep(0)
 
             placing = [asyncio.ensure_future(place_all()) for _ in range(4)]

@@ -23,7 +23,7 @@ class QueueLaws(Laws):
             assert await store.next_due(QUEUES) == 10
             assert await claim(store, "w1", 9, 100) == []
             assert ids(await store.due("expense", now=30, limit=9)) == ["z", "m", "a"]
-            assert ids(await claim(store, "w1", 30, 100, 2)) == ["z", "m"]
+            assert ids(await claim(store, "w1", 30, 100, limit=2)) == ["z", "m"]
             assert ids(await claim(store, "w1", 30, 100)) == ["a"]
             assert await store.next_due(QUEUES) == 40
 
@@ -54,7 +54,7 @@ class QueueLaws(Laws):
             assert await store.next_due(QUEUES) == 500
             await done(store, start("b", ready=True))
             assert await store.next_due(QUEUES) == 0
-            await claim(store, "w1", 0, 300, 1)
+            await claim(store, "w1", 0, 300, limit=1)
             assert await store.next_due(QUEUES) == 300
             await done(store, advance("b", 1, epoch=1, release=True))
             assert await store.next_due(QUEUES) == 500
@@ -88,8 +88,8 @@ class QueueLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             await together(store, [start(f"r{n}", queue=f"q{n % 3}", ready=True) for n in range(9)])
             queues = ["q0", "q1", "q2"]
-            assert await claim(store, "w1", 0, 9, 0, queues) == []
-            taken = [await claim(store, "w1", 0, 9, limit, queues) for limit in (4, 4, 4)]
+            assert await claim(store, "w1", 0, 9, limit=0, queues=queues) == []
+            taken = [await claim(store, "w1", 0, 9, limit=limit, queues=queues) for limit in (4, 4, 4)]
             assert [len(some) for some in taken] == [4, 4, 1]
             assert len({one for some in taken for one in ids(some)}) == 9
 
@@ -137,7 +137,7 @@ class QueueLaws(Laws):
                 start("held", queue="lease", ready=True),
                 change(replace(run("hook", queue="travel", ready=True), name=Name("hook", "h"))),
             )
-            await claim(store, "w1", 0, 100, 1, ["lease"])
+            await claim(store, "w1", 0, 100, limit=1, queues=["lease"])
             found = await store.unclaimed("run", {"expense", "absent"}, before=60, limit=9)
             assert sorted(found) == [name("asked"), name("due"), name("ready")]
             assert name("held") in await store.unclaimed("run", ["expense"], before=100, limit=9)

@@ -92,16 +92,16 @@ class SharingLaws(Laws):
 
         async def scenario(one: WorkflowStore, other: WorkflowStore) -> None:
             await together(one, [start(f"r{n}", ready=True) for n in range(20)])
-            taken = await asyncio.gather(*(claim(store, "w", 0, 100, 3) for store in (one, other) * 5))
+            taken = await asyncio.gather(*(claim(store, "w", 0, 100, limit=3) for store in (one, other) * 5))
             found = [each for some in taken for each in ids(some)]
             assert len(found) == len(set(found)) == 20
             await done(one, start("r1x", ready=True))
             [mine] = await claim(one, "w1", 0, 100)
             assert await claim(other, "w2", 99, 100) == []
             assert await one.renew("w1", {mine.name: 1}, until=500) == set()
-            assert mine.name not in {each.name for each in await claim(other, "w2", 100, 100, 99)}
+            assert mine.name not in {each.name for each in await claim(other, "w2", 100, 100, limit=99)}
             await one.release("w1", {mine.name: 1})
-            [theirs] = await claim(other, "w2", 101, 100, 99)
+            [theirs] = await claim(other, "w2", 101, 100, limit=99)
             assert (theirs.name, theirs.epoch) == (name("r1x"), 2)
             assert await commit(one, advance("r1x", 1, epoch=1)) == Conflict("epoch", "r1x")
 

@@ -137,7 +137,7 @@ class SubjectLaws(Laws):
         """Leases change by claim, renew and release alone, and `sort` never, whatever a written record says."""
 
         async def scenario(store: WorkflowStore) -> None:
-            own = {"epoch": 5, "lease_owner": "me", "lease_until": 99, "lost": 7}
+            own: dict[str, Any] = {"epoch": 5, "lease_owner": "me", "lease_until": 99, "lost": 7}
             await done(store, change(run(ready=True, **own)))
             assert await record(store) == run(ready=True)
             [claimed] = await store.claim("w1", ["expense"], now=0, lease_ms=10, limit=1)
