@@ -13,8 +13,8 @@ import pytest
 from signoff.clock import ManualClock
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
-from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
+from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.open import open_store
 from signoff.workflow import journal
 from signoff.workflow.view import View
@@ -43,7 +43,7 @@ async def _server() -> AsyncIterator[httpx.AsyncClient]:
     clock = ManualClock(FIRST["now"])
     engine = await Engine.open(open_store("memory:"), clock)
     entries = [journal.from_json(entry) for entry in FIRST["history"]]
-    await engine.committer.commit(Write(RunState(None, View()), entries, ready=False, wake_at=None).change)
+    await engine.committer.commit(RunChange(RunSnapshot(None, View()), entries, ready=False, wake_at=None).change)
     transport = httpx.ASGITransport(create_app(engine, config=ServerConfig(secret=SECRET)))
     async with httpx.AsyncClient(transport=transport, base_url="http://signoff.example") as http:
         yield http

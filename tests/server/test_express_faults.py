@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from signoff.errors import StoreUnavailable
-from signoff.stores.base import Change, Outcome, Rejected, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Change, Outcome, Rejected
 from signoff.stores.open import open_store
 from tests.server.express_scene import Line, Scene, post, request, running
 from tests.streams.scene import JSON, until

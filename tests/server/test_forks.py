@@ -9,8 +9,8 @@ import pytest
 
 from signoff.errors import Forbidden
 from signoff.server.reply import Scope
-from signoff.stores.base import Change, EngineAppend
 from signoff.streams import offset
+from signoff.testing.store_contract.laws import grow
 from tests.server.streams_scene import Site, problem, site
 
 TEXT = {"content-type": "text/plain"}
@@ -121,7 +121,7 @@ async def test_who_may_not_read_a_stream_may_not_fork_it_or_learn_of_it() -> Non
             raise Forbidden("not for you")
 
     async with site(authorize=authorize) as s:
-        await s.one.committer.commit(Change(appends=(EngineAppend("runs/r1", b"1", 1),)))
+        await s.one.committer.commit(grow("runs/r1", 0, b"1"))
         for source in ("runs/r1", "runs/absent"):
             problem(await fork(s, "/f", source), 403, "forbidden")
             problem(await fork(s, "/f", source, stream_fork_offset="x"), 403, "forbidden")
@@ -130,14 +130,13 @@ async def test_who_may_not_read_a_stream_may_not_fork_it_or_learn_of_it() -> Non
 
 async def test_whoever_may_read_a_run_may_go_on_from_it_elsewhere() -> None:
     async with site() as s:
-        append = EngineAppend("runs/r1", b'{"a":1},{"a":2}', 2)
-        await s.one.committer.commit(Change(appends=(append,)))
+        await s.one.committer.commit(grow("runs/r1", 0, b'{"a":1}', b'{"a":2}'))
         assert (await fork(s, "/mine", "runs/r1", stream_fork_offset=offset.encode(1))).status_code == 201
         await s.web.post("/mine", headers={"content-type": "application/json"}, content=b'{"mine":1}')
         assert (await s.web.get("/mine")).json() == [{"a": 1}, {"mine": 1}]
         problem(await fork(s, "/runs/r2", "mine"), 403, "engine_owned")
         # The engine goes on writing to its stream, and nobody else does.
-        await s.one.committer.commit(Change(appends=(EngineAppend("runs/r1", b"3", 1, at=2, close=True),)))
+        await s.one.committer.commit(grow("runs/r1", 1, b"3", close=True))
         assert (await s.web.get("/runs/r1")).json() == [{"a": 1}, {"a": 2}, 3]
         assert (await s.web.delete("/mine")).status_code == 204
         state = await s.one.store.load_stream("runs/r1")

@@ -9,7 +9,7 @@ import pytest
 
 from signoff.errors import Forbidden, Unauthorized
 from signoff.server.reply import Scope
-from signoff.stores.base import Change, EngineAppend
+from signoff.testing.store_contract.laws import grow
 from tests.server.streams_scene import problem, site
 
 TEXT = {"content-type": "text/plain"}
@@ -84,7 +84,7 @@ async def test_caching() -> None:
         now = await s.web.get("/s", params={"offset": "now"})
         assert now.headers["cache-control"] == "no-store"
         assert "etag" not in now.headers
-        await s.one.committer.commit(Change(appends=(EngineAppend("inbox/user:a", b"1", 1),)))
+        await s.one.committer.commit(grow("inbox/user:a", 0, b"1"))
         inbox = await s.web.get("/inbox/user:a")
         assert inbox.headers["cache-control"] == "private, no-store"
         assert inbox.headers["cross-origin-resource-policy"] == "same-origin"

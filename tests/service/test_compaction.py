@@ -11,11 +11,13 @@ import pytest
 
 from signoff.errors import BadRequest, Gone, StreamConflict
 from signoff.service.streams.compaction import Compactor
-from signoff.stores.base import Change, EngineAppend, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Name
 from signoff.stores.open import open_store
 from signoff.streams import compaction, json_mode, offset, state
 from signoff.streams.state import Rows
 from signoff.streams.stream import Branch, Payload
+from signoff.testing.store_contract.laws import grow
 from tests.streams.scene import JSON, Process, alone, opened, process
 
 AT = "2026-01-02T03:04:05.000Z"
@@ -49,14 +51,18 @@ def payload(some: list[bytes]) -> Payload:
     return Payload("application/json", b",".join(some), len(some))
 
 
+async def _version(one: Process, path: str) -> int:
+    """Return how often the engine has written to a stream."""
+    loaded = await one.store.load(Name("run", path))
+    return 0 if loaded is None else loaded.subject.version
+
+
 async def emit(one: Process, path: str, some: list[bytes], *, size: int = 50, close: bool = False) -> None:
     """Append to an engine's stream."""
     for index in range(0, len(some), size):
         part = some[index : index + size]
         last = index + size >= len(some)
-        await one.committer.commit(
-            Change(appends=(EngineAppend(path, b",".join(part), len(part), close=close and last),))
-        )
+        await one.committer.commit(grow(path, await _version(one, path), *part, close=close and last))
 
 
 async def follow(one: Process, path: str, token: str = offset.START, *, max_bytes: int = 1 << 20) -> tuple[Rows, str]:

@@ -12,9 +12,10 @@ from signoff.service.commit import GroupCommitter, Reply
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
 from signoff.service.streams.streams import Streams
-from signoff.stores.base import Change, Outcome, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Change, FamilyWrite, Outcome, StreamDelete
 from signoff.stores.open import open_store
-from signoff.streams.stream import Payload
+from signoff.streams.stream import Payload, Write
 
 TEXT = Payload("text/plain", b"", 0)
 JSON = Payload("application/json", b"", 0)
@@ -95,6 +96,11 @@ async def alone(url: str) -> AsyncIterator[Process]:
     """Run one process over a store of its own."""
     async with opened(url) as store, process(store) as one:
         yield one
+
+
+def written(change: Change) -> tuple[Write | StreamDelete, ...]:
+    """Return what a Change does to streams of applications."""
+    return change.write.streams if isinstance(change.write, FamilyWrite) else ()
 
 
 async def until(holds: Callable[[], bool], seconds: float = 10) -> None:

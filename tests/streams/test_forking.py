@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from signoff.errors import SignoffError, StreamClosed, StreamConflict, StreamDeleted, StreamNotFound
-from signoff.stores.base import Change, EngineAppend, StreamDelete
+from signoff.stores.change import StreamDelete
 from signoff.streams import fork, offset
 from signoff.streams.stream import Branch, Payload, ProducerMark, Write
-from tests.streams.scene import JSON, TEXT, Process, alone, opened, process, text, until
+from signoff.testing.store_contract.laws import grow
+from tests.streams.scene import JSON, TEXT, Process, alone, opened, process, text, until, written
 
 
 async def refs(one: Process, path: str) -> int:
@@ -83,14 +84,14 @@ async def test_making_and_collecting_are_one_change_each(url: str) -> None:
         await one.streams.create("0", text("x"))
         for level in range(1, 6):
             await one.streams.create(str(level), text("x"), fork=Branch(str(level - 1)))
-            assert len(one.committer.changes[-1].streams) == 2
+            assert len(written(one.committer.changes[-1])) == 2
         for level in range(5):
             await one.streams.delete(str(level))
         assert await whole(one, "5") == b"xxxxxx"
         before = len(one.committer.changes)
         await one.streams.delete("5")
         [change] = one.committer.changes[before:]
-        assert {write.path for write in change.streams if isinstance(write, StreamDelete)} == set("012345")
+        assert {write.path for write in written(change) if isinstance(write, StreamDelete)} == set("012345")
         for level in range(6):
             assert await one.store.load_stream(str(level)) is None
 
@@ -191,17 +192,17 @@ async def test_readers_of_a_source_learn_that_it_was_deleted_wherever_they_are(u
             await until(lambda: there.channel.deleted)
         with pytest.raises(StreamDeleted):
             await two.streams.read("s")
-        assert await store.tails(["s", "f"]) == {"f": (4, False)}
+        found = await store.find_streams(["s", "f"])
+        assert {path: (one.tail, one.closed) for path, one in found.items()} == {"f": (4, False)}
 
 
 async def test_an_engine_s_stream_is_forked_while_the_engine_writes(url: str) -> None:
     async with alone(url) as one:
-        await one.committer.commit(Change(appends=(EngineAppend("runs/r", b"0", 1),)))
+        await one.committer.commit(grow("runs/r", 0, b"0"))
 
         async def run() -> None:
             for n in range(1, 40):
-                append = EngineAppend("runs/r", b"%d" % n, 1, at=n, close=n == 39)
-                await one.committer.commit(Change(appends=(append,)))
+                await one.committer.commit(grow("runs/r", n, b"%d" % n, close=n == 39))
 
         forks = [one.streams.create(f"f{n}", JSON, fork=Branch("runs/r")) for n in range(10)]
         await asyncio.gather(run(), *forks)
@@ -250,7 +251,7 @@ async def test_a_refused_fork_counts_nowhere(url: str) -> None:
         for path, payload, at in (("f", JSON, None), ("f", TEXT, 5), ("taken", TEXT, None)):
             with pytest.raises(SignoffError):
                 await one.streams.create(path, payload, fork=Branch("s", at))
-        writes = [write for change in one.committer.changes for write in change.streams]
+        writes = [write for change in one.committer.changes for write in written(change)]
         assert [write.head.path for write in writes if isinstance(write, Write)] == ["s", "taken"]
         with pytest.raises(StreamNotFound):
             await one.streams.create("self", TEXT, fork=Branch("self"))

@@ -8,10 +8,11 @@ import pytest
 
 from signoff.clock import ManualClock
 from signoff.service.streams import channel as channels
-from signoff.stores.base import Batch, Change, EngineAppend
 from signoff.stores.bus import LocalBus
+from signoff.stores.change import Batch
 from signoff.streams import offset
 from signoff.streams.stream import Head
+from signoff.testing.store_contract.laws import change, grow, own, run
 from tests.streams.scene import TEXT, Process, alone, opened, process, text, until
 
 HEAD = Head.of("s", "i", 1, 0, "text/plain")
@@ -176,11 +177,12 @@ async def test_appends_of_another_process_arrive_in_order(url: str) -> None:
 
 async def test_the_engine_s_rows_reach_readers_and_end_with_the_run(url: str) -> None:
     async with alone(url) as one:
-        await one.committer.commit(Change(appends=(EngineAppend("runs/r1", b'{"n":1}', 1),)))
+        await one.committer.commit(grow("runs/r1", 0, b'{"n":1}'))
         with one.hub.watch("runs/r1") as reader:
             at = await seen(one, reader, "runs/r1")
-            rows = EngineAppend("runs/r1", b'{"n":2},{"n":3}', 2, at=1)
-            await one.committer.commit(Change(appends=(rows, EngineAppend("runs/r1", b"", 0, close=True))))
+            rows = own("runs/r1", b'{"n":2}', b'{"n":3}')
+            end = own("runs/r1", close=True)
+            await one.committer.commit(change(run("runs/r1", version=2), appends=(rows, end)))
             await until(lambda: reader.channel.closed)
             frames = reader.channel.after(at)
             assert frames is not None

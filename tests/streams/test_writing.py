@@ -15,8 +15,9 @@ from signoff.errors import (
     StreamNotFound,
 )
 from signoff.service.streams import writer
-from signoff.stores.base import Change, EngineAppend, StreamDelete
+from signoff.stores.change import Change, FamilyWrite, StreamDelete
 from signoff.streams.stream import Payload, ProducerMark
+from signoff.testing.store_contract.laws import grow
 from tests.streams.scene import JSON, TEXT, alone, opened, process, text, until
 
 
@@ -164,7 +165,7 @@ async def test_deleting_takes_data_and_producers_along(url: str) -> None:
 @pytest.mark.parametrize("path", ["runs/r1", "runs/r1/journal", "inbox/user:a", "workflows/w"])
 async def test_the_engine_s_streams_are_for_reading_only(path: str) -> None:
     async with alone("memory:") as one:
-        await one.committer.commit(Change(appends=(EngineAppend(path, b'{"a":1},2', 2),)))
+        await one.committer.commit(grow(path, 0, b'{"a":1}', b"2"))
         for refused in (
             one.streams.create(path, JSON),
             one.streams.append(path, Payload("application/json", b"1", 1)),
@@ -256,7 +257,7 @@ async def test_a_conflict_in_the_middle_of_a_pipeline_loses_nothing(url: str) ->
         assert state is not None
         # Another process deletes and creates the stream while ten appends are under way.
         sends = [asyncio.create_task(one.streams.append("s", text(f"{n} "))) for n in range(1, 11)]
-        await store.commit([Change(streams=(StreamDelete("s", state.head.version),))])
+        await store.commit([Change(FamilyWrite((StreamDelete("s", state.head.version),)))])
         done = await asyncio.gather(*sends, return_exceptions=True)
         ended = [isinstance(result, StreamNotFound) for result in done]
         assert ended == sorted(ended)
