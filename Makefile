@@ -25,9 +25,10 @@ check: setup ## Lint, types, import rules
 	npm --prefix $(EXAMPLE) run --silent lint
 	npm --prefix $(EXAMPLE) run --silent typecheck
 
-fix: setup-python ## Format and apply the safe fixes
+fix: setup-python ## Format, apply the safe fixes, write the TypeScript types of the schemas anew
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	npm --prefix js-client run --silent generate
 
 bench: setup-python js-client/node_modules/.package-lock.json ## Measure the engine and the stream server
 	$(PY) bench/engine.py
