@@ -52,6 +52,8 @@ class Played:
                         self.got[name] = await asked[name]
                     case {"give_up": name}:
                         asked[name].cancel()
+                    case {"end": True}:
+                        return
                     case {"publish": key}:
                         ctx.publish("line", key, {"text": key})
                     case {"patched": name}:
