@@ -11,9 +11,11 @@ import pytest
 from signoff import Context, PublicError
 from signoff.workflow import codec, journal
 from signoff.workflow.definition import define
+from signoff.workflow.entry import Command, Entry
 from signoff.workflow.failure import error_of
-from signoff.workflow.journal import COMMANDS, Command, Entry, RunStarted
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import RunStarted
+from signoff.workflow.step.entries import StepCompleted
 from tests.protocol.material import cases, complaints
 
 RUNS = cases("worker.json")
@@ -82,7 +84,7 @@ def _entries(case: dict[str, Any]) -> list[Entry]:
 
 
 def _commands(entries: Sequence[Entry]) -> list[Command]:
-    return [entry for entry in entries if type(entry) in COMMANDS and type(entry) is not RunStarted]  # type: ignore[misc]
+    return [entry for entry in entries if isinstance(entry, Command) and not isinstance(entry, RunStarted)]
 
 
 @pytest.mark.parametrize("case", RUNS)
@@ -144,7 +146,7 @@ def test_the_code_of_an_error(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("digest.json", "floats"))
 def test_a_float_as_it_is_written(case: dict[str, Any]) -> None:
     assert float(case["written"]) == float(case["value"])
-    assert journal.dumps([journal.StepCompleted(0, "a:0", 1, float(case["value"]))]).endswith(
+    assert journal.dumps([StepCompleted(0, "a:0", 1, float(case["value"]))]).endswith(
         f'"result":{case["written"]}}}'.encode()
     )
     assert codec.digest(float(case["value"])) == case["digest"]
