@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -74,34 +73,26 @@ def test_the_components_judge_as_the_schemas_do() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("token", [{}, {"authorization": "Bearer nonsense"}], ids=["no token", "no valid token"])
-def test_it_is_served_to_everybody(method: str, token: dict[str, str]) -> None:
-    async def main() -> None:
-        async with hosting("memory:", config=KEYED) as host:
-            reply = await host.http.request(method, "/v1/openapi.json", headers=token)
-            assert reply.status_code == 200
-            assert reply.headers["content-type"] == "application/json"
-            assert reply.content == (PUBLISHED.read_bytes() if method == "GET" else b"")
-            problem(await host.http.get("/v1/openapi.json?v=2"), 400, "bad_request")
-
-    asyncio.run(main())
+async def test_it_is_served_to_everybody(method: str, token: dict[str, str]) -> None:
+    async with hosting("memory:", config=KEYED) as host:
+        reply = await host.http.request(method, "/v1/openapi.json", headers=token)
+        assert reply.status_code == 200
+        assert reply.headers["content-type"] == "application/json"
+        assert reply.content == (PUBLISHED.read_bytes() if method == "GET" else b"")
+        problem(await host.http.get("/v1/openapi.json?v=2"), 400, "bad_request")
 
 
-def test_bodies_with_a_member_nobody_knows_are_refused_as_described() -> None:
-    async def main() -> None:
-        async with hosting("memory:") as host:
-            for operation in OPERATIONS:
-                if operation.request is None:
-                    continue
-                path = operation.path.format(run_id="r1", topic="paid", key="approve:0")
-                problem(await host.post(path, {"colour": "red"}), 400, "bad_request")
-                described = DOCUMENT["paths"][operation.path]["post"]
-                schema = described["requestBody"]["content"]["application/json"]["schema"]
-                assert not Draft202012Validator({**schema, "components": DOCUMENT["components"]}).is_valid(
-                    {"colour": 1}
-                )
-                assert "`bad_request`" in described["responses"]["400"]["description"]
-
-    asyncio.run(main())
+async def test_bodies_with_a_member_nobody_knows_are_refused_as_described() -> None:
+    async with hosting("memory:") as host:
+        for operation in OPERATIONS:
+            if operation.request is None:
+                continue
+            path = operation.path.format(run_id="r1", topic="paid", key="approve:0")
+            problem(await host.post(path, {"colour": "red"}), 400, "bad_request")
+            described = DOCUMENT["paths"][operation.path]["post"]
+            schema = described["requestBody"]["content"]["application/json"]["schema"]
+            assert not Draft202012Validator({**schema, "components": DOCUMENT["components"]}).is_valid({"colour": 1})
+            assert "`bad_request`" in described["responses"]["400"]["description"]
 
 
 @pytest.mark.parametrize(
