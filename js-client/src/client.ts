@@ -10,7 +10,7 @@ import { LiveStreams, defaultTiming } from "./live.js";
 import type { Timing, WatchableStream, WhenMissing } from "./live.js";
 import { Alarm, pageNetwork } from "./network.js";
 import type { Network } from "./network.js";
-import { networkProblem } from "./problem.js";
+import { badReply, isObject, networkProblem } from "./problem.js";
 import type {
   CancelReply, CancelRequest, EventRequest, ResultReply, RetryReply, RunRow, SendReply, StartReply, StartRequest, TerminateReply, TerminateRequest,
 } from "./protocol.js";
@@ -24,7 +24,7 @@ import { SubmissionStore, memoryStorage, pageStorage } from "./storage.js";
 import type { SubmissionStorage } from "./storage.js";
 import { StreamView } from "./stream-view.js";
 import { Transport } from "./transport.js";
-import type { Result, TokenProvider } from "./transport.js";
+import type { Reply, Result, TokenProvider } from "./transport.js";
 import { LiveUndeliveredView } from "./undelivered.js";
 import type { UndeliveredView } from "./undelivered.js";
 import type { Registration } from "./view.js";
@@ -97,6 +97,13 @@ export function createSignoff(options: SignoffOptions): Signoff {
   return new Client(options);
 }
 
+/** The run that a reply tells of. */
+function runOf(reply: Reply<"run">): Result<{ readonly run: RunRow }> {
+  if (!reply.ok) return reply;
+  const { run } = reply.body;
+  return isObject(run) ? { ok: true, run: run as unknown as RunRow } : { ok: false, problem: badReply };
+}
+
 class Client implements Signoff {
   readonly #transport: Transport;
   readonly #streams: LiveStreams;
@@ -156,7 +163,8 @@ class Client implements Signoff {
   readonly startRun: Signoff["startRun"] = async ({ workflow, input, runId, tags }) => {
     const body: StartRequest = { workflow, input: input ?? null, ...(runId === undefined ? {} : { run_id: runId }), ...(tags === undefined ? {} : { tags }) };
     const reply = await this.#transport.call<StartReply>("POST", ["v1", "runs"], body);
-    return reply.ok ? { ok: true, run: reply.body.run as RunRow, created: reply.status === 201 } : reply;
+    const told = runOf(reply);
+    return told.ok ? { ...told, created: reply.ok && reply.status === 201 } : told;
   };
 
   readonly cancelRun: Signoff["cancelRun"] = (runId, reason) => this.#order(runId, "cancel", reason);
@@ -173,7 +181,9 @@ class Client implements Signoff {
   readonly send: Signoff["send"] = async (runId, topic, { id, payload }) => {
     const body: EventRequest = { id, payload };
     const reply = await this.#transport.call<SendReply>("POST", ["v1", "runs", runId, "events", topic], body);
-    return reply.ok ? { ok: true, duplicate: reply.body.duplicate === true } : reply;
+    if (!reply.ok) return reply;
+    const { duplicate } = reply.body;
+    return typeof duplicate === "boolean" ? { ok: true, duplicate } : { ok: false, problem: badReply };
   };
 
   readonly reconnect = (): void => {
@@ -203,8 +213,7 @@ class Client implements Signoff {
 
   async #order(runId: string, verb: string, reason: string | undefined): Promise<Result<{ readonly run: RunRow }>> {
     const body: CancelRequest | TerminateRequest = reason === undefined ? {} : { reason };
-    const reply = await this.#transport.call<CancelReply | RetryReply | TerminateReply>("POST", ["v1", "runs", runId, verb], body);
-    return reply.ok ? { ok: true, run: reply.body.run as RunRow } : reply;
+    return runOf(await this.#transport.call<CancelReply | RetryReply | TerminateReply>("POST", ["v1", "runs", runId, verb], body));
   }
 
   #input(runId: string, key: string): LiveInputView {

@@ -5,6 +5,7 @@
 import { delay } from "./backoff.js";
 import type { Timing, WatchableStream } from "./live.js";
 import type { Network, WakeReason } from "./network.js";
+import { badReply, isObject } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputReply, InputRow } from "./protocol.js";
 import { rowsOf } from "./stream-view.js";
@@ -144,8 +145,10 @@ export class InputSource {
       const final = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
       return { connection: final ? "failed" : "reconnecting", error: problem, row: this.#state.row };
     }
-    const row = reply.body.input as InputRow | undefined;
-    return { connection: row === undefined || isOpen(row) ? "live" : "ended", error: undefined, row };
+    const { input } = reply.body;
+    if (!isObject(input)) return { connection: "reconnecting", error: badReply, row: this.#state.row };
+    const row = input as unknown as InputRow;
+    return { connection: isOpen(row) ? "live" : "ended", error: undefined, row };
   }
 }
 

@@ -28,6 +28,12 @@ export function localProblem(code: string, title: string, detail: string | null 
   return { type: PREFIX + code, title, status: 0, detail, code };
 }
 
+/** The problem of a success that says nothing a Signoff server would: a captive portal's, or a proxy's. */
+export const badReply: SignoffProblem = {
+  ...localProblem("bad_reply", "The reply did not come from a Signoff server"),
+  status: 200,
+};
+
 /** An error that carries the problem it stands for. */
 export class SignoffError extends Error {
   readonly problem: SignoffProblem;

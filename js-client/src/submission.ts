@@ -9,7 +9,7 @@
  *
  * Outcomes are states, not exceptions. Only the server decides: nothing here guesses an outcome.
  */
-import { isObject, isPassing } from "./problem.js";
+import { badReply, isObject, isPassing } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { AnswerReply, DecidedBy, InputRow } from "./protocol.js";
 import type { AnswerError } from "./rows.js";
@@ -169,14 +169,6 @@ function judgeSuccess(body: Members<keyof AnswerReply>, given: Given, known: Inp
   const { submissionId, action, value } = given;
   return { kind: "settled", outcome: { status: "accepted", submissionId, action, value, row, offset, confirmed: false } };
 }
-
-const badReply: SignoffProblem = {
-  type: "urn:signoff:problem:bad_reply",
-  title: "The reply did not come from a Signoff server",
-  status: 200,
-  detail: null,
-  code: "bad_reply",
-};
 
 function refusal(problem: SignoffProblem, given: Given, row: InputRow | undefined): Outcome {
   const { submissionId, action, value } = given;
