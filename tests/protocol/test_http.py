@@ -18,7 +18,7 @@ from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.open import open_store
 from signoff.workflow import journal
 from signoff.workflow.view import View
-from tests.protocol.material import complaints, load
+from tests.protocol.material import cases, complaints, load
 
 SECRET = b"k" * 32
 FIRST = load("answers.json")["cases"][0]
@@ -89,6 +89,21 @@ async def test_replies_have_their_shapes() -> None:
         assert request["input"] == FIRST["row"]
         history = _is(await http.get("/v1/runs/r1/history", headers=ROOT), 200, "history-reply.json")
         assert history["entries"] == FIRST["history"]
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in cases("digest.json") if case.values[0]["name"].startswith("a start")]
+)
+async def test_the_digest_of_a_start_is_that_of_what_was_sent(case: dict[str, Any]) -> None:
+    workflow, sent = case["value"]
+    async with _server() as http:
+        body = {"workflow": workflow, "run_id": "r2", "input": sent}
+        await http.post("/v1/runs", json=body, headers=ROOT)
+        history = (await http.get("/v1/runs/r2/history", headers=ROOT)).json()
+        assert history["entries"][0]["digest"] == case["digest"]
+        if sent is None:
+            del body["input"]
+        assert (await http.post("/v1/runs", json=body, headers=ROOT)).status_code == 200
 
 
 async def test_a_retry_has_its_shapes() -> None:

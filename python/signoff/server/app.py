@@ -15,7 +15,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Route, Router
 
 from signoff.errors import InvalidName, MethodNotAllowed, NotFound, SignoffError
-from signoff.server import api_events, api_inputs, api_runs, body
+from signoff.server import api_document, api_events, api_inputs, api_runs, body
 from signoff.server.access import ANONYMOUS, Identity, check_stream
 from signoff.server.address import raw_below
 from signoff.server.call import Call
@@ -132,11 +132,12 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/runs/{run_id}/inputs/{key}": {"GET": api_inputs.get},
     "/v1/inputs": {"GET": api_inputs.list_inputs},
     "/v1/events/{topic}": {"POST": api_events.emit},
+    "/v1/openapi.json": {"GET": api_document.describe},
     "/health": {"GET": health},
 }
 
 
-OPEN = frozenset({"/health"})
+OPEN = frozenset({"/health", "/v1/openapi.json"})
 """Paths for which it does not matter who calls, nor whether that can be found out."""
 
 
