@@ -4,7 +4,7 @@
 SELECT version, mark, streams FROM subjects WHERE kind = ? AND name = ?
 
 -- name: stream
-SELECT heads.id, own, tail, closed, last_batch, heads.version, heads.incarnation, base, rows_at, streams.mark
+SELECT heads.id, own, tail, heads.closed, last_batch, heads.version, heads.incarnation, heads.base, heads.rows_at, mark
 FROM heads JOIN streams ON streams.id = heads.id WHERE heads.path = ?
 
 -- name: last_batches

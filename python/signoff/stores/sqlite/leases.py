@@ -10,7 +10,7 @@ from typing import Final
 from signoff.stores.change import Name, Subject
 from signoff.stores.compare import due_at
 from signoff.stores.sqlite.cache import WriterCache
-from signoff.stores.sqlite.read_streams import SQL as READ
+from signoff.stores.sqlite.read_streams import many, snapshot
 from signoff.stores.sqlite.rows import subject
 from signoff.stores.sqlite.statements import Statements
 
@@ -29,11 +29,7 @@ class Claim:
 
     def run(self, connection: sqlite3.Connection, cache: WriterCache) -> list[Subject]:
         """Return the records of the subjects taken, with their new epochs, oldest due first."""
-        due: list[tuple[int, int]] = []
-        for queue in dict.fromkeys(self.queues):
-            due += connection.execute(SQL["ready_subjects"], (queue, self.limit))
-            due += connection.execute(SQL["timed_subjects"], (queue, self.now, self.limit))
-        numbers = [number for _, number in sorted(due)] + self._far(connection)
+        numbers = _due(connection, self.queues, self.now, self.limit) + self._far(connection)
         until = self.now + self.lease_ms
         lease = (self.owner, self.owner, until, self.lease_ms, until, until)
         claimed = []
@@ -125,7 +121,19 @@ def _wake(connection: sqlite3.Connection, cache: WriterCache, name: Name, at: in
 
 def due(connection: sqlite3.Connection, queue: str, now: int, limit: int) -> list[Subject]:
     """Return subjects of a queue that are due at `now`, the earliest first."""
-    return [subject(row) for row in connection.execute(READ["due_subjects"], (queue, now, limit))]
+    with snapshot(connection):
+        numbers = _due(connection, [queue], now, limit)[: max(limit, 0)]
+        rows = {row[-1]: row for row in many(connection, "subjects_by_id", numbers)}
+    return [subject(rows[number]) for number in numbers]
+
+
+def _due(connection: sqlite3.Connection, queues: Collection[str], now: int, limit: int) -> list[int]:
+    """Return the numbers of subjects that are due, the oldest first: `limit` of them, and more that come later."""
+    found: list[tuple[int, int]] = []
+    for queue in dict.fromkeys(queues):
+        found += connection.execute(SQL["ready_subjects"], (queue, limit))
+        found += connection.execute(SQL["timed_subjects"], (queue, now, limit))
+    return [number for _, number in sorted(found)]
 
 
 def next_due(connection: sqlite3.Connection, queues: Collection[str]) -> int | None:

@@ -52,14 +52,14 @@ SELECT kind, name, version, state, terms, sort, queue, ready, wake_at, quiet, up
 FROM subjects WHERE kind = ? AND name = ?
 
 -- name: parts
--- Parts of a subject of one kind, in the order of first put.
-SELECT kind, name, state, open, terms, sort FROM parts WHERE subject = ? AND kind = ? ORDER BY id
+-- Parts of a subject of one kind.
+SELECT kind, name, state, open, terms, sort, id FROM parts WHERE subject = ? AND kind = ?
 
 -- name: open_parts
-SELECT kind, name, state, open, terms, sort FROM parts WHERE subject = ? AND kind = ? AND open ORDER BY id
+SELECT kind, name, state, open, terms, sort, id FROM parts WHERE subject = ? AND kind = ? AND open
 
 -- name: part
-SELECT kind, name, state, open, terms, sort FROM parts WHERE subject = ? AND kind = ? AND name = ?
+SELECT kind, name, state, open, terms, sort, id FROM parts WHERE subject = ? AND kind = ? AND name = ?
 
 -- name: subject_places
 -- Places of the subjects of a kind; the conditions are appended.
@@ -83,9 +83,3 @@ FROM subjects WHERE id IN (?)
 -- name: parts_by_id (rows)
 SELECT parts.kind, parts.name, parts.state, parts.open, parts.terms, parts.sort, subjects.kind, subjects.name, parts.id
 FROM parts JOIN subjects ON subjects.id = parts.subject WHERE parts.id IN (?)
-
--- name: due_subjects
--- Subjects of one queue that are due, the earliest first.
-SELECT kind, name, version, state, terms, sort, queue, ready, wake_at, quiet, updated_at, streams, epoch, lease_owner,
-       lease_until, lost, id
-FROM subjects WHERE queue = ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, due_since, id LIMIT ?

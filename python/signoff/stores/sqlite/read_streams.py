@@ -92,7 +92,8 @@ def rows_bytes(connection: sqlite3.Connection, path: str) -> int:
 
 def find_streams(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, StreamTail]:
     """Return how far those of `paths` that exist have grown."""
-    return {row[0]: stream_tail(row) for row in many(connection, "find_streams", paths)}
+    found = {row[0]: stream_tail(row) for row in many(connection, "find_streams", paths)}
+    return {path: found[path] for path in paths if path in found}
 
 
 def list_streams(connection: sqlite3.Connection, prefix: str, limit: int, after: str) -> list[StreamTail]:

@@ -24,11 +24,10 @@ def load(connection: sqlite3.Connection, name: Name, wanted: tuple[PartsWanted, 
         row = execute(SQL["subject"], name).fetchone()
         if row is None:
             return None
-        found: dict[tuple[str, str], Row] = {}
-        for one in wanted:
-            for part_row in execute(*_parts(row[-1], one)):
-                found.setdefault(part_row[:2], part_row)
-    return Loaded(subject(row), tuple(map(part, found.values())))
+        found = {part_row[-1]: part_row for one in wanted for part_row in execute(*_parts(row[-1], one))}
+    kinds = {one.kind: place for place, one in reversed(list(enumerate(wanted)))}
+    rows = sorted(found.values(), key=lambda one: (kinds[one[0]], one[-1]))
+    return Loaded(subject(row), tuple(map(part, rows)))
 
 
 def _parts(number: int, wanted: PartsWanted) -> tuple[str, tuple[Any, ...]]:

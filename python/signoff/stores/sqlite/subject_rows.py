@@ -34,6 +34,8 @@ class SubjectRows:
     def write(self, write: SubjectWrite, mark: int) -> CachedSubject:
         """Gather a record; what is the store's own in it stays, but for what the write says about the lease."""
         subject = write.subject
+        if subject.version < 1:
+            raise ValueError("a version is 1 or more")
         cached = self._cache.subjects[subject.name]
         if cached is None:
             return self._create(subject, mark)

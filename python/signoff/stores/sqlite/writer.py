@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from signoff.errors import BadRequest, OutcomeUnknown, SignoffError, StoreUnavailable
-from signoff.stores.change import Change, Committed, Outcome, Rejected
+from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected
 from signoff.stores.check import check
 from signoff.stores.compare import compare
 from signoff.stores.sqlite.cache import WriterCache
@@ -265,7 +265,11 @@ class Writer:
 
     def _gather(self, changes: Sequence[Change], transaction: Transaction) -> list[Outcome | Rejected]:
         self._cache.learn(changes)
-        return [compare(change, self._cache) or transaction.add(change) for change in changes]
+        outcomes: list[Outcome | Rejected] = []
+        for change in changes:
+            conflict = compare(change, self._cache)
+            outcomes.append(transaction.add(change) if conflict is None else _refused(change, conflict))
+        return outcomes
 
     def _do_apart(self, job: _Job, transaction: Transaction) -> Any:
         """Do one piece of work so that its failure harms no other: one of them holds what cannot be kept."""
@@ -344,6 +348,15 @@ class Writer:
         if full != self._full:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full = full
+
+
+def _refused(change: Change, conflict: Conflict) -> Conflict | Rejected:
+    """Tell of a Change that was not written whether it could have been at all."""
+    try:
+        check(change)
+    except SignoffError as error:
+        return Rejected(error)
+    return conflict
 
 
 def _resolve(jobs: list[_Job], results: list[Any]) -> None:
