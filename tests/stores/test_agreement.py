@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -152,10 +151,7 @@ async def play(store: WorkflowStore, script: list[Any]) -> list[Any]:
 
 @settings(max_examples=150, deadline=None)
 @given(script)
-def test_memory_and_sqlite_agree(script: list[Any]) -> None:
-    async def main() -> None:
-        with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
-            durable = await play(open_store(f"sqlite:///{folder}/f.db"), script)
-        assert durable == await play(open_store("memory:"), script)
-
-    asyncio.run(main())
+async def test_memory_and_sqlite_agree(script: list[Any]) -> None:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+        durable = await play(open_store(f"sqlite:///{folder}/f.db"), script)
+    assert durable == await play(open_store("memory:"), script)
