@@ -10,6 +10,7 @@ Two stores that are made for one folder are on the same data; set `shared = Fals
 server keeps apart what belongs to different folders, by a schema or a prefix named after them.
 """
 
+from signoff.testing.store_contract.agreement import AgreementLaws
 from signoff.testing.store_contract.commits import CommitLaws
 from signoff.testing.store_contract.compaction import CompactionLaws
 from signoff.testing.store_contract.finding import FindLaws
@@ -41,6 +42,7 @@ class StoreContract(
     ListingLaws,
     SharingLaws,
     WakeLaws,
+    AgreementLaws,
 ):
     """All laws; inherit from it and say how a store is made."""
 
