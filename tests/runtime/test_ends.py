@@ -299,7 +299,7 @@ async def test_an_event_for_a_blocked_run_is_kept_and_blocks_it_no_second_time(u
         await on.engine.events.send(run, "go", id="1", payload=None)
         clock.advance(forsaken.AFTER_MS)
         await on.engine.forsaken.sweep()
-        assert await on.engine.store.unclaimed([], before=clock.now_ms(), limit=9) == []
+        assert await on.engine.store.unclaimed("run", [], before=clock.now_ms(), limit=9) == []
         assert len(await on.entries(run, "run.blocked")) == 1
         async with working(people_app(), on):
             await on.reaches(run, "completed")

@@ -337,7 +337,7 @@ async def test_a_run_that_costs_worker_after_worker_is_blocked_without_being_run
     async with scene(url, clock) as on:
         run = await on.start("flow")
         for n in range(3):
-            assert len(await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)) == 1
+            assert len(await on.engine.store.claim(f"dead{n}", ["flow"], now=clock.now_ms(), lease_ms=10, limit=1)) == 1
             clock.advance(10)
         async with working(app_of(body), on):
             assert (await on.reaches(run, "blocked"))["error"]["code"] == "worker_lost"
@@ -355,7 +355,7 @@ async def test_two_lost_workers_are_no_reason_yet(url: str) -> None:
     async with scene(url, clock) as on:
         run = await on.start("flow")
         for n in range(2):
-            await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)
+            await on.engine.store.claim(f"dead{n}", ["flow"], now=clock.now_ms(), lease_ms=10, limit=1)
             clock.advance(10)
         async with working(app_of(body), on):
             assert (await on.reaches(run, "completed"))["output"] == "done"

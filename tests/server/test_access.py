@@ -402,8 +402,8 @@ async def test_a_store_that_fails_is_described_without_its_inside(
         async with hosting(f"sqlite:///{file}") as host:
             assert (await host.http.put("/v1/stream/chat", headers={"content-type": "text/plain"})).status_code == 201
             with sqlite3.connect(file) as other:
-                for table in ("runs", "tails", "streams", "batches", "records", "inputs", "input_audience", "ledger"):
-                    other.execute(f"DROP TABLE {table}")
+                for (name,) in other.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+                    other.execute(f"DROP TABLE {name}")
             other.close()
             text = {"content-type": "text/plain"}
             asks: list[Callable[[], Awaitable[httpx.Response]]] = [

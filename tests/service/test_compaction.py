@@ -12,7 +12,7 @@ import pytest
 from signoff.errors import BadRequest, Gone, StreamConflict
 from signoff.service.streams.compaction import Compactor
 from signoff.stores.base import WorkflowStore
-from signoff.stores.change import Name
+from signoff.stores.change import Name, RowsWrite
 from signoff.stores.open import open_store
 from signoff.streams import compaction, json_mode, offset, state
 from signoff.streams.state import Rows
@@ -276,7 +276,7 @@ async def test_one_large_append_is_folded_in_pieces(url: str) -> None:
         commit = one.store.commit
 
         async def counting(changes: Any) -> Any:
-            pieces.extend(rows.changes.at for change in changes for rows in change.rows)
+            pieces.extend(change.write.changes.at for change in changes if isinstance(change.write, RowsWrite))
             return await commit(changes)
 
         one.store.commit = counting  # type: ignore[method-assign]
