@@ -14,7 +14,7 @@ from signoff.errors import StoreUnavailable
 from signoff.stores.base import Change, Outcome, Rejected, WorkflowStore
 from signoff.stores.open import open_store
 from tests.server.express_scene import Line, Scene, post, request, running
-from tests.streams.scene import JSON, until
+from tests.service.streams.scene import JSON, until
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n"
 

@@ -12,7 +12,7 @@ from signoff.stores.base import Batch, Change, EngineAppend
 from signoff.stores.bus import LocalBus
 from signoff.streams import offset
 from signoff.streams.stream import Head
-from tests.streams.scene import TEXT, Process, alone, opened, process, text, until
+from tests.service.streams.scene import TEXT, Process, alone, opened, process, text, until
 
 HEAD = Head.of("s", "i", 1, 0, "text/plain")
 

@@ -10,7 +10,7 @@ from signoff.errors import SignoffError, StreamClosed, StreamConflict, StreamDel
 from signoff.stores.base import Change, EngineAppend, StreamDelete
 from signoff.streams import fork, offset
 from signoff.streams.stream import Branch, Payload, ProducerMark, Write
-from tests.streams.scene import JSON, TEXT, Process, alone, opened, process, text, until
+from tests.service.streams.scene import JSON, TEXT, Process, alone, opened, process, text, until
 
 
 async def refs(one: Process, path: str) -> int:

@@ -16,7 +16,7 @@ from signoff.stores.open import open_store
 from signoff.streams import compaction, json_mode, offset, state
 from signoff.streams.state import Rows
 from signoff.streams.stream import Branch, Payload
-from tests.streams.scene import JSON, Process, alone, opened, process
+from tests.service.streams.scene import JSON, Process, alone, opened, process
 
 AT = "2026-01-02T03:04:05.000Z"
 

@@ -17,7 +17,7 @@ from signoff.errors import (
 from signoff.service.streams import writer
 from signoff.stores.base import Change, EngineAppend, StreamDelete
 from signoff.streams.stream import Payload, ProducerMark
-from tests.streams.scene import JSON, TEXT, alone, opened, process, text, until
+from tests.service.streams.scene import JSON, TEXT, alone, opened, process, text, until
 
 
 async def test_appends_to_one_stream_are_decided_in_order_and_committed_together(url: str) -> None:
