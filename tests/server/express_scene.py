@@ -21,7 +21,7 @@ from signoff.server.limits import HttpLimits
 from signoff.server.reply import ASGI, Receive, Scope, Send
 from signoff.service.engine import Engine
 from signoff.stores.base import WorkflowStore
-from tests.streams.scene import until
+from tests.service.streams.scene import until
 
 
 class Counted:

@@ -15,7 +15,7 @@ import uvicorn
 from signoff.server.connection import Listener
 from signoff.server.limits import HttpLimits
 from signoff.server.reply import Receive, Scope, Send
-from tests.streams.scene import until
+from tests.service.streams.scene import until
 
 QUICK = HttpLimits(connections=3, header_bytes=2048, header_s=0.2, body_s=0.2, keep_alive_s=0.3)
 PATIENT = HttpLimits()

@@ -16,7 +16,7 @@ from signoff.server.delivery import PIECE, Entry, Lost, Room
 from signoff.server.stream_live import LONG
 from tests.server.streams_scene import QUICK, Site, events, problem, site, told
 from tests.server.test_streams_live import JSON, TEXT
-from tests.streams.scene import until
+from tests.service.streams.scene import until
 
 ROOMY = replace(QUICK, chunk=1 << 20, max_body=32 << 20, keep_alive_s=60, max_age_s=60, long_poll_s=10)
 BODY = bytes(range(256)) * 2048

@@ -19,7 +19,7 @@ from signoff.stores.open import open_store
 from tests.server.express_scene import Line, Scene, post, request, running
 from tests.server.hosting import KEYED, bearer
 from tests.server.streams_scene import site
-from tests.streams.scene import JSON, until
+from tests.service.streams.scene import JSON, until
 
 CONFIG = replace(KEYED, max_append=1000)
 TOKEN = "authorization: " + bearer("ann", "stream:write:*")["authorization"]

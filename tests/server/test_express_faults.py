@@ -15,7 +15,7 @@ from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Change, Outcome, Rejected
 from signoff.stores.open import open_store
 from tests.server.express_scene import Line, Scene, post, request, running
-from tests.streams.scene import JSON, until
+from tests.service.streams.scene import JSON, until
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n"
 

@@ -13,7 +13,7 @@ import pytest
 from signoff.server.connection import Connection
 from signoff.server.limits import HttpLimits
 from tests.server.streams_scene import QUICK, Site, site
-from tests.streams.scene import until
+from tests.service.streams.scene import until
 
 SIZE = 16 << 20
 PATIENT = replace(QUICK, keep_alive_s=60, max_age_s=3600, max_body=2 * SIZE, chunk=SIZE)

@@ -12,7 +12,7 @@ import pytest
 from signoff.stores.sqlite import log
 from signoff.stores.sqlite.connection import LOG_BYTES
 from signoff.testing.store_contract.laws import blind, done, text
-from tests.streams.scene import opened
+from tests.service.streams.scene import opened
 
 MESSAGE = b'"' + b"x" * 200_000 + b'"'
 

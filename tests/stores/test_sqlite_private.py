@@ -14,7 +14,7 @@ import pytest
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import blind, done
-from tests.streams.scene import opened
+from tests.service.streams.scene import opened
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import pytest
 from signoff.stores.base import LedgerKey, WorkflowStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import advance, blind, done, start, text
-from tests.streams.scene import opened
+from tests.service.streams.scene import opened
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from signoff.stores.change import StreamDelete
 from signoff.streams import fork, offset
 from signoff.streams.stream import Branch, Payload, ProducerMark, Write
 from signoff.testing.store_contract.laws import grow
-from tests.streams.scene import JSON, TEXT, Process, alone, opened, process, text, until, written
+from tests.service.streams.scene import JSON, TEXT, Process, alone, opened, process, text, until, written
 
 
 async def refs(one: Process, path: str) -> int:

@@ -23,7 +23,7 @@ from signoff.server.subscriptions.resolver import SystemResolver
 from signoff.server.subscriptions.webhook import LONGEST_ANSWER, HttpWebhooks
 from signoff.service.subscriptions.delivery import DeliveryResult
 from signoff.streams.subscriptions.target import Address, Targets
-from tests.subscriptions.scene import Receiver, receiving, served
+from tests.server.subscriptions.scene import Receiver, receiving, served
 
 SEED = b"s" * 32
 

@@ -18,7 +18,7 @@ from signoff.streams import compaction, json_mode, offset, state
 from signoff.streams.state import Rows
 from signoff.streams.stream import Branch, Payload
 from signoff.testing.store_contract.laws import grow
-from tests.streams.scene import JSON, Process, alone, opened, process
+from tests.service.streams.scene import JSON, Process, alone, opened, process
 
 AT = "2026-01-02T03:04:05.000Z"
 

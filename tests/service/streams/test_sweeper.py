@@ -13,7 +13,7 @@ from signoff.service.streams import sweeper as sweeping
 from signoff.service.streams.sweeper import Sweeper
 from signoff.stores.open import open_store
 from signoff.streams.stream import Branch
-from tests.streams.scene import TEXT, opened, process, text
+from tests.service.streams.scene import TEXT, opened, process, text
 
 START = 1_800_000_000_000
 

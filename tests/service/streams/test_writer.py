@@ -18,7 +18,7 @@ from signoff.service.streams import writer
 from signoff.stores.change import Change, FamilyWrite, StreamDelete
 from signoff.streams.stream import Payload, ProducerMark
 from signoff.testing.store_contract.laws import grow
-from tests.streams.scene import JSON, TEXT, alone, opened, process, text, until
+from tests.service.streams.scene import JSON, TEXT, alone, opened, process, text, until
 
 
 async def test_appends_to_one_stream_are_decided_in_order_and_committed_together(url: str) -> None:

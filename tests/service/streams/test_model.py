@@ -20,8 +20,8 @@ from signoff.errors import SignoffError
 from signoff.service.streams.writer import WriteResult
 from signoff.streams import offset
 from signoff.streams.stream import Branch, Payload, ProducerMark
-from tests.streams.scene import Process, opened, process
-from tests.streams.stream_model import FOREVER, Life, Model, Said
+from tests.service.streams.scene import Process, opened, process
+from tests.service.streams.stream_model import FOREVER, Life, Model, Said
 
 Place = tuple[str, int]
 

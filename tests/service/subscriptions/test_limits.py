@@ -9,7 +9,7 @@ import pytest
 
 from signoff.server.config import ServerConfig
 from signoff.streams.subscriptions.limits import SubscriptionLimits
-from tests.subscriptions.scene import Receiver, Site, receiving, refusal, site, until
+from tests.server.subscriptions.scene import Receiver, Site, receiving, refusal, site, until
 
 LOW = ServerConfig(subscriptions=SubscriptionLimits(followed=3, listed=2, named=2))
 

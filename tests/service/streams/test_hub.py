@@ -13,7 +13,7 @@ from signoff.stores.change import Batch
 from signoff.streams import offset
 from signoff.streams.stream import Head
 from signoff.testing.store_contract.laws import change, grow, own, run
-from tests.streams.scene import TEXT, Process, alone, opened, process, text, until
+from tests.service.streams.scene import TEXT, Process, alone, opened, process, text, until
 
 HEAD = Head.of("s", "i", 1, 0, "text/plain")
 

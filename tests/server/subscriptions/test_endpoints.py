@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from signoff.server.config import ServerConfig
 from tests.server.hosting import KEYED, bearer
-from tests.subscriptions.scene import JSON, Receiver, Site, receiving, refusal, site, until
+from tests.server.subscriptions.scene import JSON, Receiver, Site, receiving, refusal, site, until
 
 
 def hook(receiver: Receiver, **more: Any) -> dict[str, Any]:

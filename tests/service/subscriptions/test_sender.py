@@ -17,7 +17,7 @@ from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.stores.open import open_store
 from signoff.streams.stream import Payload
 from signoff.streams.subscriptions.config import Config
-from tests.subscriptions.scene import Receiver, Site, receiving, site, until
+from tests.server.subscriptions.scene import Receiver, Site, receiving, site, until
 
 LEASE_MS = 30_000
 ROOT = "http://h/v1/stream/"

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 import pytest
 
 from signoff.server.subscriptions.resolver import SystemResolver, look_up
-from tests.subscriptions.scene import until
+from tests.server.subscriptions.scene import until
 
 ADDRESS = ip_address("192.0.2.7")
 

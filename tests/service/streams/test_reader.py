@@ -9,7 +9,7 @@ import pytest
 from signoff.errors import BadRequest, InvalidOffset, StreamNotFound
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Payload
-from tests.streams.scene import JSON, TEXT, alone, text
+from tests.service.streams.scene import JSON, TEXT, alone, text
 
 BIG = b"12345678901234567890123456789"
 

@@ -23,9 +23,9 @@ from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.stores.open import open_store
 from signoff.streams.stream import Payload
 from signoff.streams.subscriptions.config import Config
-from tests.subscriptions.scene import JSON, Receiver, receiving, site, until
+from tests.server.subscriptions.scene import JSON, Receiver, receiving, site, until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def hook(receiver: Receiver) -> dict[str, Any]:

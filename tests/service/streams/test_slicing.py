@@ -13,7 +13,7 @@ from signoff.service.streams.slicing import TimeSlicer
 from signoff.streams import json_mode, offset
 from signoff.streams.slices import Sliced
 from signoff.streams.stream import Branch
-from tests.streams.scene import JSON, TEXT, alone
+from tests.service.streams.scene import JSON, TEXT, alone
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.subscriptions.scene import Site, site
+from tests.server.subscriptions.scene import Site, site
 
 TEXTS = st.one_of(
     st.text(max_size=40),
