@@ -15,11 +15,11 @@ from starlette.routing import Router
 
 from signoff.errors import ServerBusy
 from signoff.runtime.worker import ACTIVATION_S, Worker
+from signoff.server.access.callers import Identify
 from signoff.server.app import create_app, subscriptions_over
-from signoff.server.callers import Identify
 from signoff.server.config import ServerConfig
-from signoff.server.problems import problem
-from signoff.server.reply import ASGI, Receive, Scope, Send
+from signoff.server.http.problems import problem
+from signoff.server.http.reply import ASGI, Receive, Scope, Send
 from signoff.server.stopping import check_loop, when_told
 from signoff.service.engine import Engine
 from signoff.stores.base import WorkflowStore

@@ -15,10 +15,10 @@ import uvicorn
 from signoff.clock import Clock
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
-from signoff.server.connection import Connection, Listener
-from signoff.server.express import Asking, Lane, Plan
-from signoff.server.limits import HttpLimits
-from signoff.server.reply import ASGI, Receive, Scope, Send
+from signoff.server.fast.express import Asking, Lane, Plan
+from signoff.server.http.reply import ASGI, Receive, Scope, Send
+from signoff.server.http11.connection import Connection, Listener
+from signoff.server.http11.limits import HttpLimits
 from signoff.service.engine import Engine
 from signoff.stores.base import WorkflowStore
 from tests.service.streams.scene import until

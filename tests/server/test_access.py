@@ -16,9 +16,9 @@ import pytest
 
 from signoff.client import SignoffClient
 from signoff.errors import Forbidden, Unauthorized
-from signoff.server.access import ANONYMOUS, LEEWAY_S, LOCAL_OPERATOR, Access, Identity, check_stream
+from signoff.server.access.identity import ANONYMOUS, LEEWAY_S, LOCAL_OPERATOR, Access, Identity, check_stream
+from signoff.server.access.origin import Origins
 from signoff.server.config import ServerConfig, check_binding
-from signoff.server.origin import Origins
 from tests.server.hosting import KEYED, SECRET, bearer, hosting, problem, unsecured
 
 KEYLESS = ServerConfig()

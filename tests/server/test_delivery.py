@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from signoff.server import delivery
-from signoff.server.delivery import PIECE, Entry, Lost, Room
-from signoff.server.stream_live import LONG
+from signoff.server.streams import long_replies
+from signoff.server.streams.live import LONG
+from signoff.server.streams.long_replies import PIECE, Entry, Lost, Room
 from tests.server.streams_scene import QUICK, Site, events, problem, site, told
 from tests.server.test_streams_live import JSON, TEXT
 from tests.service.streams.scene import until
@@ -159,7 +159,7 @@ async def test_a_connection_whose_client_does_not_read_holds_a_few_pieces(
 
 async def test_a_slow_reader_gets_what_was_there_when_it_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though its answer had to make way, and the stream has grown and was closed meanwhile."""
-    monkeypatch.setattr(delivery, "PIECE", 4 * 1024)
+    monkeypatch.setattr(long_replies, "PIECE", 4 * 1024)
     begin = Room.__init__
     monkeypatch.setattr(Room, "__init__", lambda self: begin(self, 1))
 

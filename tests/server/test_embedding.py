@@ -21,12 +21,12 @@ from starlette.routing import Mount, Route
 from signoff import App, Context
 from signoff.embed import Signoff
 from signoff.errors import Forbidden, Unauthorized
-from signoff.server.access import Identity
+from signoff.server.access.callers import Identify
+from signoff.server.access.identity import Identity
 from signoff.server.app import Shell, create_app
-from signoff.server.callers import Identify
 from signoff.server.config import ServerConfig
-from signoff.server.reply import ASGI, Message, Scope
-from signoff.server.streams import StreamEndpoints
+from signoff.server.http.reply import ASGI, Message, Scope
+from signoff.server.streams.endpoints import StreamEndpoints
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from tests.server.hosting import KEYED, bearer, problem

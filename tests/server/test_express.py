@@ -12,9 +12,9 @@ import pytest
 
 from signoff.clock import ManualClock
 from signoff.errors import Forbidden
-from signoff.server.access import LEEWAY_S
+from signoff.server.access.identity import LEEWAY_S
 from signoff.server.config import ServerConfig
-from signoff.server.reply import Scope
+from signoff.server.http.reply import Scope
 from signoff.stores.open import open_store
 from tests.server.express_scene import Line, Scene, post, request, running
 from tests.server.hosting import KEYED, bearer

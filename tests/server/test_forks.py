@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from signoff.errors import Forbidden
-from signoff.server.reply import Scope
+from signoff.server.http.reply import Scope
 from signoff.stores.base import Change, EngineAppend
 from signoff.streams import offset
 from tests.server.streams_scene import Site, problem, site

@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from signoff import errors
-from signoff.server.api_document import OPERATIONS, PUBLISHED, written
+from signoff.server.api.document import OPERATIONS, PUBLISHED, written
+from signoff.server.api.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build, component
 from signoff.server.app import OPEN, ROUTES
-from signoff.server.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build, component
 from tests.protocol.material import SCHEMAS, load
 from tests.server.hosting import KEYED, hosting, problem
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from signoff.errors import Forbidden, Unauthorized
-from signoff.server.reply import Scope
+from signoff.server.http.reply import Scope
 from signoff.stores.base import Change, EngineAppend
 from tests.server.streams_scene import problem, site
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from signoff.server.connection import Connection
-from signoff.server.limits import HttpLimits
+from signoff.server.http11.connection import Connection
+from signoff.server.http11.limits import HttpLimits
 from tests.server.streams_scene import QUICK, Site, site
 from tests.service.streams.scene import until
 

@@ -15,18 +15,19 @@ from typing import Any
 from starlette.routing import BaseRoute, Route, Router
 
 from signoff.errors import InvalidName, MethodNotAllowed, NotFound, SignoffError
-from signoff.server import api_document, api_events, api_inputs, api_runs, body
-from signoff.server.access import ANONYMOUS, Identity, check_stream
-from signoff.server.address import raw_below
-from signoff.server.call import Call
-from signoff.server.callers import Callers, Identify
+from signoff.server.access.callers import Callers, Identify
+from signoff.server.access.identity import ANONYMOUS, Identity, check_stream
+from signoff.server.access.origin import Origins
+from signoff.server.api import document, events, inputs, runs
+from signoff.server.api.call import Call
 from signoff.server.config import ServerConfig
-from signoff.server.express import Lane, Plan
-from signoff.server.origin import Origins
+from signoff.server.fast.express import Lane, Plan
+from signoff.server.http import body
+from signoff.server.http.address import raw_below
+from signoff.server.http.problems import problem
+from signoff.server.http.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, ok
 from signoff.server.page import Page
-from signoff.server.problems import problem
-from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, ok
-from signoff.server.streams import StreamEndpoints
+from signoff.server.streams.endpoints import StreamEndpoints
 from signoff.server.subscriptions.endpoints import ControlEndpoints
 from signoff.server.subscriptions.webhook import HttpWebhooks
 from signoff.service.engine import Engine
@@ -120,19 +121,19 @@ async def health(call: Call) -> Reply:
 
 
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
-    "/v1/runs/{run_id}/inputs/{key}/answer": {"POST": api_inputs.answer},
-    "/v1/runs": {"GET": api_runs.list_runs, "POST": api_runs.start},
-    "/v1/runs/{run_id}": {"GET": api_runs.get},
-    "/v1/runs/{run_id}/cancel": {"POST": api_runs.cancel},
-    "/v1/runs/{run_id}/terminate": {"POST": api_runs.terminate},
-    "/v1/runs/{run_id}/result": {"GET": api_runs.result},
-    "/v1/runs/{run_id}/retry": {"POST": api_runs.retry},
-    "/v1/runs/{run_id}/history": {"GET": api_runs.history},
-    "/v1/runs/{run_id}/events/{topic}": {"POST": api_events.send},
-    "/v1/runs/{run_id}/inputs/{key}": {"GET": api_inputs.get},
-    "/v1/inputs": {"GET": api_inputs.list_inputs},
-    "/v1/events/{topic}": {"POST": api_events.emit},
-    "/v1/openapi.json": {"GET": api_document.describe},
+    "/v1/runs/{run_id}/inputs/{key}/answer": {"POST": inputs.answer},
+    "/v1/runs": {"GET": runs.list_runs, "POST": runs.start},
+    "/v1/runs/{run_id}": {"GET": runs.get},
+    "/v1/runs/{run_id}/cancel": {"POST": runs.cancel},
+    "/v1/runs/{run_id}/terminate": {"POST": runs.terminate},
+    "/v1/runs/{run_id}/result": {"GET": runs.result},
+    "/v1/runs/{run_id}/retry": {"POST": runs.retry},
+    "/v1/runs/{run_id}/history": {"GET": runs.history},
+    "/v1/runs/{run_id}/events/{topic}": {"POST": events.send},
+    "/v1/runs/{run_id}/inputs/{key}": {"GET": inputs.get},
+    "/v1/inputs": {"GET": inputs.list_inputs},
+    "/v1/events/{topic}": {"POST": events.emit},
+    "/v1/openapi.json": {"GET": document.describe},
     "/health": {"GET": health},
 }
 

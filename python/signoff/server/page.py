@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound
-from signoff.server.address import path_below
-from signoff.server.reply import Receive, Scope, Send, header
+from signoff.server.http.address import path_below
+from signoff.server.http.reply import Receive, Scope, Send, header
 
 _HASHED = re.compile(r"assets/(?:.*/)?[^/]+[-.][A-Za-z0-9_-]{8,}\.[a-z0-9]+\Z")
 """What a bundler names after its content, e.g. `assets/index-BzY3kq1x.js`."""

@@ -15,9 +15,9 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound, SignoffError, Unauthorized
-from signoff.server import body, members
-from signoff.server.problems import document, problem
-from signoff.server.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
+from signoff.server.http import body, members
+from signoff.server.http.problems import document, problem
+from signoff.server.http.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
 from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.streams.subscriptions import config as configs
 from signoff.streams.subscriptions.state import Request

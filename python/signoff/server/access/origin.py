@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from signoff.errors import BadRequest, Forbidden
 from signoff.server.config import LOOPBACK, ServerConfig
-from signoff.server.reply import Header, Reply, Scope, header
+from signoff.server.http.reply import Header, Reply, Scope, header
 
 _METHODS: Header = (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS")
 _ALLOWED_HEADERS = ("authorization", "content-type", "prefer")

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from signoff.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
-from signoff.server.reply import Receive, Scope, header
+from signoff.server.http.reply import Receive, Scope, header
 
 _NOTHING = "Nothing was stored."
 

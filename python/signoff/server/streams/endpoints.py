@@ -1,7 +1,7 @@
 """Durable Streams over HTTP: everything below `/v1/stream/` (Durable Streams §5).
 
 Plain ASGI, since appends and reads are the hot paths. Each method has its function; what they share, the refusals and
-the headers every response has, is in `__call__`. Live reads are in `stream_live.py`.
+the headers every response has, is in `__call__`. Live reads are in `live.py`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from signoff.errors import (
     ServerBusy,
     UnsupportedMediaType,
 )
-from signoff.server import body, stream_live
-from signoff.server import stream_headers as say
-from signoff.server.address import below, raw_below
-from signoff.server.delivery import LongReply, Lost, Room
-from signoff.server.reply import Header, Message, Receive, Reply, Scope, Send
-from signoff.server.stream_append import AppendPlan, Asked, lines, refusal, status, telling
-from signoff.server.stream_headers import ALLOW_HEADERS, Headers
-from signoff.server.stream_live import Limits, Reading
+from signoff.server.http import body
+from signoff.server.http.address import below, raw_below
+from signoff.server.http.reply import Header, Message, Receive, Reply, Scope, Send
+from signoff.server.streams import live as live_reads
+from signoff.server.streams import wire
+from signoff.server.streams.append import AppendPlan, Asked, lines, refusal, status, telling
+from signoff.server.streams.live import Limits, Reading
+from signoff.server.streams.long_replies import LongReply, Lost, Room
+from signoff.server.streams.wire import ALLOW_HEADERS, Headers
 from signoff.server.subscriptions.endpoints import PREFIX, ControlEndpoints
 from signoff.service.streams.streams import Streams
 from signoff.streams import compaction, content_type, expiry, fork, live, offset
@@ -104,7 +105,7 @@ class StreamEndpoints:
     def plan(self, scope: Scope) -> AppendPlan | None:
         """Plan appends with this head; None: they are to be asked for by ASGI."""
         try:
-            headers = say.request_headers(scope)
+            headers = wire.request_headers(scope)
             path = self._path(scope)
             if scope["method"] != "POST" or paths.engine_owned(path) or paths.reserved(path):
                 return None
@@ -120,16 +121,16 @@ class StreamEndpoints:
             return None
         if int(headers.get(b"content-length", b"0")) > self._limits.max_body:
             return None
-        always = lines((*say.SAFE, say.EMBEDDABLE, *say.cors(self._origins, headers, "POST")))
+        always = lines((*wire.SAFE, wire.EMBEDDABLE, *wire.cors(self._origins, headers, "POST")))
         return AppendPlan(self._streams, path, asked, declared, always, 0 if until is None else until)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         outgoing = _Outgoing(send, head=scope["method"] == "HEAD")
         try:
-            headers = say.request_headers(scope)
-            cors = say.cors(self._origins, headers, scope["method"])
-            outgoing.always = (*say.SAFE, say.EMBEDDABLE, *cors)
+            headers = wire.request_headers(scope)
+            cors = wire.cors(self._origins, headers, scope["method"])
+            outgoing.always = (*wire.SAFE, wire.EMBEDDABLE, *cors)
             if scope["method"] == "OPTIONS":
                 asked = b"access-control-request-method" in headers
                 reply: Reply | None = self._preflight if asked else _OPTIONS
@@ -138,7 +139,7 @@ class StreamEndpoints:
             else:
                 path = self._path(scope)
                 if paths.engine_owned(path):
-                    outgoing.always = (*say.SAFE, say.NOT_EMBEDDABLE, *cors)
+                    outgoing.always = (*wire.SAFE, wire.NOT_EMBEDDABLE, *cors)
                 until = await self._allowed(scope, path, scope["method"])
                 reply = await self._serve(_Request(path, headers, scope, receive, outgoing, until))
             if reply is not None:
@@ -161,15 +162,15 @@ class StreamEndpoints:
                 return await self._get(request)
             case "HEAD":
                 head = await self._streams.head(request.path)
-                return Reply(200, b"", (*say.describing(head), say.NO_STORE))
+                return Reply(200, b"", (*wire.describing(head), wire.NO_STORE))
             case "PUT":
                 return await self._put(request)
             case "DELETE":
                 await self._streams.delete(request.path)
-                return Reply(204, b"", (say.NO_STORE,))
+                return Reply(204, b"", (wire.NO_STORE,))
             case _:
                 raise MethodNotAllowed(
-                    f"A stream takes {say.METHODS}, not {method[:20]}. Nothing was done.", allow=say.METHODS
+                    f"A stream takes {wire.METHODS}, not {method[:20]}. Nothing was done.", allow=wire.METHODS
                 )
 
     async def _allowed(self, scope: Scope, path: str, method: str) -> float | None:
@@ -218,9 +219,9 @@ class StreamEndpoints:
             fork=branch,
             compacted=compaction.parse_option(headers.text(b"stream-compaction")),
         )
-        told = [*say.describing(done.head), say.NO_STORE]
+        told = [*wire.describing(done.head), wire.NO_STORE]
         if done.new:
-            told.append(say.location(request.scope, headers, self._public_url))
+            told.append(wire.location(request.scope, headers, self._public_url))
         return Reply(201 if done.new else 200, b"", tuple(told))
 
     async def _branch(self, request: _Request) -> Branch | None:
@@ -258,7 +259,7 @@ class StreamEndpoints:
         return Reply(status(done, asked.producer), b"", telling(done))
 
     async def _get(self, request: _Request) -> Reply | None:
-        asked = say.query(request.scope["query_string"])
+        asked = wire.query(request.scope["query_string"])
         reading = Reading(
             self._streams,
             self._limits,
@@ -276,8 +277,8 @@ class StreamEndpoints:
         self._live += 1
         try:
             if asked.live == "long-poll":
-                return await request.deliver(await stream_live.long_poll(reading, request.receive))
-            await stream_live.sse(reading, request.receive, request.outgoing)
+                return await request.deliver(await live_reads.long_poll(reading, request.receive))
+            await live_reads.sse(reading, request.receive, request.outgoing)
             return None
         finally:
             self._live -= 1
@@ -313,7 +314,7 @@ class _Request:
         return await body.read(self.scope, self.receive, most)
 
 
-_OPTIONS: Final = Reply(204, b"", ((b"allow", say.METHODS.encode()),))
+_OPTIONS: Final = Reply(204, b"", ((b"allow", wire.METHODS.encode()),))
 
 
 def _preflight(allow_headers: Sequence[str]) -> Reply:
@@ -322,8 +323,8 @@ def _preflight(allow_headers: Sequence[str]) -> Reply:
         b"",
         (
             *_OPTIONS.headers,
-            (b"access-control-allow-methods", say.METHODS.encode()),
-            (b"access-control-allow-headers", ", ".join((say.REQUEST_HEADERS, *allow_headers)).encode("ascii")),
+            (b"access-control-allow-methods", wire.METHODS.encode()),
+            (b"access-control-allow-headers", ", ".join((wire.REQUEST_HEADERS, *allow_headers)).encode("ascii")),
             (b"access-control-max-age", b"600"),
         ),
     )
@@ -340,7 +341,7 @@ async def _catch_up(reading: Reading, headers: Headers) -> Reply | LongReply:
     chunk = await reading.read(reading.query.offset)
     told = [*reading.headers(chunk)]
     if reading.query.offset == offset.NOW:
-        return Reply(200, chunk.body, (*told, say.NO_STORE))
+        return Reply(200, chunk.body, (*told, wire.NO_STORE))
     tag = reading.tag(chunk)
     told += [(b"etag", tag.encode()), reading.cache(chunk)]
     known = headers.text(b"if-none-match")
@@ -356,7 +357,7 @@ class _Outgoing:
 
     def __init__(self, send: Send, *, head: bool) -> None:
         self._send = send
-        self.always: tuple[Header, ...] = (*say.SAFE, say.NOT_EMBEDDABLE)
+        self.always: tuple[Header, ...] = (*wire.SAFE, wire.NOT_EMBEDDABLE)
         self.head = head
         self.started = False
 

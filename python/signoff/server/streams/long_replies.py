@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from signoff.server.reply import Header, Receive, Send
+from signoff.server.http.reply import Header, Receive, Send
 
 PIECE: Final = 64 * 1024
 """Bytes that are handed to a connection at once."""

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 import httptools
 
-from signoff.server.refusal import Refused
-from signoff.server.reply import Header, Scope
+from signoff.server.http.reply import Header, Scope
+from signoff.server.http11.refusal import Refused
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 

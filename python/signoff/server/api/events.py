@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from signoff.server.call import Call
-from signoff.server.members import Shape, anything, maybe, text
-from signoff.server.reply import Reply, ok
+from signoff.server.api.call import Call
+from signoff.server.http.members import Shape, anything, maybe, text
+from signoff.server.http.reply import Reply, ok
 
 _EVENT = Shape(required={"id": text(200)}, optional={"payload": anything, "key": maybe(text(200))})
 

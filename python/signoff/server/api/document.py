@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from signoff import errors
-from signoff.server.call import Call
-from signoff.server.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build
-from signoff.server.reply import JSON_TYPE, Reply
+from signoff.server.api.call import Call
+from signoff.server.api.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build
+from signoff.server.http.reply import JSON_TYPE, Reply
 
 PUBLISHED: Final = Path(__file__).with_name("openapi.json")
 """What is served; written by `.ci/openapi`."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from signoff.errors import Forbidden, RunClosed, UnknownWorkflow
 from signoff.paths import run_path
-from signoff.server.address import url_of
-from signoff.server.call import Call
-from signoff.server.members import (
+from signoff.server.api.call import Call
+from signoff.server.http.address import url_of
+from signoff.server.http.members import (
     Check,
     Repeated,
     Shape,
@@ -24,7 +24,7 @@ from signoff.server.members import (
     tags,
     text,
 )
-from signoff.server.reply import Reply, ok
+from signoff.server.http.reply import Reply, ok
 from signoff.stores.base import RunFilter
 from signoff.workflow.entry import DecidedBy
 

@@ -7,9 +7,9 @@ import logging
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from signoff.server.express import Planned
-from signoff.server.reply import ASGI, Header, Message, Scope
-from signoff.server.shared import Shared
+from signoff.server.fast.express import Planned
+from signoff.server.http.reply import ASGI, Header, Message, Scope
+from signoff.server.http11.shared import Shared
 
 log = logging.getLogger("signoff.server")
 access_log = logging.getLogger("uvicorn.access")

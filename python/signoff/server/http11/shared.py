@@ -8,10 +8,10 @@ from typing import Final, Protocol, cast
 import uvicorn
 from uvicorn.server import ServerState
 
-from signoff.server.express import Express, Lane
-from signoff.server.limits import HttpLimits
-from signoff.server.reply import ASGI, Header
-from signoff.server.unsent import Unsent
+from signoff.server.fast.express import Express, Lane
+from signoff.server.http.reply import ASGI, Header
+from signoff.server.http11.limits import HttpLimits
+from signoff.server.http11.unsent import Unsent
 
 SWEEP_S: Final = 1.0
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.errors import BadRequest, PayloadTooLarge, SignoffError
-from signoff.server import stream_headers as say
-from signoff.server.express import Asking
-from signoff.server.problems import problem
-from signoff.server.reply import Header, Reply
-from signoff.server.stream_headers import Headers
+from signoff.server.fast.express import Asking
+from signoff.server.http.problems import problem
+from signoff.server.http.reply import Header, Reply
+from signoff.server.streams import wire
+from signoff.server.streams.wire import Headers
 from signoff.service.streams.streams import Streams
 from signoff.service.streams.writer import AppendEnded, WriteResult
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import Append, Head, ProducerMark
 
-_OFFSET: Final = say.NEXT_OFFSET + b": " + offset.PATTERN + b"\r\n"
+_OFFSET: Final = wire.NEXT_OFFSET + b": " + offset.PATTERN + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def status(done: WriteResult, asked: ProducerMark | None) -> int:
 
 def telling(done: WriteResult) -> tuple[Header, ...]:
     """Return the headers that say what was written."""
-    told: list[Header] = [say.next_offset(done.head.tail)]
+    told: list[Header] = [wire.next_offset(done.head.tail)]
     if done.head.closed:
-        told.append(say.CLOSED)
+        told.append(wire.CLOSED)
     if done.producer is not None:
         told.append((b"producer-epoch", str(done.producer.epoch).encode()))
         told.append((b"producer-seq", str(done.producer.seq).encode()))
@@ -63,9 +63,9 @@ def telling(done: WriteResult) -> tuple[Header, ...]:
 def refusal(error: Exception) -> Reply:
     """Return how a request to a stream is refused."""
     reply = problem(error)
-    told = [*reply.headers, say.NO_STORE]
+    told = [*reply.headers, wire.NO_STORE]
     if isinstance(error, SignoffError):
-        told += say.telling(error)
+        told += wire.telling(error)
     if isinstance(error, PayloadTooLarge):
         told.append((b"connection", b"close"))  # the rest of the body is not worth reading
     return Reply(reply.status, reply.body, tuple(told))

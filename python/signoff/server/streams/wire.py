@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from signoff.errors import BadRequest, ProducerFenced, ProducerGap, SignoffError, StreamClosed
-from signoff.server.address import raw_below, raw_path
-from signoff.server.reply import Header, Scope
+from signoff.server.http.address import raw_below, raw_path
+from signoff.server.http.reply import Header, Scope
 from signoff.streams import compaction, offset, producer
 from signoff.streams.stream import Head, ProducerMark
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from signoff.errors import SignoffError, Unauthorized
-from signoff.server.reply import Header, Reply
+from signoff.server.http.reply import Header, Reply
 
 log = logging.getLogger("signoff.server")
 

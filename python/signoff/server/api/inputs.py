@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from signoff.errors import Forbidden, NotFound, NotInAudience, SignoffError
-from signoff.server.access import Identity
-from signoff.server.call import Call
-from signoff.server.members import limit, one_of, principal, text
-from signoff.server.reply import Reply, ok
+from signoff.server.access.identity import Identity
+from signoff.server.api.call import Call
+from signoff.server.http.members import limit, one_of, principal, text
+from signoff.server.http.reply import Reply, ok
 from signoff.workflow.input.submission import parse_answer
 
 _LIST = {

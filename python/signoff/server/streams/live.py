@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.errors import ServerBusy, SignoffError, StreamNotFound
-from signoff.server import stream_headers as say
-from signoff.server.delivery import PIECE, Entry, LongReply, Lost, Room, departed, in_pieces
-from signoff.server.reply import Header, Receive, Reply, Send
-from signoff.server.stream_headers import Query
+from signoff.server.http.reply import Header, Receive, Reply, Send
+from signoff.server.streams import wire
+from signoff.server.streams.long_replies import PIECE, Entry, LongReply, Lost, Room, departed, in_pieces
+from signoff.server.streams.wire import Query
 from signoff.service.streams.channel import Reader, SseFrame
 from signoff.service.streams.streams import CHUNK_BYTES, Chunk, Streams
 from signoff.streams import compaction, live, offset
@@ -120,13 +120,13 @@ class Reading:
 
     def headers(self, chunk: Chunk) -> tuple[Header, ...]:
         """Return what a response with this chunk says about it."""
-        told: list[Header] = [(b"content-type", chunk.head.content_type.encode("latin-1")), say.next_offset(chunk.end)]
+        told: list[Header] = [(b"content-type", chunk.head.content_type.encode("latin-1")), wire.next_offset(chunk.end)]
         if chunk.up_to_date:
-            told.append(say.UP_TO_DATE)
+            told.append(wire.UP_TO_DATE)
         if chunk.rows_at:
-            told.append(say.COMPACTED)
+            told.append(wire.COMPACTED)
         if chunk.closed:
-            told.append(say.CLOSED)
+            told.append(wire.CLOSED)
         return tuple(told)
 
     def tag(self, chunk: Chunk) -> str:
@@ -136,12 +136,12 @@ class Reading:
     def cache(self, chunk: Chunk) -> Header:
         """Return who may keep a copy of what was read (§10.1)."""
         if self.private:
-            return b"cache-control", say.SENSITIVE
+            return b"cache-control", wire.SENSITIVE
         if self.query.offset == offset.NOW:
-            return say.NO_STORE  # it would be somebody else's now
+            return wire.NO_STORE  # it would be somebody else's now
         if self.query.offset == offset.START and compaction.compacted(chunk.head):
-            return b"cache-control", say.PRIVATE_ROWS if self.authorized else say.SHARED_ROWS
-        return b"cache-control", say.PRIVATE_CACHE if self.authorized else say.SHARED_CACHE
+            return b"cache-control", wire.PRIVATE_ROWS if self.authorized else wire.SHARED_ROWS
+        return b"cache-control", wire.PRIVATE_CACHE if self.authorized else wire.SHARED_CACHE
 
     def cursor(self) -> int:
         """Return the least cursor this reader may be told (§10.1)."""
@@ -177,7 +177,7 @@ async def long_poll(reading: Reading, receive: Receive) -> Reply | LongReply | N
         cursor = ((b"stream-cursor", str(reading.cursor()).encode()),)
     if chunk.end == chunk.start:
         without_type = reading.headers(chunk)[1:]
-        return Reply(204, b"", (*without_type, *cursor, say.NO_STORE))
+        return Reply(204, b"", (*without_type, *cursor, wire.NO_STORE))
     told = (*reading.headers(chunk), *cursor, (b"etag", reading.tag(chunk).encode()), reading.cache(chunk))
     return reading.answer(chunk, token, told)
 
@@ -227,7 +227,7 @@ def _sse_headers(reading: Reading, chunk: Chunk) -> list[Header]:
         (b"x-accel-buffering", b"no"),
     ]
     if chunk.rows_at:
-        told.append(say.COMPACTED)
+        told.append(wire.COMPACTED)
     if live.needs_base64(chunk.head):
         told.append((b"stream-sse-data-encoding", b"base64"))
     return told

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote_to_bytes
 
-from signoff.server.reply import Scope
+from signoff.server.http.reply import Scope
 
 
 def raw_path(scope: Scope) -> bytes:

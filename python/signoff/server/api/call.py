@@ -8,11 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 from signoff.names import check_name
-from signoff.server import body, members
-from signoff.server.access import Identity
+from signoff.server.access.identity import Identity
 from signoff.server.config import ServerConfig
-from signoff.server.members import Check, Repeated, Shape
-from signoff.server.reply import Receive, Scope
+from signoff.server.http import body, members
+from signoff.server.http.members import Check, Repeated, Shape
+from signoff.server.http.reply import Receive, Scope
 from signoff.service.engine import Engine
 
 _VERSION = version("signoff")

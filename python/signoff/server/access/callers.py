@@ -11,10 +11,10 @@ from inspect import isawaitable
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError
-from signoff.server.access import Access, Identity
+from signoff.server.access.identity import Access, Identity
 from signoff.server.config import ServerConfig
-from signoff.server.problems import defect
-from signoff.server.reply import Scope, header
+from signoff.server.http.problems import defect
+from signoff.server.http.reply import Scope, header
 
 Identify = Callable[[Scope], Identity | Awaitable[Identity]]
 """Says who sends a request, at once or when awaited; raises Unauthorized. Nobody is `Identity()`."""

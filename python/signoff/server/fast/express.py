@@ -16,9 +16,9 @@ from typing import Any, Final, Protocol
 
 import httptools
 
-from signoff.server.head import scope_of
-from signoff.server.refusal import Refused
-from signoff.server.reply import Header, Scope
+from signoff.server.http.reply import Header, Scope
+from signoff.server.http11.head import scope_of
+from signoff.server.http11.refusal import Refused
 
 MOST_BODY: Final = 64 * 1024
 """Bytes of a body that are served here; a larger one rarely arrives at once."""
