@@ -15,7 +15,7 @@ from starlette.routing import Router
 
 from signoff.errors import ServerBusy
 from signoff.runtime.worker import ACTIVATION_S, Worker
-from signoff.server.access.callers import Identify
+from signoff.server.access.authenticator import Identify
 from signoff.server.app import create_app, subscriptions_over
 from signoff.server.config import ServerConfig
 from signoff.server.http.problems import problem

@@ -14,7 +14,7 @@ import uvicorn
 import signoff
 from signoff.cli.command import command as signoff_command
 from signoff.errors import SignoffError
-from signoff.server.app import ROUTES
+from signoff.server.api.routes import ROUTES
 from signoff.server.config import ServerConfig
 from signoff.server.http11.limits import HttpLimits
 from signoff.server.streams import wire

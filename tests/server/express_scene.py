@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ import uvicorn
 from signoff.clock import Clock
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
-from signoff.server.fast.express import Asking, Lane, Plan
+from signoff.server.fast.port import FastLane, FastRequest, Plan
 from signoff.server.http.reply import ASGI, Receive, Scope, Send
 from signoff.server.http11.connection import Connection, Listener
 from signoff.server.http11.limits import HttpLimits
@@ -47,13 +47,19 @@ class CountedWithLane(Counted):
     """Have the application's lane too."""
 
     @property
-    def lane(self) -> Lane:
+    def lane(self) -> FastLane:
         """Return what serves without a task."""
         return self
 
+    @property
+    def prefix(self) -> bytes:
+        """Return what the application's paths of the lane begin with."""
+        lane: FastLane = self.app.lane  # type: ignore[attr-defined]
+        return lane.prefix
+
     def plan(self, scope: Scope) -> Plan | None:
         """Return the application's plan, with a counter."""
-        lane: Lane = self.app.lane  # type: ignore[attr-defined]
+        lane: FastLane = self.app.lane  # type: ignore[attr-defined]
         plan = lane.plan(scope)
         return None if plan is None else _CountedPlan(plan, self)
 
@@ -67,13 +73,10 @@ class _CountedPlan:
     def repeats(self) -> bool:
         return self.plan.repeats
 
-    def serve(self, body: bytes, reply: Callable[[Any], None]) -> bool:
-        taken = self.plan.serve(body, reply)
+    def begin(self, request: FastRequest) -> bool:
+        taken = self.plan.begin(request)
         self.counted.taken += taken
         return taken
-
-    def answer(self, result: Any, asking: Asking) -> None:
-        self.plan.answer(result, asking)
 
 
 @dataclass(slots=True)

@@ -16,8 +16,9 @@ import pytest
 
 from signoff.client import SignoffClient
 from signoff.errors import Forbidden, Unauthorized
-from signoff.server.access.identity import ANONYMOUS, LEEWAY_S, LOCAL_OPERATOR, Access, Identity, check_stream
-from signoff.server.access.origin import Origins
+from signoff.server.access.identity import ANONYMOUS, LOCAL_OPERATOR, Identity, check_stream
+from signoff.server.access.origins import Origins
+from signoff.server.access.tokens import LEEWAY_S, TokenVerifier
 from signoff.server.config import ServerConfig, check_binding
 from tests.server.hosting import KEYED, SECRET, bearer, hosting, problem, unsecured
 
@@ -25,7 +26,7 @@ KEYLESS = ServerConfig()
 
 
 def identify(config: ServerConfig, headers: dict[str, str]) -> Identity:
-    return Access(config).identify(headers.get("authorization"))
+    return TokenVerifier(config.secret, config.audience).identify(headers.get("authorization"))
 
 
 # -- tokens ------------------------------------------------------------------------------------------------------------
@@ -653,7 +654,7 @@ def test_a_key_is_not_shown() -> None:
 
 @pytest.mark.parametrize(("client", "allowed"), [("127.0.0.1", True), ("::1", True), ("192.0.2.7", False)])
 def test_a_server_without_a_key_serves_this_machine_alone(client: str, allowed: bool) -> None:
-    origins = Origins(ServerConfig())
+    origins = Origins(keyless=True)
     scope = {"client": (client, 40000), "headers": [(b"host", b"localhost")], "method": "GET", "type": "http"}
     if allowed:
         origins.check(scope)

@@ -13,7 +13,7 @@ import pytest
 
 from signoff.server.streams import long_replies
 from signoff.server.streams.live import LONG
-from signoff.server.streams.long_replies import PIECE, Entry, Lost, Room
+from signoff.server.streams.long_replies import PIECE, KeptReply, LongReplies, ReplyLost
 from tests.server.streams_scene import QUICK, Site, events, problem, site, told
 from tests.server.test_streams_live import JSON, TEXT
 from tests.service.streams.scene import until
@@ -53,9 +53,9 @@ def stays() -> bool:
 
 
 async def test_who_wants_the_same_shares_one_copy_and_nothing_stays_when_all_have_left() -> None:
-    room = Room()
+    room = LongReplies()
     calls, load = made()
-    entries = [Entry.make(room, "k", bytes(BODY), load) for _ in range(50)]
+    entries = [KeptReply.make(room, "k", bytes(BODY), load) for _ in range(50)]
     clients = [Client() for _ in entries]
     sending = [
         asyncio.create_task(entry.send(client.send, stays, last=True))
@@ -71,10 +71,10 @@ async def test_who_wants_the_same_shares_one_copy_and_nothing_stays_when_all_hav
 
 
 async def test_what_does_not_fit_makes_way_and_is_made_anew() -> None:
-    room = Room(most=len(BODY))
+    room = LongReplies(most=len(BODY))
     calls, load = made(BODY, BODY, BODY)
-    first = Entry.make(room, 1, BODY, load)
-    others = [Entry.make(room, number, BODY[::-1], made()[1]) for number in (2, 3)]
+    first = KeptReply.make(room, 1, BODY, load)
+    others = [KeptReply.make(room, number, BODY[::-1], made()[1]) for number in (2, 3)]
     assert room.size == len(BODY)
     client = Client()
     sending = asyncio.create_task(first.send(client.send, stays, last=True))
@@ -88,18 +88,18 @@ async def test_what_does_not_fit_makes_way_and_is_made_anew() -> None:
 
 
 async def test_what_cannot_be_made_anew_ends_in_the_middle() -> None:
-    room = Room(most=1)
-    entry = Entry.make(room, 1, BODY, made(None)[1])
-    Entry.make(room, 2, BODY, made()[1])
-    with pytest.raises(Lost):
+    room = LongReplies(most=1)
+    entry = KeptReply.make(room, 1, BODY, made(None)[1])
+    KeptReply.make(room, 2, BODY, made()[1])
+    with pytest.raises(ReplyLost):
         await entry.send(Client().send, stays, last=True)
 
 
 async def test_nothing_is_made_anew_for_a_client_that_has_left() -> None:
-    room = Room(most=1)
+    room = LongReplies(most=1)
     calls, load = made(BODY)
-    entry = Entry.make(room, 1, BODY, load)
-    Entry.make(room, 2, BODY, made()[1])
+    entry = KeptReply.make(room, 1, BODY, load)
+    KeptReply.make(room, 2, BODY, made()[1])
     await entry.send(Client().send, lambda: True, last=True)
     assert calls == []
 
@@ -131,14 +131,14 @@ def buffered(s: Site) -> int:
 async def test_a_connection_whose_client_does_not_read_holds_a_few_pieces(
     query: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rooms: list[Room] = []
-    begin = Room.__init__
+    rooms: list[LongReplies] = []
+    begin = LongReplies.__init__
 
-    def noted(self: Room, *args: int) -> None:
+    def noted(self: LongReplies, *args: int) -> None:
         rooms.append(self)
         begin(self, *args)
 
-    monkeypatch.setattr(Room, "__init__", noted)
+    monkeypatch.setattr(LongReplies, "__init__", noted)
 
     async with site(limits=ROOMY) as s:
         await s.web.put("/s", headers=JSON)
@@ -160,8 +160,8 @@ async def test_a_connection_whose_client_does_not_read_holds_a_few_pieces(
 async def test_a_slow_reader_gets_what_was_there_when_it_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though its answer had to make way, and the stream has grown and was closed meanwhile."""
     monkeypatch.setattr(long_replies, "PIECE", 4 * 1024)
-    begin = Room.__init__
-    monkeypatch.setattr(Room, "__init__", lambda self: begin(self, 1))
+    begin = LongReplies.__init__
+    monkeypatch.setattr(LongReplies, "__init__", lambda self: begin(self, 1))
 
     async with site(limits=ROOMY) as s:
         await s.web.put("/s", headers=JSON)
@@ -181,8 +181,8 @@ async def test_a_slow_reader_gets_what_was_there_when_it_asked(monkeypatch: pyte
 async def test_deleting_cuts_off_who_is_in_the_middle_of_an_answer_that_is_not_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begin = Room.__init__
-    monkeypatch.setattr(Room, "__init__", lambda self: begin(self, 1))
+    begin = LongReplies.__init__
+    monkeypatch.setattr(LongReplies, "__init__", lambda self: begin(self, 1))
 
     async with site(limits=replace(ROOMY, chunk=8 << 20)) as s:
         await s.web.put("/s", headers=TEXT, content=b"x" * (8 << 20))

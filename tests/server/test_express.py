@@ -12,7 +12,7 @@ import pytest
 
 from signoff.clock import ManualClock
 from signoff.errors import Forbidden
-from signoff.server.access.identity import LEEWAY_S
+from signoff.server.access.tokens import LEEWAY_S
 from signoff.server.config import ServerConfig
 from signoff.server.http.reply import Scope
 from signoff.stores.open import open_store

@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from signoff import errors
 from signoff.server.api.document import OPERATIONS, PUBLISHED, written
 from signoff.server.api.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build, component
-from signoff.server.app import OPEN, ROUTES
+from signoff.server.api.routes import OPEN, ROUTES
 from tests.protocol.material import SCHEMAS, load
 from tests.server.hosting import KEYED, hosting, problem
 

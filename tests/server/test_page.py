@@ -7,7 +7,7 @@ import pytest
 
 from signoff.errors import BadRequest
 from signoff.server.config import ServerConfig
-from signoff.server.page import Page
+from signoff.server.web_page import WebPage
 from tests.server.hosting import hosting, problem
 
 HTML = "<!doctype html><script type=module src=/assets/index-BzY3kq1x.js></script>"
@@ -102,4 +102,4 @@ async def test_the_page_is_only_read(folder: Path) -> None:
 
 def test_a_folder_without_a_page_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match=r"index\.html"):
-        Page(tmp_path, "")
+        WebPage(tmp_path, "")

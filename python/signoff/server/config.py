@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from signoff.errors import Forbidden
+from signoff.server.http.address import LOOPBACK
 from signoff.server.http11.limits import HttpLimits
 from signoff.server.streams.live import Limits
 from signoff.server.streams.wire import ALLOW_HEADERS
@@ -15,8 +16,6 @@ from signoff.streams.subscriptions.target import Targets
 
 MIN_SECRET = 32
 """Bytes a HS256 key needs (RFC 7518 §3.2)."""
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -33,7 +32,7 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Hold what a server is told at its start.
+    """What a server is told at its start.
 
     Attributes:
         secret: the HS256 key that signs tokens; None: keyless mode, for one machine alone (see `access/`).

@@ -20,7 +20,7 @@ _VERSION = version("signoff")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Hold one request to the API; what is read from it is checked."""
+    """One request to the API; what is read from it is checked."""
 
     engine: Engine
     config: ServerConfig

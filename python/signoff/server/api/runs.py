@@ -14,7 +14,7 @@ from signoff.server.http.members import (
     Check,
     Repeated,
     Shape,
-    Wrong,
+    WrongValue,
     anything,
     instant,
     limit,
@@ -145,7 +145,7 @@ async def result(call: Call) -> Reply:
 
 def _wait(value: str) -> float:
     if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", value) or float(value) > LONGEST_WAIT_S:
-        raise Wrong(f"must be a number of seconds from 0 to {LONGEST_WAIT_S}")
+        raise WrongValue(f"must be a number of seconds from 0 to {LONGEST_WAIT_S}")
     return float(value)
 
 

@@ -10,6 +10,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from signoff.server.http.reply import Scope
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts that are this machine."""
+
 
 def raw_path(scope: Scope) -> bytes:
     """Return the whole path as it was sent, percent-encoded; made from the decoded one if the server does not tell."""

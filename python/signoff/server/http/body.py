@@ -19,7 +19,7 @@ _NOTHING = "Nothing was stored."
 
 
 class Disconnected(Exception):
-    """Tell that the client went away before its request was complete."""
+    """The end of a request whose client went away before its request was complete."""
 
 
 def check_content_type(scope: Scope) -> None:

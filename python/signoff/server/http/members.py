@@ -24,8 +24,8 @@ LIMITS = (1, 500)
 Check = Callable[[Any], Any]
 
 
-class Wrong(Exception):
-    """Tell what is wrong with a member; `at` points below it."""
+class WrongValue(Exception):
+    """What is wrong with the value of a member; `at` points below it."""
 
     def __init__(self, message: str, at: str = "") -> None:
         super().__init__(message)
@@ -35,10 +35,10 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Describe the members of a JSON object.
+    """The members that a JSON object has.
 
     Attributes:
-        required: checks by name; a check returns the value to use or raises `Wrong`.
+        required: checks by name; a check returns the value to use or raises `WrongValue`.
         optional: the same, for members that may be absent.
     """
 
@@ -63,7 +63,7 @@ class Shape:
                 continue
             try:
                 values[name] = check(value)
-            except Wrong as wrong:
+            except WrongValue as wrong:
                 errors.append(_error(f"/{name}{wrong.at}", wrong.message))
         if errors:
             said = "; ".join(f"{error['pointer']} {error['message']}" for error in errors[:8])
@@ -103,18 +103,18 @@ def anything(value: Any) -> Any:
 def name(value: Any) -> str:
     """Take a name: `[A-Za-z0-9_.-]{1,128}`."""
     if not isinstance(value, str):
-        raise Wrong(f"must be a string, not {_kind(value)}")
+        raise WrongValue(f"must be a string, not {_kind(value)}")
     if not is_name(value):
-        raise Wrong("must be 1 to 128 of the characters A-Z a-z 0-9 _ . -")
+        raise WrongValue("must be 1 to 128 of the characters A-Z a-z 0-9 _ . -")
     return value
 
 
 def principal(value: Any) -> str:
     """Take a principal, such as `user:alice` or `group:finance`."""
     if not isinstance(value, str):
-        raise Wrong(f"must be a string, not {_kind(value)}")
+        raise WrongValue(f"must be a string, not {_kind(value)}")
     if not is_principal(value):
-        raise Wrong(f"must be `user:` or `group:` and {ID_RULE}")
+        raise WrongValue(f"must be `user:` or `group:` and {ID_RULE}")
     return value
 
 
@@ -123,11 +123,11 @@ def text(most: int, *, least: int = 1, lines: bool = False) -> Check:
 
     def check(value: Any) -> str:
         if not isinstance(value, str):
-            raise Wrong(f"must be a string, not {_kind(value)}")
+            raise WrongValue(f"must be a string, not {_kind(value)}")
         if not least <= len(value) <= most:
-            raise Wrong(f"must have {least} to {most} characters, and has {len(value)}")
+            raise WrongValue(f"must have {least} to {most} characters, and has {len(value)}")
         if any(ord(char) == 127 or (ord(char) < 32 and not (lines and char in "\n\t\r")) for char in value):
-            raise Wrong("must not have control characters")
+            raise WrongValue("must not have control characters")
         return value
 
     return check
@@ -145,16 +145,16 @@ def maybe(check: Check) -> Check:
 def tags(value: Any) -> tuple[str, ...]:
     """Take a list of short strings."""
     if not isinstance(value, list):
-        raise Wrong(f"must be an array of strings, not {_kind(value)}")
+        raise WrongValue(f"must be an array of strings, not {_kind(value)}")
     if len(value) > MOST_TAGS:
-        raise Wrong(f"must have at most {MOST_TAGS} items, and has {len(value)}")
+        raise WrongValue(f"must have at most {MOST_TAGS} items, and has {len(value)}")
     tag = text(128)
     found = []
     for index, item in enumerate(value):
         try:
             found.append(tag(item))
-        except Wrong as wrong:
-            raise Wrong(wrong.message, f"/{index}") from wrong
+        except WrongValue as wrong:
+            raise WrongValue(wrong.message, f"/{index}") from wrong
     return tuple(dict.fromkeys(found))
 
 
@@ -162,14 +162,14 @@ def instant(value: Any) -> int:
     """Take a time (RFC 3339 with an offset); return milliseconds since the epoch."""
     message = "must be a time such as 2026-03-01T09:30:00Z"
     if not isinstance(value, str) or not _INSTANT.match(value):
-        raise Wrong(message)
+        raise WrongValue(message)
     try:
         moment = datetime.fromisoformat(value.upper())
     except ValueError as error:
-        raise Wrong(message) from error
+        raise WrongValue(message) from error
     milliseconds = round(moment.timestamp() * 1000)
     if milliseconds < 0:
-        raise Wrong("must not be before 1970")
+        raise WrongValue("must not be before 1970")
     return milliseconds
 
 
@@ -178,7 +178,7 @@ def one_of(*choices: str) -> Check:
 
     def check(value: Any) -> str:
         if value not in choices:
-            raise Wrong(f"must be one of {', '.join(choices)}")
+            raise WrongValue(f"must be one of {', '.join(choices)}")
         return str(value)
 
     return check
@@ -188,7 +188,7 @@ def limit(value: str) -> int:
     """Take a page size as a query string has it."""
     least, most = LIMITS
     if not re.fullmatch(r"[0-9]{1,4}", value) or not least <= int(value) <= most:
-        raise Wrong(f"must be a number from {least} to {most}")
+        raise WrongValue(f"must be a number from {least} to {most}")
     return int(value)
 
 
@@ -223,7 +223,7 @@ def query(raw: bytes, checks: Mapping[str, Check | Repeated]) -> dict[str, Any]:
                 _add(values.setdefault(key, []), check.check(value))
             else:
                 values[key] = check(value)
-        except Wrong as wrong:
+        except WrongValue as wrong:
             raise BadRequest(f"The query parameter {key!r} {wrong.message}.") from wrong
     return values
 
@@ -231,7 +231,7 @@ def query(raw: bytes, checks: Mapping[str, Check | Repeated]) -> dict[str, Any]:
 def _add(values: list[Any], value: Any) -> None:
     if value not in values:
         if len(values) == MOST_REPEATED:
-            raise Wrong(f"may be given {MOST_REPEATED} times at most")
+            raise WrongValue(f"may be given {MOST_REPEATED} times at most")
         values.append(value)
 
 

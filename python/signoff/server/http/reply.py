@@ -20,7 +20,7 @@ JSON_TYPE: Header = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hold a complete response: status, body bytes, headers beyond the length."""
+    """A complete response: status, body bytes, headers beyond the length."""
 
     status: int
     body: bytes = b""

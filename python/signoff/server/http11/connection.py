@@ -19,13 +19,13 @@ import httptools
 import uvicorn
 from uvicorn.server import ServerState
 
-from signoff.server.fast.express import Express
+from signoff.server.fast.known_heads import KnownHeads
 from signoff.server.http.reply import Header, Scope
-from signoff.server.http11.exchange import Exchange, ShortExchange
-from signoff.server.http11.head import length_of, scope_of
-from signoff.server.http11.refusal import Refused
-from signoff.server.http11.shared import Shared
-from signoff.server.http11.unsent import Unsent
+from signoff.server.http11.exchange import ConnectionExchange, Exchange
+from signoff.server.http11.head import Address, length_of, scope_of
+from signoff.server.http11.listener_state import ListenerState
+from signoff.server.http11.rejection import Rejection
+from signoff.server.http11.unsent import UnsentBytes
 
 log = logging.getLogger("signoff.server")
 
@@ -36,14 +36,14 @@ MOST_PARSED: Final = 16 * 1024
 """Bytes that are parsed at once: requests that wait to be served take many times the room of the bytes they came in."""
 
 _NEVER: Final = float("inf")
-_NOT_HTTP: Final = Refused(400, "bad_request", "This is not HTTP. Nothing was done.")
-_BUSY: Final = Refused(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
-_SLOW_HEAD: Final = Refused(408, "request_timeout", "The headers did not arrive in time. Nothing was done.")
-_SLOW_BODY: Final = Refused(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
+_NOT_HTTP: Final = Rejection(400, "bad_request", "This is not HTTP. Nothing was done.")
+_BUSY: Final = Rejection(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
+_SLOW_HEAD: Final = Rejection(408, "request_timeout", "The headers did not arrive in time. Nothing was done.")
+_SLOW_BODY: Final = Rejection(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
 
 
-class Listener(Shared):
-    """Make the connections of one server.
+class Listener(ListenerState):
+    """The maker of the connections of one server.
 
     Args:
         limits: for all of them.
@@ -69,26 +69,26 @@ class Listener(Shared):
 
 
 class Connection(asyncio.Protocol):
-    """Serve one client."""
+    """One client, served request by request."""
 
     __slots__ = (
         "_chunk", "_counted", "_current", "_drained", "_fed", "_fresh", "_headers", "_in_head", "_in_tail",
-        "_left", "_most_head", "_open", "_parser", "_reading", "_refused", "_rest", "_transport", "_url", "_waiting",
+        "_left", "_most_head", "_open", "_parser", "_reading", "_rejection", "_rest", "_transport", "_url", "_waiting",
         "client", "deadline", "listener", "loop", "server", "unsent",
     )  # fmt: skip
 
-    def __init__(self, listener: Shared, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, listener: ListenerState, loop: asyncio.AbstractEventLoop) -> None:
         self.listener = listener
         self.loop = loop
         self.deadline = _NEVER
-        self.unsent: Unsent | None = None
+        self.unsent: UnsentBytes | None = None
         self._parser: Any = httptools.HttpRequestParser(self)
-        self._current: Exchange | ShortExchange | None = None
+        self._current: ConnectionExchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._drained: asyncio.Future[None] | None = None
         self._reading = True
         self._rest = b""
-        self._refused: Refused | None = None
+        self._rejection: Rejection | None = None
         self._most_head = listener.limits.header_bytes
         self._chunk = self._fed = self._counted = self._left = 0
         self._open = self._fresh = self._in_head = self._in_tail = False
@@ -106,17 +106,17 @@ class Connection(asyncio.Protocol):
         connections.add(self)
         self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
         if len(connections) > self.listener.limits.connections:
-            self._refuse(_BUSY)
+            self._reject_now(_BUSY)
 
     def data_received(self, data: bytes) -> None:
-        """Take the short way, or feed the parser."""
-        express = self.listener.express
+        """Serve a whole request of the fast lane, or feed the parser."""
+        known = self.listener.known_heads
         if (
-            express is not None
+            known is not None
             and self._current is None
             and self._drained is None
             and not self._in_head
-            and self._hurry(express, data)
+            and self._serve_fast(known, data)
         ):
             return
         self._feed(data)
@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
         while len(data) > MOST_PARSED:
             self._parse(data[:MOST_PARSED])
             data = data[MOST_PARSED:]
-            if self._refused is not None:
+            if self._rejection is not None:
                 return
             if self._waiting:
                 self._rest = data
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
                 exchange.keep_alive = False
             self._take(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, Refused):
+            if not isinstance(error.__context__, Rejection):
                 raise
             self._reject(error.__context__)
         except httptools.HttpParserError:
@@ -284,13 +284,13 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    def finished(self, exchange: Exchange | ShortExchange) -> None:
+    def finished(self, exchange: ConnectionExchange) -> None:
         """Learn that a response is complete: serve the next request, or close.
 
         What is left of a body nobody takes is read all the same, within its time: closing before would make the client
         lose the answer.
         """
-        if not exchange.ended and self._refused is None:
+        if not exchange.ended and self._rejection is None:
             self.resume_reading()
             return
         self.listener.state.total_requests += 1
@@ -301,20 +301,24 @@ class Connection(asyncio.Protocol):
         self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
         if self._waiting:
             self._start(self._waiting.popleft())
-        elif self._refused is not None:
-            self._refuse(self._refused)
+        elif self._rejection is not None:
+            self._reject_now(self._rejection)
         if self._rest and not self._waiting:
             self.loop.call_soon(self._feed_rest)
         if not self._reading:
             self.resume_reading()
 
-    def take_over(self, exchange: ShortExchange, scope: Scope) -> None:
-        """Ask the application about a request after all."""
-        asked = {**scope, "client": self.client, "server": self.server}
-        longer = Exchange(self, asked, keep_alive=exchange.keep_alive)
-        longer.feed(exchange.body)
-        longer.end()
-        self._start(longer)
+    def ask_application(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+        """Ask the application about a request whose body is complete.
+
+        Args:
+            scope: of a request with the same head, which another client may have sent.
+        """
+        own = {**scope, "headers": [*scope["headers"]], "client": self.client, "server": self.server}
+        exchange = Exchange(self, own, keep_alive=keep_alive)
+        exchange.feed(body)
+        exchange.end()
+        self._start(exchange)
 
     def abort(self) -> None:
         """Cut the client off, because the application failed in the middle of a response."""
@@ -328,7 +332,7 @@ class Connection(asyncio.Protocol):
 
     def resume_reading(self) -> None:
         """Read on, unless something waits, or what was read last is refused."""
-        if self._reading or self._waiting or self._rest or self._refused is not None:
+        if self._reading or self._waiting or self._rest or self._rejection is not None:
             return
         if not self._transport.is_closing():
             self._reading = True
@@ -349,18 +353,18 @@ class Connection(asyncio.Protocol):
         current = self._current
         if current is not None and not current.started:
             current.leave()
-            self._refuse(_SLOW_BODY)
+            self._reject_now(_SLOW_BODY)
         elif current is None and self._in_head:
-            self._refuse(_SLOW_HEAD)
+            self._reject_now(_SLOW_HEAD)
         else:
             self._close()
 
-    def _reject(self, refused: Refused) -> None:
+    def _reject(self, rejection: Rejection) -> None:
         """Refuse what came last, once all before it is answered, and read nothing more."""
         if self._transport.is_closing():
             return
         self.pause_reading()
-        self._refused = refused
+        self._rejection = rejection
         newest = self._newest()
         if newest is not None and not newest.ended:
             # It is the body of this one that is wrong.
@@ -374,11 +378,11 @@ class Connection(asyncio.Protocol):
             else:
                 newest.keep_alive = False
         if self._current is None:
-            self._refuse(refused)
+            self._reject_now(rejection)
 
-    def _refuse(self, refused: Refused) -> None:
+    def _reject_now(self, rejection: Rejection) -> None:
         """Answer what no application is asked about, and close."""
-        self._transport.write(refused.answer(self.listener.default_lines()))
+        self._transport.write(rejection.response(self.listener.default_lines()))
         self._close()
 
     def _close(self) -> None:
@@ -389,24 +393,24 @@ class Connection(asyncio.Protocol):
 
     def _watch(self) -> None:
         if self.unsent is None and self._transport.get_write_buffer_size():
-            self.unsent = Unsent(self._transport, self.loop.time())
+            self.unsent = UnsentBytes(self._transport, self.loop.time())
 
-    def _too_large(self) -> Refused:
+    def _too_large(self) -> Rejection:
         detail = f"The headers have more than {self._most_head} bytes. Nothing was done."
-        return Refused(431, "headers_too_large", detail)
+        return Rejection(431, "headers_too_large", detail)
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    def _hurry(self, express: Express, data: bytes) -> bool:
-        """Serve a whole request without the parser and a task; False: it is not of that kind, nothing was done."""
-        found = express.find(data, self.client, self.server)
-        if found is None or self._transport.is_closing():
+    def _serve_fast(self, known: KnownHeads, data: bytes) -> bool:
+        """Serve a whole request of the fast lane; False: it is not of that kind, nothing was done."""
+        exchange = known.exchange(self, data)
+        if exchange is None or self._transport.is_closing():
             return False
-        exchange = ShortExchange(self, *found)
-        if not exchange.serve():
-            return False
-        self._current = exchange
-        self.deadline = _NEVER
+        if exchange.begin():
+            self._current = exchange
+            self.deadline = _NEVER
+        else:
+            self.ask_application(exchange.scope, exchange.body, keep_alive=True)
         return True
 
     def _take(self, data: bytes) -> None:
@@ -420,7 +424,7 @@ class Connection(asyncio.Protocol):
         if not self._left:
             self.on_message_complete()
 
-    def _newest(self) -> Exchange | ShortExchange | None:
+    def _newest(self) -> ConnectionExchange | None:
         return self._waiting[-1] if self._waiting else self._current
 
     def _start(self, exchange: Exchange) -> None:
@@ -433,5 +437,5 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(tasks.discard)
 
 
-def _address(found: Any) -> tuple[str, int] | None:
+def _address(found: Any) -> Address | None:
     return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -5,27 +5,72 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from signoff.server.fast.express import Planned
 from signoff.server.http.reply import ASGI, Header, Message, Scope
-from signoff.server.http11.shared import Shared
 
 log = logging.getLogger("signoff.server")
 access_log = logging.getLogger("uvicorn.access")
 
-_STATUS_LINES: Final = {
+STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus
 }
 _FAILED: Final = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Line(Protocol):
-    """Be the connection a response is written to."""
+class ResponseDefaults(Protocol):
+    """What the responses of one server have in common."""
+
+    log_access: bool
+
+    def default_lines(self) -> bytes:
+        """Return the header lines of every response."""
+        ...
+
+
+class ConnectionExchange(Protocol):
+    """One request and how far its response is, as its connection sees it.
+
+    Attributes:
+        keep_alive: the connection may serve another request afterwards.
+    """
+
+    keep_alive: bool
 
     @property
-    def listener(self) -> Shared:
-        """Return what the server's connections share."""
+    def started(self) -> bool:
+        """Tell whether the head of the response was handed over."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the body of the request is complete."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether the response is."""
+        ...
+
+    def feed(self, body: bytes) -> int:
+        """Take a part of the request's body; return how many bytes nobody has taken yet."""
+        ...
+
+    def end(self) -> None:
+        """Learn that the body is complete."""
+        ...
+
+    def leave(self) -> None:
+        """Learn that the client has left."""
+        ...
+
+
+class ResponseConnection(Protocol):
+    """The connection a response is written to."""
+
+    @property
+    def listener(self) -> ResponseDefaults:
+        """Return what the server's responses have in common."""
         ...
 
     @property
@@ -41,12 +86,12 @@ class Line(Protocol):
         """Read on."""
         ...
 
-    def finished(self, exchange: Exchange | ShortExchange) -> None:
+    def finished(self, exchange: ConnectionExchange) -> None:
         """Learn that the response is complete."""
         ...
 
-    def take_over(self, exchange: ShortExchange, scope: Scope) -> None:
-        """Ask the application about a request after all."""
+    def ask_application(self, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+        """Ask the application about a request whose body is complete."""
         ...
 
     def abort(self) -> None:
@@ -55,7 +100,7 @@ class Line(Protocol):
 
 
 class Exchange:
-    """Hold one request and how far its response is.
+    """One request to the application, and how far its response is.
 
     Attributes:
         keep_alive: the connection may serve another request afterwards.
@@ -64,11 +109,25 @@ class Exchange:
         complete: the response is.
     """
 
-    __slots__ = ("_body", "_chunked", "_gone", "_head", "_left", "_line", "_news", "_scope", "_taken",
-                 "_wants_continue", "complete", "ended", "keep_alive", "started")  # fmt: skip
+    __slots__ = (
+        "_body",
+        "_chunked",
+        "_connection",
+        "_gone",
+        "_head",
+        "_left",
+        "_news",
+        "_scope",
+        "_taken",
+        "_wants_continue",
+        "complete",
+        "ended",
+        "keep_alive",
+        "started",
+    )  # fmt: skip
 
-    def __init__(self, line: Line, scope: Scope, *, keep_alive: bool) -> None:
-        self._line = line
+    def __init__(self, connection: ResponseConnection, scope: Scope, *, keep_alive: bool) -> None:
+        self._connection = connection
         self._scope = scope
         self.keep_alive = keep_alive
         self.started = False
@@ -121,26 +180,26 @@ class Exchange:
         if self.complete or self._gone:
             return
         if self.started and self._head is None:
-            self._line.abort()
+            self._connection.abort()
             return
         self.keep_alive = False
         self.complete = True
-        self._line.write(_FAILED)
-        self._line.finished(self)
+        self._connection.write(_FAILED)
+        self._connection.finished(self)
 
     async def receive(self) -> Message:
         """Return a part of the request's body, and at its end that the client has left."""
         if self._wants_continue and not self.started and not self._gone:
             self._wants_continue = False
-            self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not (self._gone or self.complete):
             if not self._taken and (self._body or self.ended):
                 body, self._body = self._body, b""
                 self._taken = self.ended
                 if not self.ended:
-                    self._line.resume_reading()
+                    self._connection.resume_reading()
                 return {"type": "http.request", "body": body, "more_body": not self.ended}
-            self._line.resume_reading()
+            self._connection.resume_reading()
             self._news = asyncio.get_running_loop().create_future()
             await self._news
         return {"type": "http.disconnect"}
@@ -153,7 +212,7 @@ class Exchange:
             self._head = self._write_head(message["status"], message["headers"])
             self.started = True
             return
-        drained = self._line.drained
+        drained = self._connection.drained
         if drained is not None:
             await drained
         data: bytes = message.get("body", b"")
@@ -167,16 +226,16 @@ class Exchange:
         if self._head is not None:
             data, self._head = self._head + data, None
         if data:
-            self._line.write(data)
+            self._connection.write(data)
         if not more:
             self.complete = True
             self.keep_alive = self.keep_alive and self._left == 0
             self._tell()
-            self._line.finished(self)
+            self._connection.finished(self)
 
     def _write_head(self, status: int, headers: list[Header]) -> bytes:
-        shared = self._line.listener
-        lines = [_STATUS_LINES[status], shared.default_lines()]
+        shared = self._connection.listener
+        lines = [STATUS_LINES[status], shared.default_lines()]
         bodyless = status in {204, 304} or self._scope["method"] == "HEAD"
         length: int | None = None
         said = False
@@ -208,55 +267,3 @@ class Exchange:
                 scope["http_version"], status,
             )  # fmt: skip
         return head
-
-
-class ShortExchange:
-    """Hold one request that is served without a task (`express.py`) until it is answered; else as `Exchange`."""
-
-    __slots__ = ("_gone", "_line", "_planned", "body", "complete", "keep_alive")
-
-    ended = True
-
-    def __init__(self, line: Line, planned: Planned, body: bytes) -> None:
-        self._line = line
-        self._planned = planned
-        self.body = body
-        self._gone = False
-        self.keep_alive = True
-        self.complete = False
-
-    @property
-    def started(self) -> bool:
-        """Tell whether the response has begun, which is when it is complete."""
-        return self.complete
-
-    def feed(self, _body: bytes) -> int:
-        """Take nothing: the body was there from the start."""
-        return 0
-
-    def end(self) -> None:
-        """Do nothing: the body was complete from the start."""
-
-    def leave(self) -> None:
-        """Learn that the client has left."""
-        self._gone = True
-
-    def serve(self) -> bool:
-        """Begin; False: this is for the application, and nothing was done."""
-        return self._planned.plan.serve(self.body, self._reply)
-
-    def _reply(self, result: Any) -> None:
-        if not self._gone:
-            self._planned.plan.answer(result, self)
-
-    def answer(self, status: int, lines: bytes, body: bytes = b"") -> None:
-        """Write the response."""
-        line = self._line
-        self.complete = True
-        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        line.write(b"".join((_STATUS_LINES[status], line.listener.default_lines(), lines, end, body)))
-        line.finished(self)
-
-    def decline(self) -> None:
-        """Let the application make a response."""
-        self._line.take_over(self, self._planned.scope)

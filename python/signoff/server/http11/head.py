@@ -8,16 +8,21 @@ from urllib.parse import unquote
 import httptools
 
 from signoff.server.http.reply import Header, Scope
-from signoff.server.http11.refusal import Refused
+from signoff.server.http11.rejection import Rejection
+
+Address = tuple[str, int]
+"""Host and port, as ASGI has them."""
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
-def scope_of(parser: Any, target: bytes, headers: list[Header], *, root: str, client: Any, server: Any) -> Scope:
+def scope_of(
+    parser: Any, target: bytes, headers: list[Header], *, root: str, client: Address | None, server: Address | None
+) -> Scope:
     """Return the ASGI scope of a request whose head was parsed.
 
     Raises:
-        Refused: the target is not a path, or see `_check`.
+        Rejection: the target is not a path, or see `_check`.
     """
     version: str = parser.get_http_version()
     _check(headers, version)
@@ -26,7 +31,7 @@ def scope_of(parser: Any, target: bytes, headers: list[Header], *, root: str, cl
         raw_path: bytes = url.path
         path = raw_path.decode("ascii")
     except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
-        raise Refused(400, "bad_request", "The target of the request is not a path. Nothing was done.") from None
+        raise Rejection(400, "bad_request", "The target of the request is not a path. Nothing was done.") from None
     return {
         "type": "http",
         "asgi": _ASGI,
@@ -47,12 +52,12 @@ def length_of(headers: list[Header]) -> int:
     """Return the length of the body of a request that asks for another protocol.
 
     Raises:
-        Refused: it is in chunks, which nobody takes apart there.
+        Rejection: it is in chunks, which nobody takes apart there.
     """
     found = dict(headers)
     if b"transfer-encoding" in found:
         detail = "A request with an Upgrade tells the Content-Length of its body, if it has one. Nothing was done."
-        raise Refused(501, "not_supported", detail)
+        raise Rejection(501, "not_supported", detail)
     return int(found.get(b"content-length", b"0"))
 
 
@@ -60,7 +65,7 @@ def _check(headers: list[Header], version: str) -> None:
     """Refuse what two readers could take for two different requests.
 
     Raises:
-        Refused: more or less than one `Host` (RFC 9112 §3.2); HTTP/1.0 may go without. A transfer coding other than
+        Rejection: more or less than one `Host` (RFC 9112 §3.2); HTTP/1.0 may go without. A transfer coding other than
             `chunked`, which would be stored as it came (§6.1).
     """
     hosts = codings = 0
@@ -71,6 +76,6 @@ def _check(headers: list[Header], version: str) -> None:
             codings += 1
             if codings > 1 or value.strip().lower() != b"chunked":
                 detail = "The only Transfer-Encoding understood here is `chunked`, once. Nothing was done."
-                raise Refused(501, "not_supported", detail)
+                raise Rejection(501, "not_supported", detail)
     if hosts != 1 and (hosts or version == "1.1"):
-        raise Refused(400, "bad_request", f"A request has one Host header, not {hosts}. Nothing was done.")
+        raise Rejection(400, "bad_request", f"A request has one Host header, not {hosts}. Nothing was done.")

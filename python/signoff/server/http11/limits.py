@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Hold the sizes and times of connections.
+    """The sizes and times of connections.
 
     Attributes:
         connections: open at a time; one more is answered 503 and closed.

@@ -13,8 +13,8 @@ except ImportError:  # not on Windows: what the system holds is not seen there
     ioctl = None  # type: ignore[assignment]
 
 
-class Unsent:
-    """Watch what one client has yet to take.
+class UnsentBytes:
+    """What one client has yet to take, watched.
 
     Args:
         transport: with something in its buffer.

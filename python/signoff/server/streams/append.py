@@ -1,4 +1,4 @@
-"""Appends over HTTP: what their heads say, what is answered, and the express lane for those that just append.
+"""Appends over HTTP: what their heads say, what is answered, and the plan of those that just append (`fast/port.py`).
 
 Durable Streams §5.2.
 """
@@ -8,30 +8,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from signoff.errors import BadRequest, PayloadTooLarge, SignoffError
-from signoff.server.fast.express import Asking
-from signoff.server.http.problems import problem
-from signoff.server.http.reply import Header, Reply
+from signoff.errors import BadRequest
+from signoff.server.fast.port import FastRequest
+from signoff.server.http.reply import Header
 from signoff.server.streams import wire
 from signoff.server.streams.wire import Headers
 from signoff.service.streams.streams import Streams
-from signoff.service.streams.writer import AppendEnded, WriteResult
-from signoff.streams import json_mode, offset
-from signoff.streams.stream import Append, Head, ProducerMark
+from signoff.service.streams.writer import AppendNow, WriteResult
+from signoff.streams import offset
+from signoff.streams.stream import Head, ProducerMark
 
 _OFFSET: Final = wire.NEXT_OFFSET + b": " + offset.PATTERN + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Hold what the head of an append says, all but its content type."""
+class AppendOptions:
+    """What the head of an append says, all but its content type.
+
+    Attributes:
+        close: the stream ends with it.
+        seq: `Stream-Seq`, if any.
+        producer: which of a producer's appends it is, if one's.
+    """
 
     close: bool
     seq: str | None
     producer: ProducerMark | None
 
     @classmethod
-    def read(cls, headers: Headers) -> Asked:
+    def read(cls, headers: Headers) -> AppendOptions:
         """Read headers.
 
         Raises:
@@ -44,85 +49,78 @@ class Asked:
         return cls(headers.closing, seq, producer)
 
 
-def status(done: WriteResult, asked: ProducerMark | None) -> int:
+def append_status(written: WriteResult, producer: ProducerMark | None) -> int:
     """Return the status of an append: producers tell a new one (200) from a repeated one (204) by it (§5.2.1)."""
-    return 200 if asked is not None and done.new else 204
+    return 200 if producer is not None and written.new else 204
 
 
-def telling(done: WriteResult) -> tuple[Header, ...]:
+def append_headers(written: WriteResult) -> tuple[Header, ...]:
     """Return the headers that say what was written."""
-    told: list[Header] = [wire.next_offset(done.head.tail)]
-    if done.head.closed:
-        told.append(wire.CLOSED)
-    if done.producer is not None:
-        told.append((b"producer-epoch", str(done.producer.epoch).encode()))
-        told.append((b"producer-seq", str(done.producer.seq).encode()))
-    return tuple(told)
-
-
-def refusal(error: Exception) -> Reply:
-    """Return how a request to a stream is refused."""
-    reply = problem(error)
-    told = [*reply.headers, wire.NO_STORE]
-    if isinstance(error, SignoffError):
-        told += wire.telling(error)
-    if isinstance(error, PayloadTooLarge):
-        told.append((b"connection", b"close"))  # the rest of the body is not worth reading
-    return Reply(reply.status, reply.body, tuple(told))
+    headers: list[Header] = [wire.next_offset(written.head.tail)]
+    if written.head.closed:
+        headers.append(wire.CLOSED)
+    if written.producer is not None:
+        headers.append((b"producer-epoch", str(written.producer.epoch).encode()))
+        headers.append((b"producer-seq", str(written.producer.seq).encode()))
+    return tuple(headers)
 
 
 @dataclass(frozen=True, slots=True)
 class AppendPlan:
-    """Append the bodies of requests with one head.
+    """What to do about appends with one head, whatever their bodies.
+
+    Path, content type and grant were checked once, when it was made; each body is parsed once, by the service.
 
     Attributes:
-        asked: what the head says.
-        declared: the content type, checked.
-        always: header lines of every response.
+        path: of the stream.
+        options: what the head says.
+        content_type: checked.
+        header_lines: of every response.
         until: when (milliseconds since the epoch) whoever sends this head may no longer append.
     """
 
     streams: Streams
     path: str
-    asked: Asked
-    declared: str
-    always: bytes
+    options: AppendOptions
+    content_type: str
+    header_lines: bytes
     until: float
 
     @property
     def repeats(self) -> bool:
         """Tell whether the same head may come again: what has a number comes once."""
-        return self.asked.producer is None and self.asked.seq is None
+        return self.options.producer is None and self.options.seq is None
 
-    def serve(self, body: bytes, reply: AppendEnded) -> bool:
+    def begin(self, request: FastRequest) -> bool:
         """Append; False: ask the application, nothing was done."""
         now = self.streams.clock.now_ms()
         if now >= self.until:
             return False
-        asked = self.asked
-        payload = json_mode.payload(self.declared, body)
-        command = Append(payload, asked.close, asked.seq, asked.producer)
-        return self.streams.append_at_once(self.path, command, now, reply)
+        options = self.options
+        append = AppendNow(
+            self.path, self.content_type, request.body, options.close, options.seq, options.producer, now
+        )
+        return self.streams.append_now(append, lambda outcome: self._respond(outcome, request))
 
-    def answer(self, result: Head | Exception | None, asking: Asking) -> None:
-        """Say what became of it."""
-        producer = self.asked.producer
-        if isinstance(result, Head):
-            if producer is None and not self.asked.close:
-                asking.answer(204, _OFFSET % result.tail + self.always)
+    def _respond(self, outcome: Head | Exception | None, request: FastRequest) -> None:
+        options = self.options
+        if isinstance(outcome, Head):
+            if options.producer is None and not options.close:
+                # What nearly all appends are: put together at once, a third faster than from single headers.
+                request.respond(204, _OFFSET % outcome.tail + self.header_lines)
                 return
-            done = WriteResult(result, True, producer)
-            code = status(done, producer)
-            length = b"content-length: 0\r\n" if code != 204 else b""
-            asking.answer(code, lines(telling(done)) + self.always + length)
-        elif result is None:
-            asking.decline()
+            written = WriteResult(outcome, True, options.producer)
+            status = append_status(written, options.producer)
+            length = b"content-length: 0\r\n" if status != 204 else b""
+            request.respond(status, header_lines(append_headers(written)) + self.header_lines + length)
+        elif outcome is None:
+            request.hand_over()
         else:
-            refused = refusal(result)
-            length = b"content-length: %d\r\n" % len(refused.body)
-            asking.answer(refused.status, lines(refused.headers) + self.always + length, refused.body)
+            problem = wire.stream_problem(outcome)
+            length = b"content-length: %d\r\n" % len(problem.body)
+            request.respond(problem.status, header_lines(problem.headers) + self.header_lines + length, problem.body)
 
 
-def lines(headers: tuple[Header, ...]) -> bytes:
-    """Write headers."""
+def header_lines(headers: tuple[Header, ...]) -> bytes:
+    """Write headers as a response has them, each with its line break."""
     return b"".join(b"%b: %b\r\n" % header for header in headers)

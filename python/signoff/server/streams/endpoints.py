@@ -21,14 +21,15 @@ from signoff.errors import (
     ServerBusy,
     UnsupportedMediaType,
 )
+from signoff.server.fast.port import FastLane
 from signoff.server.http import body
 from signoff.server.http.address import below, raw_below
 from signoff.server.http.reply import Header, Message, Receive, Reply, Scope, Send
 from signoff.server.streams import live as live_reads
 from signoff.server.streams import wire
-from signoff.server.streams.append import AppendPlan, Asked, lines, refusal, status, telling
-from signoff.server.streams.live import Limits, Reading
-from signoff.server.streams.long_replies import LongReply, Lost, Room
+from signoff.server.streams.append import AppendOptions, AppendPlan, append_headers, append_status, header_lines
+from signoff.server.streams.live import Limits, StreamRead
+from signoff.server.streams.long_replies import LongReplies, LongReply, ReplyLost
 from signoff.server.streams.wire import ALLOW_HEADERS, Headers
 from signoff.server.subscriptions.endpoints import PREFIX, ControlEndpoints
 from signoff.service.streams.streams import Streams
@@ -54,7 +55,7 @@ def allow_all(_scope: Scope, _path: str, _method: str) -> float:
 
 
 class StreamEndpoints:
-    """Serve streams as an ASGI application.
+    """The endpoints of streams, as an ASGI application.
 
     Args:
         streams: what to serve.
@@ -95,21 +96,26 @@ class StreamEndpoints:
         self._origins = origins
         self._preflight = _preflight(allow_headers)
         self._live = 0
-        self._room = Room()
+        self._long_replies = LongReplies()
 
     @property
-    def lane(self) -> StreamEndpoints:
-        """Return what serves without a task, for connections that can (`express.py`)."""
+    def lane(self) -> FastLane:
+        """Return what serves without a task, for connections that can."""
         return self
+
+    @property
+    def prefix(self) -> bytes:
+        """Return how the paths of all streams begin."""
+        return self._root
 
     def plan(self, scope: Scope) -> AppendPlan | None:
         """Plan appends with this head; None: they are to be asked for by ASGI."""
         try:
             headers = wire.request_headers(scope)
-            path = self._path(scope)
+            path = self._path(raw_below(scope))
             if scope["method"] != "POST" or paths.engine_owned(path) or paths.reserved(path):
                 return None
-            asked = Asked.read(headers)
+            options = AppendOptions.read(headers)
             declared = content_type.check(headers.text(b"content-type") or "")
             until = self._authorize(scope, path, "POST")
             if isawaitable(until):
@@ -121,35 +127,36 @@ class StreamEndpoints:
             return None
         if int(headers.get(b"content-length", b"0")) > self._limits.max_body:
             return None
-        always = lines((*wire.SAFE, wire.EMBEDDABLE, *wire.cors(self._origins, headers, "POST")))
-        return AppendPlan(self._streams, path, asked, declared, always, 0 if until is None else until)
+        lines = header_lines((*wire.SAFE, wire.EMBEDDABLE, *wire.cors(self._origins, headers, "POST")))
+        return AppendPlan(self._streams, path, options, declared, lines, 0 if until is None else until)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        outgoing = _Outgoing(send, head=scope["method"] == "HEAD")
+        response = _Response(send, head=scope["method"] == "HEAD")
         try:
+            raw = raw_below(scope)
             headers = wire.request_headers(scope)
             cors = wire.cors(self._origins, headers, scope["method"])
-            outgoing.always = (*wire.SAFE, wire.EMBEDDABLE, *cors)
+            response.always = (*wire.SAFE, wire.EMBEDDABLE, *cors)
             if scope["method"] == "OPTIONS":
-                asked = b"access-control-request-method" in headers
-                reply: Reply | None = self._preflight if asked else _OPTIONS
-            elif self._control is not None and (raw := self._reserved(scope)) is not None:
-                reply = await self._control.serve(raw, self._root.decode(), scope, receive)
+                preflight = b"access-control-request-method" in headers
+                reply: Reply | None = self._preflight if preflight else _OPTIONS
+            elif self._control is not None and (control := self._below_control(raw)) is not None:
+                reply = await self._control.serve(control, self._root.decode(), scope, receive)
             else:
-                path = self._path(scope)
+                path = self._path(raw)
                 if paths.engine_owned(path):
-                    outgoing.always = (*wire.SAFE, wire.NOT_EMBEDDABLE, *cors)
+                    response.always = (*wire.SAFE, wire.NOT_EMBEDDABLE, *cors)
                 until = await self._allowed(scope, path, scope["method"])
-                reply = await self._serve(_Request(path, headers, scope, receive, outgoing, until))
+                reply = await self._serve(_Request(path, headers, scope, receive, response, until))
             if reply is not None:
-                await outgoing.reply(reply)
-        except (body.Disconnected, Lost):
+                await response.reply(reply)
+        except (body.Disconnected, ReplyLost):
             return
         except Exception as error:
-            if outgoing.started:
+            if response.started:
                 raise
-            await outgoing.reply(refusal(error))
+            await response.reply(wire.stream_problem(error))
 
     async def _serve(self, request: _Request) -> Reply | None:
         if paths.reserved(request.path):
@@ -162,7 +169,7 @@ class StreamEndpoints:
                 return await self._get(request)
             case "HEAD":
                 head = await self._streams.head(request.path)
-                return Reply(200, b"", (*wire.describing(head), wire.NO_STORE))
+                return Reply(200, b"", (*wire.stream_headers(head), wire.NO_STORE))
             case "PUT":
                 return await self._put(request)
             case "DELETE":
@@ -177,16 +184,16 @@ class StreamEndpoints:
         until = self._authorize(scope, path, method)
         return await until if isawaitable(until) else until
 
-    def _path(self, scope: Scope) -> str:
-        path = self._stream_at(raw_below(scope))
+    def _path(self, raw: bytes) -> str:
+        path = self._stream_at(raw)
         if path is None:
             raise NotFound("Streams do not live here.")
         return path
 
-    def _reserved(self, scope: Scope) -> bytes | None:
+    def _below_control(self, raw: bytes) -> bytes | None:
         """Return the path below the stream root, undecoded, if the protocol keeps it for its control API (§6)."""
-        raw = raw_below(scope).removeprefix(self._root)
-        return raw if (raw + b"/").startswith(PREFIX) else None
+        below_root = raw.removeprefix(self._root)
+        return below_root if (below_root + b"/").startswith(PREFIX) else None
 
     def _stream_at(self, raw: bytes) -> str | None:
         """Return the path of a stream whose address has this path; None if no stream can live there."""
@@ -210,7 +217,7 @@ class StreamEndpoints:
             declared = await self._streams.content_type(branch.source)
         data = await request.body(self._limits.max_body)
         payload = await self._streams.payload(declared, data)
-        done = await self._streams.create(
+        written = await self._streams.create(
             request.path,
             payload,
             closed=headers.closing,
@@ -219,10 +226,10 @@ class StreamEndpoints:
             fork=branch,
             compacted=compaction.parse_option(headers.text(b"stream-compaction")),
         )
-        told = [*wire.describing(done.head), wire.NO_STORE]
-        if done.new:
-            told.append(wire.location(request.scope, headers, self._public_url))
-        return Reply(201 if done.new else 200, b"", tuple(told))
+        described = [*wire.stream_headers(written.head), wire.NO_STORE]
+        if written.new:
+            described.append(wire.location(request.scope, headers, self._public_url))
+        return Reply(201 if written.new else 200, b"", tuple(described))
 
     async def _branch(self, request: _Request) -> Branch | None:
         """Return what is to be forked and where, if the caller may read it (§4.2)."""
@@ -246,39 +253,41 @@ class StreamEndpoints:
 
     async def _post(self, request: _Request) -> Reply:
         path, headers = request.path, request.headers
-        asked = Asked.read(headers)
+        options = AppendOptions.read(headers)
         data = await request.body(self._limits.max_body)
         if data:
             payload = await self._streams.payload(headers.text(b"content-type"), data)
-            done = await self._streams.append(path, payload, close=asked.close, seq=asked.seq, producer=asked.producer)
-        elif asked.close:
-            done = await self._streams.close(path, asked.producer)
-            return Reply(204, b"", telling(done))
+            written = await self._streams.append(
+                path, payload, close=options.close, seq=options.seq, producer=options.producer
+            )
+        elif options.close:
+            written = await self._streams.close(path, options.producer)
+            return Reply(204, b"", append_headers(written))
         else:
             raise BadRequest("There is nothing to append: the body is empty, and Stream-Closed is not `true`.")
-        return Reply(status(done, asked.producer), b"", telling(done))
+        return Reply(append_status(written, options.producer), b"", append_headers(written))
 
     async def _get(self, request: _Request) -> Reply | None:
-        asked = wire.query(request.scope["query_string"])
-        reading = Reading(
+        query = wire.query(request.scope["query_string"])
+        read = StreamRead(
             self._streams,
             self._limits,
-            self._room,
+            self._long_replies,
             request.path,
-            asked,
+            query,
             private=paths.engine_owned(request.path),
             authorized=not self._shared or b"authorization" in request.headers,
             until=request.until,
         )
-        if asked.live is None:
-            return await request.deliver(await _catch_up(reading, request.headers))
+        if query.live is None:
+            return await request.deliver(await _catch_up(read, request.headers))
         if self._live >= self._limits.max_readers:
             raise ServerBusy("As many live readers as this server serves are connected. Try again later.")
         self._live += 1
         try:
-            if asked.live == "long-poll":
-                return await request.deliver(await live_reads.long_poll(reading, request.receive))
-            await live_reads.sse(reading, request.receive, request.outgoing)
+            if query.live == "long-poll":
+                return await request.deliver(await live_reads.long_poll(read, request.receive))
+            await live_reads.sse(read, request.receive, request.response)
             return None
         finally:
             self._live -= 1
@@ -292,13 +301,13 @@ class _Request:
     headers: Headers = field(repr=False)  # a token is among them
     scope: Scope = field(repr=False)
     receive: Receive
-    outgoing: _Outgoing
+    response: _Response
     until: float | None
 
     async def deliver(self, reply: Reply | LongReply | None) -> Reply | None:
         """Send a long response; return a short one, which is still to be sent."""
         if isinstance(reply, LongReply):
-            await reply.send(self.receive, self.outgoing)
+            await reply.send(self.receive, self.response)
             return None
         return reply
 
@@ -336,22 +345,22 @@ def _forget(later: Awaitable[object]) -> None:
         later.close()
 
 
-async def _catch_up(reading: Reading, headers: Headers) -> Reply | LongReply:
+async def _catch_up(read: StreamRead, headers: Headers) -> Reply | LongReply:
     """Return what there is now, at most one chunk (§5.6)."""
-    chunk = await reading.read(reading.query.offset)
-    told = [*reading.headers(chunk)]
-    if reading.query.offset == offset.NOW:
-        return Reply(200, chunk.body, (*told, wire.NO_STORE))
-    tag = reading.tag(chunk)
-    told += [(b"etag", tag.encode()), reading.cache(chunk)]
+    chunk = await read.chunk(read.query.offset)
+    described = [*read.headers(chunk)]
+    if read.query.offset == offset.NOW:
+        return Reply(200, chunk.body, (*described, wire.NO_STORE))
+    tag = read.tag(chunk)
+    described += [(b"etag", tag.encode()), read.cache(chunk)]
     known = headers.text(b"if-none-match")
     if known is not None and live.matches(tag, known):
-        return Reply(304, b"", tuple(told))
-    return reading.answer(chunk, reading.query.offset, tuple(told))
+        return Reply(304, b"", tuple(described))
+    return read.reply(chunk, read.query.offset, tuple(described))
 
 
-class _Outgoing:
-    """Add to each response what every response has."""
+class _Response:
+    """The response to one request, with the headers that every response has."""
 
     __slots__ = ("_send", "always", "head", "started")
 

@@ -17,7 +17,7 @@ from typing import Final
 from signoff.errors import ServerBusy, SignoffError, StreamNotFound
 from signoff.server.http.reply import Header, Receive, Reply, Send
 from signoff.server.streams import wire
-from signoff.server.streams.long_replies import PIECE, Entry, LongReply, Lost, Room, departed, in_pieces
+from signoff.server.streams.long_replies import PIECE, KeptReply, LongReplies, LongReply, ReplyLost, departed, in_pieces
 from signoff.server.streams.wire import Query
 from signoff.service.streams.channel import Reader, SseFrame
 from signoff.service.streams.streams import CHUNK_BYTES, Chunk, Streams
@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 MIB: Final = 1 << 20
 
 LONG: Final = 4 * PIECE
-"""Bytes of messages that an event may hold for each reader apart; a longer one is in the room (`delivery.py`)."""
+"""Bytes of messages that an event may hold for each reader apart; a longer one is one of the `LongReplies`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hold the sizes and times of the stream endpoints.
+    """The sizes and times of the stream endpoints.
 
     Attributes:
         max_body: bytes of one append.
@@ -56,8 +56,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Hold one GET.
+class StreamRead:
+    """One GET of a stream.
 
     Attributes:
         private: the stream belongs to people, so nobody may keep a copy.
@@ -67,7 +67,7 @@ class Reading:
 
     streams: Streams
     limits: Limits
-    room: Room
+    long_replies: LongReplies
     path: str
     query: Query
     private: bool
@@ -80,13 +80,13 @@ class Reading:
             return seconds
         return max(0.0, min(seconds, (self.until - self.streams.clock.now_ms()) / 1000))
 
-    async def read(self, token: str, most: int | None = None) -> Chunk:
+    async def chunk(self, token: str, most: int | None = None) -> Chunk:
         """Read one chunk, or less if it is to be `most` bytes at most."""
         size = self.limits.chunk if most is None else min(most, self.limits.chunk)
-        async with self.room.loading():
+        async with self.long_replies.loading():
             return await self.streams.read(self.path, token, max_bytes=size)
 
-    def answer(self, chunk: Chunk, token: str, headers: tuple[Header, ...]) -> Reply | LongReply:
+    def reply(self, chunk: Chunk, token: str, headers: tuple[Header, ...]) -> Reply | LongReply:
         """Return the response that carries a chunk, which was read at `token`.
 
         Raises:
@@ -94,7 +94,7 @@ class Reading:
         """
         if len(chunk.data) <= PIECE:
             return Reply(200, chunk.body, headers)
-        if self.room.under_way >= self.limits.max_readers:
+        if self.long_replies.under_way >= self.limits.max_readers:
             raise ServerBusy("As many long answers as this server sends at a time are under way. Try again later.")
         again = self.again(chunk, token)
 
@@ -102,7 +102,7 @@ class Reading:
             found = await again()
             return None if found is None else found.body
 
-        return LongReply(headers, Entry.make(self.room, _part(chunk), chunk.body, load))
+        return LongReply(headers, KeptReply.make(self.long_replies, _part(chunk), chunk.body, load))
 
     def again(self, chunk: Chunk, token: str, most: int | None = None) -> Callable[[], Awaitable[Chunk | None]]:
         """Return what reads a chunk once more; it holds nothing of the chunk itself."""
@@ -120,14 +120,17 @@ class Reading:
 
     def headers(self, chunk: Chunk) -> tuple[Header, ...]:
         """Return what a response with this chunk says about it."""
-        told: list[Header] = [(b"content-type", chunk.head.content_type.encode("latin-1")), wire.next_offset(chunk.end)]
+        headers: list[Header] = [
+            (b"content-type", chunk.head.content_type.encode("latin-1")),
+            wire.next_offset(chunk.end),
+        ]
         if chunk.up_to_date:
-            told.append(wire.UP_TO_DATE)
+            headers.append(wire.UP_TO_DATE)
         if chunk.rows_at:
-            told.append(wire.COMPACTED)
+            headers.append(wire.COMPACTED)
         if chunk.closed:
-            told.append(wire.CLOSED)
-        return tuple(told)
+            headers.append(wire.CLOSED)
+        return tuple(headers)
 
     def tag(self, chunk: Chunk) -> str:
         """Return the entity tag of what was read."""
@@ -157,41 +160,41 @@ def _part(chunk: Chunk) -> tuple[str, str, int, int, int]:
 # -- long-poll ---------------------------------------------------------------------------------------------------------
 
 
-async def long_poll(reading: Reading, receive: Receive) -> Reply | LongReply | None:
+async def long_poll(read: StreamRead, receive: Receive) -> Reply | LongReply | None:
     """Return what there is after the offset, or what comes within the time; None if the client left."""
-    token = reading.query.offset
-    with reading.streams.hub.watch(reading.path) as reader:
-        chunk = await reading.read(token)
+    token = read.query.offset
+    with read.streams.hub.watch(read.path) as reader:
+        chunk = await read.chunk(token)
         reader.channel.observe(chunk.head)
         if chunk.end == chunk.start and not chunk.closed:
             token = offset.encode(chunk.end)
             departure = asyncio.create_task(_listen(receive, reader))
             try:
-                chunk = await _await_news(reading, reader, chunk)
+                chunk = await _await_news(read, reader, chunk)
             finally:
                 departure.cancel()
             if reader.gone:
                 return None
     cursor: tuple[Header, ...] = ()
     if not chunk.closed:
-        cursor = ((b"stream-cursor", str(reading.cursor()).encode()),)
+        cursor = ((b"stream-cursor", str(read.cursor()).encode()),)
     if chunk.end == chunk.start:
-        without_type = reading.headers(chunk)[1:]
+        without_type = read.headers(chunk)[1:]
         return Reply(204, b"", (*without_type, *cursor, wire.NO_STORE))
-    told = (*reading.headers(chunk), *cursor, (b"etag", reading.tag(chunk).encode()), reading.cache(chunk))
-    return reading.answer(chunk, token, told)
+    described = (*read.headers(chunk), *cursor, (b"etag", read.tag(chunk).encode()), read.cache(chunk))
+    return read.reply(chunk, token, described)
 
 
-async def _await_news(reading: Reading, reader: Reader, chunk: Chunk) -> Chunk:
+async def _await_news(read: StreamRead, reader: Reader, chunk: Chunk) -> Chunk:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + reading.within(reading.limits.long_poll_s)
+    deadline = loop.time() + read.within(read.limits.long_poll_s)
     while await reader.wait(chunk.end, deadline - loop.time()):
         if reader.gone:
             break
         if reader.channel.deleted:
-            await reading.streams.head(reading.path)
+            await read.streams.head(read.path)
             raise StreamNotFound("The stream was deleted, and another has taken its place.")
-        chunk = await reading.read(offset.encode(chunk.end))
+        chunk = await read.chunk(offset.encode(chunk.end))
         reader.channel.observe(chunk.head)
         if chunk.end > chunk.start or chunk.closed or reader.channel.ended:
             break
@@ -201,61 +204,61 @@ async def _await_news(reading: Reading, reader: Reader, chunk: Chunk) -> Chunk:
 # -- Server-Sent Events ------------------------------------------------------------------------------------------------
 
 
-async def sse(reading: Reading, receive: Receive, send: Send) -> None:
+async def sse(read: StreamRead, receive: Receive, send: Send) -> None:
     """Send what there is after the offset, and then what comes, until the stream or the connection ends."""
-    limits = reading.limits
-    with reading.streams.hub.watch(reading.path) as reader:
-        feeding = _Feeding(reading, reader, send)
-        await feeding.begin()
+    limits = read.limits
+    with read.streams.hub.watch(read.path) as reader:
+        feed = _EventFeed(read, reader, send)
+        await feed.begin()
         departure = asyncio.create_task(_listen(receive, reader))
         try:
-            async with asyncio.timeout(reading.within(limits.max_age_s) + limits.stuck_s):
-                await feeding.run()
+            async with asyncio.timeout(read.within(limits.max_age_s) + limits.stuck_s):
+                await feed.run()
                 await send({"type": "http.response.body", "body": b""})
-        except Lost:
-            log.info("ended a live read of %s: what it was being sent has changed", reading.path)
+        except ReplyLost:
+            log.info("ended a live read of %s: what it was being sent has changed", read.path)
         except TimeoutError:
-            log.warning("dropped a reader of %s that did not read for %.0f seconds", reading.path, limits.stuck_s)
+            log.warning("dropped a reader of %s that did not read for %.0f seconds", read.path, limits.stuck_s)
         finally:
             departure.cancel()
 
 
-def _sse_headers(reading: Reading, chunk: Chunk) -> list[Header]:
-    told: list[Header] = [
+def _sse_headers(read: StreamRead, chunk: Chunk) -> list[Header]:
+    headers: list[Header] = [
         (b"content-type", b"text/event-stream"),
-        (b"cache-control", b"private, no-store, no-cache" if reading.private else b"no-cache"),
+        (b"cache-control", b"private, no-store, no-cache" if read.private else b"no-cache"),
         (b"x-accel-buffering", b"no"),
     ]
     if chunk.rows_at:
-        told.append(wire.COMPACTED)
+        headers.append(wire.COMPACTED)
     if live.needs_base64(chunk.head):
-        told.append((b"stream-sse-data-encoding", b"base64"))
-    return told
+        headers.append((b"stream-sse-data-encoding", b"base64"))
+    return headers
 
 
 @dataclass(frozen=True, slots=True)
-class _Long:
-    """A long event, what is told after it, and where that leads."""
+class _LongEvent:
+    """A long event, the control event after it, and where that leads."""
 
-    event: Entry
-    told: bytes
+    event: KeptReply
+    control: bytes
     end: int
     closed: bool
 
 
-class _Feeding:
-    """Send one reader what follows its position.
+class _EventFeed:
+    """What one reader is sent: all that follows its position.
 
     Of text it may have taken the beginning of a character, which it sends with the rest: the position is before that.
     """
 
-    __slots__ = ("_chunk", "_cursor", "_held", "_position", "_reader", "_reading", "_send", "_token")
+    __slots__ = ("_chunk", "_cursor", "_held", "_position", "_reader", "_send", "_stream_read", "_token")
 
-    def __init__(self, reading: Reading, reader: Reader, send: Send) -> None:
-        self._reading = reading
+    def __init__(self, read: StreamRead, reader: Reader, send: Send) -> None:
+        self._stream_read = read
         self._reader = reader
         self._send = send
-        self._cursor = reading.cursor()
+        self._cursor = read.cursor()
         self._position = 0
         self._held = b""
         self._chunk: Chunk | None = None
@@ -267,16 +270,16 @@ class _Feeding:
 
     async def begin(self) -> None:
         """Read a first chunk, and begin the response."""
-        await self._read(self._reading.query.offset)
+        await self._read(self._stream_read.query.offset)
         assert self._chunk is not None, "it was read"
-        headers = _sse_headers(self._reading, self._chunk)
+        headers = _sse_headers(self._stream_read, self._chunk)
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def run(self) -> None:
         """Send the first chunk, and then all that comes until there is a reason to end."""
         loop = asyncio.get_running_loop()
-        keep_alive = self._reading.limits.keep_alive_s
-        end = loop.time() + self._reading.within(self._reading.limits.max_age_s)
+        keep_alive = self._stream_read.limits.keep_alive_s
+        end = loop.time() + self._stream_read.within(self._stream_read.limits.max_age_s)
         reader, channel = self._reader, self._reader.channel
         if await self._send_chunk():
             return
@@ -295,7 +298,7 @@ class _Feeding:
                 await self._write(live.KEEP_ALIVE)
 
     async def _read(self, token: str) -> None:
-        chunk = await self._reading.read(token, PIECE)
+        chunk = await self._stream_read.chunk(token, PIECE)
         self._reader.channel.observe(chunk.head)
         self._chunk, self._token = chunk, token
 
@@ -304,7 +307,7 @@ class _Feeding:
             await self._read(offset.encode(self._seen))
         except SignoffError as error:
             # The response has begun; ending it makes the client connect anew and learn the reason.
-            log.info("ended a live read of %s: %s", self._reading.path, error)
+            log.info("ended a live read of %s: %s", self._stream_read.path, error)
             return True
         return await self._send_chunk()
 
@@ -314,7 +317,7 @@ class _Feeding:
         assert chunk is not None, "it was read"
         if chunk.head.json and len(chunk.data) > LONG:
             long = self._enter(chunk, self._token)
-            del chunk  # all there is of it from now on is in the room
+            del chunk  # all there is of it from now on is what is kept
             return await self._send_long(long)
         head, start, data = chunk.head, chunk.start - len(self._held), self._held + chunk.data
         cut = len(data) - (0 if chunk.closed else live.unfinished(head, data))
@@ -322,8 +325,8 @@ class _Feeding:
         for end, part in live.parts(head, start, whole, data[:cut]):
             last = end == whole
             event = live.data_event(head, part) if part else b""
-            told = self._control(end, up_to_date=last and chunk.up_to_date, closed=last and chunk.closed)
-            await self._write(event + told)
+            control = self._control(end, up_to_date=last and chunk.up_to_date, closed=last and chunk.closed)
+            await self._write(event + control)
             self._position = end
         return chunk.closed
 
@@ -341,22 +344,24 @@ class _Feeding:
         await self._write(b"".join(parts))
         return ending
 
-    def _enter(self, chunk: Chunk, token: str) -> _Long:
-        """Have one long event kept in the room."""
-        again = self._reading.again(chunk, token, PIECE)
+    def _enter(self, chunk: Chunk, token: str) -> _LongEvent:
+        """Have one long event kept."""
+        again = self._stream_read.again(chunk, token, PIECE)
 
         async def load() -> bytes | None:
             found = await again()
             return None if found is None else live.data_event(found.head, found.data)
 
         event, key = live.data_event(chunk.head, chunk.data), (*_part(chunk), "event")
-        told = self._control(chunk.end, up_to_date=chunk.up_to_date, closed=chunk.closed)
-        return _Long(Entry.make(self._reading.room, key, event, load), told, chunk.end, chunk.closed)
+        control = self._control(chunk.end, up_to_date=chunk.up_to_date, closed=chunk.closed)
+        return _LongEvent(
+            KeptReply.make(self._stream_read.long_replies, key, event, load), control, chunk.end, chunk.closed
+        )
 
-    async def _send_long(self, long: _Long) -> bool:
+    async def _send_long(self, long: _LongEvent) -> bool:
         """Send a long event and what follows it; True if the stream ends with it."""
         await long.event.send(self._send, lambda: self._reader.gone, last=False)
-        await self._write(long.told)
+        await self._write(long.control)
         self._position = long.end
         return long.closed
 

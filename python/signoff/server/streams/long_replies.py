@@ -1,7 +1,7 @@
 """Long answers on their way: how much of them is in memory is bounded, however many clients are slow.
 
 What is sent goes in pieces, the next one when the client has taken most of the last. Of a long answer a connection
-holds the piece it sends and no more: the whole is kept in the `Room`, once for all who want the same, and only while
+holds the piece it sends and no more: the whole is kept in `LongReplies`, once for all who want the same, and only while
 there is room. Who comes for a piece of an answer that had to make way for others loads it again: what streams hold at a
 position never changes.
 """
@@ -24,14 +24,14 @@ ROOM: Final = 64 << 20
 """Bytes of long answers that are kept in memory together."""
 
 LOADS: Final = 6
-"""Reads whose outcome is in memory at once, on the way to the room: more would not be faster."""
+"""Reads whose outcome is in memory at once, on the way to being kept: more would not be faster."""
 
 Load = Callable[[], Awaitable[bytes | None]]
 """Makes an answer anew; None: it cannot be made any more."""
 
 
-class Lost(Exception):
-    """An answer cannot be made anew: its client is cut off in the middle, and has to ask again."""
+class ReplyLost(Exception):
+    """The reason to end a connection: an answer cannot be made anew, so that its client has to ask again."""
 
 
 @dataclass(slots=True)
@@ -42,8 +42,8 @@ class _Kept:
     users: int = 0
 
 
-class Room:
-    """Keep the long answers of one server.
+class LongReplies:
+    """The long answers of one server, each kept once for all who are sent it.
 
     Args:
         most: bytes of them together, if they are several.
@@ -82,14 +82,14 @@ class Room:
         """Return a piece of an answer that was entered.
 
         Raises:
-            Lost: the answer made way for others, and cannot be made anew.
+            ReplyLost: the answer made way for others, and cannot be made anew.
         """
         kept = self._kept[key]
         if kept.body is None:
             async with self._loads:
                 body = kept.body or await load()
             if body is None:
-                raise Lost
+                raise ReplyLost
             self._put(key, kept, body)
             return body[start : start + PIECE]
         self._kept.move_to_end(key)
@@ -113,24 +113,24 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What one who sends an answer knows of it while it is in the room.
+class KeptReply:
+    """What one who sends an answer knows of it while it is kept.
 
     Attributes:
         length: of the answer, in bytes.
         load: makes it anew.
     """
 
-    room: Room
+    replies: LongReplies
     key: Hashable
     length: int
     load: Load
 
     @classmethod
-    def make(cls, room: Room, key: Hashable, body: bytes, load: Load) -> Entry:
+    def make(cls, replies: LongReplies, key: Hashable, body: bytes, load: Load) -> KeptReply:
         """Have an answer kept until it is left."""
-        room.enter(key, body)
-        return cls(room, key, len(body), load)
+        replies.enter(key, body)
+        return cls(replies, key, len(body), load)
 
     async def send(self, send: Send, gone: Callable[[], bool], *, last: bool) -> None:
         """Send the answer piece by piece, and leave.
@@ -140,43 +140,43 @@ class Entry:
             last: nothing follows in this response.
 
         Raises:
-            Lost: see `Room.piece`.
+            ReplyLost: see `LongReplies.piece`.
         """
         try:
             start = 0
             while start < self.length and not gone():
-                piece = await self.room.piece(self.key, start, self.load)
+                piece = await self.replies.piece(self.key, start, self.load)
                 if not piece:
-                    raise Lost
+                    raise ReplyLost
                 start += len(piece)
                 more = not last or start < self.length
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
         finally:
-            self.room.leave(self.key)
+            self.replies.leave(self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class LongReply:
-    """A response with a body that is in the room."""
+    """A response with a body that is kept."""
 
     headers: tuple[Header, ...]
-    entry: Entry
+    kept: KeptReply
 
     async def send(self, receive: Receive, send: Send) -> None:
         """Write the response.
 
         Raises:
-            Lost: see `Room.piece`.
+            ReplyLost: see `LongReplies.piece`.
         """
-        room = self.entry.room
-        room.under_way += 1
+        replies = self.kept.replies
+        replies.under_way += 1
         departure = asyncio.create_task(departed(receive))
         try:
-            headers = [*self.headers, (b"content-length", str(self.entry.length).encode("ascii"))]
+            headers = [*self.headers, (b"content-length", str(self.kept.length).encode("ascii"))]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await self.entry.send(send, departure.done, last=True)
+            await self.kept.send(send, departure.done, last=True)
         finally:
-            room.under_way -= 1
+            replies.under_way -= 1
             departure.cancel()
 
 

@@ -1,4 +1,4 @@
-"""What durable-stream requests say and responses tell in headers and query (Durable Streams §5, §10, §12.7, §13.2)."""
+"""The wire format of durable streams: headers and queries (Durable Streams §5, §10, §12.7, §13.2)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from signoff.errors import BadRequest, ProducerFenced, ProducerGap, SignoffError, StreamClosed
+from signoff.errors import BadRequest, PayloadTooLarge, ProducerFenced, ProducerGap, SignoffError, StreamClosed
 from signoff.server.http.address import raw_below, raw_path
-from signoff.server.http.reply import Header, Scope
+from signoff.server.http.problems import problem
+from signoff.server.http.reply import Header, Reply, Scope
 from signoff.streams import compaction, offset, producer
 from signoff.streams.stream import Head, ProducerMark
 
@@ -69,7 +70,7 @@ _MOST_PARAMETERS: Final = 64
 
 
 class Headers(dict[bytes, bytes]):
-    """Hold request headers by lower-case name."""
+    """Request headers by lower-case name."""
 
     def text(self, name: bytes) -> str | None:
         """Return a header's value; None if it is absent."""
@@ -108,7 +109,7 @@ def request_headers(scope: Scope) -> Headers:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Hold what a read asks for.
+    """What the query of a read asks for.
 
     Attributes:
         offset: the token; `-1` if there is none in a catch-up read.
@@ -153,7 +154,7 @@ def next_offset(position: int) -> Header:
     return NEXT_OFFSET, offset.line(position)
 
 
-def describing(head: Head) -> list[Header]:
+def stream_headers(head: Head) -> list[Header]:
     """Return the headers that describe a stream (§5.5)."""
     headers = [(b"content-type", head.content_type.encode("latin-1")), next_offset(head.tail)]
     if head.ttl_s is not None:
@@ -167,7 +168,7 @@ def describing(head: Head) -> list[Header]:
     return headers
 
 
-def telling(error: SignoffError) -> list[Header]:
+def error_headers(error: SignoffError) -> list[Header]:
     """Return the headers by which clients understand a refusal without reading its body."""
     match error:
         case StreamClosed(extra={"offset": str(tail)}):
@@ -181,6 +182,17 @@ def telling(error: SignoffError) -> list[Header]:
             ]
         case _:
             return []
+
+
+def stream_problem(error: Exception) -> Reply:
+    """Return the response to a request that failed: a problem document, with the headers clients go by."""
+    reply = problem(error)
+    headers = [*reply.headers, NO_STORE]
+    if isinstance(error, SignoffError):
+        headers += error_headers(error)
+    if isinstance(error, PayloadTooLarge):
+        headers.append((b"connection", b"close"))  # the rest of the body is not worth reading
+    return Reply(reply.status, reply.body, tuple(headers))
 
 
 _EXPOSED: Final[Header] = (b"access-control-expose-headers", RESPONSE_HEADERS.encode())

@@ -8,27 +8,28 @@ from typing import Final, Protocol, cast
 import uvicorn
 from uvicorn.server import ServerState
 
-from signoff.server.fast.express import Express, Lane
+from signoff.server.fast.known_heads import KnownHeads
+from signoff.server.fast.port import FastLane
 from signoff.server.http.reply import ASGI, Header
 from signoff.server.http11.limits import HttpLimits
-from signoff.server.http11.unsent import Unsent
+from signoff.server.http11.unsent import UnsentBytes
 
 SWEEP_S: Final = 1.0
 
 
-class Watched(Protocol):
-    """Be a connection, as far as the sweep needs it."""
+class SweptConnection(Protocol):
+    """A connection, as far as the sweep needs it."""
 
     deadline: float
-    unsent: Unsent | None
+    unsent: UnsentBytes | None
 
     def check(self, now: float) -> None:
         """Close if something is overdue."""
         ...
 
 
-class Shared:
-    """Hold what the connections of one server share.
+class ListenerState:
+    """What the connections of one server share.
 
     Args:
         limits: for all of them.
@@ -40,7 +41,7 @@ class Shared:
         self.state: ServerState
         self.root_path = ""
         self.log_access = False
-        self.express: Express | None = None
+        self.known_heads: KnownHeads | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._defaults: list[Header] = []
         self._default_lines = b""
@@ -57,9 +58,9 @@ class Shared:
         app = self.app = cast("ASGI", config.loaded_app)
         self.root_path = config.root_path
         self.log_access = config.access_log
-        lane: Lane | None = getattr(app, "lane", None)
+        lane: FastLane | None = getattr(app, "lane", None)
         if lane is not None and not self.log_access:
-            self.express = Express(lane, self.root_path, self.limits.header_bytes)
+            self.known_heads = KnownHeads(lane, self.root_path, self.limits.header_bytes)
 
     def default_lines(self) -> bytes:
         """Return the headers of every response, which uvicorn renews once a second."""
@@ -70,7 +71,7 @@ class Shared:
 
     def sweep(self, now: float) -> None:
         """Close what is overdue at this time of the loop, and cut off who takes nothing."""
-        connections = cast("set[Watched]", self.state.connections)
+        connections = cast("set[SweptConnection]", self.state.connections)
         for connection in [one for one in connections if one.deadline < now or one.unsent is not None]:
             connection.check(now)
 

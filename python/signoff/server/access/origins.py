@@ -10,12 +10,13 @@ rebinding), and come from it, in case the application was bound to an outside ad
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from signoff.errors import BadRequest, Forbidden
-from signoff.server.config import LOOPBACK, ServerConfig
+from signoff.server.http.address import LOOPBACK
 from signoff.server.http.reply import Header, Reply, Scope, header
 
 _METHODS: Header = (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS")
@@ -25,16 +26,32 @@ _EXPOSED: Header = (b"access-control-expose-headers", b"idempotency-replayed, lo
 
 
 class Origins:
-    """Decide from `Host` and `Origin` whether a request may go on, and what CORS says about it."""
+    """The pages that may call, and the hosts by which they may: whether a request may go on, and what CORS says.
 
-    def __init__(self, config: ServerConfig) -> None:
-        self._keyless = config.keyless
-        public = () if config.public_url is None else (_origin_of(config.public_url),)
-        self._allowed = frozenset((*(origin.rstrip("/").lower() for origin in config.origins), *public))
-        self._hosts = LOOPBACK | {host.lower() for host in config.hosts}
+    Args:
+        keyless: whoever reaches the server is the operator, so foreign pages are refused.
+        origins: pages that may call from a browser, beside the server's own.
+        hosts: names beyond localhost by which a keyless server may be called.
+        public_url: under which others reach this application; its origin may call.
+        allow_headers: what pages of other origins may send beside what the API needs.
+    """
+
+    def __init__(
+        self,
+        *,
+        keyless: bool,
+        origins: Sequence[str] = (),
+        hosts: Sequence[str] = (),
+        public_url: str | None = None,
+        allow_headers: Sequence[str] = (),
+    ) -> None:
+        self._keyless = keyless
+        public = () if public_url is None else (_origin_of(public_url),)
+        self._allowed = frozenset((*(origin.rstrip("/").lower() for origin in origins), *public))
+        self._hosts = LOOPBACK | {host.lower() for host in hosts}
         self._preflight: tuple[Header, ...] = (
             _METHODS,
-            (b"access-control-allow-headers", ", ".join((*_ALLOWED_HEADERS, *config.allow_headers)).encode("ascii")),
+            (b"access-control-allow-headers", ", ".join((*_ALLOWED_HEADERS, *allow_headers)).encode("ascii")),
             (b"access-control-max-age", b"600"),
         )
 

@@ -21,8 +21,8 @@ _CHECK = "no-cache"
 _API = ("v1/", "health/")
 
 
-class Page:
-    """Serve the files of one folder at `/`; a path without a file is the page's own, and gets `index.html`.
+class WebPage:
+    """The files of one folder, served at `/`; a path without a file is the page's own, and gets `index.html`.
 
     Args:
         folder: with an `index.html`.

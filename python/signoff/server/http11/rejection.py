@@ -1,4 +1,4 @@
-"""Refusals of a connection: what is answered without asking an application."""
+"""What is answered without asking an application, because no request can be made of it, or none served now."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from http import HTTPStatus
 import orjson
 
 
-class Refused(Exception):
-    """Tell why no application is asked about a request; the connection ends with it.
+class Rejection(Exception):
+    """The reason why no application is asked about a request; the connection ends with it.
 
     Args:
         status: of the answer.
@@ -21,7 +21,7 @@ class Refused(Exception):
         self.code = code
         self.detail = detail
 
-    def answer(self, default_lines: bytes) -> bytes:
+    def response(self, default_lines: bytes) -> bytes:
         """Write the response.
 
         Args:
