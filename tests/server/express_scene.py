@@ -30,12 +30,14 @@ class Counted:
     Attributes:
         asked: how many those were.
         taken: how many took the lane.
+        planned: how many heads were looked at for it.
     """
 
     def __init__(self, app: ASGI) -> None:
         self.app = app
         self.asked = 0
         self.taken = 0
+        self.planned = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count and serve a request."""
@@ -60,6 +62,7 @@ class CountedWithLane(Counted):
     def plan(self, scope: Scope) -> Plan | None:
         """Return the application's plan, with a counter."""
         lane: FastLane = self.app.lane  # type: ignore[attr-defined]
+        self.planned += 1
         plan = lane.plan(scope)
         return None if plan is None else _CountedPlan(plan, self)
 
