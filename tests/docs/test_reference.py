@@ -18,7 +18,7 @@ from signoff.server.api.routes import ROUTES
 from signoff.server.config import ServerConfig
 from signoff.server.http11.limits import HttpLimits
 from signoff.server.streams import wire
-from signoff.server.streams.live import Limits
+from signoff.server.streams.read import Limits
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 ROOT = Path(__file__).parents[2]

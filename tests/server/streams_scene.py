@@ -15,7 +15,7 @@ import uvicorn
 from signoff.server.http11.connection import Listener
 from signoff.server.http11.limits import HttpLimits
 from signoff.server.streams.endpoints import Authorize, StreamEndpoints, allow_all
-from signoff.server.streams.live import Limits
+from signoff.server.streams.read import Limits
 from tests.service.streams.scene import Process, alone
 
 QUICK = Limits(max_body=64 * 1024, chunk=1024, long_poll_s=0.05, keep_alive_s=0.05, max_age_s=5, stuck_s=5)

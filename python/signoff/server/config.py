@@ -9,7 +9,7 @@ from pathlib import Path
 from signoff.errors import Forbidden
 from signoff.server.http.address import LOOPBACK
 from signoff.server.http11.limits import HttpLimits
-from signoff.server.streams.live import Limits
+from signoff.server.streams.read import Limits
 from signoff.server.streams.wire import ALLOW_HEADERS
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.target import Targets

@@ -76,13 +76,13 @@ async def list_inputs(call: Call) -> Reply:
     """List requests, newest first: the caller's own, or anybody's for operators."""
     identity = call.identity
     identity.require_known()
-    asked = call.query(_LIST)
-    status = asked.get("status", "pending")
+    query = call.query(_LIST)
+    status = query.get("status", "pending")
     page = await call.engine.inputs.list(
-        audience=_audience(identity, asked.get("audience")),
+        audience=_audience(identity, query.get("audience")),
         status=None if status == "any" else status,
-        limit=asked.get("limit", 50),
-        cursor=asked.get("cursor"),
+        limit=query.get("limit", 50),
+        cursor=query.get("cursor"),
     )
     return ok({"inputs": list(page.items), "cursor": page.cursor})
 

@@ -56,21 +56,21 @@ def stream_of(run_id: str) -> str:
 async def start(call: Call) -> Reply:
     """Start a run; idempotent by `run_id`."""
     call.identity.require_known()
-    asked = await call.members(_START)
-    call.identity.require("run:start", asked["workflow"])
+    body = await call.members(_START)
+    call.identity.require("run:start", body["workflow"])
     try:
         started = await call.engine.runs.start(
-            asked["workflow"],
-            asked.get("input"),
-            run_id=asked.get("run_id"),
-            tags=asked.get("tags", ()),
-            start_at=asked.get("start_at"),
+            body["workflow"],
+            body.get("input"),
+            run_id=body.get("run_id"),
+            tags=body.get("tags", ()),
+            start_at=body.get("start_at"),
         )
     except UnknownWorkflow:
         if call.identity.operator:
             raise
         # Which others there are is not for everybody who may start one.
-        raise UnknownWorkflow(f"There is no workflow {asked['workflow']!r} here; nothing was started.") from None
+        raise UnknownWorkflow(f"There is no workflow {body['workflow']!r} here; nothing was started.") from None
     run_id = started.run["id"]
     value = {"run": _visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
     if started.created:
@@ -81,14 +81,14 @@ async def start(call: Call) -> Reply:
 async def list_runs(call: Call) -> Reply:
     """List runs, newest first: of a workflow that the caller may list, or of all for operators."""
     call.identity.require_known()
-    asked = call.query(_LIST)
-    workflow = asked.get("workflow")
+    query = call.query(_LIST)
+    workflow = query.get("workflow")
     if workflow is not None:
         call.identity.require("workflow:list", workflow)
     elif not call.identity.may("workflow:list", "*"):
         raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
-    where = RunFilter(workflow, tuple(asked.get("status", ())), tuple(asked.get("tag", ())))
-    page = await call.engine.runs.list(where, asked.get("limit", 50), asked.get("cursor"))
+    where = RunFilter(workflow, tuple(query.get("status", ())), tuple(query.get("tag", ())))
+    page = await call.engine.runs.list(where, query.get("limit", 50), query.get("cursor"))
     return ok({"runs": [_visible(call, row) for row in page.items], "cursor": page.cursor})
 
 
@@ -122,9 +122,9 @@ async def terminate(call: Call) -> Reply:
 async def _end(call: Call, end: Callable[[str, str | None, DecidedBy], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     run_id = call.run_id()
     call.identity.require("run:cancel", run_id)
-    asked = await call.members(_END)
+    body = await call.members(_END)
     try:
-        row = await end(run_id, asked.get("reason"), call.identity.by())
+        row = await end(run_id, body.get("reason"), call.identity.by())
     except RunClosed as error:
         if "run" in error.extra:
             raise RunClosed(error.detail, run=_visible(call, error.extra["run"])) from error
@@ -133,7 +133,7 @@ async def _end(call: Call, end: Callable[[str, str | None, DecidedBy], Awaitable
 
 
 async def result(call: Call) -> Reply:
-    """Tell how a run ended, or that it goes on; wait for its end as long as asked."""
+    """Tell how a run ended, or that it goes on; wait for its end as long as body."""
     run_id = call.run_id()
     call.identity.require("run:read", run_id)
     wait_s = call.query({"wait": _wait}).get("wait", 0)

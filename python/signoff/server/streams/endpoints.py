@@ -28,8 +28,8 @@ from signoff.server.http.reply import Header, Message, Receive, Reply, Scope, Se
 from signoff.server.streams import live as live_reads
 from signoff.server.streams import wire
 from signoff.server.streams.append import AppendOptions, AppendPlan, append_headers, append_status, header_lines
-from signoff.server.streams.live import Limits, StreamRead
 from signoff.server.streams.long_replies import LongReplies, LongReply, ReplyLost
+from signoff.server.streams.read import Limits, StreamRead
 from signoff.server.streams.wire import ALLOW_HEADERS, Headers
 from signoff.server.subscriptions.endpoints import PREFIX, ControlEndpoints
 from signoff.service.streams.streams import Streams

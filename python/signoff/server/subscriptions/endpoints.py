@@ -267,8 +267,9 @@ def _with(reply: Reply, *more: Header) -> Reply:
 
 
 def _refusal(error: SignoffError) -> Reply:
-    told = document(error)
+    described = document(error)
     code = _WORDS.get(error.code, error.code.upper())
-    says = {"code": code, "message": error.told, **{name: told[name] for name in error.extra if name in told}}
+    extra = {name: described[name] for name in error.extra if name in described}
+    refused = {"code": code, "message": error.told, **extra}
     kept = tuple(pair for pair in problem(error).headers if pair[0] != b"content-type")
-    return Reply(error.status, orjson.dumps({"error": says}), (JSON_TYPE, _NO_STORE, *kept))
+    return Reply(error.status, orjson.dumps({"error": refused}), (JSON_TYPE, _NO_STORE, *kept))
