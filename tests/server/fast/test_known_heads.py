@@ -15,14 +15,6 @@ from tests.streams.scene import JSON
 PRODUCER = ("producer-id: p", "producer-epoch: 0")
 PARSER = httptools.HttpRequestParser
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio."""
-    return "asyncio"
-
 
 class Parsed:
     """The bytes that all parsers were fed together."""
