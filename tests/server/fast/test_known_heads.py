@@ -9,8 +9,8 @@ import httptools
 import pytest
 
 from signoff.stores.open import open_store
-from tests.server.express_scene import Scene, post, running
-from tests.streams.scene import JSON
+from tests.server.fast.scene import Scene, post, running
+from tests.service.streams.scene import JSON
 
 PRODUCER = ("producer-id: p", "producer-epoch: 0")
 PARSER = httptools.HttpRequestParser

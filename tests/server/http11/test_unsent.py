@@ -12,7 +12,7 @@ import pytest
 
 from signoff.server.http11.connection import Connection
 from signoff.server.http11.limits import HttpLimits
-from tests.server.streams_scene import QUICK, Site, site
+from tests.server.streams.scene import QUICK, Site, site
 from tests.service.streams.scene import until
 
 SIZE = 16 << 20

@@ -10,7 +10,7 @@ import pytest
 from signoff.errors import Forbidden, Unauthorized
 from signoff.server.http.reply import Scope
 from signoff.stores.base import Change, EngineAppend
-from tests.server.streams_scene import problem, site
+from tests.server.streams.scene import problem, site
 
 TEXT = {"content-type": "text/plain"}
 JSON = {"content-type": "application/json"}

@@ -11,7 +11,7 @@ from signoff.errors import Forbidden
 from signoff.server.http.reply import Scope
 from signoff.stores.base import Change, EngineAppend
 from signoff.streams import offset
-from tests.server.streams_scene import Site, problem, site
+from tests.server.streams.scene import Site, problem, site
 
 TEXT = {"content-type": "text/plain"}
 

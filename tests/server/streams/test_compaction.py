@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from signoff.streams import offset, state
-from tests.server.streams_scene import Site, site
+from tests.server.streams.scene import Site, site
 
 STATE = {"stream-compaction": "state", "content-type": "application/json"}
 

@@ -13,7 +13,7 @@ import pytest
 from signoff.errors import StoreUnavailable
 from signoff.stores.base import Change, Outcome, Rejected, WorkflowStore
 from signoff.stores.open import open_store
-from tests.server.express_scene import Line, Scene, post, request, running
+from tests.server.fast.scene import Line, Scene, post, request, running
 from tests.service.streams.scene import JSON, until
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n"

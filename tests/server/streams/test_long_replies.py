@@ -14,8 +14,8 @@ import pytest
 from signoff.server.streams import long_replies
 from signoff.server.streams.live import LONG
 from signoff.server.streams.long_replies import PIECE, KeptReply, LongReplies, ReplyLost
-from tests.server.streams_scene import QUICK, Site, events, problem, site, told
-from tests.server.test_streams_live import JSON, TEXT
+from tests.server.streams.scene import QUICK, Site, events, problem, site, told
+from tests.server.streams.test_live import JSON, TEXT
 from tests.service.streams.scene import until
 
 ROOMY = replace(QUICK, chunk=1 << 20, max_body=32 << 20, keep_alive_s=60, max_age_s=60, long_poll_s=10)

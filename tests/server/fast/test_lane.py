@@ -16,9 +16,9 @@ from signoff.server.access.tokens import LEEWAY_S
 from signoff.server.config import ServerConfig
 from signoff.server.http.reply import Scope
 from signoff.stores.open import open_store
-from tests.server.express_scene import Line, Scene, post, request, running
+from tests.server.fast.scene import Line, Scene, post, request, running
 from tests.server.hosting import KEYED, bearer
-from tests.server.streams_scene import site
+from tests.server.streams.scene import site
 from tests.service.streams.scene import JSON, until
 
 CONFIG = replace(KEYED, max_append=1000)

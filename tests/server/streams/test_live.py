@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from signoff.streams.live import EVENT_BYTES
 from signoff.streams.stream import Payload
-from tests.server.streams_scene import QUICK, events, problem, site, told
+from tests.server.streams.scene import QUICK, events, problem, site, told
 from tests.service.streams.scene import until
 
 TEXT = {"content-type": "text/plain"}
