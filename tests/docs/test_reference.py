@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -152,3 +153,21 @@ def test_the_glossary_is_sorted() -> None:
     words = re.findall(r"^\| ([^|]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), flags=re.MULTILINE)[1:]
     plain = [re.sub(r"[`\-]", "", word).lower() for word in words if not word.startswith("--")]
     assert plain == sorted(plain)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "signoff.server.access.Identity",
+        "signoff.server.app.create_app",
+        "signoff.server.config.ServerConfig",
+        "signoff.server.connection.Listener",
+        "signoff.server.limits.HttpLimits",
+        "signoff.server.stream_live.Limits",
+        "signoff.server.streams.Limits",
+        "signoff.server.streams.StreamEndpoints",
+    ],
+)
+def test_what_was_documented_is_still_there(place: str) -> None:
+    module, _, name = place.rpartition(".")
+    assert getattr(importlib.import_module(module), name).__name__ == name
