@@ -202,7 +202,8 @@ class Machine:
     def _feed(self, notification: Notification | RunStarted) -> None:
         commands = self._commands
         self.fed += 1
-        commands.now_ms = max(commands.now_ms, notification.at)
+        if notification.at > commands.now_ms:
+            commands.now_ms = notification.at
         if not self._started and type(notification) is not RunStarted:
             raise WorkflowError(f"A journal begins with run.started, not with {notification.type}.")
         _FEEDS[type(notification)](self, notification)
@@ -210,15 +211,15 @@ class Machine:
             return
         commands.loop.drain(self._ending or self._main)
         failure = commands.loop.failure
-        if isinstance(failure, NonDeterminism):
-            raise failure
-        if failure is not None or self._over() or commands.idle():
+        if failure is not None:
+            if isinstance(failure, NonDeterminism):
+                raise failure
             self._end(failure)
+        elif (self._main.done() and self._over()) or (not commands.steps and commands.idle()):
+            self._end(None)
 
     def _over(self) -> bool:
-        """Tell whether the code has ended; once it has, let its generators run their cleanup first."""
-        if not self._main.done():
-            return False
+        """Let the generators of code that has ended run their cleanup; tell whether they have."""
         loop = self._commands.loop
         while self._ending is None or self._ending.done():
             self._ending = loop.ending()
@@ -333,7 +334,7 @@ class Machine:
         call = self._commands.steps.pop(entry.id, None)
         if call is not None:
             try:
-                type_ = call.return_type
+                type_ = return_type(call.fn)
             except TypeError as error:
                 call.future.set_exception(UnsupportedValue(str(error)))
             else:
