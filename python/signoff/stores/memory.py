@@ -180,7 +180,9 @@ class MemoryStore:
             kept = self._streams[append.path] = _Stream(head)
         head = kept.head
         batch = Batch(head.tail, head.tail + append.count, append.data)
-        kept.head = head.changed(version=head.version + 1, tail=batch.end, closed=head.closed or append.close)
+        kept.head = head.moved(append.count, head.touched_at, None)
+        if append.close:
+            kept.head = kept.head.changed(closed=True)
         if append.count:
             kept.batches.append(batch)
         appended[append.path] = joined(appended[append.path], batch) if append.path in appended else batch
@@ -225,8 +227,11 @@ class MemoryStore:
             old = kept.record
         owner, until = (None, None) if write.release else (old.lease_owner, old.lease_until)
         lost = old.lost if record.journal_tail == old.journal_tail else 0
-        record = replace(record, created_at=old.created_at, epoch=old.epoch, lost=lost)
-        self._put(replace(record, lease_owner=owner, lease_until=until))
+        now = (old.created_at, old.epoch, owner, until, lost)
+        if now != (record.created_at, record.epoch, record.lease_owner, record.lease_until, record.lost):
+            created, epoch, *_ = now
+            record = replace(record, created_at=created, epoch=epoch, lease_owner=owner, lease_until=until, lost=lost)
+        self._put(record)
 
     def _put(self, record: RunRecord) -> None:
         kept = self._runs[record.run_id]

@@ -393,7 +393,7 @@ class Turn:
 
     __slots__ = ("_active", "_collects", "_entered", "_hooks", "_host", "_loop")
 
-    def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, active: bool) -> None:  # noqa: FBT001
+    def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, active: bool) -> None:
         self._loop, self._host, self._active = loop, host, active
 
     def __enter__(self) -> None:

@@ -202,8 +202,7 @@ class Machine:
     def _feed(self, notification: Notification | RunStarted) -> None:
         commands = self._commands
         self.fed += 1
-        if notification.at > commands.now_ms:
-            commands.now_ms = notification.at
+        commands.now_ms = max(commands.now_ms, notification.at)
         if not self._started and type(notification) is not RunStarted:
             raise WorkflowError(f"A journal begins with run.started, not with {notification.type}.")
         _FEEDS[type(notification)](self, notification)
