@@ -5,11 +5,11 @@ This is the inner side of the context. It owns what is open: steps, timers, wait
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import random
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from signoff.workflow.patch.entries import PatchMarked
 from signoff.workflow.row.entries import RowPublished
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.step.entries import StepCancelled, StepScheduled
-from signoff.workflow.step.options import StepOptions, resolve, retry_of
+from signoff.workflow.step.options import StepOptions
 from signoff.workflow.timer.entries import TimerCancelled, TimerStarted
 
 log = logging.getLogger("signoff.workflow")
@@ -176,13 +176,15 @@ class Commands:
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
         if self.loop.halts and self._deaf():
             return self._never()
-        options = resolve(fn, options)
+        if (defaults := getattr(fn, "__signoff_step__", None)) is not None:
+            options = options.over(defaults)
         id_, n = self._next_id(name, "step name")
         asked = self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
         future = self._ask(id_, self._step_given_up)
-        retry, expose = retry_of(options), asked.expose
-        context = contextvars.copy_context()
-        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, context, expose)
+        retry = options.retry or DEFAULT
+        self.steps[id_] = StepCall(
+            id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, copy_context(), asked.expose
+        )
         return future
 
     def _step_given_up(self, future: Pending[Any]) -> None:
@@ -346,13 +348,14 @@ class Commands:
 
     def done(self, future: Asked[Any]) -> None:
         """Note that a future is done, for the case that nobody ever looks at it."""
-        if not future.ending():
+        if not future.awaited:
+            future.overdue()
             self.unawaited.append(future)
 
     def settle(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
         """Resolve a future with a recorded value."""
-        if not future.ending():
-            self.unawaited.append(future)
+        if not future._callbacks:  # else somebody waits, as nearly always
+            self.done(future)
         _resolve(future, codec.decode, encoded, type_)
 
 

@@ -135,13 +135,9 @@ class Asked(Pending[T]):
         self._was_awaited = True
         return super().remove_done_callback(fn)
 
-    def ending(self) -> bool:
-        """Note that it is done now; tell whether somebody has waited for it until then."""
-        if self._callbacks or self._was_awaited:
-            self._was_awaited = True
-            return True
+    def overdue(self) -> None:
+        """Note that it is done, and nobody has waited for it until then."""
         self.__class__ = _Overdue
-        return False
 
 
 class _Overdue(Asked[T]):

@@ -175,8 +175,8 @@ def _watched_chance(generator: Any) -> dict[str, Callable[..., Any]]:
 _generator: Any = getattr(random, "_inst", random.Random(0))  # noqa: S311 - stands where there is none
 _generators: dict[str, Any] = vars(_generator)
 _chance = _watched_chance(_generator)
-"""What the generator behind the functions of `random` (`randint`, `choice` and the rest) asks itself for, while workflow
-code runs: attributes of its own that hide its class's."""
+"""What the generator behind the functions of `random` (`randint`, `choice` and the rest) asks itself for, while code
+of a workflow runs: attributes of its own that hide its class's."""
 
 
 def enter() -> bool:

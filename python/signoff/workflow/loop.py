@@ -207,9 +207,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Return the machine's time in seconds; to a timer's callback, never less than the time it was set for."""
         return max(self._timers.now_ms / 1000, self._due)
 
-    def get_debug(self) -> bool:
-        """Return False: there is no debug mode."""
-        return False
+    get_debug = bool
+    """Return False: there is no debug mode. Every future asks, so it is a function of C's."""
 
     def set_debug(self, enabled: bool) -> None:
         """Do nothing: there is no debug mode."""
@@ -291,8 +290,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     ) -> Asked[Any]:
         """Return the same that also knows whether it was awaited."""
         future: Asked[Any] = Asked(loop=self)
-        self._count += 1
-        future.number = self.salt + self._count
+        self._count = count = self._count + 1
+        future.number = self.salt + count
         future.id = id_
         future.given_up = given_up
         future.asked_at = asked_at
