@@ -29,6 +29,7 @@ from signoff.workflow.row.entries import RowPublished
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.step.entries import StepCancelled, StepScheduled
 from signoff.workflow.step.options import StepOptions
+from signoff.workflow.step.retry import DEFAULT
 from signoff.workflow.timer.entries import TimerCancelled, TimerStarted
 
 log = logging.getLogger("signoff.workflow")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
-from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any

@@ -333,7 +333,7 @@ class Machine:
         call = self._commands.steps.pop(entry.id, None)
         if call is not None:
             try:
-                type_ = return_type(call.fn)
+                type_ = call.return_type
             except TypeError as error:
                 call.future.set_exception(UnsupportedValue(str(error)))
             else:
