@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from signoff.workflow.event.ask import Wait
     from signoff.workflow.event.entries import EventReceived
     from signoff.workflow.input.ask import InputRequest
-    from signoff.workflow.run.ask import Code
+    from signoff.workflow.run.ask import Execution
     from signoff.workflow.step.ask import StepCall
 
 log = logging.getLogger("signoff.workflow")
@@ -51,10 +51,10 @@ class Commands:
         rows: types and keys of the rows that the run has published.
         patches: which branch it takes, by id.
         run_id, seed: of the run.
-        code: the coroutine that asks.
+        execution: the coroutine that asks.
     """
 
-    code: Code
+    execution: Execution
 
     def __init__(self) -> None:
         self.now_ms = 0

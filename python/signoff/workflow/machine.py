@@ -18,7 +18,7 @@ from signoff.workflow.determinism import user_frame
 from signoff.workflow.entry import Command, Entry
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
-from signoff.workflow.run.ask import Code, Outcome
+from signoff.workflow.run.ask import Execution, Outcome
 from signoff.workflow.run.entries import RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.timer.entries import TimerFired
@@ -46,12 +46,12 @@ class Machine:
     def __init__(self, definition: WorkflowDefinition) -> None:
         self.fed = 0
         self._commands = Commands()
-        self._code = Code(self._commands, definition)
+        self._execution = Execution(self._commands, definition)
 
     @property
     def outcome(self) -> Outcome | None:
         """Return how the run ended, once it has."""
-        return self._code.outcome
+        return self._execution.outcome
 
     # -- what is open ----------------------------------------------------------------------------------------------
 
@@ -159,34 +159,34 @@ class Machine:
                     commands.recorded.python = entry.python
         with commands.loop.running():
             for notification in notifications:
-                if self._code.outcome is None:
+                if self._execution.outcome is None:
                     self._feed(notification)
         self._check_left_over()
         return new
 
     def close(self) -> None:
         """Drop the coroutine; its cleanup code issues no commands."""
-        self._code.close()
+        self._execution.close()
 
     def __del__(self) -> None:
         """Close: a coroutine that is collected would run its cleanup."""
         self.close()
 
     def _feed(self, notification: Entry) -> None:
-        commands, code = self._commands, self._code
+        commands, execution = self._commands, self._execution
         self.fed += 1
         commands.now_ms = max(commands.now_ms, notification.at)
-        if not code.started and type(notification) is not RunStarted:
+        if not execution.started and type(notification) is not RunStarted:
             raise WorkflowError(f"A journal begins with run.started, not with {notification.type}.")
         _FEEDS[type(notification)](commands, notification)
-        code.go_on()
+        execution.go_on()
 
     def _check_left_over(self) -> None:
         queue = self._commands.recorded.queue
         if not queue:
             return
         frames = [user_frame(task.get_coro()) for task in self._commands.loop.open_tasks()]
-        outcome = self._code.outcome
+        outcome = self._execution.outcome
         ended = None if outcome is None else outcome.type
         waiting = [frame for frame in frames if frame is not None]
         error = self._commands.recorded.left_over(waiting, ended)

@@ -33,7 +33,7 @@ from signoff.workflow.step.ask import cancel_all
 Outcome = RunCompleted | RunFailed | RunCancelled | RunTerminated
 
 
-class Code:
+class Execution:
     """The coroutine of one run.
 
     Args:
@@ -55,7 +55,7 @@ class Code:
         self._cancel: CancelRequested | None = None
         self._closed = False
         self._exposed = "output" in definition.expose
-        commands.code = self
+        commands.execution = self
 
     def begin(self, started: RunStarted) -> None:
         """Begin to run the code; the run fails if its input does not fit.
@@ -204,19 +204,19 @@ def _only_cancelled(error: BaseException) -> bool:
 
 
 def _started(commands: Commands, entry: RunStarted) -> None:
-    commands.code.begin(entry)
+    commands.execution.begin(entry)
 
 
 def _described(commands: Commands, entry: RunDescribed) -> None:
-    commands.code.describe(entry)
+    commands.execution.describe(entry)
 
 
 def _cancel_requested(commands: Commands, entry: CancelRequested) -> None:
-    commands.code.cancel(entry)
+    commands.execution.cancel(entry)
 
 
 def _terminated(commands: Commands, entry: RunTerminated) -> None:
-    commands.code.terminate(entry)
+    commands.execution.terminate(entry)
 
 
 def _pass_over(_commands: Commands, _entry: Entry) -> None:
