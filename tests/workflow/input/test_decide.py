@@ -1,21 +1,31 @@
-"""What becomes of an answer beyond the request's own table, which `tests/protocol/test_answers.py` goes through."""
-
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 
-from signoff.errors import AlreadyDecided, BadRequest, Expired, InputNotFound, NotInAudience, SubmissionReused
+from signoff import InvalidAnswer
+from signoff.errors import (
+    AlreadyDecided,
+    BadRequest,
+    Expired,
+    InputNotFound,
+    NotInAudience,
+    SignoffError,
+    Stale,
+    SubmissionReused,
+    Withdrawn,
+)
 from signoff.streams import offset
 from signoff.workflow.decision import AlreadyDone, Append, Loaded, Remembered
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.input.decide import Accepted, Who, answer
+from signoff.workflow.input.decide import MOST_BACK, Accept, Accepted, ExpireNow, Who, answer, decide_answer
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
+from signoff.workflow.input.state import ask
 from signoff.workflow.input.submission import AnswerRequest
+from tests.workflow.input.requests import ALICE, LOCAL, SCHEMA, STATES, given_answer, pending
 from tests.workflow.loaded import loaded, written
 
-ALICE = Who(frozenset({"user:alice"}), DecidedBy("person", "user:alice"))
 BOB = Who(frozenset({"user:bob"}), DecidedBy("person", "user:bob"))
 SPEC = {"title": "Go?", "schema": {"type": "boolean"}, "actions": ["submit"]}
 YES = AnswerRequest("s1", "submit", True, offset.encode(2))
@@ -83,3 +93,75 @@ def test_nobody_can_have_seen_what_is_not_written() -> None:
 def test_what_nobody_asked_cannot_be_answered() -> None:
     with pytest.raises(InputNotFound, match="has no request 'no:0'"):
         answer(asked(), "no:0", YES, ALICE, 2_000)
+
+
+# -- the checks, in their order ----------------------------------------------------------------------------------------
+
+
+def test_a_good_answer_is_accepted() -> None:
+    assert decide_answer(pending(), given_answer(), ALICE, 2_000) == Accept()
+    assert decide_answer(pending(), given_answer(), LOCAL, 2_000) == Accept()
+    assert decide_answer(pending(), given_answer(seen=9), ALICE, 2_000) == Accept()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [("answered", AlreadyDecided), ("expired", Expired), ("withdrawn", Withdrawn)]
+)
+def test_a_decided_request_takes_no_answer(status: str, error: type[SignoffError]) -> None:
+    with pytest.raises(error) as refused:
+        decide_answer(STATES[status], given_answer(), ALICE, 2_000)
+    assert refused.value.extra["row"] == STATES[status].row
+
+
+def test_checks_come_in_order() -> None:
+    eve = Who(frozenset({"user:eve"}), DecidedBy("person", "user:eve"))
+    everything_wrong = given_answer({"ok": 3}, "shrug", seen=0)
+    with pytest.raises(NotInAudience):
+        decide_answer(STATES["answered"], everything_wrong, eve, 10_000)
+    late = pending(deadline=5_000)
+    assert decide_answer(late, everything_wrong, ALICE, 5_000) == ExpireNow()
+    with pytest.raises(Stale) as stale:
+        decide_answer(late, everything_wrong, ALICE, 4_999)
+    assert stale.value.extra["row"]["revised"] == offset.encode(5)
+    with pytest.raises(InvalidAnswer) as refused:
+        decide_answer(late, given_answer({"ok": 3}, "shrug"), ALICE, 4_999)
+    assert refused.value.extra["errors"] == [{"pointer": "", "message": "Choose one of: approve, reject."}]
+    with pytest.raises(InvalidAnswer) as refused:
+        decide_answer(late, given_answer({"ok": 3}), ALICE, 4_999)
+    assert refused.value.extra["errors"][0]["pointer"] == "/ok"
+
+
+def test_four_eyes() -> None:
+    mine = pending(forbid=("user:alice",))
+    with pytest.raises(NotInAudience):
+        decide_answer(mine, given_answer(), ALICE, 2_000)
+    operator = Who(ALICE.principals, ALICE.by, operator=True)
+    with pytest.raises(NotInAudience):
+        decide_answer(mine, given_answer(), operator, 2_000)
+    assert decide_answer(mine, given_answer(), LOCAL, 2_000) == Accept()
+
+
+def test_rejecting_needs_no_value_but_a_value_is_checked() -> None:
+    nothing = AnswerRequest("s1", "reject", None, offset.encode(5))
+    assert decide_answer(pending(), nothing, ALICE, 2_000) == Accept()
+    with pytest.raises(InvalidAnswer):
+        decide_answer(pending(), given_answer({"ok": 1}, "reject"), ALICE, 2_000)
+    with pytest.raises(InvalidAnswer):
+        decide_answer(pending(), AnswerRequest("s1", "approve", None, offset.encode(5)), ALICE, 2_000)
+
+
+def test_going_back_takes_half_a_page_and_not_a_book() -> None:
+    entry = InputRequested(
+        1_000, "page:0", {"title": "?", "schema": SCHEMA, "actions": ["submit", "back"]}, ("user:a",)
+    )
+    state = ask(entry, "r1", "wizard", offset.encode(5))
+    for half in ({"ok": "not yet"}, {}, 3, [None], "x" * (MOST_BACK - 2)):
+        assert decide_answer(state, given_answer(half, "back"), LOCAL, 2_000) == Accept()
+    assert decide_answer(state, AnswerRequest("s1", "back", None, offset.encode(5)), LOCAL, 2_000) == Accept()
+    with pytest.raises(InvalidAnswer) as refused:
+        decide_answer(state, given_answer("x" * (MOST_BACK - 1), "back"), LOCAL, 2_000)
+    assert refused.value.extra["errors"][0]["pointer"] == ""
+    with pytest.raises(InvalidAnswer):
+        decide_answer(state, given_answer({"ok": "not yet"}, "submit"), LOCAL, 2_000)
+    with pytest.raises(InvalidAnswer, match="does not match"):  # where it is not offered
+        decide_answer(pending(), given_answer({}, "back"), ALICE, 2_000)
