@@ -94,10 +94,10 @@ class Runs:
             start_at=start_at,
             python=PYTHON,
         )
-        unfit = self._unfit(started)
-        found = await self._store.load_run(run_id) if unfit is not None else None
+        input_error = self._input_error(started)
+        found = await self._store.load_run(run_id) if input_error is not None else None
         while True:
-            decision = decide.start(None if found is None else loaded_run(found), started, unfit)
+            decision = decide.start(None if found is None else loaded_run(found), started, input_error)
             if isinstance(decision, AlreadyDone):
                 return decision.reply
             change, reply = decided(None, View(), decision)
@@ -110,7 +110,7 @@ class Runs:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflow(f"There is no workflow {name!r} here; nothing was started. Known: {known}.")
 
-    def _unfit(self, started: RunStarted) -> InvalidInput | None:
+    def _input_error(self, started: RunStarted) -> InvalidInput | None:
         definition = None if self._app is None else self._app.find(started.workflow)
         if definition is None:
             return None

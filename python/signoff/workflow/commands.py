@@ -88,7 +88,7 @@ class Commands:
         Raises:
             Halt: the machine has stopped, or stops now because code and journal disagree.
         """
-        if not self.loop.active or self.loop.failure is not None:  # `over`, without the call: this is for every step
+        if not self.loop.active or self.loop.failure is not None:  # `stopped`, without the call: this is for every step
             raise self.refusal()
         try:
             found = self.recorded.take(kind, name)
@@ -102,7 +102,7 @@ class Commands:
         self.new.append(command)
         return command
 
-    def over(self) -> bool:
+    def stopped(self) -> bool:
         """Tell whether nothing can be asked for: the code does not run here, or the machine has stopped."""
         return not self.loop.active or self.loop.failure is not None
 
@@ -113,9 +113,9 @@ class Commands:
             return Halt()
         return NotAllowedInWorkflow("The context can be used by the workflow's own code only, not inside a step.")
 
-    def deaf(self) -> bool:
+    def swallows_its_end(self) -> bool:
         """Tell whether the code swallows the end of the machine: it is given what never comes, and so suspended."""
-        return self.loop.halts >= MOST_HALTS and self.over()
+        return self.loop.halts >= MOST_HALTS and self.stopped()
 
     def ask(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:
         """Return the future of something that is asked for; call it from the very method of `ctx` that the code calls.
@@ -127,7 +127,7 @@ class Commands:
         frame = sys._getframe(2)  # of who called the context
         return self.loop.asked(id_, given_up, (frame.f_code, frame.f_lasti))
 
-    def never(self) -> Asked[Any]:
+    def never_done(self) -> Asked[Any]:
         """Return a future that nothing resolves."""
         return self.loop.asked("", _ignore, None)
 
@@ -175,9 +175,9 @@ class Commands:
 
     def pending(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Pending[Any]:
         """Return a future that tells when it is cancelled."""
-        if self.deaf():
-            return self.never()
-        if self.over():
+        if self.swallows_its_end():
+            return self.never_done()
+        if self.stopped():
             raise self.refusal()
         return self.loop.pending(id_, given_up)
 

@@ -21,7 +21,7 @@ from signoff.workflow.view import View
 from tests.workflow.loaded import OPERATOR, loaded, started, written
 
 FAILED = RunFailed(1_500, Error("e", "no"))
-OVER = (RunCompleted(1_500, None), RunCancelled(1_500))
+FINAL = (RunCompleted(1_500, None), RunCancelled(1_500))
 UNKNOWN = RunBlocked(1_500, Error("unknown_workflow", "nobody knows it"))
 DIFFERS = RunBlocked(1_500, Error("non_determinism", "differs"))
 ASKED = CancelRequested(1_400, "enough", OPERATOR)
@@ -77,7 +77,7 @@ def test_a_run_is_asked_to_stop_once() -> None:
     assert cancel(run, "again", OPERATOR, 3_000) == AlreadyDone(run.run.row)
 
 
-@pytest.mark.parametrize("end", [FAILED, *OVER])
+@pytest.mark.parametrize("end", [FAILED, *FINAL])
 def test_a_run_that_has_ended_cannot_be_cancelled(end: Entry) -> None:
     with pytest.raises(RunClosed, match="nothing to cancel") as refused:
         cancel(loaded(end), None, OPERATOR, 2_000)
@@ -112,7 +112,7 @@ def test_a_run_is_ended_whatever_it_does(before: tuple[Entry, ...]) -> None:
     assert written(run, decision)[0]["error"] == {"code": "terminated", "message": None}
 
 
-@pytest.mark.parametrize("end", OVER)
+@pytest.mark.parametrize("end", FINAL)
 def test_what_is_over_cannot_be_terminated(end: Entry) -> None:
     with pytest.raises(RunClosed, match="nothing to terminate"):
         terminate(loaded(end), None, OPERATOR, 2_000)
@@ -129,7 +129,7 @@ def test_a_blocked_run_is_tried_again() -> None:
     assert written(run, decision)[0]["status"] == "running"
 
 
-@pytest.mark.parametrize("before", [(), (FAILED,), (OVER[0],)])
+@pytest.mark.parametrize("before", [(), (FAILED,), (FINAL[0],)])
 def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
     with pytest.raises(NotBlocked, match="only a blocked one"):
         retry(loaded(*before), OPERATOR, 2_000)
@@ -161,7 +161,7 @@ def test_one_that_was_asked_to_stop_is_ended() -> None:
     assert decision.ends
 
 
-@pytest.mark.parametrize("end", [FAILED, *OVER])
+@pytest.mark.parametrize("end", [FAILED, *FINAL])
 def test_one_that_has_ended_is_left_alone(end: Entry) -> None:
     assert forsake(loaded(end), 2_000) == AlreadyDone(False)
 

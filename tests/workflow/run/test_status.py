@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from signoff.workflow.run.status import ENDED, HELD, OVER, status_of
+from signoff.workflow.run.status import ENDED, FINAL, HELD, status_of
 from signoff.workflow.view import RunFold
 
 
 def test_what_is_over_has_ended_and_nothing_that_is_held_has() -> None:
-    assert {"completed", "cancelled"} == OVER
-    assert OVER | {"failed"} == ENDED
+    assert {"completed", "cancelled"} == FINAL
+    assert FINAL | {"failed"} == ENDED
     assert HELD.isdisjoint(ENDED)
 
 

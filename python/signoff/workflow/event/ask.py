@@ -65,8 +65,8 @@ class EventWaits(Offer):
         check_text(key, "key of an event")
         timeout_ms = None if timeout is None else duration_ms(timeout)
         commands = self._commands
-        if commands.deaf():
-            return commands.never()
+        if commands.swallows_its_end():
+            return commands.never_done()
         id_, _ = commands.next_id(topic, "topic")
         timeout_at = None if timeout_ms is None else commands.now_ms + timeout_ms
         awaited = commands.issue(EventAwaited, id_, id_, topic, key, timeout_at)
@@ -82,7 +82,7 @@ class EventWaits(Offer):
 
     def _wait_given_up(self, future: Pending[Any]) -> None:
         commands = self._commands
-        if commands.waits.pop(future.id, None) is not None and not commands.over():
+        if commands.waits.pop(future.id, None) is not None and not commands.stopped():
             commands.issue(EventAbandoned, future.id, future.id)
 
 

@@ -153,7 +153,7 @@ class InputRequest(Generic[T]):
         if not self.pending:
             return Done(False)
         commands = self._commands
-        if commands.inputs.pop(self.id, None) is not None and not commands.over():
+        if commands.inputs.pop(self.id, None) is not None and not commands.stopped():
             commands.issue(InputWithdrawn, self.id, self.id, reason)
         why = f": {reason}" if reason else ""
         self.fail(InputWithdrawnError(f"The request {self.id} was withdrawn{why}.", input=self.id))
@@ -285,7 +285,7 @@ class Requests(Offer):
         due = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
         spec = {member: value for member, value in spec.items() if value is not None}
         commands = self._commands
-        if commands.deaf():
+        if commands.swallows_its_end():
             return InputRequest(commands, "", type)
         id_, _ = commands.next_id(name, "name of a request")
         asked = commands.issue(InputRequested, id_, id_, spec, tuple(to), tuple(forbid), due, expose)

@@ -24,7 +24,7 @@ class Patches(Offer):
         if known is not None:
             return known
         check_name(id_, "patch id")
-        if commands.over():
+        if commands.stopped():
             raise commands.refusal()
         # New runs take it, and so does one whose journal has the mark here; one that went on without it does not.
         queue = commands.recorded.queue

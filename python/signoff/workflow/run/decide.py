@@ -10,7 +10,7 @@ from signoff.streams import offset
 from signoff.workflow.decision import AlreadyDone, Append, Loaded, run_row
 from signoff.workflow.entry import DecidedBy, Entry, Error
 from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunRetried, RunStarted, RunTerminated
-from signoff.workflow.run.status import ENDED, OVER
+from signoff.workflow.run.status import ENDED, FINAL
 from signoff.workflow.view import View
 
 Row = dict[str, Any]
@@ -34,23 +34,23 @@ class Started:
 
 
 def start(
-    loaded: Loaded | None, entry: RunStarted, unfit: InvalidInput | None = None
+    loaded: Loaded | None, entry: RunStarted, input_error: InvalidInput | None = None
 ) -> Append[Started] | AlreadyDone[Started]:
     """Start a run, or find the one that has this id, workflow and input.
 
     Args:
         loaded: the run that has this id; None: none has.
         entry: how it is to begin.
-        unfit: why the input does not fit the code that is at hand, if it does not. A run that exists was started when
-            the code may have been another.
+        input_error: why the input does not fit the code that is at hand, if it does not. It counts for a new run alone:
+            when one that exists was started, the code may have been another.
 
     Raises:
         RunConflict: the id is taken by another workflow or another input.
-        InvalidInput: `unfit`.
+        InvalidInput: `input_error`.
     """
     if loaded is None:
-        if unfit is not None:
-            raise unfit
+        if input_error is not None:
+            raise input_error
         return Append((entry,), _started, ready=entry.start_at is None, wake_at=entry.start_at)
     if loaded.run.digest != entry.digest:
         raise RunConflict(
@@ -102,7 +102,7 @@ def terminate(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) ->
     Raises:
         RunClosed: it is completed or cancelled.
     """
-    _check_open(loaded, "terminate", OVER)
+    _check_open(loaded, "terminate", FINAL)
     return Append((RunTerminated(loaded.time(now_ms), reason, by),), run_row, ends=True)
 
 

@@ -116,8 +116,8 @@ class Steps(Offer):
         commands = self._commands
         if not callable(fn):
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
-        if commands.loop.halts and commands.deaf():
-            return commands.never()  # type: ignore[return-value]
+        if commands.loop.halts and commands.swallows_its_end():
+            return commands.never_done()  # type: ignore[return-value]
         options = self._options
         if (defaults := getattr(fn, "__signoff_step__", None)) is not None:
             options = options.over(defaults)
@@ -154,7 +154,7 @@ class Steps(Offer):
 
     def _step_given_up(self, future: Pending[Any]) -> None:
         commands = self._commands
-        if commands.steps.pop(future.id, None) is not None and not commands.over():
+        if commands.steps.pop(future.id, None) is not None and not commands.stopped():
             commands.issue(StepCancelled, future.id, future.id)
 
 

@@ -25,8 +25,8 @@ class Sleeps(Offer):
             duration: `"2s"`, `"3d"`, seconds, or a timedelta.
         """
         commands, ms = self._commands, duration_ms(duration)
-        if commands.deaf():
-            return commands.never()
+        if commands.swallows_its_end():
+            return commands.never_done()
         id_, _ = commands.next_id("sleep", "name")
         started = commands.issue(TimerStarted, id_, id_, commands.now_ms + ms)
         future = commands.ask(id_, self._sleep_given_up)
@@ -39,7 +39,7 @@ class Sleeps(Offer):
 
 def start(commands: Commands, handle: TimerHandle, fire_at: int) -> str:
     """Ask for a timer of asyncio's; return its id."""
-    if commands.deaf():
+    if commands.swallows_its_end():
         return ""
     id_, _ = commands.next_id("timer", "name")
     started = commands.issue(TimerStarted, id_, id_, fire_at)
@@ -49,7 +49,7 @@ def start(commands: Commands, handle: TimerHandle, fire_at: int) -> str:
 
 def cancel(commands: Commands, id_: str) -> None:
     """Give a timer up."""
-    if commands.timers.pop(id_, None) is not None and not commands.over():
+    if commands.timers.pop(id_, None) is not None and not commands.stopped():
         commands.issue(TimerCancelled, id_, id_)
 
 
