@@ -82,6 +82,24 @@ def test_a_feed_of_a_command_is_refused() -> None:
         nouns.joined("feed", [{TimerFired: do, PatchMarked: do}], [TimerFired])
 
 
+@pytest.mark.parametrize(
+    ("part", "table", "module", "error"),
+    [
+        ("fold", "FOLDS", "projection", "TimerFired has no fold"),
+        ("ask", "FEEDS", "machine", "TimerFired has no feed"),
+    ],
+)
+def test_a_hole_in_a_table_fails_the_import(part: str, table: str, module: str, error: str) -> None:
+    code = (
+        f"from signoff.workflow.timer import entries, {part}\n"
+        f"del {part}.{table}[entries.TimerFired]\n"
+        f"import signoff.workflow.{module}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"TypeError: {error}." in done.stderr
+
+
 @pytest.mark.parametrize("module", ["journal", "projection", "run.decide", "input.decide", "event.decide"])
 def test_the_pure_parts_never_load_the_loop(module: str) -> None:
     """The tables are found by name, which no import contract sees."""
