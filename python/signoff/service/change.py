@@ -17,7 +17,7 @@ from signoff.stores.base import (
 )
 from signoff.stores.base import RunState as Found
 from signoff.workflow import journal
-from signoff.workflow.decision import Append, Loaded, Remembered
+from signoff.workflow.decision import AppendEntries, Loaded, Remembered
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.projection import project
@@ -116,7 +116,7 @@ def loaded_run(found: Found) -> Loaded:
     )
 
 
-def decided(record: RunRecord | None, view: View, decision: Append[R]) -> tuple[Change, R]:
+def decided(record: RunRecord | None, view: View, decision: AppendEntries[R]) -> tuple[Change, R]:
     """Return what to commit for a decision, and the reply once that is done.
 
     Args:

@@ -14,7 +14,7 @@ from signoff.service.change import decided, loaded_run
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import Conflict, LedgerKey, Page, WorkflowStore
 from signoff.stores.base import RunState as Found
-from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
 from signoff.workflow.input import decide
 from signoff.workflow.input.decide import Accepted, Who
 from signoff.workflow.input.state import InputState
@@ -72,7 +72,7 @@ class Inputs:
 
     async def _decide(
         self, loaded: Loaded, key: str, request: AnswerRequest, who: Who
-    ) -> Append[Accepted] | AlreadyDone[Accepted]:
+    ) -> AppendEntries[Accepted] | AlreadyDone[Accepted]:
         """Decide on an answer; judge a large one in a thread, so that nobody else waits for it."""
         now = self._clock.now_ms()
         row = loaded.view.inputs[key].row

@@ -16,7 +16,7 @@ from signoff.service.workers import Workers
 from signoff.stores.base import Conflict, Page, RunFilter, RunRecord, WorkflowStore
 from signoff.stores.base import RunState as Found
 from signoff.workflow import codec, journal
-from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
 from signoff.workflow.definition import App
 from signoff.workflow.entry import PYTHON, DecidedBy, Entry
 from signoff.workflow.failure import error_of
@@ -220,7 +220,7 @@ class Runs:
             raise RunNotFound(f"There is no run {run_id[:140]!r}.")
         return found
 
-    async def _write(self, found: Found, loaded: Loaded, decision: Append[T]) -> T | None:
+    async def _write(self, found: Found, loaded: Loaded, decision: AppendEntries[T]) -> T | None:
         """Commit what was decided; return the reply, or None if somebody was faster."""
         # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go.
         view = await self._with_steps(found.record, loaded.view) if decision.ends else loaded.view

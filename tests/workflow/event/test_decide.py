@@ -4,7 +4,7 @@ import pytest
 
 from signoff.errors import RunClosed, SubmissionReused, TooManyEvents
 from signoff.workflow import codec
-from signoff.workflow.decision import AlreadyDone, Append, Remembered
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Remembered
 from signoff.workflow.entry import Error
 from signoff.workflow.event.decide import MOST_BYTES, MOST_EVENTS, Event, Sent, emit
 from signoff.workflow.event.entries import EventAwaited, EventReceived
@@ -18,7 +18,7 @@ DIGEST = codec.digest([PAID.payload, PAID.key])
 def test_an_event_is_appended_and_its_id_remembered() -> None:
     run = loaded(wake_at=9_000)
     decision = emit(run, PAID, 2_000)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert decision.entries == (EventReceived(2_000, "paid", "e1", {"amount": 5}, "invoice-1"),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, 9_000, False)
     assert decision.remember is not None
@@ -28,7 +28,7 @@ def test_an_event_is_appended_and_its_id_remembered() -> None:
 
 def test_a_journals_times_never_go_back() -> None:
     decision = emit(loaded(), PAID, 3)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert decision.entries[0].at == 1_000
 
 
@@ -51,13 +51,13 @@ def test_a_run_holds_so_many_events_that_nobody_awaits_and_any_that_is_awaited()
     held = [EventReceived(1_000, "other", f"o{n}", None) for n in range(MOST_EVENTS)]
     with pytest.raises(TooManyEvents, match=f"{MOST_EVENTS} events"):
         emit(loaded(*held), PAID, 2_000)
-    assert isinstance(emit(loaded(*held[1:]), PAID, 2_000), Append)
-    assert isinstance(emit(loaded(*held, EventAwaited(1_000, "paid:0", "paid")), PAID, 2_000), Append)
+    assert isinstance(emit(loaded(*held[1:]), PAID, 2_000), AppendEntries)
+    assert isinstance(emit(loaded(*held, EventAwaited(1_000, "paid:0", "paid")), PAID, 2_000), AppendEntries)
 
 
 def test_a_run_holds_so_many_bytes() -> None:
     large = "x" * (MOST_BYTES - 10)
     run = loaded(EventReceived(1_000, "other", "o1", large))
-    assert isinstance(emit(run, Event("paid", "e", 12345678), 2_000), Append)
+    assert isinstance(emit(run, Event("paid", "e", 12345678), 2_000), AppendEntries)
     with pytest.raises(TooManyEvents):
         emit(run, Event("paid", "e", 123456789), 2_000)

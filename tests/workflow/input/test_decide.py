@@ -17,7 +17,7 @@ from signoff.errors import (
     Withdrawn,
 )
 from signoff.streams import offset
-from signoff.workflow.decision import AlreadyDone, Append, Loaded, Remembered
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, Remembered
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import MOST_BACK, Accept, Accepted, ExpireNow, Who, answer, decide_answer
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
@@ -39,7 +39,7 @@ def asked(deadline: int | None = None, **members: Any) -> Loaded:
 def test_an_answer_is_appended_and_remembered() -> None:
     run = asked(wake_at=5_000)
     decision = answer(run, "go:0", YES, ALICE, 2_000)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     [entry] = decision.entries
     assert isinstance(entry, InputAnswered)
     assert (entry.at, entry.id, entry.submission_id, entry.value, entry.by) == (2_000, "go:0", "s1", True, ALICE.by)
@@ -69,7 +69,7 @@ def test_whoever_was_not_asked_learns_nothing_of_a_reused_id() -> None:
 def test_an_answer_after_the_deadline_ends_the_request_and_is_refused_then() -> None:
     run = asked(deadline=2_000)
     decision = answer(run, "go:0", YES, ALICE, 2_000)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert (decision.entries, decision.remember) == ((InputExpired(2_000, "go:0"),), None)
     assert decision.refusal is not None
     written(run, decision)

@@ -4,7 +4,7 @@ import pytest
 
 from signoff.errors import InvalidInput, NotBlocked, RunClosed, RunConflict
 from signoff.streams import offset
-from signoff.workflow.decision import AlreadyDone, Append
+from signoff.workflow.decision import AlreadyDone, AppendEntries
 from signoff.workflow.entry import DecidedBy, Entry, Error
 from signoff.workflow.run.decide import Started, blocked_unknown, cancel, forsake, retry, start, terminate
 from signoff.workflow.run.entries import (
@@ -32,7 +32,7 @@ ASKED = CancelRequested(1_400, "enough", OPERATOR)
 
 def test_a_run_begins() -> None:
     decision = start(None, started())
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert (decision.entries, decision.ready, decision.wake_at) == ((started(),), True, None)
     row = {"id": "r1"}
     view = View(loaded().run)
@@ -43,7 +43,7 @@ def test_a_run_begins() -> None:
 
 def test_a_run_that_begins_later_is_due_then() -> None:
     decision = start(None, started(start_at=5_000))
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert (decision.ready, decision.wake_at) == (False, 5_000)
 
 
@@ -70,7 +70,7 @@ def test_an_input_that_does_not_fit_starts_nothing() -> None:
 def test_a_run_is_asked_to_stop_once() -> None:
     run = loaded(wake_at=7_000)
     decision = cancel(run, "enough", OPERATOR, 2_000)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert decision.entries == (CancelRequested(2_000, "enough", OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, 7_000, False)
     assert written(run, decision)[0]["status"] == "running"
@@ -89,7 +89,7 @@ def test_a_forsaken_run_is_ended_when_it_is_cancelled() -> None:
         run = loaded(*before)
         assert blocked_unknown(run)
         decision = cancel(run, "gone", OPERATOR, 2_000, forsaken=True)
-        assert isinstance(decision, Append)
+        assert isinstance(decision, AppendEntries)
         assert [type(entry) for entry in decision.entries] == [*first, RunTerminated]
         assert (decision.ends, decision.wake_at) == (True, None)
         assert written(run, decision)[0]["status"] == "cancelled"
@@ -141,7 +141,7 @@ def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
 def test_a_run_that_nobody_knows_is_blocked_and_due_but_not_ready() -> None:
     run = loaded(leased_until=1_900)
     decision = forsake(run, 2_000)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert (decision.ready, decision.wake_at, decision.ends) == (False, 2_000, False)
     written(run, decision)
     assert blocked_unknown(run)
@@ -149,13 +149,13 @@ def test_a_run_that_nobody_knows_is_blocked_and_due_but_not_ready() -> None:
 
 def test_one_that_is_blocked_already_gets_no_second_entry() -> None:
     decision = forsake(loaded(DIFFERS), 2_000)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert (decision.entries, decision.ready, decision.wake_at) == ((), False, 2_000)
 
 
 def test_one_that_was_asked_to_stop_is_ended() -> None:
     decision = forsake(loaded(ASKED), 2_000)
-    assert isinstance(decision, Append)
+    assert isinstance(decision, AppendEntries)
     assert [type(entry) for entry in decision.entries] == [RunTerminated]
     assert decision.entries[0].by == DecidedBy("policy")  # type: ignore[attr-defined]
     assert decision.ends
