@@ -18,7 +18,7 @@ from signoff.names import check_name
 from signoff.workflow import codec
 from signoff.workflow.determinism import Recorded
 from signoff.workflow.entry import Command
-from signoff.workflow.futures import Asked, Pending, TimerHandle
+from signoff.workflow.futures import CommandFuture, JournalFuture, TimerHandle
 from signoff.workflow.loop import MOST_HALTS, Halt, new_loop
 from signoff.workflow.timer import ask as timers
 
@@ -63,11 +63,11 @@ class Commands:
         self.recorded = Recorded()
         self.new: list[Command] = []
         self.steps: dict[str, StepCall] = {}
-        self.timers: dict[str, tuple[int, TimerHandle | Asked[None]]] = {}
+        self.timers: dict[str, tuple[int, TimerHandle | CommandFuture[None]]] = {}
         self.inputs: dict[str, tuple[int | None, InputRequest[Any]]] = {}
         self.waits: dict[str, Wait] = {}
         self.forever = 0
-        self.unawaited: list[Asked[Any]] = []
+        self.unawaited: list[CommandFuture[Any]] = []
         self.events: dict[str, list[EventReceived]] = {}
         self.seen_events: set[tuple[str, str]] = set()
         self.rows: set[tuple[str, str]] = set()
@@ -117,7 +117,7 @@ class Commands:
         """Tell whether the code swallows the end of the machine: it is given what never comes, and so suspended."""
         return self.loop.halts >= MOST_HALTS and self.stopped()
 
-    def ask(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:
+    def ask(self, id_: str, given_up: Callable[[JournalFuture[Any]], None]) -> CommandFuture[Any]:
         """Return the future of something that is asked for; call it from the very method of `ctx` that the code calls.
 
         Args:
@@ -127,14 +127,14 @@ class Commands:
         frame = sys._getframe(2)  # of who called the context
         return self.loop.asked(id_, given_up, (frame.f_code, frame.f_lasti))
 
-    def never_done(self) -> Asked[Any]:
+    def never_done(self) -> CommandFuture[Any]:
         """Return a future that nothing resolves."""
         return self.loop.asked("", _ignore, None)
 
     def tell_unawaited(self) -> None:
         """Log what the code asked for and never awaited; call it when it has returned."""
         open_now = [call.future for call in self.steps.values()] + [wait.future for wait in self.waits.values()]
-        open_now += [timer for _, timer in self.timers.values() if isinstance(timer, Asked)]
+        open_now += [timer for _, timer in self.timers.values() if isinstance(timer, CommandFuture)]
         for future in self.unawaited + open_now:
             if not future.awaited and future.place not in _warned:
                 _warned.add(future.place)
@@ -173,7 +173,7 @@ class Commands:
         self._uses[name] = uses + 1
         return f"{name}:{uses}", uses
 
-    def pending(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Pending[Any]:
+    def pending(self, id_: str, given_up: Callable[[JournalFuture[Any]], None]) -> JournalFuture[Any]:
         """Return a future that tells when it is cancelled."""
         if self.swallows_its_end():
             return self.never_done()
@@ -206,29 +206,29 @@ class Commands:
         """Tell whether nothing is open that the world could answer."""
         return not (self.steps or self.timers or self.inputs or self.waits or self.forever)
 
-    def done(self, future: Asked[Any]) -> None:
+    def done(self, future: CommandFuture[Any]) -> None:
         """Note that a future is done, for the case that nobody ever looks at it."""
         if not future.awaited:
             future.overdue()
             self.unawaited.append(future)
 
-    def receive(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
+    def receive(self, future: CommandFuture[Any], encoded: Any, type_: Any) -> None:
         """Resolve a future with a value from outside, which may not fit."""
         self.done(future)
         _resolve(future, partial(codec.receive, again=self.replaying), encoded, type_)
 
-    def settle(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
+    def settle(self, future: CommandFuture[Any], encoded: Any, type_: Any) -> None:
         """Resolve a future with a recorded value."""
         if not future._callbacks:  # else somebody waits, as nearly always
             self.done(future)
         _resolve(future, codec.decode, encoded, type_)
 
 
-def _ignore(_future: Pending[Any]) -> None:
+def _ignore(_future: JournalFuture[Any]) -> None:
     """Do nothing: what was given up had never begun."""
 
 
-def _resolve(future: Asked[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:
+def _resolve(future: CommandFuture[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:
     if future.done():
         return
     try:

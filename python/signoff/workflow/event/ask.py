@@ -10,7 +10,7 @@ from signoff.names import check_text
 from signoff.workflow.durations import Duration, duration_ms
 from signoff.workflow.event.entries import EventAbandoned, EventAwaited, EventReceived, EventTimedOut
 from signoff.workflow.event.matching import takes
-from signoff.workflow.futures import Asked, Pending
+from signoff.workflow.futures import CommandFuture, JournalFuture
 from signoff.workflow.offer import Feeds, Offer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Wait:
     key: str | None
     timeout_at: int | None
     type: Any
-    future: Asked[Any]
+    future: CommandFuture[Any]
 
 
 class EventWaits(Offer):
@@ -38,11 +38,11 @@ class EventWaits(Offer):
     @overload
     def await_event(
         self, topic: str, *, type: type[T], key: str | None = None, timeout: Duration | None = None
-    ) -> Pending[T]: ...
+    ) -> JournalFuture[T]: ...
     @overload
     def await_event(
         self, topic: str, *, type: Any = None, key: str | None = None, timeout: Duration | None = None
-    ) -> Pending[Any]: ...
+    ) -> JournalFuture[Any]: ...
     def await_event(
         self,
         topic: str,
@@ -50,7 +50,7 @@ class EventWaits(Offer):
         type: Any = None,  # noqa: A002 - it reads as what it is at the call
         key: str | None = None,
         timeout: Duration | None = None,
-    ) -> Pending[Any]:
+    ) -> JournalFuture[Any]:
         """Wait for an event; one that came before is not lost.
 
         Args:
@@ -80,7 +80,7 @@ class EventWaits(Offer):
         commands.waits[id_] = wait
         return wait.future
 
-    def _wait_given_up(self, future: Pending[Any]) -> None:
+    def _wait_given_up(self, future: JournalFuture[Any]) -> None:
         commands = self._commands
         if commands.waits.pop(future.id, None) is not None and not commands.stopped():
             commands.issue(EventAbandoned, future.id, future.id)

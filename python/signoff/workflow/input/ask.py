@@ -14,7 +14,7 @@ from signoff.names import check_text
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.futures import Pending
+from signoff.workflow.futures import JournalFuture
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised, InputWithdrawn
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
@@ -93,7 +93,7 @@ class InputRequest(Generic[T]):
         self._type = type_
         self._answer: Answer[T] | None = None
         self._failure: WorkflowError | InvalidAnswer | None = None
-        self._waiters: list[Pending[Answer[T]]] = []
+        self._waiters: list[JournalFuture[Answer[T]]] = []
 
     @property
     def pending(self) -> bool:
@@ -105,7 +105,7 @@ class InputRequest(Generic[T]):
             return self._answer
         if self._failure is not None:
             raise self._failure.with_traceback(None)
-        waiter: Pending[Answer[T]] = self._commands.pending(self.id, self._given_up)
+        waiter: JournalFuture[Answer[T]] = self._commands.pending(self.id, self._given_up)
         self._waiters.append(waiter)
         return (yield from waiter)
 
@@ -161,7 +161,7 @@ class InputRequest(Generic[T]):
 
     # -- what the machine tells ------------------------------------------------------------------------------------
 
-    def _given_up(self, waiter: Pending[Any]) -> None:
+    def _given_up(self, waiter: JournalFuture[Any]) -> None:
         if waiter in self._waiters:
             self._waiters.remove(waiter)
         if self.pending:

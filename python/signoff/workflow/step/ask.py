@@ -12,7 +12,7 @@ from signoff.errors import UnsupportedValue
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration
 from signoff.workflow.entry import SAME
-from signoff.workflow.futures import Asked, Pending, StepFuture
+from signoff.workflow.futures import CommandFuture, JournalFuture, StepFuture
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.step.entries import StepCancelled, StepCompleted, StepFailed, StepScheduled
 from signoff.workflow.step.options import PLAIN, StepOptions, options_of
@@ -48,7 +48,7 @@ class StepCall:
     kwargs: dict[str, Any]
     retry: Retry
     timeout_ms: int | None
-    future: Asked[Any] = field(repr=False)
+    future: CommandFuture[Any] = field(repr=False)
     context: Context = field(repr=False)
     expose: bool = False
     next_attempt: int = 1
@@ -152,7 +152,7 @@ class Steps(Offer):
         """
         return Steps(self._commands, options_of(retry, timeout, expose, label).over(self._options))
 
-    def _step_given_up(self, future: Pending[Any]) -> None:
+    def _step_given_up(self, future: JournalFuture[Any]) -> None:
         commands = self._commands
         if commands.steps.pop(future.id, None) is not None and not commands.stopped():
             commands.issue(StepCancelled, future.id, future.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from signoff.workflow.durations import Duration, duration_ms
-from signoff.workflow.futures import Asked, Pending, TimerHandle
+from signoff.workflow.futures import CommandFuture, JournalFuture, TimerHandle
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.timer.entries import TimerCancelled, TimerFired, TimerStarted
 
@@ -18,7 +18,7 @@ class Sleeps(Offer):
 
     __slots__ = ()
 
-    def sleep(self, duration: Duration) -> Asked[None]:
+    def sleep(self, duration: Duration) -> CommandFuture[None]:
         """Sleep, for seconds or for months; the run holds no memory meanwhile.
 
         Args:
@@ -33,7 +33,7 @@ class Sleeps(Offer):
         commands.timers[id_] = (started.fire_at, future)
         return future
 
-    def _sleep_given_up(self, future: Pending[Any]) -> None:
+    def _sleep_given_up(self, future: JournalFuture[Any]) -> None:
         cancel(self._commands, future.id)
 
 
