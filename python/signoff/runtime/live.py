@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from signoff.workflow.definition import WorkflowDefinition
-from signoff.workflow.entry import Entry
-from signoff.workflow.event.entries import EventReceived
+from signoff.workflow.entry import Entry, Notification
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import refold
-from signoff.workflow.run.entries import RunStarted
+from signoff.workflow.run.entries import CancelRequested, RunDescribed, RunStarted, RunUnblocked
 from signoff.workflow.view import View
 
 
@@ -28,12 +27,20 @@ class Live:
         self.journal_tail += len(entries)
 
 
+_BEGUN = CancelRequested | RunDescribed | RunUnblocked
+"""What a worker writes that takes a run up, and what it is taken up for early. Other notifications can come before."""
+
+
 def begins(entries: list[Entry]) -> int | None:
     """Return when a run that nobody has taken up yet begins; None: it has begun, or begins at once.
 
-    An event that comes earlier is kept for it. A cancellation does not wait.
+    What comes earlier, such as an event, is kept for it. A cancellation does not wait.
     """
     match entries:
-        case [RunStarted(start_at=start_at), *rest] if all(isinstance(entry, EventReceived) for entry in rest):
+        case [RunStarted(start_at=start_at), *rest] if all(map(_comes_before, rest)):
             return start_at
     return None
+
+
+def _comes_before(entry: Entry) -> bool:
+    return isinstance(entry, Notification) and not isinstance(entry, _BEGUN)

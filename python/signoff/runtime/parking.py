@@ -97,11 +97,7 @@ def _entries(view: View, how: Parking, now_ms: int) -> list[Entry]:
     fold = view.run
     assert fold is not None
     now = max(now_ms, fold.last_at)
-    entries: list[Entry] = []
-    for result in how.results:
-        row = view.steps.get(result.id)
-        if row is not None and (row["status"] == "running" or row["attempt"] < result.attempt):
-            entries.append(replace(result, at=max(result.at, now)))
+    entries: list[Entry] = [*wanted(how.results, view, now)]
     reason = how.reason
     if reason is None:
         return entries
@@ -111,6 +107,18 @@ def _entries(view: View, how: Parking, now_ms: int) -> list[Entry]:
         and (reason.fingerprint is None or reason.fingerprint in fold.stuck)
     )
     return entries if known else [*entries, replace(reason, at=now)]
+
+
+def wanted(results: Sequence[Result], view: View, now_ms: int) -> list[Result]:
+    """Return those of some steps' results that the journal does not have yet, as they are to be written now."""
+    assert view.run is not None
+    now = max(now_ms, view.run.last_at)
+    found: list[Result] = []
+    for result in results:
+        row = view.steps.get(result.id)
+        if row is not None and (row["status"] == "running" or row["attempt"] < result.attempt):
+            found.append(replace(result, at=max(result.at, now)))
+    return found
 
 
 def _write(before: RunSnapshot, entries: list[Entry], epoch: int, how: Parking) -> RunChange:
