@@ -27,6 +27,7 @@
     │   ├── NoResult                the run has ended without one
     │   │   └── FailedRun · CancelledRun
     │   ├── NotBlocked              there is nothing to try again
+    │   ├── NotPaused               there is nothing to resume
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
     │   ├── SubmissionReused        one submission id, two bodies
@@ -277,6 +278,12 @@ class NotBlocked(Conflict409):
     """A run that is to be tried again and is not blocked; carries the `run` row."""
 
     code, title = "not_blocked", "The run is not blocked"
+
+
+class NotPaused(Conflict409):
+    """A run that is to be resumed and is not paused; carries the `run` row."""
+
+    code, title = "not_paused", "The run is not paused"
 
 
 class Stale(Conflict409):

@@ -23,7 +23,7 @@ from signoff.clock import Clock
 from signoff.errors import SignoffError, StoreError, WorkerLost, WorkflowError, WorkflowStuck
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.live import Live, begins
-from signoff.runtime.parking import BLOCKED_RETRY_MS, MOST_LOST, STUCK_RETRY_MS, Parking, Result, park
+from signoff.runtime.parking import BLOCKED_RETRY_MS, MOST_LOST, STUCK_RETRY_MS, Parking, Result, park, wanted
 from signoff.runtime.report import report
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.watchdog import Watchdog
@@ -85,6 +85,7 @@ class RunDriver:
         self._fresh: list[Result] = []
         self._taken: list[Result] = []  # what the machine was fed of it, and is not in the journal yet
         self._unwritten: list[Entry] = []
+        self._withheld: list[Entry] = []  # from the machine, because the run is paused
         self._tasks: dict[str, asyncio.Task[StepCompleted | StepFailed]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._busy = False
@@ -126,6 +127,8 @@ class RunDriver:
             return
         machine = self._live.machine
         try:
+            if self._pauses(self._live):
+                return
             self._settle(self._live, self._host.watchdog.run(self.run_id, machine, lambda: self._advance(machine)))
         except Exception as error:  # the code and the journal disagree, or the code asks for what cannot be written
             self._block(error, [*self._taken, *self._fresh])
@@ -168,7 +171,7 @@ class RunDriver:
     def _commit(
         self,
         live: Live,
-        entries: list[Entry],
+        entries: Sequence[Entry],
         *,
         release: bool,
         ready: bool = False,
@@ -181,7 +184,7 @@ class RunDriver:
         future.add_done_callback(partial(self._committed, write, entries, release))
 
     def _committed(
-        self, write: RunChange, entries: list[Entry], release: bool, future: asyncio.Future[Outcome]
+        self, write: RunChange, entries: Sequence[Entry], release: bool, future: asyncio.Future[Outcome]
     ) -> None:
         self._busy = False
         if self._over:
@@ -213,13 +216,14 @@ class RunDriver:
         run = RunSnapshot(write.after, self._live.view)
         self._live.journal_tail, self._live.public_tail = run.journal_tail, run.public_tail
         if release:
-            self._finish(keep=self._live.machine.outcome is None)
+            self._finish(keep=self._live.machine.outcome is None and not _is_paused(self._live))
             return
-        self._execute(self._live.machine)
+        if not _is_paused(self._live):
+            self._execute(self._live.machine)
         if self._fresh or self._news:
             self.pump()
 
-    def _fall_back(self, entries: list[Entry]) -> None:
+    def _fall_back(self, entries: Sequence[Entry]) -> None:
         """Forget what the machine did beyond the journal, keep the step results it had taken."""
         self._fresh[:0] = [entry for entry in entries if isinstance(entry, StepCompleted | StepFailed)]
         self._taken.clear()
@@ -228,11 +232,12 @@ class RunDriver:
         self._news = self._stale = True
 
     def _drop(self) -> None:
+        self._unwritten, self._withheld = [], []
         if self._live is not None:
             live, self._live = self._live, None
             self._host.watchdog.close(self.run_id, live.machine)
 
-    def _again(self, entries: list[Entry], reason: str) -> None:
+    def _again(self, entries: Sequence[Entry], reason: str) -> None:
         """After an unknown outcome: wait a little, then look what the journal says."""
         log.warning("run %s: the outcome of a commit is unknown (%s); looking it up", self.run_id, reason)
         self._fall_back(entries)
@@ -267,11 +272,20 @@ class RunDriver:
         self._block(lost, self._fresh)
         return True
 
+    def _pauses(self, live: Live) -> bool:
+        """Begin nothing if the run is paused: record results as they come, and let go when no attempt is under way."""
+        if _is_paused(live) and (self._fresh or not self._tasks):
+            results = wanted(self._fresh, live.view, self._clock.now_ms())
+            self._fresh = []
+            self._withheld += results
+            self._commit(live, results, release=not self._tasks)
+        return _is_paused(live)
+
     def _leave(self, how: Parking) -> None:
         """Let go of the run, and forget what is not in the journal."""
         self._busy = True
         self._drop()
-        self._unwritten, self._fresh, self._taken = [], [], []
+        self._fresh, self._taken = [], []
         task = self._host.loop.create_task(park(self._host.engine, self.run_id, self.epoch, how))
         task.add_done_callback(self._parked)
 
@@ -328,8 +342,10 @@ class RunDriver:
         live = self._live = self._live or Live(self._definition)
         try:
             live.follow(entries)
-            if self._refuses(live.view):
+            self._withheld += entries
+            if self._pauses(live) or self._refuses(live.view):
                 return False
+            entries, self._withheld = self._withheld, []
             advance = partial(live.machine.advance, entries)
             self._unwritten += self._host.watchdog.run(self.run_id, live.machine, advance)
             self._unwritten[:0] = self._remarks(live, entries)
@@ -401,3 +417,7 @@ class RunDriver:
             self._host.watchdog.close(self.run_id, live.machine)
             live = None
         self._host.finished(self, live)
+
+
+def _is_paused(live: Live) -> bool:
+    return live.view.run is not None and live.view.run.paused

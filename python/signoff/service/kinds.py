@@ -124,7 +124,7 @@ def run_record(
         fold.dumps(),
         _run_terms(workflow, status, tuple(row["tags"])),
         before.sort,
-        None if status in ENDED else workflow,
+        None if status in ENDED or fold.paused else workflow,
         ready,
         wake_at,
         status == "blocked",

@@ -31,6 +31,7 @@ class RunFold:
         event_count: number of events that have come.
         blocked: why the run is blocked (`failure.reason`); empty if it is not.
         stuck: fingerprints of the code that got stuck in this run, the last ones.
+        paused: somebody wants nothing new to be begun; whether it is blocked is remembered meanwhile.
     """
 
     row: dict[str, Any]
@@ -47,6 +48,7 @@ class RunFold:
     event_count: int = 0
     blocked: str = ""
     stuck: list[str] = field(default_factory=list)
+    paused: bool = False
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""

@@ -2,17 +2,29 @@ from __future__ import annotations
 
 import pytest
 
-from signoff.errors import InvalidInput, NotBlocked, RunClosed, RunConflict
+from signoff.errors import InvalidInput, NotBlocked, NotPaused, RunClosed, RunConflict
 from signoff.streams import offset
 from signoff.workflow.decision import AlreadyDone, AppendEntries
 from signoff.workflow.entry import DecidedBy, Entry, Error
-from signoff.workflow.run.decide import Started, blocked_unknown, cancel, forsake, retry, start, terminate
+from signoff.workflow.run.decide import (
+    Started,
+    blocked_unknown,
+    cancel,
+    forsake,
+    pause,
+    resume,
+    retry,
+    start,
+    terminate,
+)
 from signoff.workflow.run.entries import (
     CancelRequested,
     RunBlocked,
     RunCancelled,
     RunCompleted,
     RunFailed,
+    RunPaused,
+    RunResumed,
     RunRetried,
     RunTerminated,
 )
@@ -25,6 +37,7 @@ FINAL = (RunCompleted(1_500, None), RunCancelled(1_500))
 UNKNOWN = RunBlocked(1_500, Error("unknown_workflow", "nobody knows it"))
 DIFFERS = RunBlocked(1_500, Error("non_determinism", "differs"))
 ASKED = CancelRequested(1_400, "enough", OPERATOR)
+PAUSED = RunPaused(1_600, None, OPERATOR)
 
 
 # -- start -------------------------------------------------------------------------------------------------------------
@@ -133,6 +146,63 @@ def test_a_blocked_run_is_tried_again() -> None:
 def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
     with pytest.raises(NotBlocked, match="only a blocked one"):
         retry(loaded(*before), OPERATOR, 2_000)
+
+
+# -- pause and resume --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [(), (DIFFERS,), (ASKED,), (StepScheduled(1_100, "a:0"),)])
+def test_a_run_is_paused_whatever_it_does_and_is_then_what_it_was(before: tuple[Entry, ...]) -> None:
+    run = loaded(*before, wake_at=7_000)
+    status, error = run.status, run.run.row["error"]
+    decision = pause(run, "the bank is down", OPERATOR, 2_000)
+    assert isinstance(decision, AppendEntries)
+    assert decision.entries == (RunPaused(2_000, "the bank is down", OPERATOR),)
+    assert (decision.ready, decision.wake_at, decision.ends) == (True, 7_000, False)
+    row = written(run, decision)[0]
+    assert (row["status"], row["error"]) == ("paused", error)
+    assert pause(run, "again", OPERATOR, 3_000) == AlreadyDone(run.run.row)
+    resumed = resume(run, None, OPERATOR, 3_000)
+    assert resumed.entries == (RunResumed(3_000, None, OPERATOR),)
+    assert (resumed.ready, resumed.wake_at) == (True, 7_000)
+    row = written(run, resumed)[0]
+    assert (row["status"], row["error"]) == (status, error)
+
+
+@pytest.mark.parametrize("end", [FAILED, *FINAL])
+def test_a_run_that_has_ended_is_neither_paused_nor_resumed(end: Entry) -> None:
+    for before in ((end,), (PAUSED, end)):
+        with pytest.raises(RunClosed, match="nothing to pause"):
+            pause(loaded(*before), None, OPERATOR, 2_000)
+        with pytest.raises(RunClosed, match="nothing to resume"):
+            resume(loaded(*before), None, OPERATOR, 2_000)
+
+
+@pytest.mark.parametrize(("before", "said"), [((), "is running, not"), ((DIFFERS,), "is blocked, not.*signoff retry")])
+def test_only_a_paused_run_is_resumed(before: tuple[Entry, ...], said: str) -> None:
+    with pytest.raises(NotPaused, match=said) as refused:
+        resume(loaded(*before), None, OPERATOR, 2_000)
+    assert refused.value.extra["run"]["id"] == "r1"
+
+
+def test_cancelling_a_paused_run_resumes_it() -> None:
+    for before, types in (((PAUSED,), [CancelRequested, RunResumed]), ((ASKED, PAUSED), [RunResumed])):
+        run = loaded(*before)
+        decision = cancel(run, "enough", OPERATOR, 2_000)
+        assert isinstance(decision, AppendEntries)
+        assert [type(entry) for entry in decision.entries] == types
+        assert written(run, decision)[0]["status"] == "running"
+
+
+def test_a_forsaken_run_that_is_paused_is_ended_when_it_is_cancelled() -> None:
+    run = loaded(UNKNOWN, PAUSED)
+    assert blocked_unknown(run)
+    decision = cancel(run, None, OPERATOR, 2_000, forsaken=True)
+    assert written(run, decision)[0]["status"] == "cancelled"
+
+
+def test_one_that_is_paused_is_not_forsaken() -> None:
+    assert forsake(loaded(PAUSED), 2_000) == AlreadyDone(False)
 
 
 # -- forsake -----------------------------------------------------------------------------------------------------------

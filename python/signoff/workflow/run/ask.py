@@ -23,6 +23,8 @@ from signoff.workflow.run.entries import (
     RunCompleted,
     RunDescribed,
     RunFailed,
+    RunPaused,
+    RunResumed,
     RunRetried,
     RunStarted,
     RunTerminated,
@@ -229,6 +231,8 @@ FEEDS: Feeds = {
     RunBlocked: _pass_over,
     RunUnblocked: _pass_over,
     RunRetried: _pass_over,
+    RunPaused: _pass_over,
+    RunResumed: _pass_over,
     CancelRequested: _cancel_requested,
     RunTerminated: _terminated,
 }

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signoff.errors import InvalidInput, NotBlocked, RunClosed, RunConflict, UnknownWorkflow
+from signoff.errors import InvalidInput, NotBlocked, NotPaused, RunClosed, RunConflict, UnknownWorkflow
 from signoff.streams import offset
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, run_row
 from signoff.workflow.entry import DecidedBy, Entry, Error
-from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunRetried, RunStarted, RunTerminated
-from signoff.workflow.run.status import ENDED, FINAL
+from signoff.workflow.run.entries import (
+    CancelRequested,
+    RunBlocked,
+    RunPaused,
+    RunResumed,
+    RunRetried,
+    RunStarted,
+    RunTerminated,
+)
+from signoff.workflow.run.status import ENDED, FINAL, HELD
 from signoff.workflow.view import View
 
 Row = dict[str, Any]
@@ -69,6 +77,8 @@ def cancel(
 ) -> AppendEntries[Row] | AlreadyDone[Row]:
     """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
 
+    One that is paused is resumed by it, since its cleanup could not run otherwise.
+
     Args:
         loaded: the run.
         reason: for people.
@@ -82,18 +92,21 @@ def cancel(
     """
     _check_open(loaded, "cancel", ENDED)
     asked = loaded.run.cancel_requested
-    if asked and not forsaken:
-        return AlreadyDone(loaded.run.row)
     at = loaded.time(now_ms)
     entries: list[Entry] = [] if asked else [CancelRequested(at, reason, by)]
     if forsaken:
         return AppendEntries((*entries, RunTerminated(at, reason, by)), run_row, ends=True)
+    if loaded.run.paused:
+        entries.append(RunResumed(at, reason, by))
+    if not entries:
+        return AlreadyDone(loaded.run.row)
     return AppendEntries(tuple(entries), run_row, wake_at=loaded.wake_at)
 
 
 def blocked_unknown(loaded: Loaded) -> bool:
-    """Tell whether a run is blocked because no worker knew its workflow when somebody looked."""
-    return loaded.status == "blocked" and loaded.run.row["error"]["code"] == UnknownWorkflow.code
+    """Tell whether a run is blocked, perhaps paused since, because no worker knew its workflow when somebody looked."""
+    error = loaded.run.row["error"]
+    return loaded.status in HELD and error is not None and error["code"] == UnknownWorkflow.code
 
 
 def terminate(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
@@ -121,12 +134,45 @@ def retry(loaded: Loaded, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     return AppendEntries((RunRetried(loaded.time(now_ms), by),), run_row, wake_at=loaded.wake_at)
 
 
+def pause(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row] | AlreadyDone[Row]:
+    """Have nothing new begun in a run until it is resumed; answers and events are still taken. Again changes nothing.
+
+    What is under way ends, and its results are kept. Neither code nor attempts nor timers begin.
+
+    Raises:
+        RunClosed: the run has ended.
+    """
+    _check_open(loaded, "pause", ENDED)
+    if loaded.run.paused:
+        return AlreadyDone(loaded.run.row)
+    # `ready`, so that the worker that may hold it is woken to let go; nobody can claim it.
+    return AppendEntries((RunPaused(loaded.time(now_ms), reason, by),), run_row, wake_at=loaded.wake_at)
+
+
+def resume(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+    """Have a paused run go on. What became due meanwhile happens now, what was answered meanwhile counts.
+
+    Raises:
+        RunClosed: the run has ended.
+        NotPaused: it is not paused.
+    """
+    _check_open(loaded, "resume", ENDED)
+    if not loaded.run.paused:
+        hint = " It goes on with other code, or with: signoff retry" if loaded.status == "blocked" else ""
+        raise NotPaused(
+            f"The run {loaded.run.row['id']!r} is {loaded.status}, not paused; nothing was changed.{hint}",
+            run=loaded.run.row,
+        )
+    return AppendEntries((RunResumed(loaded.time(now_ms), reason, by),), run_row, wake_at=loaded.wake_at)
+
+
 def forsake(loaded: Loaded, now_ms: int) -> AppendEntries[bool] | AlreadyDone[bool]:
     """Block a run that no living worker knows, or end it if it was asked to stop; reply whether it is written to.
 
-    That nobody knows it is for the caller to find out. What somebody holds or has ended meanwhile is left alone.
+    That nobody knows it is for the caller to find out. What somebody holds, or has paused or ended meanwhile,
+    is left alone.
     """
-    if loaded.status in ENDED or (loaded.leased_until or 0) > now_ms:
+    if loaded.status in ENDED or loaded.run.paused or (loaded.leased_until or 0) > now_ms:
         return AlreadyDone(False)
     at = loaded.time(now_ms)
     if loaded.run.cancel_requested:

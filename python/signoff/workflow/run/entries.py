@@ -123,5 +123,23 @@ class RunRetried(Notification):
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
 
 
+@dataclass(frozen=True, slots=True)
+class RunPaused(Notification):
+    """Somebody's wish that nothing new be begun in the run until `run.resumed`; replay passes over it."""
+
+    type: ClassVar[str] = "run.paused"
+    reason: str | None = None
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed(Notification):
+    """The end of a pause; replay passes over it."""
+
+    type: ClassVar[str] = "run.resumed"
+    reason: str | None = None
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+
+
 OUTCOMES = (RunCompleted, RunFailed, RunCancelled)
 """How the code itself ends a run."""

@@ -17,12 +17,14 @@ from signoff.workflow.run.entries import (
     RunCompleted,
     RunDescribed,
     RunFailed,
+    RunPaused,
+    RunResumed,
     RunRetried,
     RunStarted,
     RunTerminated,
     RunUnblocked,
 )
-from signoff.workflow.run.status import ENDED, FINAL, status_of
+from signoff.workflow.run.status import ENDED, FINAL, HELD, status_of
 from signoff.workflow.step.fold import cancel_all
 from signoff.workflow.view import RunFold
 
@@ -80,7 +82,7 @@ def _cancelled(projector: Projector, run: RunFold, entry: RunCancelled) -> dict[
 def _ended(projector: Projector, run: RunFold, at: int, changes: dict[str, Any]) -> dict[str, Any]:
     withdraw_all(projector, run, at, DecidedBy("workflow"), changes["status"])
     drop_events(projector, run)
-    run.timers, run.steps = [], 0
+    run.timers, run.steps, run.paused = [], 0, False
     return changes
 
 
@@ -119,17 +121,35 @@ def _blocked(_: Projector, run: RunFold, entry: RunBlocked) -> dict[str, Any] | 
     run.blocked = failure.reason(entry.error)
     if entry.fingerprint is not None and entry.fingerprint not in run.stuck:
         run.stuck = [*run.stuck, entry.fingerprint][-_STUCK_KEPT:]
-    return {"status": "blocked", "error": public_error(entry.error)}
+    return {"status": status_of(run), "error": public_error(entry.error)}
 
 
 def _unblocked(_projector: Projector, run: RunFold, _: RunUnblocked) -> dict[str, Any] | None:
-    run.blocked = ""
-    return {"status": status_of(run), "error": None} if run.row["status"] == "blocked" else None
+    return _heal(run)
 
 
 def _retried(_projector: Projector, run: RunFold, _: RunRetried) -> dict[str, Any] | None:
-    run.stuck, run.blocked = [], ""
-    return {"status": status_of(run), "error": None} if run.row["status"] == "blocked" else None
+    run.stuck = []
+    return _heal(run)
+
+
+def _heal(run: RunFold) -> dict[str, Any] | None:
+    run.blocked = ""
+    return {"status": status_of(run), "error": None} if run.row["status"] in HELD else None
+
+
+def _paused(_projector: Projector, run: RunFold, _: RunPaused) -> dict[str, Any] | None:
+    if run.row["status"] in ENDED:
+        return None
+    run.paused = True
+    return {"status": "paused"}
+
+
+def _resumed(_projector: Projector, run: RunFold, _: RunResumed) -> dict[str, Any] | None:
+    if not run.paused:
+        return None
+    run.paused = False
+    return {"status": status_of(run)}
 
 
 FOLDS: Folds = {
@@ -138,6 +158,8 @@ FOLDS: Folds = {
     RunBlocked: _blocked,
     RunUnblocked: _unblocked,
     RunRetried: _retried,
+    RunPaused: _paused,
+    RunResumed: _resumed,
     CancelRequested: _cancel_requested,
     RunCompleted: _completed,
     RunFailed: _failed,

@@ -20,7 +20,11 @@ HELD: Final = frozenset({"blocked", "paused"})
 
 
 def status_of(run: RunFold) -> str:
-    """Return the status of a run that has not ended and is not held, by what is open in it."""
+    """Return the status of a run that has not ended: held, or told by what is open in it."""
+    if run.paused:
+        return "paused"
+    if run.blocked:
+        return "blocked"
     if run.steps:
         return "running"
     if run.inputs or run.waits:
