@@ -203,6 +203,8 @@ def test_topics_are_the_streams_touched_and_whether_a_run_may_be_claimed() -> No
     assert topics_of(start("r1")) == ["stream:runs/r1/journal", "stream:runs/r1"]
     assert topics_of(start("r1", ready=True))[-1] == "ready"
     assert topics_of(start("r1", wake_at=0))[-1] == "ready"
+    assert topics_of(start("r1", queue=None, ready=True))[-1] == "ready"  # whoever holds it is to let go
+    assert topics_of(start("r1", queue=None, wake_at=0))[-1] == "stream:runs/r1"
     assert topics_of(grow("a", 0, close=True)) == ["stream:a"]
     assert topics_of(write(head("n"))) == ["stream:n"]
     assert topics_of(Change(FamilyWrite((StreamDelete("n", 1),)))) == ["stream:n"]

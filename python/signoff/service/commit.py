@@ -248,7 +248,8 @@ def topics_of(change: Change) -> list[str]:
             topics += [stream_topic(one.path if isinstance(one, StreamDelete) else one.head.path) for one in writes]
         case SubjectWrite(subject=subject, appends=appends):
             topics += [stream_topic(append.path) for append in appends]
-            if subject.queue is not None and (subject.ready or subject.wake_at is not None):
+            # Without a queue nobody may claim it, but whoever holds it hears that it is paused or has been ended.
+            if subject.ready or (subject.queue is not None and subject.wake_at is not None):
                 topics.append(READY)
         case SubjectDelete(streams=paths):
             topics += [stream_topic(path) for path in paths]
