@@ -28,6 +28,7 @@
     │   │   └── FailedRun · CancelledRun
     │   ├── NotBlocked              there is nothing to try again
     │   ├── NotPaused               there is nothing to resume
+    │   ├── NotEnded                the run goes on, and cannot be deleted
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
     │   ├── SubmissionReused        one submission id, two bodies
@@ -284,6 +285,12 @@ class NotPaused(Conflict409):
     """A run that is to be resumed and is not paused; carries the `run` row."""
 
     code, title = "not_paused", "The run is not paused"
+
+
+class NotEnded(Conflict409):
+    """A run that is to be deleted and has not ended; carries the `run` row."""
+
+    code, title = "not_ended", "The run has not ended"
 
 
 class Stale(Conflict409):

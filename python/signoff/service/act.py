@@ -16,12 +16,12 @@ from signoff.errors import RunConflict, RunNotFound, WorkflowError
 from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
-from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.service.run_change import RunChange, RunSnapshot, run_deletion
 from signoff.stores.base import Loaded as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict
 from signoff.workflow import journal
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.projection import refold
@@ -29,7 +29,7 @@ from signoff.workflow.view import RunFold, View
 
 R = TypeVar("R")
 
-Decision = AppendEntries[R] | AlreadyDone[R]
+Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R]
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
 
@@ -79,11 +79,16 @@ class Actor:
                     decision = await decision
                 if isinstance(decision, AlreadyDone):
                     return decision.reply
+                if isinstance(decision, DeleteRun):
+                    deleted = await self._committer.commit(run_deletion(stored.subject, run.run, decision.at))
+                    if not isinstance(deleted, Conflict):
+                        return decision.reply
+                    continue
                 reply = await self._commit(RunSnapshot(stored.subject, run.view), decision)
                 if reply is not None:
                     return reply[0]
 
-    async def begin(self, run_id: str, decide: Callable[[Loaded | None], Decision[R]]) -> R:
+    async def begin(self, run_id: str, decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]]) -> R:
         """Do the same for a run that is most likely new: it is looked at only if it exists."""
         run, before, tries = None, RunSnapshot(None, View()), 0
         while True:

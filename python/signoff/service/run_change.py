@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from signoff.clock import rfc3339
 from signoff.paths import inbox_path, journal_path, listing_path, run_path
 from signoff.service.kinds import PartKind, input_part, run_record, wait_part
-from signoff.stores.change import Change, OwnAppend, OwnStream, Part, PartName, Post, Subject, SubjectWrite, new_mark
+from signoff.stores.change import (
+    Change,
+    OwnAppend,
+    OwnStream,
+    Part,
+    PartName,
+    Post,
+    Subject,
+    SubjectDelete,
+    SubjectWrite,
+    new_mark,
+)
+from signoff.streams import state
 from signoff.workflow import journal
 from signoff.workflow.entry import Entry
 from signoff.workflow.projection import project
-from signoff.workflow.view import Delta, View
+from signoff.workflow.view import Delta, RunFold, View
 
 
 @dataclass(slots=True)
@@ -104,6 +117,23 @@ class RunChange:
         write = self.change.write
         assert isinstance(write, SubjectWrite)
         self.change = self.change._replace(write=replace(write, parts=(*write.parts, part)))
+
+
+def run_deletion(subject: Subject, fold: RunFold, at: int) -> Change:
+    """Return what deletes a run that has ended, and takes it out of its workflow's listing.
+
+    Nobody's inbox has anything of it: what it asked was withdrawn at its end.
+
+    Args:
+        subject: its record, as loaded.
+        fold: what its journal comes to.
+        at: milliseconds.
+    """
+    row = fold.row
+    gone = state.delete("run", row["id"], timestamp=rfc3339(at))
+    paths = tuple(stream.path for stream in subject.streams)
+    write = SubjectDelete(subject.name, subject.version, paths)
+    return Change(write, (Post(listing_path(row["workflow"]), gone, 1),), new_mark())
 
 
 def _tails(subject: Subject | None) -> tuple[int, int]:

@@ -185,6 +185,17 @@ class Runs:
         """
         return await self._actor.act(run_id, lambda run, now: decide.retry(run, by, now))
 
+    async def delete(self, run_id: str) -> Row:
+        """Delete a run that has ended, with its streams and all it remembers; return its row as it was.
+
+        Its id may be used again. What was forked from its streams stays readable. The room it took is free soon after.
+
+        Raises:
+            RunNotFound: there is no such run.
+            NotEnded: it goes on; nothing was changed.
+        """
+        return await self._actor.act(run_id, decide.delete)
+
     async def forsake(self, run_id: str) -> bool:
         """Block a run that no living worker knows, or end it if it was asked to stop; tell whether it was written to.
 

@@ -1,8 +1,8 @@
-"""What a decision is made on, and what it can be: append these entries, or it is done already. A refusal is raised.
+"""What a decision is made on, and what it can be: append these, it is done already, or delete. A refusal is raised.
 
-Every `decide.py` has pure functions `(loaded, what is asked, who, now) -> AppendEntries | AlreadyDone`. Whoever calls
-one loads the run, projects the entries, and commits them as a compare-and-swap on what was loaded; a lost race is
-decided anew.
+Every `decide.py` has pure functions `(loaded, what is asked, who, now) -> AppendEntries | AlreadyDone | DeleteRun`.
+Whoever calls one loads the run, projects the entries, and commits them as a compare-and-swap on what was loaded; a lost
+race is decided anew.
 """
 
 from __future__ import annotations
@@ -111,6 +111,19 @@ class AlreadyDone(Generic[R]):
     """The decision to write nothing, because it was done before."""
 
     reply: R
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRun(Generic[R]):
+    """The decision to delete the run with all that belongs to it: journal, rows, requests, what it remembers.
+
+    Attributes:
+        reply: what the caller gets.
+        at: milliseconds, for the message that takes it out of its workflow's listing.
+    """
+
+    reply: R
+    at: int
 
 
 def run_row(view: View, _: int) -> dict[str, Any]:

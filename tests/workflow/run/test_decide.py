@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from signoff.errors import InvalidInput, NotBlocked, NotPaused, RunClosed, RunConflict
+from signoff.errors import InvalidInput, NotBlocked, NotEnded, NotPaused, RunClosed, RunConflict
 from signoff.streams import offset
-from signoff.workflow.decision import AlreadyDone, AppendEntries
+from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun
 from signoff.workflow.entry import DecidedBy, Entry, Error
 from signoff.workflow.run.decide import (
     Started,
     blocked_unknown,
     cancel,
+    delete,
     forsake,
     pause,
     resume,
@@ -203,6 +204,22 @@ def test_a_forsaken_run_that_is_paused_is_ended_when_it_is_cancelled() -> None:
 
 def test_one_that_is_paused_is_not_forsaken() -> None:
     assert forsake(loaded(PAUSED), 2_000) == AlreadyDone(False)
+
+
+# -- delete ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [FAILED, *FINAL, RunTerminated(1_500)])
+def test_a_run_that_has_ended_is_deleted(end: Entry) -> None:
+    run = loaded(end)
+    assert delete(run, 2_000) == DeleteRun(run.run.row, 2_000)
+
+
+@pytest.mark.parametrize("before", [(), (DIFFERS,), (ASKED,), (PAUSED,)])
+def test_a_run_that_goes_on_is_not_deleted(before: tuple[Entry, ...]) -> None:
+    with pytest.raises(NotEnded, match="signoff terminate r1") as refused:
+        delete(loaded(*before), 2_000)
+    assert refused.value.extra["run"]["id"] == "r1"
 
 
 # -- forsake -----------------------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from signoff.errors import InvalidInput, NotBlocked, NotPaused, RunClosed, RunConflict, UnknownWorkflow
+from signoff.errors import InvalidInput, NotBlocked, NotEnded, NotPaused, RunClosed, RunConflict, UnknownWorkflow
 from signoff.streams import offset
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, run_row
+from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded, run_row
 from signoff.workflow.entry import DecidedBy, Entry, Error
 from signoff.workflow.run.entries import (
     CancelRequested,
@@ -164,6 +164,22 @@ def resume(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> Ap
             run=loaded.run.row,
         )
     return AppendEntries((RunResumed(loaded.time(now_ms), reason, by),), run_row, wake_at=loaded.wake_at)
+
+
+def delete(loaded: Loaded, now_ms: int) -> DeleteRun[Row]:
+    """Delete a run that has ended, with all that belongs to it. Its id may be used again.
+
+    Raises:
+        NotEnded: the run goes on.
+    """
+    if loaded.status not in ENDED:
+        run_id = loaded.run.row["id"]
+        raise NotEnded(
+            f"The run {run_id!r} is {loaded.status}, and only one that has ended can be deleted; nothing was changed. "
+            f"To end it first: signoff terminate {run_id}.",
+            run=loaded.run.row,
+        )
+    return DeleteRun(loaded.run.row, loaded.time(now_ms))
 
 
 def forsake(loaded: Loaded, now_ms: int) -> AppendEntries[bool] | AlreadyDone[bool]:
