@@ -13,18 +13,15 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-def test_what_is_freed_between_what_is_kept_is_given_back() -> None:
-    async def main() -> None:
-        blocks = [bytes(2_000) for _ in range(40_000)]
-        kept = blocks[::100]
-        full = resident()
-        del blocks
-        giving = asyncio.create_task(giving_back(0.01))
-        async with asyncio.timeout(20):
-            while resident() > full - 50_000_000:
-                await asyncio.sleep(0.01)
-        assert not giving.done()
-        giving.cancel()
-        assert len(kept) == 400
-
-    asyncio.run(main())
+async def test_what_is_freed_between_what_is_kept_is_given_back() -> None:
+    blocks = [bytes(2_000) for _ in range(40_000)]
+    kept = blocks[::100]
+    full = resident()
+    del blocks
+    giving = asyncio.create_task(giving_back(0.01))
+    async with asyncio.timeout(20):
+        while resident() > full - 50_000_000:
+            await asyncio.sleep(0.01)
+    assert not giving.done()
+    giving.cancel()
+    assert len(kept) == 400

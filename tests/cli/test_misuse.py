@@ -34,16 +34,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def store(place: Path) -> str:
-    """A store with one run."""
+async def store(place: Path, anyio_backend: str) -> str:
+    """A store with one run; it is made on a loop that does not run during the test: commands run their own."""
     url = f"sqlite:///{place / 'test.db'}"
-
-    async def prepare() -> None:
-        engine = await Engine.open(open_store(url))
-        await engine.runs.start("expense", 7, run_id="r1")
-        await engine.close()
-
-    asyncio.run(prepare())
+    engine = await Engine.open(open_store(url))
+    await engine.runs.start("expense", 7, run_id="r1")
+    await engine.close()
     return url
 
 

@@ -58,9 +58,9 @@ def test_each_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None
     assert [value for group in reached for value in group] == list(GIVEN.values())
 
 
-def test_a_reader_sees_the_end_of_the_server_as_the_end_of_the_response(tmp_path: Path) -> None:
+async def test_a_reader_sees_the_end_of_the_server_as_the_end_of_the_response(tmp_path: Path) -> None:
     with running(tmp_path, "server", "--store", "memory:", "--port", "0") as server:
-        answers = asyncio.run(_stop_while_reading(server))
+        answers = await _stop_while_reading(server)
         code, errors = server.process.wait(timeout=30), server.process.stderr
         assert errors is not None
         assert (code, errors.read()) == (0, "")

@@ -89,7 +89,7 @@ def test_readers_learn_of_another_process_long_before_the_next_poll(pair: tuple[
     assert statistics.median(times) < 0.25
 
 
-def test_many_writers_in_two_processes_lose_nothing(pair: tuple[Running, Running]) -> None:
+async def test_many_writers_in_two_processes_lose_nothing(pair: tuple[Running, Running]) -> None:
     for one in ("s0", "s1"):
         httpx.put(pair[0].stream(one), headers=JSON).raise_for_status()
 
@@ -98,11 +98,8 @@ def test_many_writers_in_two_processes_lose_nothing(pair: tuple[Running, Running
             answer = await http.post(pair[(name + n) % 2].stream(f"s{name % 2}"), headers=JSON, json=f"{name}:{n}")
             assert answer.status_code == 204, answer.text
 
-    async def main() -> None:
-        async with httpx.AsyncClient(timeout=20) as http:
-            await asyncio.gather(*(write(http, name) for name in range(8)))
-
-    asyncio.run(main())
+    async with httpx.AsyncClient(timeout=20) as http:
+        await asyncio.gather(*(write(http, name) for name in range(8)))
     for number in (0, 1):
         seen = [httpx.get(process.stream(f"s{number}")).json() for process in pair]
         assert seen[0] == seen[1]

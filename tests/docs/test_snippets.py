@@ -7,7 +7,7 @@ import asyncio
 import importlib
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -64,25 +64,27 @@ def test_the_testing_guide_tests_the_front_page(expense: ModuleType) -> None:
     guide["test_an_approved_claim_is_paid"]()
 
 
-def test_a_history_replays(expense: ModuleType, tmp_path: Path) -> None:
-    async def main() -> list[dict[str, Any]]:
-        engine = await Engine.open(open_store("memory:"))
-        worker = Worker(expense.app, engine)
-        working = asyncio.create_task(worker.run())
-        try:
-            run_id = (await engine.runs.start("expense", 7)).run["id"]
-            asked = _namespace(blocks("docs/guide/testing.md")[0])["asked"]
-            await asked(engine, run_id)
-            return list(await engine.runs.history(run_id))
-        finally:
-            await worker.drain()
-            await working
-            await engine.close()
+@pytest.fixture
+async def history(expense: ModuleType, anyio_backend: str) -> Sequence[dict[str, Any]]:
+    """What a run wrote that the guide's test has brought to its request."""
+    engine = await Engine.open(open_store("memory:"))
+    worker = Worker(expense.app, engine)
+    working = asyncio.create_task(worker.run())
+    try:
+        run_id = (await engine.runs.start("expense", 7)).run["id"]
+        asked = _namespace(blocks("docs/guide/testing.md")[0])["asked"]
+        await asked(engine, run_id)
+        return await engine.runs.history(run_id)
+    finally:
+        await worker.drain()
+        await working
+        await engine.close()
 
-    entries = asyncio.run(main())
+
+def test_a_history_replays(history: Sequence[dict[str, Any]], tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     kept = tmp_path / "tests" / "claim-1.json"
-    kept.write_bytes(b'{"run_id": "r", "entries": [' + journal.dumps(map(journal.from_json, entries)) + b"]}")
+    kept.write_bytes(b'{"run_id": "r", "entries": [' + journal.dumps(map(journal.from_json, history)) + b"]}")
     guide = _namespace(blocks("docs/guide/testing.md")[1])
     guide["test_old_runs_still_replay"]()
 
@@ -103,44 +105,40 @@ async def hosted(space: dict[str, Any]) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-def test_the_front_page_embeds(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_front_page_embeds(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNOFF_SECRET", SECRET)
     space = _namespace(blocks("README.md")[1])
     token = _namespace(blocks("docs/operations/security.md")[0])["token_for"]("alice", ["finance"])
     assert jwt.decode(token, SECRET, algorithms=["HS256"])["sub"] == "alice"
 
-    async def main() -> tuple[int, int, Any]:
-        async with hosted(space) as http:
-            nobody = await http.get("/signoff/v1/runs?workflow=expense")
-            alice = await http.get("/signoff/v1/runs?workflow=expense", headers={"authorization": f"Bearer {token}"})
-            return (await http.get("/signoff/health")).status_code, nobody.status_code, alice.json()
+    async with hosted(space) as http:
+        nobody = await http.get("/signoff/v1/runs?workflow=expense")
+        alice = await http.get("/signoff/v1/runs?workflow=expense", headers={"authorization": f"Bearer {token}"})
+        health = await http.get("/signoff/health")
+    told = (health.status_code, nobody.status_code, alice.json())
+    assert told == (200, 401, {"runs": [], "cursor": None})
 
-    assert asyncio.run(main()) == (200, 401, {"runs": [], "cursor": None})
 
-
-def test_the_guide_embeds(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_guide_embeds(expense: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNOFF_SECRET", SECRET)
     fastapi, plain, own, sessions, streams, uvicorn = map(_namespace, blocks("docs/guide/embedding.md"))
 
-    async def main() -> None:
-        async with hosted(fastapi) as http:
-            run_id = (await http.post("/claims?amount=7")).json()["run_id"]
-            assert (await fastapi["signoff"].engine.runs.get(run_id))["id"] == run_id
-        async with hosted(plain) as http:
-            assert (await http.put("/signoff/v1/stream/a")).status_code == 201
-        async with hosted(own) as http:
-            assert own["ready"] == [own["host"]]
-            assert (await http.get("/signoff/v1/runs/the-first")).status_code == 200
-        async with hosted(sessions) as http:
-            path = "/signoff/v1/runs?workflow=expense"
-            assert (await http.get(path)).status_code == 401
-            assert (await http.get(path, headers={"cookie": "session=a1"})).status_code == 200
-        async with hosted(streams) as http:
-            assert (await http.put("/news/v1/stream/a")).status_code == 403
-            assert (await http.put("/news/v1/stream/a", headers={"x-editor": "yes"})).status_code == 201
-            assert (await http.get("/news/v1/stream/a")).headers["cache-control"].startswith("public")
-
-    asyncio.run(main())
+    async with hosted(fastapi) as http:
+        run_id = (await http.post("/claims?amount=7")).json()["run_id"]
+        assert (await fastapi["signoff"].engine.runs.get(run_id))["id"] == run_id
+    async with hosted(plain) as http:
+        assert (await http.put("/signoff/v1/stream/a")).status_code == 201
+    async with hosted(own) as http:
+        assert own["ready"] == [own["host"]]
+        assert (await http.get("/signoff/v1/runs/the-first")).status_code == 200
+    async with hosted(sessions) as http:
+        path = "/signoff/v1/runs?workflow=expense"
+        assert (await http.get(path)).status_code == 401
+        assert (await http.get(path, headers={"cookie": "session=a1"})).status_code == 200
+    async with hosted(streams) as http:
+        assert (await http.put("/news/v1/stream/a")).status_code == 403
+        assert (await http.put("/news/v1/stream/a", headers={"x-editor": "yes"})).status_code == 201
+        assert (await http.get("/news/v1/stream/a")).headers["cache-control"].startswith("public")
     assert uvicorn["settings"].timeout_graceful_shutdown == 5
 
 
@@ -151,7 +149,7 @@ def test_the_front_page_is_short() -> None:
     assert len([line for line in page if line.strip()]) <= 25
 
 
-def test_a_development_token_is_believed_on_this_machine_only() -> None:
+async def test_a_development_token_is_believed_on_this_machine_only() -> None:
     pages = [source for source in blocks("docs/getting-started.md") if "development_token" in source]
     token = _namespace(pages[0])["development_token"]("dora", ["finance"])
     assert jwt.decode(token, options={"verify_signature": False})["sub"] == "dora"
@@ -164,5 +162,5 @@ def test_a_development_token_is_believed_on_this_machine_only() -> None:
         await engine.close()
         return reply.status_code
 
-    assert asyncio.run(listed(ServerConfig())) == 200
-    assert asyncio.run(listed(ServerConfig(secret=SECRET.encode()))) == 401
+    assert await listed(ServerConfig()) == 200
+    assert await listed(ServerConfig(secret=SECRET.encode())) == 401

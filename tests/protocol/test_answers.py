@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -90,8 +89,8 @@ def _pointers(error: SignoffError) -> list[str]:
 
 
 @pytest.mark.parametrize("case", ALL)
-def test_the_service(case: dict[str, Any]) -> None:
-    asyncio.run(_serve(case))
+async def test_the_service(case: dict[str, Any]) -> None:
+    await _serve(case)
 
 
 async def _serve(case: dict[str, Any]) -> None:

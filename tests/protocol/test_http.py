@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -51,14 +50,6 @@ async def _server() -> AsyncIterator[httpx.AsyncClient]:
     await engine.close()
 
 
-def _run(talk: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
-    async def main() -> None:
-        async with _server() as http:
-            await talk(http)
-
-    asyncio.run(main())
-
-
 ANSWER = "/v1/runs/r1/inputs/approve:0/answer"
 
 
@@ -78,8 +69,8 @@ def _refused(reply: httpx.Response, status: int, code: str) -> Any:
     return problem
 
 
-def test_replies_have_their_shapes() -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_replies_have_their_shapes() -> None:
+    async with _server() as http:
         assert complaints("health-reply.json", (await http.get("/health")).json()) == []
         start = {"workflow": "expense", "input": {"amount": 1}, "run_id": "r2", "tags": ["eu"]}
         assert complaints("start-request.json", start) == []
@@ -99,21 +90,17 @@ def test_replies_have_their_shapes() -> None:
         history = _is(await http.get("/v1/runs/r1/history", headers=ROOT), 200, "history-reply.json")
         assert history["entries"] == FIRST["history"]
 
-    _run(talk)
 
-
-def test_a_retry_has_its_shapes() -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_a_retry_has_its_shapes() -> None:
+    async with _server() as http:
         _refused(await http.post("/v1/runs/r1/retry", json={}, headers=ROOT), 409, "not_blocked")
         assert (
             complaints("retry-reply.json", {"run": (await http.get("/v1/runs/r1", headers=ROOT)).json()["run"]}) == []
         )
 
-    _run(talk)
 
-
-def test_events_and_cancellation_have_their_shapes() -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_events_and_cancellation_have_their_shapes() -> None:
+    async with _server() as http:
         event = {"id": "e1", "payload": {"n": 1}}
         sent = await http.post("/v1/runs/r1/events/paid", json=event, headers=ROOT)
         assert _is(sent, 202, "send-reply.json") == {"accepted": True, "duplicate": False}
@@ -128,11 +115,9 @@ def test_events_and_cancellation_have_their_shapes() -> None:
         row = _refused(await http.post(ANSWER, json=BODY, headers=ALICE), 409, "withdrawn")["row"]
         assert (row["status"], row["reason"]) == ("withdrawn", "cancelled")
 
-    _run(talk)
 
-
-def test_ends_have_their_shapes() -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_ends_have_their_shapes() -> None:
+    async with _server() as http:
         early = _is(await http.get("/v1/runs/r1/result", headers=READER), 202, "result-reply.json")
         assert early["run"]["status"] == "waiting"
         body = {"reason": "stuck"}
@@ -151,11 +136,9 @@ def test_ends_have_their_shapes() -> None:
         stream = await http.get("/v1/stream/runs/r1?offset=-1", headers=READER)
         assert stream.headers["stream-closed"] == "true"
 
-    _run(talk)
 
-
-def test_an_answer_is_accepted_once_and_replayed() -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_an_answer_is_accepted_once_and_replayed() -> None:
+    async with _server() as http:
         first = await http.post(ANSWER, json=BODY, headers=ALICE)
         accepted = _is(first, 200, "answer-reply.json")
         assert accepted == FIRST["reply"]["body"]
@@ -166,8 +149,6 @@ def test_an_answer_is_accepted_once_and_replayed() -> None:
         other = await http.post(ANSWER, json=BODY | {"submission_id": "sub-2"}, headers=BOB)
         assert _refused(other, 409, "already_decided")["row"] == accepted["row"]
         _refused(await http.post(ANSWER, json=BODY, headers=BOB), 409, "submission_reused")
-
-    _run(talk)
 
 
 @pytest.mark.parametrize(
@@ -187,38 +168,32 @@ def test_an_answer_is_accepted_once_and_replayed() -> None:
         (ANSWER, BODY | {"value": {}}, ALICE, 422, "invalid_answer"),
     ],
 )
-def test_the_first_check_that_fails_decides(
+async def test_the_first_check_that_fails_decides(
     path: str, body: Any, headers: dict[str, str], status: int, code: str
 ) -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+    async with _server() as http:
         sent = {"content": body} if isinstance(body, str) else {"json": body}
         _refused(await http.post(path, headers=headers, **sent), status, code)
         row = (await http.get("/v1/runs/r1/inputs/approve:0", headers=ALICE)).json()["input"]
         assert row == FIRST["row"]
 
-    _run(talk)
 
-
-def test_a_stranger_cannot_tell_whether_a_request_exists() -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_a_stranger_cannot_tell_whether_a_request_exists() -> None:
+    async with _server() as http:
         there = await http.post(ANSWER, json=BODY, headers=EVE)
         gone = await http.post("/v1/runs/r9/inputs/approve:0/answer", json=BODY, headers=EVE)
         assert there.json() == gone.json()
 
-    _run(talk)
-
 
 @pytest.mark.parametrize("path", ["runs/r1", "runs/r1/journal", "inbox/group:finance", "workflows/expense", "runs/new"])
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
-def test_the_engine_owns_its_streams(path: str, method: str) -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_the_engine_owns_its_streams(path: str, method: str) -> None:
+    async with _server() as http:
         headers = ROOT | {"content-type": "application/json"}
         reply = await http.request(method, f"/v1/stream/{path}", content=b"[1]", headers=headers)
         assert reply.status_code == 403
         assert reply.json()["code"] == "engine_owned"
         assert complaints("problem.json", reply.json()) == []
-
-    _run(talk)
 
 
 @pytest.mark.parametrize(
@@ -236,8 +211,8 @@ def test_the_engine_owns_its_streams(path: str, method: str) -> None:
         ("runs/r1", {}, 401),
     ],
 )
-def test_who_reads_what(path: str, headers: dict[str, str], status: int) -> None:
-    async def talk(http: httpx.AsyncClient) -> None:
+async def test_who_reads_what(path: str, headers: dict[str, str], status: int) -> None:
+    async with _server() as http:
         reply = await http.get(f"/v1/stream/{path}?offset=-1", headers=headers)
         assert reply.status_code == status
         if status == 200:
@@ -245,5 +220,3 @@ def test_who_reads_what(path: str, headers: dict[str, str], status: int) -> None
             schema = "journal-entry.json" if path.endswith("journal") else "state-message.json"
             assert reply.json()
             assert [complaints(schema, message) for message in reply.json()] == [[] for _ in reply.json()]
-
-    _run(talk)

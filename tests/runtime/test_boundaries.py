@@ -87,81 +87,75 @@ async def people(on: Scene, run: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_commit_of_unknown_outcome_is_looked_up(url: str, moment: str) -> None:
+async def test_a_commit_of_unknown_outcome_is_looked_up(url: str, moment: str) -> None:
     """Each commit in turn is reported lost, whether it was or not: every result and answer still stands once."""
 
-    async def main() -> None:
-        async with scene(url) as on:
-            commit, number, lost = on.engine.store.commit, 0, 0
+    async with scene(url) as on:
+        commit, number, lost = on.engine.store.commit, 0, 0
 
-            async def shaky(changes: Sequence[Change]) -> list[Outcome | Rejected]:
-                nonlocal number
-                number += 1
-                if number == lost and moment == "before":
-                    raise StoreUnavailable("lost on the way there")
-                outcomes = await commit(changes)
-                if number == lost:
-                    raise StoreUnavailable("lost on the way back")
-                return outcomes
+        async def shaky(changes: Sequence[Change]) -> list[Outcome | Rejected]:
+            nonlocal number
+            number += 1
+            if number == lost and moment == "before":
+                raise StoreUnavailable("lost on the way there")
+            outcomes = await commit(changes)
+            if number == lost:
+                raise StoreUnavailable("lost on the way back")
+            return outcomes
 
-            on.engine.store.commit = shaky  # type: ignore[method-assign]
-            for nth in range(1, MANY):
-                calls: Counter[str] = Counter()
-                number, lost = 0, nth
-                async with working(tour(calls), on), asyncio.timeout(20):
-                    await patiently(partial(on.start, "tour", run_id=f"r{nth}"))
-                    row = await people(on, f"r{nth}")
-                assert (nth, row["status"], row["output"]) == (nth, "completed", DONE)
-                assert (nth, calls) == (nth, Counter(flaky=3, left=1, right=1, end=1))
-                ended = await on.entries(row["id"], "step.completed", "step.failed", "input.answered", "event.received")
-                names = [(entry["type"], entry.get("id"), entry.get("attempt")) for entry in ended]
-                assert (nth, Counter(names)) == (nth, Counter(set(names)))
-                assert len(names) == 9
-                if number < lost:
-                    return
-            raise AssertionError("the workflow has more commits than were tried")
-
-    asyncio.run(main())
+        on.engine.store.commit = shaky  # type: ignore[method-assign]
+        for nth in range(1, MANY):
+            calls: Counter[str] = Counter()
+            number, lost = 0, nth
+            async with working(tour(calls), on), asyncio.timeout(20):
+                await patiently(partial(on.start, "tour", run_id=f"r{nth}"))
+                row = await people(on, f"r{nth}")
+            assert (nth, row["status"], row["output"]) == (nth, "completed", DONE)
+            assert (nth, calls) == (nth, Counter(flaky=3, left=1, right=1, end=1))
+            ended = await on.entries(row["id"], "step.completed", "step.failed", "input.answered", "event.received")
+            names = [(entry["type"], entry.get("id"), entry.get("attempt")) for entry in ended]
+            assert (nth, Counter(names)) == (nth, Counter(set(names)))
+            assert len(names) == 9
+            if number < lost:
+                return
+        raise AssertionError("the workflow has more commits than were tried")
 
 
-def test_a_cancellation_between_any_two_commits_stands(url: str) -> None:
-    async def main() -> None:
-        async with scene(url) as on:
-            commit, number, nth = on.engine.store.commit, 0, 0
-            beside = GroupCommitter(on.engine.store)
-            stopping: list[str] = []
+async def test_a_cancellation_between_any_two_commits_stands(url: str) -> None:
+    async with scene(url) as on:
+        commit, number, nth = on.engine.store.commit, 0, 0
+        beside = GroupCommitter(on.engine.store)
+        stopping: list[str] = []
 
-            async def then_cancel(changes: Sequence[Change]) -> list[Outcome | Rejected]:
-                nonlocal number
-                outcomes = await commit(changes)
-                number += 1
-                if number == nth:
-                    number += 1  # the cancellation's own commit comes through here too
-                    runs = Runs(on.engine.store, beside, on.engine.clock)
-                    try:
-                        await runs.cancel(f"r{nth}", "enough", DecidedBy("operator", "test"))
-                    except RunClosed:
-                        stopping.append("too late")
-                    else:
-                        stopping.append("accepted")
-                return outcomes
+        async def then_cancel(changes: Sequence[Change]) -> list[Outcome | Rejected]:
+            nonlocal number
+            outcomes = await commit(changes)
+            number += 1
+            if number == nth:
+                number += 1  # the cancellation's own commit comes through here too
+                runs = Runs(on.engine.store, beside, on.engine.clock)
+                try:
+                    await runs.cancel(f"r{nth}", "enough", DecidedBy("operator", "test"))
+                except RunClosed:
+                    stopping.append("too late")
+                else:
+                    stopping.append("accepted")
+            return outcomes
 
-            on.engine.store.commit = then_cancel  # type: ignore[method-assign]
-            for n in range(1, MANY):
-                calls: Counter[str] = Counter()
-                number, nth = 0, n
-                stopping.clear()
-                async with working(tour(calls), on), asyncio.timeout(20):
-                    await on.start("tour", run_id=f"r{n}")
-                    row = await people(on, f"r{n}")
-                if stopping != ["accepted"]:
-                    assert row["status"] == "completed"
-                    return
-                assert (n, row["status"], row["error"]) == (n, "cancelled", None)
-                assert not await on.engine.inputs.pending(row["id"])
-                ended = await on.entries(row["id"], "step.completed")
-                cleaned = [entry["id"] for entry in ended].count("clean:0")
-                assert (n, cleaned, calls["clean"]) == (n, 1, 1)
-            raise AssertionError("the workflow has more commits than were tried")
-
-    asyncio.run(main())
+        on.engine.store.commit = then_cancel  # type: ignore[method-assign]
+        for n in range(1, MANY):
+            calls: Counter[str] = Counter()
+            number, nth = 0, n
+            stopping.clear()
+            async with working(tour(calls), on), asyncio.timeout(20):
+                await on.start("tour", run_id=f"r{n}")
+                row = await people(on, f"r{n}")
+            if stopping != ["accepted"]:
+                assert row["status"] == "completed"
+                return
+            assert (n, row["status"], row["error"]) == (n, "cancelled", None)
+            assert not await on.engine.inputs.pending(row["id"])
+            ended = await on.entries(row["id"], "step.completed")
+            cleaned = [entry["id"] for entry in ended].count("clean:0")
+            assert (n, cleaned, calls["clean"]) == (n, 1, 1)
+        raise AssertionError("the workflow has more commits than were tried")

@@ -190,41 +190,38 @@ async def _ended(on: Scene, runs: list[str]) -> bool:
     return all(row["status"] in {"completed", "failed", "blocked"} for row in rows)
 
 
-def test_bad_runs_take_no_good_ones_down(tmp_path: Path, sqlite_url: str) -> None:
+async def test_bad_runs_take_no_good_ones_down(tmp_path: Path, sqlite_url: str) -> None:
     program, effects = tmp_path / "worker.py", tmp_path / "effects"
     program.write_text(PROGRAM)
     effects.touch()
 
-    async def main() -> None:
-        async with scene(sqlite_url) as on:
-            workers = Workers(program, sqlite_url, str(effects))
-            try:
-                good, bad = await _starts(on)
-                every = [*good, *(run for runs in bad.values() for run in runs)]
-                end = time.monotonic() + IN_S
-                while not await _ended(on, every):
-                    workers.look()
-                    assert time.monotonic() < end, Counter([(await on.engine.runs.get(run))["status"] for run in every])
-                    await asyncio.sleep(0.1)
-                for n, run in enumerate(good):
+    async with scene(sqlite_url) as on:
+        workers = Workers(program, sqlite_url, str(effects))
+        try:
+            good, bad = await _starts(on)
+            every = [*good, *(run for runs in bad.values() for run in runs)]
+            end = time.monotonic() + IN_S
+            while not await _ended(on, every):
+                workers.look()
+                assert time.monotonic() < end, Counter([(await on.engine.runs.get(run))["status"] for run in every])
+                await asyncio.sleep(0.1)
+            for n, run in enumerate(good):
+                row = await on.engine.runs.get(run)
+                assert (row["status"], row.get("output")) == ("completed", 2 * (n + 1)), await on.entries(run)
+            for workflow, (status, code, _) in BAD.items():
+                for run in bad[workflow]:
                     row = await on.engine.runs.get(run)
-                    assert (row["status"], row.get("output")) == ("completed", 2 * (n + 1)), await on.entries(run)
-                for workflow, (status, code, _) in BAD.items():
-                    for run in bad[workflow]:
-                        row = await on.engine.runs.get(run)
-                        assert row["status"] == status, (workflow, row)
-                        assert code is None or row["error"]["code"] == code, (workflow, row)
-                assert workers.died == 3, "the bomb costs three workers, and nobody else costs one"
-                happened = Counter(effects.read_text().split())
-                once = [run for workflow in ("blocks", "fails") for run in bad[workflow]]
-                repeated = {key: count for key, count in happened.items() if key.split("/")[0] in once and count > 1}
-                assert len(repeated) <= workers.died * 2, "a step runs again if its worker was killed, and else never"
-                began = time.monotonic()
-                for process in workers.processes:
-                    process.terminate()
-                assert [process.wait(20) for process in workers.processes] == [0, 0]
-                assert time.monotonic() - began < 15
-            finally:
-                workers.kill()
-
-    asyncio.run(main())
+                    assert row["status"] == status, (workflow, row)
+                    assert code is None or row["error"]["code"] == code, (workflow, row)
+            assert workers.died == 3, "the bomb costs three workers, and nobody else costs one"
+            happened = Counter(effects.read_text().split())
+            once = [run for workflow in ("blocks", "fails") for run in bad[workflow]]
+            repeated = {key: count for key, count in happened.items() if key.split("/")[0] in once and count > 1}
+            assert len(repeated) <= workers.died * 2, "a step runs again if its worker was killed, and else never"
+            began = time.monotonic()
+            for process in workers.processes:
+                process.terminate()
+            assert [process.wait(20) for process in workers.processes] == [0, 0]
+            assert time.monotonic() - began < 15
+        finally:
+            workers.kill()

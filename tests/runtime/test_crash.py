@@ -100,67 +100,61 @@ async def _answer_what_is_asked(on: Scene, run: str, answered: set[str]) -> None
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_every_commit_boundary(tmp_path: Path, sqlite_url: str, program: Path, moment: str) -> None:
+async def test_killed_at_every_commit_boundary(tmp_path: Path, sqlite_url: str, program: Path, moment: str) -> None:
     effects = tmp_path / "effects"
     allowed = 2 if moment == "before" else 1
 
-    async def main() -> None:
-        answered: set[str] = set()
-        async with scene(sqlite_url) as on:
-            run = await on.start("long")
-            kills = 0
-            deadline = time.monotonic() + 200
-            while (await on.engine.runs.get(run))["status"] != "completed":
-                assert time.monotonic() < deadline, "the run does not get to its end"
-                process = spawn(program, sqlite_url, effects, allowed, moment)
-                while process.poll() is None and (await on.engine.runs.get(run))["status"] != "completed":
-                    await _answer_what_is_asked(on, run, answered)
-                    await asyncio.sleep(0.02)
-                if process.poll() is None:
-                    process.terminate()
-                kills += process.wait(30) == -signal.SIGKILL
-            row = await on.engine.runs.get(run)
-            assert row["output"] == EXPECTED
-            assert kills >= 15
-            assert len(answered) == 3
-            results = Counter(entry["id"] for entry in await on.entries(run, "step.completed"))
-            assert set(results.values()) == {1}
-            assert len(results) == 32
-            happened = {line.split()[0] for line in effects.read_text().splitlines()}
-            assert happened == {f"{run}/{id_}" for id_ in results}
-
-    asyncio.run(main())
+    answered: set[str] = set()
+    async with scene(sqlite_url) as on:
+        run = await on.start("long")
+        kills = 0
+        deadline = time.monotonic() + 200
+        while (await on.engine.runs.get(run))["status"] != "completed":
+            assert time.monotonic() < deadline, "the run does not get to its end"
+            process = spawn(program, sqlite_url, effects, allowed, moment)
+            while process.poll() is None and (await on.engine.runs.get(run))["status"] != "completed":
+                await _answer_what_is_asked(on, run, answered)
+                await asyncio.sleep(0.02)
+            if process.poll() is None:
+                process.terminate()
+            kills += process.wait(30) == -signal.SIGKILL
+        row = await on.engine.runs.get(run)
+        assert row["output"] == EXPECTED
+        assert kills >= 15
+        assert len(answered) == 3
+        results = Counter(entry["id"] for entry in await on.entries(run, "step.completed"))
+        assert set(results.values()) == {1}
+        assert len(results) == 32
+        happened = {line.split()[0] for line in effects.read_text().splitlines()}
+        assert happened == {f"{run}/{id_}" for id_ in results}
 
 
-def test_a_frozen_worker_changes_nothing_when_it_thaws(tmp_path: Path, sqlite_url: str, program: Path) -> None:
+async def test_a_frozen_worker_changes_nothing_when_it_thaws(tmp_path: Path, sqlite_url: str, program: Path) -> None:
     effects = tmp_path / "effects"
 
-    async def main() -> None:
-        async with scene(sqlite_url) as on:
-            run = await on.start("slow")
-            first = spawn(program, sqlite_url, effects, lease=600)
+    async with scene(sqlite_url) as on:
+        run = await on.start("slow")
+        first = spawn(program, sqlite_url, effects, lease=600)
+        try:
+            while not effects.exists():
+                await asyncio.sleep(0.01)
+            os.kill(first.pid, signal.SIGSTOP)
+            frozen_at = len(await on.entries(run))
+            second = spawn(program, sqlite_url, effects, lease=600)
             try:
-                while not effects.exists():
-                    await asyncio.sleep(0.01)
-                os.kill(first.pid, signal.SIGSTOP)
-                frozen_at = len(await on.entries(run))
-                second = spawn(program, sqlite_url, effects, lease=600)
-                try:
-                    while len(await on.entries(run, "step.completed")) < 3:
-                        await asyncio.sleep(0.02)
-                    os.kill(first.pid, signal.SIGCONT)
-                    row = await on.reaches(run, "completed")
-                    assert row["output"] == sum(n * n for n in range(6))
-                    completed = Counter(entry["id"] for entry in await on.entries(run, "step.completed"))
-                    assert set(completed.values()) == {1}
-                    assert frozen_at < len(await on.entries(run))
-                    pids = {line.split()[1] for line in effects.read_text().splitlines()}
-                    assert pids == {str(first.pid), str(second.pid)}
-                finally:
-                    second.kill()
-                    second.wait(30)
+                while len(await on.entries(run, "step.completed")) < 3:
+                    await asyncio.sleep(0.02)
+                os.kill(first.pid, signal.SIGCONT)
+                row = await on.reaches(run, "completed")
+                assert row["output"] == sum(n * n for n in range(6))
+                completed = Counter(entry["id"] for entry in await on.entries(run, "step.completed"))
+                assert set(completed.values()) == {1}
+                assert frozen_at < len(await on.entries(run))
+                pids = {line.split()[1] for line in effects.read_text().splitlines()}
+                assert pids == {str(first.pid), str(second.pid)}
             finally:
-                first.kill()
-                first.wait(30)
-
-    asyncio.run(main())
+                second.kill()
+                second.wait(30)
+        finally:
+            first.kill()
+            first.wait(30)

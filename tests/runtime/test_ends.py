@@ -53,36 +53,33 @@ async def _rows(on: Scene, path: str) -> list[dict[str, Any]]:
     return list(orjson.loads(chunk.body))
 
 
-def test_a_waiting_run_is_terminated_with_all_it_holds(url: str) -> None:
-    async def main() -> None:
-        async with stage(people_app(), url) as on:
-            run = await on.start("people")
-            row = await on.asks(run, "approve:0")
-            await on.reaches(run, "waiting")
-            ended = await on.engine.runs.terminate(run, "enough", OPERATOR)
-            assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
-            [entry] = await on.entries(run, "run.terminated")
-            assert (entry["reason"], entry["by"]) == ("enough", {"kind": "operator", "id": "local"})
-            asked = await on.engine.inputs.get(run, "approve:0")
-            assert (asked["status"], asked["reason"]) == ("withdrawn", "terminated")
-            assert asked["decided_by"] == {"kind": "operator", "id": "local"}
-            assert (await _rows(on, "inbox/group:finance"))[-1]["headers"]["operation"] == "delete"
-            assert await on.engine.store.waiting_on("go", None) == []
-            await _closed(on, run)
-            with pytest.raises(Withdrawn):
-                await on.answer(row, True)
-            with pytest.raises(RunClosed):
-                await on.engine.events.send(run, "go", id="1", payload=None)
-            with pytest.raises(RunClosed) as refused:
-                await on.engine.runs.terminate(run, None, OPERATOR)
-            assert refused.value.extra["run"] == ended
-            with pytest.raises(RunClosed):
-                await on.engine.runs.cancel(run, None, OPERATOR)
-
-    asyncio.run(main())
+async def test_a_waiting_run_is_terminated_with_all_it_holds(url: str) -> None:
+    async with stage(people_app(), url) as on:
+        run = await on.start("people")
+        row = await on.asks(run, "approve:0")
+        await on.reaches(run, "waiting")
+        ended = await on.engine.runs.terminate(run, "enough", OPERATOR)
+        assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
+        [entry] = await on.entries(run, "run.terminated")
+        assert (entry["reason"], entry["by"]) == ("enough", {"kind": "operator", "id": "local"})
+        asked = await on.engine.inputs.get(run, "approve:0")
+        assert (asked["status"], asked["reason"]) == ("withdrawn", "terminated")
+        assert asked["decided_by"] == {"kind": "operator", "id": "local"}
+        assert (await _rows(on, "inbox/group:finance"))[-1]["headers"]["operation"] == "delete"
+        assert await on.engine.store.waiting_on("go", None) == []
+        await _closed(on, run)
+        with pytest.raises(Withdrawn):
+            await on.answer(row, True)
+        with pytest.raises(RunClosed):
+            await on.engine.events.send(run, "go", id="1", payload=None)
+        with pytest.raises(RunClosed) as refused:
+            await on.engine.runs.terminate(run, None, OPERATOR)
+        assert refused.value.extra["run"] == ended
+        with pytest.raises(RunClosed):
+            await on.engine.runs.cancel(run, None, OPERATOR)
 
 
-def test_a_worker_that_holds_the_run_writes_nothing_more(url: str) -> None:
+async def test_a_worker_that_holds_the_run_writes_nothing_more(url: str) -> None:
     app, began, go = App(), asyncio.Event(), asyncio.Event()
     cleaned: list[str] = []
 
@@ -98,57 +95,48 @@ def test_a_worker_that_holds_the_run_writes_nothing_more(url: str) -> None:
         finally:
             await ctx.step("clean", cleaned.append, "cleaned")
 
-    async def main() -> None:
-        async with stage(app, url, poll_ms=50) as on:
-            run = await on.start("holds")
-            await began.wait()
-            await on.engine.runs.terminate(run, None, OPERATOR)
-            step = [row["value"] for row in await _rows(on, f"runs/{run}") if row["type"] == "step"][-1]
-            assert (step["id"], step["status"]) == ("work:0", "cancelled")
-            before = await on.entries(run)
-            go.set()
-            other = await on.start("holds")  # the worker goes on with others
-            await on.reaches(other, "completed")
-            assert await on.entries(run) == before
-            assert cleaned == ["cleaned"]
+    async with stage(app, url, poll_ms=50) as on:
+        run = await on.start("holds")
+        await began.wait()
+        await on.engine.runs.terminate(run, None, OPERATOR)
+        step = [row["value"] for row in await _rows(on, f"runs/{run}") if row["type"] == "step"][-1]
+        assert (step["id"], step["status"]) == ("work:0", "cancelled")
+        before = await on.entries(run)
+        go.set()
+        other = await on.start("holds")  # the worker goes on with others
+        await on.reaches(other, "completed")
+        assert await on.entries(run) == before
+        assert cleaned == ["cleaned"]
+        await _closed(on, run)
+
+
+async def test_runs_without_a_worker_are_terminated(url: str) -> None:
+    async with scene(url) as on:
+        for options in ({}, {"start_at": 4_102_444_800_000}):
+            run = await on.start("nobody", **options)
+            ended = await on.engine.runs.terminate(run, None, OPERATOR)
+            assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
             await _closed(on, run)
-
-    asyncio.run(main())
-
-
-def test_runs_without_a_worker_are_terminated(url: str) -> None:
-    async def main() -> None:
-        async with scene(url) as on:
-            for options in ({}, {"start_at": 4_102_444_800_000}):
-                run = await on.start("nobody", **options)
-                ended = await on.engine.runs.terminate(run, None, OPERATOR)
-                assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
-                await _closed(on, run)
-            with pytest.raises(RunNotFound):
-                await on.engine.runs.terminate("nowhere", None, OPERATOR)
-
-    asyncio.run(main())
+        with pytest.raises(RunNotFound):
+            await on.engine.runs.terminate("nowhere", None, OPERATOR)
 
 
-def test_a_failed_run_is_ended_for_good(url: str) -> None:
+async def test_a_failed_run_is_ended_for_good(url: str) -> None:
     app = App()
 
     @app.workflow
     async def fails(_: Context) -> None:
         raise ValueError("no")
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("fails")
-            await on.reaches(run, "failed")
-            ended = await on.engine.runs.terminate(run, "given up", OPERATOR)
-            assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
-            await _closed(on, run)
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("fails")
+        await on.reaches(run, "failed")
+        ended = await on.engine.runs.terminate(run, "given up", OPERATOR)
+        assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
+        await _closed(on, run)
 
 
-def test_a_blocked_run_is_terminated(url: str) -> None:
+async def test_a_blocked_run_is_terminated(url: str) -> None:
     first, second = App(), App()
 
     @first.workflow(name="changes")
@@ -159,61 +147,52 @@ def test_a_blocked_run_is_terminated(url: str) -> None:
     async def after(ctx: Context) -> None:
         await ctx.await_input("b", bool, title="?")
 
-    async def main() -> None:
-        async with scene(url) as on:
-            async with working(first, on):
-                run = await on.start("changes")
-                await on.reaches(run, "waiting")
-            await on.engine.events.send(run, "a", id="1", payload=None)
-            async with working(second, on):
-                await on.reaches(run, "blocked")
-                ended = await on.engine.runs.terminate(run, None, OPERATOR)
-                assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
-                await _closed(on, run)
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        async with working(first, on):
+            run = await on.start("changes")
+            await on.reaches(run, "waiting")
+        await on.engine.events.send(run, "a", id="1", payload=None)
+        async with working(second, on):
+            await on.reaches(run, "blocked")
+            ended = await on.engine.runs.terminate(run, None, OPERATOR)
+            assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
+            await _closed(on, run)
 
 
-def test_replay_of_a_terminated_run_runs_no_code(url: str) -> None:
+async def test_replay_of_a_terminated_run_runs_no_code(url: str) -> None:
     app = App()
 
     @app.workflow
     async def spins(_: Context) -> None:
         raise AssertionError("this code never comes back")
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("spins")
-            await on.engine.runs.terminate(run, None, OPERATOR)
-            machine = Machine(app.get("spins"))
-            assert machine.advance([journal.from_json(entry) for entry in await on.entries(run)]) == []
-            assert isinstance(machine.outcome, RunTerminated)
-            assert (machine.open_steps, machine.open_inputs, machine.wake_at()) == ({}, {}, None)
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        run = await on.start("spins")
+        await on.engine.runs.terminate(run, None, OPERATOR)
+        machine = Machine(app.get("spins"))
+        assert machine.advance([journal.from_json(entry) for entry in await on.entries(run)]) == []
+        assert isinstance(machine.outcome, RunTerminated)
+        assert (machine.open_steps, machine.open_inputs, machine.wake_at()) == ({}, {}, None)
 
 
-def test_a_termination_and_an_answer_at_once_have_one_outcome(url: str) -> None:
-    async def main() -> None:
-        async with stage(people_app(), url) as on:
-            for _ in range(20):
-                run = await on.start("people")
-                row = await on.asks(run, "approve:0")
-                results = await asyncio.gather(
-                    on.answer(row, True),
-                    on.engine.runs.terminate(run, None, OPERATOR),
-                    return_exceptions=True,
-                )
-                assert not isinstance(results[1], BaseException)
-                asked = await on.engine.inputs.get(run, "approve:0")
-                if isinstance(results[0], BaseException):
-                    assert isinstance(results[0], Withdrawn)
-                    assert asked["status"] == "withdrawn"
-                else:
-                    assert asked["status"] == "answered"
-                await _closed(on, run)
-
-    asyncio.run(main())
+async def test_a_termination_and_an_answer_at_once_have_one_outcome(url: str) -> None:
+    async with stage(people_app(), url) as on:
+        for _ in range(20):
+            run = await on.start("people")
+            row = await on.asks(run, "approve:0")
+            results = await asyncio.gather(
+                on.answer(row, True),
+                on.engine.runs.terminate(run, None, OPERATOR),
+                return_exceptions=True,
+            )
+            assert not isinstance(results[1], BaseException)
+            asked = await on.engine.inputs.get(run, "approve:0")
+            if isinstance(results[0], BaseException):
+                assert isinstance(results[0], Withdrawn)
+                assert asked["status"] == "withdrawn"
+            else:
+                assert asked["status"] == "answered"
+            await _closed(on, run)
 
 
 SPINS = """
@@ -239,208 +218,175 @@ asyncio.run(main())
 """
 
 
-def test_a_run_that_spins_in_another_process_is_terminated(sqlite_url: str) -> None:
-    async def main() -> None:
-        async with scene(sqlite_url) as on:
-            run = await on.start("spins")
-            command = [sys.executable, "-c", SPINS, sqlite_url]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
-                try:
-                    assert worker.stdout is not None
-                    assert await asyncio.to_thread(worker.stdout.readline) == "spinning\n"
-                    ended = await on.engine.runs.terminate(run, "spins", OPERATOR)
-                    assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
-                finally:
-                    worker.kill()
-            await _closed(on, run)
-            async with working(people_app(), on):  # whoever comes next has nothing to take up
-                await on.reaches(await on.start("people"), "waiting")
-            assert (await on.entries(run))[-1]["type"] == "run.terminated"
-
-    asyncio.run(main())
+async def test_a_run_that_spins_in_another_process_is_terminated(sqlite_url: str) -> None:
+    async with scene(sqlite_url) as on:
+        run = await on.start("spins")
+        command = [sys.executable, "-c", SPINS, sqlite_url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+            try:
+                assert worker.stdout is not None
+                assert await asyncio.to_thread(worker.stdout.readline) == "spinning\n"
+                ended = await on.engine.runs.terminate(run, "spins", OPERATOR)
+                assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
+            finally:
+                worker.kill()
+        await _closed(on, run)
+        async with working(people_app(), on):  # whoever comes next has nothing to take up
+            await on.reaches(await on.start("people"), "waiting")
+        assert (await on.entries(run))[-1]["type"] == "run.terminated"
 
 
 # -- workflows nobody knows --------------------------------------------------------------------------------------------
 
 
-def test_a_run_nobody_knows_is_blocked_until_a_worker_comes(url: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            run = await on.start("people")
-            assert await on.engine.forsaken.sweep() == 0  # a worker may be about to come
-            clock.advance(forsaken.AFTER_MS)
-            assert await on.engine.forsaken.sweep() == 1
-            row = await on.engine.runs.get(run)
-            assert (row["status"], row["error"]) == ("blocked", {"code": "unknown_workflow", "message": None})
-            [entry] = await on.entries(run, "run.blocked")
-            assert "'people'" in entry["error"]["message"]
-            clock.advance(forsaken.AFTER_MS)
-            assert await on.engine.forsaken.sweep() == 0  # it is told once
-            async with working(people_app(), on):
-                await on.asks(run, "approve:0")
-                await on.reaches(run, "waiting")
-            types = [entry["type"] for entry in await on.entries(run)]
-            assert types[:3] == ["run.started", "run.blocked", "run.unblocked"]
-
-    asyncio.run(main())
+async def test_a_run_nobody_knows_is_blocked_until_a_worker_comes(url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        run = await on.start("people")
+        assert await on.engine.forsaken.sweep() == 0  # a worker may be about to come
+        clock.advance(forsaken.AFTER_MS)
+        assert await on.engine.forsaken.sweep() == 1
+        row = await on.engine.runs.get(run)
+        assert (row["status"], row["error"]) == ("blocked", {"code": "unknown_workflow", "message": None})
+        [entry] = await on.entries(run, "run.blocked")
+        assert "'people'" in entry["error"]["message"]
+        clock.advance(forsaken.AFTER_MS)
+        assert await on.engine.forsaken.sweep() == 0  # it is told once
+        async with working(people_app(), on):
+            await on.asks(run, "approve:0")
+            await on.reaches(run, "waiting")
+        types = [entry["type"] for entry in await on.entries(run)]
+        assert types[:3] == ["run.started", "run.blocked", "run.unblocked"]
 
 
-def test_a_bare_engine_looks_by_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bare_engine_looks_by_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forsaken, "EVERY_S", 0.02)
     monkeypatch.setattr(forsaken, "AFTER_MS", 20)
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("nobody")
-            assert (await on.reaches(run, "blocked"))["error"]["code"] == "unknown_workflow"
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        run = await on.start("nobody")
+        assert (await on.reaches(run, "blocked"))["error"]["code"] == "unknown_workflow"
 
 
 def test_a_run_is_blocked_within_a_lease() -> None:
     assert forsaken.AFTER_MS + forsaken.EVERY_S * 5 / 4 * 1_000 <= 15_000
 
 
-def test_only_what_is_due_is_blocked(url: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            async with working(people_app(), on):
-                waits = await on.start("people")
-                await on.reaches(waits, "waiting")
-            later = await on.start("people", start_at=clock.now_ms() + 3_600_000)
-            clock.advance(forsaken.AFTER_MS)
-            assert await on.engine.forsaken.sweep() == 0
-            assert (await on.engine.runs.get(waits))["status"] == "waiting"
-            await on.engine.events.send(waits, "go", id="1", payload=None)
-            clock.advance(forsaken.AFTER_MS + 3_600_000)
-            assert await on.engine.forsaken.sweep() == 2
-            for run in (waits, later):
-                assert (await on.engine.runs.get(run))["status"] == "blocked"
-
-    asyncio.run(main())
+async def test_only_what_is_due_is_blocked(url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        async with working(people_app(), on):
+            waits = await on.start("people")
+            await on.reaches(waits, "waiting")
+        later = await on.start("people", start_at=clock.now_ms() + 3_600_000)
+        clock.advance(forsaken.AFTER_MS)
+        assert await on.engine.forsaken.sweep() == 0
+        assert (await on.engine.runs.get(waits))["status"] == "waiting"
+        await on.engine.events.send(waits, "go", id="1", payload=None)
+        clock.advance(forsaken.AFTER_MS + 3_600_000)
+        assert await on.engine.forsaken.sweep() == 2
+        for run in (waits, later):
+            assert (await on.engine.runs.get(run))["status"] == "blocked"
 
 
-def test_an_event_for_a_blocked_run_is_kept_and_blocks_it_no_second_time(url: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            run = await on.start("people")
-            clock.advance(forsaken.AFTER_MS)
-            await on.engine.forsaken.sweep()
-            await on.engine.events.send(run, "go", id="1", payload=None)
-            clock.advance(forsaken.AFTER_MS)
-            await on.engine.forsaken.sweep()
-            assert await on.engine.store.unclaimed([], before=clock.now_ms(), limit=9) == []
+async def test_an_event_for_a_blocked_run_is_kept_and_blocks_it_no_second_time(url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        run = await on.start("people")
+        clock.advance(forsaken.AFTER_MS)
+        await on.engine.forsaken.sweep()
+        await on.engine.events.send(run, "go", id="1", payload=None)
+        clock.advance(forsaken.AFTER_MS)
+        await on.engine.forsaken.sweep()
+        assert await on.engine.store.unclaimed([], before=clock.now_ms(), limit=9) == []
+        assert len(await on.entries(run, "run.blocked")) == 1
+        async with working(people_app(), on):
+            await on.reaches(run, "completed")
+
+
+async def test_many_look_and_one_writes(url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        runs = [await on.start("nobody") for _ in range(300)]
+        clock.advance(forsaken.AFTER_MS)
+        await asyncio.gather(*(on.engine.forsaken.sweep() for _ in range(5)))
+        page = await on.engine.runs.list(RunFilter(statuses=("blocked",)), 500)
+        assert len(page.items) == len(runs)
+        for run in runs[::50]:
             assert len(await on.entries(run, "run.blocked")) == 1
-            async with working(people_app(), on):
-                await on.reaches(run, "completed")
-
-    asyncio.run(main())
 
 
-def test_many_look_and_one_writes(url: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            runs = [await on.start("nobody") for _ in range(300)]
-            clock.advance(forsaken.AFTER_MS)
-            await asyncio.gather(*(on.engine.forsaken.sweep() for _ in range(5)))
-            page = await on.engine.runs.list(RunFilter(statuses=("blocked",)), 500)
-            assert len(page.items) == len(runs)
-            for run in runs[::50]:
-                assert len(await on.entries(run, "run.blocked")) == 1
+async def test_one_run_that_cannot_be_read_holds_up_no_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        odd, good = await on.start("nobody", run_id="a"), await on.start("nobody", run_id="b")
+        clock.advance(forsaken.AFTER_MS)
+        forsake = on.engine.runs.forsake
 
-    asyncio.run(main())
+        async def picky(run_id: str) -> bool:
+            if run_id == odd:
+                raise TypeError("a state of a newer version")
+            return await forsake(run_id)
 
-
-def test_one_run_that_cannot_be_read_holds_up_no_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            odd, good = await on.start("nobody", run_id="a"), await on.start("nobody", run_id="b")
-            clock.advance(forsaken.AFTER_MS)
-            forsake = on.engine.runs.forsake
-
-            async def picky(run_id: str) -> bool:
-                if run_id == odd:
-                    raise TypeError("a state of a newer version")
-                return await forsake(run_id)
-
-            monkeypatch.setattr(on.engine.runs, "forsake", picky)
-            assert await on.engine.forsaken.sweep() == 1
-            assert (await on.engine.runs.get(good))["status"] == "blocked"
-
-    asyncio.run(main())
+        monkeypatch.setattr(on.engine.runs, "forsake", picky)
+        assert await on.engine.forsaken.sweep() == 1
+        assert (await on.engine.runs.get(good))["status"] == "blocked"
 
 
-def test_cancelling_what_nobody_knows_ends_it(url: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            early, late = await on.start("nobody"), await on.start("nobody")
-            # Nobody is known to be missing yet: a worker that is deployed anew shall run the cleanup.
-            assert (await on.engine.runs.cancel(early, "why", OPERATOR))["status"] == "running"
-            clock.advance(forsaken.AFTER_MS)
-            await on.engine.forsaken.sweep()
-            ended = await on.engine.runs.get(early)
-            assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
-            assert (await on.engine.runs.get(late))["status"] == "blocked"
-            assert (await on.engine.runs.cancel(late, "why", OPERATOR))["status"] == "cancelled"
-            for run in (early, late):
-                types = [entry["type"] for entry in await on.entries(run)]
-                assert types[-1] == "run.terminated"
-                assert types.count("run.cancel_requested") == 1
-                await _closed(on, run)
-
-    asyncio.run(main())
+async def test_cancelling_what_nobody_knows_ends_it(url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        early, late = await on.start("nobody"), await on.start("nobody")
+        # Nobody is known to be missing yet: a worker that is deployed anew shall run the cleanup.
+        assert (await on.engine.runs.cancel(early, "why", OPERATOR))["status"] == "running"
+        clock.advance(forsaken.AFTER_MS)
+        await on.engine.forsaken.sweep()
+        ended = await on.engine.runs.get(early)
+        assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
+        assert (await on.engine.runs.get(late))["status"] == "blocked"
+        assert (await on.engine.runs.cancel(late, "why", OPERATOR))["status"] == "cancelled"
+        for run in (early, late):
+            types = [entry["type"] for entry in await on.entries(run)]
+            assert types[-1] == "run.terminated"
+            assert types.count("run.cancel_requested") == 1
+            await _closed(on, run)
 
 
-def test_cancelling_a_run_that_is_blocked_and_known_again_runs_its_cleanup(url: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            run = await on.start("people")
-            clock.advance(forsaken.AFTER_MS)
-            await on.engine.forsaken.sweep()
-            on.engine.workers.announce("elsewhere", ["people"], 15_000)
-            assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
-            async with working(people_app(), on):
-                await on.reaches(run, "cancelled")
-            assert await on.entries(run, "run.cancelled")
-
-    asyncio.run(main())
+async def test_cancelling_a_run_that_is_blocked_and_known_again_runs_its_cleanup(url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        run = await on.start("people")
+        clock.advance(forsaken.AFTER_MS)
+        await on.engine.forsaken.sweep()
+        on.engine.workers.announce("elsewhere", ["people"], 15_000)
+        assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
+        async with working(people_app(), on):
+            await on.reaches(run, "cancelled")
+        assert await on.entries(run, "run.cancelled")
 
 
-def test_a_run_blocked_otherwise_is_ended_when_it_is_cancelled_and_nobody_knows_it(url: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_000_000)
-        async with scene(url, clock) as on:
-            run = await on.start("people")
-            loaded = await on.engine.store.load_run(run, inputs="pending")
-            assert loaded is not None
-            error = Error("non_determinism", "differs")
-            state = RunState(loaded.record, loaded_run(loaded).view)
-            blocked = Write(state, [RunBlocked(clock.now_ms(), error)], ready=False, wake_at=None)
-            await on.engine.committer.commit(blocked.change)
-            assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
-            clock.advance(forsaken.AFTER_MS)
-            await on.engine.forsaken.sweep()
-            assert (await on.engine.runs.get(run))["error"] == TERMINATED
-
-    asyncio.run(main())
+async def test_a_run_blocked_otherwise_is_ended_when_it_is_cancelled_and_nobody_knows_it(url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with scene(url, clock) as on:
+        run = await on.start("people")
+        loaded = await on.engine.store.load_run(run, inputs="pending")
+        assert loaded is not None
+        error = Error("non_determinism", "differs")
+        state = RunState(loaded.record, loaded_run(loaded).view)
+        blocked = Write(state, [RunBlocked(clock.now_ms(), error)], ready=False, wake_at=None)
+        await on.engine.committer.commit(blocked.change)
+        assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
+        clock.advance(forsaken.AFTER_MS)
+        await on.engine.forsaken.sweep()
+        assert (await on.engine.runs.get(run))["error"] == TERMINATED
 
 
-def test_a_closed_run_takes_nothing_from_a_late_commit(url: str) -> None:
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("people")
-            [held] = await on.engine.store.claim("w1", now=0, lease_ms=60_000, limit=1)
+async def test_a_closed_run_takes_nothing_from_a_late_commit(url: str) -> None:
+    async with scene(url) as on:
+        run = await on.start("people")
+        [held] = await on.engine.store.claim("w1", now=0, lease_ms=60_000, limit=1)
+        await on.engine.runs.terminate(run, None, OPERATOR)
+        assert await on.engine.store.renew("w1", {run: held.epoch}, until=99_000) == {run}
+        assert await on.engine.store.claim("w2", now=10**15, lease_ms=1, limit=9) == []
+        with pytest.raises((StreamClosed, Conflict409)):
             await on.engine.runs.terminate(run, None, OPERATOR)
-            assert await on.engine.store.renew("w1", {run: held.epoch}, until=99_000) == {run}
-            assert await on.engine.store.claim("w2", now=10**15, lease_ms=1, limit=9) == []
-            with pytest.raises((StreamClosed, Conflict409)):
-                await on.engine.runs.terminate(run, None, OPERATOR)
-
-    asyncio.run(main())

@@ -128,20 +128,17 @@ class Broken(Retry):
     ids=lambda value: getattr(value, "__qualname__", value),
 )
 @pytest.mark.parametrize("policy", [ONCE, Broken(attempts=9)], ids=["once", "broken"])
-def test_whatever_a_step_raises_is_one_failed_attempt(
+async def test_whatever_a_step_raises_is_one_failed_attempt(
     url: str, fn: Callable[..., Any], code: str, policy: Retry
 ) -> None:
     async def body(ctx: Context) -> None:
         await ctx.options(retry=policy).step("odd", fn)
 
-    async def main() -> None:
-        async with stage(app_of(body), url) as on:
-            run = await on.start("flow")
-            assert (await on.reaches(run, "failed"))["error"]["code"] == "step_failed"
-            (failed,) = await on.entries(run, "step.failed")
-            assert failed["error"]["code"] == code
-
-    asyncio.run(main())
+    async with stage(app_of(body), url) as on:
+        run = await on.start("flow")
+        assert (await on.reaches(run, "failed"))["error"]["code"] == "step_failed"
+        (failed,) = await on.entries(run, "step.failed")
+        assert failed["error"]["code"] == code
 
 
 @pytest.mark.parametrize(
@@ -156,11 +153,11 @@ def test_whatever_a_step_raises_is_one_failed_attempt(
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_whatever_workflow_code_raises_fails_its_run_alone(url: str, error: BaseException, code: str) -> None:
+async def test_whatever_workflow_code_raises_fails_its_run_alone(url: str, error: BaseException, code: str) -> None:
     async def body(ctx: Context) -> None:
         raise error
 
-    assert asyncio.run(outcome(body, url))["error"]["code"] == code
+    assert (await outcome(body, url))["error"]["code"] == code
 
 
 @dataclass
@@ -171,14 +168,14 @@ class Poster:
         return self.to
 
 
-def test_a_step_may_be_an_object_that_cannot_be_hashed(url: str) -> None:
+async def test_a_step_may_be_an_object_that_cannot_be_hashed(url: str) -> None:
     async def body(ctx: Context) -> str:
         return await ctx.options(retry=ONCE).step("post", Poster("alice"))
 
-    assert asyncio.run(outcome(body, url))["output"] == "alice"
+    assert (await outcome(body, url))["output"] == "alice"
 
 
-def test_a_retried_attempt_keeps_nothing_busy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_retried_attempt_keeps_nothing_busy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts, go_on = 0, asyncio.Event()
     again = asyncio.Event()
     pumps = 0
@@ -201,57 +198,51 @@ def test_a_retried_attempt_keeps_nothing_busy(url: str, monkeypatch: pytest.Monk
     async def body(ctx: Context) -> str:
         return await ctx.options(retry=Retry(first="1ms")).step("flaky", flaky)
 
-    async def main() -> None:
-        monkeypatch.setattr(RunDriver, "pump", counted)
-        async with stage(app_of(body), url, poll_ms=60_000) as on:
-            run = await on.start("flow")
-            await again.wait()
-            before = pumps
-            for _ in range(100):
-                await asyncio.sleep(0)
-            assert pumps - before <= 1
-            go_on.set()
-            assert (await on.reaches(run, "completed"))["output"] == "ok"
-
-    asyncio.run(main())
+    monkeypatch.setattr(RunDriver, "pump", counted)
+    async with stage(app_of(body), url, poll_ms=60_000) as on:
+        run = await on.start("flow")
+        await again.wait()
+        before = pumps
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert pumps - before <= 1
+        go_on.set()
+        assert (await on.reaches(run, "completed"))["output"] == "ok"
 
 
-def test_a_step_that_ends_while_another_is_committed_runs_once(url: str) -> None:
+async def test_a_step_that_ends_while_another_is_committed_runs_once(url: str) -> None:
     calls: list[str] = []
 
-    async def main() -> None:
-        async with scene(url) as on:
-            commit, right_has_ended = on.engine.store.commit, asyncio.Event()
+    async with scene(url) as on:
+        commit, right_has_ended = on.engine.store.commit, asyncio.Event()
 
-            async def left() -> None:
-                calls.append("left")
+        async def left() -> None:
+            calls.append("left")
 
-            async def right() -> None:
-                calls.append("right")
-                await committing.wait()
-                right_has_ended.set()
+        async def right() -> None:
+            calls.append("right")
+            await committing.wait()
+            right_has_ended.set()
 
-            committing = asyncio.Event()
+        committing = asyncio.Event()
 
-            async def slow(changes: Sequence[Change]) -> list[Outcome | Rejected]:
-                if any(b'"step.completed"' in one.data for change in changes for one in change.appends):
-                    committing.set()
-                    await right_has_ended.wait()
-                    await asyncio.sleep(0)
-                return await commit(changes)
+        async def slow(changes: Sequence[Change]) -> list[Outcome | Rejected]:
+            if any(b'"step.completed"' in one.data for change in changes for one in change.appends):
+                committing.set()
+                await right_has_ended.wait()
+                await asyncio.sleep(0)
+            return await commit(changes)
 
-            async def body(ctx: Context) -> None:
-                await asyncio.gather(ctx.step("left", left), ctx.step("right", right))
+        async def body(ctx: Context) -> None:
+            await asyncio.gather(ctx.step("left", left), ctx.step("right", right))
 
-            on.engine.store.commit = slow  # type: ignore[method-assign]
-            async with working(app_of(body), on):
-                await on.reaches(await on.start("flow"), "completed")
-        assert calls == ["left", "right"]
-
-    asyncio.run(main())
+        on.engine.store.commit = slow  # type: ignore[method-assign]
+        async with working(app_of(body), on):
+            await on.reaches(await on.start("flow"), "completed")
+    assert calls == ["left", "right"]
 
 
-def test_a_run_is_cancelled_while_its_step_blocks_a_thread(url: str) -> None:
+async def test_a_run_is_cancelled_while_its_step_blocks_a_thread(url: str) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def blocks() -> None:
@@ -265,18 +256,15 @@ def test_a_run_is_cancelled_while_its_step_blocks_a_thread(url: str) -> None:
             await ctx.step("clean", int, "1")
             raise
 
-    async def main() -> None:
-        async with stage(app_of(body), url) as on:
-            try:
-                run = await on.start("flow")
-                await asyncio.to_thread(begun.wait)
-                await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
-                await on.reaches(run, "cancelled")
-            finally:
-                go_on.set()
-            assert [entry["id"] for entry in await on.entries(run, "step.completed")] == ["clean:0"]
-
-    asyncio.run(main())
+    async with stage(app_of(body), url) as on:
+        try:
+            run = await on.start("flow")
+            await asyncio.to_thread(begun.wait)
+            await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+            await on.reaches(run, "cancelled")
+        finally:
+            go_on.set()
+        assert [entry["id"] for entry in await on.entries(run, "step.completed")] == ["clean:0"]
 
 
 # -- code that asks for what cannot be written -------------------------------------------------------------------------
@@ -323,11 +311,11 @@ async def odd_callback(ctx: Context) -> None:
 @pytest.mark.parametrize(
     "body", [odd_message, no_message, odd_title, odd_audience, odd_reason, no_key, odd_label, odd_callback]
 )
-def test_what_cannot_be_written_fails_where_it_is_asked_for(body: Body) -> None:
-    assert asyncio.run(outcome(body, "memory:"))["status"] == "failed"
+async def test_what_cannot_be_written_fails_where_it_is_asked_for(body: Body) -> None:
+    assert (await outcome(body, "memory:"))["status"] == "failed"
 
 
-def test_a_loop_without_end_stops_its_run_and_not_the_worker(url: str) -> None:
+async def test_a_loop_without_end_stops_its_run_and_not_the_worker(url: str) -> None:
     async def body(ctx: Context) -> None:
         while True:
             await asyncio.sleep(0)
@@ -335,18 +323,15 @@ def test_a_loop_without_end_stops_its_run_and_not_the_worker(url: str) -> None:
     async def other(ctx: Context) -> str:
         return "done"
 
-    async def main() -> None:
-        app = app_of(body)
-        app.workflow(name="other", expose=("output",))(other)
-        async with stage(app, url) as on:
-            run = await on.start("flow")
-            assert (await on.reaches(run, "failed"))["error"]["code"] == "not_allowed_in_workflow"
-            assert (await on.reaches(await on.start("other"), "completed"))["output"] == "done"
-
-    asyncio.run(main())
+    app = app_of(body)
+    app.workflow(name="other", expose=("output",))(other)
+    async with stage(app, url) as on:
+        run = await on.start("flow")
+        assert (await on.reaches(run, "failed"))["error"]["code"] == "not_allowed_in_workflow"
+        assert (await on.reaches(await on.start("other"), "completed"))["output"] == "done"
 
 
-def test_a_cancelled_run_that_is_blocked_is_cancelled_when_it_heals(url: str) -> None:
+async def test_a_cancelled_run_that_is_blocked_is_cancelled_when_it_heals(url: str) -> None:
     clock = ManualClock(NOON)
 
     async def before(ctx: Context) -> None:
@@ -357,63 +342,53 @@ def test_a_cancelled_run_that_is_blocked_is_cancelled_when_it_heals(url: str) ->
         await ctx.step("inserted", int, "1")
         await ctx.await_event("never")
 
-    async def main() -> None:
-        async with scene(url, clock) as on:
-            async with working(app_of(before), on):
-                run = await on.start("flow")
-                await on.reaches(run, "waiting")
-            async with working(app_of(after), on):
-                await on.engine.events.send(run, "poke", id="1", payload=None)
-                await on.reaches(run, "blocked")
-                await on.engine.runs.cancel(run, "enough", DecidedBy("operator", "test"))
-            async with working(app_of(before), on):
-                await _strike(on, clock, 10_000)
-                assert (await on.reaches(run, "cancelled"))["error"] is None
-
-    asyncio.run(main())
+    async with scene(url, clock) as on:
+        async with working(app_of(before), on):
+            run = await on.start("flow")
+            await on.reaches(run, "waiting")
+        async with working(app_of(after), on):
+            await on.engine.events.send(run, "poke", id="1", payload=None)
+            await on.reaches(run, "blocked")
+            await on.engine.runs.cancel(run, "enough", DecidedBy("operator", "test"))
+        async with working(app_of(before), on):
+            await _strike(on, clock, 10_000)
+            assert (await on.reaches(run, "cancelled"))["error"] is None
 
 
-def test_progress_takes_any_number(url: str) -> None:
+async def test_progress_takes_any_number(url: str) -> None:
     async def body(ctx: Context) -> None:
         ctx.progress(Decimal("0.25"))  # type: ignore[arg-type]
 
-    async def main() -> None:
-        async with stage(app_of(body), url) as on:
-            run = await on.start("flow")
-            await on.reaches(run, "completed")
-            (row,) = await on.entries(run, "row.published")
-            assert row["value"]["fraction"] == 0.25
-
-    asyncio.run(main())
+    async with stage(app_of(body), url) as on:
+        run = await on.start("flow")
+        await on.reaches(run, "completed")
+        (row,) = await on.entries(run, "row.published")
+        assert row["value"]["fraction"] == 0.25
 
 
-def test_what_the_store_refuses_blocks_the_run_and_heals(url: str) -> None:
+async def test_what_the_store_refuses_blocks_the_run_and_heals(url: str) -> None:
     refusing = True
 
     async def body(ctx: Context) -> str:
         ctx.publish("note", "a", {"text": "unwelcome"})
         return "done"
 
-    async def main() -> None:
-        clock = ManualClock(NOON)
-        async with scene(url, clock) as on:
-            commit = on.engine.store.commit
+    clock = ManualClock(NOON)
+    async with scene(url, clock) as on:
+        commit = on.engine.store.commit
 
-            async def picky(changes: Sequence[Change]) -> list[Outcome | Rejected]:
-                if refusing and any(b"unwelcome" in one.data for change in changes for one in change.appends):
-                    return [Rejected(BadRequest("not this"))] * len(changes)
-                return await commit(changes)
+        async def picky(changes: Sequence[Change]) -> list[Outcome | Rejected]:
+            if refusing and any(b"unwelcome" in one.data for change in changes for one in change.appends):
+                return [Rejected(BadRequest("not this"))] * len(changes)
+            return await commit(changes)
 
-            on.engine.store.commit = picky  # type: ignore[method-assign]
-            async with working(app_of(body), on):
-                run = await on.start("flow")
-                assert (await on.reaches(run, "blocked"))["error"]["code"] == "bad_request"
-                nonlocal refusing
-                refusing = False
-                await on.engine.events.send(run, "poke", id="1", payload=None)
-                assert (await on.reaches(run, "completed"))["output"] == "done"
-
-    asyncio.run(main())
+        on.engine.store.commit = picky  # type: ignore[method-assign]
+        async with working(app_of(body), on):
+            run = await on.start("flow")
+            assert (await on.reaches(run, "blocked"))["error"]["code"] == "bad_request"
+            refusing = False
+            await on.engine.events.send(run, "poke", id="1", payload=None)
+            assert (await on.reaches(run, "completed"))["output"] == "done"
 
 
 def test_a_retry_policy_says_what_is_wrong_with_it() -> None:
@@ -424,7 +399,7 @@ def test_a_retry_policy_says_what_is_wrong_with_it() -> None:
 # -- stopping ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_step_that_outlives_the_drain_runs_again_at_once(url: str) -> None:
+async def test_a_step_that_outlives_the_drain_runs_again_at_once(url: str) -> None:
     attempts, begun = 0, asyncio.Event()
 
     async def hangs_once() -> int:
@@ -438,20 +413,17 @@ def test_a_step_that_outlives_the_drain_runs_again_at_once(url: str) -> None:
     async def body(ctx: Context) -> int:
         return await ctx.step("hang", hangs_once)
 
-    async def main() -> None:
-        async with scene(url, ManualClock(NOON)) as on:
-            run = await on.start("flow")
-            async with working(app_of(body), on) as worker:
-                await begun.wait()
-                await worker.drain(timeout_s=0.01)
-            async with working(app_of(body), on):
-                assert (await on.reaches(run, "completed"))["output"] == 2
-
-    asyncio.run(main())
+    async with scene(url, ManualClock(NOON)) as on:
+        run = await on.start("flow")
+        async with working(app_of(body), on) as worker:
+            await begun.wait()
+            await worker.drain(timeout_s=0.01)
+        async with working(app_of(body), on):
+            assert (await on.reaches(run, "completed"))["output"] == 2
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_run_that_is_claimed_while_the_worker_stops_is_given_back(url: str, others: int) -> None:
+async def test_a_run_that_is_claimed_while_the_worker_stops_is_given_back(url: str, others: int) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> int:
@@ -462,38 +434,35 @@ def test_a_run_that_is_claimed_while_the_worker_stops_is_given_back(url: str, ot
     async def body(ctx: Context) -> int:
         return await ctx.step("slow", slow)
 
-    async def main() -> None:
-        async with scene(url, ManualClock(NOON)) as on:
-            claim = on.engine.store.claim
-            claiming, claimed = asyncio.Event(), asyncio.Event()
+    async with scene(url, ManualClock(NOON)) as on:
+        claim = on.engine.store.claim
+        claiming, claimed = asyncio.Event(), asyncio.Event()
 
-            async def slowly(*args: Any, **kwargs: Any) -> Any:
-                records = await claim(*args, **kwargs)
-                if records and claiming.is_set():
-                    claimed.set()
+        async def slowly(*args: Any, **kwargs: Any) -> Any:
+            records = await claim(*args, **kwargs)
+            if records and claiming.is_set():
+                claimed.set()
+                await asyncio.sleep(0)
+                while not worker._draining:
                     await asyncio.sleep(0)
-                    while not worker._draining:
-                        await asyncio.sleep(0)
-                return records
+            return records
 
-            async with working(app_of(body), on) as worker:
-                on.engine.store.claim = slowly  # type: ignore[method-assign]
-                for _ in range(others):
-                    await on.start("flow")
-                    await begun.wait()
-                claiming.set()
-                run = await on.start("flow")
-                await claimed.wait()
-                draining = asyncio.create_task(worker.drain())
-                go_on.set()
-                await draining
-            record = await on.engine.runs.record(run)
-            assert (record.lease_owner, record.ready) == (None, True)
-            on.engine.store.claim = claim  # type: ignore[method-assign]
-            async with working(app_of(body), on):
-                assert (await on.reaches(run, "completed"))["output"] == 1
-
-    asyncio.run(main())
+        async with working(app_of(body), on) as worker:
+            on.engine.store.claim = slowly  # type: ignore[method-assign]
+            for _ in range(others):
+                await on.start("flow")
+                await begun.wait()
+            claiming.set()
+            run = await on.start("flow")
+            await claimed.wait()
+            draining = asyncio.create_task(worker.drain())
+            go_on.set()
+            await draining
+        record = await on.engine.runs.record(run)
+        assert (record.lease_owner, record.ready) == (None, True)
+        on.engine.store.claim = claim  # type: ignore[method-assign]
+        async with working(app_of(body), on):
+            assert (await on.reaches(run, "completed"))["output"] == 1
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
@@ -504,56 +473,47 @@ async def _strike(on: Scene, clock: ManualClock, ms: int) -> None:
     on.engine.store.bus().emit(["ready"])
 
 
-def test_an_early_event_does_not_begin_a_run_and_is_kept_for_it(url: str) -> None:
+async def test_an_early_event_does_not_begin_a_run_and_is_kept_for_it(url: str) -> None:
     clock = ManualClock(NOON)
 
     async def body(ctx: Context) -> list[Any]:
         return [ctx.now().timestamp() * 1000, await ctx.await_event("go")]
 
-    async def main() -> None:
-        async with scene(url, clock) as on, working(app_of(body), on):
-            run = await on.start("flow", start_at=NOON + 60_000)
-            await on.engine.events.send(run, "go", id="1", payload="early")
-            async with asyncio.timeout(10):
-                while (record := await on.engine.runs.record(run)).ready or record.lease_owner:
-                    await asyncio.sleep(0)
-            assert record.wake_at == NOON + 60_000
-            assert len(await on.entries(run)) == 2
-            await _strike(on, clock, 60_000)
-            assert (await on.reaches(run, "completed"))["output"] == [NOON + 60_000, "early"]
-
-    asyncio.run(main())
+    async with scene(url, clock) as on, working(app_of(body), on):
+        run = await on.start("flow", start_at=NOON + 60_000)
+        await on.engine.events.send(run, "go", id="1", payload="early")
+        async with asyncio.timeout(10):
+            while (record := await on.engine.runs.record(run)).ready or record.lease_owner:
+                await asyncio.sleep(0)
+        assert record.wake_at == NOON + 60_000
+        assert len(await on.entries(run)) == 2
+        await _strike(on, clock, 60_000)
+        assert (await on.reaches(run, "completed"))["output"] == [NOON + 60_000, "early"]
 
 
-def test_a_run_that_has_not_begun_is_cancelled_at_once(url: str) -> None:
+async def test_a_run_that_has_not_begun_is_cancelled_at_once(url: str) -> None:
     async def body(ctx: Context) -> None:
         await ctx.step("never", raises_odd)
 
-    async def main() -> None:
-        async with scene(url, ManualClock(NOON)) as on, working(app_of(body), on):
-            run = await on.start("flow", start_at=NOON + 60_000)
-            await on.engine.events.send(run, "go", id="1", payload="early")
-            await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
-            assert (await on.reaches(run, "cancelled"))["error"] is None
-            assert not await on.entries(run, "step.failed")
-
-    asyncio.run(main())
+    async with scene(url, ManualClock(NOON)) as on, working(app_of(body), on):
+        run = await on.start("flow", start_at=NOON + 60_000)
+        await on.engine.events.send(run, "go", id="1", payload="early")
+        await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+        assert (await on.reaches(run, "cancelled"))["error"] is None
+        assert not await on.entries(run, "step.failed")
 
 
-def test_ten_thousand_timers_fire_together_in_bounded_commits(url: str) -> None:
+async def test_ten_thousand_timers_fire_together_in_bounded_commits(url: str) -> None:
     clock = ManualClock(NOON)
 
     async def body(ctx: Context) -> int:
         return len(await asyncio.gather(*(ctx.sleep("1h") for _ in range(10_000))))
 
-    async def main() -> None:
-        async with scene(url, clock) as on, working(app_of(body), on):
-            run = await on.start("flow")
-            await on.reaches(run, "sleeping")
-            async with asyncio.timeout(15):
-                await _strike(on, clock, 3_600_000)
-                assert (await on.reaches(run, "completed"))["output"] == 10_000
-            fired = await on.entries(run, "timer.fired")
-            assert [entry["id"] for entry in fired] == [f"sleep:{n}" for n in range(10_000)]
-
-    asyncio.run(main())
+    async with scene(url, clock) as on, working(app_of(body), on):
+        run = await on.start("flow")
+        await on.reaches(run, "sleeping")
+        async with asyncio.timeout(15):
+            await _strike(on, clock, 3_600_000)
+            assert (await on.reaches(run, "completed"))["output"] == 10_000
+        fired = await on.entries(run, "timer.fired")
+        assert [entry["id"] for entry in fired] == [f"sleep:{n}" for n in range(10_000)]

@@ -49,110 +49,92 @@ def approval_app(**options: Any) -> App:
     return app
 
 
-def test_an_answer_resumes_the_run_once(url: str) -> None:
-    async def main() -> None:
-        async with stage(approval_app(), url) as on:
-            run = await on.start("approval")
-            row = await on.asks(run, "approve:0")
-            accepted = await on.answer(row, {"approved": True}, who=person("bora"))
-            assert accepted.row["status"] == "answered"
-            assert accepted.row["decided_by"] == {"kind": "person", "id": "user:bora"}
-            done = await on.reaches(run, "completed")
-            assert done["output"] == {"outcome": "answered", "approved": True, "by": "user:bora", "kind": "person"}
-            assert len(await on.entries(run, "input.answered")) == 1
-
-    asyncio.run(main())
+async def test_an_answer_resumes_the_run_once(url: str) -> None:
+    async with stage(approval_app(), url) as on:
+        run = await on.start("approval")
+        row = await on.asks(run, "approve:0")
+        accepted = await on.answer(row, {"approved": True}, who=person("bora"))
+        assert accepted.row["status"] == "answered"
+        assert accepted.row["decided_by"] == {"kind": "person", "id": "user:bora"}
+        done = await on.reaches(run, "completed")
+        assert done["output"] == {"outcome": "answered", "approved": True, "by": "user:bora", "kind": "person"}
+        assert len(await on.entries(run, "input.answered")) == 1
 
 
-def test_a_retry_gets_the_first_outcome_and_a_reuse_is_refused(url: str) -> None:
-    async def main() -> None:
-        async with stage(approval_app(), url) as on:
-            run = await on.start("approval")
-            row = await on.asks(run, "approve:0")
-            first = await on.answer(row, {"approved": True}, submission="same")
-            await on.reaches(run, "completed")
-            again = await on.answer(row, {"approved": True}, submission="same")
-            assert again.replayed
-            assert (again.offset, again.txid, again.row) == (first.offset, first.txid, first.row)
-            with pytest.raises(SubmissionReused):
-                await on.answer(row, {"approved": False}, submission="same")
-
-    asyncio.run(main())
+async def test_a_retry_gets_the_first_outcome_and_a_reuse_is_refused(url: str) -> None:
+    async with stage(approval_app(), url) as on:
+        run = await on.start("approval")
+        row = await on.asks(run, "approve:0")
+        first = await on.answer(row, {"approved": True}, submission="same")
+        await on.reaches(run, "completed")
+        again = await on.answer(row, {"approved": True}, submission="same")
+        assert again.replayed
+        assert (again.offset, again.txid, again.row) == (first.offset, first.txid, first.row)
+        with pytest.raises(SubmissionReused):
+            await on.answer(row, {"approved": False}, submission="same")
 
 
-def test_a_double_click_has_one_effect(url: str) -> None:
-    async def main() -> None:
-        async with stage(approval_app(), url) as on:
-            run = await on.start("approval")
-            row = await on.asks(run, "approve:0")
-            replies = await asyncio.gather(*(on.answer(row, {"approved": True}, submission="one") for _ in range(20)))
-            assert sum(not reply.replayed for reply in replies) == 1
-            assert len({reply.offset for reply in replies}) == 1
-            await on.reaches(run, "completed")
-            assert len(await on.entries(run, "input.answered")) == 1
-
-    asyncio.run(main())
+async def test_a_double_click_has_one_effect(url: str) -> None:
+    async with stage(approval_app(), url) as on:
+        run = await on.start("approval")
+        row = await on.asks(run, "approve:0")
+        replies = await asyncio.gather(*(on.answer(row, {"approved": True}, submission="one") for _ in range(20)))
+        assert sum(not reply.replayed for reply in replies) == 1
+        assert len({reply.offset for reply in replies}) == 1
+        await on.reaches(run, "completed")
+        assert len(await on.entries(run, "input.answered")) == 1
 
 
-def test_many_people_at_once_have_one_winner(url: str) -> None:
-    async def main() -> None:
-        async with stage(approval_app(), url) as on:
-            run = await on.start("approval")
-            row = await on.asks(run, "approve:0")
-            people = [person(f"p{n}") for n in range(20)]
-            replies = await asyncio.gather(
-                *(on.answer(row, {"approved": n % 2 == 0}, who=who) for n, who in enumerate(people)),
-                return_exceptions=True,
-            )
-            won = [n for n, reply in enumerate(replies) if not isinstance(reply, BaseException)]
-            lost = [reply for reply in replies if isinstance(reply, BaseException)]
-            assert len(won) == 1
-            assert {type(error) for error in lost} == {AlreadyDecided}
-            for error in lost:
-                assert isinstance(error, SignoffError)
-                assert error.extra["row"]["decided_by"]["id"] == f"user:p{won[0]}"
-            done = await on.reaches(run, "completed")
-            assert done["output"]["by"] == f"user:p{won[0]}"
-
-    asyncio.run(main())
+async def test_many_people_at_once_have_one_winner(url: str) -> None:
+    async with stage(approval_app(), url) as on:
+        run = await on.start("approval")
+        row = await on.asks(run, "approve:0")
+        people = [person(f"p{n}") for n in range(20)]
+        replies = await asyncio.gather(
+            *(on.answer(row, {"approved": n % 2 == 0}, who=who) for n, who in enumerate(people)),
+            return_exceptions=True,
+        )
+        won = [n for n, reply in enumerate(replies) if not isinstance(reply, BaseException)]
+        lost = [reply for reply in replies if isinstance(reply, BaseException)]
+        assert len(won) == 1
+        assert {type(error) for error in lost} == {AlreadyDecided}
+        for error in lost:
+            assert isinstance(error, SignoffError)
+            assert error.extra["row"]["decided_by"]["id"] == f"user:p{won[0]}"
+        done = await on.reaches(run, "completed")
+        assert done["output"]["by"] == f"user:p{won[0]}"
 
 
-def test_an_invalid_answer_consumes_nothing(url: str) -> None:
-    async def main() -> None:
-        async with stage(approval_app(), url) as on:
-            run = await on.start("approval")
-            row = await on.asks(run, "approve:0")
-            before = await on.entries(run)
-            with pytest.raises(InvalidAnswer) as refused:
-                await on.answer(row, {"approved": "perhaps", "amount": "many"}, submission="s")
-            assert {error["pointer"] for error in refused.value.extra["errors"]} == {"/approved", "/amount"}
-            assert await on.entries(run) == before
-            assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "pending"
-            assert (await on.answer(row, {"approved": True}, submission="s")).txid == "s"
-            await on.reaches(run, "completed")
-
-    asyncio.run(main())
+async def test_an_invalid_answer_consumes_nothing(url: str) -> None:
+    async with stage(approval_app(), url) as on:
+        run = await on.start("approval")
+        row = await on.asks(run, "approve:0")
+        before = await on.entries(run)
+        with pytest.raises(InvalidAnswer) as refused:
+            await on.answer(row, {"approved": "perhaps", "amount": "many"}, submission="s")
+        assert {error["pointer"] for error in refused.value.extra["errors"]} == {"/approved", "/amount"}
+        assert await on.entries(run) == before
+        assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "pending"
+        assert (await on.answer(row, {"approved": True}, submission="s")).txid == "s"
+        await on.reaches(run, "completed")
 
 
-def test_only_those_asked_may_answer(url: str) -> None:
-    async def main() -> None:
-        async with stage(approval_app(forbid=["user:claimant"]), url) as on:
-            run = await on.start("approval")
-            row = await on.asks(run, "approve:0")
-            for who in (person("eve", "audit"), person("claimant", "finance")):
-                with pytest.raises(NotInAudience):
-                    await on.answer(row, {"approved": True}, who=who)
-            with pytest.raises(InputNotFound):
-                await on.answer({**row, "id": "approve:1"}, {"approved": True})
-            with pytest.raises(RunNotFound):
-                await on.answer({**row, "run_id": "nobody"}, {"approved": True})
-            await on.answer(row, {"approved": True}, who=person("bora", "finance"))
-            await on.reaches(run, "completed")
-
-    asyncio.run(main())
+async def test_only_those_asked_may_answer(url: str) -> None:
+    async with stage(approval_app(forbid=["user:claimant"]), url) as on:
+        run = await on.start("approval")
+        row = await on.asks(run, "approve:0")
+        for who in (person("eve", "audit"), person("claimant", "finance")):
+            with pytest.raises(NotInAudience):
+                await on.answer(row, {"approved": True}, who=who)
+        with pytest.raises(InputNotFound):
+            await on.answer({**row, "id": "approve:1"}, {"approved": True})
+        with pytest.raises(RunNotFound):
+            await on.answer({**row, "run_id": "nobody"}, {"approved": True})
+        await on.answer(row, {"approved": True}, who=person("bora", "finance"))
+        await on.reaches(run, "completed")
 
 
-def test_nobody_approves_what_they_were_not_shown(url: str) -> None:
+async def test_nobody_approves_what_they_were_not_shown(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("output",))
@@ -163,40 +145,34 @@ def test_nobody_approves_what_they_were_not_shown(url: str) -> None:
         answer = await request
         return answer.value.amount or 0
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("amended")
-            seen = await on.asks(run, "approve:0")
-            await on.engine.events.send(run, "amended", id="1", payload=500)
-            while not await on.entries(run, "input.revised"):
-                await asyncio.sleep(0.005)
-            with pytest.raises(Stale) as stale:
-                await on.answer(seen, {"approved": True, "amount": 10})
-            current = stale.value.extra["row"]
-            assert current["show"] == {"amount": 500}
-            assert current["revision"] == seen["revision"] + 1
-            assert current["revised"] > seen["revised"]
-            await on.answer(current, {"approved": True, "amount": 500})
-            assert (await on.reaches(run, "completed"))["output"] == 500
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("amended")
+        seen = await on.asks(run, "approve:0")
+        await on.engine.events.send(run, "amended", id="1", payload=500)
+        while not await on.entries(run, "input.revised"):
+            await asyncio.sleep(0.005)
+        with pytest.raises(Stale) as stale:
+            await on.answer(seen, {"approved": True, "amount": 10})
+        current = stale.value.extra["row"]
+        assert current["show"] == {"amount": 500}
+        assert current["revision"] == seen["revision"] + 1
+        assert current["revised"] > seen["revised"]
+        await on.answer(current, {"approved": True, "amount": 500})
+        assert (await on.reaches(run, "completed"))["output"] == 500
 
 
-def test_nobody_has_seen_what_is_not_written_yet(url: str) -> None:
-    async def main() -> None:
-        async with stage(approval_app(), url) as on:
-            run = await on.start("approval")
-            row = await on.asks(run, "approve:0")
-            with pytest.raises(BadRequest, match="seen_offset"):
-                await on.answer(row, {"approved": True}, seen=f"{10**15:016d}")
-            assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "pending"
-            await on.answer(row, {"approved": True})
-            await on.reaches(run, "completed")
-
-    asyncio.run(main())
+async def test_nobody_has_seen_what_is_not_written_yet(url: str) -> None:
+    async with stage(approval_app(), url) as on:
+        run = await on.start("approval")
+        row = await on.asks(run, "approve:0")
+        with pytest.raises(BadRequest, match="seen_offset"):
+            await on.answer(row, {"approved": True}, seen=f"{10**15:016d}")
+        assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "pending"
+        await on.answer(row, {"approved": True})
+        await on.reaches(run, "completed")
 
 
-def test_a_withdrawn_request_takes_no_answer(url: str) -> None:
+async def test_a_withdrawn_request_takes_no_answer(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("output",))
@@ -209,24 +185,21 @@ def test_a_withdrawn_request_takes_no_answer(url: str) -> None:
             return "moved on"
         return "answered"
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("impatient")
-            row = await on.asks(run, "approve:0")
-            while not await on.entries(run, "event.awaited"):
-                await asyncio.sleep(0.005)
-            with pytest.raises(Withdrawn) as refused:
-                await on.answer(row, {"approved": True})
-            assert refused.value.extra["row"]["status"] == "withdrawn"
-            await on.engine.events.send(run, "end", id="1", payload=None)
-            assert (await on.reaches(run, "completed"))["output"] == "moved on"
-            with pytest.raises(Withdrawn):
-                await on.answer(row, {"approved": True})
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("impatient")
+        row = await on.asks(run, "approve:0")
+        while not await on.entries(run, "event.awaited"):
+            await asyncio.sleep(0.005)
+        with pytest.raises(Withdrawn) as refused:
+            await on.answer(row, {"approved": True})
+        assert refused.value.extra["row"]["status"] == "withdrawn"
+        await on.engine.events.send(run, "end", id="1", payload=None)
+        assert (await on.reaches(run, "completed"))["output"] == "moved on"
+        with pytest.raises(Withdrawn):
+            await on.answer(row, {"approved": True})
 
 
-def test_a_request_left_open_is_withdrawn_when_the_run_ends(url: str) -> None:
+async def test_a_request_left_open_is_withdrawn_when_the_run_ends(url: str) -> None:
     app = App()
 
     @app.workflow
@@ -234,40 +207,34 @@ def test_a_request_left_open_is_withdrawn_when_the_run_ends(url: str) -> None:
         ctx.await_input("approve", Decision, title="?", to=["group:finance"])
         await ctx.await_event("end")
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("forgetful")
-            row = await on.asks(run, "approve:0")
-            await on.engine.events.send(run, "end", id="1", payload=None)
-            await on.reaches(run, "completed")
-            with pytest.raises(Withdrawn):
-                await on.answer(row, {"approved": True})
-            assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "withdrawn"
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("forgetful")
+        row = await on.asks(run, "approve:0")
+        await on.engine.events.send(run, "end", id="1", payload=None)
+        await on.reaches(run, "completed")
+        with pytest.raises(Withdrawn):
+            await on.answer(row, {"approved": True})
+        assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "withdrawn"
 
 
-def test_a_deadline_without_a_worker_is_kept_by_the_answer(url: str) -> None:
+async def test_a_deadline_without_a_worker_is_kept_by_the_answer(url: str) -> None:
     app = approval_app(deadline="50ms")
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("approval")
-            async with working(app, on):
-                row = await on.asks(run, "approve:0")
-            while on.engine.clock.now_ms() < (await on.engine.store.load_run(run, inputs="all")).inputs[0].deadline:  # type: ignore[union-attr, operator]
-                await asyncio.sleep(0.005)
-            with pytest.raises(Expired) as refused:
-                await on.answer(row, {"approved": True})
-            assert refused.value.extra["row"]["status"] == "expired"
-            assert refused.value.extra["row"]["decided_by"] == {"kind": "timeout", "id": None}
-            async with working(app, on):
-                assert (await on.reaches(run, "completed"))["output"] == {"outcome": "expired"}
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        run = await on.start("approval")
+        async with working(app, on):
+            row = await on.asks(run, "approve:0")
+        while on.engine.clock.now_ms() < (await on.engine.store.load_run(run, inputs="all")).inputs[0].deadline:  # type: ignore[union-attr, operator]
+            await asyncio.sleep(0.005)
+        with pytest.raises(Expired) as refused:
+            await on.answer(row, {"approved": True})
+        assert refused.value.extra["row"]["status"] == "expired"
+        assert refused.value.extra["row"]["decided_by"] == {"kind": "timeout", "id": None}
+        async with working(app, on):
+            assert (await on.reaches(run, "completed"))["output"] == {"outcome": "expired"}
 
 
-def test_answer_and_deadline_at_the_same_instant(url: str) -> None:
+async def test_answer_and_deadline_at_the_same_instant(url: str) -> None:
     app, clock = approval_app(deadline="1h"), ManualClock(1_800_000_000_000)
 
     async def answers(on: Scene, row: dict[str, Any]) -> str:
@@ -277,26 +244,23 @@ def test_answer_and_deadline_at_the_same_instant(url: str) -> None:
             return "expired"
         return "answered"
 
-    async def main() -> None:
-        async with scene(url, clock) as on, working(app, on):
-            runs = await asyncio.gather(*(on.start("approval") for _ in range(1000)))
-            rows = [await on.asks(run, "approve:0") for run in runs]
+    async with scene(url, clock) as on, working(app, on):
+        runs = await asyncio.gather(*(on.start("approval") for _ in range(1000)))
+        rows = [await on.asks(run, "approve:0") for run in runs]
 
-            async def the_hour_strikes() -> str:
-                clock.advance(1)
-                on.engine.store.bus().emit(["ready"])
-                return ""
+        async def the_hour_strikes() -> str:
+            clock.advance(1)
+            on.engine.store.bus().emit(["ready"])
+            return ""
 
-            clock.advance(3_600_000 - 1)
-            early, late = [answers(on, row) for row in rows[:500]], [answers(on, row) for row in rows[500:]]
-            said = [reply for reply in await asyncio.gather(*early, the_hour_strikes(), *late) if reply]
-            assert set(said) == {"answered", "expired"}
-            for run, reply in zip(runs, said, strict=True):
-                done = await on.reaches(run, "completed")
-                decided = await on.entries(run, "input.answered", "input.expired")
-                row = await on.engine.inputs.get(run, "approve:0")
-                assert [entry["type"] for entry in decided] == [f"input.{reply}"]
-                assert row["status"] == reply
-                assert done["output"]["outcome"] == reply
-
-    asyncio.run(main())
+        clock.advance(3_600_000 - 1)
+        early, late = [answers(on, row) for row in rows[:500]], [answers(on, row) for row in rows[500:]]
+        said = [reply for reply in await asyncio.gather(*early, the_hour_strikes(), *late) if reply]
+        assert set(said) == {"answered", "expired"}
+        for run, reply in zip(runs, said, strict=True):
+            done = await on.reaches(run, "completed")
+            decided = await on.entries(run, "input.answered", "input.expired")
+            row = await on.engine.inputs.get(run, "approve:0")
+            assert [entry["type"] for entry in decided] == [f"input.{reply}"]
+            assert row["status"] == reply
+            assert done["output"]["outcome"] == reply

@@ -27,7 +27,9 @@ async def _parked(on: Scene, run: str, clock: ManualClock) -> None:
             await asyncio.sleep(0.001)
 
 
-def test_each_failed_attempt_and_the_failed_run_are_logged_once(url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_failed_attempt_and_the_failed_run_are_logged_once(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     app = App()
 
     async def pay() -> None:
@@ -37,7 +39,7 @@ def test_each_failed_attempt_and_the_failed_run_are_logged_once(url: str, caplog
     async def pays(ctx: Context) -> None:
         await ctx.options(retry=Retry(attempts=2, first="1ms")).step("pay", pay)
 
-    async def main() -> None:
+    with caplog.at_level(logging.WARNING, "signoff.runtime"):
         async with stage(app, url) as on:
             run = await on.start("pays")
             row = await on.reaches(run, "failed")
@@ -51,34 +53,28 @@ def test_each_failed_attempt_and_the_failed_run_are_logged_once(url: str, caplog
                 assert 'raise ValueError("no such account")' in message
             assert "in test_each_failed_attempt_and_the_failed_run_are_logged_once.<locals>.pays" in ended
 
-    with caplog.at_level(logging.WARNING, "signoff.runtime"):
-        asyncio.run(main())
 
-
-def test_the_journal_keeps_the_place_and_the_streams_do_not(url: str) -> None:
+async def test_the_journal_keeps_the_place_and_the_streams_do_not(url: str) -> None:
     app = App()
 
     @app.workflow
     async def fails(_: Context) -> None:
         raise PublicError("The account is closed.")
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("fails")
-            await on.reaches(run, "failed")
-            [entry] = await on.entries(run, "run.failed")
-            frame = entry["error"]["frames"][-1]
-            assert (frame["file"], frame["source"]) == (__file__, 'raise PublicError("The account is closed.")')
-            for path in (f"runs/{run}", "workflows/fails"):
-                body = (await on.engine.streams.read(path)).body
-                assert b"The account is closed." in body
-                assert b"frames" not in body
-                assert __file__.encode() not in body
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("fails")
+        await on.reaches(run, "failed")
+        [entry] = await on.entries(run, "run.failed")
+        frame = entry["error"]["frames"][-1]
+        assert (frame["file"], frame["source"]) == (__file__, 'raise PublicError("The account is closed.")')
+        for path in (f"runs/{run}", "workflows/fails"):
+            body = (await on.engine.streams.read(path)).body
+            assert b"The account is closed." in body
+            assert b"frames" not in body
+            assert __file__.encode() not in body
 
 
-def test_a_blocked_run_is_logged_once_and_again_when_the_reason_changes(
+async def test_a_blocked_run_is_logged_once_and_again_when_the_reason_changes(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def version(name: str) -> App:
@@ -90,7 +86,7 @@ def test_a_blocked_run_is_logged_once_and_again_when_the_reason_changes(
 
         return app
 
-    async def main() -> None:
+    with caplog.at_level(logging.ERROR, "signoff.runtime"):
         clock = ManualClock(1_000_000)
         async with scene(url, clock) as on:
             async with working(version("first"), on):
@@ -114,6 +110,3 @@ def test_a_blocked_run_is_logged_once_and_again_when_the_reason_changes(
             first, second = _told(caplog, run)
             assert "second:0" in first
             assert "third:0" in second
-
-    with caplog.at_level(logging.ERROR, "signoff.runtime"):
-        asyncio.run(main())

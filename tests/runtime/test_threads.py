@@ -31,21 +31,18 @@ async def call(threads: StepThreads, work: object) -> Returned | Raised:
     return await threads.run(work)  # type: ignore[arg-type]
 
 
-def test_what_is_raised_comes_back_as_a_value() -> None:
+async def test_what_is_raised_comes_back_as_a_value() -> None:
     def stops() -> None:
         raise StopIteration(7)
 
-    async def main() -> None:
-        async with pool(1) as threads:
-            assert await call(threads, lambda: 7) == Returned(7)
-            outcome = await call(threads, stops)
-            assert isinstance(outcome, Raised)
-            assert isinstance(outcome.error, StopIteration)
-
-    asyncio.run(main())
+    async with pool(1) as threads:
+        assert await call(threads, lambda: 7) == Returned(7)
+        outcome = await call(threads, stops)
+        assert isinstance(outcome, Raised)
+        assert isinstance(outcome.error, StopIteration)
 
 
-def test_no_more_run_at_a_time_than_there_are_slots_and_they_take_turns() -> None:
+async def test_no_more_run_at_a_time_than_there_are_slots_and_they_take_turns() -> None:
     running, most = 0, 0
     lock = threading.Lock()
 
@@ -58,26 +55,23 @@ def test_no_more_run_at_a_time_than_there_are_slots_and_they_take_turns() -> Non
         with lock:
             running -= 1
 
-    async def main() -> None:
-        turns: list[int] = []
+    turns: list[int] = []
 
-        async def take(n: int, threads: StepThreads) -> None:
-            await threads.slot()
-            turns.append(n)
-            await threads.run(work)
+    async def take(n: int, threads: StepThreads) -> None:
+        await threads.slot()
+        turns.append(n)
+        await threads.run(work)
 
-        async with pool(3) as threads:
-            await asyncio.gather(*(take(n, threads) for n in range(60)))
-        assert most == 3
-        assert turns == list(range(60))
-
-    asyncio.run(main())
+    async with pool(3) as threads:
+        await asyncio.gather(*(take(n, threads) for n in range(60)))
+    assert most == 3
+    assert turns == list(range(60))
 
 
-def test_a_slot_is_given_back_by_whoever_gives_up(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_slot_is_given_back_by_whoever_gives_up(caplog: pytest.LogCaptureFixture) -> None:
     go_on = threading.Event()
 
-    async def main() -> None:
+    with caplog.at_level(logging.WARNING):
         async with pool(1) as threads:
             for hanging in range(1, HANGING_A_SLOT + 1):
                 with pytest.raises(TimeoutError):
@@ -95,30 +89,24 @@ def test_a_slot_is_given_back_by_whoever_gives_up(caplog: pytest.LogCaptureFixtu
             while threads.hanging:
                 await asyncio.sleep(0)
             assert await call(threads, lambda: "and more") == Returned("and more")
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(main())
     told = [record.getMessage() for record in caplog.records]
     assert [message.split()[0] for message in told] == ["1", "3", "7"]
     assert "wait" in told[0]
 
 
-def test_giving_up_while_waiting_for_a_slot_loses_none() -> None:
-    async def main() -> None:
-        async with pool(1) as threads:
-            await threads.slot()
-            waiting = [asyncio.create_task(call(threads, lambda n=n: n)) for n in range(3)]
-            await asyncio.sleep(0)
-            waiting[0].cancel()
-            assert await threads.run(lambda: "first") == Returned("first")
-            waiting[1].cancel()  # its turn has come and it has not yet run
-            assert await waiting[2] == Returned(2)
-            assert await call(threads, lambda: "last") == Returned("last")
-
-    asyncio.run(main())
+async def test_giving_up_while_waiting_for_a_slot_loses_none() -> None:
+    async with pool(1) as threads:
+        await threads.slot()
+        waiting = [asyncio.create_task(call(threads, lambda n=n: n)) for n in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        assert await threads.run(lambda: "first") == Returned("first")
+        waiting[1].cancel()  # its turn has come and it has not yet run
+        assert await waiting[2] == Returned(2)
+        assert await call(threads, lambda: "last") == Returned("last")
 
 
-def test_hanging_steps_use_nobody_elses_attempts_up(url: str) -> None:
+async def test_hanging_steps_use_nobody_elses_attempts_up(url: str) -> None:
     app, go_on = App(), threading.Event()
 
     @app.workflow
@@ -129,22 +117,19 @@ def test_hanging_steps_use_nobody_elses_attempts_up(url: str) -> None:
     async def innocent(ctx: Context) -> int:
         return await ctx.options(timeout="10s", retry=Retry(attempts=1)).step("quick", int, "7")
 
-    async def main() -> None:
-        async with stage(app, url, threads=2) as on:
-            try:
-                hogs = [await on.start("hog") for _ in range(5)]
-                assert (await on.reaches(await on.start("innocent"), "completed"))["output"] == 7
-                for run in hogs:
-                    await on.reaches(run, "failed")
-                    (failed,) = await on.entries(run, "step.failed")
-                    assert failed["error"]["code"] == "step_timed_out"
-            finally:
-                go_on.set()
-
-    asyncio.run(main())
+    async with stage(app, url, threads=2) as on:
+        try:
+            hogs = [await on.start("hog") for _ in range(5)]
+            assert (await on.reaches(await on.start("innocent"), "completed"))["output"] == 7
+            for run in hogs:
+                await on.reaches(run, "failed")
+                (failed,) = await on.entries(run, "step.failed")
+                assert failed["error"]["code"] == "step_timed_out"
+        finally:
+            go_on.set()
 
 
-def test_waiting_for_a_thread_is_no_part_of_a_steps_timeout(url: str) -> None:
+async def test_waiting_for_a_thread_is_no_part_of_a_steps_timeout(url: str) -> None:
     app, go_on = App(), threading.Event()
 
     @app.workflow
@@ -155,20 +140,17 @@ def test_waiting_for_a_thread_is_no_part_of_a_steps_timeout(url: str) -> None:
     async def hurried(ctx: Context) -> int:
         return await ctx.options(timeout="50ms", retry=Retry(attempts=1)).step("quick", int, "7")
 
-    async def main() -> None:
-        async with stage(app, url, threads=1) as on:
-            first = await on.start("holds")
-            while not await on.entries(first, "step.scheduled"):
-                await asyncio.sleep(0)
-            second = await on.start("hurried")
-            while not await on.entries(second, "step.scheduled"):
-                await asyncio.sleep(0)
-            await asyncio.sleep(0.2)
-            go_on.set()
-            assert (await on.reaches(second, "completed"))["output"] == 7
-            await on.reaches(first, "completed")
-
-    asyncio.run(main())
+    async with stage(app, url, threads=1) as on:
+        first = await on.start("holds")
+        while not await on.entries(first, "step.scheduled"):
+            await asyncio.sleep(0)
+        second = await on.start("hurried")
+        while not await on.entries(second, "step.scheduled"):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+        go_on.set()
+        assert (await on.reaches(second, "completed"))["output"] == 7
+        await on.reaches(first, "completed")
 
 
 def test_a_hanging_thread_keeps_no_process() -> None:

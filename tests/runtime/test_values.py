@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -77,7 +76,7 @@ def lines() -> list[Line]:
 SHOWN = {"howMany": 2, "price": "1.50", "key": HUSH, "total": "3.00"}
 
 
-def test_values_are_the_same_before_and_after_a_restart(url: str) -> None:
+async def test_values_are_the_same_before_and_after_a_restart(url: str) -> None:
     app = App()
     seen: list[list[Any]] = []
 
@@ -88,21 +87,18 @@ def test_values_are_the_same_before_and_after_a_restart(url: str) -> None:
         await ctx.await_event("go")
         return "done"
 
-    async def main() -> None:
-        async with scene(url) as on:
-            async with working(app, on):
-                run = await on.start("flow")
-                await on.reaches(run, "waiting")
-            async with working(app, on):
-                await on.engine.events.send(run, "go", id="e1", payload=None)
-                await on.reaches(run, "completed")
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        async with working(app, on):
+            run = await on.start("flow")
+            await on.reaches(run, "waiting")
+        async with working(app, on):
+            await on.engine.events.send(run, "go", id="e1", payload=None)
+            await on.reaches(run, "completed")
     assert seen == [[Rejected("bob"), Premium(id=1, discount=0.5), "2026-10-25T09:00:00+01:00"]] * 2
     assert [type(values[1]) for values in seen] == [Premium, Premium]
 
 
-def test_a_result_that_would_change_is_one_failed_attempt(url: str) -> None:
+async def test_a_result_that_would_change_is_one_failed_attempt(url: str) -> None:
     app = App()
     ran: list[str] = []
 
@@ -128,17 +124,14 @@ def test_a_result_that_would_change_is_one_failed_attempt(url: str) -> None:
                 told.append(f"{failed.extra['attempts']} {failed.extra['error']['code']}")
         return told
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("flow")
-            row = await on.reaches(run, "completed")
-            assert row["output"] == ["1 unsupported_value"] * 3
-            messages = [entry["error"]["message"] for entry in await on.entries(run, "step.failed")]
-            assert "not of its declared type NoneType" in messages[0]
-            assert "declare its type: annotate what the function returns" in messages[1]
-            assert "so it was not run" in messages[2]
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("flow")
+        row = await on.reaches(run, "completed")
+        assert row["output"] == ["1 unsupported_value"] * 3
+        messages = [entry["error"]["message"] for entry in await on.entries(run, "step.failed")]
+        assert "not of its declared type NoneType" in messages[0]
+        assert "declare its type: annotate what the function returns" in messages[1]
+        assert "so it was not run" in messages[2]
     assert ran == ["wrong", "unsaid"]
 
 
@@ -149,7 +142,7 @@ async def rows(on: Scene, run: str) -> list[dict[str, Any]]:
     return [orjson.loads(message) for message in delta.public]
 
 
-def test_what_is_exposed_looks_as_it_shows_itself_and_stays_so(url: str) -> None:
+async def test_what_is_exposed_looks_as_it_shows_itself_and_stays_so(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("input", "output"))
@@ -162,48 +155,42 @@ def test_what_is_exposed_looks_as_it_shows_itself_and_stays_so(url: str) -> None
         await request
         return {"lines": found + hidden}
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("flow", {"howMany": 2, "price": "1.50", "key": "hush"})
-            asked = await on.asks(run, "pin:0")
-            assert asked["show"] == {"a": [SHOWN]}
-            done = await on.answer(asked, {"howMany": 1, "price": "1.50", "key": "hush"})
-            assert done.row["value"] == {"howMany": 1, "price": "1.50", "key": HUSH}
-            row = await on.reaches(run, "completed")
-            assert row["input"] == SHOWN
-            assert row["output"] == {"lines": [SHOWN, SHOWN]}
-            messages = await rows(on, run)
-            last = {(message["type"], message["key"]): message["value"] for message in messages}
-            assert last["run", run]["output"] == {"lines": [SHOWN, SHOWN]}
-            assert last["step", "lines:0"]["result"] == [SHOWN]
-            assert "result" not in last["step", "hidden:0"]
-            assert last["line", "l1"] == {"id": "l1", **SHOWN}
-            assert last["lines", "l2"] == {"id": "l2", "of": [SHOWN]}
-            assert b"hush" not in orjson.dumps(messages)
-            assert [entry.get("shown") for entry in await on.entries(run, "step.completed")] == [[SHOWN], None]
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("flow", {"howMany": 2, "price": "1.50", "key": "hush"})
+        asked = await on.asks(run, "pin:0")
+        assert asked["show"] == {"a": [SHOWN]}
+        done = await on.answer(asked, {"howMany": 1, "price": "1.50", "key": "hush"})
+        assert done.row["value"] == {"howMany": 1, "price": "1.50", "key": HUSH}
+        row = await on.reaches(run, "completed")
+        assert row["input"] == SHOWN
+        assert row["output"] == {"lines": [SHOWN, SHOWN]}
+        messages = await rows(on, run)
+        last = {(message["type"], message["key"]): message["value"] for message in messages}
+        assert last["run", run]["output"] == {"lines": [SHOWN, SHOWN]}
+        assert last["step", "lines:0"]["result"] == [SHOWN]
+        assert "result" not in last["step", "hidden:0"]
+        assert last["line", "l1"] == {"id": "l1", **SHOWN}
+        assert last["lines", "l2"] == {"id": "l2", "of": [SHOWN]}
+        assert b"hush" not in orjson.dumps(messages)
+        assert [entry.get("shown") for entry in await on.entries(run, "step.completed")] == [[SHOWN], None]
 
 
-def test_a_strict_model_is_an_input_as_json_has_it(url: str) -> None:
+async def test_a_strict_model_is_an_input_as_json_has_it(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("output",))
     async def flow(ctx: Context, when: When) -> str:
         return repr(when.day)
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("flow", {"day": "2026-01-02"})
-            assert (await on.reaches(run, "completed"))["output"] == "datetime.date(2026, 1, 2)"
-            run = await on.start("flow", {"day": "2026-01-02", "amount": True})
-            row = await on.reaches(run, "failed")
-            assert row["error"]["code"] == "invalid_input"
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("flow", {"day": "2026-01-02"})
+        assert (await on.reaches(run, "completed"))["output"] == "datetime.date(2026, 1, 2)"
+        run = await on.start("flow", {"day": "2026-01-02", "amount": True})
+        row = await on.reaches(run, "failed")
+        assert row["error"]["code"] == "invalid_input"
 
 
-def test_the_plain_form_is_not_kept_twice(url: str) -> None:
+async def test_the_plain_form_is_not_kept_twice(url: str) -> None:
     app = App()
 
     def plain() -> dict[str, Decimal]:
@@ -213,13 +200,10 @@ def test_the_plain_form_is_not_kept_twice(url: str) -> None:
     async def flow(ctx: Context) -> dict[str, Decimal]:
         return await ctx.options(expose=True).step("plain", plain)
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("flow")
-            row = await on.reaches(run, "completed")
-            assert row["output"] == public_json(plain()) == {"a": "1.10"}
-            entries = await on.entries(run, "step.completed", "run.completed")
-            assert len(entries) == 2
-            assert not any("shown" in entry for entry in entries)
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("flow")
+        row = await on.reaches(run, "completed")
+        assert row["output"] == public_json(plain()) == {"a": "1.10"}
+        entries = await on.entries(run, "step.completed", "run.completed")
+        assert len(entries) == 2
+        assert not any("shown" in entry for entry in entries)

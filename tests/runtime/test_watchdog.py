@@ -124,24 +124,21 @@ async def returns_what_is_endless(ctx: Context) -> object:
         returns_what_is_endless,
     ],
 )
-def test_code_that_goes_on_too_long_is_stopped_and_its_run_blocked(url: str, body: Body) -> None:
-    async def main() -> None:
-        async with stage(app_of(body), url, activation_s=BUDGET_S) as on:
-            run, other = await on.start("flow"), await on.start("good")
-            assert (await on.reaches(run, "blocked"))["error"]["code"] == "workflow_stuck"
-            assert (await on.reaches(other, "completed"))["output"] == 7
-            (blocked,) = await on.entries(run, "run.blocked")
-            assert f"{__file__}:" in blocked["error"]["message"]
-            assert f"signoff retry {run}" in blocked["error"]["message"]
-            assert "frames" not in blocked["error"]  # they would be the engine's own
-            assert len(blocked["fingerprint"]) == 32
-            assert not await on.entries(run, "run.completed", "run.failed")
-            assert (await on.reaches(await on.start("good"), "completed"))["output"] == 7
-
-    asyncio.run(main())
+async def test_code_that_goes_on_too_long_is_stopped_and_its_run_blocked(url: str, body: Body) -> None:
+    async with stage(app_of(body), url, activation_s=BUDGET_S) as on:
+        run, other = await on.start("flow"), await on.start("good")
+        assert (await on.reaches(run, "blocked"))["error"]["code"] == "workflow_stuck"
+        assert (await on.reaches(other, "completed"))["output"] == 7
+        (blocked,) = await on.entries(run, "run.blocked")
+        assert f"{__file__}:" in blocked["error"]["message"]
+        assert f"signoff retry {run}" in blocked["error"]["message"]
+        assert "frames" not in blocked["error"]  # they would be the engine's own
+        assert len(blocked["fingerprint"]) == 32
+        assert not await on.entries(run, "run.completed", "run.failed")
+        assert (await on.reaches(await on.start("good"), "completed"))["output"] == 7
 
 
-def test_the_step_before_is_not_run_again_by_the_code_that_comes_after(url: str) -> None:
+async def test_the_step_before_is_not_run_again_by_the_code_that_comes_after(url: str) -> None:
     calls: list[str] = []
 
     def pay() -> str:
@@ -155,16 +152,13 @@ def test_the_step_before_is_not_run_again_by_the_code_that_comes_after(url: str)
     async def after(ctx: Context) -> str:
         return await ctx.step("pay", pay)
 
-    async def main() -> None:
-        async with scene(url) as on:
-            async with working(app_of(before), on, activation_s=BUDGET_S):
-                run = await on.start("flow")
-                await on.reaches(run, "blocked")
-            async with working(app_of(after), on, poll_ms=60_000):
-                assert (await on.reaches(run, "completed"))["output"] == "receipt"
-            assert calls == ["paid"]
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        async with working(app_of(before), on, activation_s=BUDGET_S):
+            run = await on.start("flow")
+            await on.reaches(run, "blocked")
+        async with working(app_of(after), on, poll_ms=60_000):
+            assert (await on.reaches(run, "completed"))["output"] == "receipt"
+        assert calls == ["paid"]
 
 
 def work_of(seconds: float) -> Callable[[], object]:
@@ -175,7 +169,7 @@ def work_of(seconds: float) -> Callable[[], object]:
     return lambda: sum(number for number in numbers)
 
 
-def test_a_long_replay_is_no_code_that_is_stuck(url: str) -> None:
+async def test_a_long_replay_is_no_code_that_is_stuck(url: str) -> None:
     work = work_of(BUDGET_S / 20)
 
     async def body(ctx: Context) -> int:
@@ -186,31 +180,25 @@ def test_a_long_replay_is_no_code_that_is_stuck(url: str) -> None:
         await ctx.await_event("go")
         return total
 
-    async def main() -> None:
-        async with scene(url) as on:
-            for _ in range(2):
-                async with working(app_of(body), on, activation_s=BUDGET_S):
-                    run = await on.start("flow", run_id="long")
-                    await on.reaches(run, "waiting")
+    async with scene(url) as on:
+        for _ in range(2):
             async with working(app_of(body), on, activation_s=BUDGET_S):
-                await on.engine.events.send(run, "go", id="1", payload=None)
-                assert (await on.reaches(run, "completed"))["output"] == 40
+                run = await on.start("flow", run_id="long")
+                await on.reaches(run, "waiting")
+        async with working(app_of(body), on, activation_s=BUDGET_S):
+            await on.engine.events.send(run, "go", id="1", payload=None)
+            assert (await on.reaches(run, "completed"))["output"] == 40
 
-    asyncio.run(main())
 
-
-def test_without_a_budget_code_takes_its_time(url: str) -> None:
+async def test_without_a_budget_code_takes_its_time(url: str) -> None:
     work = work_of(3 * BUDGET_S)
 
     async def body(ctx: Context) -> str:
         work()
         return "slow"
 
-    async def main() -> None:
-        async with stage(app_of(body), url, activation_s=0) as on:
-            assert (await on.reaches(await on.start("flow"), "completed"))["output"] == "slow"
-
-    asyncio.run(main())
+    async with stage(app_of(body), url, activation_s=0) as on:
+        assert (await on.reaches(await on.start("flow"), "completed"))["output"] == "slow"
 
 
 def spins_when_it_is_put_away(topic: str) -> Body:
@@ -224,12 +212,12 @@ def spins_when_it_is_put_away(topic: str) -> Body:
     return waits
 
 
-def test_code_that_resists_being_put_away_holds_up_neither_eviction_nor_the_workers_end(
+async def test_code_that_resists_being_put_away_holds_up_neither_eviction_nor_the_workers_end(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = app_of(spins_when_it_is_put_away("paid"))
 
-    async def main() -> None:
+    with caplog.at_level(logging.WARNING):
         async with stage(app, url, activation_s=BUDGET_S, cache=1) as on:
             first, second = await on.start("flow"), await on.start("flow")
             await on.reaches(first, "waiting")
@@ -237,51 +225,39 @@ def test_code_that_resists_being_put_away_holds_up_neither_eviction_nor_the_work
             assert (await on.reaches(await on.start("good"), "completed"))["output"] == 7
             await on.engine.events.send(first, "paid", id="1", payload=5)
             assert (await on.reaches(first, "completed"))["output"] == 5
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(main())
     assert "its code resisted" in caplog.text
 
 
-def test_code_that_resists_its_disagreement_with_the_journal_is_told_of_both(url: str) -> None:
+async def test_code_that_resists_its_disagreement_with_the_journal_is_told_of_both(url: str) -> None:
     before, after = (app_of(spins_when_it_is_put_away(topic)) for topic in ("paid", "payment"))
 
-    async def main() -> None:
-        async with scene(url) as on:
-            async with working(before, on, activation_s=BUDGET_S):
-                run = await on.start("flow")
-                await on.reaches(run, "waiting")
-            async with working(after, on, activation_s=BUDGET_S):
-                await on.engine.events.send(run, "paid", id="1", payload=5)
-                await on.reaches(run, "blocked")
-                (blocked,) = await on.entries(run, "run.blocked")
-                assert blocked["error"]["code"] == "workflow_stuck"
-                assert "Besides: " in blocked["error"]["message"]
-            async with working(before, on, activation_s=BUDGET_S):
-                assert (await on.reaches(run, "completed"))["output"] == 5
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        async with working(before, on, activation_s=BUDGET_S):
+            run = await on.start("flow")
+            await on.reaches(run, "waiting")
+        async with working(after, on, activation_s=BUDGET_S):
+            await on.engine.events.send(run, "paid", id="1", payload=5)
+            await on.reaches(run, "blocked")
+            (blocked,) = await on.entries(run, "run.blocked")
+            assert blocked["error"]["code"] == "workflow_stuck"
+            assert "Besides: " in blocked["error"]["message"]
+        async with working(before, on, activation_s=BUDGET_S):
+            assert (await on.reaches(run, "completed"))["output"] == 5
 
 
-def test_what_was_set_for_the_code_is_set_back_when_it_was_interrupted(url: str) -> None:
-    async def main() -> None:
-        before = gc.isenabled(), time.time, asyncio.get_running_loop(), sys.get_asyncgen_hooks()
-        async with stage(app_of(spins), url, activation_s=BUDGET_S) as on:
-            await on.reaches(await on.start("flow"), "blocked")
-            assert (gc.isenabled(), time.time, asyncio.get_running_loop(), sys.get_asyncgen_hooks()) == before
-
-    asyncio.run(main())
+async def test_what_was_set_for_the_code_is_set_back_when_it_was_interrupted(url: str) -> None:
+    before = gc.isenabled(), time.time, asyncio.get_running_loop(), sys.get_asyncgen_hooks()
+    async with stage(app_of(spins), url, activation_s=BUDGET_S) as on:
+        await on.reaches(await on.start("flow"), "blocked")
+        assert (gc.isenabled(), time.time, asyncio.get_running_loop(), sys.get_asyncgen_hooks()) == before
 
 
 # -- trying again ------------------------------------------------------------------------------------------------------
 
 
-def test_a_profiler_goes_on_after_an_interruption(url: str) -> None:
-    async def main() -> None:
-        async with stage(app_of(spins), url, activation_s=BUDGET_S) as on:
-            await on.reaches(await on.start("flow"), "blocked")
-
-    asyncio.run(main())
+async def test_a_profiler_goes_on_after_an_interruption(url: str) -> None:
+    async with stage(app_of(spins), url, activation_s=BUDGET_S) as on:
+        await on.reaches(await on.start("flow"), "blocked")
     calls: list[str] = []
     sys.setprofile(lambda _frame, event, _argument: calls.append(event))
     try:
@@ -292,7 +268,7 @@ def test_a_profiler_goes_on_after_an_interruption(url: str) -> None:
     assert calls[:2] == ["call", "return"]
 
 
-def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str) -> None:
+async def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str) -> None:
     tries: list[str] = []
     stuck = True
 
@@ -302,42 +278,38 @@ def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str) -> No
             await spins(ctx)
         return "done"
 
-    async def main() -> None:
-        nonlocal stuck
-        clock = ManualClock(NOON)
-        async with scene(url, clock) as on:
-            async with working(app_of(body), on, activation_s=BUDGET_S):
-                run = await on.start("flow")
-                await on.reaches(run, "blocked")
-                await _settled(on, run)
-                await on.engine.events.send(run, "poke", id="1", payload=None)
-                await _settled(on, run)
-                clock.advance(STUCK_RETRY_MS)
-                on.engine.store.bus().emit(["ready"])
-                await _taken_and_given_back(on, run)
-            async with working(app_of(body), on, activation_s=BUDGET_S):
-                assert (await on.reaches(await on.start("good"), "completed"))["output"] == 7
-                assert len(tries) == 1
-                assert (await on.engine.runs.get(run))["status"] == "blocked"
-                row = await on.engine.runs.retry(run, OPERATOR)
-                assert (row["status"], row["error"]) == ("running", None)
-                await on.reaches(run, "blocked")
-                assert len(tries) == 2
-            async with working(app_of(body, version="2"), on, activation_s=BUDGET_S):
-                while len(await on.entries(run, "run.blocked")) < 3:
-                    await asyncio.sleep(0.01)
-                await _settled(on, run)
-            stuck = False
-            async with working(app_of(body), on), working(app_of(body, version="2"), on):
-                await on.reaches(await on.start("good"), "completed")
-                assert (await on.engine.runs.get(run))["status"] == "blocked", "both have been stuck in it"
-                await on.engine.runs.retry(run, OPERATOR)
-                assert (await on.reaches(run, "completed"))["output"] == "done"
-            with pytest.raises(NotBlocked, match="only a blocked one can be tried again"):
-                await on.engine.runs.retry(run, OPERATOR)
-            assert len(await on.entries(run, "run.retried")) == 2
-
-    asyncio.run(main())
+    clock = ManualClock(NOON)
+    async with scene(url, clock) as on:
+        async with working(app_of(body), on, activation_s=BUDGET_S):
+            run = await on.start("flow")
+            await on.reaches(run, "blocked")
+            await _settled(on, run)
+            await on.engine.events.send(run, "poke", id="1", payload=None)
+            await _settled(on, run)
+            clock.advance(STUCK_RETRY_MS)
+            on.engine.store.bus().emit(["ready"])
+            await _taken_and_given_back(on, run)
+        async with working(app_of(body), on, activation_s=BUDGET_S):
+            assert (await on.reaches(await on.start("good"), "completed"))["output"] == 7
+            assert len(tries) == 1
+            assert (await on.engine.runs.get(run))["status"] == "blocked"
+            row = await on.engine.runs.retry(run, OPERATOR)
+            assert (row["status"], row["error"]) == ("running", None)
+            await on.reaches(run, "blocked")
+            assert len(tries) == 2
+        async with working(app_of(body, version="2"), on, activation_s=BUDGET_S):
+            while len(await on.entries(run, "run.blocked")) < 3:
+                await asyncio.sleep(0.01)
+            await _settled(on, run)
+        stuck = False
+        async with working(app_of(body), on), working(app_of(body, version="2"), on):
+            await on.reaches(await on.start("good"), "completed")
+            assert (await on.engine.runs.get(run))["status"] == "blocked", "both have been stuck in it"
+            await on.engine.runs.retry(run, OPERATOR)
+            assert (await on.reaches(run, "completed"))["output"] == "done"
+        with pytest.raises(NotBlocked, match="only a blocked one can be tried again"):
+            await on.engine.runs.retry(run, OPERATOR)
+        assert len(await on.entries(run, "run.retried")) == 2
 
 
 async def _settled(on: Scene, run: str) -> RunRecord:
@@ -354,45 +326,39 @@ async def _taken_and_given_back(on: Scene, run: str) -> None:
             await asyncio.sleep(0.005)
 
 
-def test_a_run_that_costs_worker_after_worker_is_blocked_without_being_run(url: str) -> None:
+async def test_a_run_that_costs_worker_after_worker_is_blocked_without_being_run(url: str) -> None:
     calls: list[str] = []
 
     async def body(ctx: Context) -> str:
         calls.append("run")
         return "done"
 
-    async def main() -> None:
-        clock = ManualClock(NOON)
-        async with scene(url, clock) as on:
-            run = await on.start("flow")
-            for n in range(3):
-                assert len(await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)) == 1
-                clock.advance(10)
-            async with working(app_of(body), on):
-                assert (await on.reaches(run, "blocked"))["error"]["code"] == "worker_lost"
-                assert calls == []
-                assert (await _settled(on, run)).lost == 0
-                await on.engine.runs.retry(run, OPERATOR)
-                assert (await on.reaches(run, "completed"))["output"] == "done"
-
-    asyncio.run(main())
+    clock = ManualClock(NOON)
+    async with scene(url, clock) as on:
+        run = await on.start("flow")
+        for n in range(3):
+            assert len(await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)) == 1
+            clock.advance(10)
+        async with working(app_of(body), on):
+            assert (await on.reaches(run, "blocked"))["error"]["code"] == "worker_lost"
+            assert calls == []
+            assert (await _settled(on, run)).lost == 0
+            await on.engine.runs.retry(run, OPERATOR)
+            assert (await on.reaches(run, "completed"))["output"] == "done"
 
 
-def test_two_lost_workers_are_no_reason_yet(url: str) -> None:
+async def test_two_lost_workers_are_no_reason_yet(url: str) -> None:
     async def body(ctx: Context) -> str:
         return "done"
 
-    async def main() -> None:
-        clock = ManualClock(NOON)
-        async with scene(url, clock) as on:
-            run = await on.start("flow")
-            for n in range(2):
-                await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)
-                clock.advance(10)
-            async with working(app_of(body), on):
-                assert (await on.reaches(run, "completed"))["output"] == "done"
-
-    asyncio.run(main())
+    clock = ManualClock(NOON)
+    async with scene(url, clock) as on:
+        run = await on.start("flow")
+        for n in range(2):
+            await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)
+            clock.advance(10)
+        async with working(app_of(body), on):
+            assert (await on.reaches(run, "completed"))["output"] == "done"
 
 
 # -- a loop that stands still ------------------------------------------------------------------------------------------
@@ -424,7 +390,7 @@ def elsewhere(app: App, url: str, **options: Any) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
+async def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
     sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[str] = []
@@ -437,7 +403,7 @@ def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
     async def body(ctx: Context) -> str:
         return await ctx.step("block", blocks)
 
-    async def main() -> None:
+    with caplog.at_level(logging.WARNING):
         async with scene(sqlite_url) as on:
             with elsewhere(app_of(body), sqlite_url, lease_ms=600, poll_ms=20):
                 run = await on.start("flow")
@@ -445,16 +411,13 @@ def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
                     await asyncio.sleep(0.01)
                 async with working(app_of(body), on, lease_ms=600, poll_ms=20):
                     assert (await on.reaches(run, "completed"))["output"] == "late"
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(main())
     assert calls == ["called"]
     told = [record.getMessage() for record in caplog.records if "stood still" in record.getMessage()]
     assert len(told) == 1
     assert "time.sleep(2.5)" in told[0]
 
 
-def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(sqlite_url: str) -> None:
+async def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(sqlite_url: str) -> None:
     begun = threading.Event()
     go_on = threading.Event()
 
@@ -465,24 +428,21 @@ def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(sqlite_url: st
     async def body(ctx: Context) -> None:
         await ctx.step("block", blocks)
 
-    async def main() -> None:
-        async with scene(sqlite_url) as on:
-            with elsewhere(app_of(body), sqlite_url, lease_ms=600, poll_ms=20):
-                await on.start("flow")
-                assert await asyncio.to_thread(begun.wait, 20)
-                try:
-                    ends = {on.engine.clock.now_ms() + 600 * n for n in (1, 2, 3)}
-                    while ends:  # three leases later, looked at all the time
-                        assert await on.engine.workers.known() == {"flow", "good"}
-                        ends = {end for end in ends if end > on.engine.clock.now_ms()}
-                        await asyncio.sleep(0.02)
-                finally:
-                    go_on.set()
-
-    asyncio.run(main())
+    async with scene(sqlite_url) as on:
+        with elsewhere(app_of(body), sqlite_url, lease_ms=600, poll_ms=20):
+            await on.start("flow")
+            assert await asyncio.to_thread(begun.wait, 20)
+            try:
+                ends = {on.engine.clock.now_ms() + 600 * n for n in (1, 2, 3)}
+                while ends:  # three leases later, looked at all the time
+                    assert await on.engine.workers.known() == {"flow", "good"}
+                    ends = {end for end in ends if end > on.engine.clock.now_ms()}
+                    await asyncio.sleep(0.02)
+            finally:
+                go_on.set()
 
 
-def test_a_worker_that_is_frozen_by_one_run_gives_the_others_up(
+async def test_a_worker_that_is_frozen_by_one_run_gives_the_others_up(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "FROZEN_S", 0.3)
@@ -507,54 +467,47 @@ def test_a_worker_that_is_frozen_by_one_run_gives_the_others_up(
 
     waits, over = threading.Event(), threading.Event()
 
-    async def main() -> None:
-        async with scene(sqlite_url) as on:
-            with elsewhere(app, sqlite_url, lease_ms=1_500, poll_ms=20, activation_s=0.1):
-                try:
-                    innocent = await on.start("patient")
-                    while not waits.is_set():
-                        await asyncio.sleep(0.01)
-                    culprit = await on.start("flow")
-                    while not begun.is_set():
-                        await asyncio.sleep(0.01)
-                    async with asyncio.timeout(20):
-                        while (await on.engine.runs.record(innocent)).lease_owner is not None:
-                            await asyncio.sleep(0.02)
-                        assert (await on.engine.runs.record(innocent)).lost == 0
-                        taken: list[RunRecord] = []
-                        while not taken:
-                            await asyncio.sleep(0.02)
-                            now = on.engine.clock.now_ms()
-                            taken = await on.engine.store.claim(
-                                "other", now=now, lease_ms=50, limit=1, workflows=["flow"]
-                            )
-                    assert (taken[0].run_id, taken[0].lost) == (culprit, 1)
-                finally:
-                    over.set()
-                    gate.release()
-                await on.reaches(culprit, "completed")
-                assert (await on.reaches(innocent, "completed"))["output"] == 1
-
     gate.acquire()
-    asyncio.run(main())
+
+    async with scene(sqlite_url) as on:
+        with elsewhere(app, sqlite_url, lease_ms=1_500, poll_ms=20, activation_s=0.1):
+            try:
+                innocent = await on.start("patient")
+                while not waits.is_set():
+                    await asyncio.sleep(0.01)
+                culprit = await on.start("flow")
+                while not begun.is_set():
+                    await asyncio.sleep(0.01)
+                async with asyncio.timeout(20):
+                    while (await on.engine.runs.record(innocent)).lease_owner is not None:
+                        await asyncio.sleep(0.02)
+                    assert (await on.engine.runs.record(innocent)).lost == 0
+                    taken: list[RunRecord] = []
+                    while not taken:
+                        await asyncio.sleep(0.02)
+                        now = on.engine.clock.now_ms()
+                        taken = await on.engine.store.claim("other", now=now, lease_ms=50, limit=1, workflows=["flow"])
+                assert (taken[0].run_id, taken[0].lost) == (culprit, 1)
+            finally:
+                over.set()
+                gate.release()
+            await on.reaches(culprit, "completed")
+            assert (await on.reaches(innocent, "completed"))["output"] == 1
 
 
 # -- a backlog ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_backlog_is_worked_off_without_waiting_for_the_next_poll(url: str) -> None:
+async def test_a_backlog_is_worked_off_without_waiting_for_the_next_poll(url: str) -> None:
     async def body(ctx: Context) -> int:
         return await ctx.step("one", int, "1")
 
-    async def main() -> None:
-        async with stage(app_of(body), url, concurrency=3, poll_ms=60_000) as on:
-            for run in [await on.start("flow") for _ in range(50)]:
-                await on.reaches(run, "completed")
-
-    asyncio.run(main())
+    async with stage(app_of(body), url, concurrency=3, poll_ms=60_000) as on:
+        for run in [await on.start("flow") for _ in range(50)]:
+            await on.reaches(run, "completed")
 
 
-def test_no_workflow_waits_longer_than_those_that_began_to_wait_before_it(url: str) -> None:
+async def test_no_workflow_waits_longer_than_those_that_began_to_wait_before_it(url: str) -> None:
     order: list[int] = []
 
     async def note(n: int) -> None:
@@ -570,16 +523,13 @@ def test_no_workflow_waits_longer_than_those_that_began_to_wait_before_it(url: s
     async def rare(ctx: Context, n: int) -> None:
         await ctx.step("note", note, n)
 
-    async def main() -> None:
-        clock = ManualClock(NOON)
-        async with scene(url, clock) as on:
-            runs = []
-            for n in range(20):
-                runs.append(await on.start("rare" if n == 7 else "busy", n))
-                clock.advance(1)
-            async with working(app, on, concurrency=1, poll_ms=60_000):
-                for run in runs:
-                    await on.reaches(run, "completed")
-        assert order == list(range(20))
-
-    asyncio.run(main())
+    clock = ManualClock(NOON)
+    async with scene(url, clock) as on:
+        runs = []
+        for n in range(20):
+            runs.append(await on.start("rare" if n == 7 else "busy", n))
+            clock.advance(1)
+        async with working(app, on, concurrency=1, poll_ms=60_000):
+            for run in runs:
+                await on.reaches(run, "completed")
+    assert order == list(range(20))

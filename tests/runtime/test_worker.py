@@ -31,7 +31,7 @@ class Order:
     amount: Decimal
 
 
-def test_steps_run_in_order_with_types(url: str) -> None:
+async def test_steps_run_in_order_with_types(url: str) -> None:
     app = App()
     seen: list[str] = []
 
@@ -51,19 +51,16 @@ def test_steps_run_in_order_with_types(url: str) -> None:
         again = await ctx.step("z.price", price, Order("x", Decimal(1)))
         return [str(doubled), noted, str(again), type(doubled).__name__]
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("order", {"name": "a", "amount": "2.50"})
-            row = await on.reaches(run, "completed")
-            assert row["output"] == ["5.00", {"text": "twice 5.00", "nothing": None}, "2", "Decimal"]
-            assert seen == [f"{run}/z.price:0#1", f"{run}/a.note:0", f"{run}/z.price:1#1"]
-            scheduled = await on.entries(run, "step.scheduled")
-            assert [entry["id"] for entry in scheduled] == ["z.price:0", "a.note:0", "z.price:1"]
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("order", {"name": "a", "amount": "2.50"})
+        row = await on.reaches(run, "completed")
+        assert row["output"] == ["5.00", {"text": "twice 5.00", "nothing": None}, "2", "Decimal"]
+        assert seen == [f"{run}/z.price:0#1", f"{run}/a.note:0", f"{run}/z.price:1#1"]
+        scheduled = await on.entries(run, "step.scheduled")
+        assert [entry["id"] for entry in scheduled] == ["z.price:0", "a.note:0", "z.price:1"]
 
 
-def test_the_code_describes_a_run_that_was_started_without_it(url: str) -> None:
+async def test_the_code_describes_a_run_that_was_started_without_it(url: str) -> None:
     app = App()
 
     @app.workflow(version="7", expose=("input", "output"), tags=("finance",))
@@ -71,26 +68,23 @@ def test_the_code_describes_a_run_that_was_started_without_it(url: str) -> None:
         await ctx.await_event("go")
         return amount
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("described", 5, tags=["q3"])
-            before = await on.engine.runs.get(run)
-            assert (before["version"], before["tags"], "input" in before) == ("1", ["q3"], False)
-            for _ in range(2):
-                async with working(app, on):
-                    row = await on.reaches(run, "waiting")
-            assert (row["version"], row["tags"], row["input"]) == ("7", ["q3", "finance"], 5)
-            assert len(await on.entries(run, "run.described")) == 1
-            tagged = await on.engine.runs.list(RunFilter(tags=("finance",)))
-            assert [found["id"] for found in tagged.items] == [run]
+    async with scene(url) as on:
+        run = await on.start("described", 5, tags=["q3"])
+        before = await on.engine.runs.get(run)
+        assert (before["version"], before["tags"], "input" in before) == ("1", ["q3"], False)
+        for _ in range(2):
             async with working(app, on):
-                await on.engine.events.send(run, "go", id="1", payload=None)
-                assert (await on.reaches(run, "completed"))["output"] == 5
+                row = await on.reaches(run, "waiting")
+        assert (row["version"], row["tags"], row["input"]) == ("7", ["q3", "finance"], 5)
+        assert len(await on.entries(run, "run.described")) == 1
+        tagged = await on.engine.runs.list(RunFilter(tags=("finance",)))
+        assert [found["id"] for found in tagged.items] == [run]
+        async with working(app, on):
+            await on.engine.events.send(run, "go", id="1", payload=None)
+            assert (await on.reaches(run, "completed"))["output"] == 5
 
-    asyncio.run(main())
 
-
-def test_gather_runs_steps_at_the_same_time(url: str) -> None:
+async def test_gather_runs_steps_at_the_same_time(url: str) -> None:
     app = App()
     both = asyncio.Barrier(2)
 
@@ -103,15 +97,12 @@ def test_gather_runs_steps_at_the_same_time(url: str) -> None:
         async with asyncio.timeout(20):
             return list(await asyncio.gather(ctx.step("meet", meet, 1), ctx.step("meet", meet, 2)))
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            row = await on.reaches(await on.start("pair"), "completed")
-            assert row["output"] == [1, 2]
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        row = await on.reaches(await on.start("pair"), "completed")
+        assert row["output"] == [1, 2]
 
 
-def test_a_sleep_outlives_the_worker(url: str) -> None:
+async def test_a_sleep_outlives_the_worker(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("output",))
@@ -120,19 +111,16 @@ def test_a_sleep_outlives_the_worker(url: str) -> None:
         await ctx.sleep("300ms")
         return (ctx.now() - begin).total_seconds()
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("nap")
-            async with working(app, on):
-                await on.reaches(run, "sleeping")
-            async with working(app, on):
-                row = await on.reaches(run, "completed")
-            assert 0.3 <= row["output"] < 5
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        run = await on.start("nap")
+        async with working(app, on):
+            await on.reaches(run, "sleeping")
+        async with working(app, on):
+            row = await on.reaches(run, "completed")
+        assert 0.3 <= row["output"] < 5
 
 
-def test_retries_back_off_and_then_succeed(url: str) -> None:
+async def test_retries_back_off_and_then_succeed(url: str) -> None:
     app = App()
     attempts: list[tuple[int, float]] = []
 
@@ -147,21 +135,18 @@ def test_retries_back_off_and_then_succeed(url: str) -> None:
     async def stubborn(ctx: Context) -> str:
         return await ctx.step("flaky", flaky)
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("stubborn")
-            assert (await on.reaches(run, "completed"))["output"] == "ok"
-            assert [n for n, _ in attempts] == [1, 2, 3]
-            gaps = [later[1] - earlier[1] for earlier, later in itertools.pairwise(attempts)]
-            assert gaps[0] >= 0.035
-            assert gaps[1] >= 0.075
-            failed = await on.entries(run, "step.failed")
-            assert [entry["attempt"] for entry in failed] == [1, 2]
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("stubborn")
+        assert (await on.reaches(run, "completed"))["output"] == "ok"
+        assert [n for n, _ in attempts] == [1, 2, 3]
+        gaps = [later[1] - earlier[1] for earlier, later in itertools.pairwise(attempts)]
+        assert gaps[0] >= 0.035
+        assert gaps[1] >= 0.075
+        failed = await on.entries(run, "step.failed")
+        assert [entry["attempt"] for entry in failed] == [1, 2]
 
 
-def test_exhausted_and_never_retried_errors_reach_the_code(url: str) -> None:
+async def test_exhausted_and_never_retried_errors_reach_the_code(url: str) -> None:
     app = App()
     calls: list[str] = []
 
@@ -184,19 +169,16 @@ def test_exhausted_and_never_retried_errors_reach_the_code(url: str) -> None:
     async def careless(ctx: Context) -> None:
         await ctx.options(retry=Retry(attempts=1)).step("broken", broken, "os")
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            row = await on.reaches(await on.start("careful"), "completed")
-            assert row["output"] == ["value_error after 1", "os_error after 2"]
-            assert calls == ["value", "os", "os"]
-            failed = await on.reaches(await on.start("careless"), "failed")
-            assert failed["error"]["code"] == "step_failed"
-            assert failed["error"]["message"] is None
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        row = await on.reaches(await on.start("careful"), "completed")
+        assert row["output"] == ["value_error after 1", "os_error after 2"]
+        assert calls == ["value", "os", "os"]
+        failed = await on.reaches(await on.start("careless"), "failed")
+        assert failed["error"]["code"] == "step_failed"
+        assert failed["error"]["message"] is None
 
 
-def test_only_public_errors_show_their_message(url: str) -> None:
+async def test_only_public_errors_show_their_message(url: str) -> None:
     app = App()
 
     @app.workflow
@@ -205,41 +187,35 @@ def test_only_public_errors_show_their_message(url: str) -> None:
             raise PublicError("The budget is used up.")
         raise RuntimeError("password=hunter2")
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            shown = await on.reaches(await on.start("refuses", True), "failed")
-            hidden = await on.reaches(await on.start("refuses", False), "failed")
-            assert shown["error"]["message"] == "The budget is used up."
-            assert hidden["error"] == {"code": "runtime_error", "message": None}
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        shown = await on.reaches(await on.start("refuses", True), "failed")
+        hidden = await on.reaches(await on.start("refuses", False), "failed")
+        assert shown["error"]["message"] == "The budget is used up."
+        assert hidden["error"] == {"code": "runtime_error", "message": None}
 
 
-def test_events_before_and_after_the_wait_arrive_in_order(url: str) -> None:
+async def test_events_before_and_after_the_wait_arrive_in_order(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("output",))
     async def listener(ctx: Context) -> list[int]:
         return [await ctx.await_event("tick", type=int) for _ in range(10)]
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("listener")
-            for n in range(5):
+    async with scene(url) as on:
+        run = await on.start("listener")
+        for n in range(5):
+            await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)
+        async with working(app, on):
+            await on.reaches(run, "waiting")
+            for n in range(5, 10):
                 await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)
-            async with working(app, on):
-                await on.reaches(run, "waiting")
-                for n in range(5, 10):
-                    await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)
-                    assert (await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)).duplicate
-                assert (await on.reaches(run, "completed"))["output"] == list(range(10))
-            with pytest.raises(RunClosed):
-                await on.engine.events.send(run, "tick", id="late", payload=1)
-
-    asyncio.run(main())
+                assert (await on.engine.events.send(run, "tick", id=f"e{n}", payload=n)).duplicate
+            assert (await on.reaches(run, "completed"))["output"] == list(range(10))
+        with pytest.raises(RunClosed):
+            await on.engine.events.send(run, "tick", id="late", payload=1)
 
 
-def test_a_timed_out_wait_swallows_no_later_event(url: str) -> None:
+async def test_a_timed_out_wait_swallows_no_later_event(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("output",))
@@ -252,40 +228,34 @@ def test_a_timed_out_wait_swallows_no_later_event(url: str) -> None:
         event = await ctx.await_event("tick", type=str)
         return [*told, event]
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("patient")
-            while not await on.entries(run, "event.timed_out"):
-                await asyncio.sleep(0.01)
-            await on.engine.events.send(run, "tick", id="1", payload="late")
-            assert (await on.reaches(run, "completed"))["output"] == ["timed out", "late"]
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("patient")
+        while not await on.entries(run, "event.timed_out"):
+            await asyncio.sleep(0.01)
+        await on.engine.events.send(run, "tick", id="1", payload="late")
+        assert (await on.reaches(run, "completed"))["output"] == ["timed out", "late"]
 
 
-def test_emit_wakes_a_thousand_waiters_once(url: str) -> None:
+async def test_emit_wakes_a_thousand_waiters_once(url: str) -> None:
     app = App()
 
     @app.workflow(expose=("output",))
     async def waiter(ctx: Context, key: str) -> object:
         return await ctx.await_event("go", key=key)
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            runs = await asyncio.gather(*(on.start("waiter", "a" if n % 2 else "b") for n in range(1000)))
-            for run in runs:
-                await on.reaches(run, "waiting")
-            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == Emitted(500)
-            assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == Emitted(0)
-            assert await on.engine.events.emit("go", id="2", payload=2, key="b") == Emitted(500)
-            for n, run in enumerate(runs):
-                assert (await on.reaches(run, "completed"))["output"] == ({"x": []} if n % 2 else 2)
-                assert len(await on.entries(run, "event.received")) == 1
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        runs = await asyncio.gather(*(on.start("waiter", "a" if n % 2 else "b") for n in range(1000)))
+        for run in runs:
+            await on.reaches(run, "waiting")
+        assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == Emitted(500)
+        assert await on.engine.events.emit("go", id="1", payload={"x": []}, key="a") == Emitted(0)
+        assert await on.engine.events.emit("go", id="2", payload=2, key="b") == Emitted(500)
+        for n, run in enumerate(runs):
+            assert (await on.reaches(run, "completed"))["output"] == ({"x": []} if n % 2 else 2)
+            assert len(await on.entries(run, "event.received")) == 1
 
 
-def test_cancel_runs_cleanup_as_durable_steps(url: str) -> None:
+async def test_cancel_runs_cleanup_as_durable_steps(url: str) -> None:
     app = App()
     cleaned: list[str] = []
 
@@ -302,23 +272,20 @@ def test_cancel_runs_cleanup_as_durable_steps(url: str) -> None:
         finally:
             await ctx.step("log", clean, "log")
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("booking")
-            await on.asks(run, "confirm:0")
-            await on.engine.runs.cancel(run, "changed plans", OPERATOR)
-            assert await on.engine.inputs.pending(run) == []
-            row = await on.reaches(run, "cancelled")
-            assert cleaned == ["room", "log"]
-            assert row["status"] == "cancelled"
-            assert (await on.engine.inputs.get(run, "confirm:0"))["status"] == "withdrawn"
-            with pytest.raises(RunClosed):
-                await on.engine.runs.cancel(run, None, OPERATOR)
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("booking")
+        await on.asks(run, "confirm:0")
+        await on.engine.runs.cancel(run, "changed plans", OPERATOR)
+        assert await on.engine.inputs.pending(run) == []
+        row = await on.reaches(run, "cancelled")
+        assert cleaned == ["room", "log"]
+        assert row["status"] == "cancelled"
+        assert (await on.engine.inputs.get(run, "confirm:0"))["status"] == "withdrawn"
+        with pytest.raises(RunClosed):
+            await on.engine.runs.cancel(run, None, OPERATOR)
 
 
-def test_cancel_stops_a_step_under_way(url: str) -> None:
+async def test_cancel_stops_a_step_under_way(url: str) -> None:
     app = App()
     begun, stopped = asyncio.Event(), asyncio.Event()
 
@@ -333,54 +300,45 @@ def test_cancel_stops_a_step_under_way(url: str) -> None:
     async def endless(ctx: Context) -> None:
         await ctx.step("forever", forever)
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("endless")
-            await begun.wait()
-            await on.engine.runs.cancel(run, None, OPERATOR)
-            await on.reaches(run, "cancelled")
-            async with asyncio.timeout(5):
-                await stopped.wait()
-            assert stopped.is_set()
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("endless")
+        await begun.wait()
+        await on.engine.runs.cancel(run, None, OPERATOR)
+        await on.reaches(run, "cancelled")
+        async with asyncio.timeout(5):
+            await stopped.wait()
+        assert stopped.is_set()
 
 
-def test_starting_twice_is_one_run(url: str) -> None:
+async def test_starting_twice_is_one_run(url: str) -> None:
     app = App()
 
     @app.workflow
     async def once(ctx: Context, n: int) -> int:
         return n
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            first = await on.engine.runs.start("once", 1, run_id="r1")
-            again = await on.engine.runs.start("once", 1, run_id="r1")
-            assert (first.created, again.created) == (True, False)
-            with pytest.raises(RunConflict):
-                await on.engine.runs.start("once", 2, run_id="r1")
-            many = await asyncio.gather(*(on.engine.runs.start("once", 1, run_id="r2") for _ in range(20)))
-            assert sum(started.created for started in many) == 1
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        first = await on.engine.runs.start("once", 1, run_id="r1")
+        again = await on.engine.runs.start("once", 1, run_id="r1")
+        assert (first.created, again.created) == (True, False)
+        with pytest.raises(RunConflict):
+            await on.engine.runs.start("once", 2, run_id="r1")
+        many = await asyncio.gather(*(on.engine.runs.start("once", 1, run_id="r2") for _ in range(20)))
+        assert sum(started.created for started in many) == 1
 
 
-def test_only_known_workflows_start_where_all_are_known(url: str) -> None:
-    async def main() -> None:
-        engine = await Engine.open(open_store(url), workflows=("expense",))
-        try:
-            with pytest.raises(UnknownWorkflow, match="Known: expense"):
-                await engine.runs.start("expnse", 1)
-            assert (await engine.runs.list(RunFilter())).items == ()
-            assert (await engine.runs.start("expense", 1)).created
-        finally:
-            await engine.close()
-
-    asyncio.run(main())
+async def test_only_known_workflows_start_where_all_are_known(url: str) -> None:
+    engine = await Engine.open(open_store(url), workflows=("expense",))
+    try:
+        with pytest.raises(UnknownWorkflow, match="Known: expense"):
+            await engine.runs.start("expnse", 1)
+        assert (await engine.runs.list(RunFilter())).items == ()
+        assert (await engine.runs.start("expense", 1)).created
+    finally:
+        await engine.close()
 
 
-def test_a_step_that_blocks_does_not_hold_other_runs_up(url: str) -> None:
+async def test_a_step_that_blocks_does_not_hold_other_runs_up(url: str) -> None:
     app = App()
 
     def slow() -> str:
@@ -398,19 +356,16 @@ def test_a_step_that_blocks_does_not_hold_other_runs_up(url: str) -> None:
     async def quickly(ctx: Context) -> str:
         return await ctx.step("quick", quick)
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            behind = await on.start("slowly")
-            await on.reaches(behind, "running")
-            begin = time.monotonic()
-            await on.reaches(await on.start("quickly"), "completed")
-            assert time.monotonic() - begin < 0.8
-            await on.reaches(behind, "completed")
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        behind = await on.start("slowly")
+        await on.reaches(behind, "running")
+        begin = time.monotonic()
+        await on.reaches(await on.start("quickly"), "completed")
+        assert time.monotonic() - begin < 0.8
+        await on.reaches(behind, "completed")
 
 
-def test_step_timeout_is_a_failed_attempt(url: str) -> None:
+async def test_step_timeout_is_a_failed_attempt(url: str) -> None:
     app = App()
 
     async def hangs() -> None:
@@ -424,14 +379,11 @@ def test_step_timeout_is_a_failed_attempt(url: str) -> None:
             return str(error.extra["error"]["code"])
         return "no"
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            assert (await on.reaches(await on.start("guarded"), "completed"))["output"] == "step_timed_out"
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        assert (await on.reaches(await on.start("guarded"), "completed"))["output"] == "step_timed_out"
 
 
-def test_a_changed_workflow_is_blocked_and_heals(url: str) -> None:
+async def test_a_changed_workflow_is_blocked_and_heals(url: str) -> None:
     old, new = App(), App()
 
     async def one() -> int:
@@ -449,51 +401,45 @@ def test_a_changed_workflow_is_blocked_and_heals(url: str) -> None:
         await ctx.await_input("ok", bool, title="ok?", to=["group:finance"])
         return first
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("flow")
-            async with working(old, on):
-                row = await on.asks(run, "ok:0")
-            async with working(new, on):
-                await on.answer(row, True)
-                blocked = await on.reaches(run, "blocked")
-                assert blocked["error"]["code"] == "non_determinism"
-            (entry,) = await on.entries(run, "run.blocked")
-            assert "inserted:0" in entry["error"]["message"]
-            assert "first:0" in entry["error"]["message"]
-            await on.engine.events.send(run, "poke", id="1", payload=None)
-            async with working(old, on):
-                assert (await on.reaches(run, "completed"))["output"] == 1
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        run = await on.start("flow")
+        async with working(old, on):
+            row = await on.asks(run, "ok:0")
+        async with working(new, on):
+            await on.answer(row, True)
+            blocked = await on.reaches(run, "blocked")
+            assert blocked["error"]["code"] == "non_determinism"
+        (entry,) = await on.entries(run, "run.blocked")
+        assert "inserted:0" in entry["error"]["message"]
+        assert "first:0" in entry["error"]["message"]
+        await on.engine.events.send(run, "poke", id="1", payload=None)
+        async with working(old, on):
+            assert (await on.reaches(run, "completed"))["output"] == 1
 
 
-def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str) -> None:
+async def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str) -> None:
     app = App()
 
     @app.workflow
     async def waits(ctx: Context) -> None:
         await ctx.await_event("go")
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("waits")
-            record = await on.engine.runs.record(run)
-            newer = EngineAppend(f"runs/{run}/journal", b'{"v":99,"type":"run.teleported","at":1}', 1, at=1)
-            write = RunWrite(replace(record, journal_tail=2), expect=1)
-            assert isinstance(await on.engine.committer.commit(Change(run=write, appends=(newer,))), Committed)
-            async with working(app, on):
-                blocked = await on.reaches(run, "blocked")
-            assert blocked["error"]["code"] == "workflow_error"
-            batch = await on.engine.store.read(f"runs/{run}/journal", 2, 1 << 20)
-            assert batch is not None
-            assert b"99" in batch[1][-1].data
-            assert (await on.engine.runs.record(run)).lease_owner is None
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        run = await on.start("waits")
+        record = await on.engine.runs.record(run)
+        newer = EngineAppend(f"runs/{run}/journal", b'{"v":99,"type":"run.teleported","at":1}', 1, at=1)
+        write = RunWrite(replace(record, journal_tail=2), expect=1)
+        assert isinstance(await on.engine.committer.commit(Change(run=write, appends=(newer,))), Committed)
+        async with working(app, on):
+            blocked = await on.reaches(run, "blocked")
+        assert blocked["error"]["code"] == "workflow_error"
+        batch = await on.engine.store.read(f"runs/{run}/journal", 2, 1 << 20)
+        assert batch is not None
+        assert b"99" in batch[1][-1].data
+        assert (await on.engine.runs.record(run)).lease_owner is None
 
 
-def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:
+async def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:
     app = App()
 
     async def work(n: int) -> int:
@@ -505,21 +451,18 @@ def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:
         answer = await ctx.await_input("ok", bool, title="ok?", to=["group:finance"])
         return total if answer.value else -1
 
-    async def main() -> None:
-        async with scene(sqlite_url) as on:
-            run = await on.start("long")
-            async with working(app, on):
-                row = await on.asks(run, "ok:0")
-            await on.answer(row, True)
-            async with working(app, on):
-                assert (await on.reaches(run, "completed"))["output"] == sum(range(1000))
-            completed = await on.entries(run, "step.completed")
-            assert [entry["id"] for entry in completed] == [f"work:{n}" for n in range(1000)]
-
-    asyncio.run(main())
+    async with scene(sqlite_url) as on:
+        run = await on.start("long")
+        async with working(app, on):
+            row = await on.asks(run, "ok:0")
+        await on.answer(row, True)
+        async with working(app, on):
+            assert (await on.reaches(run, "completed"))["output"] == sum(range(1000))
+        completed = await on.entries(run, "step.completed")
+        assert [entry["id"] for entry in completed] == [f"work:{n}" for n in range(1000)]
 
 
-def test_a_worker_that_claims_its_own_run_again_drives_it_once(url: str) -> None:
+async def test_a_worker_that_claims_its_own_run_again_drives_it_once(url: str) -> None:
     app, clock = App(), ManualClock(1_800_000_000_000)
     calls: list[int] = []
     go_on = asyncio.Event()
@@ -533,26 +476,23 @@ def test_a_worker_that_claims_its_own_run_again_drives_it_once(url: str) -> None
     async def one(ctx: Context) -> int:
         return await ctx.step("slow", slow)
 
-    async def main() -> None:
-        async with scene(url, clock) as on, working(app, on, lease_ms=60_000):
-            run = await on.start("one")
-            async with asyncio.timeout(20):
-                while len(calls) < 1:
-                    await asyncio.sleep(0.005)
-                clock.advance(61_000)
-                on.engine.store.bus().emit(["ready"])
-                while len(calls) < 2:
-                    await asyncio.sleep(0.005)
-            go_on.set()
-            assert (await on.reaches(run, "completed"))["output"] == 1
-            assert calls == [1, 1]
-            assert len(await on.entries(run, "step.completed")) == 1
-            assert (await on.engine.runs.record(run)).epoch == 2
-
-    asyncio.run(main())
+    async with scene(url, clock) as on, working(app, on, lease_ms=60_000):
+        run = await on.start("one")
+        async with asyncio.timeout(20):
+            while len(calls) < 1:
+                await asyncio.sleep(0.005)
+            clock.advance(61_000)
+            on.engine.store.bus().emit(["ready"])
+            while len(calls) < 2:
+                await asyncio.sleep(0.005)
+        go_on.set()
+        assert (await on.reaches(run, "completed"))["output"] == 1
+        assert calls == [1, 1]
+        assert len(await on.entries(run, "step.completed")) == 1
+        assert (await on.engine.runs.record(run)).epoch == 2
 
 
-def test_an_event_reaches_a_run_whose_step_is_still_running(url: str) -> None:
+async def test_an_event_reaches_a_run_whose_step_is_still_running(url: str) -> None:
     app = App()
     begun, stopped = asyncio.Event(), asyncio.Event()
 
@@ -570,20 +510,17 @@ def test_an_event_reaches_a_run_whose_step_is_still_running(url: str) -> None:
         await asyncio.wait({step_, event}, return_when=asyncio.FIRST_COMPLETED)
         return event.result()
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("either")
-            await begun.wait()
-            await on.engine.events.send(run, "go", id="1", payload="come")
-            assert (await on.reaches(run, "completed"))["output"] == "come"
-            async with asyncio.timeout(5):
-                await stopped.wait()
-            assert [entry["id"] for entry in await on.entries(run, "step.cancelled")] == ["long:0"]
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("either")
+        await begun.wait()
+        await on.engine.events.send(run, "go", id="1", payload="come")
+        assert (await on.reaches(run, "completed"))["output"] == "come"
+        async with asyncio.timeout(5):
+            await stopped.wait()
+        assert [entry["id"] for entry in await on.entries(run, "step.cancelled")] == ["long:0"]
 
 
-def test_a_drained_worker_finishes_its_step_and_lets_go(url: str) -> None:
+async def test_a_drained_worker_finishes_its_step_and_lets_go(url: str) -> None:
     app = App()
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -596,27 +533,24 @@ def test_a_drained_worker_finishes_its_step_and_lets_go(url: str) -> None:
     async def two(ctx: Context) -> int:
         return await ctx.step("slow", slow, 1) + await ctx.step("slow", slow, 2)
 
-    async def main() -> None:
-        async with scene(url) as on:
-            run = await on.start("two")
-            async with working(app, on) as worker:
-                await begun.wait()
-                draining = asyncio.create_task(worker.drain(timeout_s=10))
-                go_on.set()
-                await draining
-            record = await on.engine.runs.record(run)
-            assert record.lease_owner is None
-            assert [entry["id"] for entry in await on.entries(run, "step.completed")] == ["slow:0"]
-            async with working(app, on):
-                assert (await on.reaches(run, "completed"))["output"] == 3
-
-    asyncio.run(main())
+    async with scene(url) as on:
+        run = await on.start("two")
+        async with working(app, on) as worker:
+            await begun.wait()
+            draining = asyncio.create_task(worker.drain(timeout_s=10))
+            go_on.set()
+            await draining
+        record = await on.engine.runs.record(run)
+        assert record.lease_owner is None
+        assert [entry["id"] for entry in await on.entries(run, "step.completed")] == ["slow:0"]
+        async with working(app, on):
+            assert (await on.reaches(run, "completed"))["output"] == 3
 
 
 tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
 
 
-def test_steps_see_the_context_variables_of_the_workflow_and_keep_theirs(url: str) -> None:
+async def test_steps_see_the_context_variables_of_the_workflow_and_keep_theirs(url: str) -> None:
     app = App()
 
     def in_a_thread() -> str:
@@ -637,32 +571,26 @@ def test_steps_see_the_context_variables_of_the_workflow_and_keep_theirs(url: st
         await ctx.await_event("go")
         return [*found, await ctx.step("after", in_a_thread)]
 
-    async def main() -> None:
-        tenant.set("the worker's")
-        async with scene(url) as on:
-            async with working(app, on):
-                run = await on.start("scoped")
-                await on.reaches(run, "waiting")
-            async with working(app, on):  # another worker replays
-                await on.engine.events.send(run, "go", id="1", payload=None, key=None)
-                row = await on.reaches(run, "completed")
-            expected = ["the worker's before", "alice thread", "alice loop", "alice", "alice after"]
-            assert row["output"] == expected
-
-    asyncio.run(main())
+    tenant.set("the worker's")
+    async with scene(url) as on:
+        async with working(app, on):
+            run = await on.start("scoped")
+            await on.reaches(run, "waiting")
+        async with working(app, on):  # another worker replays
+            await on.engine.events.send(run, "go", id="1", payload=None, key=None)
+            row = await on.reaches(run, "completed")
+        expected = ["the worker's before", "alice thread", "alice loop", "alice", "alice after"]
+        assert row["output"] == expected
 
 
-def test_a_run_records_the_python_it_was_begun_on(url: str) -> None:
+async def test_a_run_records_the_python_it_was_begun_on(url: str) -> None:
     app = App()
 
     @app.workflow
     async def plain(ctx: Context) -> None: ...
 
-    async def main() -> None:
-        async with stage(app, url) as on:
-            run = await on.start("plain")
-            await on.reaches(run, "completed")
-            (started,) = await on.entries(run, "run.started")
-            assert started["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-
-    asyncio.run(main())
+    async with stage(app, url) as on:
+        run = await on.start("plain")
+        await on.reaches(run, "completed")
+        (started,) = await on.entries(run, "run.started")
+        assert started["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -91,20 +91,17 @@ def test_what_a_grant_with_a_star_allows(grant: str, action: str, subject: str, 
     assert Identity("alice", grants={grant}).may(action, subject) is allowed
 
 
-def test_streams_below_a_prefix_are_granted_over_http(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            boss = bearer("boss", "operator")
-            for path in ("tokens/a", "other"):
-                assert (await host.http.put(f"/v1/stream/{path}", headers=boss)).status_code == 201
-            await host.ask("r1")
-            alice = bearer("alice", "stream:read:tokens/*", "stream:read:runs/*", "stream:read:__ds/*")
-            assert (await host.http.get("/v1/stream/tokens/a", headers=alice)).status_code == 200
-            for path in ("other", "runs/r1", "runs/r1/journal", "tokens%2F..%2Fother"):
-                assert (await host.http.get(f"/v1/stream/{path}", headers=alice)).status_code in {400, 403}
-            problem(await host.http.post("/v1/stream/tokens/a", headers=alice, content="x"), 403, "forbidden")
-
-    asyncio.run(main())
+async def test_streams_below_a_prefix_are_granted_over_http(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        boss = bearer("boss", "operator")
+        for path in ("tokens/a", "other"):
+            assert (await host.http.put(f"/v1/stream/{path}", headers=boss)).status_code == 201
+        await host.ask("r1")
+        alice = bearer("alice", "stream:read:tokens/*", "stream:read:runs/*", "stream:read:__ds/*")
+        assert (await host.http.get("/v1/stream/tokens/a", headers=alice)).status_code == 200
+        for path in ("other", "runs/r1", "runs/r1/journal", "tokens%2F..%2Fother"):
+            assert (await host.http.get(f"/v1/stream/{path}", headers=alice)).status_code in {400, 403}
+        problem(await host.http.post("/v1/stream/tokens/a", headers=alice, content="x"), 403, "forbidden")
 
 
 def test_who_has_the_grant_operator_is_one() -> None:
@@ -135,35 +132,32 @@ SUBS = ["auth0|123", "user@x.org", "Ann Lee", "zoë", "李", "urn:example:7", "a
 
 
 @pytest.mark.parametrize("sub", SUBS)
-def test_whoever_a_token_can_name_reads_and_answers(store: str, sub: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            row = await host.ask("r1", to=(f"user:{sub}", f"group:{sub}"))
-            for me, principal in (
-                (bearer(sub), f"user:{sub}"),
-                (bearer("somebody", groups=(sub,)), f"group:{sub}"),
-            ):
-                token = me["authorization"].removeprefix("Bearer ")
-                async with SignoffClient(host.url, token=token) as client:
-                    batches = [batch async for batch in client.tail(f"inbox/{principal}", follow=False)]
-                    assert [row["key"] for batch in batches for row in batch.messages] == ["r1/approve:0"]
-                    assert [one["run_id"] for one in (await client.inputs(audience=principal))["inputs"]] == ["r1"]
-                    assert [one["run_id"] for one in (await client.inputs())["inputs"]] == ["r1"]
-                    other = {"authorization": bearer("somebody-else")["authorization"]}
-                    address = f"/v1/stream/inbox/{quote(principal, safe='')}"
-                    assert (await host.http.get(address, headers=me)).status_code == 200
-                    problem(await host.http.get(address, headers=other), 403, "forbidden")
-            body = {
-                "submission_id": "s1",
-                "action": "submit",
-                "value": {"approved": True},
-                "seen_offset": row["revised"],
-            }
-            async with SignoffClient(host.url, token=bearer(sub)["authorization"].removeprefix("Bearer ")) as client:
-                answered = await client.answer("r1", "approve:0", **body)
-            assert answered["row"]["decided_by"] == {"kind": "person", "id": f"user:{sub}"}
-
-    asyncio.run(main())
+async def test_whoever_a_token_can_name_reads_and_answers(store: str, sub: str) -> None:
+    async with hosting(store, KEYED) as host:
+        row = await host.ask("r1", to=(f"user:{sub}", f"group:{sub}"))
+        for me, principal in (
+            (bearer(sub), f"user:{sub}"),
+            (bearer("somebody", groups=(sub,)), f"group:{sub}"),
+        ):
+            token = me["authorization"].removeprefix("Bearer ")
+            async with SignoffClient(host.url, token=token) as client:
+                batches = [batch async for batch in client.tail(f"inbox/{principal}", follow=False)]
+                assert [row["key"] for batch in batches for row in batch.messages] == ["r1/approve:0"]
+                assert [one["run_id"] for one in (await client.inputs(audience=principal))["inputs"]] == ["r1"]
+                assert [one["run_id"] for one in (await client.inputs())["inputs"]] == ["r1"]
+                other = {"authorization": bearer("somebody-else")["authorization"]}
+                address = f"/v1/stream/inbox/{quote(principal, safe='')}"
+                assert (await host.http.get(address, headers=me)).status_code == 200
+                problem(await host.http.get(address, headers=other), 403, "forbidden")
+        body = {
+            "submission_id": "s1",
+            "action": "submit",
+            "value": {"approved": True},
+            "seen_offset": row["revised"],
+        }
+        async with SignoffClient(host.url, token=bearer(sub)["authorization"].removeprefix("Bearer ")) as client:
+            answered = await client.answer("r1", "approve:0", **body)
+        assert answered["row"]["decided_by"] == {"kind": "person", "id": f"user:{sub}"}
 
 
 def _nested() -> str:
@@ -282,32 +276,29 @@ def test_streams_of_applications_are_written_with_a_grant(method: str) -> None:
     check_stream(Identity("bot", grants=frozenset({"stream:write:chat"})), method, "chat")
 
 
-def test_streams_are_guarded_over_http(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            await host.ask("r1")
-            alice = bearer("alice", "run:read:r1", groups=("finance",))
-            root = "/v1/stream/"
-            for path in ("runs/r1", "inbox/group:finance"):
-                assert (await host.http.get(root + path, headers=alice)).status_code == 200
-                problem(await host.http.get(root + path), 401, "unauthorized")
-            for path in ("runs/r1/journal", "runs/r9", "inbox/group:sales", "workflows/expense", "chat"):
-                for method in ("GET", "HEAD"):
-                    reply = await host.http.request(method, root + path, headers=alice)
-                    assert reply.status_code == 403, path
-            # What a path says after decoding counts, not how it is written.
-            sneaky = await host.http.get(f"{root}runs/r1/%6aournal", headers=alice)
-            problem(sneaky, 403, "forbidden")
-            for method in ("PUT", "POST", "DELETE"):
-                for headers in (alice, bearer("boss", "operator")):
-                    reply = await host.http.request(
-                        method, root + "runs/r1", headers={**headers, "content-type": "application/json"}, content="[1]"
-                    )
-                    problem(reply, 403, "engine_owned")
-            boss = bearer("boss", "operator")
-            assert (await host.http.get(f"{root}runs/r1/journal", headers=boss)).status_code == 200
-
-    asyncio.run(main())
+async def test_streams_are_guarded_over_http(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask("r1")
+        alice = bearer("alice", "run:read:r1", groups=("finance",))
+        root = "/v1/stream/"
+        for path in ("runs/r1", "inbox/group:finance"):
+            assert (await host.http.get(root + path, headers=alice)).status_code == 200
+            problem(await host.http.get(root + path), 401, "unauthorized")
+        for path in ("runs/r1/journal", "runs/r9", "inbox/group:sales", "workflows/expense", "chat"):
+            for method in ("GET", "HEAD"):
+                reply = await host.http.request(method, root + path, headers=alice)
+                assert reply.status_code == 403, path
+        # What a path says after decoding counts, not how it is written.
+        sneaky = await host.http.get(f"{root}runs/r1/%6aournal", headers=alice)
+        problem(sneaky, 403, "forbidden")
+        for method in ("PUT", "POST", "DELETE"):
+            for headers in (alice, bearer("boss", "operator")):
+                reply = await host.http.request(
+                    method, root + "runs/r1", headers={**headers, "content-type": "application/json"}, content="[1]"
+                )
+                problem(reply, 403, "engine_owned")
+        boss = bearer("boss", "operator")
+        assert (await host.http.get(f"{root}runs/r1/journal", headers=boss)).status_code == 200
 
 
 # -- what may not be seen ----------------------------------------------------------------------------------------------
@@ -352,71 +343,62 @@ WHO = {
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_what_one_may_not_see_looks_as_if_it_were_not_there(store: str, who: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            await host.ask("r1")
-            boss = bearer("boss", "operator")
-            json = {"content-type": "application/json"}
-            for path in ("chat", "wake"):
-                assert (await host.http.put(f"/v1/stream/{path}", headers=boss | json)).status_code == 201
-            follow = {"type": "pull-wake", "pattern": "chat", "wake_stream": "wake"}
-            made = await host.http.put("/v1/stream/__ds/subscriptions/jobs", json=follow, headers=boss)
-            assert made.status_code == 201
-            before = await host.everything()
-            for method, path, body in ALIKE:
-                answer = {"submission_id": "s", "action": "submit", "value": {}, "seen_offset": "-1"}
-                send = answer if path.endswith("/answer") else body
-                seen = [
-                    await host.http.request(method, path.format(**names), json=send, headers=WHO[who])
-                    for names in (THERE, MISSING)
-                ]
-                there, missing = (
-                    (reply.status_code, reply.text, sorted(set(reply.headers) - {"date"})) for reply in seen
-                )
-                assert there[0] == (403 if who == "a stranger" and "/ack" not in path else 401), (method, path)
-                for name, other in zip(THERE.values(), MISSING.values(), strict=True):
-                    assert name not in there[1] or other in missing[1], (method, path)
-                    missing = (missing[0], missing[1].replace(other, name), missing[2])
-                assert there == missing, (method, path)
-            assert await host.everything() == before
-
-    asyncio.run(main())
-
-
-def test_who_may_write_a_fork_learns_nothing_of_sources_that_they_may_not_read(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            await host.ask("r1")
-            mallory = bearer("mallory", "stream:write:mine", "stream:read:mine")
-            replies = [
-                await host.http.put(
-                    "/v1/stream/mine", headers=mallory | {"stream-forked-from": f"/v1/stream/{source}", **more}
-                )
-                for source in ("runs/r1", "runs/r9", "inbox/group:finance", "club")
-                for more in ({}, {"stream-fork-offset": "0000000000000001"})
+async def test_what_one_may_not_see_looks_as_if_it_were_not_there(store: str, who: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask("r1")
+        boss = bearer("boss", "operator")
+        json = {"content-type": "application/json"}
+        for path in ("chat", "wake"):
+            assert (await host.http.put(f"/v1/stream/{path}", headers=boss | json)).status_code == 201
+        follow = {"type": "pull-wake", "pattern": "chat", "wake_stream": "wake"}
+        made = await host.http.put("/v1/stream/__ds/subscriptions/jobs", json=follow, headers=boss)
+        assert made.status_code == 201
+        before = await host.everything()
+        for method, path, body in ALIKE:
+            answer = {"submission_id": "s", "action": "submit", "value": {}, "seen_offset": "-1"}
+            send = answer if path.endswith("/answer") else body
+            seen = [
+                await host.http.request(method, path.format(**names), json=send, headers=WHO[who])
+                for names in (THERE, MISSING)
             ]
-            assert {(reply.status_code, reply.text) for reply in replies} == {(403, replies[0].text)}
-
-    asyncio.run(main())
-
-
-def test_who_may_start_one_workflow_is_not_told_of_others() -> None:
-    async def main() -> None:
-        async with hosting(config=KEYED, workflows=("expense", "layoffs")) as host:
-            start = {"workflow": "travel"}
-            for grants, told in (("run:start:travel",), False), (("operator",), True):
-                reply = await host.http.post("/v1/runs", json=start, headers=bearer("alice", *grants))
-                assert ("layoffs" in problem(reply, 404, "unknown_workflow")["detail"]) is told
-
-    asyncio.run(main())
+            there, missing = ((reply.status_code, reply.text, sorted(set(reply.headers) - {"date"})) for reply in seen)
+            assert there[0] == (403 if who == "a stranger" and "/ack" not in path else 401), (method, path)
+            for name, other in zip(THERE.values(), MISSING.values(), strict=True):
+                assert name not in there[1] or other in missing[1], (method, path)
+                missing = (missing[0], missing[1].replace(other, name), missing[2])
+            assert there == missing, (method, path)
+        assert await host.everything() == before
 
 
-def test_a_store_that_fails_is_described_without_its_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_who_may_write_a_fork_learns_nothing_of_sources_that_they_may_not_read(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask("r1")
+        mallory = bearer("mallory", "stream:write:mine", "stream:read:mine")
+        replies = [
+            await host.http.put(
+                "/v1/stream/mine", headers=mallory | {"stream-forked-from": f"/v1/stream/{source}", **more}
+            )
+            for source in ("runs/r1", "runs/r9", "inbox/group:finance", "club")
+            for more in ({}, {"stream-fork-offset": "0000000000000001"})
+        ]
+        assert {(reply.status_code, reply.text) for reply in replies} == {(403, replies[0].text)}
+
+
+async def test_who_may_start_one_workflow_is_not_told_of_others() -> None:
+    async with hosting(config=KEYED, workflows=("expense", "layoffs")) as host:
+        start = {"workflow": "travel"}
+        for grants, told in (("run:start:travel",), False), (("operator",), True):
+            reply = await host.http.post("/v1/runs", json=start, headers=bearer("alice", *grants))
+            assert ("layoffs" in problem(reply, 404, "unknown_workflow")["detail"]) is told
+
+
+async def test_a_store_that_fails_is_described_without_its_inside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """What it means for the data is told; the file and the statement are for the log."""
     file = tmp_path / "where it is.db"
 
-    async def main() -> None:
+    with caplog.at_level(logging.ERROR):
         async with hosting(f"sqlite:///{file}") as host:
             assert (await host.http.put("/v1/stream/chat", headers={"content-type": "text/plain"})).status_code == 201
             with sqlite3.connect(file) as other:
@@ -441,9 +423,6 @@ def test_a_store_that_fails_is_described_without_its_inside(tmp_path: Path, capl
                 for inside in (str(tmp_path), file.name, "sqlite", "table", "OperationalError", "SELECT", "INSERT"):
                     assert inside.lower() not in reply.text.lower(), (reply.url, reply.text)
                 assert "with the same ids" in reply.text, reply.text
-
-    with caplog.at_level(logging.ERROR):
-        asyncio.run(main())
     told = [record.getMessage() for record in caplog.records if record.name == "signoff.server"]
     assert any(str(file) in text and "no such table" in text for text in told), told
     assert len(told) == len(set(told)), "the same trouble is logged once in a while"
@@ -453,53 +432,47 @@ def test_a_store_that_fails_is_described_without_its_inside(tmp_path: Path, capl
 
 
 @pytest.mark.parametrize("live", ["sse", "long-poll"])
-def test_what_is_read_live_ends_with_the_token(store: str, live: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            await host.ask("r1")
-            now = time.time()
-            short = bearer("alice", "run:read:r1", exp=int(now) - LEEWAY_S + 2)
-            offset = (await host.http.head("/v1/stream/runs/r1", headers=short)).headers["stream-next-offset"]
-            address = f"/v1/stream/runs/r1?offset={offset}&live={live}"
-            reply = await host.http.get(address, headers=short)  # to the end of the response
-            assert 0.9 < time.time() - now < 4
-            assert reply.status_code == (200 if live == "sse" else 204)
-            problem(await host.http.get(address, headers=short), 401, "unauthorized")
-            fresh = bearer("alice", "run:read:r1", exp=int(now) + 600)
-            assert (await host.http.get("/v1/stream/runs/r1", headers=fresh)).status_code == 200
-
-    asyncio.run(main())
+async def test_what_is_read_live_ends_with_the_token(store: str, live: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask("r1")
+        now = time.time()
+        short = bearer("alice", "run:read:r1", exp=int(now) - LEEWAY_S + 2)
+        offset = (await host.http.head("/v1/stream/runs/r1", headers=short)).headers["stream-next-offset"]
+        address = f"/v1/stream/runs/r1?offset={offset}&live={live}"
+        reply = await host.http.get(address, headers=short)  # to the end of the response
+        assert 0.9 < time.time() - now < 4
+        assert reply.status_code == (200 if live == "sse" else 204)
+        problem(await host.http.get(address, headers=short), 401, "unauthorized")
+        fresh = bearer("alice", "run:read:r1", exp=int(now) + 600)
+        assert (await host.http.get("/v1/stream/runs/r1", headers=fresh)).status_code == 200
 
 
-def test_a_client_goes_on_with_its_next_token(store: str) -> None:
-    async def main() -> None:
-        connected: list[int] = []
+async def test_a_client_goes_on_with_its_next_token(store: str) -> None:
+    connected: list[int] = []
 
-        def token() -> str:
-            connected.append(int(time.time()) - LEEWAY_S + 2)  # good for one or two seconds
-            return bearer("alice", "stream:read:s", exp=connected[-1])["authorization"].removeprefix("Bearer ")
+    def token() -> str:
+        connected.append(int(time.time()) - LEEWAY_S + 2)  # good for one or two seconds
+        return bearer("alice", "stream:read:s", exp=connected[-1])["authorization"].removeprefix("Bearer ")
 
-        async def read(client: SignoffClient) -> list[int]:
-            got: list[int] = []
-            async for batch in client.tail("s"):
-                got += batch.messages
-                if 2 in got:
-                    break
-            return got
+    async def read(client: SignoffClient) -> list[int]:
+        got: list[int] = []
+        async for batch in client.tail("s"):
+            got += batch.messages
+            if 2 in got:
+                break
+        return got
 
-        async with hosting(store, KEYED) as host, SignoffClient(host.url, token=token) as client:
-            boss = bearer("boss", "operator") | {"content-type": "application/json"}
-            assert (await host.http.put("/v1/stream/s", headers=boss)).status_code == 201
-            reading = asyncio.create_task(read(client))
-            async with asyncio.timeout(20):
-                for number in range(3):
-                    while len(connected) <= number:
-                        await asyncio.sleep(0.01)
-                    posted = await host.http.post("/v1/stream/s", headers=boss, content=str(number))
-                    assert posted.status_code == 204
-                assert await reading == [0, 1, 2]
-
-    asyncio.run(main())
+    async with hosting(store, KEYED) as host, SignoffClient(host.url, token=token) as client:
+        boss = bearer("boss", "operator") | {"content-type": "application/json"}
+        assert (await host.http.put("/v1/stream/s", headers=boss)).status_code == 201
+        reading = asyncio.create_task(read(client))
+        async with asyncio.timeout(20):
+            for number in range(3):
+                while len(connected) <= number:
+                    await asyncio.sleep(0.01)
+                posted = await host.http.post("/v1/stream/s", headers=boss, content=str(number))
+                assert posted.status_code == 204
+            assert await reading == [0, 1, 2]
 
 
 # -- nobody ------------------------------------------------------------------------------------------------------------
@@ -518,102 +491,87 @@ CALLS = [
 ]
 
 
-def test_nobody_may_do_anything() -> None:
-    async def main() -> None:
-        async with hosting(config=KEYED) as host:
-            await host.ask("r1")
-            before = await host.everything()
-            for method, path in CALLS:
-                body = {"workflow": "expense"} if method == "POST" else None
-                reply = await host.http.request(method, path, json=body)
-                problem(reply, 401, "unauthorized")
-                assert reply.headers["www-authenticate"] == "Bearer"
-            assert await host.everything() == before
-
-    asyncio.run(main())
+async def test_nobody_may_do_anything() -> None:
+    async with hosting(config=KEYED) as host:
+        await host.ask("r1")
+        before = await host.everything()
+        for method, path in CALLS:
+            body = {"workflow": "expense"} if method == "POST" else None
+            reply = await host.http.request(method, path, json=body)
+            problem(reply, 401, "unauthorized")
+            assert reply.headers["www-authenticate"] == "Bearer"
+        assert await host.everything() == before
 
 
 # -- pages of others ---------------------------------------------------------------------------------------------------
 
 
-def test_without_a_key_only_this_machine_is_addressed() -> None:
-    async def main() -> None:
-        async with hosting() as host:
-            for name in ("localhost", "127.0.0.1:4437", "[::1]:4437", "LOCALHOST"):
-                assert (await host.http.get("/v1/runs", headers={"host": name})).status_code == 200, name
-            for name in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[", "10.0.0.1"):
-                problem(await host.http.get("/v1/runs", headers={"host": name}), 403, "forbidden")
-                problem(await host.http.get("/v1/stream/runs/r1", headers={"host": name}), 403, "forbidden")
-        async with hosting(config=KEYED) as host:
-            assert (await host.http.get("/health", headers={"host": "signoff.example"})).status_code == 200
-
-    asyncio.run(main())
+async def test_without_a_key_only_this_machine_is_addressed() -> None:
+    async with hosting() as host:
+        for name in ("localhost", "127.0.0.1:4437", "[::1]:4437", "LOCALHOST"):
+            assert (await host.http.get("/v1/runs", headers={"host": name})).status_code == 200, name
+        for name in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[", "10.0.0.1"):
+            problem(await host.http.get("/v1/runs", headers={"host": name}), 403, "forbidden")
+            problem(await host.http.get("/v1/stream/runs/r1", headers={"host": name}), 403, "forbidden")
+    async with hosting(config=KEYED) as host:
+        assert (await host.http.get("/health", headers={"host": "signoff.example"})).status_code == 200
 
 
-def test_without_a_key_foreign_pages_are_refused() -> None:
-    async def main() -> None:
-        async with hosting(config=ServerConfig(origins=("https://app.example",))) as host:
-            before = await host.everything()
-            own = httpx.URL(host.url)
-            foreign = [
-                "https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1@evil", "",
-                "http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", f"http://localhost:{own.port}",
-                f"http://[::1]:{own.port}", "http://127.0.0.1", f"ftp://127.0.0.1:{own.port}", f"{host.url}/",
-                f"http://x@127.0.0.1:{own.port}",
-            ]  # fmt: skip
-            for origin in foreign:
-                headers = {"origin": origin}
-                reply = await host.http.post("/v1/runs", json={"workflow": "expense"}, headers=headers)
-                problem(reply, 403, "forbidden")
-                assert "access-control-allow-origin" not in reply.headers
-                problem(await host.http.get("/v1/stream/runs/r1/journal", headers=headers), 403, "forbidden")
-                problem(await host.http.options("/v1/runs", headers=headers), 403, "forbidden")
-            assert await host.everything() == before
-            for origin in ("https://app.example", host.url):
-                reply = await host.http.get("/v1/runs", headers={"origin": origin})
-                assert reply.headers["access-control-allow-origin"] == origin
-                assert "origin" in reply.headers["vary"]
-
-    asyncio.run(main())
+async def test_without_a_key_foreign_pages_are_refused() -> None:
+    async with hosting(config=ServerConfig(origins=("https://app.example",))) as host:
+        before = await host.everything()
+        own = httpx.URL(host.url)
+        foreign = [
+            "https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1@evil", "",
+            "http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", f"http://localhost:{own.port}",
+            f"http://[::1]:{own.port}", "http://127.0.0.1", f"ftp://127.0.0.1:{own.port}", f"{host.url}/",
+            f"http://x@127.0.0.1:{own.port}",
+        ]  # fmt: skip
+        for origin in foreign:
+            headers = {"origin": origin}
+            reply = await host.http.post("/v1/runs", json={"workflow": "expense"}, headers=headers)
+            problem(reply, 403, "forbidden")
+            assert "access-control-allow-origin" not in reply.headers
+            problem(await host.http.get("/v1/stream/runs/r1/journal", headers=headers), 403, "forbidden")
+            problem(await host.http.options("/v1/runs", headers=headers), 403, "forbidden")
+        assert await host.everything() == before
+        for origin in ("https://app.example", host.url):
+            reply = await host.http.get("/v1/runs", headers={"origin": origin})
+            assert reply.headers["access-control-allow-origin"] == origin
+            assert "origin" in reply.headers["vary"]
 
 
-def test_a_proxy_that_keeps_the_host_is_the_page_s_own_server() -> None:
+async def test_a_proxy_that_keeps_the_host_is_the_page_s_own_server() -> None:
     """The way a development server passes requests on: the page's origin and the address asked for are the same."""
 
-    async def main() -> None:
-        async with hosting(config=ServerConfig(public_url="https://signoff.example/x", hosts=("box.local",))) as host:
-            for origin, name in (
-                ("http://localhost:5173", "localhost:5173"),
-                ("https://localhost", "localhost"),
-                ("https://localhost", "localhost:443"),
-                ("http://box.local:3000", "box.local:3000"),
-                ("https://signoff.example", "localhost:4437"),
-            ):
-                headers = {"origin": origin, "host": name}
-                reply = await host.http.post("/v1/runs", json={"workflow": "expense"}, headers=headers)
-                assert reply.status_code == 201, (origin, name)
-            rebound = {"origin": "http://evil.example:4437", "host": "evil.example:4437"}
-            problem(await host.http.get("/v1/runs", headers=rebound), 403, "forbidden")
-
-    asyncio.run(main())
+    async with hosting(config=ServerConfig(public_url="https://signoff.example/x", hosts=("box.local",))) as host:
+        for origin, name in (
+            ("http://localhost:5173", "localhost:5173"),
+            ("https://localhost", "localhost"),
+            ("https://localhost", "localhost:443"),
+            ("http://box.local:3000", "box.local:3000"),
+            ("https://signoff.example", "localhost:4437"),
+        ):
+            headers = {"origin": origin, "host": name}
+            reply = await host.http.post("/v1/runs", json={"workflow": "expense"}, headers=headers)
+            assert reply.status_code == 201, (origin, name)
+        rebound = {"origin": "http://evil.example:4437", "host": "evil.example:4437"}
+        problem(await host.http.get("/v1/runs", headers=rebound), 403, "forbidden")
 
 
-def test_without_a_key_nothing_is_a_part_of_a_foreign_page() -> None:
+async def test_without_a_key_nothing_is_a_part_of_a_foreign_page() -> None:
     """A browser sends images and scripts of a page without its origin, and says that they are of another site."""
 
-    async def main() -> None:
-        async with hosting() as host:
-            for site in ("cross-site", "same-site"):
-                part = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
-                problem(await host.http.get("/v1/stream/runs/r1", headers=part), 403, "forbidden")
-                problem(await host.http.get("/v1/runs", headers=part), 403, "forbidden")
-                link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate"}
-                assert (await host.http.get("/v1/runs", headers=link)).status_code == 200
-            for site in ("same-origin", "none"):
-                own = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
-                assert (await host.http.get("/v1/runs", headers=own)).status_code == 200
-
-    asyncio.run(main())
+    async with hosting() as host:
+        for site in ("cross-site", "same-site"):
+            part = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
+            problem(await host.http.get("/v1/stream/runs/r1", headers=part), 403, "forbidden")
+            problem(await host.http.get("/v1/runs", headers=part), 403, "forbidden")
+            link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate"}
+            assert (await host.http.get("/v1/runs", headers=link)).status_code == 200
+        for site in ("same-origin", "none"):
+            own = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors"}
+            assert (await host.http.get("/v1/runs", headers=own)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -624,18 +582,15 @@ def test_without_a_key_nothing_is_a_part_of_a_foreign_page() -> None:
         ({"allow_headers": ()}, ()),
     ],
 )
-def test_preflights_allow_the_headers_a_server_is_told_of(config: dict[str, Any], names: tuple[str, ...]) -> None:
-    async def main() -> None:
-        asks = {"origin": "https://app.example", "access-control-request-method": "POST"}
-        async with hosting(config=ServerConfig(secret=SECRET, origins=("https://app.example",), **config)) as host:
-            for path in ("/v1/runs", "/v1/stream/chat"):
-                reply = await host.http.options(path, headers=asks)
-                allowed = set(reply.headers["access-control-allow-headers"].split(", "))
-                assert {"authorization", "content-type", *names} <= allowed
-                told = {"traceparent", "tracestate", "baggage", "x-request-id"}
-                assert allowed & told == set(names)
-
-    asyncio.run(main())
+async def test_preflights_allow_the_headers_a_server_is_told_of(config: dict[str, Any], names: tuple[str, ...]) -> None:
+    asks = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    async with hosting(config=ServerConfig(secret=SECRET, origins=("https://app.example",), **config)) as host:
+        for path in ("/v1/runs", "/v1/stream/chat"):
+            reply = await host.http.options(path, headers=asks)
+            allowed = set(reply.headers["access-control-allow-headers"].split(", "))
+            assert {"authorization", "content-type", *names} <= allowed
+            told = {"traceparent", "tracestate", "baggage", "x-request-id"}
+            assert allowed & told == set(names)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a\r\nb", "a,b", "ä"])
@@ -650,22 +605,19 @@ def test_what_is_no_origin_is_not_allowed(origin: str) -> None:
         ServerConfig(origins=(origin,))
 
 
-def test_preflights_allow_what_the_client_sends() -> None:
-    async def main() -> None:
-        async with hosting(config=ServerConfig(secret=SECRET, origins=("https://app.example",))) as host:
-            asks = {"origin": "https://app.example", "access-control-request-method": "POST"}
-            reply = await host.http.options("/v1/runs", headers=asks)
-            assert reply.status_code == 204
-            assert reply.headers["access-control-allow-origin"] == "https://app.example"
-            assert "authorization" in reply.headers["access-control-allow-headers"]
-            assert "POST" in reply.headers["access-control-allow-methods"]
-            other = await host.http.options("/v1/runs", headers={**asks, "origin": "https://evil.example"})
-            assert not [name for name in other.headers if name.startswith("access-control")]
-            refused = await host.http.get("/v1/runs", headers={"origin": "https://app.example"})
-            problem(refused, 401, "unauthorized")
-            assert refused.headers["access-control-allow-origin"] == "https://app.example"
-
-    asyncio.run(main())
+async def test_preflights_allow_what_the_client_sends() -> None:
+    async with hosting(config=ServerConfig(secret=SECRET, origins=("https://app.example",))) as host:
+        asks = {"origin": "https://app.example", "access-control-request-method": "POST"}
+        reply = await host.http.options("/v1/runs", headers=asks)
+        assert reply.status_code == 204
+        assert reply.headers["access-control-allow-origin"] == "https://app.example"
+        assert "authorization" in reply.headers["access-control-allow-headers"]
+        assert "POST" in reply.headers["access-control-allow-methods"]
+        other = await host.http.options("/v1/runs", headers={**asks, "origin": "https://evil.example"})
+        assert not [name for name in other.headers if name.startswith("access-control")]
+        refused = await host.http.get("/v1/runs", headers={"origin": "https://app.example"})
+        problem(refused, 401, "unauthorized")
+        assert refused.headers["access-control-allow-origin"] == "https://app.example"
 
 
 # -- binding -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -56,20 +55,17 @@ async def stage(host: Host) -> Any:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_bodies(route: str, store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            before = await stage(host)
-            for name, (body, headers, status, code, word) in RAW.items():
-                reply = await host.http.post(ROUTES[route], content=body, headers=headers)
-                assert word in problem(reply, status, code)["detail"], name
-            many = await host.http.post(ROUTES[route], content=chunks(), headers=JSON)
-            problem(many, 413, "payload_too_large")
-            asked = await host.http.post(f"{ROUTES[route]}?dry=1", json=GOOD[route])
-            assert "'dry'" in problem(asked, 400, "bad_request")["detail"]
-            assert await host.everything() == before
-
-    asyncio.run(main())
+async def test_bodies(route: str, store: str) -> None:
+    async with hosting(store) as host:
+        before = await stage(host)
+        for name, (body, headers, status, code, word) in RAW.items():
+            reply = await host.http.post(ROUTES[route], content=body, headers=headers)
+            assert word in problem(reply, status, code)["detail"], name
+        many = await host.http.post(ROUTES[route], content=chunks(), headers=JSON)
+        problem(many, 413, "payload_too_large")
+        asked = await host.http.post(f"{ROUTES[route]}?dry=1", json=GOOD[route])
+        assert "'dry'" in problem(asked, 400, "bad_request")["detail"]
+        assert await host.everything() == before
 
 
 async def chunks() -> Any:
@@ -110,19 +106,16 @@ MEMBERS: list[tuple[str, Any, str]] = [
 ]
 
 
-def test_members_are_named_by_pointer() -> None:
-    async def main() -> None:
-        async with hosting() as host:
-            before = await stage(host)
-            for route, body, pointer in MEMBERS:
-                document = problem(await host.post(ROUTES[route], body), 400, "bad_request")
-                assert pointer in [error["pointer"] for error in document["errors"]], (body, document)
-                assert pointer in document["detail"]
-            both = problem(await host.post("/v1/runs", {"tags": 1, "x": 2}), 400, "bad_request")
-            assert {error["pointer"] for error in both["errors"]} == {"/workflow", "/tags", "/x"}
-            assert await host.everything() == before
-
-    asyncio.run(main())
+async def test_members_are_named_by_pointer() -> None:
+    async with hosting() as host:
+        before = await stage(host)
+        for route, body, pointer in MEMBERS:
+            document = problem(await host.post(ROUTES[route], body), 400, "bad_request")
+            assert pointer in [error["pointer"] for error in document["errors"]], (body, document)
+            assert pointer in document["detail"]
+        both = problem(await host.post("/v1/runs", {"tags": 1, "x": 2}), 400, "bad_request")
+        assert {error["pointer"] for error in both["errors"]} == {"/workflow", "/tags", "/x"}
+        assert await host.everything() == before
 
 
 ANSWERS: list[tuple[dict[str, Any], str]] = [
@@ -137,19 +130,16 @@ ANSWERS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_answers_are_checked_member_by_member() -> None:
-    async def main() -> None:
-        async with hosting() as host:
-            before = await stage(host)
-            for change, word in ANSWERS:
-                reply = await host.post(ROUTES["answer"], {**GOOD["answer"], **change})
-                assert word in problem(reply, 400, "bad_request")["detail"]
-            for member in GOOD["answer"]:
-                lacking = {name: value for name, value in GOOD["answer"].items() if name != member}
-                assert member in problem(await host.post(ROUTES["answer"], lacking), 400, "bad_request")["detail"]
-            assert await host.everything() == before
-
-    asyncio.run(main())
+async def test_answers_are_checked_member_by_member() -> None:
+    async with hosting() as host:
+        before = await stage(host)
+        for change, word in ANSWERS:
+            reply = await host.post(ROUTES["answer"], {**GOOD["answer"], **change})
+            assert word in problem(reply, 400, "bad_request")["detail"]
+        for member in GOOD["answer"]:
+            lacking = {name: value for name, value in GOOD["answer"].items() if name != member}
+            assert member in problem(await host.post(ROUTES["answer"], lacking), 400, "bad_request")["detail"]
+        assert await host.everything() == before
 
 
 PATHS = [
@@ -180,18 +170,15 @@ PATHS = [
 ]
 
 
-def test_paths() -> None:
-    async def main() -> None:
-        async with hosting() as host:
-            before = await stage(host)
-            for method, path, status, code in PATHS:
-                # As it stands: httpx would tidy a path given to a client with a base.
-                url = httpx.URL(host.url).copy_with(raw_path=path.encode())
-                request = httpx.Request(method, url, headers=JSON, content=b"{}" if method == "POST" else b"")
-                problem(await host.http.send(request), status, code)
-            assert await host.everything() == before
-
-    asyncio.run(main())
+async def test_paths() -> None:
+    async with hosting() as host:
+        before = await stage(host)
+        for method, path, status, code in PATHS:
+            # As it stands: httpx would tidy a path given to a client with a base.
+            url = httpx.URL(host.url).copy_with(raw_path=path.encode())
+            request = httpx.Request(method, url, headers=JSON, content=b"{}" if method == "POST" else b"")
+            problem(await host.http.send(request), status, code)
+        assert await host.everything() == before
 
 
 QUERIES = [
@@ -217,35 +204,25 @@ QUERIES = [
 ]
 
 
-def test_queries() -> None:
-    async def main() -> None:
-        async with hosting() as host:
-            await stage(host)
-            for path, word in QUERIES:
-                assert word in problem(await host.http.get(path), 400, "bad_request")["detail"], path
-
-    asyncio.run(main())
+async def test_queries() -> None:
+    async with hosting() as host:
+        await stage(host)
+        for path, word in QUERIES:
+            assert word in problem(await host.http.get(path), 400, "bad_request")["detail"], path
 
 
-def test_what_a_caller_sent_can_always_be_told_back() -> None:
-    async def main() -> None:
-        async with hosting() as host:
-            odd = json.dumps({"\u202e\x1b[31m": 1, "workflow": "x"}).encode()
-            document = problem(await host.http.post("/v1/runs", content=odd, headers=JSON), 400, "bad_request")
-            assert document["errors"][0]["pointer"] == "/\u202e\x1b[31m"
-
-    asyncio.run(main())
+async def test_what_a_caller_sent_can_always_be_told_back() -> None:
+    async with hosting() as host:
+        odd = json.dumps({"\u202e\x1b[31m": 1, "workflow": "x"}).encode()
+        document = problem(await host.http.post("/v1/runs", content=odd, headers=JSON), 400, "bad_request")
+        assert document["errors"][0]["pointer"] == "/\u202e\x1b[31m"
 
 
-def test_a_defect_of_ours_is_told_by_reference_only(caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> str:
-        async with hosting() as host:
-            # The store closes behind the server's back: nothing in the tree of errors is raised for that by a dict.
-            object.__setattr__(host.engine, "runs", None)
-            document = problem(await host.http.get("/v1/runs/r1"), 500, "error")
-            assert "NoneType" not in json.dumps(document)
-            return str(document["reference"])
-
-    reference = asyncio.run(main())
-    assert reference in caplog.text
+async def test_a_defect_of_ours_is_told_by_reference_only(caplog: pytest.LogCaptureFixture) -> None:
+    async with hosting() as host:
+        # The store closes behind the server's back: nothing in the tree of errors is raised for that by a dict.
+        object.__setattr__(host.engine, "runs", None)
+        document = problem(await host.http.get("/v1/runs/r1"), 500, "error")
+        assert "NoneType" not in json.dumps(document)
+    assert str(document["reference"]) in caplog.text
     assert "NoneType" in caplog.text

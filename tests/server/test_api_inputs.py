@@ -21,142 +21,115 @@ def submission(row: dict[str, Any], **other: Any) -> dict[str, Any]:
     return {**body, **other}
 
 
-def test_an_answer_is_accepted_once_and_told_again(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            body = submission(await host.ask())
-            first = await host.post(ANSWER, body)
-            assert first.status_code == 200, first.text
-            reply = first.json()
-            assert reply["outcome"] == "accepted"
-            assert reply["txid"] == "s1"
-            assert reply["row"]["status"] == "answered"
-            assert reply["row"]["decided_by"] == {"kind": "operator", "id": "local"}
-            assert "idempotency-replayed" not in first.headers
+async def test_an_answer_is_accepted_once_and_told_again(store: str) -> None:
+    async with hosting(store) as host:
+        body = submission(await host.ask())
+        first = await host.post(ANSWER, body)
+        assert first.status_code == 200, first.text
+        reply = first.json()
+        assert reply["outcome"] == "accepted"
+        assert reply["txid"] == "s1"
+        assert reply["row"]["status"] == "answered"
+        assert reply["row"]["decided_by"] == {"kind": "operator", "id": "local"}
+        assert "idempotency-replayed" not in first.headers
 
-            second = await host.post(ANSWER, body)
-            assert second.status_code == 200
-            assert second.headers["idempotency-replayed"] == "true"
-            assert second.json() == reply
-            other = await host.post(ANSWER, {**body, "value": {"approved": False}})
-            problem(other, 409, "submission_reused")
-            late = problem(await host.post(ANSWER, {**body, "submission_id": "s2"}), 409, "already_decided")
-            assert late["row"]["status"] == "answered"
-            types = [entry["type"] for entry in await host.engine.runs.history("r1")]
-            assert types == ["run.started", "input.requested", "input.answered"]
-
-    asyncio.run(main())
+        second = await host.post(ANSWER, body)
+        assert second.status_code == 200
+        assert second.headers["idempotency-replayed"] == "true"
+        assert second.json() == reply
+        other = await host.post(ANSWER, {**body, "value": {"approved": False}})
+        problem(other, 409, "submission_reused")
+        late = problem(await host.post(ANSWER, {**body, "submission_id": "s2"}), 409, "already_decided")
+        assert late["row"]["status"] == "answered"
+        types = [entry["type"] for entry in await host.engine.runs.history("r1")]
+        assert types == ["run.started", "input.requested", "input.answered"]
 
 
-def test_of_many_answers_one_is_accepted(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            row = await host.ask()
-            bodies = [submission(row, submission_id=f"s{n}") for n in range(20)]
-            replies = await asyncio.gather(*(host.post(ANSWER, body) for body in bodies))
-            assert sorted(reply.status_code for reply in replies) == [200] + [409] * 19
-            assert {reply.json()["row"]["status"] for reply in replies} == {"answered"}
-
-    asyncio.run(main())
+async def test_of_many_answers_one_is_accepted(store: str) -> None:
+    async with hosting(store) as host:
+        row = await host.ask()
+        bodies = [submission(row, submission_id=f"s{n}") for n in range(20)]
+        replies = await asyncio.gather(*(host.post(ANSWER, body) for body in bodies))
+        assert sorted(reply.status_code for reply in replies) == [200] + [409] * 19
+        assert {reply.json()["row"]["status"] for reply in replies} == {"answered"}
 
 
-def test_the_txid_comes_by_on_the_stream_before_the_offset(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            accepted = (await host.post(ANSWER, submission(await host.ask()))).json()
-            stream = await host.http.get("/v1/stream/runs/r1", params={"offset": "-1"})
-            rows = [message for message in stream.json() if message["headers"].get("txid") == "s1"]
-            assert [row["value"]["status"] for row in rows if row["type"] == "input"] == ["answered"]
-            assert stream.headers["stream-next-offset"] == accepted["offset"]
-
-    asyncio.run(main())
+async def test_the_txid_comes_by_on_the_stream_before_the_offset(store: str) -> None:
+    async with hosting(store) as host:
+        accepted = (await host.post(ANSWER, submission(await host.ask()))).json()
+        stream = await host.http.get("/v1/stream/runs/r1", params={"offset": "-1"})
+        rows = [message for message in stream.json() if message["headers"].get("txid") == "s1"]
+        assert [row["value"]["status"] for row in rows if row["type"] == "input"] == ["answered"]
+        assert stream.headers["stream-next-offset"] == accepted["offset"]
 
 
-def test_what_was_revised_is_stale(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            row = await host.ask()
-            at = host.engine.clock.now_ms()
-            await host.record("r1", InputRevised(at=at, id="approve:0", changes={"title": "Approve 200?"}))
-            before = await host.everything()
-            stale = problem(await host.post(ANSWER, submission(row)), 409, "stale")
-            assert stale["row"]["title"] == "Approve 200?"
-            assert await host.everything() == before
-            assert (await host.post(ANSWER, submission(stale["row"]))).status_code == 200
-
-    asyncio.run(main())
+async def test_what_was_revised_is_stale(store: str) -> None:
+    async with hosting(store) as host:
+        row = await host.ask()
+        at = host.engine.clock.now_ms()
+        await host.record("r1", InputRevised(at=at, id="approve:0", changes={"title": "Approve 200?"}))
+        before = await host.everything()
+        stale = problem(await host.post(ANSWER, submission(row)), 409, "stale")
+        assert stale["row"]["title"] == "Approve 200?"
+        assert await host.everything() == before
+        assert (await host.post(ANSWER, submission(stale["row"]))).status_code == 200
 
 
-def test_a_value_that_does_not_match_is_refused_by_pointer(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            row = await host.ask()
-            before = await host.everything()
-            wrong = problem(await host.post(ANSWER, submission(row, value={"approved": "yes"})), 422, "invalid_answer")
-            assert [error["pointer"] for error in wrong["errors"]] == ["/approved"]
-            problem(await host.post(ANSWER, submission(row, action="reject")), 422, "invalid_answer")
-            assert await host.everything() == before
-            assert (await host.post(ANSWER, submission(row))).status_code == 200
-
-    asyncio.run(main())
+async def test_a_value_that_does_not_match_is_refused_by_pointer(store: str) -> None:
+    async with hosting(store) as host:
+        row = await host.ask()
+        before = await host.everything()
+        wrong = problem(await host.post(ANSWER, submission(row, value={"approved": "yes"})), 422, "invalid_answer")
+        assert [error["pointer"] for error in wrong["errors"]] == ["/approved"]
+        problem(await host.post(ANSWER, submission(row, action="reject")), 422, "invalid_answer")
+        assert await host.everything() == before
+        assert (await host.post(ANSWER, submission(row))).status_code == 200
 
 
-def test_after_the_deadline_it_is_too_late(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            row = await host.ask(deadline=1)
-            late = problem(await host.post(ANSWER, submission(row)), 409, "expired")
-            assert late["row"]["status"] == "expired"
-            assert late["row"]["decided_by"]["kind"] == "timeout"
-
-    asyncio.run(main())
+async def test_after_the_deadline_it_is_too_late(store: str) -> None:
+    async with hosting(store) as host:
+        row = await host.ask(deadline=1)
+        late = problem(await host.post(ANSWER, submission(row)), 409, "expired")
+        assert late["row"]["status"] == "expired"
+        assert late["row"]["decided_by"]["kind"] == "timeout"
 
 
-def test_a_run_that_is_over_takes_no_answer(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store) as host:
-            row = await host.ask()
-            await host.record("r1", RunCompleted(at=host.engine.clock.now_ms(), output=None))
-            before = await host.everything()
-            refused = await host.post(ANSWER, submission(row))
-            assert refused.status_code == 409
-            assert refused.json()["code"] in {"withdrawn", "run_closed"}
-            assert refused.json()["row"]["id"] == "approve:0"
-            assert await host.everything() == before
-
-    asyncio.run(main())
+async def test_a_run_that_is_over_takes_no_answer(store: str) -> None:
+    async with hosting(store) as host:
+        row = await host.ask()
+        await host.record("r1", RunCompleted(at=host.engine.clock.now_ms(), output=None))
+        before = await host.everything()
+        refused = await host.post(ANSWER, submission(row))
+        assert refused.status_code == 409
+        assert refused.json()["code"] in {"withdrawn", "run_closed"}
+        assert refused.json()["row"]["id"] == "approve:0"
+        assert await host.everything() == before
 
 
-def test_a_person_answers_what_was_asked_of_them(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            row = await host.ask()
-            problem(await host.post(ANSWER, submission(row)), 401, "unauthorized")
-            accepted = await host.post(ANSWER, submission(row), **bearer("alice", groups=FINANCE))
-            assert accepted.json()["row"]["decided_by"] == {"kind": "person", "id": "user:alice"}
-
-    asyncio.run(main())
+async def test_a_person_answers_what_was_asked_of_them(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        row = await host.ask()
+        problem(await host.post(ANSWER, submission(row)), 401, "unauthorized")
+        accepted = await host.post(ANSWER, submission(row), **bearer("alice", groups=FINANCE))
+        assert accepted.json()["row"]["decided_by"] == {"kind": "person", "id": "user:alice"}
 
 
-def test_strangers_learn_nothing(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            row = await host.ask()
-            mallory = bearer("mallory", groups=("sales",))
-            before = await host.everything()
-            told = []
-            for path in (ANSWER, ANSWER.replace("r1", "r9"), ANSWER.replace("approve:0", "other:0")):
-                told.append(problem(await host.post(path, submission(row), **mallory), 403, "not_in_audience"))
-                shown = await host.http.get(path.removesuffix("/answer"), headers=mallory)
-                told.append({**problem(shown, 403, "forbidden"), "code": "", "title": "", "type": ""})
-            assert told[0] == told[2] == told[4]
-            assert told[1] == told[3] == told[5]
-            assert await host.everything() == before
-            await decided(host, row)
-            problem(await host.post(ANSWER, submission(row), **mallory), 403, "not_in_audience")
-            problem(await host.post(ANSWER, submission(row, submission_id="s7"), **mallory), 403, "not_in_audience")
-
-    asyncio.run(main())
+async def test_strangers_learn_nothing(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        row = await host.ask()
+        mallory = bearer("mallory", groups=("sales",))
+        before = await host.everything()
+        told = []
+        for path in (ANSWER, ANSWER.replace("r1", "r9"), ANSWER.replace("approve:0", "other:0")):
+            told.append(problem(await host.post(path, submission(row), **mallory), 403, "not_in_audience"))
+            shown = await host.http.get(path.removesuffix("/answer"), headers=mallory)
+            told.append({**problem(shown, 403, "forbidden"), "code": "", "title": "", "type": ""})
+        assert told[0] == told[2] == told[4]
+        assert told[1] == told[3] == told[5]
+        assert await host.everything() == before
+        await decided(host, row)
+        problem(await host.post(ANSWER, submission(row), **mallory), 403, "not_in_audience")
+        problem(await host.post(ANSWER, submission(row, submission_id="s7"), **mallory), 403, "not_in_audience")
 
 
 async def decided(host: Host, row: dict[str, Any]) -> None:
@@ -164,33 +137,27 @@ async def decided(host: Host, row: dict[str, Any]) -> None:
     assert reply.status_code == 200
 
 
-def test_four_eyes(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            row = await host.ask(forbid=("user:alice",))
-            alice = bearer("alice", groups=FINANCE)
-            problem(await host.post(ANSWER, submission(row), **alice), 403, "not_in_audience")
-            bob = bearer("bob", groups=FINANCE)
-            assert (await host.post(ANSWER, submission(row), **bob)).status_code == 200
-
-    asyncio.run(main())
+async def test_four_eyes(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        row = await host.ask(forbid=("user:alice",))
+        alice = bearer("alice", groups=FINANCE)
+        problem(await host.post(ANSWER, submission(row), **alice), 403, "not_in_audience")
+        bob = bearer("bob", groups=FINANCE)
+        assert (await host.post(ANSWER, submission(row), **bob)).status_code == 200
 
 
-def test_people_list_their_own_requests(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            await host.ask("r1")
-            await host.ask("r2", to=("user:bob",))
-            alice, bob = bearer("alice", groups=FINANCE), bearer("bob")
-            assert await listed(host, alice) == ["r1"]
-            assert await listed(host, bob) == ["r2"]
-            assert await listed(host, bearer("boss", "operator")) == ["r2", "r1"]
-            assert await listed(host, alice, "?audience=group:finance") == ["r1"]
-            assert await listed(host, alice, "?status=answered") == []
-            problem(await host.http.get("/v1/inputs?audience=user:bob", headers=alice), 403, "forbidden")
-            problem(await host.http.get("/v1/inputs"), 401, "unauthorized")
-
-    asyncio.run(main())
+async def test_people_list_their_own_requests(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask("r1")
+        await host.ask("r2", to=("user:bob",))
+        alice, bob = bearer("alice", groups=FINANCE), bearer("bob")
+        assert await listed(host, alice) == ["r1"]
+        assert await listed(host, bob) == ["r2"]
+        assert await listed(host, bearer("boss", "operator")) == ["r2", "r1"]
+        assert await listed(host, alice, "?audience=group:finance") == ["r1"]
+        assert await listed(host, alice, "?status=answered") == []
+        problem(await host.http.get("/v1/inputs?audience=user:bob", headers=alice), 403, "forbidden")
+        problem(await host.http.get("/v1/inputs"), 401, "unauthorized")
 
 
 async def listed(host: Host, headers: dict[str, str], query: str = "") -> list[str]:
@@ -199,16 +166,13 @@ async def listed(host: Host, headers: dict[str, str], query: str = "") -> list[s
     return [row["run_id"] for row in reply.json()["inputs"]]
 
 
-def test_one_request_is_shown_to_those_it_concerns(store: str) -> None:
-    async def main() -> None:
-        async with hosting(store, KEYED) as host:
-            row = await host.ask()
-            path = "/v1/runs/r1/inputs/approve:0"
-            for headers in (bearer("alice", groups=FINANCE), bearer("carol", "run:read:r1")):
-                assert (await host.http.get(path, headers=headers)).json() == {"input": row}
-            missing = await host.http.get("/v1/runs/r1/inputs/other:0", headers=bearer("carol", "run:read:r1"))
-            problem(missing, 404, "input_not_found")
-            percent = await host.http.get("/v1/runs/r1/inputs/approve%3A0", headers=bearer("carol", "run:read:*"))
-            assert percent.json() == {"input": row}
-
-    asyncio.run(main())
+async def test_one_request_is_shown_to_those_it_concerns(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        row = await host.ask()
+        path = "/v1/runs/r1/inputs/approve:0"
+        for headers in (bearer("alice", groups=FINANCE), bearer("carol", "run:read:r1")):
+            assert (await host.http.get(path, headers=headers)).json() == {"input": row}
+        missing = await host.http.get("/v1/runs/r1/inputs/other:0", headers=bearer("carol", "run:read:r1"))
+        problem(missing, 404, "input_not_found")
+        percent = await host.http.get("/v1/runs/r1/inputs/approve%3A0", headers=bearer("carol", "run:read:*"))
+        assert percent.json() == {"input": row}

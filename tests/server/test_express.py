@@ -195,49 +195,40 @@ def test_a_request_is_answered_alike_whichever_way_it_takes(kind: str, case: Cas
         assert other.taken == 0
 
 
-def test_a_plan_lasts_as_long_as_the_token_it_was_made_for() -> None:
+async def test_a_plan_lasts_as_long_as_the_token_it_was_made_for() -> None:
     ends = 4_000_000_000
     token = "authorization: " + bearer("ann", "stream:write:*", exp=ends)["authorization"]
 
-    async def main() -> None:
-        clock = ManualClock((ends - 1) * 1000)
-        async with running(open_store("memory:"), CONFIG, clock=clock) as scene:
-            await scene.engine.streams.create("s", JSON)
-            for later, taken, asked in ((0, 1, 0), (LEEWAY_S, 2, 0), (1, 2, 1)):
-                clock.advance(later * 1000)
-                await scene.ask(post("s", b"1", token))
-                assert (scene.app.taken, scene.app.asked) == (taken, asked)
-
-    asyncio.run(main())
+    clock = ManualClock((ends - 1) * 1000)
+    async with running(open_store("memory:"), CONFIG, clock=clock) as scene:
+        await scene.engine.streams.create("s", JSON)
+        for later, taken, asked in ((0, 1, 0), (LEEWAY_S, 2, 0), (1, 2, 1)):
+            clock.advance(later * 1000)
+            await scene.ask(post("s", b"1", token))
+            assert (scene.app.taken, scene.app.asked) == (taken, asked)
 
 
-def test_who_may_append_may_have_to_be_waited_for() -> None:
+async def test_who_may_append_may_have_to_be_waited_for() -> None:
     async def authorize(scope: Scope, _path: str, _method: str) -> float:
         await asyncio.sleep(0)
         if (b"x-editor", b"yes") not in scope["headers"]:
             raise Forbidden("Editors alone. Nothing was done.")
         return inf
 
-    async def main() -> None:
-        async with site(authorize=authorize) as s:
-            editor = {"x-editor": "yes", "content-type": "text/plain"}
-            assert (await s.web.put("s")).status_code == 403
-            assert (await s.web.put("s", headers=editor)).status_code == 201
-            assert (await s.web.get("s")).status_code == 403
-            for headers, status in ((editor, 204), ({"content-type": "text/plain"}, 403)):
-                assert (await s.web.post("s", headers=headers, content="x")).status_code == status
-            assert (await s.web.get("s", headers=editor)).text == "x"
-
-    asyncio.run(main())
+    async with site(authorize=authorize) as s:
+        editor = {"x-editor": "yes", "content-type": "text/plain"}
+        assert (await s.web.put("s")).status_code == 403
+        assert (await s.web.put("s", headers=editor)).status_code == 201
+        assert (await s.web.get("s")).status_code == 403
+        for headers, status in ((editor, 204), ({"content-type": "text/plain"}, 403)):
+            assert (await s.web.post("s", headers=headers, content="x")).status_code == status
+        assert (await s.web.get("s", headers=editor)).text == "x"
 
 
-def test_a_defect_in_who_may_append_is_told() -> None:
+async def test_a_defect_in_who_may_append_is_told() -> None:
     def authorize(_scope: Scope, _path: str, _method: str) -> None:
         raise RuntimeError("on purpose")
 
-    async def main() -> None:
-        async with site(authorize=authorize) as s:
-            status, headers, _ = await s.raw(post("s", b"1"))
-            assert (status, headers["content-type"]) == (500, "application/problem+json")
-
-    asyncio.run(main())
+    async with site(authorize=authorize) as s:
+        status, headers, _ = await s.raw(post("s", b"1"))
+        assert (status, headers["content-type"]) == (500, "application/problem+json")

@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[2]
 JSON = {"content-type": "application/json"}
 
 
-def test_a_stop_with_a_live_reader_is_prompt(store: str) -> None:
+async def test_a_stop_with_a_live_reader_is_prompt(store: str) -> None:
     """With uvicorn's own settings, which wait for responses without end, and a reader whose time is a minute."""
     command = [sys.executable, "-m", "tests.server.embedded", store]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            got = asyncio.run(read_until_the_end(port, "/x", lambda: process.send_signal(signal.SIGTERM)))
+            got = await read_until_the_end(port, "/x", lambda: process.send_signal(signal.SIGTERM))
             _, errors = process.communicate(timeout=20)
         finally:
             process.kill()
@@ -60,7 +60,7 @@ def port_of(process: subprocess.Popen[str]) -> int:
 
 @pytest.mark.parametrize("options", [(), ("--worker-class", "uvloop"), ("--workers", "0")], ids=str)
 @pytest.mark.parametrize(("app", "below"), [("alone", ""), ("host", "/x")])
-def test_hypercorn_stops_promptly_with_a_live_reader(app: str, below: str, options: tuple[str, ...]) -> None:
+async def test_hypercorn_stops_promptly_with_a_live_reader(app: str, below: str, options: tuple[str, ...]) -> None:
     """Its own patience is 3 s, after which it breaks responses off; here they are complete, and it need not wait."""
     with hypercorn(app, "--graceful-timeout", "60", *options) as process:
         port = port_of(process)
@@ -70,7 +70,7 @@ def test_hypercorn_stops_promptly_with_a_live_reader(app: str, below: str, optio
             told.append(time.monotonic())
             process.send_signal(signal.SIGTERM)
 
-        got = asyncio.run(read_until_the_end(port, below, stop))
+        got = await read_until_the_end(port, below, stop)
         output, _ = process.communicate(timeout=20)
         assert time.monotonic() - told[0] < 15
     assert b"event: control" in got

@@ -103,7 +103,7 @@ def _check(http: httpx.Client, load: Load) -> None:
 
 
 @pytest.mark.parametrize("rounds", [4])
-def test_every_acknowledged_append_survives_a_kill_and_none_is_there_twice(tmp_path: Path, rounds: int) -> None:
+async def test_every_acknowledged_append_survives_a_kill_and_none_is_there_twice(tmp_path: Path, rounds: int) -> None:
     load = Load()
     command = ("server", "--store", "sqlite:///streams.db", "--port", "0")
     for n in range(rounds):
@@ -113,7 +113,7 @@ def test_every_acknowledged_append_survives_a_kill_and_none_is_there_twice(tmp_p
                     assert http.put(path, headers=JSON).status_code == (200 if n else 201)
                 _check(http, load)
             before = sum(load.acked.values())
-            asyncio.run(load.run(server.url, _more_than(before + 40 + 37 * n), _killing(server)))
+            await load.run(server.url, _more_than(before + 40 + 37 * n), _killing(server))
     with running(tmp_path, *command) as server, httpx.Client(base_url=server.url, trust_env=False) as http:
         _check(http, load)
         assert sum(load.acked.values()) >= 40 * rounds

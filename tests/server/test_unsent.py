@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import uvloop
 
 from signoff.server.connection import Connection
 from signoff.server.limits import HttpLimits
@@ -20,14 +18,11 @@ from tests.streams.scene import until
 SIZE = 16 << 20
 PATIENT = replace(QUICK, keep_alive_s=60, max_age_s=3600, max_body=2 * SIZE, chunk=SIZE)
 
-Loop = Callable[[], asyncio.AbstractEventLoop]
-LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-
-
-def run(loop: Loop, main: Coroutine[Any, Any, None]) -> None:
-    """Run on a loop of one kind: their transports differ."""
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(main)
+# Their transports differ.
+LOOPS = pytest.mark.parametrize(
+    "anyio_backend",
+    [pytest.param(("asyncio", {"use_uvloop": fast}), id="uvloop" if fast else "asyncio") for fast in (False, True)],
+)
 
 
 async def filled(s: Site) -> None:
@@ -71,93 +66,78 @@ def connections(s: Site) -> set[Connection]:
 @LOOPS
 @pytest.mark.parametrize("headers", [("connection: close",), ()])
 @pytest.mark.parametrize("query", ["&live=sse", ""])
-def test_a_client_that_takes_nothing_is_cut_off(query: str, headers: tuple[str, ...], loop: Loop) -> None:
-    async def main() -> None:
-        async with site(limits=PATIENT) as s:
-            await filled(s)
-            client = await asking(s, query, *headers)
-            now = asyncio.get_running_loop().time()
+async def test_a_client_that_takes_nothing_is_cut_off(query: str, headers: tuple[str, ...]) -> None:
+    async with site(limits=PATIENT) as s:
+        await filled(s)
+        client = await asking(s, query, *headers)
+        now = asyncio.get_running_loop().time()
 
-            def gone() -> bool:
-                nonlocal now
-                now += 31
-                s.listener.sweep(now)
-                return not connections(s)
+        def gone() -> bool:
+            nonlocal now
+            now += 31
+            s.listener.sweep(now)
+            return not connections(s)
 
-            await until(gone)
-            await until(lambda: s.one.hub.watched == 0)
-            client.close()
-
-    run(loop, main())
+        await until(gone)
+        await until(lambda: s.one.hub.watched == 0)
+        client.close()
 
 
 @LOOPS
 @pytest.mark.parametrize("query", ["&live=sse", ""])
-def test_nobody_has_to_move_the_clock(query: str, loop: Loop) -> None:
-    async def main() -> None:
-        async with site(limits=PATIENT, http=HttpLimits(write_s=0.2)) as s:
-            await filled(s)
-            client = await asking(s, query)
-            await until(lambda: not connections(s))
-            client.close()
-
-    run(loop, main())
+async def test_nobody_has_to_move_the_clock(query: str) -> None:
+    async with site(limits=PATIENT, http=HttpLimits(write_s=0.2)) as s:
+        await filled(s)
+        client = await asking(s, query)
+        await until(lambda: not connections(s))
+        client.close()
 
 
 @LOOPS
 @pytest.mark.parametrize("headers", [("connection: close",), ()])
-def test_a_slow_client_is_not_cut_off(headers: tuple[str, ...], loop: Loop) -> None:
+async def test_a_slow_client_is_not_cut_off(headers: tuple[str, ...]) -> None:
     """It takes little every 29 seconds, less each time than the system's buffers hold."""
 
-    async def main() -> None:
-        async with site(limits=PATIENT) as s:
-            await filled(s)
-            client = await asking(s, "", *headers)
-            got = 0
-            for _ in range(40):
-                got += await taking(client, 3 * HttpLimits().write_bytes)
-                s.listener.sweep(asyncio.get_running_loop().time() + 29)
-                assert connections(s)
-            assert got < SIZE / 2
-            while got < SIZE:
-                piece = await asyncio.get_running_loop().sock_recv(client, 1 << 20)
-                assert piece
-                got += len(piece)
-            client.close()
-
-    run(loop, main())
+    async with site(limits=PATIENT) as s:
+        await filled(s)
+        client = await asking(s, "", *headers)
+        got = 0
+        for _ in range(40):
+            got += await taking(client, 3 * HttpLimits().write_bytes)
+            s.listener.sweep(asyncio.get_running_loop().time() + 29)
+            assert connections(s)
+        assert got < SIZE / 2
+        while got < SIZE:
+            piece = await asyncio.get_running_loop().sock_recv(client, 1 << 20)
+            assert piece
+            got += len(piece)
+        client.close()
 
 
 @LOOPS
-def test_a_client_that_takes_next_to_nothing_is_cut_off(loop: Loop) -> None:
+async def test_a_client_that_takes_next_to_nothing_is_cut_off() -> None:
     """A few KiB every 10 seconds keep nothing in memory for hours."""
 
-    async def main() -> None:
-        async with site(limits=PATIENT) as s:
-            await filled(s)
-            client = await asking(s, "")
-            now, rounds = asyncio.get_running_loop().time(), 0
-            while connections(s):
-                with suppress(ConnectionError):
-                    await taking(client, 4096)
-                rounds += 1
-                now += 10
-                s.listener.sweep(now)
-                await asyncio.sleep(0)
-                assert rounds < 100
-            assert rounds >= 4
-            await until(lambda: not connections(s))
-            client.close()
-
-    run(loop, main())
+    async with site(limits=PATIENT) as s:
+        await filled(s)
+        client = await asking(s, "")
+        now, rounds = asyncio.get_running_loop().time(), 0
+        while connections(s):
+            with suppress(ConnectionError):
+                await taking(client, 4096)
+            rounds += 1
+            now += 10
+            s.listener.sweep(now)
+            await asyncio.sleep(0)
+            assert rounds < 100
+        assert rounds >= 4
+        await until(lambda: not connections(s))
+        client.close()
 
 
-def test_a_dropped_live_reader_leaves_nothing_behind() -> None:
-    async def main() -> None:
-        async with site(limits=replace(PATIENT, max_age_s=0.1, stuck_s=0.1)) as s:
-            await filled(s)
-            client = await asking(s, "&live=sse")
-            await until(lambda: not connections(s))
-            client.close()
-
-    asyncio.run(main())
+async def test_a_dropped_live_reader_leaves_nothing_behind() -> None:
+    async with site(limits=replace(PATIENT, max_age_s=0.1, stuck_s=0.1)) as s:
+        await filled(s)
+        client = await asking(s, "&live=sse")
+        await until(lambda: not connections(s))
+        client.close()

@@ -35,92 +35,81 @@ class Slow(MemoryStore):
         return await super().commit(changes)
 
 
-def test_what_waits_shares_the_next_transaction() -> None:
-    async def main() -> None:
-        store = Slow()
-        committer = GroupCommitter(store, most=6)
-        first = [committer.submit(start("r0"))]
-        await asyncio.sleep(0)
-        others = [committer.submit(start(f"r{n}")) for n in range(1, 11)]
-        assert not any(reply.done() for reply in first + others)
-        store.go.set()
-        outcomes = await asyncio.gather(*first, *others)
-        assert store.sizes == [1, 6, 4]
-        assert all(isinstance(outcome, Committed) for outcome in outcomes)
-        await committer.close()
-
-    asyncio.run(main())
+async def test_what_waits_shares_the_next_transaction() -> None:
+    store = Slow()
+    committer = GroupCommitter(store, most=6)
+    first = [committer.submit(start("r0"))]
+    await asyncio.sleep(0)
+    others = [committer.submit(start(f"r{n}")) for n in range(1, 11)]
+    assert not any(reply.done() for reply in first + others)
+    store.go.set()
+    outcomes = await asyncio.gather(*first, *others)
+    assert store.sizes == [1, 6, 4]
+    assert all(isinstance(outcome, Committed) for outcome in outcomes)
+    await committer.close()
 
 
-def test_each_change_has_its_own_outcome() -> None:
-    async def main() -> None:
-        committer = GroupCommitter(MemoryStore())
-        outcomes = await asyncio.gather(
-            committer.commit(start("r1")),
-            committer.commit(start("r1")),
-            committer.commit(start("\ud800")),
-            committer.commit(advance("r1", 1)),
-            return_exceptions=True,
-        )
-        assert [type(outcome) for outcome in outcomes] == [Committed, Conflict, BadRequest, Committed]
-        await committer.close()
-
-    asyncio.run(main())
+async def test_each_change_has_its_own_outcome() -> None:
+    committer = GroupCommitter(MemoryStore())
+    outcomes = await asyncio.gather(
+        committer.commit(start("r1")),
+        committer.commit(start("r1")),
+        committer.commit(start("\ud800")),
+        committer.commit(advance("r1", 1)),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Committed, Conflict, BadRequest, Committed]
+    await committer.close()
 
 
-def test_listeners_hear_in_commit_order_before_the_callers() -> None:
-    async def main() -> None:
-        events: list[str] = []
-        heard: list[tuple[Change, Committed]] = []
+async def test_listeners_hear_in_commit_order_before_the_callers() -> None:
+    events: list[str] = []
+    heard: list[tuple[Change, Committed]] = []
 
-        def listen(durable: Sequence[Durable]) -> None:
-            heard.extend(durable)
-            events.extend(f"heard {next(iter(committed.batches))}" for _, committed in durable)
+    def listen(durable: Sequence[Durable]) -> None:
+        heard.extend(durable)
+        events.extend(f"heard {next(iter(committed.batches))}" for _, committed in durable)
 
-        store = Slow()
-        committer = GroupCommitter(store, listen)
-        first = committer.submit(blind("first", b"1"))
-        replies = [committer.submit(change) for change in (blind("a", b"1"), start("x", status="y"), blind("b", b"1"))]
-        replies.append(committer.submit(start("x")))
-        for name, reply in zip(("a", "x", "b", "conflict"), replies, strict=True):
-            reply.add_done_callback(lambda _, name=name: events.append(f"replied {name}"))  # type: ignore[misc]
-        store.go.set()
-        await first
-        outcomes = await asyncio.gather(*replies)
-        assert store.sizes == [1, 4]
-        assert events == [
-            "heard first",
-            "heard a",
-            "heard runs/x/journal",
-            "heard b",
-            "replied a",
-            "replied x",
-            "replied b",
-            "replied conflict",
-        ]
-        assert [committed for _, committed in heard[1:]] == outcomes[:3]
-        await committer.close()
-
-    asyncio.run(main())
+    store = Slow()
+    committer = GroupCommitter(store, listen)
+    first = committer.submit(blind("first", b"1"))
+    replies = [committer.submit(change) for change in (blind("a", b"1"), start("x", status="y"), blind("b", b"1"))]
+    replies.append(committer.submit(start("x")))
+    for name, reply in zip(("a", "x", "b", "conflict"), replies, strict=True):
+        reply.add_done_callback(lambda _, name=name: events.append(f"replied {name}"))  # type: ignore[misc]
+    store.go.set()
+    await first
+    outcomes = await asyncio.gather(*replies)
+    assert store.sizes == [1, 4]
+    assert events == [
+        "heard first",
+        "heard a",
+        "heard runs/x/journal",
+        "heard b",
+        "replied a",
+        "replied x",
+        "replied b",
+        "replied conflict",
+    ]
+    assert [committed for _, committed in heard[1:]] == outcomes[:3]
+    await committer.close()
 
 
-def test_half_of_those_who_wait_are_enough_to_begin() -> None:
+async def test_half_of_those_who_wait_are_enough_to_begin() -> None:
     """An idle store would wait for the rest in vain: it is as busy with one half, and then with the other."""
 
-    async def main() -> None:
-        store = Slow()
-        store.go.set()
-        committer = GroupCommitter(store)
-        for _ in range(3):
-            await asyncio.gather(*(committer.commit(start(f"r{next(numbers)}")) for _ in range(32)))
-        assert store.sizes == [1, 31, 16, 16, 8, 24]
-        await committer.close()
-
     numbers = count()
-    asyncio.run(main())
+
+    store = Slow()
+    store.go.set()
+    committer = GroupCommitter(store)
+    for _ in range(3):
+        await asyncio.gather(*(committer.commit(start(f"r{next(numbers)}")) for _ in range(32)))
+    assert store.sizes == [1, 31, 16, 16, 8, 24]
+    await committer.close()
 
 
-def test_transactions_are_told_in_order_however_they_end() -> None:
+async def test_transactions_are_told_in_order_however_they_end() -> None:
     class Gates(MemoryStore):
         def __init__(self) -> None:
             super().__init__()
@@ -134,92 +123,77 @@ def test_transactions_are_told_in_order_however_they_end() -> None:
             await gate.wait()
             return outcomes
 
-    async def main() -> None:
-        store = Gates()
-        told: list[str] = []
-        committer = GroupCommitter(store, lambda durable: told.append(durable[0][0].appends[0].path), most=1)
-        replies = [committer.submit(blind(path, b"1")) for path in ("a", "b", "c")]
+    store = Gates()
+    told: list[str] = []
+    committer = GroupCommitter(store, lambda durable: told.append(durable[0][0].appends[0].path), most=1)
+    replies = [committer.submit(blind(path, b"1")) for path in ("a", "b", "c")]
+    await asyncio.sleep(0.01)
+    assert store.begun == 3
+    for gate in (store.gates[2], store.gates[1]):
+        gate.set()
         await asyncio.sleep(0.01)
-        assert store.begun == 3
-        for gate in (store.gates[2], store.gates[1]):
-            gate.set()
-            await asyncio.sleep(0.01)
-        assert told == []
-        assert not any(reply.done() for reply in replies)
-        closing = asyncio.create_task(committer.close())
-        await asyncio.sleep(0.01)
-        store.gates[0].set()
-        await closing
-        assert told == ["a", "b", "c"]
-        assert all(isinstance(reply.result(), Committed) for reply in replies)
-
-    asyncio.run(main())
+    assert told == []
+    assert not any(reply.done() for reply in replies)
+    closing = asyncio.create_task(committer.close())
+    await asyncio.sleep(0.01)
+    store.gates[0].set()
+    await closing
+    assert told == ["a", "b", "c"]
+    assert all(isinstance(reply.result(), Committed) for reply in replies)
 
 
-def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
-    async def main() -> None:
-        store = Slow()
-        store.go.set()
-        store.fails[2] = StoreUnavailable("the disk is full")
-        heard: list[Durable] = []
-        committer = GroupCommitter(store, heard.extend, most=2)
-        replies = [committer.submit(start(f"r{n}")) for n in range(4)]
-        outcomes = await asyncio.gather(*replies, return_exceptions=True)
-        assert store.sizes == [1, 2, 1]
-        assert [type(outcome) for outcome in outcomes] == [Committed, StoreUnavailable, StoreUnavailable, Committed]
-        assert len(heard) == 2
-        await committer.close()
-
-    asyncio.run(main())
+async def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
+    store = Slow()
+    store.go.set()
+    store.fails[2] = StoreUnavailable("the disk is full")
+    heard: list[Durable] = []
+    committer = GroupCommitter(store, heard.extend, most=2)
+    replies = [committer.submit(start(f"r{n}")) for n in range(4)]
+    outcomes = await asyncio.gather(*replies, return_exceptions=True)
+    assert store.sizes == [1, 2, 1]
+    assert [type(outcome) for outcome in outcomes] == [Committed, StoreUnavailable, StoreUnavailable, Committed]
+    assert len(heard) == 2
+    await committer.close()
 
 
-def test_a_store_that_fails_at_the_call_fails_its_callers() -> None:
+async def test_a_store_that_fails_at_the_call_fails_its_callers() -> None:
     class Broken(MemoryStore):
         def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:  # type: ignore[override]
             raise StoreUnavailable("there is no connection")
 
-    async def main() -> None:
-        committer = GroupCommitter(Broken())
-        outcomes = await asyncio.gather(*(committer.commit(start(f"r{n}")) for n in range(3)), return_exceptions=True)
-        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
-        await committer.close()
-
-    asyncio.run(main())
+    committer = GroupCommitter(Broken())
+    outcomes = await asyncio.gather(*(committer.commit(start(f"r{n}")) for n in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
+    await committer.close()
 
 
-def test_a_caller_who_gives_up_harms_nobody() -> None:
-    async def main() -> None:
-        store = Slow()
-        committer = GroupCommitter(store)
-        impatient = asyncio.create_task(committer.commit(start("r1")))
-        patient = asyncio.create_task(committer.commit(start("r2")))
-        await asyncio.sleep(0)
-        impatient.cancel()
-        store.go.set()
-        assert isinstance(await patient, Committed)
-        with pytest.raises(asyncio.CancelledError):
-            await impatient
-        assert await store.load_run("r1") is not None
-        await committer.close()
-
-    asyncio.run(main())
+async def test_a_caller_who_gives_up_harms_nobody() -> None:
+    store = Slow()
+    committer = GroupCommitter(store)
+    impatient = asyncio.create_task(committer.commit(start("r1")))
+    patient = asyncio.create_task(committer.commit(start("r2")))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    store.go.set()
+    assert isinstance(await patient, Committed)
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    assert await store.load_run("r1") is not None
+    await committer.close()
 
 
-def test_closing_commits_what_was_handed_in_and_refuses_the_rest() -> None:
-    async def main() -> None:
-        store = Slow()
-        committer = GroupCommitter(store, most=2)
-        replies = [committer.submit(start(f"r{n}")) for n in range(5)]
-        closing = asyncio.create_task(committer.close())
-        await asyncio.sleep(0)
-        with pytest.raises(StoreUnavailable, match="nothing was written"):
-            await committer.commit(start("late"))
-        store.go.set()
-        await closing
-        assert all(isinstance(reply.result(), Committed) for reply in replies)
-        await committer.close()
-
-    asyncio.run(main())
+async def test_closing_commits_what_was_handed_in_and_refuses_the_rest() -> None:
+    store = Slow()
+    committer = GroupCommitter(store, most=2)
+    replies = [committer.submit(start(f"r{n}")) for n in range(5)]
+    closing = asyncio.create_task(committer.close())
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailable, match="nothing was written"):
+        await committer.commit(start("late"))
+    store.go.set()
+    await closing
+    assert all(isinstance(reply.result(), Committed) for reply in replies)
+    await committer.close()
 
 
 def test_topics_are_the_streams_touched_and_whether_a_run_may_be_claimed() -> None:
@@ -231,61 +205,52 @@ def test_topics_are_the_streams_touched_and_whether_a_run_may_be_claimed() -> No
     assert topics_of(Change(streams=(StreamDelete("n", 1),))) == ["stream:n"]
 
 
-def test_commits_wake_those_who_wait(tmp_path: Path) -> None:
-    async def main() -> None:
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        committer = GroupCommitter(store)
-        woken: dict[str, asyncio.Event] = {topic: asyncio.Event() for topic in ("ready", "stream:a", "stream:b")}
-        for topic, event in woken.items():
-            store.bus().subscribe(topic, event.set)
-        await committer.commit(blind("a", b"1"))
-        await asyncio.wait_for(woken["stream:a"].wait(), 5)
-        assert [topic for topic, event in woken.items() if event.is_set()] == ["stream:a"]
-        await committer.commit(start("r1", ready=True))
-        await asyncio.wait_for(woken["ready"].wait(), 5)
-        assert not woken["stream:b"].is_set()
-        await committer.close()
-        await store.close()
-
-    asyncio.run(main())
+async def test_commits_wake_those_who_wait(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/f.db")
+    await store.open()
+    committer = GroupCommitter(store)
+    woken: dict[str, asyncio.Event] = {topic: asyncio.Event() for topic in ("ready", "stream:a", "stream:b")}
+    for topic, event in woken.items():
+        store.bus().subscribe(topic, event.set)
+    await committer.commit(blind("a", b"1"))
+    await asyncio.wait_for(woken["stream:a"].wait(), 5)
+    assert [topic for topic, event in woken.items() if event.is_set()] == ["stream:a"]
+    await committer.commit(start("r1", ready=True))
+    await asyncio.wait_for(woken["ready"].wait(), 5)
+    assert not woken["stream:b"].is_set()
+    await committer.close()
+    await store.close()
 
 
-def test_a_listener_that_fails_does_not_make_a_durable_write_look_lost() -> None:
-    async def main() -> None:
-        faults: list[object] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+async def test_a_listener_that_fails_does_not_make_a_durable_write_look_lost() -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
 
-        def listen(durable: Sequence[Durable]) -> None:
-            raise KeyError(durable[0][0].appends[0].path)
+    def listen(durable: Sequence[Durable]) -> None:
+        raise KeyError(durable[0][0].appends[0].path)
 
-        store = MemoryStore()
-        committer = GroupCommitter(store, listen)
-        assert isinstance(await committer.commit(blind("a", b"1")), Committed)
-        assert [repr(fault) for fault in faults] == ["KeyError('a')"]
-        await committer.close()
-
-    asyncio.run(main())
+    store = MemoryStore()
+    committer = GroupCommitter(store, listen)
+    assert isinstance(await committer.commit(blind("a", b"1")), Committed)
+    assert [repr(fault) for fault in faults] == ["KeyError('a')"]
+    await committer.close()
 
 
-def test_many_writers_of_one_stream_and_of_many(tmp_path: Path) -> None:
-    async def main() -> None:
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        committer = GroupCommitter(store)
-        await done(store, *(start(f"r{n}") for n in range(20)))
+async def test_many_writers_of_one_stream_and_of_many(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/f.db")
+    await store.open()
+    committer = GroupCommitter(store)
+    await done(store, *(start(f"r{n}") for n in range(20)))
 
-        async def run(run_id: str) -> None:
-            for tail in range(1, 11):
-                assert isinstance(await committer.commit(advance(run_id, tail)), Committed)
-                await committer.commit(blind("inbox/user:a", b"1"))
+    async def run(run_id: str) -> None:
+        for tail in range(1, 11):
+            assert isinstance(await committer.commit(advance(run_id, tail)), Committed)
+            await committer.commit(blind("inbox/user:a", b"1"))
 
-        await asyncio.gather(*(run(f"r{n}") for n in range(20)))
-        assert await store.tails(["inbox/user:a"]) == {"inbox/user:a": (200, False)}
-        for number in range(20):
-            journal = await text(store, f"runs/r{number}/journal")
-            assert journal.split(b",")[1:] == [b'{"n":%d}' % tail for tail in range(1, 11)]
-        await committer.close()
-        await store.close()
-
-    asyncio.run(main())
+    await asyncio.gather(*(run(f"r{n}") for n in range(20)))
+    assert await store.tails(["inbox/user:a"]) == {"inbox/user:a": (200, False)}
+    for number in range(20):
+        journal = await text(store, f"runs/r{number}/journal")
+        assert journal.split(b",")[1:] == [b'{"n":%d}' % tail for tail in range(1, 11)]
+    await committer.close()
+    await store.close()

@@ -37,32 +37,27 @@ class Threads(ThreadPoolExecutor):
 
 
 @pytest.mark.parametrize(("count", "threads"), [(10, 0), (2_000, 1)])
-def test_a_large_answer_is_judged_in_a_thread_and_a_small_one_at_once(count: int, threads: int) -> None:
-    async def main() -> None:
-        engine = await Engine.open(open_store("memory:"))
-        worker = Worker(app, engine)
-        working = asyncio.create_task(worker.run())
-        run_id = (await engine.runs.start("days")).run["id"]
-        while not (pending := await engine.inputs.pending(run_id)):
-            await asyncio.sleep(0.01)
-        row = pending[0]
-        pool = Threads(1)
-        asyncio.get_running_loop().set_default_executor(pool)
-        who = Who(frozenset(), DecidedBy("operator", "local"), operator=True)
+async def test_a_large_answer_is_judged_in_a_thread_and_a_small_one_at_once(count: int, threads: int) -> None:
+    engine = await Engine.open(open_store("memory:"))
+    worker = Worker(app, engine)
+    working = asyncio.create_task(worker.run())
+    run_id = (await engine.runs.start("days")).run["id"]
+    while not (pending := await engine.inputs.pending(run_id)):
+        await asyncio.sleep(0.01)
+    row = pending[0]
+    pool = Threads(1)
+    asyncio.get_running_loop().set_default_executor(pool)
+    who = Who(frozenset(), DecidedBy("operator", "local"), operator=True)
 
-        async def answer(id_: str, value: list[str]) -> Any:
-            return await engine.inputs.answer(
-                run_id, row["id"], AnswerRequest(id_, "submit", value, row["revised"]), who
-            )
+    async def answer(id_: str, value: list[str]) -> Any:
+        return await engine.inputs.answer(run_id, row["id"], AnswerRequest(id_, "submit", value, row["revised"]), who)
 
-        with pytest.raises(InvalidAnswer) as refused:
-            await answer("s1", ["2026-01-01"] * count + ["no day"])
-        assert refused.value.extra["errors"] == [{"pointer": f"/{count}", "message": "This must be a date."}]
-        assert pool.given == threads
-        accepted = await answer("s2", ["2026-01-01"] * count)
-        assert accepted.row["status"] == "answered"
-        await worker.drain()
-        await working
-        await engine.close()
-
-    asyncio.run(main())
+    with pytest.raises(InvalidAnswer) as refused:
+        await answer("s1", ["2026-01-01"] * count + ["no day"])
+    assert refused.value.extra["errors"] == [{"pointer": f"/{count}", "message": "This must be a date."}]
+    assert pool.given == threads
+    accepted = await answer("s2", ["2026-01-01"] * count)
+    assert accepted.row["status"] == "answered"
+    await worker.drain()
+    await working
+    await engine.close()

@@ -39,85 +39,70 @@ def app_of_ends() -> App:
     return app
 
 
-def test_an_exposed_output_is_told_to_everybody_who_may_ask(url: str) -> None:
-    async def main() -> None:
-        async with stage(app_of_ends(), url) as on:
-            run = await on.start("shows")
-            early = await on.engine.outcomes.get(run)
-            assert (early.run["id"], early.shown) == (run, False)
-            waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=30))
-            await on.reaches(run, "waiting")
-            await on.engine.events.send(run, "go", id="1", payload=None)
-            outcome = await waiting
-            assert (outcome.run["status"], outcome.shown) == ("completed", True)
-            assert outcome.output == {"n": str(2**60)}
-
-    asyncio.run(main())
+async def test_an_exposed_output_is_told_to_everybody_who_may_ask(url: str) -> None:
+    async with stage(app_of_ends(), url) as on:
+        run = await on.start("shows")
+        early = await on.engine.outcomes.get(run)
+        assert (early.run["id"], early.shown) == (run, False)
+        waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=30))
+        await on.reaches(run, "waiting")
+        await on.engine.events.send(run, "go", id="1", payload=None)
+        outcome = await waiting
+        assert (outcome.run["status"], outcome.shown) == ("completed", True)
+        assert outcome.output == {"n": str(2**60)}
 
 
-def test_what_is_not_exposed_is_told_to_operators_alone(url: str) -> None:
-    async def main() -> None:
-        async with stage(app_of_ends(), url) as on:
-            run, none = await on.start("hides"), await on.start("nothing")
-            outcome = await on.engine.outcomes.get(run, wait_s=30)
-            assert (outcome.run["status"], outcome.shown, outcome.output) == ("completed", False, None)
-            outcome = await on.engine.outcomes.get(run, operator=True)
-            assert (outcome.shown, outcome.output) == (True, 7)
-            outcome = await on.engine.outcomes.get(none, wait_s=30, operator=True)
-            assert (outcome.shown, outcome.output) == (True, None)
-
-    asyncio.run(main())
+async def test_what_is_not_exposed_is_told_to_operators_alone(url: str) -> None:
+    async with stage(app_of_ends(), url) as on:
+        run, none = await on.start("hides"), await on.start("nothing")
+        outcome = await on.engine.outcomes.get(run, wait_s=30)
+        assert (outcome.run["status"], outcome.shown, outcome.output) == ("completed", False, None)
+        outcome = await on.engine.outcomes.get(run, operator=True)
+        assert (outcome.shown, outcome.output) == (True, 7)
+        outcome = await on.engine.outcomes.get(none, wait_s=30, operator=True)
+        assert (outcome.shown, outcome.output) == (True, None)
 
 
-def test_a_failure_is_raised_as_far_as_it_may_be_told(url: str) -> None:
-    async def main() -> None:
-        async with stage(app_of_ends(), url) as on:
-            run = await on.start("fails")
-            with pytest.raises(FailedRun) as told:
-                await on.engine.outcomes.get(run, wait_s=30)
-            assert told.value.extra["error"] == {"code": "value_error", "message": None}
-            assert "12345" not in told.value.detail
-            with pytest.raises(FailedRun, match="12345") as told:
-                await on.engine.outcomes.get(run, operator=True)
-            assert told.value.extra["error"] == {
-                "code": "value_error",
-                "message": "the password is 12345",
-                "type": "builtins.ValueError",
-            }
-            with pytest.raises(FailedRun, match=r"public_error: The account is closed\."):
-                await on.engine.outcomes.get(await on.start("says"), wait_s=30)
-
-    asyncio.run(main())
+async def test_a_failure_is_raised_as_far_as_it_may_be_told(url: str) -> None:
+    async with stage(app_of_ends(), url) as on:
+        run = await on.start("fails")
+        with pytest.raises(FailedRun) as told:
+            await on.engine.outcomes.get(run, wait_s=30)
+        assert told.value.extra["error"] == {"code": "value_error", "message": None}
+        assert "12345" not in told.value.detail
+        with pytest.raises(FailedRun, match="12345") as told:
+            await on.engine.outcomes.get(run, operator=True)
+        assert told.value.extra["error"] == {
+            "code": "value_error",
+            "message": "the password is 12345",
+            "type": "builtins.ValueError",
+        }
+        with pytest.raises(FailedRun, match=r"public_error: The account is closed\."):
+            await on.engine.outcomes.get(await on.start("says"), wait_s=30)
 
 
-def test_a_cancellation_is_raised(url: str) -> None:
-    async def main() -> None:
-        async with stage(app_of_ends(), url) as on:
-            run, other = await on.start("shows"), await on.start("shows")
-            waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=30))
-            await on.reaches(run, "waiting")
-            await on.engine.runs.cancel(run, None, OPERATOR)
-            with pytest.raises(CancelledRun, match="was cancelled"):
-                await waiting
-            await on.engine.runs.terminate(other, None, OPERATOR)
-            with pytest.raises(CancelledRun, match="was terminated") as told:
-                await on.engine.outcomes.get(other, wait_s=30)
-            assert told.value.extra["error"]["code"] == "terminated"
-            with pytest.raises(RunNotFound):
-                await on.engine.outcomes.get("nowhere")
-
-    asyncio.run(main())
+async def test_a_cancellation_is_raised(url: str) -> None:
+    async with stage(app_of_ends(), url) as on:
+        run, other = await on.start("shows"), await on.start("shows")
+        waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=30))
+        await on.reaches(run, "waiting")
+        await on.engine.runs.cancel(run, None, OPERATOR)
+        with pytest.raises(CancelledRun, match="was cancelled"):
+            await waiting
+        await on.engine.runs.terminate(other, None, OPERATOR)
+        with pytest.raises(CancelledRun, match="was terminated") as told:
+            await on.engine.outcomes.get(other, wait_s=30)
+        assert told.value.extra["error"]["code"] == "terminated"
+        with pytest.raises(RunNotFound):
+            await on.engine.outcomes.get("nowhere")
 
 
-def test_nobody_waits_longer_than_asked_nor_than_the_process_lives() -> None:
-    async def main() -> None:
-        async with scene("memory:") as on:
-            run = await on.start("nobody")
-            assert (await on.engine.outcomes.get(run, wait_s=0.01)).run["status"] == "running"
-            waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=3_600))
-            while not on.engine.hub.watched:
-                await asyncio.sleep(0)
-            await on.engine.hub.close()
-            assert (await waiting).run["status"] == "running"
-
-    asyncio.run(main())
+async def test_nobody_waits_longer_than_asked_nor_than_the_process_lives() -> None:
+    async with scene("memory:") as on:
+        run = await on.start("nobody")
+        assert (await on.engine.outcomes.get(run, wait_s=0.01)).run["status"] == "running"
+        waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=3_600))
+        while not on.engine.hub.watched:
+            await asyncio.sleep(0)
+        await on.engine.hub.close()
+        assert (await waiting).run["status"] == "running"

@@ -31,94 +31,77 @@ async def turns_during(done: Awaitable[T]) -> tuple[T, int]:
     return task.result(), turns
 
 
-def test_one_slice_in_a_turn_whoever_asks() -> None:
-    async def main() -> None:
-        shared, log = TimeSlicer(), list[str]()
+async def test_one_slice_in_a_turn_whoever_asks() -> None:
+    shared, log = TimeSlicer(), list[str]()
 
-        def work(name: str) -> Sliced[str]:
-            for _ in range(4):
-                log.append(name)
-                yield
-            return name
+    def work(name: str) -> Sliced[str]:
+        for _ in range(4):
+            log.append(name)
+            yield
+        return name
 
-        async def turn() -> None:
-            while len(log) - log.count("|") < 12:
-                log.append("|")
-                await asyncio.sleep(0)
+    async def turn() -> None:
+        while len(log) - log.count("|") < 12:
+            log.append("|")
+            await asyncio.sleep(0)
 
-        turning = asyncio.create_task(turn())
-        assert await asyncio.gather(*(shared.run(work(name)) for name in "abc")) == ["a", "b", "c"]
-        await turning
-        assert log.count("|") >= 9
-
-    asyncio.run(main())
+    turning = asyncio.create_task(turn())
+    assert await asyncio.gather(*(shared.run(work(name)) for name in "abc")) == ["a", "b", "c"]
+    await turning
+    assert log.count("|") >= 9
 
 
-def test_short_work_is_done_at_once() -> None:
-    async def main() -> None:
-        (payload, turns) = await turns_during(
-            TimeSlicer().run(json_mode.payload_in_slices("application/json", b"[1,2]"))
-        )
-        assert (payload.units, turns) == (2, 1)
-
-    asyncio.run(main())
+async def test_short_work_is_done_at_once() -> None:
+    (payload, turns) = await turns_during(TimeSlicer().run(json_mode.payload_in_slices("application/json", b"[1,2]")))
+    assert (payload.units, turns) == (2, 1)
 
 
-def test_reading_inside_of_a_large_append_lets_all_else_go_on() -> None:
-    async def main() -> None:
-        async with alone("memory:") as one:
-            await one.streams.create("s", JSON)
-            payload, turns = await turns_during(one.streams.payload("application/json", BODY))
-            assert (payload.units, payload.fault) == (COUNT, None)
-            assert turns >= 30
-            # Stored as one batch, as earlier versions did.
-            await one.streams.append("s", payload._replace(cuts=()))
-            chunk, turns = await turns_during(one.streams.read("s", offset.encode(COUNT - 1)))
-            assert chunk.body == b"[[0]]"
-            assert turns >= 30
-            await one.streams.create("f", JSON, fork=Branch("s", COUNT - 1))
-            chunk, turns = await turns_during(one.streams.read("f", offset.encode(COUNT - 2)))
-            assert chunk.body == b"[[0]]"
-            assert turns >= 60
-
-    asyncio.run(main())
+async def test_reading_inside_of_a_large_append_lets_all_else_go_on() -> None:
+    async with alone("memory:") as one:
+        await one.streams.create("s", JSON)
+        payload, turns = await turns_during(one.streams.payload("application/json", BODY))
+        assert (payload.units, payload.fault) == (COUNT, None)
+        assert turns >= 30
+        # Stored as one batch, as earlier versions did.
+        await one.streams.append("s", payload._replace(cuts=()))
+        chunk, turns = await turns_during(one.streams.read("s", offset.encode(COUNT - 1)))
+        assert chunk.body == b"[[0]]"
+        assert turns >= 30
+        await one.streams.create("f", JSON, fork=Branch("s", COUNT - 1))
+        chunk, turns = await turns_during(one.streams.read("f", offset.encode(COUNT - 2)))
+        assert chunk.body == b"[[0]]"
+        assert turns >= 60
 
 
-def test_a_large_append_to_a_compacted_stream_lets_all_else_go_on() -> None:
+async def test_a_large_append_to_a_compacted_stream_lets_all_else_go_on() -> None:
     row = b'{"type":"t","key":"k","value":1,"headers":{"operation":"insert"}}'
     rows = b"[" + b",".join([row] * 20_000) + b"]"
 
-    async def main() -> None:
-        async with alone("memory:") as one:
-            await one.streams.create("s", JSON, compacted=True)
-            payload = await one.streams.payload("application/json", rows)
-            done, turns = await turns_during(one.streams.append("s", payload))
-            assert done.head.tail == 20_000
-            assert turns >= 30
-            bad = await one.streams.payload("application/json", rows[:-1] + b",1]")
-            with pytest.raises(BadRequest, match="message"):
-                await one.streams.append("s", bad)
-            await one.compactor.idle()
-            # The rows are read together with what is not folded yet, which is a part of a large append.
-            assert (await one.streams.read("s")).end == 20_000
-
-    asyncio.run(main())
+    async with alone("memory:") as one:
+        await one.streams.create("s", JSON, compacted=True)
+        payload = await one.streams.payload("application/json", rows)
+        done, turns = await turns_during(one.streams.append("s", payload))
+        assert done.head.tail == 20_000
+        assert turns >= 30
+        bad = await one.streams.payload("application/json", rows[:-1] + b",1]")
+        with pytest.raises(BadRequest, match="message"):
+            await one.streams.append("s", bad)
+        await one.compactor.idle()
+        # The rows are read together with what is not folded yet, which is a part of a large append.
+        assert (await one.streams.read("s")).end == 20_000
 
 
 @pytest.mark.parametrize("wrong", [("garbage", b"1"), ("application/json", b"{"), (None, b"1")])
-def test_a_stream_that_is_closed_says_so_whatever_is_sent(wrong: tuple[str | None, bytes]) -> None:
-    async def main() -> None:
-        async with alone("memory:") as one:
-            payload = await one.streams.payload(*wrong)
-            with pytest.raises(StreamNotFound):
-                await one.streams.append("s", payload)
-            with pytest.raises(BadRequest):
-                await one.streams.create("s", payload)
-            await one.streams.create("s", TEXT)
-            with pytest.raises(BadRequest):
-                await one.streams.append("s", payload)
-            await one.streams.close("s")
-            with pytest.raises(StreamClosed):
-                await one.streams.append("s", payload)
-
-    asyncio.run(main())
+async def test_a_stream_that_is_closed_says_so_whatever_is_sent(wrong: tuple[str | None, bytes]) -> None:
+    async with alone("memory:") as one:
+        payload = await one.streams.payload(*wrong)
+        with pytest.raises(StreamNotFound):
+            await one.streams.append("s", payload)
+        with pytest.raises(BadRequest):
+            await one.streams.create("s", payload)
+        await one.streams.create("s", TEXT)
+        with pytest.raises(BadRequest):
+            await one.streams.append("s", payload)
+        await one.streams.close("s")
+        with pytest.raises(StreamClosed):
+            await one.streams.append("s", payload)

@@ -15,30 +15,27 @@ from signoff.workflow.entry import DecidedBy
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
-def test_many_events_at_once_lose_no_race_among_themselves(tmp_path: Path, backend: str) -> None:
-    async def main() -> None:
-        url = "memory:" if backend == "memory" else f"sqlite:///{tmp_path / 'test.db'}"
-        engine = await Engine.open(open_store(url))
-        commit, lost = engine.store.commit, 0
+async def test_many_events_at_once_lose_no_race_among_themselves(tmp_path: Path, backend: str) -> None:
+    url = "memory:" if backend == "memory" else f"sqlite:///{tmp_path / 'test.db'}"
+    engine = await Engine.open(open_store(url))
+    commit, lost = engine.store.commit, 0
 
-        async def counted(changes: Sequence[Change]) -> list[Outcome | Rejected]:
-            nonlocal lost
-            outcomes = await commit(changes)
-            lost += sum(isinstance(outcome, Conflict) for outcome in outcomes)
-            return outcomes
+    async def counted(changes: Sequence[Change]) -> list[Outcome | Rejected]:
+        nonlocal lost
+        outcomes = await commit(changes)
+        lost += sum(isinstance(outcome, Conflict) for outcome in outcomes)
+        return outcomes
 
-        engine.store.commit = counted  # type: ignore[method-assign]
-        try:
-            run = str((await engine.runs.start("flow")).run["id"])
-            sending = [engine.events.send(run, "tick", id=f"e{n}", payload=n) for n in range(200)]
-            stop = engine.runs.cancel(run, None, DecidedBy("operator", "test"))
-            sent, row = await asyncio.gather(asyncio.gather(*sending), stop)
-            history = await engine.runs.history(run)
-        finally:
-            await engine.close()
-        assert not any(one.duplicate for one in sent)
-        assert row["id"] == run
-        assert [entry["payload"] for entry in history if entry["type"] == "event.received"] == list(range(200))
-        assert lost == 0
-
-    asyncio.run(main())
+    engine.store.commit = counted  # type: ignore[method-assign]
+    try:
+        run = str((await engine.runs.start("flow")).run["id"])
+        sending = [engine.events.send(run, "tick", id=f"e{n}", payload=n) for n in range(200)]
+        stop = engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+        sent, row = await asyncio.gather(asyncio.gather(*sending), stop)
+        history = await engine.runs.history(run)
+    finally:
+        await engine.close()
+    assert not any(one.duplicate for one in sent)
+    assert row["id"] == run
+    assert [entry["payload"] for entry in history if entry["type"] == "event.received"] == list(range(200))
+    assert lost == 0

@@ -25,62 +25,50 @@ async def _written(engine: Engine, count: int) -> None:
             await asyncio.sleep(0)
 
 
-def test_another_process_knows_what_is_announced_until_it_is_taken_back(tmp_path: object) -> None:
-    async def main() -> None:
-        url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-        async with engine_at(url, clock) as one, engine_at(url, clock) as two:
-            one.workers.announce("a", ["expense", "travel"], 15_000)
-            assert await one.workers.known() == {"expense", "travel"}  # at once, in its own process
+async def test_another_process_knows_what_is_announced_until_it_is_taken_back(tmp_path: object) -> None:
+    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
+    async with engine_at(url, clock) as one, engine_at(url, clock) as two:
+        one.workers.announce("a", ["expense", "travel"], 15_000)
+        assert await one.workers.known() == {"expense", "travel"}  # at once, in its own process
+        await _written(two, 1)
+        two.workers.announce("b", ["expense"], 15_000)
+        await _written(one, 2)
+        assert await two.workers.known() == {"expense", "travel"}
+        await one.workers.leave("a")
+        assert await one.workers.known() == await two.workers.known() == {"expense"}
+
+
+async def test_an_announcement_outlives_its_worker_by_a_lease(tmp_path: object) -> None:
+    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
+    async with engine_at(url, clock) as one, engine_at(url, clock) as two:
+        one.workers.announce("a", ["expense"], 60_000)
+        await _written(two, 1)
+        clock.advance(59_999)
+        assert await two.workers.known() == {"expense"}
+        await two.workers.forget()
+        assert len(await two.store.list_records(KIND, limit=9)) == 1
+        clock.advance(1)
+        assert await two.workers.known() == set()
+        await two.workers.forget()
+        assert await two.store.list_records(KIND, limit=9) == []
+        assert await one.workers.known() == {"expense"}  # its own process sees it live
+
+
+async def test_announcements_are_renewed(tmp_path: object) -> None:
+    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
+    async with engine_at(url, clock) as one, engine_at(url, clock) as two:
+        one.workers.announce("a", ["expense"], 30)
+        await _written(two, 1)
+        clock.advance(1_000)
+        async with asyncio.timeout(10):
+            while await two.workers.known() != {"expense"}:
+                await asyncio.sleep(0.005)
+
+
+async def test_an_engine_that_closes_takes_its_announcements_back(tmp_path: object) -> None:
+    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
+    async with engine_at(url, clock) as two:
+        async with engine_at(url, clock) as one:
+            one.workers.announce("a", ["expense"], 15_000)
             await _written(two, 1)
-            two.workers.announce("b", ["expense"], 15_000)
-            await _written(one, 2)
-            assert await two.workers.known() == {"expense", "travel"}
-            await one.workers.leave("a")
-            assert await one.workers.known() == await two.workers.known() == {"expense"}
-
-    asyncio.run(main())
-
-
-def test_an_announcement_outlives_its_worker_by_a_lease(tmp_path: object) -> None:
-    async def main() -> None:
-        url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-        async with engine_at(url, clock) as one, engine_at(url, clock) as two:
-            one.workers.announce("a", ["expense"], 60_000)
-            await _written(two, 1)
-            clock.advance(59_999)
-            assert await two.workers.known() == {"expense"}
-            await two.workers.forget()
-            assert len(await two.store.list_records(KIND, limit=9)) == 1
-            clock.advance(1)
-            assert await two.workers.known() == set()
-            await two.workers.forget()
-            assert await two.store.list_records(KIND, limit=9) == []
-            assert await one.workers.known() == {"expense"}  # its own process sees it live
-
-    asyncio.run(main())
-
-
-def test_announcements_are_renewed(tmp_path: object) -> None:
-    async def main() -> None:
-        url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-        async with engine_at(url, clock) as one, engine_at(url, clock) as two:
-            one.workers.announce("a", ["expense"], 30)
-            await _written(two, 1)
-            clock.advance(1_000)
-            async with asyncio.timeout(10):
-                while await two.workers.known() != {"expense"}:
-                    await asyncio.sleep(0.005)
-
-    asyncio.run(main())
-
-
-def test_an_engine_that_closes_takes_its_announcements_back(tmp_path: object) -> None:
-    async def main() -> None:
-        url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-        async with engine_at(url, clock) as two:
-            async with engine_at(url, clock) as one:
-                one.workers.announce("a", ["expense"], 15_000)
-                await _written(two, 1)
-            assert await two.store.list_records(KIND, limit=9) == []
-
-    asyncio.run(main())
+        assert await two.store.list_records(KIND, limit=9) == []

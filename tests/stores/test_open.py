@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,16 +39,13 @@ def test_memory(url: str) -> None:
         ("sqlite:///שלום.db", "שלום.db"),
     ],
 )
-def test_a_path_is_relative_or_absolute_and_its_folder_is_made(elsewhere: Path, url: str, file: str) -> None:
-    async def main() -> None:
-        store = open_store(url.format(folder=elsewhere))
-        assert isinstance(store, SqliteStore)
-        assert store.url == url.format(folder=elsewhere)
-        assert (elsewhere / file).parent.is_dir()
-        await store.open()
-        await store.close()
-
-    asyncio.run(main())
+async def test_a_path_is_relative_or_absolute_and_its_folder_is_made(elsewhere: Path, url: str, file: str) -> None:
+    store = open_store(url.format(folder=elsewhere))
+    assert isinstance(store, SqliteStore)
+    assert store.url == url.format(folder=elsewhere)
+    assert (elsewhere / file).parent.is_dir()
+    await store.open()
+    await store.close()
     assert (elsewhere / file).is_file()
 
 

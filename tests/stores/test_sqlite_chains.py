@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,107 +62,92 @@ def rows(path: Path, table: str) -> int:
     return int(count)
 
 
-def test_every_position_is_found(tmp_path: Path) -> None:
-    async def main() -> None:
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        expected = await fill(store, list(grown(1, 900)))
-        assert rows(tmp_path / "f.db", "waypoints") > 20
-        for path, batches in expected.items():
-            assert len(batches) > 200
-            for start in range(0, batches[-1].end + 2, 7):
-                for max_bytes in (1, 1_000, 100_000):
-                    found = await store.read(path, start, max_bytes)
-                    assert found is not None
-                    assert found[1] == within(batches, start, max_bytes)
-            everything = await store.read(path, 0, 1 << 30)
-            assert everything is not None
-            assert everything[1] == batches
-        await store.close()
-
-    asyncio.run(main())
+async def test_every_position_is_found(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/f.db")
+    await store.open()
+    expected = await fill(store, list(grown(1, 900)))
+    assert rows(tmp_path / "f.db", "waypoints") > 20
+    for path, batches in expected.items():
+        assert len(batches) > 200
+        for start in range(0, batches[-1].end + 2, 7):
+            for max_bytes in (1, 1_000, 100_000):
+                found = await store.read(path, start, max_bytes)
+                assert found is not None
+                assert found[1] == within(batches, start, max_bytes)
+        everything = await store.read(path, 0, 1 << 30)
+        assert everything is not None
+        assert everything[1] == batches
+    await store.close()
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.97, 1.0])
-def test_history_goes_up_to_any_batch_and_the_rest_stays(tmp_path: Path, share: float) -> None:
-    async def main() -> None:
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        expected = await fill(store, list(grown(2, 600)))
-        path = PATHS[0]
-        batches = expected[path]
-        base = batches[int((len(batches) - 1) * share)].end
-        state = await store.load_stream(path)
-        assert state is not None
-        changes = RowChanges(clear=False, gone=(), rows=(), at=base)
-        drop = RowsWrite(path, state.head.incarnation, 0, changes, base)
-        # With appends before and after it in one transaction, as a busy server has them.
-        one, two = (Change(appends=(EngineAppend(path, b"1", 1),)) for _ in range(2))
-        await done(store, one, Change(rows=(drop,)), two)
-        tail = batches[-1].end
-        kept = [batch for batch in batches if batch.end > base]
-        kept += [Batch(tail, tail + 1, b"1"), Batch(tail + 1, tail + 2, b"1")]
-        for start in (0, base, tail, tail + 1):
-            found = await store.read(path, start, 1 << 30)
-            assert found is not None
-            assert found[1] == within(kept, start, 1 << 30)
-        for other in PATHS[1:]:
-            found = await store.read(other, 0, 1 << 30)
-            assert found is not None
-            assert found[1] == expected[other]
-        await store.close()
-        assert rows(tmp_path / "f.db", "batches") == len(kept) + sum(len(expected[other]) for other in PATHS[1:])
-
-    asyncio.run(main())
+async def test_history_goes_up_to_any_batch_and_the_rest_stays(tmp_path: Path, share: float) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/f.db")
+    await store.open()
+    expected = await fill(store, list(grown(2, 600)))
+    path = PATHS[0]
+    batches = expected[path]
+    base = batches[int((len(batches) - 1) * share)].end
+    state = await store.load_stream(path)
+    assert state is not None
+    changes = RowChanges(clear=False, gone=(), rows=(), at=base)
+    drop = RowsWrite(path, state.head.incarnation, 0, changes, base)
+    # With appends before and after it in one transaction, as a busy server has them.
+    one, two = (Change(appends=(EngineAppend(path, b"1", 1),)) for _ in range(2))
+    await done(store, one, Change(rows=(drop,)), two)
+    tail = batches[-1].end
+    kept = [batch for batch in batches if batch.end > base]
+    kept += [Batch(tail, tail + 1, b"1"), Batch(tail + 1, tail + 2, b"1")]
+    for start in (0, base, tail, tail + 1):
+        found = await store.read(path, start, 1 << 30)
+        assert found is not None
+        assert found[1] == within(kept, start, 1 << 30)
+    for other in PATHS[1:]:
+        found = await store.read(other, 0, 1 << 30)
+        assert found is not None
+        assert found[1] == expected[other]
+    await store.close()
+    assert rows(tmp_path / "f.db", "batches") == len(kept) + sum(len(expected[other]) for other in PATHS[1:])
 
 
-def test_what_is_deleted_leaves_nothing_and_a_new_stream_begins_anew(tmp_path: Path) -> None:
-    async def main() -> None:
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        for version in (1, 2):
-            head = application_head("notes", version=version, tail=0)
-            await done(store, Change(streams=(Write(head, 0, 0),)))
-            for count in range(1, 201):
-                moved = head._replace(version=head.version + 10, tail=count)
-                await done(store, Change(streams=(Write(moved, head.version, head.tail, b"x"),)))
-                head = moved
-            found = await store.read("notes", 0, 1 << 30)
-            assert found is not None
-            assert [batch.start for batch in found[1]] == list(range(200))
-            await done(store, Change(streams=(StreamDelete("notes", head.version),)))
-            left = {table: rows(tmp_path / "f.db", table) for table in ("streams", "tails", "batches", "doomed")}
-            assert left == {"streams": 0, "tails": 0, "batches": 200, "doomed": 1}
-            while await store.purge():
-                pass
-            assert [rows(tmp_path / "f.db", table) for table in ("batches", "waypoints", "doomed")] == [0, 0, 0]
-        await store.close()
-
-    asyncio.run(main())
+async def test_what_is_deleted_leaves_nothing_and_a_new_stream_begins_anew(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/f.db")
+    await store.open()
+    for version in (1, 2):
+        head = application_head("notes", version=version, tail=0)
+        await done(store, Change(streams=(Write(head, 0, 0),)))
+        for count in range(1, 201):
+            moved = head._replace(version=head.version + 10, tail=count)
+            await done(store, Change(streams=(Write(moved, head.version, head.tail, b"x"),)))
+            head = moved
+        found = await store.read("notes", 0, 1 << 30)
+        assert found is not None
+        assert [batch.start for batch in found[1]] == list(range(200))
+        await done(store, Change(streams=(StreamDelete("notes", head.version),)))
+        left = {table: rows(tmp_path / "f.db", table) for table in ("streams", "tails", "batches", "doomed")}
+        assert left == {"streams": 0, "tails": 0, "batches": 200, "doomed": 1}
+        while await store.purge():
+            pass
+        assert [rows(tmp_path / "f.db", table) for table in ("batches", "waypoints", "doomed")] == [0, 0, 0]
+    await store.close()
 
 
-def test_reading_a_little_of_a_long_stream_costs_what_it_costs_of_a_short_one(tmp_path: Path) -> None:
-    async def main() -> list[int]:
-        costs = []
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        connection = connect(tmp_path / "f.db")
-        for length in (500, 10_000):
-            appends = [Change(appends=(EngineAppend("inbox/a", b"1", 1),)) for _ in range(length)]
-            await done(store, *appends)
-            starts = range(0, 500, 50)
-            costs.append(
-                sum(_steps(connection, lambda at=at: reader.read(connection, "inbox/a", at, 1)) for at in starts)
-            )
-        connection.close()
-        await store.close()
-        return costs
-
-    costs = asyncio.run(main())
+async def test_reading_a_little_of_a_long_stream_costs_what_it_costs_of_a_short_one(tmp_path: Path) -> None:
+    costs = []
+    store = open_store(f"sqlite:///{tmp_path}/f.db")
+    await store.open()
+    connection = connect(tmp_path / "f.db")
+    for length in (500, 10_000):
+        appends = [Change(appends=(EngineAppend("inbox/a", b"1", 1),)) for _ in range(length)]
+        await done(store, *appends)
+        starts = range(0, 500, 50)
+        costs.append(sum(_steps(connection, lambda at=at: reader.read(connection, "inbox/a", at, 1)) for at in starts))
+    connection.close()
+    await store.close()
     assert costs[1] < 1.1 * costs[0]
 
 
-def test_an_older_file_is_chained_when_it_is_opened(tmp_path: Path) -> None:
+async def test_an_older_file_is_chained_when_it_is_opened(tmp_path: Path) -> None:
     connection = connect(tmp_path / "f.db")
     for script in migrations()[:4]:
         for statement in statements(script):
@@ -182,22 +166,19 @@ def test_an_older_file_is_chained_when_it_is_opened(tmp_path: Path) -> None:
     prepare(connection, tmp_path / "f.db")
     connection.close()
 
-    async def main() -> None:
-        store = open_store(f"sqlite:///{tmp_path}/f.db")
-        await store.open()
-        for first, path in enumerate(("a", "b")):
-            for start in range(51):
-                found = await store.read(path, start, 1 << 20)
-                assert found is not None
-                texts = [batch.data for batch in found[1]]
-                assert texts == [b"%d" % number for number in range(2 * start + first, 100, 2)]
-            state = await store.load_stream(path)
-            assert state is not None
-            moved = state.head._replace(version=7, tail=51)
-            await done(store, Change(streams=(Write(moved, 1, moved.tail - 1, b"new"),)))
-            found = await store.read(path, 48, 1 << 20)
+    store = open_store(f"sqlite:///{tmp_path}/f.db")
+    await store.open()
+    for first, path in enumerate(("a", "b")):
+        for start in range(51):
+            found = await store.read(path, start, 1 << 20)
             assert found is not None
-            assert [batch.start for batch in found[1]] == [48, 49, 50]
-        await store.close()
-
-    asyncio.run(main())
+            texts = [batch.data for batch in found[1]]
+            assert texts == [b"%d" % number for number in range(2 * start + first, 100, 2)]
+        state = await store.load_stream(path)
+        assert state is not None
+        moved = state.head._replace(version=7, tail=51)
+        await done(store, Change(streams=(Write(moved, 1, moved.tail - 1, b"new"),)))
+        found = await store.read(path, 48, 1 << 20)
+        assert found is not None
+        assert [batch.start for batch in found[1]] == [48, 49, 50]
+    await store.close()

@@ -18,20 +18,9 @@ from signoff.stores.sqlite import connection as connections
 from signoff.stores.sqlite import writer
 from signoff.stores.sqlite.connection import APPLICATION_ID, statements
 from signoff.stores.sqlite.statements import migrations, schema
-from signoff.testing.store_contract.laws import Scenario, advance, blind, done, start, text
+from signoff.testing.store_contract.laws import advance, blind, done, start, text
 from tests.stores.unprivileged import unprivileged
-
-
-def play(path: Path, scenario: Scenario) -> None:
-    async def main() -> None:
-        store = open_store(f"sqlite:///{path}")
-        await store.open()
-        try:
-            await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(main())
+from tests.streams.scene import opened
 
 
 async def nothing(store: WorkflowStore) -> None:
@@ -58,8 +47,9 @@ def test_migrations_lead_to_the_schema() -> None:
     assert len(tables([schema()])) > 10
 
 
-def test_a_file_says_whose_it_is_and_how_old(tmp_path: Path) -> None:
-    play(tmp_path / "f.db", nothing)
+async def test_a_file_says_whose_it_is_and_how_old(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
+        await nothing(store)
     connection = sqlite3.connect(tmp_path / "f.db")
     assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
@@ -67,19 +57,21 @@ def test_a_file_says_whose_it_is_and_how_old(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "f.db"
-    play(path, nothing)
+    async with opened(f"sqlite:///{path}") as store:
+        await nothing(store)
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
     connection.close()
     before = path.read_bytes()
     with pytest.raises(SchemaTooNew, match="newer version"):
-        play(path, nothing)
+        async with opened(f"sqlite:///{path}") as store:
+            await nothing(store)
     assert path.read_bytes() == before
 
 
-def test_another_application_s_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_another_application_s_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     for setting in ("CREATE TABLE t (a)", "PRAGMA application_id = 7"):
         path = tmp_path / f"{len(setting)}.db"
         connection = sqlite3.connect(path)
@@ -87,66 +79,65 @@ def test_another_application_s_file_is_refused_and_left_alone(tmp_path: Path) ->
         connection.close()
         before = path.read_bytes()
         with pytest.raises(StoreError, match="another application"):
-            play(path, nothing)
+            async with opened(f"sqlite:///{path}") as store:
+                await nothing(store)
         assert path.read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "f.db"
     path.write_bytes(b"not a database, but long enough to have been one " * 100)
     before = path.read_bytes()
     with pytest.raises(StoreUnavailable, match="not a SQLite database"):
-        play(path, nothing)
+        async with opened(f"sqlite:///{path}") as store:
+            await nothing(store)
     assert path.read_bytes() == before
 
 
-def test_data_outlives_the_store(tmp_path: Path) -> None:
-    async def begin(store: WorkflowStore) -> None:
+async def test_data_outlives_the_store(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         await done(store, start("r1", ready=True))
         await store.claim("w1", now=0, lease_ms=10, limit=1)
 
-    async def go_on(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         [claimed] = await store.claim("w1", now=10, lease_ms=10, limit=1)
         assert claimed.epoch == 2
         await done(store, advance("r1", 1, epoch=2))
         assert await text(store, "runs/r1/journal") == b'{"type":"run.started"},{"n":1}'
 
-    play(tmp_path / "f.db", begin)
-    play(tmp_path / "f.db", go_on)
+
+async def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    stores = [open_store(f"sqlite:///{tmp_path}/f.db") for _ in range(8)]
+    await asyncio.gather(*(store.open() for store in stores))
+    for number, store in enumerate(stores):
+        await done(store, blind("s", b"%d" % number))
+    assert await text(stores[0], "s") == b"0,1,2,3,4,5,6,7"
+    await asyncio.gather(*(store.close() for store in stores))
 
 
-def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
-    async def main() -> None:
-        stores = [open_store(f"sqlite:///{tmp_path}/f.db") for _ in range(8)]
-        await asyncio.gather(*(store.open() for store in stores))
-        for number, store in enumerate(stores):
-            await done(store, blind("s", b"%d" % number))
-        assert await text(stores[0], "s") == b"0,1,2,3,4,5,6,7"
-        await asyncio.gather(*(store.close() for store in stores))
-
-    asyncio.run(main())
-
-
-def test_a_read_only_file_is_unavailable() -> None:
+async def test_a_read_only_file_is_unavailable() -> None:
     with unprivileged() as folder:
         path = folder / "f.db"
-        play(path, lambda store: _start(store, "r1"))
+        async with opened(f"sqlite:///{path}") as store:
+            await _start(store, "r1")
         path.chmod(0o444)
         with pytest.raises(StoreUnavailable, match="read-only"):
-            play(path, lambda store: _start(store, "r2"))
+            async with opened(f"sqlite:///{path}") as store:
+                await _start(store, "r2")
         for file in folder.iterdir():  # SQLite gives its log the permissions of the file
             file.chmod(0o644)
-        play(path, lambda store: _start(store, "r2"))
+        async with opened(f"sqlite:///{path}") as store:
+            await _start(store, "r2")
 
 
 async def _start(store: WorkflowStore, run_id: str) -> None:
     await done(store, start(run_id))
 
 
-def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+async def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """The limit on the size of files stands in for the disk: the system refuses writes beyond it."""
 
-    async def scenario(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         await done(store, start("r1"))
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, limits[1]))
@@ -168,8 +159,6 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
             "runs/r1/journal": (tail, False),
         }
         await done(store, advance("r1", tail))
-
-    play(tmp_path / "f.db", scenario)
 
 
 class Faulty(sqlite3.Connection):
@@ -194,8 +183,8 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> type[Faulty]:
     return Faulty
 
 
-def test_the_outcome_of_a_commit_whose_reply_is_lost_is_looked_up(tmp_path: Path, faulty: type[Faulty]) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_the_outcome_of_a_commit_whose_reply_is_lost_is_looked_up(tmp_path: Path, faulty: type[Faulty]) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         await done(store, start("r1"))
         faulty.fault = "COMMIT"
         assert [type(one) for one in await store.commit([advance("r1", 1), start("r2")])] == [Committed, Committed]
@@ -205,13 +194,13 @@ def test_the_outcome_of_a_commit_whose_reply_is_lost_is_looked_up(tmp_path: Path
         await done(store, advance("r1", 2))
         assert await text(store, "runs/r1/journal") == b'{"type":"run.started"},{"n":1},{"n":2}'
 
-    play(tmp_path / "f.db", scenario)
 
-
-def test_a_file_locked_by_another_for_too_long_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_locked_by_another_for_too_long_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(writer, "connect", lambda path: connections.connect(path, busy_s=0.05))
 
-    async def scenario(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         other = sqlite3.connect(tmp_path / "f.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked"):
@@ -220,5 +209,3 @@ def test_a_file_locked_by_another_for_too_long_is_unavailable(tmp_path: Path, mo
         other.execute("COMMIT")
         other.close()
         await done(store, start("r1"))
-
-    play(tmp_path / "f.db", scenario)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from signoff.stores.base import WorkflowStore
 from signoff.stores.sqlite import log
 from signoff.stores.sqlite.connection import LOG_BYTES
 from signoff.testing.store_contract.laws import blind, done, text
-from tests.stores.test_sqlite_file import play
+from tests.streams.scene import opened
 
 MESSAGE = b'"' + b"x" * 200_000 + b'"'
 
@@ -41,10 +40,10 @@ async def becomes(path: Path, most: int) -> None:
             await asyncio.sleep(0)
 
 
-def test_a_log_that_a_reader_kept_is_cut_when_the_reader_has_ended(path: Path) -> None:
+async def test_a_log_that_a_reader_kept_is_cut_when_the_reader_has_ended(path: Path) -> None:
     """Also if nothing is written any more."""
 
-    async def scenario(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{path}") as store:
         reader = sqlite3.connect(path, isolation_level=None)
         await done(store, blind("s", b"0"))
         reader.execute("BEGIN")
@@ -61,10 +60,8 @@ def test_a_log_that_a_reader_kept_is_cut_when_the_reader_has_ended(path: Path) -
                 await asyncio.sleep(0)
         reader.close()
 
-    play(path, scenario)
 
-
-def test_no_commit_copies_a_log_that_a_reader_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_commit_copies_a_log_that_a_reader_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the thread that shall do it is held up, what the reader kept stays where it is."""
     going = threading.Event()
     copy = log.Log._copy
@@ -75,7 +72,7 @@ def test_no_commit_copies_a_log_that_a_reader_kept(path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(log.Log, "_copy", held_up)
 
-    async def scenario(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{path}") as store:
         reader = sqlite3.connect(path, isolation_level=None)
         await done(store, blind("s", b"0"))
         reader.execute("BEGIN")
@@ -94,13 +91,9 @@ def test_no_commit_copies_a_log_that_a_reader_kept(path: Path, monkeypatch: pyte
         await becomes(path, 0)
         assert path.stat().st_size > file
 
-    play(path, scenario)
 
-
-def test_the_log_begins_anew_no_longer_than_it_is_said(path: Path) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_the_log_begins_anew_no_longer_than_it_is_said(path: Path) -> None:
+    async with opened(f"sqlite:///{path}") as store:
         for _ in range(400):
             await done(store, blind("s", MESSAGE))
         assert size(path) <= LOG_BYTES
-
-    play(path, scenario)

@@ -32,7 +32,7 @@ from signoff.stores.sqlite.plain import SIZES
 from signoff.streams.stream import Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import done, head
 from tests.stores.test_sqlite_chains import rows
-from tests.stores.test_sqlite_file import play
+from tests.streams.scene import opened
 
 PATHS = ("a", "b", "c")
 LIVES = {"b": 1, "c": 0}
@@ -80,8 +80,10 @@ def append(before: Head, data: bytes = b"x", **more: Any) -> tuple[Head, Change]
 
 @pytest.mark.parametrize("producers", [True, False])
 @pytest.mark.parametrize("count", [1, 5, 31, SIZES[-1], SIZES[-1] + 1])
-def test_many_appends_are_one_statement(tmp_path: Path, watched: type[Watched], count: int, producers: bool) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_many_appends_are_one_statement(
+    tmp_path: Path, watched: type[Watched], count: int, producers: bool
+) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         heads = {path: head(path, version=1, tail=0) for path in PATHS}
         await done(store, *(Change(streams=(Write(one, 0, 0),)) for one in heads.values()))
         watched.short = watched.long = 0
@@ -108,14 +110,12 @@ def test_many_appends_are_one_statement(tmp_path: Path, watched: type[Watched], 
                 told = producers and last is not None
                 assert state.producer == (ProducerMark(f"p{name}", 0, last or 0) if told else None)
 
-    play(tmp_path / "f.db", scenario)
-
 
 @pytest.mark.parametrize("short", [True, False])
-def test_an_append_moves_the_end_of_a_stream_with_a_time_to_live(
+async def test_an_append_moves_the_end_of_a_stream_with_a_time_to_live(
     tmp_path: Path, watched: type[Watched], short: bool
 ) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         sliding = head("sliding", touched_at=1_000, ttl_s=16)
         dated = head("dated", touched_at=1_000, expires_at="1970-01-01T00:00:19Z")
         gone = head("gone", touched_at=1_000, ttl_s=1, deleted=True, refs=1)
@@ -136,11 +136,9 @@ def test_an_append_moves_the_end_of_a_stream_with_a_time_to_live(
             assert state is not None
             assert state.head == one
 
-    play(tmp_path / "f.db", scenario)
 
-
-def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         one, two = head("a", touched_at=1, ttl_s=16), head("b", touched_at=1, ttl_s=16)
         await done(store, *(Change(streams=(Write(each, 0, 0),)) for each in (one, two)))
         moved, fine = append(one)
@@ -149,11 +147,9 @@ def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
         assert [type(outcome) for outcome in outcomes] == [Committed, Rejected]
         await done(store, append(moved)[1], append(two)[1])
 
-    play(tmp_path / "f.db", scenario)
 
-
-def test_what_is_too_much_for_one_statement_is_left_for_the_next(tmp_path: Path, watched: type[Watched]) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_what_is_too_much_for_one_statement_is_left_for_the_next(tmp_path: Path, watched: type[Watched]) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         one = head("a", version=1, tail=0)
         await done(store, Change(streams=(Write(one, 0, 0),)))
         watched.short = watched.long = 0
@@ -169,11 +165,9 @@ def test_what_is_too_much_for_one_statement_is_left_for_the_next(tmp_path: Path,
         assert found is not None
         assert b"".join(batch.data for batch in found[1]) == b"0123456789" * 60
 
-    play(tmp_path / "f.db", scenario)
 
-
-def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched: type[Watched]) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched: type[Watched]) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         other = open_store(f"sqlite:///{tmp_path}/f.db")
         await other.open()
         one, two = head("a", version=1, tail=0), head("b", version=1, tail=0)
@@ -198,11 +192,9 @@ def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, watched:
         assert [batch.data for batch in found[1]] == [b"x", b"theirs", b"after"]
         await other.close()
 
-    play(tmp_path / "f.db", scenario)
 
-
-def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         other = open_store(f"sqlite:///{tmp_path}/f.db")
         await other.open()
         heads = {store: head("a", version=1, tail=0), other: head("b", version=1, tail=0)}
@@ -214,14 +206,12 @@ def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path) -> No
         assert rows(tmp_path / "f.db", "batches") == 6
         await other.close()
 
-    play(tmp_path / "f.db", scenario)
-
 
 @pytest.mark.parametrize("effect", [True, False])
-def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
+async def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
     tmp_path: Path, watched: type[Watched], effect: bool
 ) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         one = head("a", version=1, tail=0)
         await done(store, Change(streams=(Write(one, 0, 0),)))
         moved, change = append(one)
@@ -236,8 +226,6 @@ def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
         await done(store, more)
         assert await store.tails(["a"]) == {"a": (2, False)}
         assert rows(tmp_path / "f.db", "batches") == 2
-
-    play(tmp_path / "f.db", scenario)
 
 
 @dataclass(frozen=True)
@@ -323,29 +311,26 @@ async def look(store: WorkflowStore) -> list[Any]:
 
 @settings(max_examples=120, deadline=None)
 @given(commits)
-def test_two_connections_do_what_memory_does(script: list[tuple[list[Act], bool]]) -> None:
-    async def main() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            url = f"sqlite:///{folder}/f.db"
-            memory, ours, theirs, teller = MemoryStore(), open_store(url), open_store(url), Teller()
-            for store in (memory, ours, theirs):
-                await store.open()
-            for chosen, foreign in script:
-                ahead = Teller()
-                ahead.heads = {path: list(known) for path, known in teller.heads.items()}
-                ahead.drawn = teller.drawn
-                changes = []
-                for act in chosen:
-                    changes.append(ahead.change(act))
-                    ahead.saw(changes[-1], Committed())  # decided on what will be, if nothing conflicts
-                teller.drawn = ahead.drawn
-                expected = await memory.commit(changes)
-                found = await (theirs if foreign else ours).commit(changes)
-                assert list(map(told, chosen, found)) == list(map(told, chosen, expected))
-                for change, outcome in zip(changes, expected, strict=True):
-                    teller.saw(change, outcome)
-            assert await look(ours) == await look(memory)
-            for store in (ours, theirs):
-                await store.close()
-
-    asyncio.run(main())
+async def test_two_connections_do_what_memory_does(script: list[tuple[list[Act], bool]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/f.db"
+        memory, ours, theirs, teller = MemoryStore(), open_store(url), open_store(url), Teller()
+        for store in (memory, ours, theirs):
+            await store.open()
+        for chosen, foreign in script:
+            ahead = Teller()
+            ahead.heads = {path: list(known) for path, known in teller.heads.items()}
+            ahead.drawn = teller.drawn
+            changes = []
+            for act in chosen:
+                changes.append(ahead.change(act))
+                ahead.saw(changes[-1], Committed())  # decided on what will be, if nothing conflicts
+            teller.drawn = ahead.drawn
+            expected = await memory.commit(changes)
+            found = await (theirs if foreign else ours).commit(changes)
+            assert list(map(told, chosen, found)) == list(map(told, chosen, expected))
+            for change, outcome in zip(changes, expected, strict=True):
+                teller.saw(change, outcome)
+        assert await look(ours) == await look(memory)
+        for store in (ours, theirs):
+            await store.close()

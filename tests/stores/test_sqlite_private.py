@@ -14,7 +14,7 @@ import pytest
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import blind, done
-from tests.stores.test_sqlite_file import play
+from tests.streams.scene import opened
 
 
 @pytest.fixture(autouse=True)
@@ -29,16 +29,16 @@ def modes(folder: Path) -> dict[str, int]:
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
 
 
-def test_a_new_file_and_its_log_are_for_their_owner_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_a_new_file_and_its_log_are_for_their_owner_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         await done(store, blind("s", b"1"))
         assert modes(tmp_path) == dict.fromkeys(("f.db", "f.db-wal", "f.db-shm"), 0o600)
-
-    play(tmp_path / "f.db", scenario)
     assert caplog.records == []
 
 
-def test_a_file_that_others_may_use_is_left_as_it_is_and_told_of(
+async def test_a_file_that_others_may_use_is_left_as_it_is_and_told_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "f.db"
@@ -46,21 +46,20 @@ def test_a_file_that_others_may_use_is_left_as_it_is_and_told_of(
     async def nothing(store: WorkflowStore) -> None:
         assert await store.next_due() is None
 
-    play(path, nothing)
+    async with opened(f"sqlite:///{path}") as store:
+        await nothing(store)
     path.chmod(0o644)
     with caplog.at_level(logging.WARNING):
-        play(path, nothing)
+        async with opened(f"sqlite:///{path}") as store:
+            await nothing(store)
     assert modes(tmp_path)["f.db"] == 0o644
     told = [record.getMessage() for record in caplog.records]
     assert [line.split(" ", 1)[0] for line in told] == [str(path), f"{path}-wal", f"{path}-shm"]
     assert all("mode 0644" in line and f"chmod 600 {path}" in line for line in told)
 
 
-def test_many_that_create_one_file_at_once_do_not_widen_it(tmp_path: Path) -> None:
-    async def main() -> None:
-        stores = [open_store(f"sqlite:///{tmp_path}/f.db") for _ in range(4)]
-        await asyncio.gather(*(store.open() for store in stores))
-        assert set(modes(tmp_path).values()) == {0o600}
-        await asyncio.gather(*(store.close() for store in stores))
-
-    asyncio.run(main())
+async def test_many_that_create_one_file_at_once_do_not_widen_it(tmp_path: Path) -> None:
+    stores = [open_store(f"sqlite:///{tmp_path}/f.db") for _ in range(4)]
+    await asyncio.gather(*(store.open() for store in stores))
+    assert set(modes(tmp_path).values()) == {0o600}
+    await asyncio.gather(*(store.close() for store in stores))

@@ -18,6 +18,7 @@ import pytest
 from signoff.stores.base import LedgerKey, WorkflowStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import advance, blind, done, start, text
+from tests.streams.scene import opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,80 +47,63 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/signoff.db"
 
 
-def test_claimers_in_several_processes_get_disjoint_runs(url: str) -> None:
-    async def prepare() -> None:
-        store = open_store(url)
-        await store.open()
-        await store.commit([start(f"r{n}", ready=True) for n in range(300)])
-        await store.close()
-
-    asyncio.run(prepare())
+async def test_claimers_in_several_processes_get_disjoint_runs(url: str) -> None:
+    store = open_store(url)
+    await store.open()
+    await store.commit([start(f"r{n}", ready=True) for n in range(300)])
+    await store.close()
     with peer("claim", url, "a") as one, peer("claim", url, "b") as two, peer("claim", url, "c") as three:
         taken = [" ".join(lines(process)).split() for process in (one, two, three)]
     assert sorted(run_id for ids in taken for run_id in ids) == sorted(f"r{n}" for n in range(300))
 
 
-def test_processes_that_race_for_a_tail_have_one_winner(url: str) -> None:
-    async def prepare() -> None:
-        store = open_store(url)
-        await store.open()
+async def test_processes_that_race_for_a_tail_have_one_winner(url: str) -> None:
+    async with opened(url) as store:
         await done(store, start("r1"))
-        await store.close()
-
-    async def look() -> tuple[dict[str, tuple[int, bool]], bytes]:
-        store = open_store(url)
-        await store.open()
-        found = await store.tails(["runs/r1/journal", "inbox/user:a"]), await text(store, "runs/r1/journal")
-        await store.close()
-        return found
-
-    asyncio.run(prepare())
     with peer("race", url, "200") as one, peer("race", url, "200") as two:
         won = sum(int(lines(process)[-1]) for process in (one, two))
-    tails, journal = asyncio.run(look())
+    async with opened(url) as store:
+        tails, journal = await store.tails(["runs/r1/journal", "inbox/user:a"]), await text(store, "runs/r1/journal")
     assert 200 <= won <= 400
     assert tails == {"runs/r1/journal": (won + 1, False), "inbox/user:a": (400, False)}
     assert journal.split(b",")[1:] == [b'{"n":%d}' % n for n in range(1, won + 1)]
 
 
-def test_a_commit_elsewhere_wakes_the_topics_concerned_within_100_ms(url: str) -> None:
-    async def main() -> None:
-        store = open_store(url)
-        await store.open()
-        await done(store, blind("a", b"1"), blind("b", b"1"))
-        woken: list[str] = []
-        heard = asyncio.Event()
+async def test_a_commit_elsewhere_wakes_the_topics_concerned_within_100_ms(url: str) -> None:
+    store = open_store(url)
+    await store.open()
+    await done(store, blind("a", b"1"), blind("b", b"1"))
+    woken: list[str] = []
+    heard = asyncio.Event()
 
-        def hear(topic: str) -> None:
-            woken.append(topic)
-            heard.set()
+    def hear(topic: str) -> None:
+        woken.append(topic)
+        heard.set()
 
-        for watched in ("stream:a", "stream:b", "stream:new", "ready"):
-            store.bus().subscribe(watched, partial(hear, watched))
-        with peer("emit", url) as process:
-            delays = []
-            news: list[tuple[str, str | None]] = [
-                ("append a", "stream:a"),
-                ("append new", "stream:new"),
-                ("start r1", "ready"),
-                ("append elsewhere", None),
-                *[("append b", "stream:b"), ("append a", "stream:a")] * 10,
-            ]
-            for command, topic in news:
-                if topic == "ready":
-                    assert await store.next_due() is None
-                woken.clear()
-                heard.clear()
-                delay = await _tell(process, command, heard if topic else None)
-                if topic:
-                    delays.append(delay)
-                if topic == "ready":
-                    await done(store, advance("r1", 1, status="completed"))
-                assert set(woken) <= {topic}, (command, woken)
-        assert statistics.median(delays) < 0.1
-        await store.close()
-
-    asyncio.run(main())
+    for watched in ("stream:a", "stream:b", "stream:new", "ready"):
+        store.bus().subscribe(watched, partial(hear, watched))
+    with peer("emit", url) as process:
+        delays = []
+        news: list[tuple[str, str | None]] = [
+            ("append a", "stream:a"),
+            ("append new", "stream:new"),
+            ("start r1", "ready"),
+            ("append elsewhere", None),
+            *[("append b", "stream:b"), ("append a", "stream:a")] * 10,
+        ]
+        for command, topic in news:
+            if topic == "ready":
+                assert await store.next_due() is None
+            woken.clear()
+            heard.clear()
+            delay = await _tell(process, command, heard if topic else None)
+            if topic:
+                delays.append(delay)
+            if topic == "ready":
+                await done(store, advance("r1", 1, status="completed"))
+            assert set(woken) <= {topic}, (command, woken)
+    assert statistics.median(delays) < 0.1
+    await store.close()
 
 
 async def _tell(process: subprocess.Popen[str], command: str, heard: asyncio.Event | None) -> float:
@@ -137,7 +121,7 @@ async def _tell(process: subprocess.Popen[str], command: str, heard: asyncio.Eve
 
 
 @pytest.mark.parametrize("acknowledgements", [1, 40, 700, 1500])
-def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(url: str, acknowledgements: int) -> None:
+async def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(url: str, acknowledgements: int) -> None:
     """Eight runs are written at once; the writer dies in the middle; the file opens and every run is whole."""
     with peer("load", url, "8") as process:
         assert process.stdout is not None
@@ -146,17 +130,14 @@ def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(url: str, ack
         acknowledged += [words for line in process.stdout if len(words := line.split()) == 2]
         assert process.wait(30) == -signal.SIGKILL
 
-    async def look() -> None:
-        store = open_store(url)
-        await store.open()
-        tails = {run_id: await _whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
-        for run_id, number in acknowledged:
-            assert int(number) < tails[run_id]
-        assert await store.tails(["workflows/expense"]) == {"workflows/expense": (sum(tails.values()), False)}
-        await done(store, blind("after", b"1"))
-        await store.close()
-
-    asyncio.run(look())
+    store = open_store(url)
+    await store.open()
+    tails = {run_id: await _whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
+    for run_id, number in acknowledged:
+        assert int(number) < tails[run_id]
+    assert await store.tails(["workflows/expense"]) == {"workflows/expense": (sum(tails.values()), False)}
+    await done(store, blind("after", b"1"))
+    await store.close()
 
 
 async def _whole(store: WorkflowStore, run_id: str) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from signoff.stores.base import Change, Committed, WorkflowStore
+from signoff.stores.base import Change, Committed
 from signoff.stores.sqlite.connection import connect, prepare, statements
 from signoff.stores.sqlite.statements import migrations
 from signoff.streams.expiry import end, instant
 from signoff.streams.stream import Fork, Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import blind, done, head
-from tests.stores.test_sqlite_file import play
 from tests.stores.test_sqlite_plain import append
+from tests.streams.scene import opened
 
 MARK = ProducerMark("p", 1, 2)
 OLD = (
@@ -61,7 +61,7 @@ def write_old_file(path: Path) -> None:
     connection.close()
 
 
-def test_an_older_file_reads_the_same_and_goes_on(tmp_path: Path) -> None:
+async def test_an_older_file_reads_the_same_and_goes_on(tmp_path: Path) -> None:
     write_old_file(tmp_path / "f.db")
     connection = connect(tmp_path / "f.db")
     prepare(connection, tmp_path / "f.db")
@@ -69,7 +69,7 @@ def test_an_older_file_reads_the_same_and_goes_on(tmp_path: Path) -> None:
     connection.close()
     assert ends == {one.path: end(one) for one in OLD}
 
-    async def scenario(store: WorkflowStore) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         for one in OLD:
             found = await store.read(one.path, 0, 1 << 20)
             assert found is not None
@@ -90,11 +90,9 @@ def test_an_older_file_reads_the_same_and_goes_on(tmp_path: Path) -> None:
         await done(store, blind("inbox/a", b"new", close=True))
         assert await store.tails(["inbox/a"]) == {"inbox/a": (3, True)}
 
-    play(tmp_path / "f.db", scenario)
 
-
-def test_of_two_who_say_whether_a_stream_is_closed_the_last_is_right(tmp_path: Path) -> None:
-    async def scenario(store: WorkflowStore) -> None:
+async def test_of_two_who_say_whether_a_stream_is_closed_the_last_is_right(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         await done(store, blind("s", b"1"))
         state = await store.load_stream("s")
         assert state is not None
@@ -102,5 +100,3 @@ def test_of_two_who_say_whether_a_stream_is_closed_the_last_is_right(tmp_path: P
         changes = [blind("s", close=True), Change(streams=(Write(again, state.head.version + 1, 1),))]
         assert [type(outcome) for outcome in await store.commit(changes)] == [Committed, Committed]
         assert await store.tails(["s"]) == {"s": (1, False)}
-
-    play(tmp_path / "f.db", scenario)

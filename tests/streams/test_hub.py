@@ -24,41 +24,35 @@ async def seen(one: Process, reader: channels.Reader, path: str = "s") -> int:
     return chunk.end
 
 
-def test_all_readers_share_the_bytes_of_an_append() -> None:
-    async def main() -> None:
-        async with alone("memory:") as one:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as a, one.hub.watch("s") as b:
-                at = await seen(one, a)
-                waits = [asyncio.create_task(reader.wait(at, 10)) for reader in (a, b)]
-                await asyncio.sleep(0)
-                await one.streams.append("s", text("hello"))
-                assert await asyncio.gather(*waits) == [True, True]
-                first, second = a.channel.after(at), b.channel.after(at)
-                assert first
-                assert second
-                assert first[0] is second[0]
-                assert first[0].data == b"event: data\ndata:hello\n\n"
-            assert one.hub.watched == 0
-
-    asyncio.run(main())
+async def test_all_readers_share_the_bytes_of_an_append() -> None:
+    async with alone("memory:") as one:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as a, one.hub.watch("s") as b:
+            at = await seen(one, a)
+            waits = [asyncio.create_task(reader.wait(at, 10)) for reader in (a, b)]
+            await asyncio.sleep(0)
+            await one.streams.append("s", text("hello"))
+            assert await asyncio.gather(*waits) == [True, True]
+            first, second = a.channel.after(at), b.channel.after(at)
+            assert first
+            assert second
+            assert first[0] is second[0]
+            assert first[0].data == b"event: data\ndata:hello\n\n"
+        assert one.hub.watched == 0
 
 
-def test_a_wait_ends_with_its_time_or_with_the_client() -> None:
-    async def main() -> None:
-        async with alone("memory:") as one:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                at = await seen(one, reader)
-                assert not await reader.wait(at, 0.001)
-                waiting = asyncio.create_task(reader.wait(at, 10))
-                await until(lambda: bool(reader.channel.waiting))
-                reader.leave()
-                assert await waiting
-                assert reader.gone
-                assert not reader.channel.waiting
-
-    asyncio.run(main())
+async def test_a_wait_ends_with_its_time_or_with_the_client() -> None:
+    async with alone("memory:") as one:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            at = await seen(one, reader)
+            assert not await reader.wait(at, 0.001)
+            waiting = asyncio.create_task(reader.wait(at, 10))
+            await until(lambda: bool(reader.channel.waiting))
+            reader.leave()
+            assert await waiting
+            assert reader.gone
+            assert not reader.channel.waiting
 
 
 def test_the_ring_is_bounded_and_who_falls_behind_reads_from_the_store() -> None:
@@ -79,28 +73,25 @@ def test_the_ring_is_bounded_and_who_falls_behind_reads_from_the_store() -> None
     assert ring.ring_bytes < 2 * big
 
 
-def test_a_large_append_is_shared_as_a_whole_until_the_next() -> None:
+async def test_a_large_append_is_shared_as_a_whole_until_the_next() -> None:
     size = 3 * channels.RING_BYTES
 
-    async def main() -> None:
-        async with alone("memory:") as one:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                at = await seen(one, reader)
-                await one.streams.append("s", text("x" * size))
-                frames = reader.channel.after(at)
-                assert frames is not None
-                assert sum(len(frame.batch.data) for frame in frames) == size
-                assert len(frames) > 10
-                few = reader.channel.after(at, most=150_000)
-                assert few is not None
-                assert few == frames[: len(few)]
-                assert 150_000 <= sum(len(frame.data) for frame in few) < 300_000
-                await one.streams.append("s", text("y"))
-                assert reader.channel.ring_bytes <= channels.RING_BYTES
-                assert reader.channel.after(at) is None
-
-    asyncio.run(main())
+    async with alone("memory:") as one:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            at = await seen(one, reader)
+            await one.streams.append("s", text("x" * size))
+            frames = reader.channel.after(at)
+            assert frames is not None
+            assert sum(len(frame.batch.data) for frame in frames) == size
+            assert len(frames) > 10
+            few = reader.channel.after(at, most=150_000)
+            assert few is not None
+            assert few == frames[: len(few)]
+            assert 150_000 <= sum(len(frame.data) for frame in few) < 300_000
+            await one.streams.append("s", text("y"))
+            assert reader.channel.ring_bytes <= channels.RING_BYTES
+            assert reader.channel.after(at) is None
 
 
 def test_a_position_within_an_append_is_left_to_the_store() -> None:
@@ -121,143 +112,119 @@ def test_doubled_and_missing_appends() -> None:
     assert ring.tail == 2
 
 
-def test_an_append_while_the_first_reader_still_looks_is_not_lost() -> None:
-    async def main() -> None:
-        async with alone("memory:") as one:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                chunk = await one.streams.read("s")
-                await one.streams.append("s", text("between"))
-                reader.channel.observe(chunk.head)
-                assert await reader.wait(chunk.end, 10)
-                frames = reader.channel.after(chunk.end)
-                assert frames is None or frames[0].data == b"event: data\ndata:between\n\n"
-
-    asyncio.run(main())
+async def test_an_append_while_the_first_reader_still_looks_is_not_lost() -> None:
+    async with alone("memory:") as one:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            chunk = await one.streams.read("s")
+            await one.streams.append("s", text("between"))
+            reader.channel.observe(chunk.head)
+            assert await reader.wait(chunk.end, 10)
+            frames = reader.channel.after(chunk.end)
+            assert frames is None or frames[0].data == b"event: data\ndata:between\n\n"
 
 
-def test_closing_and_deleting_end_the_waiting() -> None:
-    async def main() -> None:
-        async with alone("memory:") as one:
-            for path in ("closes", "goes"):
-                await one.streams.create(path, TEXT)
-            with one.hub.watch("closes") as a, one.hub.watch("goes") as b:
-                waits = [
-                    asyncio.create_task(a.wait(await seen(one, a, "closes"), 10)),
-                    asyncio.create_task(b.wait(await seen(one, b, "goes"), 10)),
-                ]
-                await one.streams.append("closes", text("last"), close=True)
-                await one.streams.delete("goes")
-                assert await asyncio.gather(*waits) == [True, True]
-                assert a.channel.closed
-                assert a.channel.tail == 4
-                assert b.channel.deleted
-                # A new stream at the same place has new readers.
-                await one.streams.create("goes", TEXT)
-                with one.hub.watch("goes") as fresh:
-                    assert fresh.channel is not b.channel
-
-    asyncio.run(main())
+async def test_closing_and_deleting_end_the_waiting() -> None:
+    async with alone("memory:") as one:
+        for path in ("closes", "goes"):
+            await one.streams.create(path, TEXT)
+        with one.hub.watch("closes") as a, one.hub.watch("goes") as b:
+            waits = [
+                asyncio.create_task(a.wait(await seen(one, a, "closes"), 10)),
+                asyncio.create_task(b.wait(await seen(one, b, "goes"), 10)),
+            ]
+            await one.streams.append("closes", text("last"), close=True)
+            await one.streams.delete("goes")
+            assert await asyncio.gather(*waits) == [True, True]
+            assert a.channel.closed
+            assert a.channel.tail == 4
+            assert b.channel.deleted
+            # A new stream at the same place has new readers.
+            await one.streams.create("goes", TEXT)
+            with one.hub.watch("goes") as fresh:
+                assert fresh.channel is not b.channel
 
 
-def test_closing_the_hub_lets_all_readers_finish() -> None:
-    async def main() -> None:
-        async with alone("memory:") as one:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                waiting = asyncio.create_task(reader.wait(await seen(one, reader), 10))
-                await until(lambda: bool(reader.channel.waiting))
-                await one.hub.close()
-                assert await waiting
-                assert reader.channel.ended
-                assert not reader.channel.deleted
-            with one.hub.watch("s") as late:
-                assert late.channel.ended
-
-    asyncio.run(main())
+async def test_closing_the_hub_lets_all_readers_finish() -> None:
+    async with alone("memory:") as one:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            waiting = asyncio.create_task(reader.wait(await seen(one, reader), 10))
+            await until(lambda: bool(reader.channel.waiting))
+            await one.hub.close()
+            assert await waiting
+            assert reader.channel.ended
+            assert not reader.channel.deleted
+        with one.hub.watch("s") as late:
+            assert late.channel.ended
 
 
-def test_appends_of_another_process_arrive_in_order(url: str) -> None:
-    async def main() -> None:
-        async with opened(url) as store, process(store) as one, process(store) as two:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                at = await seen(one, reader)
-                for n in range(5):
-                    await two.streams.append("s", text(str(n)))
-                await until(lambda: reader.channel.tail == 5)
-                frames = reader.channel.after(at)
-                assert frames is not None
-                assert b"".join(frame.batch.data for frame in frames) == b"01234"
-                await two.streams.close("s")
-                await until(lambda: reader.channel.closed)
-
-    asyncio.run(main())
+async def test_appends_of_another_process_arrive_in_order(url: str) -> None:
+    async with opened(url) as store, process(store) as one, process(store) as two:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            at = await seen(one, reader)
+            for n in range(5):
+                await two.streams.append("s", text(str(n)))
+            await until(lambda: reader.channel.tail == 5)
+            frames = reader.channel.after(at)
+            assert frames is not None
+            assert b"".join(frame.batch.data for frame in frames) == b"01234"
+            await two.streams.close("s")
+            await until(lambda: reader.channel.closed)
 
 
-def test_the_engine_s_rows_reach_readers_and_end_with_the_run(url: str) -> None:
-    async def main() -> None:
-        async with alone(url) as one:
-            await one.committer.commit(Change(appends=(EngineAppend("runs/r1", b'{"n":1}', 1),)))
-            with one.hub.watch("runs/r1") as reader:
-                at = await seen(one, reader, "runs/r1")
-                rows = EngineAppend("runs/r1", b'{"n":2},{"n":3}', 2, at=1)
-                await one.committer.commit(Change(appends=(rows, EngineAppend("runs/r1", b"", 0, close=True))))
-                await until(lambda: reader.channel.closed)
-                frames = reader.channel.after(at)
-                assert frames is not None
-                assert [frame.data for frame in frames] == [b'event: data\ndata:[{"n":2},{"n":3}]\n\n']
-
-    asyncio.run(main())
+async def test_the_engine_s_rows_reach_readers_and_end_with_the_run(url: str) -> None:
+    async with alone(url) as one:
+        await one.committer.commit(Change(appends=(EngineAppend("runs/r1", b'{"n":1}', 1),)))
+        with one.hub.watch("runs/r1") as reader:
+            at = await seen(one, reader, "runs/r1")
+            rows = EngineAppend("runs/r1", b'{"n":2},{"n":3}', 2, at=1)
+            await one.committer.commit(Change(appends=(rows, EngineAppend("runs/r1", b"", 0, close=True))))
+            await until(lambda: reader.channel.closed)
+            frames = reader.channel.after(at)
+            assert frames is not None
+            assert [frame.data for frame in frames] == [b'event: data\ndata:[{"n":2},{"n":3}]\n\n']
 
 
-def test_a_deletion_by_another_process_ends_readers(url: str) -> None:
-    async def main() -> None:
-        async with opened(url) as store, process(store) as one, process(store) as two:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                await seen(one, reader)
-                await two.streams.delete("s")
-                await until(lambda: reader.channel.deleted)
-
-    asyncio.run(main())
+async def test_a_deletion_by_another_process_ends_readers(url: str) -> None:
+    async with opened(url) as store, process(store) as one, process(store) as two:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            await seen(one, reader)
+            await two.streams.delete("s")
+            await until(lambda: reader.channel.deleted)
 
 
-def test_lost_wake_ups_cost_one_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lost_wake_ups_cost_one_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the bus down, the comparison of tails finds what happened."""
     monkeypatch.setattr("signoff.service.streams.hub.POLL_S", 0.01)
     monkeypatch.setattr(LocalBus, "wake", lambda _bus, _topics: None)
 
-    async def main() -> None:
-        async with opened("memory:") as store, process(store) as one, process(store) as two:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                at = await seen(one, reader)
-                await two.streams.append("s", text("unheard"))
-                assert await reader.wait(at, 10)
-                assert reader.channel.after(at)
-                await two.streams.close("s")
-                await until(lambda: reader.channel.closed)
-
-    asyncio.run(main())
+    async with opened("memory:") as store, process(store) as one, process(store) as two:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            at = await seen(one, reader)
+            await two.streams.append("s", text("unheard"))
+            assert await reader.wait(at, 10)
+            assert reader.channel.after(at)
+            await two.streams.close("s")
+            await until(lambda: reader.channel.closed)
 
 
-def test_a_close_after_an_append_by_another_process_does_not_hide_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_close_after_an_append_by_another_process_does_not_hide_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalBus, "wake", lambda _bus, _topics: None)
 
-    async def main() -> None:
-        async with opened("memory:") as store, process(store) as one, process(store) as two:
-            await one.streams.create("s", TEXT)
-            with one.hub.watch("s") as reader:
-                at = await seen(one, reader)
-                await two.streams.append("s", text("foreign"))
-                await one.streams.close("s")
-                await until(lambda: reader.channel.closed)
-                frames = reader.channel.after(at)
-                assert frames is not None
-                assert [frame.batch.data for frame in frames] == [b"foreign"]
-
-    asyncio.run(main())
+    async with opened("memory:") as store, process(store) as one, process(store) as two:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            at = await seen(one, reader)
+            await two.streams.append("s", text("foreign"))
+            await one.streams.close("s")
+            await until(lambda: reader.channel.closed)
+            frames = reader.channel.after(at)
+            assert frames is not None
+            assert [frame.batch.data for frame in frames] == [b"foreign"]
 
 
 def test_a_reader_never_sees_its_cursor_go_back() -> None:

@@ -50,32 +50,26 @@ async def gives_up(resolver: SystemResolver, host: str) -> None:
         await waiting
 
 
-def test_a_name_that_hangs_takes_one_thread_and_holds_no_other_name_up(names: NameServer) -> None:
-    async def main() -> None:
-        resolver = SystemResolver(names, most=2)
-        for _ in range(20):
-            await gives_up(resolver, "hangs")
-        waiting = [asyncio.create_task(resolver("hangs", 443)) for _ in range(3)]
-        assert await resolver("worker.example", 443) == [ADDRESS]
-        names.go_on.set()
-        assert await asyncio.gather(*waiting) == [[ADDRESS]] * 3
-        assert names.asked.count("hangs") == 1
-
-    asyncio.run(main())
+async def test_a_name_that_hangs_takes_one_thread_and_holds_no_other_name_up(names: NameServer) -> None:
+    resolver = SystemResolver(names, most=2)
+    for _ in range(20):
+        await gives_up(resolver, "hangs")
+    waiting = [asyncio.create_task(resolver("hangs", 443)) for _ in range(3)]
+    assert await resolver("worker.example", 443) == [ADDRESS]
+    names.go_on.set()
+    assert await asyncio.gather(*waiting) == [[ADDRESS]] * 3
+    assert names.asked.count("hangs") == 1
 
 
-def test_there_are_so_many_threads_at_most_and_each_is_used_again(names: NameServer) -> None:
-    async def main() -> None:
-        resolver = SystemResolver(names, most=2)
-        hanging = [asyncio.create_task(resolver(f"hangs{number}", 443)) for number in range(5)]
-        await gives_up(resolver, "worker.example")
-        await until(lambda: asked(names, 2))
-        names.go_on.set()
-        assert await asyncio.gather(*hanging) == [[ADDRESS]] * 5
-        assert names.asked == ["hangs0", "hangs1", "hangs2", "hangs3", "hangs4"]
-        assert await resolver("worker.example", 443) == [ADDRESS]
-
-    asyncio.run(main())
+async def test_there_are_so_many_threads_at_most_and_each_is_used_again(names: NameServer) -> None:
+    resolver = SystemResolver(names, most=2)
+    hanging = [asyncio.create_task(resolver(f"hangs{number}", 443)) for number in range(5)]
+    await gives_up(resolver, "worker.example")
+    await until(lambda: asked(names, 2))
+    names.go_on.set()
+    assert await asyncio.gather(*hanging) == [[ADDRESS]] * 5
+    assert names.asked == ["hangs0", "hangs1", "hangs2", "hangs3", "hangs4"]
+    assert await resolver("worker.example", 443) == [ADDRESS]
 
 
 async def asked(names: NameServer, count: int) -> bool:
@@ -83,19 +77,16 @@ async def asked(names: NameServer, count: int) -> bool:
     return len(names.asked) == count
 
 
-def test_everybody_who_asked_is_told_that_a_name_is_not_known(names: NameServer) -> None:
-    async def main() -> None:
-        resolver = SystemResolver(names)
-        for host in ("unknown", "hangs.unknown"):
-            waiting = [asyncio.create_task(resolver(host, 443)) for _ in range(3)]
-            await asyncio.sleep(0)
-            names.go_on.set()
-            found = await asyncio.gather(*waiting, return_exceptions=True)
-            assert [type(one) for one in found] == [OSError] * 3
-        with pytest.raises(OSError, match="no name"):
-            look_up("a..b", 443)
-
-    asyncio.run(main())
+async def test_everybody_who_asked_is_told_that_a_name_is_not_known(names: NameServer) -> None:
+    resolver = SystemResolver(names)
+    for host in ("unknown", "hangs.unknown"):
+        waiting = [asyncio.create_task(resolver(host, 443)) for _ in range(3)]
+        await asyncio.sleep(0)
+        names.go_on.set()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(one) for one in found] == [OSError] * 3
+    with pytest.raises(OSError, match="no name"):
+        look_up("a..b", 443)
 
 
 HANG = """

@@ -23,26 +23,23 @@ LEASE_MS = 30_000
 ROOT = "http://h/v1/stream/"
 
 
-def test_a_receiver_that_never_answers_holds_back_neither_webhooks_nor_events(store: str) -> None:
-    async def main() -> None:
-        async with receiving(hold=asyncio.Event()) as stuck, receiving() as healthy, site(store) as s:
-            assert stuck.hold is not None
-            await s.stream("wake")
-            for number in range(PER_RECEIVER + 60):
-                await s.put(f"stuck{number}", type="webhook", streams=["bad"], webhook={"url": stuck.url})
-            await s.put("healthy", type="webhook", streams=["good"], webhook={"url": healthy.url})
-            await s.put("pull", type="pull-wake", streams=["good"], wake_stream="wake")
-            await s.stream("bad", 1)
-            await stuck.got(PER_RECEIVER)
-            await s.stream("good", 1)
-            await healthy.got()
-            await until(lambda: _events(s))
-            assert [event["generation"] for event in await s.read("wake")] == [1]
-            assert len(stuck.calls) == PER_RECEIVER
-            stuck.hold.set()
-            await stuck.got(PER_RECEIVER + 60)
-
-    asyncio.run(main())
+async def test_a_receiver_that_never_answers_holds_back_neither_webhooks_nor_events(store: str) -> None:
+    async with receiving(hold=asyncio.Event()) as stuck, receiving() as healthy, site(store) as s:
+        assert stuck.hold is not None
+        await s.stream("wake")
+        for number in range(PER_RECEIVER + 60):
+            await s.put(f"stuck{number}", type="webhook", streams=["bad"], webhook={"url": stuck.url})
+        await s.put("healthy", type="webhook", streams=["good"], webhook={"url": healthy.url})
+        await s.put("pull", type="pull-wake", streams=["good"], wake_stream="wake")
+        await s.stream("bad", 1)
+        await stuck.got(PER_RECEIVER)
+        await s.stream("good", 1)
+        await healthy.got()
+        await until(lambda: _events(s))
+        assert [event["generation"] for event in await s.read("wake")] == [1]
+        assert len(stuck.calls) == PER_RECEIVER
+        stuck.hold.set()
+        await stuck.got(PER_RECEIVER + 60)
 
 
 async def _events(s: Site) -> bool:
@@ -85,57 +82,48 @@ def sent(receiver: Receiver) -> list[int]:
     return [call.body["generation"] for call in receiver.calls if call.body["subscription_id"] == "late"]
 
 
-def test_a_wake_whose_time_is_over_by_its_turn_is_not_sent(store: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_800_000_000_000)
-        async with receiving(hold=asyncio.Event()) as receiver, full(store, receiver, clock) as (_, subscriptions):
+async def test_a_wake_whose_time_is_over_by_its_turn_is_not_sent(store: str) -> None:
+    clock = ManualClock(1_800_000_000_000)
+    async with receiving(hold=asyncio.Event()) as receiver, full(store, receiver, clock) as (_, subscriptions):
+        clock.advance(LEASE_MS)
+        release(receiver)
+        await subscriptions.settled()
+        assert sent(receiver) == []
+        await subscriptions.step()
+        clock.advance(2_000)
+        await subscriptions.step()
+        assert sent(receiver) == [2]
+
+
+async def test_a_wake_of_what_was_deleted_before_its_turn_is_not_sent(store: str) -> None:
+    clock = ManualClock(1_800_000_000_000)
+    async with receiving(hold=asyncio.Event()) as receiver, full(store, receiver, clock) as (_, subscriptions):
+        await subscriptions.delete("late")
+        release(receiver)
+        await subscriptions.settled()
+        assert sent(receiver) == []
+        try:
+            await subscriptions.get("late")
+        except SubscriptionNotFound:
+            return
+        raise AssertionError("it came back")
+
+
+async def test_a_newer_wake_takes_the_place_of_one_that_waits(store: str) -> None:
+    clock = ManualClock(1_800_000_000_000)
+    async with receiving(hold=asyncio.Event()) as receiver, full(store, receiver, clock) as (_, subscriptions):
+        waiting = len(tasks(subscriptions))
+        for _ in range(3):
             clock.advance(LEASE_MS)
-            release(receiver)
-            await subscriptions.settled()
-            assert sent(receiver) == []
-            await subscriptions.step()
-            clock.advance(2_000)
-            await subscriptions.step()
-            assert sent(receiver) == [2]
-
-    asyncio.run(main())
-
-
-def test_a_wake_of_what_was_deleted_before_its_turn_is_not_sent(store: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_800_000_000_000)
-        async with receiving(hold=asyncio.Event()) as receiver, full(store, receiver, clock) as (_, subscriptions):
-            await subscriptions.delete("late")
-            release(receiver)
-            await subscriptions.settled()
-            assert sent(receiver) == []
-            try:
-                await subscriptions.get("late")
-            except SubscriptionNotFound:
-                return
-            raise AssertionError("it came back")
-
-    asyncio.run(main())
-
-
-def test_a_newer_wake_takes_the_place_of_one_that_waits(store: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_800_000_000_000)
-        async with receiving(hold=asyncio.Event()) as receiver, full(store, receiver, clock) as (_, subscriptions):
-            waiting = len(tasks(subscriptions))
-            for _ in range(3):
-                clock.advance(LEASE_MS)
-                subscriptions._advance_soon("late", ())
-                await until(lambda: _is_idle(subscriptions))
-                clock.advance(60_000)
-                subscriptions._advance_soon("late", ())
-                await until(lambda: _woken(subscriptions))
-                await until(lambda: _so_many(subscriptions, waiting))
-            release(receiver)
-            await subscriptions.settled()
-            assert sent(receiver) == [4]
-
-    asyncio.run(main())
+            subscriptions._advance_soon("late", ())
+            await until(lambda: _is_idle(subscriptions))
+            clock.advance(60_000)
+            subscriptions._advance_soon("late", ())
+            await until(lambda: _woken(subscriptions))
+            await until(lambda: _so_many(subscriptions, waiting))
+        release(receiver)
+        await subscriptions.settled()
+        assert sent(receiver) == [4]
 
 
 def tasks(subscriptions: Subscriptions) -> Any:
@@ -155,15 +143,12 @@ def release(receiver: Receiver) -> None:
     receiver.hold.set()
 
 
-def test_closing_does_not_begin_what_waits(store: str) -> None:
-    async def main() -> None:
-        clock = ManualClock(1_800_000_000_000)
-        async with receiving(hold=asyncio.Event()) as receiver:
-            async with full(store, receiver, clock) as (_, subscriptions):
-                closing = asyncio.create_task(subscriptions.close())
-                await until(lambda: _so_many(subscriptions, PER_RECEIVER))
-                release(receiver)
-                await closing
-            assert sent(receiver) == []
-
-    asyncio.run(main())
+async def test_closing_does_not_begin_what_waits(store: str) -> None:
+    clock = ManualClock(1_800_000_000_000)
+    async with receiving(hold=asyncio.Event()) as receiver:
+        async with full(store, receiver, clock) as (_, subscriptions):
+            closing = asyncio.create_task(subscriptions.close())
+            await until(lambda: _so_many(subscriptions, PER_RECEIVER))
+            release(receiver)
+            await closing
+        assert sent(receiver) == []

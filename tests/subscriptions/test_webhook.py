@@ -61,104 +61,77 @@ def port_of(receiver: Receiver) -> str:
     "host", ["127.0.0.1", "[::1]", "10.0.0.1", "169.254.169.254", "[::ffff:127.0.0.1]", "[fe80::1]"]
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_address_that_is_not_public_is_refused_at_creation_and_at_delivery(scheme: str, host: str) -> None:
-    async def main() -> None:
-        with pytest.raises(WebhookUrlRejected):
-            await webhooks().check(f"{scheme}://{host}/hook")
-        answer = await send(webhooks(), f"{scheme}://{host}/hook")
-        assert not answer.ok
-        assert "ConnectError" not in answer.why
-
-    asyncio.run(main())
+async def test_an_address_that_is_not_public_is_refused_at_creation_and_at_delivery(scheme: str, host: str) -> None:
+    with pytest.raises(WebhookUrlRejected):
+        await webhooks().check(f"{scheme}://{host}/hook")
+    answer = await send(webhooks(), f"{scheme}://{host}/hook")
+    assert not answer.ok
+    assert "ConnectError" not in answer.why
 
 
 @pytest.mark.parametrize(
     "answer", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["2606:4700::1", "::1"], ["169.254.169.254"]], ids=str
 )
-def test_a_name_is_refused_if_one_of_its_addresses_is(answer: list[str]) -> None:
-    async def main() -> None:
-        with pytest.raises(WebhookUrlRejected):
-            await webhooks(names=Names(answer)).check("https://worker.example/hook")
-        assert not (await send(webhooks(names=Names(answer)), "https://worker.example/hook")).ok
-
-    asyncio.run(main())
+async def test_a_name_is_refused_if_one_of_its_addresses_is(answer: list[str]) -> None:
+    with pytest.raises(WebhookUrlRejected):
+        await webhooks(names=Names(answer)).check("https://worker.example/hook")
+    assert not (await send(webhooks(names=Names(answer)), "https://worker.example/hook")).ok
 
 
 @pytest.mark.parametrize("host", ["localhost", "0x7f.1", "2130706433", "127.1", "017700000001"])
-def test_spellings_of_this_machine_are_refused_by_what_they_resolve_to(host: str) -> None:
-    async def main() -> None:
-        addresses = await SystemResolver()(host, 443)
-        assert addresses
-        with pytest.raises(WebhookUrlRejected):
-            await webhooks().check(f"https://{host}/hook")
-
-    asyncio.run(main())
+async def test_spellings_of_this_machine_are_refused_by_what_they_resolve_to(host: str) -> None:
+    addresses = await SystemResolver()(host, 443)
+    assert addresses
+    with pytest.raises(WebhookUrlRejected):
+        await webhooks().check(f"https://{host}/hook")
 
 
-def test_a_name_that_changes_its_answer_gains_nothing() -> None:
-    async def main() -> None:
-        async with receiving() as receiver:
-            url = f"https://worker.example:{port_of(receiver)}/hook"
-            hooks = webhooks(names=Names(["8.8.8.8"], ["127.0.0.1"]))
-            await hooks.check(url)
-            answer = await send(hooks, url)
-            assert not answer.ok
-            assert "127.0.0.1 is this machine" in answer.why
-            assert receiver.calls == []
-
-    asyncio.run(main())
+async def test_a_name_that_changes_its_answer_gains_nothing() -> None:
+    async with receiving() as receiver:
+        url = f"https://worker.example:{port_of(receiver)}/hook"
+        hooks = webhooks(names=Names(["8.8.8.8"], ["127.0.0.1"]))
+        await hooks.check(url)
+        answer = await send(hooks, url)
+        assert not answer.ok
+        assert "127.0.0.1 is this machine" in answer.why
+        assert receiver.calls == []
 
 
-def test_a_delivery_asks_once_and_goes_where_the_answer_said() -> None:
-    async def main() -> None:
-        async with receiving() as receiver:
-            # Were the name asked for again on the way out, the second answer would lead nowhere.
-            names = Names(["127.0.0.1"], [])
-            url = f"http://worker.example:{port_of(receiver)}/hook?a=b"
-            assert await send(webhooks(Targets.LOOPBACK, names), url) == DeliveryResult(ok=True, done=True)
-            assert names.asked == ["worker.example"]
-            assert receiver.calls[0].headers["host"] == f"worker.example:{port_of(receiver)}"
-
-    asyncio.run(main())
+async def test_a_delivery_asks_once_and_goes_where_the_answer_said() -> None:
+    async with receiving() as receiver:
+        # Were the name asked for again on the way out, the second answer would lead nowhere.
+        names = Names(["127.0.0.1"], [])
+        url = f"http://worker.example:{port_of(receiver)}/hook?a=b"
+        assert await send(webhooks(Targets.LOOPBACK, names), url) == DeliveryResult(ok=True, done=True)
+        assert names.asked == ["worker.example"]
+        assert receiver.calls[0].headers["host"] == f"worker.example:{port_of(receiver)}"
 
 
-def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
-    async def main() -> None:
-        async with receiving() as receiver:
-            names = Names(["127.0.0.9", "127.0.0.1"])
-            answer = await send(webhooks(Targets.LOOPBACK, names), f"http://worker.example:{port_of(receiver)}/")
-            assert answer.ok
-
-    asyncio.run(main())
+async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
+    async with receiving() as receiver:
+        names = Names(["127.0.0.9", "127.0.0.1"])
+        answer = await send(webhooks(Targets.LOOPBACK, names), f"http://worker.example:{port_of(receiver)}/")
+        assert answer.ok
 
 
-def test_a_name_that_is_not_known_yet_is_no_reason_to_refuse() -> None:
-    async def main() -> None:
-        await webhooks(names=Names([])).check("https://later.example/hook")
-        assert not (await send(webhooks(names=Names([])), "https://later.example/hook")).ok
-
-    asyncio.run(main())
+async def test_a_name_that_is_not_known_yet_is_no_reason_to_refuse() -> None:
+    await webhooks(names=Names([])).check("https://later.example/hook")
+    assert not (await send(webhooks(names=Names([])), "https://later.example/hook")).ok
 
 
-def test_a_redirect_is_a_failure_and_not_followed() -> None:
-    async def main() -> None:
-        async with receiving() as inside, receiving(answer=(307, b""), location=inside.url) as receiver:
-            answer = await send(webhooks(Targets.LOOPBACK), receiver.url)
-            assert answer == DeliveryResult(ok=False, why="the receiver answered 307")
-            assert inside.calls == []
-
-    asyncio.run(main())
+async def test_a_redirect_is_a_failure_and_not_followed() -> None:
+    async with receiving() as inside, receiving(answer=(307, b""), location=inside.url) as receiver:
+        answer = await send(webhooks(Targets.LOOPBACK), receiver.url)
+        assert answer == DeliveryResult(ok=False, why="the receiver answered 307")
+        assert inside.calls == []
 
 
-def test_a_receiver_that_says_nothing_is_left_in_time() -> None:
-    async def main() -> None:
-        hold = asyncio.Event()
-        async with receiving(hold=hold) as receiver:
-            answer = await send(webhooks(Targets.LOOPBACK), receiver.url, 0.2)
-            assert answer == DeliveryResult(ok=False, why="no answer within 0.2 s")
-            hold.set()
-
-    asyncio.run(main())
+async def test_a_receiver_that_says_nothing_is_left_in_time() -> None:
+    hold = asyncio.Event()
+    async with receiving(hold=hold) as receiver:
+        answer = await send(webhooks(Targets.LOOPBACK), receiver.url, 0.2)
+        assert answer == DeliveryResult(ok=False, why="no answer within 0.2 s")
+        hold.set()
 
 
 @pytest.mark.parametrize(
@@ -173,12 +146,9 @@ def test_a_receiver_that_says_nothing_is_left_in_time() -> None:
         (200, b'{"done": true}' + b" " * LONGEST_ANSWER, False),
     ],
 )
-def test_what_an_answer_says(status: int, body: object, done: bool) -> None:
-    async def main() -> None:
-        async with receiving(answer=(status, body)) as receiver:
-            assert await send(webhooks(Targets.LOOPBACK), receiver.url) == DeliveryResult(ok=True, done=done)
-
-    asyncio.run(main())
+async def test_what_an_answer_says(status: int, body: object, done: bool) -> None:
+    async with receiving(answer=(status, body)) as receiver:
+        assert await send(webhooks(Targets.LOOPBACK), receiver.url) == DeliveryResult(ok=True, done=done)
 
 
 @pytest.mark.parametrize(
@@ -186,35 +156,29 @@ def test_what_an_answer_says(status: int, body: object, done: bool) -> None:
     [gzip.compress(b'{"done": true}'), gzip.compress(b" " * (64 << 20) + b"1")],
     ids=["small", "64 MiB of blanks in 64 KiB"],
 )
-def test_an_answer_that_is_compressed_says_nothing_and_is_not_unpacked(body: bytes) -> None:
-    async def main() -> None:
-        async with receiving(answer=(200, body), encoding="gzip") as receiver:
-            tracemalloc.start()
-            answer = await send(webhooks(Targets.LOOPBACK), receiver.url)
-            _, most = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-            assert answer == DeliveryResult(ok=True, done=False)
-            assert receiver.calls[0].headers["accept-encoding"] == "identity"
-            assert most < 8 << 20
-
-    asyncio.run(main())
+async def test_an_answer_that_is_compressed_says_nothing_and_is_not_unpacked(body: bytes) -> None:
+    async with receiving(answer=(200, body), encoding="gzip") as receiver:
+        tracemalloc.start()
+        answer = await send(webhooks(Targets.LOOPBACK), receiver.url)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert answer == DeliveryResult(ok=True, done=False)
+        assert receiver.calls[0].headers["accept-encoding"] == "identity"
+        assert most < 8 << 20
 
 
-def test_tls_verifies_the_name_although_the_connection_goes_to_the_address(tmp_path: Path) -> None:
+async def test_tls_verifies_the_name_although_the_connection_goes_to_the_address(tmp_path: Path) -> None:
     certificate, trust = _certificate(tmp_path, "worker.example")
 
-    async def main() -> None:
-        receiver = Receiver("")
-        async with served(receiver, ssl_certfile=str(certificate), ssl_keyfile=str(certificate)) as port:
-            names = Names(["127.0.0.1"])
-            hooks = webhooks(Targets.LOOPBACK, names, trust)
-            assert (await send(hooks, f"https://worker.example:{port}/hook")).ok
-            other = await send(hooks, f"https://other.example:{port}/hook")
-            assert not other.ok
-            assert "CERTIFICATE_VERIFY_FAILED" in other.why
-            assert len(receiver.calls) == 1
-
-    asyncio.run(main())
+    receiver = Receiver("")
+    async with served(receiver, ssl_certfile=str(certificate), ssl_keyfile=str(certificate)) as port:
+        names = Names(["127.0.0.1"])
+        hooks = webhooks(Targets.LOOPBACK, names, trust)
+        assert (await send(hooks, f"https://worker.example:{port}/hook")).ok
+        other = await send(hooks, f"https://other.example:{port}/hook")
+        assert not other.ok
+        assert "CERTIFICATE_VERIFY_FAILED" in other.why
+        assert len(receiver.calls) == 1
 
 
 def _certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:

@@ -424,37 +424,31 @@ def test_a_journal_begins_with_its_start() -> None:
     assert machine.outcome == RunCompleted(1_000, None)
 
 
-def test_it_refuses_to_run_inside_a_task() -> None:
+async def test_it_refuses_to_run_inside_a_task() -> None:
     async def flow(ctx: Context) -> None: ...
 
-    async def host() -> None:
-        with pytest.raises(RuntimeError, match="plain callback"):
-            Drive(flow)
-
-    asyncio.run(host())
+    with pytest.raises(RuntimeError, match="plain callback"):
+        Drive(flow)
 
 
-def test_it_runs_from_a_callback_of_a_host_loop() -> None:
+async def test_it_runs_from_a_callback_of_a_host_loop() -> None:
     async def flow(ctx: Context) -> int:
         async with asyncio.timeout(5):
             return sum(await asyncio.gather(ctx.step("a", work), ctx.step("b", work)))
 
-    async def host() -> int:
-        loop = asyncio.get_running_loop()
-        finished: asyncio.Future[int] = loop.create_future()
+    loop = asyncio.get_running_loop()
+    finished: asyncio.Future[int] = loop.create_future()
 
-        def drive_it() -> None:
-            drive = Drive(flow)
-            drive.done("a:0", 1)
-            drive.done("b:0", 2)
-            finished.set_result(drive.output)
+    def drive_it() -> None:
+        drive = Drive(flow)
+        drive.done("a:0", 1)
+        drive.done("b:0", 2)
+        finished.set_result(drive.output)
 
-        loop.call_soon(drive_it)
-        found = await finished
-        assert asyncio.get_running_loop() is loop
-        return found
-
-    assert asyncio.run(host()) == 3
+    loop.call_soon(drive_it)
+    found = await finished
+    assert asyncio.get_running_loop() is loop
+    assert found == 3
 
 
 def test_closing_runs_no_cleanup_into_commands() -> None:

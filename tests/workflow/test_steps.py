@@ -33,16 +33,13 @@ def test_a_step_knows_itself() -> None:
         current_step()
 
 
-def test_a_step_knows_itself_in_async_code_only() -> None:
+async def test_a_step_knows_itself_in_async_code_only() -> None:
     async def attempt(number: int) -> str:
         with entering_step(StepInfo("r1", "pay", number, 1)):
             await asyncio.sleep(0)
             return current_step().key
 
-    async def both() -> list[str]:
-        return list(await asyncio.gather(attempt(0), attempt(1)))
-
-    assert asyncio.run(both()) == ["r1/pay:0", "r1/pay:1"]
+    assert list(await asyncio.gather(attempt(0), attempt(1))) == ["r1/pay:0", "r1/pay:1"]
 
 
 def returns_awaitable() -> Awaitable[int]: ...  # type: ignore[empty-body]
@@ -198,11 +195,8 @@ def test_a_step_that_workflow_code_calls_itself_is_refused(call: Any, name: str)
     assert asked(drive.journal) == ["run.started", "run.failed"]
 
 
-def test_elsewhere_it_is_an_ordinary_function() -> None:
-    async def host() -> list[Any]:
-        return [charge(2, currency="USD"), await fetch("USD"), await Service().call(3)]
-
-    assert asyncio.run(host()) == [Decimal(2), Decimal(2), 3]
+async def test_elsewhere_it_is_an_ordinary_function() -> None:
+    assert [charge(2, currency="USD"), await fetch("USD"), await Service().call(3)] == [Decimal(2), Decimal(2), 3]
 
 
 def test_it_keeps_what_it_is() -> None:

@@ -48,17 +48,22 @@ def _check_subject(write: SubjectWrite) -> None:
     _SUBJECT.check(subject)
     if subject.version < 1:
         raise BadRequest("A subject's version is 1 or more, since 0 says that there is none; nothing was written.")
-    _check_terms(subject.terms)
+    check_terms(subject.terms)
     for append in write.appends:
         _APPEND.check(append)
     for part in write.parts:
         _PART.check(part)
-        _check_terms(part.terms)
+        check_terms(part.terms)
     for name in write.dropped:
         _PART_NAME.check(name)
 
 
-def _check_terms(terms: tuple[str, ...]) -> None:
+def check_terms(terms: tuple[str, ...]) -> None:
+    """Refuse terms that no index can hold.
+
+    Raises:
+        BadRequest: one is not Unicode, too long, or has control characters.
+    """
     for term in terms:
         if not _fine(term, str):
             _check_value("a term", str, term)

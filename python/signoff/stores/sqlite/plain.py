@@ -13,9 +13,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from signoff.stores.base import NOTHING_ELSE, Change, Committed
+from signoff.stores.change import Change, Committed, FamilyWrite
 from signoff.stores.parting import TOGETHER
-from signoff.stores.sqlite.marks import Marks, StreamEntry, stretched
+from signoff.stores.sqlite.cache import BATCHES, CachedStream, WriterCache, next_distance
 from signoff.stores.sqlite.statements import Statements
 from signoff.streams import expiry
 from signoff.streams.stream import ProducerMark, Write
@@ -25,7 +25,7 @@ SQL: Final = Statements("plain.sql")
 SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
 """Rows of the statements there are; what is missing to the next size is filled up with empty ones."""
 
-_COLUMNS: Final = 12
+_COLUMNS: Final = 13
 _NOBODY: Final = (None, None, None)
 _DONE: Final = Committed()
 
@@ -33,16 +33,16 @@ Row = tuple[Any, ...]
 
 
 class PlainAppends:
-    """Write Changes that are nothing but appends.
+    """The short way to write, for Changes that are nothing but appends.
 
     Args:
         connection: the writer's; it gets temporary views.
-        marks: what the writer knows. They are moved on while Changes are taken: who does not write them has to forget.
+        cache: what the writer knows. It is moved on while Changes are taken: who does not write them has to forget.
     """
 
-    def __init__(self, connection: sqlite3.Connection, marks: Marks) -> None:
+    def __init__(self, connection: sqlite3.Connection, cache: WriterCache) -> None:
         self._connection = connection
-        self._marks = marks
+        self._cache = cache
         self._count = 0
         self._values: list[Any] = []
         self._producers: dict[int, ProducerMark] = {}
@@ -51,20 +51,22 @@ class PlainAppends:
 
     def fit(self, changes: Iterable[Change]) -> bool:
         """Tell whether Changes are plain appends to streams that are known."""
-        known = self._marks.streams
-        for change in changes:
-            streams = change[-1]
-            if len(streams) != 1 or change[:-1] != NOTHING_ELSE:
+        known = self._cache.streams
+        for family, posts, _ in changes:
+            if type(family) is not FamilyWrite or posts:
+                return False
+            (streams,) = family
+            if len(streams) != 1:
                 return False
             write = streams[0]
             if type(write) is not Write:
                 return False
             head, _, _, data, _, _, _ = write
-            fixed = head[0]
-            entry = known.get(fixed.path)
-            if entry is None or type(data) is not bytes or len(data) > TOGETHER:
+            properties = head[0]
+            stream = known.get(properties.path)
+            if stream is None or stream.engine or type(data) is not bytes or len(data) > TOGETHER:
                 return False
-            if entry.fixed is not fixed and not entry.has(fixed):
+            if stream.properties is not properties and not stream.has(properties):
                 return False
         return True
 
@@ -76,25 +78,26 @@ class PlainAppends:
         Values are of the types that the `sqlite3` module binds without asking for an adapter first, which takes ten
         times as long: neither None nor `bytes` is one of them.
         """
-        known = self._marks.streams
+        known = self._cache.streams
         values = self._values
-        for number, change in enumerate(changes, self._marks.number(3, len(changes))):
-            head, expect, _, data, producer, _, _ = cast("Write", change[-1][0])
-            fixed, version, end, seq, touched_at = head
-            entry = cast("StreamEntry", known[fixed.path])
-            start = entry.tail
-            if expect != entry.version or end <= start:
+        for number, change in enumerate(changes, self._cache.number(BATCHES, len(changes))):
+            (write,) = cast("FamilyWrite", change[0]).streams
+            head, expect, _, data, producer, _, _ = cast("Write", write)
+            properties, version, end, seq, touched_at = head
+            stream = cast("CachedStream", known[properties.path])
+            start = stream.tail
+            if expect != stream.version or end <= start:
                 return None
-            stretch = stretched(entry.stretch, len(data))
+            distance = next_distance(stream.distance, len(data))
             values += (
-                number, entry.id, start, end, entry.last_batch, bytearray(data), expect, version,
-                0 if seq is None else seq, touched_at, stretch,
-                0 if fixed.ttl_s is None else expiry.end(head) or 0,
+                number, stream.id, start, end, stream.last_batch, bytearray(data), expect, version,
+                0 if seq is None else seq, touched_at, distance,
+                0 if properties.ttl_s is None else expiry.end(head) or 0, change[2],
             )  # fmt: skip
             if producer is not None:
                 self._producers[self._count] = producer
             self._count += 1
-            entry.version, entry.tail, entry.last_batch, entry.stretch = version, end, number, stretch
+            stream.version, stream.tail, stream.last_batch, stream.distance = version, end, number, distance
         return [_DONE] * len(changes)
 
     def write(self) -> None:
@@ -119,12 +122,6 @@ class PlainAppends:
             values += self._values[index * _COLUMNS : (index + 1) * _COLUMNS]
             values += self._producers.get(index, _NOBODY)
         return values
-
-    @property
-    def witness(self) -> Row:
-        """Return number, stream, start and data of a batch that was taken."""
-        number, stream, start, _, _, data, *_ = self._values
-        return number, stream, start, data
 
     def clear(self) -> None:
         """Forget what was taken."""

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from signoff.stores.sqlite.marks import Marks
+from signoff.stores.sqlite.cache import WriterCache
 from signoff.stores.sqlite.statements import Statements
 
 SQL: Final = Statements("purge.sql")
@@ -26,12 +26,12 @@ _A_STREAM: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """Drop one piece of what deleted streams held."""
+    """A piece to drop of what deleted streams held."""
 
     rows: int = PIECE_ROWS
     size: int = PIECE_BYTES
 
-    def run(self, connection: sqlite3.Connection, _marks: Marks) -> bool:
+    def run(self, connection: sqlite3.Connection, _cache: WriterCache) -> bool:
         """Drop it; False: there is nothing left."""
         rows, size = self.rows, self.size
         while rows > 0 and size > 0:

@@ -1,7 +1,8 @@
 """Rows about streams that a transaction is going to write: heads, batches, producers, live rows.
 
-Like everything in `pending.py`, it comes from Changes that were compared, and is kept by what it is about: a stream
-that several Changes append to has its head written once, and only what appends move if the rest is there already.
+They come from Changes that were compared, and are kept by what they are about: a stream that several Changes append to
+has its head written once, and only what appends move if the rest is there already. How far a subject's own stream has
+grown is written with the subject (`subject_rows.py`).
 """
 
 from __future__ import annotations
@@ -10,186 +11,232 @@ import sqlite3
 from typing import Any
 from uuid import uuid4
 
-from signoff.stores.base import Batch, EngineAppend, RowsWrite, StreamDelete
+from signoff.stores.change import Batch, OwnAppend, Post, RowsWrite, new_mark
 from signoff.stores.parting import batches
-from signoff.stores.sqlite.marks import SQL, Marks, StreamEntry, stretched
+from signoff.stores.sqlite.cache import BATCHES, SQL, STREAMS, CachedStream, CachedSubject, WriterCache, next_distance
 from signoff.stores.sqlite.statements import write_rows
 from signoff.streams import expiry
 from signoff.streams.stream import JSON, Head, Write
 
 Row = tuple[Any, ...]
-Witness = tuple[str, Row, bytes]
-"""A statement, its values, and what it finds if the transaction was kept."""
 
 
 class StreamRows:
-    """Gather what is written about streams, moving the marks on, and flush it into the open transaction."""
+    """What is written about streams, moving the cache on, until it is flushed into the open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, marks: Marks) -> None:
+    def __init__(self, connection: sqlite3.Connection, cache: WriterCache) -> None:
         self._connection = connection
-        self._marks = marks
-        self._created: dict[str, StreamEntry] = {}
-        self._heads: dict[int, tuple[StreamEntry, Head]] = {}
-        self._appended: dict[int, tuple[StreamEntry, Head]] = {}
-        self._moved: dict[int, StreamEntry] = {}
-        self._closed: dict[int, StreamEntry] = {}
+        self._cache = cache
+        self._created: list[tuple[CachedStream, int]] = []
+        self._heads: dict[int, tuple[CachedStream, Head, int]] = {}
+        self._appended: dict[int, tuple[CachedStream, Head]] = {}
+        self._posted: dict[int, CachedStream] = {}
         self._batches: list[Row] = []
         self._waypoints: list[Row] = []
         self._others: list[tuple[str, Row]] = []
-        self.witness: Witness | None = None
 
-    def append(self, append: EngineAppend, appended: dict[str, Batch]) -> None:
-        """Gather an append to a stream of the engine."""
-        entry = self._marks.streams[append.path]
-        if entry is None:
-            entry = StreamEntry(self._marks.number(0), 0, 0, False, uuid4().hex)
-            self._marks.streams[append.path] = self._created[append.path] = entry
-        else:
-            self._moved[entry.id] = entry
-        batch = Batch(entry.tail, entry.tail + append.count, append.data)
+    def append(self, append: OwnAppend, owner: CachedSubject, mark: int, appended: dict[str, Batch]) -> None:
+        """Gather an append to a stream of a subject's own."""
+        path = append.path
+        stream = owner.stream(path)
+        if stream is None:
+            stream = self._create(path, mark)
+            stream.owner = owner
+            owner.streams.append(stream)
+            self._cache.own(stream)
+        self._add(stream, append, mark, appended)
+        if append.close:
+            stream.closed = True
+
+    def post(self, post: Post, mark: int, appended: dict[str, Batch]) -> None:
+        """Place a post."""
+        stream = self._cache.streams[post.path]
+        if stream is None:
+            stream = self._cache.streams[post.path] = self._create(post.path, mark)
+        self._posted[stream.id] = stream
+        self._add(stream, post, mark, appended)
+
+    def _create(self, path: str, mark: int) -> CachedStream:
+        number = self._cache.number(STREAMS)
+        stream = CachedStream(number, path, new_mark(), 0, False, uuid4().hex, engine=True)
+        self._created.append((stream, mark))
+        return stream
+
+    def _add(self, stream: CachedStream, append: OwnAppend | Post, mark: int, appended: dict[str, Batch]) -> None:
+        start = stream.tail
+        end = start + append.count
+        data = append.data
         if append.count:
-            self._batch(entry, batch)
-        entry.version += 1
-        entry.tail = batch.end
-        if append.close and not entry.closed:
-            entry.closed = True
-            self._closed[entry.id] = entry
-        appended[append.path] = _joined(appended[append.path], batch) if append.path in appended else batch
-
-    def write(self, write: Write) -> None:
-        """Gather a write to a stream of an application."""
-        head = write.head
-        entry = self._marks.streams[head.path]
-        if entry is None:
-            entry = StreamEntry(self._marks.number(0), 0, max(head.base, head.own), False, head.incarnation)
-            self._marks.streams[head.path] = entry
-        if head.tail > entry.tail:
-            for batch in batches(write, entry.tail):
-                self._batch(entry, batch)
-        entry.version, entry.tail, entry.closed, entry.refs = head.version, head.tail, head.closed, head.refs
-        fixed = head.properties
-        if entry.id in self._heads or not entry.has(fixed):
-            entry.fixed = fixed
-            self._heads[entry.id] = entry, head
+            self._batch(stream, start, end, data, mark)
+            stream.tail = end
+        known = appended.get(append.path)
+        if known is None:
+            appended[append.path] = Batch(start, end, data)
         else:
-            self._appended[entry.id] = entry, head
-        if write.producer is not None:
-            mark = write.producer
-            self._others.append(("put_producer", (entry.id, mark.producer_id, mark.epoch, mark.seq)))
+            appended[append.path] = Batch(known.start, end, b",".join(some for some in (known.data, data) if some))
 
-    def delete(self, write: StreamDelete) -> None:
+    def write(self, write: Write, mark: int) -> None:
+        """Gather a write to a stream of an application, or of what forks move of one of the engine's."""
+        head = write.head
+        stream = self._cache.streams[head.path]
+        if stream is None:
+            start = max(head.base, head.own)
+            stream = CachedStream(
+                self._cache.number(STREAMS), head.path, head.version, start, head.closed, head.incarnation,
+                engine=head.engine,
+            )  # fmt: skip
+            self._cache.streams[head.path] = stream
+        elif stream.engine:
+            self._write_engine(stream, head, mark)
+            return
+        if head.tail > stream.tail:
+            for start, end, data in batches(write, stream.tail):
+                self._batch(stream, start, end, data, mark)
+        stream.version, stream.tail, stream.closed, stream.refs = head.version, head.tail, head.closed, head.refs
+        properties = head.properties
+        if stream.id in self._heads or not write.data or not stream.has(properties):
+            # Without data the head alone bears the mark.
+            stream.properties = properties
+            self._heads[stream.id] = stream, head, mark
+        else:
+            self._appended[stream.id] = stream, head
+        if write.producer is not None:
+            one = write.producer
+            self._others.append(("put_producer", (stream.id, one.producer_id, one.epoch, one.seq)))
+
+    def _write_engine(self, stream: CachedStream, head: Head, mark: int) -> None:
+        """Write what is not a matter of appends, which go on beside it."""
+        self.flush()
+        stream.version, stream.refs = head.version, head.refs
+        self._connection.execute(SQL["move_refs"], (head.refs, mark, head.version, stream.id))
+        self._put_version(stream)
+
+    def _put_version(self, stream: CachedStream) -> None:
+        name = "move_version" if stream.owner is None else "move_own_version"
+        self._connection.execute(SQL[name], (stream.version, stream.id))
+
+    def delete(self, path: str) -> None:
         """Take a stream's name away at once; what it held goes later (`purge.py`)."""
         self.flush()
-        entry = self._marks.streams[write.path]
-        assert entry is not None, "compared before"
-        for name in ("doom", "delete_tail", "delete_stream"):
-            self._connection.execute(SQL[name], (entry.id,))
-        self._marks.streams[write.path] = None
+        stream = self._cache.streams[path]
+        assert stream is not None, "compared before"
+        self._doom(stream)
+
+    def disown(self, owner: CachedSubject) -> None:
+        """Delete the streams of a subject that goes; those with forks are kept for them."""
+        self.flush()
+        self._cache.learn_own(owner)
+        for stream in owner.streams:
+            if not stream.refs:
+                self._doom(stream)
+                continue
+            stream.version += 1
+            row = (stream.id, stream.version, stream.tail, None, 0, stream.last_batch, stream.distance)
+            self._connection.execute(SQL["put_tail"], row)
+            self._connection.execute(SQL["disown"], (stream.closed, stream.id))
+            stream.owner = None
+
+    def _doom(self, stream: CachedStream) -> None:
+        execute = self._connection.execute
+        execute(SQL["doom"], (stream.id, stream.last_batch))
+        if stream.owner is None:
+            execute(SQL["delete_tail"], (stream.id,))
+        execute(SQL["delete_stream"], (stream.id,))
+        self._cache.streams[stream.path] = None
 
     def write_live_rows(self, write: RowsWrite) -> None:
         """Gather what becomes of live rows; history goes at once."""
-        entry, changes = self._marks.streams[write.path], write.changes
-        assert entry is not None, "compared before"
+        stream, changes = self._cache.streams[write.path], write.changes
+        assert stream is not None, "compared before"
         if changes.clear:
-            self._others.append(("delete_rows", (entry.id,)))
-        self._others += [("drop_row", (entry.id, *name)) for name in changes.gone]
-        self._others += [("put_row", (entry.id, row.position, row.type, row.key, row.message)) for row in changes.rows]
-        self._others.append(("move_rows", (changes.at, entry.id)))
-        entry.rows_at = changes.at
+            self._others.append(("delete_rows", (stream.id,)))
+        self._others += [("drop_row", (stream.id, *name)) for name in changes.gone]
+        self._others += [("put_row", (stream.id, row.position, row.type, row.key, row.message)) for row in changes.rows]
+        self._others.append(("move_rows", (changes.at, stream.id)))
+        stream.rows_at = changes.at
         if write.base is not None:
-            self._drop_history(entry, write.base)
+            self._drop_history(stream, write.base)
+
+    def _drop_history(self, stream: CachedStream, base: int) -> None:
+        self.flush()
+        execute = self._connection.execute
+        stream.version += 1
+        stream.properties = None
+        execute(SQL["drop_history"], {"stream": stream.id, "base": base, "last": stream.last_batch})
+        execute(SQL["drop_waypoints"], (stream.id, base))
+        execute(SQL["move_base"], (base, stream.id))
+        if base >= stream.tail:
+            stream.last_batch = None
+            self.emptied(stream)
+        self._put_version(stream)
+
+    def emptied(self, stream: CachedStream) -> None:
+        """Write that a stream has no batch any more."""
+        if stream.owner is None:
+            self._connection.execute(SQL["move_last_batch"], (None, stream.id))
+        else:
+            self._connection.execute(SQL["move_streams"], (stream.owner.streams_json(), stream.owner.id))
 
     def flush(self) -> None:
         """Write everything gathered so far."""
-        for entry_id in self._heads:
-            self._appended.pop(entry_id, None)
-        heads = [_created_row(path, one) for path, one in self._created.items()]
-        heads += [_head_row(entry, head) for entry, head in self._heads.values()]
-        tails = [_created_tail(one) for one in self._created.values()]
-        tails += [_tail_row(entry, head) for some in (self._heads, self._appended) for entry, head in some.values()]
-        ends = [(entry.id, expiry.end(head)) for entry, head in self._appended.values() if head.ttl_s is not None]
+        for stream_id in self._heads:
+            self._appended.pop(stream_id, None)
+        heads = [_created_row(stream, mark) for stream, mark in self._created]
+        heads += [_head_row(stream, head, mark) for stream, head, mark in self._heads.values()]
+        tails = [_tail_row(stream, head) for stream, head, _ in self._heads.values()]
+        tails += [_tail_row(stream, head) for stream, head in self._appended.values()]
+        tails += [_posted_tail(stream) for stream in self._posted.values()]
+        ends = [(stream.id, expiry.end(head)) for stream, head in self._appended.values() if head.ttl_s is not None]
         self._write("put_head", heads)
         self._write("put_tail", tails)
         self._write("move_end", ends)
-        self._each("move_tail", [_moved_row(one) for one in self._moved.values()])
-        self._each("move_closed", [(one.closed, one.id) for one in self._closed.values()])
-        if self._batches:
-            number, stream, start, *_, data = self._batches[0]
-            self.witness = ("find_batch", (number, stream, start), data)
         self._write("put_batch", self._batches)
         self._write("put_waypoint", self._waypoints)
         for name, row in self._others:
             self._connection.execute(SQL[name], row)
-        self._empty()
+        self.clear()
 
     def clear(self) -> None:
-        """Drop what was gathered and not flushed: its Change was undone."""
-        self._empty()
-        self.witness = None
-
-    def _empty(self) -> None:
-        for gathered in (self._created, self._heads, self._appended, self._moved, self._closed):
+        """Drop what was gathered and not flushed: it is written, or its Change was undone."""
+        for gathered in (self._heads, self._appended, self._posted):
             gathered.clear()
-        for rows in (self._batches, self._waypoints, self._others):
+        for rows in (self._created, self._batches, self._waypoints, self._others):
             rows.clear()
 
-    def _batch(self, entry: StreamEntry, batch: Batch) -> None:
-        number = self._marks.number(3)
-        self._batches.append((number, entry.id, batch.start, batch.end, entry.last_batch, batch.data))
-        entry.last_batch = number
-        entry.stretch = stretched(entry.stretch, len(batch.data))
-        if not entry.stretch:
-            self._waypoints.append((entry.id, batch.start, number))
-
-    def _drop_history(self, entry: StreamEntry, base: int) -> None:
-        self.flush()
-        execute = self._connection.execute
-        entry.version += 1
-        entry.fixed = None
-        if base >= entry.tail:
-            entry.last_batch = None
-        execute(SQL["drop_history"], {"stream": entry.id, "base": base})
-        execute(SQL["drop_waypoints"], (entry.id, base))
-        execute(SQL["move_base"], (base, entry.id))
-        self._moved[entry.id] = entry
+    def _batch(self, stream: CachedStream, start: int, end: int, data: bytes, mark: int) -> None:
+        number = self._cache.number(BATCHES)
+        self._batches.append((number, stream.id, start, end, stream.last_batch, data, mark))
+        stream.last_batch = number
+        stream.distance = next_distance(stream.distance, len(data))
+        if not stream.distance:
+            self._waypoints.append((stream.id, start, number))
 
     def _write(self, name: str, rows: list[Row]) -> None:
         if rows:
             write_rows(self._connection, SQL, name, rows)
 
-    def _each(self, name: str, rows: list[Row]) -> None:
-        if rows:
-            self._connection.executemany(SQL[name], rows)
 
-
-def _joined(first: Batch, second: Batch) -> Batch:
-    return Batch(first.start, second.end, b",".join(data for data in (first.data, second.data) if data))
-
-
-def _created_row(path: str, one: StreamEntry) -> Row:
+def _created_row(one: CachedStream, mark: int) -> Row:
     """Return the row of a stream of the engine that is new."""
     unset = (None,) * 9
-    return (one.id, path, one.incarnation, 0, JSON, one.closed, True, 0, *unset, 0, 0, 0, None)
+    own = (None, None) if one.owner is None else (one.owner.id, one.version)
+    return (one.id, one.path, one.incarnation, 0, JSON, False, True, 0, *unset, 0, 0, 0, None, *own, mark)
 
 
-def _created_tail(one: StreamEntry) -> Row:
-    return (one.id, one.version, one.tail, None, 0, one.last_batch, one.stretch)
+def _posted_tail(one: CachedStream) -> Row:
+    return (one.id, one.version, one.tail, None, 0, one.last_batch, one.distance)
 
 
-def _moved_row(one: StreamEntry) -> Row:
-    return (one.version, one.tail, one.last_batch, one.stretch, one.id)
+def _tail_row(stream: CachedStream, head: Head) -> Row:
+    return (stream.id, head.version, head.tail, head.last_seq, head.touched_at, stream.last_batch, stream.distance)
 
 
-def _tail_row(entry: StreamEntry, head: Head) -> Row:
-    return (entry.id, head.version, head.tail, head.last_seq, head.touched_at, entry.last_batch, entry.stretch)
-
-
-def _head_row(entry: StreamEntry, head: Head) -> Row:
+def _head_row(stream: CachedStream, head: Head, mark: int) -> Row:
     by = head.closed_by
     closed_by = (by.producer_id, by.epoch, by.seq) if by else (None, None, None)
     fork = (one.path, one.incarnation, one.at, one.depth) if (one := head.fork) else (None, None, None, None)
     return (
-        entry.id,
+        stream.id,
         head.path,
         head.incarnation,
         head.base,
@@ -205,4 +252,7 @@ def _head_row(entry: StreamEntry, head: Head) -> Row:
         head.deleted,
         head.compacted,
         expiry.end(head),
+        None,
+        None,
+        mark,
     )

@@ -5,18 +5,22 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from typing import Final, cast
 
 from signoff.errors import StoreError
 from signoff.stores.bus import ELSEWHERE, READY, LocalBus, stream_topic
-from signoff.stores.sqlite.leases import next_due
-from signoff.stores.sqlite.reader import versions
+from signoff.stores.sqlite.leases import due_by_queue
+from signoff.stores.sqlite.read_streams import watched
 from signoff.stores.sqlite.readers import Readers
 
-_PREFIX = stream_topic("")
+_PREFIX: Final = stream_topic("")
+
+_State = tuple[str, int, bool] | tuple[tuple[str, int], ...] | None
+"""How a topic stands: what there is of a stream, or when something is due."""
 
 
 class Watch:
-    """Remember how the watched topics stood, and look again when somebody else has committed.
+    """The watched topics, as they stood at the last look; there is another when somebody else has committed.
 
     Args:
         readers: where to look.
@@ -26,7 +30,7 @@ class Watch:
     def __init__(self, readers: Callable[[], Readers | None], watching: Callable[[bool], None]) -> None:
         self._readers = readers
         self._watching = watching
-        self._known: dict[str, tuple[str, int] | int | None] = {}
+        self._known: dict[str, _State] = {}
         self._lock = threading.Lock()
         self._looking = False
         self._again = False
@@ -78,18 +82,18 @@ class Watch:
             self._watching(bool(self._known))
 
 
-def _states(connection: sqlite3.Connection, topics: tuple[str, ...]) -> dict[str, tuple[str, int] | int | None]:
+def _states(connection: sqlite3.Connection, topics: tuple[str, ...]) -> dict[str, _State]:
     streams = [topic.removeprefix(_PREFIX) for topic in topics if topic.startswith(_PREFIX)]
-    found = versions(connection, streams)
-    states: dict[str, tuple[str, int] | int | None] = {stream_topic(path): found.get(path) for path in streams}
+    found = watched(connection, streams)
+    states: dict[str, _State] = {stream_topic(path): found.get(path) for path in streams}
     if READY in topics:
-        states[READY] = next_due(connection, None)
+        states[READY] = due_by_queue(connection)
     return {topic: states.get(topic) for topic in topics}
 
 
-def _is_news(topic: str, known: tuple[str, int] | int | None, now: tuple[str, int] | int | None) -> bool:
-    if topic == READY:  # a run that is ready is news until somebody has taken it
-        return now is not None and (now == 0 or now != known)
+def _is_news(topic: str, known: _State, now: _State) -> bool:
+    if topic == READY:  # what is ready is news until somebody has taken it
+        return bool(now) and (now != known or any(due == 0 for _, due in cast("tuple[tuple[str, int], ...]", now)))
     if topic == ELSEWHERE:  # that we are looking is the news
         return True
     return now != known

@@ -1,6 +1,6 @@
 """The one thread that writes: it takes what waits in its queue and makes one transaction of it.
 
-Changes are compared in memory with what the thread knows (`marks`), gathered (`pending`), and written in few
+Changes are compared in memory with what the thread knows (`cache`), gathered (`transaction`), and written in few
 statements; then one fsync serves all. While the queue is empty and somebody listens for news, the thread looks every
 few milliseconds whether another process has committed (`PRAGMA data_version`, which our own commits do not move).
 """
@@ -19,18 +19,18 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, TypeVar
 
-from signoff.errors import BadRequest, SignoffError, StoreUnavailable
-from signoff.stores.base import Change, Committed, Outcome, Rejected
+from signoff.errors import BadRequest, OutcomeUnknown, SignoffError, StoreUnavailable
+from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected
 from signoff.stores.check import check
 from signoff.stores.compare import compare
+from signoff.stores.sqlite.cache import WriterCache
 from signoff.stores.sqlite.connection import connect, is_trouble, prepare, unavailable
+from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import LeaseWork
 from signoff.stores.sqlite.log import Log
-from signoff.stores.sqlite.marks import SQL, Marks
-from signoff.stores.sqlite.pending import Pending
 from signoff.stores.sqlite.plain import SIZES, PlainAppends
 from signoff.stores.sqlite.purge import Purge
-from signoff.stores.sqlite.stream_rows import Witness
+from signoff.stores.sqlite.transaction import Transaction
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Writer:
         self._thread = threading.Thread(target=self._main, name=f"signoff-writer {path.name}", daemon=True)
         self._opened: Future[None] = Future()
         self._connection: sqlite3.Connection
-        self._marks: Marks
+        self._cache: WriterCache
         self._plain: PlainAppends
         self._log: Log
         self._seen_version = -1
@@ -123,8 +123,8 @@ class Writer:
             except BaseException:
                 self._connection.close()
                 raise
-            self._marks = Marks(self._connection)
-            self._plain = PlainAppends(self._connection, self._marks)
+            self._cache = WriterCache(self._connection)
+            self._plain = PlainAppends(self._connection, self._cache)
             self._log = Log(self._connection, self._path)
             self._look()
         except sqlite3.Error as error:
@@ -150,7 +150,7 @@ class Writer:
             try:
                 self._look()
             except sqlite3.Error:
-                self._marks.forget()  # a wake-up is a hint; the next write will tell what is wrong
+                self._cache.forget()  # a wake-up is a hint; the next write will tell what is wrong
         if self._foreign:
             self._foreign = False
             if self._watching:
@@ -192,7 +192,7 @@ class Writer:
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if version != self._seen_version:
             self._seen_version = version
-            self._marks.forget()
+            self._cache.forget()
             self._foreign = True
 
     # -- transactions ----------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class Writer:
             results = [unavailable(self._path, error)] * len(jobs)
         except Exception as error:  # a fault of ours must not end the thread that everybody waits for
             results = [error] * len(jobs)
-        self._marks.trim()
+        self._cache.trim()
         _resolve(jobs, results)
 
     def _append(self, jobs: list[_Job]) -> list[Any] | None:
@@ -222,73 +222,76 @@ class Writer:
             for job in jobs:
                 done = plain.take(job.changes)
                 if done is None:
-                    self._marks.forget()
+                    self._cache.forget()
                     return None
                 results.append(done)
             plain.write()
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError, TypeError, UnicodeError):
-            self._marks.forget()
+            self._cache.forget()
             return None
         except sqlite3.Error as error:
-            number, stream, start, data = plain.witness
-            return self._look_up(results, ("find_batch", (number, stream, start), data), error)
+            return self._look_up(jobs, results, error)
         return results
 
     def _transact(self, jobs: list[_Job]) -> list[Any]:
         # A claim lost to a power failure is harmless (so is its worker): leases alone need no fsync of their own.
         self._synchronous(full=any(job.lease is None for job in jobs))
         try:
-            pending = self._begin()
+            transaction = self._begin()
             try:
-                results = [self._do(job, pending) for job in jobs]
-                pending.flush()
+                results = [self._do(job, transaction) for job in jobs]
+                transaction.flush()
             except Exception as error:
                 if isinstance(error, sqlite3.Error) and is_trouble(error):
                     raise
                 self._undo()
-                pending = self._begin()
-                results = [self._do_apart(job, pending) for job in jobs]
+                transaction = self._begin()
+                results = [self._do_apart(job, transaction) for job in jobs]
         except BaseException:
             self._undo()
             raise
-        return self._commit(results, pending)
+        return self._commit(jobs, results)
 
-    def _begin(self) -> Pending:
+    def _begin(self) -> Transaction:
         self._connection.execute("BEGIN IMMEDIATE")
         self._look()
-        return Pending(self._connection, self._marks)
+        return Transaction(self._connection, self._cache)
 
-    def _do(self, job: _Job, pending: Pending) -> Any:
+    def _do(self, job: _Job, transaction: Transaction) -> Any:
         if job.lease is not None:
-            pending.flush()
-            return job.lease.run(self._connection, self._marks)
-        return self._gather(job.changes, pending)
+            transaction.flush()
+            return job.lease.run(self._connection, self._cache)
+        return self._gather(job.changes, transaction)
 
-    def _gather(self, changes: Sequence[Change], pending: Pending) -> list[Outcome | Rejected]:
-        self._marks.learn(changes)
-        return [compare(change, self._marks) or Committed(pending.add(change)) for change in changes]
+    def _gather(self, changes: Sequence[Change], transaction: Transaction) -> list[Outcome | Rejected]:
+        self._cache.learn(changes)
+        outcomes: list[Outcome | Rejected] = []
+        for change in changes:
+            conflict = compare(change, self._cache)
+            outcomes.append(transaction.add(change) if conflict is None else _refused(change, conflict))
+        return outcomes
 
-    def _do_apart(self, job: _Job, pending: Pending) -> Any:
+    def _do_apart(self, job: _Job, transaction: Transaction) -> Any:
         """Do one piece of work so that its failure harms no other: one of them holds what cannot be kept."""
         if (lease := job.lease) is not None:
-            return self._within(pending, lambda: lease.run(self._connection, self._marks))
-        return [self._commit_apart(change, pending) for change in job.changes]
+            return self._within(transaction, lambda: lease.run(self._connection, self._cache))
+        return [self._commit_apart(change, transaction) for change in job.changes]
 
-    def _commit_apart(self, change: Change, pending: Pending) -> Outcome | Rejected:
+    def _commit_apart(self, change: Change, transaction: Transaction) -> Outcome | Rejected:
         def write() -> Outcome | Rejected:
             check(change)
-            [outcome] = self._gather([change], pending)
-            pending.flush()
+            [outcome] = self._gather([change], transaction)
+            transaction.flush()
             return outcome
 
-        result = self._within(pending, write)
+        result = self._within(transaction, write)
         if isinstance(result, SignoffError):
             return Rejected(result)
         if isinstance(result, Exception):
             return Rejected(BadRequest(f"The store cannot keep this: {result}. Nothing was written."))
         return result
 
-    def _within(self, pending: Pending, work: Callable[[], T]) -> T | Exception:
+    def _within(self, transaction: Transaction, work: Callable[[], T]) -> T | Exception:
         """Do work within a savepoint; return its error when it fails, with its effects undone."""
         self._connection.execute("SAVEPOINT apart")
         result: T | Exception
@@ -298,36 +301,46 @@ class Writer:
             if isinstance(error, sqlite3.Error) and is_trouble(error):
                 raise
             self._connection.execute("ROLLBACK TO apart")
-            self._marks.forget()
-            pending.clear()
+            self._cache.forget()
+            transaction.clear()
             result = error
         self._connection.execute("RELEASE apart")
         return result
 
-    def _commit(self, results: list[Any], pending: Pending) -> list[Any]:
+    def _commit(self, jobs: list[_Job], results: list[Any]) -> list[Any]:
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            return self._look_up(results, pending.witness, error)
+            return self._look_up(jobs, results, error)
         return results
 
-    def _look_up(self, results: list[Any], witness: Witness | None, error: sqlite3.Error) -> list[Any]:
-        """Find out whether a commit that failed is there all the same: atomic, so one row tells."""
-        if self._connection.in_transaction or witness is None:
+    def _look_up(self, jobs: list[_Job], results: list[Any], error: sqlite3.Error) -> list[Any]:
+        """Find out whether a commit that failed is there all the same: atomic, so one Change tells of all."""
+        if self._connection.in_transaction:
             self._undo()
             raise error
-        self._marks.forget()
-        name, key, value = witness
+        self._cache.forget()
+        written = [
+            change
+            for job, result in zip(jobs, results, strict=True)
+            for change, outcome in zip(job.changes, result if job.changes else (), strict=True)
+            if isinstance(outcome, Committed)
+        ]
+        if not written:
+            raise error
         try:
-            found = self._connection.execute(SQL[name], key).fetchone()
+            told = next((there for there in find(self._connection, reversed(written)) if there is not None), None)
         except sqlite3.Error as second:
-            return [unavailable(self._path, second, _UNKNOWN)] * len(results)
-        if found is None or found[0] != value:
+            error, told = second, None
+        if told is None:
+            unknown = unavailable(self._path, error, _UNKNOWN)
+            return [OutcomeUnknown(str(unknown), told=unknown.told)] * len(results)
+        if not told:
             raise error
         return results
 
     def _undo(self) -> None:
-        self._marks.forget()
+        self._cache.forget()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -335,6 +348,15 @@ class Writer:
         if full != self._full:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full = full
+
+
+def _refused(change: Change, conflict: Conflict) -> Conflict | Rejected:
+    """Tell of a Change that was not written whether it could have been at all."""
+    try:
+        check(change)
+    except SignoffError as error:
+        return Rejected(error)
+    return conflict
 
 
 def _resolve(jobs: list[_Job], results: list[Any]) -> None:

@@ -96,9 +96,9 @@ class SharingLaws(Laws):
             found = [each for some in taken for each in ids(some)]
             assert len(found) == len(set(found)) == 20
             await done(one, start("r1x", ready=True))
-            [mine] = await claim(one, "w1", 0, 300)
+            [mine] = await claim(one, "w1", 0, 100)
             assert await claim(other, "w2", 99, 100) == []
-            assert await one.renew("w1", {mine.name: 1}, until=500) == set()
+            assert await one.renew("w1", {mine.name: 1}, until=250) == set()
             assert mine.name not in {each.name for each in await claim(other, "w2", 100, 100, limit=99)}
             await one.release("w1", {mine.name: 1})
             [theirs] = await claim(other, "w2", 101, 100, limit=99)

@@ -1,0 +1,123 @@
+"""What readers ask about subjects and parts: one by its name, and pages of listings."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from signoff.stores import paging
+from signoff.stores.base import Listing, Loaded, OwnedPart, Page, PartsWanted
+from signoff.stores.change import Name, Subject
+from signoff.stores.sqlite.read_streams import SQL, Row, many, snapshot
+from signoff.stores.sqlite.rows import part, subject
+
+
+def load(connection: sqlite3.Connection, name: Name, wanted: tuple[PartsWanted, ...]) -> Loaded | None:
+    """Load a subject's record with, in one consistent look, some of its parts."""
+    if not wanted:
+        row = connection.execute(SQL["subject"], name).fetchone()
+        return Loaded(subject(row)) if row else None
+    with snapshot(connection) as execute:
+        row = execute(SQL["subject"], name).fetchone()
+        if row is None:
+            return None
+        found = {part_row[-1]: part_row for one in wanted for part_row in execute(*_parts(row[-1], one))}
+    kinds = {one.kind: place for place, one in reversed(list(enumerate(wanted)))}
+    rows = sorted(found.values(), key=lambda one: (kinds[one[0]], one[-1]))
+    return Loaded(subject(row), tuple(map(part, rows)))
+
+
+def _parts(number: int, wanted: PartsWanted) -> tuple[str, tuple[Any, ...]]:
+    if wanted.key is not None:
+        sql = SQL["part"]
+        return (f"{sql} AND open" if wanted.open else sql), (number, wanted.kind, wanted.key)
+    return SQL["open_parts" if wanted.open else "parts"], (number, wanted.kind)
+
+
+# -- listings ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is listed: its statements, and its table of terms.
+
+    Attributes:
+        places, places_by_term: name the statements that find places (`sort`, number).
+        by_id: names the one that loads what is there.
+        terms, number: the table of terms, and its column of numbers.
+    """
+
+    places: str
+    places_by_term: str
+    by_id: str
+    terms: str
+    number: str
+
+
+SUBJECTS: Final = Listed("subject_places", "subject_places_by_term", "subjects_by_id", "subject_terms", "subject")
+PARTS: Final = Listed("part_places", "part_places_by_term", "parts_by_id", "part_terms", "part")
+
+
+def list_subjects(connection: sqlite3.Connection, where: Listing, limit: int, cursor: str | None) -> Page[Subject]:
+    """List subjects."""
+    rows, after = _page(connection, SUBJECTS, where, limit, cursor)
+    return Page(tuple(map(subject, rows)), after)
+
+
+def list_parts(connection: sqlite3.Connection, where: Listing, limit: int, cursor: str | None) -> Page[OwnedPart]:
+    """List parts, of whatever subject."""
+    rows, after = _page(connection, PARTS, where, limit, cursor)
+    return Page(tuple(OwnedPart(Name(row[6], row[7]), part(row)) for row in rows), after)
+
+
+def _page(
+    connection: sqlite3.Connection, listed: Listed, where: Listing, limit: int, cursor: str | None
+) -> tuple[list[Row], str | None]:
+    """Return the rows of a page in the order of the listing, and the cursor of the next one.
+
+    The pages of several leading terms are merged; what has several of them is listed once.
+    """
+    start = paging.place(cursor, oldest_first=where.oldest_first)
+    all_of = tuple(dict.fromkeys(where.all_of))
+    leading: tuple[str | None, ...]
+    if where.any_of is not None:
+        leading = tuple(dict.fromkeys(where.any_of))
+    else:
+        leading, all_of = all_of[:1] or (None,), all_of[1:]
+    with snapshot(connection) as execute:
+        found = [execute(*places_query(listed, where, term, all_of, start, limit)).fetchall() for term in leading]
+        merged = dict.fromkeys(heapq.merge(*found, reverse=not where.oldest_first))
+        places = list(islice(merged, limit + 1))
+        rows = {row[-1]: row for row in many(connection, listed.by_id, [number for _, number in places[:limit]])}
+    more = len(places) > limit
+    return [rows[number] for _, number in places[:limit]], paging.cursor(*places[limit - 1]) if more else None
+
+
+def places_query(
+    listed: Listed, where: Listing, leading: str | None, all_of: tuple[str, ...], start: tuple[int, int], limit: int
+) -> tuple[str, list[Any]]:
+    """Write the query for the places of a page of what has a leading term, and one more; an index leads each form."""
+    number = "id" if leading is None else listed.number
+    clauses = ["item.kind = ?"]
+    values: list[Any] = [where.kind]
+    if leading is not None:
+        clauses.append("item.term = ?")
+        values.append(leading)
+    for term in all_of:
+        clauses.append(
+            f"EXISTS (SELECT 1 FROM {listed.terms} AS other WHERE other.kind = item.kind AND other.term = ? "
+            f"AND other.sort = item.sort AND other.{listed.number} = item.{number})"
+        )
+        values.append(term)
+    for clause, bound in (("item.sort > ?", where.after), ("item.sort < ?", where.before)):
+        if bound is not None:
+            clauses.append(clause)
+            values.append(bound)
+    sign, order = (">", "ASC") if where.oldest_first else ("<", "DESC")
+    clauses.append(f"(item.sort, item.{number}) {sign} (?, ?)")
+    name = listed.places if leading is None else listed.places_by_term
+    sql = f"{SQL[name]}\nWHERE {' AND '.join(clauses)} ORDER BY item.sort {order}, item.{number} {order} LIMIT ?"
+    return sql, [*values, *start, limit + 1]

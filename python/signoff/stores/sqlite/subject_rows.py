@@ -1,0 +1,186 @@
+"""Rows about subjects that a transaction is going to write: records, with how far their own streams have grown, and
+terms.
+
+They come from Changes that were compared; a subject that several Changes write is written once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import orjson
+
+from signoff.stores.change import Subject, SubjectWrite
+from signoff.stores.check import check_terms
+from signoff.stores.compare import due_at
+from signoff.stores.sqlite.cache import SQL, SUBJECTS, CachedSubject, WriterCache
+from signoff.stores.sqlite.statements import write_rows
+
+Row = tuple[Any, ...]
+
+
+class SubjectRows:
+    """What is written about subjects, moving the cache on, until it is flushed into the open transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, cache: WriterCache) -> None:
+        self._connection = connection
+        self._cache = cache
+        self._created: dict[int, tuple[CachedSubject, Subject, int]] = {}
+        self._written: dict[int, tuple[CachedSubject, Subject, int]] = {}
+        self._indexed: set[int] = set()
+        self._terms: list[tuple[str, Row]] = []
+
+    def write(self, write: SubjectWrite, mark: int) -> CachedSubject:
+        """Gather a record; what is the store's own in it stays, but for what the write says about the lease."""
+        subject = write.subject
+        if subject.version < 1:
+            raise ValueError("a version is 1 or more")
+        cached = self._cache.subjects[subject.name]
+        if cached is None:
+            return self._create(subject, mark)
+        cached.version = subject.version
+        if cached.id in self._created:
+            self._created[cached.id] = cached, subject, mark
+        else:
+            self._written[cached.id] = cached, subject, mark
+        changed = False
+        if cached.lost and write.appends:
+            cached.lost, changed = 0, True
+        if write.release and cached.lease_owner is not None:
+            cached.lease_owner, cached.lease_until, changed = None, None, True
+        due = due_at(subject.queue, subject.ready, subject.wake_at, cached.lease_until)
+        if due != cached.due_at or subject.queue != cached.queue:
+            cached.due_at, cached.due_since, changed = due, due or subject.updated_at, True
+            cached.queue = subject.queue
+        if subject.terms != cached.terms:
+            self._move_terms(cached, subject.terms)
+            changed = True
+        if changed:
+            self._indexed.add(cached.id)
+        return cached
+
+    def _create(self, subject: Subject, mark: int) -> CachedSubject:
+        due = due_at(subject.queue, subject.ready, subject.wake_at, None)
+        cached = CachedSubject(
+            id=self._cache.number(SUBJECTS),
+            name=subject.name,
+            version=subject.version,
+            epoch=0,
+            lease_owner=None,
+            lease_until=None,
+            sort=subject.sort,
+            terms=(),
+            queue=subject.queue,
+            due_at=due,
+            due_since=due or subject.updated_at,
+            lost=0,
+        )
+        self._cache.subjects[subject.name] = cached
+        self._created[cached.id] = cached, subject, mark
+        self._move_terms(cached, subject.terms)
+        return cached
+
+    def _move_terms(self, cached: CachedSubject, terms: tuple[str, ...]) -> None:
+        check_terms(terms)
+        for name, some in moved_terms(cached.terms, terms):
+            self._terms += [(name, (cached.name.kind, term, cached.sort, cached.id)) for term in some]
+        cached.terms = terms
+
+    def delete(self, cached: CachedSubject) -> None:
+        """Delete a record with its terms."""
+        self.flush()
+        self._move_terms(cached, ())
+        self.flush()
+        self._connection.execute(SQL["delete_subject"], (cached.id,))
+        self._cache.subjects[cached.name] = None
+
+    def flush(self) -> None:
+        """Write everything gathered so far."""
+        self._write("add_subject", [_new_row(*one) for one in self._created.values()])
+        if self._written:
+            indexed = self._indexed
+            self._each("move_subject", [_row(*one) for one in self._written.values() if one[0].id not in indexed])
+            self._each("put_subject", [_indexed_row(*one) for one in self._written.values() if one[0].id in indexed])
+        write_terms(self._connection, "subject_term", self._terms)
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop what was gathered and not flushed: it is written, or its Change was undone."""
+        self._created.clear()
+        self._written.clear()
+        self._indexed.clear()
+        self._terms.clear()
+
+    def _write(self, name: str, rows: list[Row]) -> None:
+        if rows:
+            write_rows(self._connection, SQL, name, rows)
+
+    def _each(self, name: str, rows: list[Row]) -> None:
+        if len(rows) == 1:
+            self._connection.execute(SQL[name], rows[0])
+        elif rows:
+            self._connection.executemany(SQL[name], rows)
+
+
+def moved_terms(before: tuple[str, ...], after: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Return the terms that go, and those that come, with the words of their statements."""
+    if not before:
+        return [("add", list(dict.fromkeys(after)))]
+    old, new = dict.fromkeys(before), dict.fromkeys(after)
+    return [("drop", [term for term in old if term not in new]), ("add", [term for term in new if term not in old])]
+
+
+def write_terms(connection: sqlite3.Connection, table: str, rows: list[tuple[str, Row]]) -> None:
+    """Drop and add terms, in the order in which that was said, with few statements."""
+    start = 0
+    while start < len(rows):
+        name, end = rows[start][0], start
+        while end < len(rows) and rows[end][0] == name:
+            end += 1
+        some = [row for _, row in rows[start:end]]
+        if name == "add":
+            write_rows(connection, SQL, f"add_{table}", some)
+        else:
+            connection.executemany(SQL[f"drop_{table}"], some)
+        start = end
+
+
+def _new_row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
+    return (
+        cached.id,
+        *cached.name,
+        subject.version,
+        mark,
+        cached.sort,
+        orjson.dumps(subject.terms).decode(),
+        subject.queue,
+        subject.ready,
+        subject.wake_at,
+        subject.quiet,
+        subject.updated_at,
+        cached.due_at,
+        cached.due_since,
+        cached.streams_json() if cached.streams else "[]",
+        subject.state,
+    )
+
+
+def _row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
+    return (
+        subject.version,
+        mark,
+        subject.ready,
+        subject.wake_at,
+        subject.quiet,
+        subject.updated_at,
+        cached.streams_json() if cached.streams else "[]",
+        subject.state,
+        cached.id,
+    )
+
+
+def _indexed_row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
+    lease = (cached.lease_owner, cached.lease_until, cached.due_at, cached.due_since, cached.lost)
+    terms = orjson.dumps(subject.terms).decode()
+    return (*_row(cached, subject, mark)[:-1], subject.queue, terms, *lease, cached.id)
