@@ -13,7 +13,8 @@ import pytest
 
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import blind, done
+from signoff.testing.store_contract.laws import done
+from tests.stores.blind import blind
 from tests.streams.scene import opened
 
 
