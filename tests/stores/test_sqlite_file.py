@@ -20,9 +20,9 @@ from signoff.stores.sqlite import writer
 from signoff.stores.sqlite.connection import APPLICATION_ID, statements
 from signoff.stores.sqlite.statements import migrations, schema
 from signoff.testing.store_contract.laws import advance, done, journal, load, record, start, tails, text
+from tests.service.streams.scene import opened
 from tests.stores.blind import blind
 from tests.stores.unprivileged import unprivileged
-from tests.streams.scene import opened
 
 
 async def nothing(store: WorkflowStore) -> None:

@@ -19,8 +19,8 @@ from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Name
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import advance, done, load, start, tails, text
+from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-from tests.streams.scene import opened
 
 ROOT = Path(__file__).parents[2]
 

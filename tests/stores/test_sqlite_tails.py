@@ -11,9 +11,9 @@ from signoff.stores.sqlite.statements import migrations
 from signoff.streams.expiry import end, instant
 from signoff.streams.stream import Fork, Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import change, done, family, head, own, run, start, tails
+from tests.service.streams.scene import opened
 from tests.stores.blind import blind
 from tests.stores.test_sqlite_plain import append
-from tests.streams.scene import opened
 
 MARK = ProducerMark("p", 1, 2)
 OLD = (
