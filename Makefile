@@ -20,14 +20,17 @@ check: setup ## Lint, types, import rules
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
+	.venv/bin/python .ci/openapi --check
 	npm --prefix js-client run --silent lint
 	npm --prefix js-client run --silent typecheck
 	npm --prefix $(EXAMPLE) run --silent lint
 	npm --prefix $(EXAMPLE) run --silent typecheck
 
-fix: setup-python ## Format and apply the safe fixes
+fix: setup-python ## Format, apply the safe fixes, write anew what is made from the schemas
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+	npm --prefix js-client run --silent generate
+	.venv/bin/python .ci/openapi
 
 bench: setup-python js-client/node_modules/.package-lock.json ## Measure the engine and the stream server
 	$(PY) bench/engine.py

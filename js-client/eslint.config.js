@@ -27,6 +27,6 @@ export default defineConfig(
   },
   {
     files: ["scripts/**/*.mjs"],
-    languageOptions: { globals: { URL: "readonly" } },
+    languageOptions: { globals: { URL: "readonly", console: "readonly", process: "readonly" } },
   },
 );

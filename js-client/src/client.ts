@@ -10,10 +10,12 @@ import { LiveStreams, defaultTiming } from "./live.js";
 import type { Timing, WatchableStream, WhenMissing } from "./live.js";
 import { Alarm, pageNetwork } from "./network.js";
 import type { Network } from "./network.js";
-import { networkProblem } from "./problem.js";
+import { badReply, isObject, networkProblem } from "./problem.js";
+import type {
+  CancelReply, CancelRequest, EventRequest, ResultReply, RetryReply, RunRow, SendReply, StartReply, StartRequest, TerminateReply, TerminateRequest,
+} from "./protocol.js";
 import { awaitResult } from "./result.js";
 import type { ResultOptions } from "./result.js";
-import type { RunRow } from "./rows.js";
 import { runSnapshot } from "./run.js";
 import type { RunView } from "./run.js";
 import { runsSnapshot } from "./runs.js";
@@ -22,7 +24,7 @@ import { SubmissionStore, memoryStorage, pageStorage } from "./storage.js";
 import type { SubmissionStorage } from "./storage.js";
 import { StreamView } from "./stream-view.js";
 import { Transport } from "./transport.js";
-import type { Result, TokenProvider } from "./transport.js";
+import type { Reply, Result, TokenProvider } from "./transport.js";
 import { LiveUndeliveredView } from "./undelivered.js";
 import type { UndeliveredView } from "./undelivered.js";
 import type { Registration } from "./view.js";
@@ -95,6 +97,13 @@ export function createSignoff(options: SignoffOptions): Signoff {
   return new Client(options);
 }
 
+/** The run that a reply tells of. */
+function runOf(reply: Reply<"run">): Result<{ readonly run: RunRow }> {
+  if (!reply.ok) return reply;
+  const { run } = reply.body;
+  return isObject(run) ? { ok: true, run: run as unknown as RunRow } : { ok: false, problem: badReply };
+}
+
 class Client implements Signoff {
   readonly #transport: Transport;
   readonly #streams: LiveStreams;
@@ -152,9 +161,10 @@ class Client implements Signoff {
   readonly input = (runId: string, key: string): InputView => this.#input(runId, key);
 
   readonly startRun: Signoff["startRun"] = async ({ workflow, input, runId, tags }) => {
-    const body = { workflow, input: input ?? null, ...(runId === undefined ? {} : { run_id: runId }), ...(tags === undefined ? {} : { tags }) };
-    const reply = await this.#transport.call("POST", ["v1", "runs"], body);
-    return reply.ok ? { ok: true, run: reply.body["run"] as RunRow, created: reply.status === 201 } : reply;
+    const body: StartRequest = { workflow, input: input ?? null, ...(runId === undefined ? {} : { run_id: runId }), ...(tags === undefined ? {} : { tags }) };
+    const reply = await this.#transport.call<StartReply>("POST", ["v1", "runs"], body);
+    const told = runOf(reply);
+    return told.ok ? { ...told, created: reply.ok && reply.status === 201 } : told;
   };
 
   readonly cancelRun: Signoff["cancelRun"] = (runId, reason) => this.#order(runId, "cancel", reason);
@@ -164,13 +174,16 @@ class Client implements Signoff {
   readonly retry: Signoff["retry"] = (runId) => this.#order(runId, "retry", undefined);
 
   readonly result: Signoff["result"] = (runId, options = {}) => {
-    const ask = () => this.#transport.call("GET", ["v1", "runs", runId, "result"]);
+    const ask = () => this.#transport.call<ResultReply>("GET", ["v1", "runs", runId, "result"]);
     return awaitResult({ view: this.run(runId), ask, backoff: this.#submit, closed: this.#closed.signal }, options);
   };
 
   readonly send: Signoff["send"] = async (runId, topic, { id, payload }) => {
-    const reply = await this.#transport.call("POST", ["v1", "runs", runId, "events", topic], { id, payload });
-    return reply.ok ? { ok: true, duplicate: reply.body["duplicate"] === true } : reply;
+    const body: EventRequest = { id, payload };
+    const reply = await this.#transport.call<SendReply>("POST", ["v1", "runs", runId, "events", topic], body);
+    if (!reply.ok) return reply;
+    const { duplicate } = reply.body;
+    return typeof duplicate === "boolean" ? { ok: true, duplicate } : { ok: false, problem: badReply };
   };
 
   readonly reconnect = (): void => {
@@ -199,8 +212,8 @@ class Client implements Signoff {
   }
 
   async #order(runId: string, verb: string, reason: string | undefined): Promise<Result<{ readonly run: RunRow }>> {
-    const reply = await this.#transport.call("POST", ["v1", "runs", runId, verb], reason === undefined ? {} : { reason });
-    return reply.ok ? { ok: true, run: reply.body["run"] as RunRow } : reply;
+    const body: CancelRequest | TerminateRequest = reason === undefined ? {} : { reason };
+    return runOf(await this.#transport.call<CancelReply | RetryReply | TerminateReply>("POST", ["v1", "runs", runId, verb], body));
   }
 
   #input(runId: string, key: string): LiveInputView {

@@ -7,7 +7,7 @@ import { delay } from "./backoff.js";
 import type { Backoff } from "./backoff.js";
 import type { Network } from "./network.js";
 import { networkProblem } from "./problem.js";
-import type { InputRow } from "./rows.js";
+import type { AnswerReply, AnswerRequest, InputRow } from "./protocol.js";
 import type { StoredSubmission } from "./storage.js";
 import { judge } from "./submission.js";
 import type { Outcome, SubmissionEvent, Verdict } from "./submission.js";
@@ -64,8 +64,8 @@ const FINAL: readonly string[] = [personChanged.code, "invalid_name", "no_addres
 
 async function send(answer: Deliverable, by: string | null, { transport, known }: DeliveryOptions): Promise<Verdict> {
   const { runId, key, submissionId, action, value, seenOffset } = answer;
-  const body = { submission_id: submissionId, action, value: value ?? null, seen_offset: seenOffset };
-  const reply = await transport.call("POST", ["v1", "runs", runId, "inputs", key, "answer"], body, by);
+  const body: AnswerRequest = { submission_id: submissionId, action, value: value ?? null, seen_offset: seenOffset };
+  const reply = await transport.call<AnswerReply>("POST", ["v1", "runs", runId, "inputs", key, "answer"], body, by);
   if (!reply.ok) {
     const { problem } = reply;
     if (problem.status === 0 && FINAL.includes(problem.code)) return { kind: "settled", outcome: { status: "refused", problem } };

@@ -1,7 +1,7 @@
 /** The requests that wait for a person, drawn together from the inboxes of all their principals. */
 import type { SignoffProblem } from "./problem.js";
+import type { InputRow } from "./protocol.js";
 import { inputKey } from "./rows.js";
-import type { InputRow } from "./rows.js";
 import { overall, rowsOf } from "./stream-view.js";
 import type { States } from "./stream-view.js";
 import { stableList } from "./view.js";

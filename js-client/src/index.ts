@@ -8,23 +8,11 @@ export type { Timing } from "./live.js";
 export type { Network, WakeReason } from "./network.js";
 export { SignoffError } from "./problem.js";
 export type { SignoffProblem } from "./problem.js";
+export type { DecidedBy, InputRow, InputStatus, ProgressRow, RowError, RunError, RunRow, RunStatus, StepRow, StepStatus } from "./protocol.js";
 export { RunEndedError } from "./result.js";
 export type { ResultOptions } from "./result.js";
 export { inputKey } from "./rows.js";
-export type {
-  AnswerError,
-  DecidedBy,
-  InputRow,
-  InputStatus,
-  Json,
-  ProgressRow,
-  Row,
-  RowError,
-  RunRow,
-  RunStatus,
-  StepRow,
-  StepStatus,
-} from "./rows.js";
+export type { AnswerError, Json, Row } from "./rows.js";
 export type { RunOutcome, RunSnapshot, RunView } from "./run.js";
 export type { RunsSnapshot, RunsView } from "./runs.js";
 export { memoryStorage } from "./storage.js";

@@ -5,8 +5,9 @@
 import { delay } from "./backoff.js";
 import type { Timing, WatchableStream } from "./live.js";
 import type { Network, WakeReason } from "./network.js";
+import { badReply, isObject } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
-import type { InputRow } from "./rows.js";
+import type { InputReply, InputRow } from "./protocol.js";
 import { rowsOf } from "./stream-view.js";
 import { after } from "./timer.js";
 import type { Transport } from "./transport.js";
@@ -138,14 +139,16 @@ export class InputSource {
 
   async #ask(): Promise<SourceState> {
     const { transport, runId, key } = this.#options;
-    const reply = await transport.call("GET", ["v1", "runs", runId, "inputs", key]);
+    const reply = await transport.call<InputReply>("GET", ["v1", "runs", runId, "inputs", key]);
     if (!reply.ok) {
       const { problem } = reply;
       const final = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
       return { connection: final ? "failed" : "reconnecting", error: problem, row: this.#state.row };
     }
-    const row = reply.body["input"] as InputRow | undefined;
-    return { connection: row === undefined || isOpen(row) ? "live" : "ended", error: undefined, row };
+    const { input } = reply.body;
+    if (!isObject(input)) return { connection: "reconnecting", error: badReply, row: this.#state.row };
+    const row = input as unknown as InputRow;
+    return { connection: isOpen(row) ? "live" : "ended", error: undefined, row };
   }
 }
 

@@ -11,7 +11,7 @@ import type { SourceOptions } from "./input-source.js";
 import { writeJson } from "./json.js";
 import { localProblem, networkProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
-import type { InputRow } from "./rows.js";
+import type { InputRow } from "./protocol.js";
 import type { StoredSubmission, SubmissionStore } from "./storage.js";
 import { decided, idle, mayAnswer, reduce, sameAnswer, sameBody } from "./submission.js";
 import type { Given, Outcome, Submission, SubmissionEvent } from "./submission.js";

@@ -5,25 +5,18 @@
  * what is not a problem document becomes one, named after its status.
  */
 import { FetchError, DurableStreamError } from "@durable-streams/client";
-import type { AnswerError, InputRow, RowError, RunRow } from "./rows.js";
+import type { InputRow, Problem, RunError, RunRow } from "./protocol.js";
+import type { AnswerError } from "./rows.js";
 
-/** Why something was refused or could not be done. */
-export interface SignoffProblem {
-  /** `urn:signoff:problem:<code>`, or what the server said. */
-  readonly type: string;
-  readonly title: string;
+/** Why something was refused or could not be done: what a server says, or what this client found itself. */
+export interface SignoffProblem extends Omit<Problem, "status" | "detail" | "code" | "error"> {
   /** HTTP status; 0 when no reply arrived or the client itself refused. */
   readonly status: number;
   readonly detail: string | null;
   /** The machine-readable name, for example `not_in_audience` or `network`. */
   readonly code: string;
-  /** The request as it stands now, where the server sent it along. */
-  readonly row?: InputRow;
-  /** The run as it stands now, where the server sent it along, and what it ended with. */
-  readonly run?: RunRow;
-  readonly error?: RowError;
-  /** What is wrong with an answer, by place. */
-  readonly errors?: readonly AnswerError[];
+  /** What the run ended with, where the server sent it along. */
+  readonly error?: RunError;
   /** How long the server asks to be left alone, in milliseconds. */
   readonly retryAfterMs?: number;
 }
@@ -34,6 +27,12 @@ const PREFIX = "urn:signoff:problem:";
 export function localProblem(code: string, title: string, detail: string | null = null): SignoffProblem {
   return { type: PREFIX + code, title, status: 0, detail, code };
 }
+
+/** The problem of a success that says nothing a Signoff server would: a captive portal's, or a proxy's. */
+export const badReply: SignoffProblem = {
+  ...localProblem("bad_reply", "The reply did not come from a Signoff server"),
+  status: 200,
+};
 
 /** An error that carries the problem it stands for. */
 export class SignoffError extends Error {
@@ -69,7 +68,7 @@ export function readProblem(status: number, body: string, retryAfter?: string | 
     code: text(members["code"]) ?? fromType ?? `http_${status}`,
     ...(isObject(row) ? { row: row as unknown as InputRow } : {}),
     ...(isObject(run) ? { run: run as unknown as RunRow } : {}),
-    ...(isRowError(error) ? { error } : {}),
+    ...(isRunError(error) ? { error } : {}),
     ...(Array.isArray(errors) ? { errors: errors.filter(isAnswerError) } : {}),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
   };
@@ -115,7 +114,7 @@ export function isPassing(status: number): boolean {
   return [0, 408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 }
 
-function isRowError(value: unknown): value is RowError {
+function isRunError(value: unknown): value is RunError {
   return isObject(value) && typeof value["code"] === "string";
 }
 

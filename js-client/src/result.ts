@@ -2,7 +2,7 @@
 import { delay } from "./backoff.js";
 import type { Backoff } from "./backoff.js";
 import { SignoffError, isObject, isPassing, localProblem } from "./problem.js";
-import type { RowError, RunRow } from "./rows.js";
+import type { ResultReply, RowError, RunRow } from "./protocol.js";
 import type { RunOutcome, RunView } from "./run.js";
 import { after } from "./timer.js";
 import type { Reply } from "./transport.js";
@@ -36,7 +36,7 @@ export interface ResultSource {
   /** Tells when the run is over. */
   readonly view: RunView;
   /** Asks the server how it ended: operators are told more than the rows show. */
-  readonly ask: () => Promise<Reply>;
+  readonly ask: () => Promise<Reply<keyof ResultReply>>;
   readonly backoff: Backoff;
   /** The client's end. */
   readonly closed: AbortSignal;
@@ -109,11 +109,11 @@ type Told =
   | { readonly kind: "goes on" };
 
 /** Read what the server says of a run that is over; its row speaks where the server has no word on it. */
-function read(reply: Reply, run: RunRow, outcome: RunOutcome): Told {
+function read(reply: Reply<keyof ResultReply>, run: RunRow, outcome: RunOutcome): Told {
   if (reply.ok) {
     // A captive portal's 200 tells of no run.
-    if (!isObject(reply.body["run"])) return { kind: "later", retryAfterMs: undefined };
-    return reply.status === 202 ? { kind: "goes on" } : { kind: "completed", output: reply.body["output"] };
+    if (!isObject(reply.body.run)) return { kind: "later", retryAfterMs: undefined };
+    return reply.status === 202 ? { kind: "goes on" } : { kind: "completed", output: reply.body.output };
   }
   const { problem } = reply;
   if (isPassing(problem.status)) return { kind: "later", retryAfterMs: problem.retryAfterMs };

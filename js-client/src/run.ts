@@ -1,6 +1,7 @@
 /** One run as a browser sees it: its row, its steps, its requests, its progress. */
 import type { SignoffProblem } from "./problem.js";
-import type { InputRow, ProgressRow, Row, RunRow, RunStatus, StepRow } from "./rows.js";
+import type { InputRow, ProgressRow, RunRow, RunStatus, StepRow } from "./protocol.js";
+import type { Row } from "./rows.js";
 import { overall, rowsOf } from "./stream-view.js";
 import type { States } from "./stream-view.js";
 import type { ConnectionState, Readable } from "./view.js";

@@ -1,7 +1,7 @@
 /** The runs of one workflow, for dashboards. */
 import { newestFirst } from "./inbox.js";
 import type { SignoffProblem } from "./problem.js";
-import type { RunRow } from "./rows.js";
+import type { RunRow } from "./protocol.js";
 import { overall, rowsOf } from "./stream-view.js";
 import type { States } from "./stream-view.js";
 import { stableList } from "./view.js";

@@ -9,10 +9,11 @@
  *
  * Outcomes are states, not exceptions. Only the server decides: nothing here guesses an outcome.
  */
-import { isObject, isPassing } from "./problem.js";
+import { badReply, isObject, isPassing } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
-import type { AnswerError, DecidedBy, InputRow } from "./rows.js";
-import type { Reply } from "./transport.js";
+import type { AnswerReply, DecidedBy, InputRow } from "./protocol.js";
+import type { AnswerError } from "./rows.js";
+import type { Members, Reply } from "./transport.js";
 
 /** An answer as a person gave it. */
 export interface Given {
@@ -150,7 +151,7 @@ const DECIDED: readonly string[] = ["already_decided", "expired", "withdrawn", "
  *
  * @param known is the request as last seen, for replies that leave the row out
  */
-export function judge(reply: Reply, given: Given, known: InputRow | undefined): Verdict {
+export function judge(reply: Reply<keyof AnswerReply>, given: Given, known: InputRow | undefined): Verdict {
   if (reply.ok) return judgeSuccess(reply.body, given, known);
   const { problem } = reply;
   if (problem.status === 0) return { kind: "unreachable", problem };
@@ -158,24 +159,16 @@ export function judge(reply: Reply, given: Given, known: InputRow | undefined): 
   return { kind: "settled", outcome: refusal(problem, given, problem.row ?? known) };
 }
 
-function judgeSuccess(body: Readonly<Record<string, unknown>>, given: Given, known: InputRow | undefined): Verdict {
-  const row = isObject(body["row"]) ? (body["row"] as unknown as InputRow) : known;
-  const offset = body["offset"];
-  if (body["outcome"] !== "accepted" || typeof offset !== "string" || row === undefined) {
+function judgeSuccess(body: Members<keyof AnswerReply>, given: Given, known: InputRow | undefined): Verdict {
+  const row = isObject(body.row) ? (body.row as unknown as InputRow) : known;
+  const { offset } = body;
+  if (body.outcome !== "accepted" || typeof offset !== "string" || row === undefined) {
     // A captive portal's 200, or a proxy's: whatever it is, the server did not say "accepted".
     return { kind: "busy", problem: badReply };
   }
   const { submissionId, action, value } = given;
   return { kind: "settled", outcome: { status: "accepted", submissionId, action, value, row, offset, confirmed: false } };
 }
-
-const badReply: SignoffProblem = {
-  type: "urn:signoff:problem:bad_reply",
-  title: "The reply did not come from a Signoff server",
-  status: 200,
-  detail: null,
-  code: "bad_reply",
-};
 
 function refusal(problem: SignoffProblem, given: Given, row: InputRow | undefined): Outcome {
   const { submissionId, action, value } = given;

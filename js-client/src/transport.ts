@@ -13,9 +13,12 @@ import { within } from "./timer.js";
  */
 export type TokenProvider = (request: { readonly refused: boolean }) => string | null | Promise<string | null>;
 
-/** A reply, or why there is none. */
-export type Reply =
-  | { readonly ok: true; readonly status: number; readonly headers: Headers; readonly body: Readonly<Record<string, unknown>> }
+/** The members of a reply's body; what they hold is yet to be looked at, since proxies and captive portals reply, too. */
+export type Members<Names extends string> = Readonly<Partial<Record<Names, unknown>>>;
+
+/** A reply, with the members its body may have, or why there is none. */
+export type Reply<Names extends string = string> =
+  | { readonly ok: true; readonly status: number; readonly headers: Headers; readonly body: Members<Names> }
   | { readonly ok: false; readonly problem: SignoffProblem };
 
 /** What a call came to: its value, or the problem. */
@@ -107,7 +110,7 @@ export class Transport {
    * @param path is an address, or the segments of one
    * @param as is whom the call must be made for; with another person's token it is not sent
    */
-  async call(method: "GET" | "POST", path: string | readonly string[], body?: unknown, as?: string | null): Promise<Reply> {
+  async call<Body>(method: "GET" | "POST", path: string | readonly string[], body?: unknown, as?: string | null): Promise<Reply<keyof Body & string>> {
     try {
       const address = typeof path === "string" ? path : this.address(...path);
       const content = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: writeJson(body) };
@@ -116,7 +119,7 @@ export class Transport {
       if (!reply.ok) {
         return { ok: false, problem: readProblem(reply.status, text, reply.headers.get("Retry-After")) };
       }
-      return { ok: true, status: reply.status, headers: reply.headers, body: parseObject(text) };
+      return { ok: true, status: reply.status, headers: reply.headers, body: parseObject(text) as Members<keyof Body & string> };
     } catch (error) {
       return { ok: false, problem: networkProblem(error) };
     }

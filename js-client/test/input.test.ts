@@ -666,6 +666,16 @@ describe("somebody who is asked but may not read the run", () => {
     expect((await until(view, ({ connection }) => connection === "live")).error).toBeUndefined();
   });
 
+  it("takes nobody else's page for the request", async () => {
+    streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1_000, method: "GET" });
+    const view = await open();
+    server.portal = true;
+    const lost = await until(view, ({ connection }) => connection === "reconnecting");
+    expect(lost).toMatchObject({ error: { code: "bad_reply" }, request: { id: "approve:0" } });
+    server.portal = false;
+    expect((await until(view, ({ connection }) => connection === "live")).error).toBeUndefined();
+  });
+
   it("hears of a change within a poll", async () => {
     streams.server.injectFault("/v1/stream/runs/r1", { status: 403, count: 1_000, method: "GET" });
     const view = await open();
@@ -699,6 +709,20 @@ describe("the other calls", () => {
     expect(await client.retry("r9")).toMatchObject({ ok: false, problem: { code: "forbidden", status: 403 } });
     expect(server.received).toStrictEqual([{ reason: "stuck" }, {}, {}]);
     expect(server.paths).toStrictEqual(["/v1/runs/r9/terminate", "/v1/runs/r9/retry", "/v1/runs/r9/retry"]);
+  });
+
+  it("take no success for one that is not from Signoff, such as a captive portal's", async () => {
+    const client = connect();
+    const portal = { status: 200, body: "<html>Sign in to the wifi</html>" };
+    server.acts = [portal, portal, portal, portal, portal];
+    const calls = [
+      client.startRun({ workflow: "expense" }),
+      client.cancelRun("r9"),
+      client.terminate("r9"),
+      client.retry("r9"),
+      client.send("r9", "paid", { id: "e1", payload: 1 }),
+    ];
+    for (const reply of await Promise.all(calls)) expect(reply).toMatchObject({ ok: false, problem: { code: "bad_reply" } });
   });
 
   it("give problems as values", async () => {

@@ -11,7 +11,7 @@ import pytest
 
 from signoff.cli import main
 from signoff.service.engine import Engine
-from signoff.stores.base import RunFilter
+from signoff.service.kinds import RunFilter
 from signoff.stores.open import open_store
 from tests.cli.commands import FLOW
 

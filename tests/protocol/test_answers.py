@@ -9,8 +9,8 @@ import pytest
 
 from signoff.clock import ManualClock
 from signoff.errors import SignoffError
-from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
+from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.open import open_store
 from signoff.workflow import journal
 from signoff.workflow.entry import DecidedBy
@@ -98,7 +98,7 @@ async def _serve(case: dict[str, Any]) -> None:
     engine = await Engine.open(open_store("memory:"), clock)
     try:
         entries = [journal.from_json(entry) for entry in case["history"]]
-        write = Write(RunState(None, View()), entries, ready=False, wake_at=None)
+        write = RunChange(RunSnapshot(None, View()), entries, ready=False, wake_at=None)
         await engine.committer.commit(write.change)
         assert await engine.inputs.get("r1", "approve:0") == case["row"]
         if "earlier" in case:

@@ -13,12 +13,12 @@ import pytest
 from signoff.clock import ManualClock
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
-from signoff.service.change import RunState, Write
 from signoff.service.engine import Engine
+from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.open import open_store
 from signoff.workflow import journal
 from signoff.workflow.view import View
-from tests.protocol.material import complaints, load
+from tests.protocol.material import cases, complaints, load
 
 SECRET = b"k" * 32
 FIRST = load("answers.json")["cases"][0]
@@ -43,7 +43,7 @@ async def _server() -> AsyncIterator[httpx.AsyncClient]:
     clock = ManualClock(FIRST["now"])
     engine = await Engine.open(open_store("memory:"), clock)
     entries = [journal.from_json(entry) for entry in FIRST["history"]]
-    await engine.committer.commit(Write(RunState(None, View()), entries, ready=False, wake_at=None).change)
+    await engine.committer.commit(RunChange(RunSnapshot(None, View()), entries, ready=False, wake_at=None).change)
     transport = httpx.ASGITransport(create_app(engine, config=ServerConfig(secret=SECRET)))
     async with httpx.AsyncClient(transport=transport, base_url="http://signoff.example") as http:
         yield http
@@ -89,6 +89,21 @@ async def test_replies_have_their_shapes() -> None:
         assert request["input"] == FIRST["row"]
         history = _is(await http.get("/v1/runs/r1/history", headers=ROOT), 200, "history-reply.json")
         assert history["entries"] == FIRST["history"]
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in cases("digest.json") if case.values[0]["name"].startswith("a start")]
+)
+async def test_the_digest_of_a_start_is_that_of_what_was_sent(case: dict[str, Any]) -> None:
+    workflow, sent = case["value"]
+    async with _server() as http:
+        body = {"workflow": workflow, "run_id": "r2", "input": sent}
+        await http.post("/v1/runs", json=body, headers=ROOT)
+        history = (await http.get("/v1/runs/r2/history", headers=ROOT)).json()
+        assert history["entries"][0]["digest"] == case["digest"]
+        if sent is None:
+            del body["input"]
+        assert (await http.post("/v1/runs", json=body, headers=ROOT)).status_code == 200
 
 
 async def test_a_retry_has_its_shapes() -> None:

@@ -84,6 +84,7 @@ PENDING = load("answers.json")["cases"][0]["row"]
         {"asked_at": "2026-03-01T09:30:00Z"},
         {"claim": {"by": "user:alice"}},
         {"colour": "red"},
+        {"schema": True},
         {"_seq": 1},
     ],
     ids=lambda change: next(iter(change)) + "=" + str(next(iter(change.values())))[:20],
@@ -91,6 +92,18 @@ PENDING = load("answers.json")["cases"][0]["row"]
 def test_the_input_row_is_closed(change: dict[str, Any]) -> None:
     assert complaints("input-row.json", PENDING) == []
     assert complaints("input-row.json", PENDING | change) != []
+
+
+def test_a_place_without_a_meaning_is_marked_and_not_written() -> None:
+    row = SCHEMAS["input-row.json"]
+    status = row["$defs"]["input_status"]
+    assert set(status["x-reserved"]).isdisjoint(status["enum"])
+    for reserved in status["x-reserved"]:
+        assert complaints("input-row.json", PENDING | {"status": reserved}) != []
+    assert [name for name, member in row["properties"].items() if member.get("x-reserved") is True] == [
+        "quorum",
+        "claim",
+    ]
 
 
 def test_an_entry_of_another_version_or_type_is_refused() -> None:

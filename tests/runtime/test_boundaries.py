@@ -15,7 +15,7 @@ from signoff import App, Context, Retry
 from signoff.errors import RunClosed, StoreUnavailable, Withdrawn
 from signoff.service.commit import GroupCommitter
 from signoff.service.runs import Runs
-from signoff.stores.base import Change, Outcome, Rejected
+from signoff.stores.change import Change, Outcome, Rejected
 from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import ENDED, Scene, person, scene, working
 

@@ -58,7 +58,7 @@ PROGRAM = textwrap.dedent(
 
         async def counted(changes):
             nonlocal done
-            if all(change.run is None for change in changes):  # the worker announces itself
+            if all(change.write.subject.name.kind != "run" for change in changes):  # the worker announces itself
                 return await commit(changes)
             if done >= allowed >= 0 and moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)

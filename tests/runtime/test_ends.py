@@ -15,8 +15,9 @@ from signoff.clock import ManualClock
 from signoff.errors import Conflict409, RunClosed, RunNotFound, StreamClosed, Withdrawn
 from signoff.paths import journal_path
 from signoff.service import forsaken
-from signoff.service.change import RunState, Write, loaded_run
-from signoff.stores.base import RunFilter
+from signoff.service.act import OPEN_INPUTS, view_of
+from signoff.service.kinds import RunFilter, run_name, waits_listing
+from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.workflow import journal
 from signoff.workflow.entry import DecidedBy, Error
 from signoff.workflow.machine import Machine
@@ -66,7 +67,7 @@ async def test_a_waiting_run_is_terminated_with_all_it_holds(url: str) -> None:
         assert (asked["status"], asked["reason"]) == ("withdrawn", "terminated")
         assert asked["decided_by"] == {"kind": "operator", "id": "local"}
         assert (await _rows(on, "inbox/group:finance"))[-1]["headers"]["operation"] == "delete"
-        assert await on.engine.store.waiting_on("go", None) == []
+        assert (await on.engine.store.list_parts(waits_listing("go", None), limit=9)).items == ()
         await _closed(on, run)
         with pytest.raises(Withdrawn):
             await on.answer(row, True)
@@ -298,7 +299,7 @@ async def test_an_event_for_a_blocked_run_is_kept_and_blocks_it_no_second_time(u
         await on.engine.events.send(run, "go", id="1", payload=None)
         clock.advance(forsaken.AFTER_MS)
         await on.engine.forsaken.sweep()
-        assert await on.engine.store.unclaimed([], before=clock.now_ms(), limit=9) == []
+        assert await on.engine.store.unclaimed("run", [], before=clock.now_ms(), limit=9) == []
         assert len(await on.entries(run, "run.blocked")) == 1
         async with working(people_app(), on):
             await on.reaches(run, "completed")
@@ -369,11 +370,11 @@ async def test_a_run_blocked_otherwise_is_ended_when_it_is_cancelled_and_nobody_
     clock = ManualClock(1_000_000)
     async with scene(url, clock) as on:
         run = await on.start("people")
-        loaded = await on.engine.store.load_run(run, inputs="pending")
+        loaded = await on.engine.store.load(run_name(run), OPEN_INPUTS)
         assert loaded is not None
         error = Error("non_determinism", "differs")
-        state = RunState(loaded.record, loaded_run(loaded).view)
-        blocked = Write(state, [RunBlocked(clock.now_ms(), error)], ready=False, wake_at=None)
+        before = RunSnapshot(loaded.subject, view_of(loaded))
+        blocked = RunChange(before, [RunBlocked(clock.now_ms(), error)], ready=False, wake_at=None)
         await on.engine.committer.commit(blocked.change)
         assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
         clock.advance(forsaken.AFTER_MS)
@@ -384,9 +385,9 @@ async def test_a_run_blocked_otherwise_is_ended_when_it_is_cancelled_and_nobody_
 async def test_a_closed_run_takes_nothing_from_a_late_commit(url: str) -> None:
     async with scene(url) as on:
         run = await on.start("people")
-        [held] = await on.engine.store.claim("w1", now=0, lease_ms=60_000, limit=1)
+        [held] = await on.engine.store.claim("w1", ["people"], now=0, lease_ms=60_000, limit=1)
         await on.engine.runs.terminate(run, None, OPERATOR)
-        assert await on.engine.store.renew("w1", {run: held.epoch}, until=99_000) == {run}
-        assert await on.engine.store.claim("w2", now=10**15, lease_ms=1, limit=9) == []
+        assert await on.engine.store.renew("w1", {held.name: held.epoch}, until=99_000) == {run_name(run)}
+        assert await on.engine.store.claim("w2", ["people"], now=10**15, lease_ms=1, limit=9) == []
         with pytest.raises((StreamClosed, Conflict409)):
             await on.engine.runs.terminate(run, None, OPERATOR)

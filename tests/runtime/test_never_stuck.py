@@ -16,7 +16,7 @@ from signoff import App, Context, Retry
 from signoff.clock import ManualClock
 from signoff.errors import BadRequest
 from signoff.runtime.driver import RunDriver
-from signoff.stores.base import Change, Outcome, Rejected
+from signoff.stores.change import Change, Outcome, Rejected, SubjectWrite
 from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import Scene, scene, stage, working
 
@@ -227,7 +227,7 @@ async def test_a_step_that_ends_while_another_is_committed_runs_once(url: str) -
         committing = asyncio.Event()
 
         async def slow(changes: Sequence[Change]) -> list[Outcome | Rejected]:
-            if any(b'"step.completed"' in one.data for change in changes for one in change.appends):
+            if any(b'"step.completed"' in data for data in _appended(changes)):
                 committing.set()
                 await right_has_ended.wait()
                 await asyncio.sleep(0)
@@ -378,7 +378,7 @@ async def test_what_the_store_refuses_blocks_the_run_and_heals(url: str) -> None
         commit = on.engine.store.commit
 
         async def picky(changes: Sequence[Change]) -> list[Outcome | Rejected]:
-            if refusing and any(b"unwelcome" in one.data for change in changes for one in change.appends):
+            if refusing and any(b"unwelcome" in data for data in _appended(changes)):
                 return [Rejected(BadRequest("not this"))] * len(changes)
             return await commit(changes)
 
@@ -517,3 +517,9 @@ async def test_ten_thousand_timers_fire_together_in_bounded_commits(url: str) ->
             assert (await on.reaches(run, "completed"))["output"] == 10_000
         fired = await on.entries(run, "timer.fired")
         assert [entry["id"] for entry in fired] == [f"sleep:{n}" for n in range(10_000)]
+
+
+def _appended(changes: Sequence[Change]) -> list[bytes]:
+    """Return what Changes append to streams of their subjects' own."""
+    writes = [change.write for change in changes if isinstance(change.write, SubjectWrite)]
+    return [append.data for write in writes for append in write.appends]

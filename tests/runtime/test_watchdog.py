@@ -20,7 +20,7 @@ from signoff.errors import NotBlocked
 from signoff.runtime import watchdog
 from signoff.runtime.parking import STUCK_RETRY_MS
 from signoff.runtime.worker import Worker
-from signoff.stores.base import RunRecord
+from signoff.stores.change import Subject
 from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import Scene, scene, stage, working
 
@@ -312,7 +312,7 @@ async def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str)
         assert len(await on.entries(run, "run.retried")) == 2
 
 
-async def _settled(on: Scene, run: str) -> RunRecord:
+async def _settled(on: Scene, run: str) -> Subject:
     """Wait until nobody has anything to do for the run."""
     async with asyncio.timeout(20):
         while (record := await on.engine.runs.record(run)).ready or record.lease_owner:
@@ -337,7 +337,7 @@ async def test_a_run_that_costs_worker_after_worker_is_blocked_without_being_run
     async with scene(url, clock) as on:
         run = await on.start("flow")
         for n in range(3):
-            assert len(await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)) == 1
+            assert len(await on.engine.store.claim(f"dead{n}", ["flow"], now=clock.now_ms(), lease_ms=10, limit=1)) == 1
             clock.advance(10)
         async with working(app_of(body), on):
             assert (await on.reaches(run, "blocked"))["error"]["code"] == "worker_lost"
@@ -355,7 +355,7 @@ async def test_two_lost_workers_are_no_reason_yet(url: str) -> None:
     async with scene(url, clock) as on:
         run = await on.start("flow")
         for n in range(2):
-            await on.engine.store.claim(f"dead{n}", now=clock.now_ms(), lease_ms=10, limit=1)
+            await on.engine.store.claim(f"dead{n}", ["flow"], now=clock.now_ms(), lease_ms=10, limit=1)
             clock.advance(10)
         async with working(app_of(body), on):
             assert (await on.reaches(run, "completed"))["output"] == "done"
@@ -482,12 +482,12 @@ async def test_a_worker_that_is_frozen_by_one_run_gives_the_others_up(
                     while (await on.engine.runs.record(innocent)).lease_owner is not None:
                         await asyncio.sleep(0.02)
                     assert (await on.engine.runs.record(innocent)).lost == 0
-                    taken: list[RunRecord] = []
+                    taken: list[Subject] = []
                     while not taken:
                         await asyncio.sleep(0.02)
                         now = on.engine.clock.now_ms()
-                        taken = await on.engine.store.claim("other", now=now, lease_ms=50, limit=1, workflows=["flow"])
-                assert (taken[0].run_id, taken[0].lost) == (culprit, 1)
+                        taken = await on.engine.store.claim("other", ["flow"], now=now, lease_ms=50, limit=1)
+                assert (taken[0].name.id, taken[0].lost) == (culprit, 1)
             finally:
                 over.set()
                 gate.release()

@@ -17,7 +17,8 @@ from signoff.clock import ManualClock
 from signoff.errors import RunClosed, RunConflict, UnknownWorkflow
 from signoff.service.engine import Engine
 from signoff.service.events import Emitted
-from signoff.stores.base import Change, Committed, EngineAppend, RunFilter, RunWrite
+from signoff.service.kinds import RunFilter
+from signoff.stores.change import Change, Committed, OwnAppend, SubjectWrite
 from signoff.stores.open import open_store
 from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import scene, stage, working
@@ -427,9 +428,9 @@ async def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str)
     async with scene(url) as on:
         run = await on.start("waits")
         record = await on.engine.runs.record(run)
-        newer = EngineAppend(f"runs/{run}/journal", b'{"v":99,"type":"run.teleported","at":1}', 1, at=1)
-        write = RunWrite(replace(record, journal_tail=2), expect=1)
-        assert isinstance(await on.engine.committer.commit(Change(run=write, appends=(newer,))), Committed)
+        newer = OwnAppend(f"runs/{run}/journal", b'{"v":99,"type":"run.teleported","at":1}', 1)
+        write = SubjectWrite(replace(record, version=2), 1, appends=(newer,))
+        assert isinstance(await on.engine.committer.commit(Change(write)), Committed)
         async with working(app, on):
             blocked = await on.reaches(run, "blocked")
         assert blocked["error"]["code"] == "workflow_error"

@@ -15,16 +15,17 @@ import uvicorn
 
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
-from signoff.server.connection import Listener
-from signoff.server.limits import HttpLimits
-from signoff.service.change import RunState, Write
+from signoff.server.http11.connection import Listener
+from signoff.server.http11.limits import HttpLimits
+from signoff.service.act import view_of
 from signoff.service.engine import Engine
-from signoff.stores.base import Committed, RunFilter
+from signoff.service.kinds import PartKind, RunFilter, run_name
+from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.stores.base import PartsWanted
+from signoff.stores.change import Committed
 from signoff.stores.open import open_store
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.entries import InputRequested
-from signoff.workflow.input.state import InputState
-from signoff.workflow.view import RunFold, View
 
 SECRET = b"a key for tests, long enough for HS256"
 KEYED = ServerConfig(secret=SECRET)
@@ -70,11 +71,10 @@ class Host:
 
     async def record(self, run_id: str, *entries: Entry) -> None:
         """Write entries to a run's journal, as a worker would."""
-        loaded = await self.engine.store.load_run(run_id, inputs="all")
+        loaded = await self.engine.store.load(run_name(run_id), PartsWanted(PartKind.INPUT))
         assert loaded is not None
-        known = {record.key: InputState.loads(record.state) for record in loaded.inputs}
-        state = RunState(loaded.record, View(run=RunFold.loads(loaded.record.state), inputs=known))
-        write = Write(state, entries, ready=False, wake_at=None)
+        run = RunSnapshot(loaded.subject, view_of(loaded))
+        write = RunChange(run, entries, ready=False, wake_at=None)
         assert isinstance(await self.engine.committer.commit(write.change), Committed)
 
     async def everything(self) -> Any:

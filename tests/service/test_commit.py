@@ -11,17 +11,19 @@ import pytest
 
 from signoff.errors import BadRequest, StoreUnavailable
 from signoff.service.commit import Durable, GroupCommitter, topics_of
-from signoff.stores.base import Change, Committed, Conflict, Outcome, Rejected, StreamDelete
+from signoff.stores.base import Lanes
+from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Name, Outcome, Rejected, StreamDelete
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import advance, blind, done, head, start, text, write
+from signoff.testing.store_contract.laws import advance, done, grow, head, send, start, text, write
 
 
 class Slow(MemoryStore):
     """Take each transaction when told to, and count what is in it; or fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: int = 256) -> None:
         super().__init__()
+        self.lanes = Lanes(group, at_once=8)
         self.sizes: list[int] = []
         self.go = asyncio.Event()
         self.fails: dict[int, Exception] = {}
@@ -36,8 +38,8 @@ class Slow(MemoryStore):
 
 
 async def test_what_waits_shares_the_next_transaction() -> None:
-    store = Slow()
-    committer = GroupCommitter(store, most=6)
+    store = Slow(group=6)
+    committer = GroupCommitter(store)
     first = [committer.submit(start("r0"))]
     await asyncio.sleep(0)
     others = [committer.submit(start(f"r{n}")) for n in range(1, 11)]
@@ -72,8 +74,8 @@ async def test_listeners_hear_in_commit_order_before_the_callers() -> None:
 
     store = Slow()
     committer = GroupCommitter(store, listen)
-    first = committer.submit(blind("first", b"1"))
-    replies = [committer.submit(change) for change in (blind("a", b"1"), start("x", status="y"), blind("b", b"1"))]
+    first = committer.submit(grow("first", 0, b"1"))
+    replies = [committer.submit(change) for change in (grow("a", 0, b"1"), start("x"), grow("b", 0, b"1"))]
     replies.append(committer.submit(start("x")))
     for name, reply in zip(("a", "x", "b", "conflict"), replies, strict=True):
         reply.add_done_callback(lambda _, name=name: events.append(f"replied {name}"))  # type: ignore[misc]
@@ -113,6 +115,7 @@ async def test_transactions_are_told_in_order_however_they_end() -> None:
     class Gates(MemoryStore):
         def __init__(self) -> None:
             super().__init__()
+            self.lanes = Lanes(group=1, at_once=8)
             self.gates = [asyncio.Event() for _ in range(3)]
             self.begun = 0
 
@@ -125,8 +128,8 @@ async def test_transactions_are_told_in_order_however_they_end() -> None:
 
     store = Gates()
     told: list[str] = []
-    committer = GroupCommitter(store, lambda durable: told.append(durable[0][0].appends[0].path), most=1)
-    replies = [committer.submit(blind(path, b"1")) for path in ("a", "b", "c")]
+    committer = GroupCommitter(store, lambda durable: told.append(next(iter(durable[0][1].batches))))
+    replies = [committer.submit(grow(path, 0, b"1")) for path in ("a", "b", "c")]
     await asyncio.sleep(0.01)
     assert store.begun == 3
     for gate in (store.gates[2], store.gates[1]):
@@ -143,11 +146,11 @@ async def test_transactions_are_told_in_order_however_they_end() -> None:
 
 
 async def test_an_error_reaches_the_callers_of_its_batch_and_no_others() -> None:
-    store = Slow()
+    store = Slow(group=2)
     store.go.set()
     store.fails[2] = StoreUnavailable("the disk is full")
     heard: list[Durable] = []
-    committer = GroupCommitter(store, heard.extend, most=2)
+    committer = GroupCommitter(store, heard.extend)
     replies = [committer.submit(start(f"r{n}")) for n in range(4)]
     outcomes = await asyncio.gather(*replies, return_exceptions=True)
     assert store.sizes == [1, 2, 1]
@@ -178,13 +181,13 @@ async def test_a_caller_who_gives_up_harms_nobody() -> None:
     assert isinstance(await patient, Committed)
     with pytest.raises(asyncio.CancelledError):
         await impatient
-    assert await store.load_run("r1") is not None
+    assert await store.load(Name("run", "r1")) is not None
     await committer.close()
 
 
 async def test_closing_commits_what_was_handed_in_and_refuses_the_rest() -> None:
-    store = Slow()
-    committer = GroupCommitter(store, most=2)
+    store = Slow(group=2)
+    committer = GroupCommitter(store)
     replies = [committer.submit(start(f"r{n}")) for n in range(5)]
     closing = asyncio.create_task(committer.close())
     await asyncio.sleep(0)
@@ -200,9 +203,9 @@ def test_topics_are_the_streams_touched_and_whether_a_run_may_be_claimed() -> No
     assert topics_of(start("r1")) == ["stream:runs/r1/journal", "stream:runs/r1"]
     assert topics_of(start("r1", ready=True))[-1] == "ready"
     assert topics_of(start("r1", wake_at=0))[-1] == "ready"
-    assert topics_of(blind("a", close=True)) == ["stream:a"]
+    assert topics_of(grow("a", 0, close=True)) == ["stream:a"]
     assert topics_of(write(head("n"))) == ["stream:n"]
-    assert topics_of(Change(streams=(StreamDelete("n", 1),))) == ["stream:n"]
+    assert topics_of(Change(FamilyWrite((StreamDelete("n", 1),)))) == ["stream:n"]
 
 
 async def test_commits_wake_those_who_wait(tmp_path: Path) -> None:
@@ -212,7 +215,7 @@ async def test_commits_wake_those_who_wait(tmp_path: Path) -> None:
     woken: dict[str, asyncio.Event] = {topic: asyncio.Event() for topic in ("ready", "stream:a", "stream:b")}
     for topic, event in woken.items():
         store.bus().subscribe(topic, event.set)
-    await committer.commit(blind("a", b"1"))
+    await committer.commit(grow("a", 0, b"1"))
     await asyncio.wait_for(woken["stream:a"].wait(), 5)
     assert [topic for topic, event in woken.items() if event.is_set()] == ["stream:a"]
     await committer.commit(start("r1", ready=True))
@@ -227,11 +230,11 @@ async def test_a_listener_that_fails_does_not_make_a_durable_write_look_lost() -
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
 
     def listen(durable: Sequence[Durable]) -> None:
-        raise KeyError(durable[0][0].appends[0].path)
+        raise KeyError(next(iter(durable[0][1].batches)))
 
     store = MemoryStore()
     committer = GroupCommitter(store, listen)
-    assert isinstance(await committer.commit(blind("a", b"1")), Committed)
+    assert isinstance(await committer.commit(grow("a", 0, b"1")), Committed)
     assert [repr(fault) for fault in faults] == ["KeyError('a')"]
     await committer.close()
 
@@ -245,10 +248,11 @@ async def test_many_writers_of_one_stream_and_of_many(tmp_path: Path) -> None:
     async def run(run_id: str) -> None:
         for tail in range(1, 11):
             assert isinstance(await committer.commit(advance(run_id, tail)), Committed)
-            await committer.commit(blind("inbox/user:a", b"1"))
+            await committer.commit(send(f"{run_id}-", tail - 1, "inbox/user:a", b"1"))
 
     await asyncio.gather(*(run(f"r{n}") for n in range(20)))
-    assert await store.tails(["inbox/user:a"]) == {"inbox/user:a": (200, False)}
+    found = await store.find_streams(["inbox/user:a"])
+    assert (found["inbox/user:a"].tail, found["inbox/user:a"].closed) == (200, False)
     for number in range(20):
         journal = await text(store, f"runs/r{number}/journal")
         assert journal.split(b",")[1:] == [b'{"n":%d}' % tail for tail in range(1, 11)]

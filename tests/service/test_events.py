@@ -69,7 +69,7 @@ async def test_an_event_that_is_awaited_takes_no_room_and_others_are_told_of(url
             await on.engine.events.send(run, "other", id="e7", payload=MB + MB)
         assert await on.engine.events.emit("go", id="b1", payload=MB + MB) == Emitted(1)
         # The store still says that it waits when the broadcast looks, and no longer when it arrives.
-        waiting_on = on.engine.store.waiting_on
-        on.engine.store.waiting_on = lambda topic, key: _always(run)  # type: ignore[method-assign]
+        waiting = on.engine.events._waiting
+        on.engine.events._waiting = lambda topic, key: _always(run)  # type: ignore[method-assign]
         assert await on.engine.events.emit("go", id="b2", payload=MB + MB) == Emitted(0, refused=1)
-        on.engine.store.waiting_on = waiting_on  # type: ignore[method-assign]
+        on.engine.events._waiting = waiting  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from signoff import App, Context
 from signoff.errors import InvalidInput
 from signoff.service.engine import Engine
-from signoff.stores.base import RunFilter
+from signoff.service.kinds import RunFilter
 from signoff.stores.open import open_store
 from tests.runtime.scene import Scene, working
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from signoff.service.engine import Engine
-from signoff.stores.base import Change, Conflict, Outcome, Rejected
+from signoff.stores.change import Change, Conflict, Outcome, Rejected
 from signoff.stores.open import open_store
 from signoff.workflow.entry import DecidedBy
 

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 from signoff.clock import ManualClock
 from signoff.service.engine import Engine
-from signoff.service.workers import KIND
+from signoff.service.kinds import Kind
+from signoff.stores.base import Listing
+from signoff.stores.change import Subject
 from signoff.stores.open import open_store
 
 
@@ -19,9 +21,13 @@ async def engine_at(url: str, clock: ManualClock) -> AsyncIterator[Engine]:
         await engine.close()
 
 
+async def _announced(engine: Engine) -> tuple[Subject, ...]:
+    return (await engine.store.list_subjects(Listing(Kind.WORKER), limit=9)).items
+
+
 async def _written(engine: Engine, count: int) -> None:
     async with asyncio.timeout(10):
-        while len(await engine.store.list_records(KIND, limit=9)) != count:
+        while len(await _announced(engine)) != count:
             await asyncio.sleep(0)
 
 
@@ -46,11 +52,11 @@ async def test_an_announcement_outlives_its_worker_by_a_lease(tmp_path: object) 
         clock.advance(59_999)
         assert await two.workers.known() == {"expense"}
         await two.workers.forget()
-        assert len(await two.store.list_records(KIND, limit=9)) == 1
+        assert len(await _announced(two)) == 1
         clock.advance(1)
         assert await two.workers.known() == set()
         await two.workers.forget()
-        assert await two.store.list_records(KIND, limit=9) == []
+        assert await _announced(two) == ()
         assert await one.workers.known() == {"expense"}  # its own process sees it live
 
 
@@ -71,4 +77,4 @@ async def test_an_engine_that_closes_takes_its_announcements_back(tmp_path: obje
         async with engine_at(url, clock) as one:
             one.workers.announce("a", ["expense"], 15_000)
             await _written(two, 1)
-        assert await two.store.list_records(KIND, limit=9) == []
+        assert await _announced(two) == ()

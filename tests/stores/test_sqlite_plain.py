@@ -31,8 +31,8 @@ from signoff.stores.sqlite import writer
 from signoff.stores.sqlite.plain import SIZES
 from signoff.streams.stream import Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import done, head
+from tests.service.streams.scene import opened
 from tests.stores.test_sqlite_chains import rows
-from tests.streams.scene import opened
 
 PATHS = ("a", "b", "c")
 LIVES = {"b": 1, "c": 0}

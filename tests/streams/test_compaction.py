@@ -13,7 +13,6 @@ from signoff.errors import BadRequest
 from signoff.streams import compaction, json_mode, state
 from signoff.streams.compaction import LiveRow, RowChanges, as_insert, fold
 from signoff.streams.stream import Head, Payload
-from tests.streams.scene import TEXT
 
 AT = "2026-01-02T03:04:05.000Z"
 NAMES = st.tuples(st.sampled_from(["run", "step"]), st.sampled_from("abc"))
@@ -157,7 +156,7 @@ def test_what_may_be_appended() -> None:
     with pytest.raises(BadRequest, match="`headers`"):
         compaction.check(wanted, Payload("application/json", b'{"n":1}', 1))
     with pytest.raises(BadRequest, match="application/json"):
-        compaction.check(Head.of("notes", "i", 1, 0, "text/plain", compacted=True), TEXT)
+        compaction.check(Head.of("notes", "i", 1, 0, "text/plain", compacted=True), Payload("text/plain", b"", 0))
     assert compaction.parse_option(" State ")
     with pytest.raises(BadRequest, match="Stream-Compaction"):
         compaction.parse_option("log")

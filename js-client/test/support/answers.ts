@@ -43,6 +43,8 @@ export class AnswerServer {
   results: { readonly status: number; readonly body: unknown }[] = [];
   /** The status of every reply to whoever asks for the row. */
   refuseReads: number | undefined;
+  /** Whether whoever asks for the row gets a sign-in page instead, as from a captive portal. */
+  portal = false;
   /** Whether an accepted answer shows in the run's stream. */
   echo = true;
   readonly #streams: StreamServer;
@@ -93,7 +95,8 @@ export class AnswerServer {
       return;
     }
     if (request.method === "GET") {
-      if (this.refuseReads === undefined) send(reply, 200, { input: this.row });
+      if (this.portal) send(reply, 200, "<html>Sign in to the wifi</html>");
+      else if (this.refuseReads === undefined) send(reply, 200, { input: this.row });
       else send(reply, this.refuseReads, { code: "unauthorized", title: "No" });
       return;
     }

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 from signoff.clock import Clock
 from signoff.stores.base import WorkflowStore
@@ -81,7 +82,7 @@ class Heartbeat:
 
     def _main(self) -> None:
         try:
-            with asyncio.Runner() as runner:
+            with closing(asyncio.Runner()) as runner:  # its loop is made for the first beat, not at the start
                 while not self._pause():
                     runner.run(self._beat())
         finally:

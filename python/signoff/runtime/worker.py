@@ -116,17 +116,19 @@ class Worker:
             along=self.engine.workers.announcement(self.owner),
         )
         heartbeat.start()
-        looking = self.loop.create_task(self._try_what_was_stuck())
+        looking: asyncio.Task[None] | None = None
         self.engine.workers.announce(self.owner, self.app.names(), self._lease_ms)
         try:
             while not self._stopping:
                 self._wake.clear()
                 pause = await self._round()
+                looking = looking or self.loop.create_task(self._try_what_was_stuck())  # what can be claimed goes first
                 if pause > 0:
                     await self._sleep(pause)
         finally:
             subscription.close()
-            looking.cancel()
+            if looking is not None:
+                looking.cancel()
             for driver in list(self._drivers.values()):
                 driver.abandon()
             self._drop_cache()
@@ -251,6 +253,7 @@ class Worker:
 
     async def _try_what_was_stuck(self) -> None:
         """Take up runs that are blocked because other code than this worker's got stuck in them."""
+        await asyncio.sleep(0)  # what was claimed reads its journals first
         for name in self.app.names():
             try:
                 await self.engine.runs.try_other_code(name, fingerprint(self.app.get(name)))

@@ -64,8 +64,8 @@ class PartKind(StrEnum):
     WAIT = "wait"
 
 
-_LONGEST: Final = 200
-"""Characters of an event's key that it is found by; over HTTP it has no more."""
+_LONGEST: Final = 100
+"""Bytes of an event's key that a wait is found by."""
 
 # -- runs --------------------------------------------------------------------------------------------------------------
 
@@ -236,4 +236,4 @@ def wait_takes(wait: Part, topic: str, key: str | None) -> bool:
 
 def _wait_term(topic: str, key: str | None) -> str:
     """Return what a wait is found by; keys of any length and content lead to one that a store can keep."""
-    return f"topic/{topic}" if key is None else f"topic/{topic}/{key[:_LONGEST]}".replace("\0", "�")
+    return f"topic/{topic}" if key is None else f"topic/{topic}/{key.encode()[:_LONGEST].hex()}"

@@ -39,6 +39,10 @@ class Batch(NamedTuple):
     end: int
     data: bytes
 
+    def joined(self, end: int, data: bytes) -> Batch:
+        """Return this batch of messages with those that follow it, up to position `end`."""
+        return Batch(self.start, end, b",".join(some for some in (self.data, data) if some))
+
 
 class Name(NamedTuple):
     """The name of a subject: ids are unique within a kind."""

@@ -5,14 +5,14 @@ This is the inner side of the context. It owns what is open: steps, timers, wait
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import random
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from signoff.errors import EventTimedOut, NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
 from signoff.names import check_name
@@ -28,7 +28,8 @@ from signoff.workflow.patch.entries import PatchMarked
 from signoff.workflow.row.entries import RowPublished
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.step.entries import StepCancelled, StepScheduled
-from signoff.workflow.step.options import StepOptions, resolve, retry_of
+from signoff.workflow.step.options import StepOptions
+from signoff.workflow.step.retry import DEFAULT
 from signoff.workflow.timer.entries import TimerCancelled, TimerStarted
 
 log = logging.getLogger("signoff.workflow")
@@ -96,7 +97,7 @@ class Commands:
         Raises:
             Halt: the machine has stopped, or stops now because code and journal disagree.
         """
-        if self._over():
+        if not self.loop.active or self.loop.failure is not None:  # `_over`, without the call: this is for every step
             raise self._refusal()
         try:
             found = self.recorded.take(kind, name)
@@ -104,7 +105,7 @@ class Commands:
             self.loop.fail(error)
             raise Halt from None
         if found is not None:
-            return cast("C", found)
+            return found  # type: ignore[return-value]  # `take` compares the kind
         make: Callable[..., C] = kind
         command = make(self.now_ms, *members)
         self.new.append(command)
@@ -124,13 +125,11 @@ class Commands:
         return self.loop.halts >= MOST_HALTS and self._over()
 
     def _ask(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:
-        future = self.loop.asked(id_, given_up)
         frame = sys._getframe(3)  # of who called the context
-        future.place = (frame.f_code.co_filename, frame.f_lineno)
-        return future
+        return self.loop.asked(id_, given_up, (frame.f_code, frame.f_lasti))
 
     def _never(self) -> Asked[Any]:
-        return self.loop.asked("", _ignore)
+        return self.loop.asked("", _ignore, None)
 
     def tell_unawaited(self) -> None:
         """Log what the code asked for and never awaited; call it when it has returned."""
@@ -176,15 +175,17 @@ class Commands:
         """Ask for a step. It sees the context variables that the code has set by now."""
         if not callable(fn):
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
-        if self._deaf():
+        if self.loop.halts and self._deaf():
             return self._never()
-        options = resolve(fn, options)
+        if (defaults := getattr(fn, "__signoff_step__", None)) is not None:
+            options = options.over(defaults)
         id_, n = self._next_id(name, "step name")
         asked = self.issue(StepScheduled, id_, id_, options.label, options.expose or False)
         future = self._ask(id_, self._step_given_up)
-        retry, expose = retry_of(options), asked.expose
-        context = contextvars.copy_context()
-        self.steps[id_] = StepCall(id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, context, expose)
+        retry = options.retry or DEFAULT
+        self.steps[id_] = StepCall(
+            id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, copy_context(), asked.expose
+        )
         return future
 
     def _step_given_up(self, future: Pending[Any]) -> None:
@@ -349,11 +350,13 @@ class Commands:
     def done(self, future: Asked[Any]) -> None:
         """Note that a future is done, for the case that nobody ever looks at it."""
         if not future.awaited:
+            future.overdue()
             self.unawaited.append(future)
 
     def settle(self, future: Asked[Any], encoded: Any, type_: Any) -> None:
         """Resolve a future with a recorded value."""
-        self.done(future)
+        if not future._callbacks:  # else somebody waits, as nearly always
+            self.done(future)
         _resolve(future, codec.decode, encoded, type_)
 
 

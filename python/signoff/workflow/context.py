@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, overload
 from uuid import UUID
 
 import orjson
@@ -65,7 +65,7 @@ class Steps:
         Example:
             >>> rate, memo = await asyncio.gather(ctx.step("rate", fetch_rate, "USD"), ctx.step("memo", write_memo))
         """
-        return cast("StepFuture[Any]", self._commands.step(name, fn, args, kwargs, self._options))
+        return self._commands.step(name, fn, args, kwargs, self._options)  # type: ignore[return-value]
 
     def options(
         self,

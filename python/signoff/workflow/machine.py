@@ -210,15 +210,15 @@ class Machine:
             return
         commands.loop.drain(self._ending or self._main)
         failure = commands.loop.failure
-        if isinstance(failure, NonDeterminism):
-            raise failure
-        if failure is not None or self._over() or commands.idle():
+        if failure is not None:
+            if isinstance(failure, NonDeterminism):
+                raise failure
             self._end(failure)
+        elif (self._main.done() and self._over()) or (not commands.steps and commands.idle()):
+            self._end(None)
 
     def _over(self) -> bool:
-        """Tell whether the code has ended; once it has, let its generators run their cleanup first."""
-        if not self._main.done():
-            return False
+        """Let the generators of code that has ended run their cleanup; tell whether they have."""
         loop = self._commands.loop
         while self._ending is None or self._ending.done():
             self._ending = loop.ending()

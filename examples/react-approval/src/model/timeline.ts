@@ -24,7 +24,7 @@ const RANK = { started: 0, decided: 1, step: 2, asked: 3, sleeping: 4, blocked: 
 /** Order a run's rows in time. */
 export function timeline(run: RunRow, steps: readonly StepRow[], inputs: readonly InputRow[]): Moment[] {
   const moments: Moment[] = [{ kind: "started", at: run.created_at }];
-  for (const step of steps) moments.push({ kind: "step", at: step.started_at ?? run.updated_at, step });
+  for (const step of steps) moments.push({ kind: "step", at: step.started_at, step });
   for (const input of inputs) {
     moments.push({ kind: "asked", at: input.asked_at, input });
     if (input.status !== "pending") moments.push({ kind: "decided", at: input.decided_at ?? run.updated_at, input });

@@ -152,9 +152,9 @@ function tellStep(step: StepRow, now: number | null): Telling {
 }
 
 /** How long something took, or has taken until now; nothing where that is not known. */
-function between(since: string | null, until: string | null, now: number | null): string | undefined {
+function between(since: string, until: string | null, now: number | null): string | undefined {
   const end = until === null ? now : Date.parse(until);
-  return since === null || end === null ? undefined : duration(end - Date.parse(since));
+  return end === null ? undefined : duration(end - Date.parse(since));
 }
 
 function retryText(step: StepRow, now: number | null): string {

@@ -15,9 +15,9 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound, SignoffError, Unauthorized
-from signoff.server import body, members
-from signoff.server.problems import document, problem
-from signoff.server.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
+from signoff.server.http import body, members
+from signoff.server.http.problems import document, problem
+from signoff.server.http.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
 from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.streams.subscriptions import config as configs
 from signoff.streams.subscriptions.state import Request
@@ -267,8 +267,9 @@ def _with(reply: Reply, *more: Header) -> Reply:
 
 
 def _refusal(error: SignoffError) -> Reply:
-    told = document(error)
+    described = document(error)
     code = _WORDS.get(error.code, error.code.upper())
-    says = {"code": code, "message": error.told, **{name: told[name] for name in error.extra if name in told}}
+    extra = {name: described[name] for name in error.extra if name in described}
+    refused = {"code": code, "message": error.told, **extra}
     kept = tuple(pair for pair in problem(error).headers if pair[0] != b"content-type")
-    return Reply(error.status, orjson.dumps({"error": says}), (JSON_TYPE, _NO_STORE, *kept))
+    return Reply(error.status, orjson.dumps({"error": refused}), (JSON_TYPE, _NO_STORE, *kept))

@@ -33,7 +33,9 @@ def decode(encoded: Encoded, type_: Any = None) -> Any:
         UnsupportedValue: a tag is unknown, or the value does not fit the type; the detail says where.
         TypeError: pydantic cannot handle the type.
     """
-    if type_ is None or type_ is Any or (type(encoded) in PLAIN and type_ is type(encoded)):
+    if type(encoded) in PLAIN and type_ is type(encoded):
+        return encoded
+    if type_ is None or type_ is Any:
         return read(encoded)
     found = known(type_)
     if found is None:

@@ -1,0 +1,324 @@
+/**
+ * What a client reads from a server and sends to it.
+ *
+ * Made from protocol/schemas by scripts/protocol-types.mjs: change the schemas, then `npm run generate`. Sections (§) are
+ * those of protocol/workflow-protocol.md. Servers of the same version may send more members than are known here.
+ */
+
+/** The reply to an accepted answer (§8.6). */
+export interface AnswerReply {
+  readonly outcome: "accepted";
+  /** The run's public tail after the commit: a reader that has come so far has seen the change. */
+  readonly offset: string;
+  /** The submission's id, in the headers of the messages it caused (§8.5). */
+  readonly txid: string;
+  /** The request after the change. */
+  readonly row: InputRow;
+}
+
+/** The body of an answer (§8.1). */
+export interface AnswerRequest {
+  /** Chosen by the client and kept across retries of the same answer. */
+  readonly submission_id: string;
+  /** One of the request's `actions`. */
+  readonly action: string;
+  /** Any JSON value, checked against the request's `schema`. */
+  readonly value: unknown;
+  /** The `revised` of the row the person was shown, or a later offset up to which all was shown. */
+  readonly seen_offset: string;
+}
+
+/** The reply to a cancellation (§10.4). */
+export interface CancelReply {
+  readonly run: RunRow;
+}
+
+/** The body that cancels a run (§10.4). */
+export interface CancelRequest {
+  /** For people, in the journal. */
+  readonly reason?: string | null;
+}
+
+/** Who or what settled a request (§7.2). */
+export interface DecidedBy {
+  readonly kind: "person" | "timeout" | "policy" | "operator" | "workflow";
+  /** The principal, such as `user:alice`; null for a timeout, and for the workflow itself. */
+  readonly id: string | null;
+}
+
+/** The reply to an event for all that wait (§9.2). */
+export interface EmitReply {
+  /** How many runs got it. */
+  readonly delivered: number;
+  /** Runs that hold as many events nobody awaits as they may; absent if there are none. */
+  readonly refused?: number;
+}
+
+/** The body of an event (§9). */
+export interface EventRequest {
+  /** Chosen by the sender; the same id and payload again change nothing. */
+  readonly id: string;
+  readonly payload?: unknown;
+  /** Waits with a key take only events with that key. */
+  readonly key?: string | null;
+}
+
+/** The server's health (§10.6). */
+export interface HealthReply {
+  readonly status: "ok";
+  /** The server's version. */
+  readonly version: string;
+}
+
+/** A page of requests (§7.5). */
+export interface InputList {
+  readonly inputs: readonly InputRow[];
+  /** For the next page; null at the end. */
+  readonly cursor: string | null;
+}
+
+/** One request (§7.5). */
+export interface InputReply {
+  readonly input: InputRow;
+}
+
+/** A request for a person's input: the row `input`, whose key is `name:n`, in an inbox `run_id/name:n` (§5.3). */
+export interface InputRow {
+  readonly id: string;
+  readonly run_id: string;
+  readonly workflow: string;
+  readonly name: string;
+  /** How many uses of the name in the run came before (§6.1). */
+  readonly n: number;
+  /** Plain text. */
+  readonly title: string;
+  /** Markdown. */
+  readonly description: string | null;
+  /** JSON Schema 2020-12 of the answer's value. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  /** Hints for rendering; no meaning to the server. */
+  readonly ui: Readonly<Record<string, unknown>>;
+  /** What the person looks at while deciding. */
+  readonly show: unknown;
+  /** What the form starts with. */
+  readonly initial: unknown;
+  /** What may be chosen. */
+  readonly actions: readonly string[];
+  /** The principals that may answer; none: operators only. */
+  readonly audience: readonly string[];
+  /** The principals that may not, though in the audience (four-eyes). */
+  readonly forbid: readonly string[];
+  /** A place without a meaning yet (§18). */
+  readonly quorum: unknown;
+  /** A place without a meaning yet (§18). */
+  readonly votes: readonly unknown[];
+  /** A place without a meaning yet (§18). */
+  readonly claim: unknown;
+  readonly deadline: string | null;
+  /** Grows by one with every revision. */
+  readonly revision: number;
+  /** The offset of the run's stream at which what the person sees last changed (§7.3). */
+  readonly revised: string;
+  /** A place without a meaning yet: what a validator says (§18). */
+  readonly errors: readonly PointerError[];
+  readonly status: InputStatus;
+  readonly asked_at: string;
+  readonly decided_by: DecidedBy | null;
+  readonly decided_at: string | null;
+  /** The action of the accepted answer. */
+  readonly action: string | null;
+  /** Why it was withdrawn. */
+  readonly reason: string | null;
+  /** The accepted value; only if the request exposes it. */
+  readonly value?: unknown;
+}
+
+/** What a request is at (§7.1). */
+export type InputStatus = "pending" | "answered" | "expired" | "withdrawn" | "validating";
+
+/** What is wrong with one place of a value (§8.8). */
+export interface PointerError {
+  /** A JSON Pointer; `""` is the whole value, a missing member is where it should be. */
+  readonly pointer: string;
+  /** For people. */
+  readonly message: string;
+}
+
+/** Why something was refused or could not be done: problem details of RFC 9457 (§15). */
+export interface Problem {
+  /** `urn:signoff:problem:` and the code. */
+  readonly type: string;
+  readonly title: string;
+  /** The HTTP status. */
+  readonly status: number;
+  /** What happened, what it means for the data and what to do; for people. */
+  readonly detail: string;
+  /** Stable, for programs; for example `not_in_audience`. */
+  readonly code: string;
+  /** The request as it stands now. */
+  readonly row?: InputRow;
+  /** The run as it stands now. */
+  readonly run?: RunRow;
+  /** What is wrong with an answer or an input, by place. */
+  readonly errors?: readonly PointerError[];
+  /** What the run ended with, where there is an error. */
+  readonly error?: RunError | null;
+}
+
+/** How far a part of a run has come: the row `progress`, whose key is its name (§5.4). */
+export interface ProgressRow {
+  readonly id: string;
+  /** From 0 to 1, or null when it cannot be told. */
+  readonly fraction: number | null;
+  readonly message: string | null;
+}
+
+/** The reply to a question for a run's result (§10.9). */
+export interface ResultReply {
+  readonly run: RunRow;
+  /** Absent while the run goes on, and for callers who may not see it. */
+  readonly output?: unknown;
+}
+
+/** The reply to a retry (§10.9). */
+export interface RetryReply {
+  readonly run: RunRow;
+}
+
+/** An error as rows carry it (§5): always a code, a message only if it was meant for people. */
+export interface RowError {
+  readonly code: string;
+  readonly message: string | null;
+}
+
+/** Why a run ended without a result (§10.9). */
+export interface RunError {
+  readonly code: string;
+  readonly message: string | null;
+  /** The name of the exception's class; for operators. */
+  readonly type?: string;
+}
+
+/** A page of runs (§10.2). */
+export interface RunList {
+  readonly runs: readonly RunRow[];
+  /** For the next page; null at the end. */
+  readonly cursor: string | null;
+}
+
+/** One run (§10.3). */
+export interface RunReply {
+  readonly run: RunRow;
+  /** The pending requests. */
+  readonly inputs: readonly InputRow[];
+  /** The path of the run's stream on the server. */
+  readonly stream: string;
+}
+
+/** One run of a workflow: the row `run`, whose key is the run id (§5.1). */
+export interface RunRow {
+  readonly id: string;
+  readonly workflow: string;
+  /** The workflow's version. */
+  readonly version: string;
+  readonly status: RunStatus;
+  readonly created_at: string;
+  /** When this row last changed. */
+  readonly updated_at: string;
+  readonly tags: readonly string[];
+  /** The run that started this one. */
+  readonly parent: string | null;
+  /**
+   * Of a run that is failed or blocked, of a cleanup that failed; `terminated` where a run was ended without its code.
+   */
+  readonly error: RowError | null;
+  /** Only if the workflow exposes it. */
+  readonly input?: unknown;
+  /** Only if the workflow exposes it and the run is completed. */
+  readonly output?: unknown;
+}
+
+/** What a run is at (§5.1); completed and cancelled are final. */
+export type RunStatus =
+  | "running"
+  | "waiting"
+  | "sleeping"
+  | "paused"
+  | "blocked"
+  | "completed"
+  | "failed"
+  | "cancelled";
+
+/** The reply to an event for one run (§9.1). */
+export interface SendReply {
+  readonly accepted: true;
+  /** True if the run had the event before. */
+  readonly duplicate: boolean;
+}
+
+/** The reply to a start (§10.1). */
+export interface StartReply {
+  readonly run: RunRow;
+  /** The path of the run's stream on the server. */
+  readonly stream: string;
+  /** Where the run's stream begins to be worth reading. */
+  readonly offset: string;
+}
+
+/** The body that starts a run (§10.1). */
+export interface StartRequest {
+  readonly workflow: string;
+  /** Null, and absent, stand for the default of a workflow whose input has one. */
+  readonly input?: unknown;
+  /** The same id with the same workflow and input again gives the run that exists. */
+  readonly run_id?: string | null;
+  readonly tags?: readonly string[];
+  /** An RFC 3339 time before which the code does not begin. */
+  readonly start_at?: string | null;
+}
+
+/** One step of a run: the row `step`, whose key is `name:n` (§5.2). */
+export interface StepRow {
+  readonly id: string;
+  readonly name: string;
+  /** How many uses of the name in the run came before (§6.1). */
+  readonly n: number;
+  /** What people read in place of the name. */
+  readonly label: string | null;
+  readonly status: StepStatus;
+  /** From 1. */
+  readonly attempt: number;
+  /** When it was asked for. */
+  readonly started_at: string;
+  readonly ended_at: string | null;
+  /** Set only while it is retrying. */
+  readonly retry_at: string | null;
+  readonly error: RowError | null;
+  /** Only if the step is exposed and completed. */
+  readonly result?: unknown;
+}
+
+/** What a step is at (§5.2). */
+export type StepStatus = "running" | "retrying" | "completed" | "failed" | "cancelled";
+
+/** The reply to a termination (§10.4). */
+export interface TerminateReply {
+  readonly run: RunRow;
+}
+
+/** The body that terminates a run (§10.4). */
+export interface TerminateRequest {
+  /** For people, in the journal. */
+  readonly reason?: string | null;
+}
+
+/** The engine's rows by their type in messages (§5); every other type is the application's. */
+export interface EngineRows {
+  readonly run: RunRow;
+  readonly step: StepRow;
+  readonly input: InputRow;
+  readonly progress: ProgressRow;
+}
+
+/** The types of the engine's rows. */
+export const engineRowTypes = ["run", "step", "input", "progress"] as const satisfies readonly (keyof EngineRows)[];
