@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from signoff.stores.change import Batch, Change, Name, Outcome, Part, Rejected, Subject
 from signoff.streams.stream import Head, ProducerMark
@@ -131,6 +131,21 @@ class Lanes:
     group: int = 256
     at_once: int = 1
     begins_at_call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDescription:
+    """What a store says of itself, for operators.
+
+    Attributes:
+        backend: e.g. `sqlite`.
+        schema: the version of the schema its data has; 0: it has none.
+        survives: what a durable commit outlives: the loss of power, the end of the process alone, or not even that.
+    """
+
+    backend: str
+    schema: int
+    survives: Literal["power", "process", "nothing"]
 
 
 class Subjects(Protocol):
@@ -291,6 +306,10 @@ class WorkflowStore(Subjects, Streams, Work, Posts, Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and let go of files and connections."""
+        ...
+
+    async def describe(self) -> StoreDescription:
+        """Return what this store is, after a look at its data."""
         ...
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:

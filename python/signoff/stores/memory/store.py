@@ -14,6 +14,7 @@ from signoff.stores.base import (
     OwnedPart,
     Page,
     PartsWanted,
+    StoreDescription,
     StreamStart,
     StreamState,
     StreamTail,
@@ -74,6 +75,11 @@ class MemoryStore:
     async def close(self) -> None:
         """Refuse what comes from now on; what is kept stays readable after another `open`."""
         self._closed = True
+
+    async def describe(self) -> StoreDescription:
+        """Return what this store is."""
+        self._check_open()
+        return StoreDescription("memory", 0, "nothing")
 
     def bus(self) -> LocalBus:
         """Return the bus that carries this store's wake-ups."""

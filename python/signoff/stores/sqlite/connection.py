@@ -66,7 +66,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA secure_delete = FAST")
     connection.execute("PRAGMA cache_size = -16000")
     connection.execute("PRAGMA temp_store = MEMORY")
-    if _version(connection) != len(migrations()):
+    if schema_version(connection) != len(migrations()):
         _migrate(connection, path)
 
 
@@ -90,7 +90,7 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
     if owner != APPLICATION_ID and (owner or tables):
         raise StoreError(f"{path} is a SQLite database of another application; nothing was changed. Name another file.")
     newest = len(migrations())
-    if (version := _version(connection)) > newest:
+    if (version := schema_version(connection)) > newest:
         raise SchemaTooNew(
             f"{path} has schema version {version}; this version of Signoff knows {newest}. "
             "Nothing was changed. Use the newer version."
@@ -101,7 +101,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         _check_owner(connection, path)  # another process may have been faster
-        version = _version(connection)
+        version = schema_version(connection)
         steps = [schema()] if version == 0 else migrations()[version:]
         for step in steps:
             for statement in statements(step):
@@ -127,7 +127,8 @@ def statements(script: str) -> list[str]:
     return found
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Return the version of the schema a file has; 0: none yet."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 

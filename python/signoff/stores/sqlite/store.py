@@ -15,6 +15,7 @@ from signoff.stores.base import (
     OwnedPart,
     Page,
     PartsWanted,
+    StoreDescription,
     StreamStart,
     StreamState,
     StreamTail,
@@ -22,7 +23,7 @@ from signoff.stores.base import (
 from signoff.stores.bus import LocalBus
 from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subject
 from signoff.stores.sqlite import leases, read_streams, read_subjects
-from signoff.stores.sqlite.connection import unavailable
+from signoff.stores.sqlite.connection import schema_version, unavailable
 from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import Claim, Release, Renew
 from signoff.stores.sqlite.private import create, warn
@@ -85,6 +86,10 @@ class SqliteStore:
             await readers.close()
         if writer is not None:
             await writer.stop()
+
+    async def describe(self) -> StoreDescription:
+        """Return what this store is: its commits are synced to the disk."""
+        return StoreDescription("sqlite", await self._reading.slow(schema_version), "power")
 
     def bus(self) -> LocalBus:
         """Return the bus that carries this store's wake-ups, and those of other processes' commits."""

@@ -13,6 +13,7 @@ server keeps apart what belongs to different folders, by a schema or a prefix na
 from signoff.testing.store_contract.agreement import AgreementLaws
 from signoff.testing.store_contract.commits import CommitLaws
 from signoff.testing.store_contract.compaction import CompactionLaws
+from signoff.testing.store_contract.describing import DescriptionLaws
 from signoff.testing.store_contract.finding import FindLaws
 from signoff.testing.store_contract.leases import LeaseLaws
 from signoff.testing.store_contract.listings import ListingLaws
@@ -42,6 +43,7 @@ class StoreContract(
     ListingLaws,
     SharingLaws,
     WakeLaws,
+    DescriptionLaws,
     AgreementLaws,
 ):
     """All laws; inherit from it and say how a store is made."""
