@@ -46,6 +46,15 @@ export interface DecidedBy {
   readonly id: string | null;
 }
 
+/** What is wrong with the store and its runs (§10.15). */
+export interface DoctorReply {
+  readonly at: string;
+  /** The server's version. */
+  readonly version: string;
+  /** In the order in which to read them. */
+  readonly findings: readonly Finding[];
+}
+
 /** The reply to an event for all that wait (§9.2). */
 export interface EmitReply {
   /** How many runs got it. */
@@ -61,6 +70,20 @@ export interface EventRequest {
   readonly payload?: unknown;
   /** Waits with a key take only events with that key. */
   readonly key?: string | null;
+}
+
+/** One thing that was looked at. */
+export interface Finding {
+  /** What it is about. */
+  readonly check: string;
+  /** Fine; worth knowing; or somebody should do something. */
+  readonly level: "ok" | "note" | "wrong";
+  /** What was found, and what it means. */
+  readonly says: string;
+  /** What to do; null: nothing. */
+  readonly todo: string | null;
+  /** How many there are, where that is what was looked at. */
+  readonly count: number | null;
 }
 
 /** The server's health (§10.6). */

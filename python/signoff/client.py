@@ -229,6 +229,10 @@ class SignoffClient:
         """Return `{run_id, entries}`: the journal."""
         return await self._get(f"/v1/runs/{_segment(run_id)}/history")
 
+    async def doctor(self) -> dict[str, Any]:
+        """Return `{at, version, findings}`: what is wrong with the server's store and its runs, for operators."""
+        return await self._get("/v1/doctor")
+
     # -- events ----------------------------------------------------------------------------------------------------
 
     async def send(

@@ -36,6 +36,7 @@ _COMMANDS = {
     "cancel": "cancel",
     "terminate": "terminate",
     "retry": "retry",
+    "doctor": "doctor",
     "stream": "build",
 }
 """Each sub-command with its function in the module of its name; only the one that is called is imported."""

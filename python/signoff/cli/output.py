@@ -103,6 +103,11 @@ def when(time: str | None, now: datetime | None = None) -> Text:
     return Text.assemble(local(time), (f" ({distance(seconds)})", "dim"))
 
 
+def milliseconds(time: str) -> int:
+    """Return a row's time in milliseconds."""
+    return round(datetime.fromisoformat(time).timestamp() * 1_000)
+
+
 def local(time: str) -> str:
     """Return a row's time in this machine's time zone."""
     return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from signoff.cli.misuse import Misuse
@@ -92,4 +92,9 @@ def on(target: Target, operation: Callable[[SignoffClient], Awaitable[T]]) -> T:
         async with connect(target) as client:
             return await operation(client)
 
-    return asyncio.run(run())
+    return run_here(run())
+
+
+def run_here(work: Coroutine[Any, Any, T]) -> T:
+    """Run something asynchronous to its end."""
+    return asyncio.run(work)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from signoff.clock import Clock, SystemClock
 from signoff.service.commit import GroupCommitter
+from signoff.service.doctor import Doctor
 from signoff.service.events import Events
 from signoff.service.forsaken import Forsaken
 from signoff.service.inputs import Inputs
@@ -43,6 +44,7 @@ class Engine:
     workers: Workers
     forsaken: Forsaken
     outcomes: Outcomes
+    doctor: Doctor
     _ends: list[Callable[[], Awaitable[None]]] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -91,6 +93,7 @@ class Engine:
             workers=workers,
             forsaken=forsaken,
             outcomes=Outcomes(store, hub, runs),
+            doctor=Doctor(store, committer, clock, workers),
         )
         engine.before_close(sweeper.close)
         engine.before_close(workers.close)

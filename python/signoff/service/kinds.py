@@ -5,6 +5,7 @@
     subscription  the client's     -                           due when a delivery or a lease of its is
     worker        its owner's      -                           due when its announcement ends
     webhook-key   `1`              -                           -
+    probe         any              -                           -: written and deleted, to see how long that takes
 
     part     key            state                         found by
     input    `name:n`       the request (`InputState`)    status, and who is asked
@@ -49,6 +50,7 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"
     WORKER = "worker"
     WEBHOOK_KEY = "webhook-key"
+    PROBE = "probe"
 
     @property
     def agenda(self) -> str:

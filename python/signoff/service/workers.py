@@ -86,17 +86,26 @@ class Workers:
 
     async def known(self) -> frozenset[str]:
         """Return the names of all workflows that a living worker knows."""
-        now = self._clock.now_ms()
         names = set().union(*self._here.values())
+        for _, workflows, _ in await self.announced():
+            names.update(workflows)
+        return frozenset(names)
+
+    async def announced(self) -> list[tuple[str, tuple[str, ...], int]]:
+        """Return who has announced itself: owner, workflows, and until when (ms) that counts."""
+        now = self._clock.now_ms()
+        found: list[tuple[str, tuple[str, ...], int]] = []
         cursor = None
         while True:
             page = await self._store.list_subjects(Listing(Kind.WORKER), limit=PAGE, cursor=cursor)
-            for record in page.items:
-                if record.wake_at is not None and record.wake_at > now:
-                    names.update(orjson.loads(record.state)["workflows"])
+            found += [
+                (record.name.id, tuple(orjson.loads(record.state)["workflows"]), record.wake_at)
+                for record in page.items
+                if record.wake_at is not None and record.wake_at > now
+            ]
             cursor = page.cursor
             if cursor is None:
-                return frozenset(names)
+                return found
 
     async def forget(self) -> None:
         """Delete announcements whose time is over."""

@@ -45,6 +45,9 @@ OPERATIONS: Final = (
     ApiOperation("GET", "/health", "health", "Tell that the server is up", None, {200: "health-reply.json"}),
     ApiOperation("GET", "/v1/openapi.json", "describe", "Return this document", None, {200: {"type": "object"}}),
     ApiOperation(
+        "GET", "/v1/doctor", "examine", "Tell what is wrong (§10.15)", "`operator`", {200: "doctor-reply.json"}
+    ),
+    ApiOperation(
         "POST",
         "/v1/runs",
         "startRun",

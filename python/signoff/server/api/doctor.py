@@ -1,0 +1,17 @@
+"""`/v1/doctor`: what is wrong with the store and its runs, for operators."""
+
+from __future__ import annotations
+
+from signoff.clock import rfc3339
+from signoff.server.api.call import Call
+from signoff.server.http.reply import Reply, ok
+from signoff.service.diagnosis import judge
+
+
+async def examine(call: Call) -> Reply:
+    """Look at everything that can be wrong, with bounded work."""
+    call.identity.require_operator()
+    call.query({})
+    facts = await call.engine.doctor.examine()
+    findings = [finding.to_json() for finding in judge(facts)]
+    return ok({"at": rfc3339(facts.now), "version": call.version, "findings": findings})

@@ -1,0 +1,37 @@
+"""`signoff doctor` says what is wrong, in words and by its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.commands import FLOW, run, running
+
+
+def test_a_server_that_is_well(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(FLOW)
+    with running(tmp_path, "dev", "flow:app", "--port", "0", "--data", "data") as dev:
+        done = run(tmp_path, "doctor", "--server", dev.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "   ok  The server's clock and this machine's agree.\n" in done.stdout
+        told = json.loads(run(tmp_path, "doctor", "--server", dev.url, "--json").stdout)
+        assert {finding["check"] for finding in told["findings"]} >= {"clock", "store", "workers", "queue"}
+        assert "wrong" not in {finding["level"] for finding in told["findings"]}
+
+
+def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    done = run(tmp_path, "doctor", "--server", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stdout.startswith("WRONG  No Signoff server answers at http://127.0.0.1:9")
+    assert "\n       -> Start it" in done.stdout
+
+
+def test_a_store_without_a_server(tmp_path: Path) -> None:
+    missing = run(tmp_path, "doctor", "--store", "sqlite:///none.db", "--json")
+    assert missing.returncode == 1
+    [finding] = json.loads(missing.stdout)["findings"]
+    assert (finding["check"], finding["level"]) == ("store", "wrong")
+    (tmp_path / "made.db").touch()
+    done = run(tmp_path, "doctor", "--store", "sqlite:///made.db")
+    assert done.returncode == 0
+    assert " note  No worker is running.\n       -> Start one: signoff worker APP" in done.stdout
