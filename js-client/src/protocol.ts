@@ -196,6 +196,34 @@ export interface ProgressRow {
   readonly message: string | null;
 }
 
+/** What was deleted (§10.16). */
+export interface PruneReply {
+  /** The rows of the runs that were deleted, without input and output. */
+  readonly runs: readonly RunRow[];
+  /** Where to go on; null: all were looked at. */
+  readonly cursor: string | null;
+}
+
+/** The body that deletes runs which ended long ago (§10.16). */
+export interface PruneRequest {
+  /** Runs that ended later stay. */
+  readonly ended_before: string;
+  /** Completed and cancelled ones unless given. */
+  readonly status?: readonly ("cancelled" | "completed" | "failed")[];
+  /** Of this workflow alone. */
+  readonly workflow?: string | null;
+  /** With all of these. */
+  readonly tags?: readonly string[];
+  /** Of these alone. */
+  readonly runs?: readonly string[];
+  /** How many are looked at. */
+  readonly limit?: number;
+  /** Where to go on. */
+  readonly cursor?: string | null;
+  /** Tell what would be deleted, and delete nothing. */
+  readonly dry_run?: boolean;
+}
+
 /** The reply to a question for a run's result (§10.9). */
 export interface ResultReply {
   readonly run: RunRow;

@@ -110,8 +110,7 @@ class SignoffClient:
         if run_id is not None:
             body["run_id"] = run_id
         if start_at is not None:
-            moment = start_at if start_at.tzinfo else start_at.replace(tzinfo=UTC)
-            body["start_at"] = moment.isoformat(timespec="milliseconds")
+            body["start_at"] = _rfc3339(start_at)
         return await self._post("/v1/runs", body)
 
     async def get(self, run_id: str) -> dict[str, Any]:
@@ -124,6 +123,8 @@ class SignoffClient:
         workflow: str | None = None,
         status: str | Sequence[str] = (),
         tag: str | Sequence[str] = (),
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> dict[str, Any]:
@@ -133,12 +134,13 @@ class SignoffClient:
             workflow: only of this workflow.
             status: only with this status, or with any of these.
             tag: only with this tag, or with all of these.
+            created_after, created_before: only what was started between these times; naive ones are UTC.
             cursor: of the page before.
             limit: runs on a page, 1 to 500.
         """
-        return await self._get(
-            "/v1/runs", {"workflow": workflow, "status": status, "tag": tag, "cursor": cursor, "limit": limit}
-        )
+        query = {"workflow": workflow, "status": status, "tag": tag, "cursor": cursor, "limit": limit}
+        bounds = {"created_after": created_after, "created_before": created_before}
+        return await self._get("/v1/runs", query | {name: time and _rfc3339(time) for name, time in bounds.items()})
 
     async def cancel(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
         """Ask a run to stop. Returns `{run}`.
@@ -228,6 +230,38 @@ class SignoffClient:
     async def history(self, run_id: str) -> dict[str, Any]:
         """Return `{run_id, entries}`: the journal."""
         return await self._get(f"/v1/runs/{_segment(run_id)}/history")
+
+    async def prune(
+        self,
+        ended_before: datetime,
+        *,
+        status: Sequence[str] = ("completed", "cancelled"),
+        workflow: str | None = None,
+        tags: Sequence[str] = (),
+        runs: Sequence[str] | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Delete runs that ended before a time. Returns `{runs, cursor}`: what was deleted, and where to go on.
+
+        Args:
+            ended_before: naive times are UTC.
+            status: `completed`, `cancelled`, `failed`.
+            runs: of these alone.
+            limit: how many are looked at, 1 to 500.
+            dry_run: tell what would be deleted, and delete nothing.
+        """
+        body: dict[str, Any] = {
+            "ended_before": _rfc3339(ended_before),
+            "status": list(status),
+            "workflow": workflow,
+            "tags": list(tags),
+            "limit": limit,
+            "cursor": cursor,
+            "dry_run": dry_run,
+        }
+        return await self._post("/v1/prune", body if runs is None else {**body, "runs": list(runs)})
 
     async def doctor(self) -> dict[str, Any]:
         """Return `{at, version, findings}`: what is wrong with the server's store and its runs, for operators."""
@@ -451,6 +485,10 @@ def stream_address(path: str) -> str:
         InvalidName: a segment is empty, `.` or `..`, or not Unicode.
     """
     return "/v1/stream/" + "/".join(_segment(part) for part in path.split("/"))
+
+
+def _rfc3339(time: datetime) -> str:
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat(timespec="milliseconds")
 
 
 def _segment(text: str) -> str:

@@ -25,6 +25,7 @@ from signoff.service.engine import Engine
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
 from signoff.workflow.definition import App
+from signoff.workflow.durations import Duration, duration_ms
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Signoff:
             does, or as soon as the parent of a worker of hypercorn did. A server that shuts down waits for its
             responses, and a live one has no end of its own for a minute.
         activation_s: seconds that workflow code may go on without waiting for anything; 0: for ever, for debuggers.
+        retention: how long runs are kept after they have ended, e.g. `"30d"`; None: until somebody deletes them.
 
     Example:
         >>> signoff = Signoff("sqlite:///signoff.db", app, config=ServerConfig(secret=secret))
@@ -60,6 +62,7 @@ class Signoff:
         identify: Identify | None = None,
         end_at_signals: bool = True,
         activation_s: float = ACTIVATION_S,
+        retention: Duration | None = None,
     ) -> None:
         self._store = store
         self._app = app
@@ -67,6 +70,7 @@ class Signoff:
         self._identify = identify
         self._end_at_signals = end_at_signals
         self._activation_s = activation_s
+        self._retention_ms = None if retention is None else duration_ms(retention)
         self._engine: Engine | None = None
         self._asgi: ASGI = _not_running
         self._ending: asyncio.Task[None] | None = None
@@ -101,7 +105,7 @@ class Signoff:
             raise RuntimeError("This Signoff is running already; an application has one lifespan.")
         async with AsyncExitStack() as ends:
             store = open_store(self._store) if isinstance(self._store, str) else self._store
-            engine = await Engine.open(store, app=self._app)
+            engine = await Engine.open(store, app=self._app, retention_ms=self._retention_ms)
             ends.push_async_callback(engine.close)
             subscriptions = subscriptions_over(engine, self._config)
             ends.push_async_callback(subscriptions.close)

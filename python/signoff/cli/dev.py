@@ -46,7 +46,9 @@ def dev(
 
     async def main() -> None:
         listening = listen(serving.host, serving.port, config.secret)
-        engine = await Engine.open(open_store(url), workflows=application.names(), app=application)
+        engine = await Engine.open(
+            open_store(url), workflows=application.names(), app=application, retention_ms=serving.retention
+        )
         try:
             http = HttpPart(engine, config, listening, access_log=serving.access_log, ready=lambda: announce(listening))
             worker = Worker(application, engine, lease_ms=LEASE_MS, activation_s=activation_limit)

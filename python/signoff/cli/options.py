@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
+from signoff.errors import BadRequest
 from signoff.streams.subscriptions.target import Targets
+from signoff.workflow.durations import duration_ms
+
+
+def period(given: str) -> int:
+    """Read a length of time such as `30d`; return milliseconds."""
+    try:
+        return duration_ms(given)
+    except BadRequest as error:
+        raise typer.BadParameter(error.detail) from error
+
 
 Store = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="Work on a store directly. [env: SIGNOFF_STORE]")
@@ -91,6 +102,15 @@ SseMaxAge = Annotated[
     float,
     typer.Option("--sse-max-age", metavar="SECONDS", min=0.1, help="When an SSE client has to connect anew."),
 ]
+Retention = Annotated[
+    int | None,
+    typer.Option(
+        "--retention",
+        metavar="DURATION",
+        parser=period,
+        help="Delete runs that ended so long ago, e.g. 30d. [default: they are kept]",
+    ),
+]
 ActivationLimit = Annotated[
     float,
     typer.Option(
@@ -100,5 +120,16 @@ ActivationLimit = Annotated[
         help="How long workflow code may go on without waiting for anything; 0: for ever, for debuggers.",
     ),
 ]
+Workflow = Annotated[str | None, typer.Option("--workflow", help="Only of this workflow.")]
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option("--status", help="Only with this status, e.g. waiting; repeated: with any of them."),
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag; repeated: with all of them.")]
+OlderThan = Annotated[
+    int | None,
+    typer.Option("--older-than", metavar="DURATION", parser=period, help="Only if started so long ago, e.g. 30d."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many to show.")]
 Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the previous page ended.")]

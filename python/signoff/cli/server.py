@@ -16,7 +16,7 @@ def server(*, store: options.Store = None, serving: Serving) -> None:
 
     async def main() -> None:
         listening = listen(serving.host, serving.port, config.secret)
-        engine = await Engine.open(open_store(url))
+        engine = await Engine.open(open_store(url), retention_ms=serving.retention)
         try:
             await until_stopped(
                 HttpPart(engine, config, listening, access_log=serving.access_log, ready=lambda: announce(listening))

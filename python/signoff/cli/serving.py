@@ -44,6 +44,7 @@ class Serving:
     long_poll: options.LongPoll = _UNLESS_GIVEN.long_poll_s
     sse_keep_alive: options.SseKeepAlive = _UNLESS_GIVEN.sse_keep_alive_s
     sse_max_age: options.SseMaxAge = _UNLESS_GIVEN.sse_max_age_s
+    retention: options.Retention = None
 
     def config(self) -> ServerConfig:
         """Return the configuration: key and audience from SIGNOFF_SECRET and SIGNOFF_AUDIENCE.

@@ -12,6 +12,7 @@ from signoff.service.events import Events
 from signoff.service.forsaken import Forsaken
 from signoff.service.inputs import Inputs
 from signoff.service.outcomes import Outcomes
+from signoff.service.prune import Pruner
 from signoff.service.runs import Runs
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
@@ -45,6 +46,7 @@ class Engine:
     forsaken: Forsaken
     outcomes: Outcomes
     doctor: Doctor
+    pruner: Pruner
     _ends: list[Callable[[], Awaitable[None]]] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -55,6 +57,7 @@ class Engine:
         *,
         workflows: Collection[str] | None = None,
         app: App | None = None,
+        retention_ms: int | None = None,
     ) -> Engine:
         """Open the store and the services over it.
 
@@ -63,6 +66,7 @@ class Engine:
             clock: the system's if None.
             workflows: the only ones that may be started here, for a process that has them all; None: any.
             app: the code at hand: runs of its workflows are started only with an input that fits.
+            retention_ms: delete runs in the background that ended so long ago; None: they are kept.
 
         Raises:
             StoreUnavailable: the store cannot be reached.
@@ -94,10 +98,14 @@ class Engine:
             forsaken=forsaken,
             outcomes=Outcomes(store, hub, runs),
             doctor=Doctor(store, committer, clock, workers),
+            pruner=Pruner(store, committer, clock),
         )
         engine.before_close(sweeper.close)
         engine.before_close(workers.close)
         engine.before_close(forsaken.close)
+        engine.before_close(engine.pruner.close)
+        if retention_ms is not None:
+            engine.pruner.retain(retention_ms)
         return engine
 
     def before_close(self, end: Callable[[], Awaitable[None]]) -> None:

@@ -80,6 +80,7 @@ class RunFilter:
         statuses: the run has one of these.
         tags: the run has all of these.
         created_after, created_before: milliseconds, both exclusive.
+        oldest_first: by creation; otherwise the newest come first.
     """
 
     workflow: str | None = None
@@ -87,6 +88,7 @@ class RunFilter:
     tags: tuple[str, ...] = ()
     created_after: int | None = None
     created_before: int | None = None
+    oldest_first: bool = False
 
     @property
     def listing(self) -> Listing:
@@ -96,7 +98,7 @@ class RunFilter:
         tags = tuple(f"tag/{tag}" for tag in self.tags)
         if not leading:
             leading, tags = tags[:1], tags[1:]
-        return Listing(Kind.RUN, leading or None, tags, self.created_after, self.created_before)
+        return Listing(Kind.RUN, leading or None, tags, self.created_after, self.created_before, self.oldest_first)
 
 
 def run_name(run_id: str) -> Name:

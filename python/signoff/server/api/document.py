@@ -14,6 +14,7 @@ from signoff.server.http.reply import JSON_TYPE, Reply
 PUBLISHED: Final = Path(__file__).with_name("openapi.json")
 """What is served; written by `.ci/openapi`."""
 
+_TIME: Final = {"type": "string", "format": "date-time"}
 _NAME: Final = {"$ref": "common.json#/$defs/name"}
 _PAGE: Final = (
     QueryParameter("cursor", {"type": "string", "minLength": 1, "maxLength": 512}, "Where the next page begins."),
@@ -45,6 +46,15 @@ OPERATIONS: Final = (
     ApiOperation("GET", "/health", "health", "Tell that the server is up", None, {200: "health-reply.json"}),
     ApiOperation("GET", "/v1/openapi.json", "describe", "Return this document", None, {200: {"type": "object"}}),
     ApiOperation(
+        "POST",
+        "/v1/prune",
+        "prune",
+        "Delete runs that ended long ago (§10.16)",
+        "`operator`",
+        {200: "prune-reply.json"},
+        request="prune-request.json",
+    ),
+    ApiOperation(
         "GET", "/v1/doctor", "examine", "Tell what is wrong (§10.15)", "`operator`", {200: "doctor-reply.json"}
     ),
     ApiOperation(
@@ -68,6 +78,8 @@ OPERATIONS: Final = (
         query=(
             QueryParameter("workflow", _NAME, "Runs of this workflow alone."),
             QueryParameter("status", {"$ref": "run-row.json#/$defs/run_status"}, "In any of these.", repeated=True),
+            QueryParameter("created_after", _TIME, "Started after this time."),
+            QueryParameter("created_before", _TIME, "Started before this time."),
             QueryParameter(
                 "tag", {"type": "string", "minLength": 1, "maxLength": 128}, "With all of them.", repeated=True
             ),

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from signoff.errors import MethodNotAllowed
 from signoff.server.access.authenticator import Authenticator
 from signoff.server.access.identity import ANONYMOUS
-from signoff.server.api import doctor, document, events, inputs, runs
+from signoff.server.api import doctor, document, events, inputs, prune, runs
 from signoff.server.api.call import Call
 from signoff.server.config import ServerConfig
 from signoff.server.http.reply import Receive, Reply, Scope, Send, ok
@@ -39,6 +39,7 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/runs/{run_id}/inputs/{key}": {"GET": inputs.get},
     "/v1/inputs": {"GET": inputs.list_inputs},
     "/v1/events/{topic}": {"POST": events.emit},
+    "/v1/prune": {"POST": prune.prune},
     "/v1/doctor": {"GET": doctor.examine},
     "/v1/openapi.json": {"GET": document.describe},
     "/health": {"GET": health},

@@ -42,6 +42,8 @@ _LIST: dict[str, Check | Repeated] = {
     "workflow": name,
     "status": Repeated(one_of(*STATUSES)),
     "tag": Repeated(text(128)),
+    "created_after": instant,
+    "created_before": instant,
     "cursor": text(512),
     "limit": limit,
 }
@@ -86,7 +88,13 @@ async def list_runs(call: Call) -> Reply:
         call.identity.require("workflow:list", workflow)
     elif not call.identity.may("workflow:list", "*"):
         raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
-    where = RunFilter(workflow, tuple(query.get("status", ())), tuple(query.get("tag", ())))
+    where = RunFilter(
+        workflow,
+        tuple(query.get("status", ())),
+        tuple(query.get("tag", ())),
+        query.get("created_after"),
+        query.get("created_before"),
+    )
     page = await call.engine.runs.list(where, query.get("limit", 50), query.get("cursor"))
     return ok({"runs": [_visible(call, row) for row in page.items], "cursor": page.cursor})
 

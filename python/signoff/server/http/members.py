@@ -173,6 +173,43 @@ def instant(value: Any) -> int:
     return milliseconds
 
 
+def number(least: int, most: int) -> Check:
+    """Take an integer from `least` to `most`."""
+
+    def check(value: Any) -> int:
+        if type(value) is not int or not least <= value <= most:
+            raise WrongValue(f"must be an integer from {least} to {most}")
+        return value
+
+    return check
+
+
+def truth(value: Any) -> bool:
+    """Take true or false."""
+    if not isinstance(value, bool):
+        raise WrongValue(f"must be true or false, not {_kind(value)}")
+    return value
+
+
+def list_of(check: Check, most: int) -> Check:
+    """Take an array of at most `most` items that `check` takes."""
+
+    def each(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise WrongValue(f"must be an array, not {_kind(value)}")
+        if len(value) > most:
+            raise WrongValue(f"must have at most {most} items, and has {len(value)}")
+        found = []
+        for n, item in enumerate(value):
+            try:
+                found.append(check(item))
+            except WrongValue as wrong:
+                raise WrongValue(wrong.message, f"/{n}{wrong.at}") from wrong
+        return found
+
+    return each
+
+
 def one_of(*choices: str) -> Check:
     """Take one of these strings."""
 
