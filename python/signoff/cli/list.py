@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from signoff.cli import options, output
+from signoff.cli.bulk import before
 from signoff.cli.target import Target, on
 
 
 def list_runs(
     *,
-    workflow: Annotated[str | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
-    status: Annotated[
-        list[str] | None,
-        typer.Option("--status", help="Only with this status, e.g. waiting; repeated: with any of them."),
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
-    ] = None,
+    workflow: options.Workflow = None,
+    status: options.Statuses = None,
+    tag: options.Tags = None,
+    older_than: options.OlderThan = None,
     limit: options.Limit = 50,
     cursor: options.Cursor = None,
     json: options.Json = False,
@@ -31,7 +24,14 @@ def list_runs(
     target = Target.of(store, server, token)
     reply = on(
         target,
-        lambda client: client.list(workflow=workflow, status=status or (), tag=tag or (), limit=limit, cursor=cursor),
+        lambda client: client.list(
+            workflow=workflow,
+            status=status or (),
+            tag=tag or (),
+            created_before=None if older_than is None else before(older_than),
+            limit=limit,
+            cursor=cursor,
+        ),
     )
     if json:
         output.as_json(reply)
