@@ -36,6 +36,7 @@ _COMMANDS = {
     "cancel": "cancel",
     "terminate": "terminate",
     "retry": "retry",
+    "prune": "prune",
     "doctor": "doctor",
     "stream": "build",
 }
