@@ -89,6 +89,16 @@ async def test_its_id_may_be_used_again(url: str) -> None:
         assert len(await on.entries("r1", "input.answered")) == 1
 
 
+async def test_a_worker_forgets_the_run_that_had_the_id_before(url: str) -> None:
+    async with stage(app_of(), url) as on:
+        run = await on.start("asking", 1, run_id="r1")
+        await on.asks(run, "ok:0")
+        await on.engine.runs.terminate(run, None, BY)
+        await on.engine.runs.delete(run)
+        await ended(on, "r1", 5)
+        assert (await on.engine.runs.get("r1"))["output"] == [5, True]
+
+
 async def test_what_was_forked_from_its_streams_stays_readable(url: str) -> None:
     async with stage(app_of(), url) as on:
         run = await ended(on, "r1")
