@@ -109,9 +109,7 @@ async def test_the_digest_of_a_start_is_that_of_what_was_sent(case: dict[str, An
 async def test_a_retry_has_its_shapes() -> None:
     async with _server() as http:
         _refused(await http.post("/v1/runs/r1/retry", json={}, headers=ROOT), 409, "not_blocked")
-        assert (
-            complaints("verb-reply.json", {"run": (await http.get("/v1/runs/r1", headers=ROOT)).json()["run"]}) == []
-        )
+        assert complaints("verb-reply.json", {"run": (await http.get("/v1/runs/r1", headers=ROOT)).json()["run"]}) == []
 
 
 async def test_events_and_cancellation_have_their_shapes() -> None:

@@ -92,11 +92,11 @@ class Runs:
             start_at=start_at,
             python=PYTHON,
         )
-        unfit = self._unfit(started)
-        if unfit is None:
+        input_error = self._input_error(started)
+        if input_error is None:
             return await self._actor.begin(run_id, lambda run: decide.start(run, started))
         stored = await self._store.load(run_name(run_id))
-        decision = decide.start(None if stored is None else loaded(stored), started, unfit)
+        decision = decide.start(None if stored is None else loaded(stored), started, input_error)
         assert isinstance(decision, AlreadyDone), "what does not fit is not started"
         return decision.reply
 
@@ -105,7 +105,7 @@ class Runs:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflow(f"There is no workflow {name!r} here; nothing was started. Known: {known}.")
 
-    def _unfit(self, started: RunStarted) -> InvalidInput | None:
+    def _input_error(self, started: RunStarted) -> InvalidInput | None:
         definition = None if self._app is None else self._app.find(started.workflow)
         if definition is None:
             return None

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from signoff.errors import SignoffError
 from signoff.shapes import Check, Shape, maybe, text
-from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
 from signoff.workflow.entry import DecidedBy
 
 OPERATOR: Final = "operator"
 """The grant of those who may do everything."""
 
 Body = Mapping[str, Any]
-Decision = Append[Any] | AlreadyDone[Any]
+Decision = AppendEntries[Any] | AlreadyDone[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from signoff.server.http.query import Repeated, limit
 from signoff.server.http.reply import Reply, ok
 from signoff.service.kinds import RunFilter
 from signoff.shapes import Check, Shape, WrongValue, anything, instant, maybe, name, one_of, tags, text
-
-STATUSES = ("running", "waiting", "sleeping", "paused", "blocked", "completed", "failed", "cancelled")
+from signoff.workflow.run.status import STATUSES
 
 LONGEST_WAIT_S = 30
 """Seconds for which one request may wait for the end of a run."""
