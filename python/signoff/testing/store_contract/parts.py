@@ -97,12 +97,12 @@ class PartLaws(Laws):
         self.hold(tmp_path, scenario)
 
     def test_a_part_put_twice_is_the_second(self, tmp_path: Path) -> None:
-        """In one Change the later one replaces the earlier."""
+        """In one Change the later one replaces the earlier, as if it had come after it."""
 
         async def scenario(store: WorkflowStore) -> None:
-            twice = (part("a", state=b"1", terms=("x",)), part("b"), part("a", state=b"2", terms=("y",), open=True))
+            twice = (part("a", terms=("x",), sort=3), part("b"), part("a", state=b"2", terms=("y",), open=True, sort=9))
             await done(store, change(run(), parts=twice))
-            assert await load(store) == Loaded(run(), (twice[2], twice[1]))
+            assert await load(store) == Loaded(run(), (replace(twice[2], sort=3), twice[1]))
 
         self.hold(tmp_path, scenario)
 
