@@ -134,3 +134,29 @@ class PartLaws(Laws):
             assert await load(store, "r2") == Loaded(run("r2"), many[:2])
 
         self.hold(tmp_path, scenario)
+
+    def test_a_look_is_of_one_moment(self, tmp_path: Path) -> None:
+        """Record and parts belong together, whoever writes meanwhile."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, change(run(), parts=(part("a", state=b"1"), part("b", state=b"1"))))
+
+            async def write_all() -> None:
+                for version in range(2, 100):
+                    state = b"%d" % version
+                    await done(
+                        store, change(run(version=version), parts=(part("b", state=state), part("a", state=state)))
+                    )
+
+            writing = asyncio.ensure_future(write_all())
+            looks = 0
+            while not writing.done():
+                loaded = await load(store)
+                assert loaded is not None
+                assert {one.state for one in loaded.parts} == {b"%d" % loaded.subject.version}
+                looks += 1
+                await asyncio.sleep(0)
+            await writing
+            assert looks > 0
+
+        self.hold(tmp_path, scenario)
