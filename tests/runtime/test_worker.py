@@ -429,7 +429,7 @@ async def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str)
         run = await on.start("waits")
         record = await on.engine.runs.record(run)
         newer = OwnAppend(f"runs/{run}/journal", b'{"v":99,"type":"run.teleported","at":1}', 1)
-        write = SubjectWrite(replace(record, version=2), 1, appends=(newer,))
+        write = SubjectWrite(replace(record, version=record.version + 1), record.version, appends=(newer,))
         assert isinstance(await on.engine.committer.commit(Change(write)), Committed)
         async with working(app, on):
             blocked = await on.reaches(run, "blocked")

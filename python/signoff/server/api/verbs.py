@@ -65,5 +65,6 @@ class VerbHandler:
         except SignoffError as error:
             if "run" not in error.extra:
                 raise
-            raise type(error)(error.detail, **error.extra | {"run": visible(call, error.extra["run"])}) from error
+            shown = {**error.extra, "run": visible(call, error.extra["run"])}
+            raise type(error)(error.detail, **shown) from error
         return ok({"run": visible(call, row)}, verb.status)
