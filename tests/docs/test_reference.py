@@ -20,14 +20,22 @@ from signoff.server.config import ServerConfig
 from signoff.server.http11.limits import HttpLimits
 from signoff.server.streams import wire
 from signoff.server.streams.read import Limits
+from signoff.stores.base import Posts, Streams, Subjects, Work, WorkflowStore
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "protocol").glob("*.md")),
+]
+
+LAWS = [
+    path
+    for path in sorted((ROOT / "python" / "signoff" / "testing" / "store_contract").glob("*.py"))
+    if "Laws(Laws)" in path.read_text()
 ]
 
 
@@ -127,6 +135,18 @@ def test_every_command_and_option_is_listed(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in signoff.__all__ if not name.startswith("_")])
 def test_every_public_name_is_listed(name: str) -> None:
     assert f"`{name}`" in _page("python.md")
+
+
+@pytest.mark.parametrize("facet", [Subjects, Streams, Work, Posts, WorkflowStore], ids=lambda facet: facet.__name__)
+def test_every_method_of_the_store_port_is_listed(facet: type[Any]) -> None:
+    table = _page("stores.md").partition("## The port\n")[2].partition("\n\nWhat is written")[0]
+    members = [name for name in (*vars(facet), *facet.__annotations__) if not name.startswith("_")]
+    assert [name for name in members if f"`{name}`" not in table] == []
+
+
+@pytest.mark.parametrize("laws", [path.stem for path in LAWS])
+def test_every_group_of_laws_is_listed(laws: str) -> None:
+    assert f"`{laws}`" in _page("stores.md").partition("## What the laws are about\n")[2]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
