@@ -143,7 +143,9 @@ async def test_reading_a_little_of_a_long_stream_costs_what_it_costs_of_a_short_
         appends = [blind("inbox/a", b"1") for _ in range(length)]
         await done(store, *appends)
         starts = range(0, 500, 50)
-        costs.append(sum(_steps(connection, lambda at=at: read_streams.read(connection, "inbox/a", at, 1)) for at in starts))
+        costs.append(
+            sum(_steps(connection, lambda at=at: read_streams.read(connection, "inbox/a", at, 1)) for at in starts)
+        )
     connection.close()
     await store.close()
     assert costs[1] < 1.1 * costs[0]

@@ -169,7 +169,9 @@ async def test_requests_are_found_by_who_is_asked(path: Path) -> None:
         assert [(one.owner.id, one.part.key) for one in page.items] == [
             (one["run_id"], one["key"]) for one in THERE["inputs"]
         ]
-        waits = await store.list_parts(Listing("wait", ("topic/paid", "topic/paid/" + b"o-1".hex()), oldest_first=True), limit=9)
+        waits = await store.list_parts(
+            Listing("wait", ("topic/paid", "topic/paid/" + b"o-1".hex()), oldest_first=True), limit=9
+        )
         assert [one.owner.id for one in waits.items] == [one["run_id"] for one in THERE["waits"]]
 
 

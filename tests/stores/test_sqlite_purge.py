@@ -95,9 +95,7 @@ async def test_200_streams_whose_life_is_over_at_once_go_in_pieces(tmp_path: Pat
     path = tmp_path / "f.db"
     store = await opened(path)
     versions = {f"s{n}": await fill(store, f"s{n}", 20, 1_000) for n in range(sweeping.MOST)}
-    await asyncio.gather(
-        *(store.commit([family(StreamDelete(name, version))]) for name, version in versions.items())
-    )
+    await asyncio.gather(*(store.commit([family(StreamDelete(name, version))]) for name, version in versions.items()))
     assert held(path)["doomed"] == sweeping.MOST
     before = rows(path, "batches")
     assert before == 20 * sweeping.MOST
