@@ -42,23 +42,22 @@ def _parts(number: int, wanted: PartsWanted) -> tuple[str, tuple[Any, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What is listed: its statements, and its table of terms.
+    """What is listed, as the names of its statements.
 
     Attributes:
-        places, places_by_term: name the statements that find places (`sort`, number).
-        by_id: names the one that loads what is there.
-        terms, number: the table of terms, and its column of numbers.
+        places, places_by_term: find places (`sort`, number) of a kind, and of a kind and a term.
+        having: the condition that something has another term as well.
+        by_id: loads what is there.
     """
 
     places: str
     places_by_term: str
+    having: str
     by_id: str
-    terms: str
-    number: str
 
 
-SUBJECTS: Final = Listed("subject_places", "subject_places_by_term", "subjects_by_id", "subject_terms", "subject")
-PARTS: Final = Listed("part_places", "part_places_by_term", "parts_by_id", "part_terms", "part")
+SUBJECTS: Final = Listed("subject_places", "subject_places_by_term", "subject_places_having", "subjects_by_id")
+PARTS: Final = Listed("part_places", "part_places_by_term", "part_places_having", "parts_by_id")
 
 
 def list_subjects(connection: sqlite3.Connection, where: Listing, limit: int, cursor: str | None) -> Page[Subject]:
@@ -107,24 +106,19 @@ def places_query(
     Args:
         bounds: the place to begin after (`sort`, number), and how many places to find.
     """
-    number = "id" if leading is None else listed.number
     clauses = ["item.kind = ?"]
     values: list[Any] = [where.kind]
     if leading is not None:
         clauses.append("item.term = ?")
         values.append(leading)
-    for term in others:
-        clauses.append(
-            f"EXISTS (SELECT 1 FROM {listed.terms} AS other WHERE other.kind = item.kind AND other.term = ? "
-            f"AND other.sort = item.sort AND other.{listed.number} = item.{number})"
-        )
-        values.append(term)
+    clauses += [SQL[listed.having]] * len(others)
+    values += others
     for clause, bound in (("item.sort > ?", where.after), ("item.sort < ?", where.before)):
         if bound is not None:
             clauses.append(clause)
             values.append(bound)
     sign, order = (">", "ASC") if where.oldest_first else ("<", "DESC")
-    clauses.append(f"(item.sort, item.{number}) {sign} (?, ?)")
+    clauses.append(f"(item.sort, item.id) {sign} (?, ?)")
     name = listed.places if leading is None else listed.places_by_term
-    sql = f"{SQL[name]}\nWHERE {' AND '.join(clauses)} ORDER BY item.sort {order}, item.{number} {order} LIMIT ?"
+    sql = f"{SQL[name]}\nWHERE {' AND '.join(clauses)} ORDER BY item.sort {order}, item.id {order} LIMIT ?"
     return sql, [*values, *bounds]
