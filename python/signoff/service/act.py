@@ -21,7 +21,7 @@ from signoff.stores.base import Loaded as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict
 from signoff.workflow import journal
-from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.projection import refold
@@ -29,7 +29,7 @@ from signoff.workflow.view import RunFold, View
 
 R = TypeVar("R")
 
-Decision = Append[R] | AlreadyDone[R]
+Decision = AppendEntries[R] | AlreadyDone[R]
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
 
@@ -105,7 +105,7 @@ class Actor:
                 run = loaded(stored)
                 before = RunSnapshot(stored.subject, run.view)
 
-    async def _commit(self, run: RunSnapshot, decision: Append[R]) -> tuple[R] | None:
+    async def _commit(self, run: RunSnapshot, decision: AppendEntries[R]) -> tuple[R] | None:
         """Commit a decision; return its reply, or None if somebody was faster."""
         if decision.ends:
             run.view = await self._with_steps(run)

@@ -17,7 +17,7 @@ from signoff.service.workers import Workers
 from signoff.stores.base import Page, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.workflow import codec, journal
-from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
 from signoff.workflow.definition import App
 from signoff.workflow.entry import PYTHON, DecidedBy
 from signoff.workflow.failure import error_of
@@ -93,11 +93,11 @@ class Runs:
             start_at=start_at,
             python=PYTHON,
         )
-        unfit = self._unfit(started)
-        if unfit is None:
+        input_error = self._input_error(started)
+        if input_error is None:
             return await self._actor.begin(run_id, lambda run: decide.start(run, started))
         stored = await self._store.load(run_name(run_id))
-        decision = decide.start(None if stored is None else loaded(stored), started, unfit)
+        decision = decide.start(None if stored is None else loaded(stored), started, input_error)
         assert isinstance(decision, AlreadyDone), "what does not fit is not started"
         return decision.reply
 
@@ -106,7 +106,7 @@ class Runs:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflow(f"There is no workflow {name!r} here; nothing was started. Known: {known}.")
 
-    def _unfit(self, started: RunStarted) -> InvalidInput | None:
+    def _input_error(self, started: RunStarted) -> InvalidInput | None:
         definition = None if self._app is None else self._app.find(started.workflow)
         if definition is None:
             return None
@@ -158,7 +158,7 @@ class Runs:
             RunClosed: the run has ended.
         """
 
-        async def decided(run: Loaded, now: int) -> Append[Row] | AlreadyDone[Row]:
+        async def decided(run: Loaded, now: int) -> AppendEntries[Row] | AlreadyDone[Row]:
             forsaken = decide.blocked_unknown(run) and run.run.row["workflow"] not in await self._workers.known()
             return decide.cancel(run, reason, by, now, forsaken=forsaken)
 

@@ -1,8 +1,8 @@
 """What a decision is made on, and what it can be: append these entries, or it is done already. A refusal is raised.
 
-Every `decide.py` has pure functions `(loaded, what is asked, who, now) -> Append | AlreadyDone`. Whoever calls one
-loads the run, projects the entries, and commits them as a compare-and-swap on what was loaded; a lost race is decided
-anew.
+Every `decide.py` has pure functions `(loaded, what is asked, who, now) -> AppendEntries | AlreadyDone`. Whoever calls
+one loads the run, projects the entries, and commits them as a compare-and-swap on what was loaded; a lost race is
+decided anew.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Remember(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Append(Generic[R]):
+class AppendEntries(Generic[R]):
     """The decision to write to a run.
 
     Attributes:

@@ -83,11 +83,11 @@ class TimerHandle(asyncio.TimerHandle):
         return f"<TimerHandle {self.id} {'cancelled' if self._cancelled else self._callback!r}>"
 
 
-class Pending(asyncio.Future[T]):
+class JournalFuture(asyncio.Future[T]):
     """A future that the journal resolves. Cancelling it tells the machine that nobody waits any more."""
 
     __slots__ = ("given_up", "id", "number")
-    given_up: Callable[[Pending[Any]], None] | None
+    given_up: Callable[[JournalFuture[Any]], None] | None
     id: str
     number: int
 
@@ -104,7 +104,7 @@ class Pending(asyncio.Future[T]):
         return True
 
 
-class Asked(Pending[T]):
+class CommandFuture(JournalFuture[T]):
     """A future of something asked of the world that does nothing for the code unless it is awaited.
 
     Attributes:
@@ -137,10 +137,10 @@ class Asked(Pending[T]):
 
     def overdue(self) -> None:
         """Note that it is done, and nobody has waited for it until then."""
-        self.__class__ = _Overdue
+        self.__class__ = _OverdueFuture
 
 
-class _Overdue(Asked[T]):
+class _OverdueFuture(CommandFuture[T]):
     """A future that was done before anybody waited for it."""
 
     __slots__ = ()
@@ -157,7 +157,7 @@ class _Overdue(Asked[T]):
         super().add_done_callback(fn, **options)
 
 
-class Work(asyncio.Task[T]):
+class WorkflowTask(asyncio.Task[T]):
     """A task of workflow code; hashed by number, as futures are.
 
     Attributes:
@@ -195,7 +195,7 @@ class Work(asyncio.Task[T]):
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    class StepFuture(Asked[T], Coroutine[Any, Any, T]):
+    class StepFuture(CommandFuture[T], Coroutine[Any, Any, T]):
         """The result of a step, awaitable wherever asyncio takes a future or, as in a TaskGroup, a coroutine."""
 else:
-    StepFuture = Asked
+    StepFuture = CommandFuture

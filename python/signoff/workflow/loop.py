@@ -30,7 +30,7 @@ from weakref import WeakValueDictionary
 
 from signoff.workflow import aio, guard
 from signoff.workflow.durations import duration_ms
-from signoff.workflow.futures import Asked, Handle, Pending, TimerHandle, Timers, Work, nothing
+from signoff.workflow.futures import CommandFuture, Handle, JournalFuture, TimerHandle, Timers, WorkflowTask, nothing
 
 T = TypeVar("T")
 
@@ -277,19 +277,21 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Return a future of this loop."""
         return self.pending()
 
-    def pending(self, id_: str = "", given_up: Callable[[Pending[Any]], None] | None = None) -> Pending[Any]:
+    def pending(
+        self, id_: str = "", given_up: Callable[[JournalFuture[Any]], None] | None = None
+    ) -> JournalFuture[Any]:
         """Return a numbered future that tells when it is cancelled."""
-        future: Pending[Any] = Pending(loop=self)
+        future: JournalFuture[Any] = JournalFuture(loop=self)
         future.number = self._next_number()
         future.id = id_
         future.given_up = given_up
         return future
 
     def asked(
-        self, id_: str, given_up: Callable[[Pending[Any]], None], asked_at: tuple[CodeType, int] | None
-    ) -> Asked[Any]:
+        self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: tuple[CodeType, int] | None
+    ) -> CommandFuture[Any]:
         """Return the same that also knows whether it was awaited."""
-        future: Asked[Any] = Asked(loop=self)
+        future: CommandFuture[Any] = CommandFuture(loop=self)
         self._count = count = self._count + 1
         future.number = self.salt + count
         future.id = id_
@@ -298,12 +300,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         future._was_awaited = False
         return future
 
-    def forever(self) -> Pending[None]:
+    def forever(self) -> JournalFuture[None]:
         """Return a future that only a cancellation ends; the run waits as long."""
         self._timers.forever += 1
         return self.pending("", self._no_longer)
 
-    def _no_longer(self, _future: Pending[Any]) -> None:
+    def _no_longer(self, _future: JournalFuture[Any]) -> None:
         self._timers.forever -= 1
 
     def next_gathering(self) -> int:
@@ -331,7 +333,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             return self.pending()  # type: ignore[return-value]  # something to wait for that never comes
         number = self._next_number()
         label = f"Task-{self._count}" if name is None else str(name)
-        task: asyncio.Task[Any] = Work(coro, number, context, loop=self, name=label, **kwargs)
+        task: asyncio.Task[Any] = WorkflowTask(coro, number, context, loop=self, name=label, **kwargs)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -352,7 +354,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         error = context.get("exception")
         if "never retrieved" in message or "was destroyed" in message:
             task = context.get("task") or context.get("future")
-            if not self._closed and self.failure is None and isinstance(task, Work):
+            if not self._closed and self.failure is None and isinstance(task, WorkflowTask):
                 log.warning("%s: %r", message, task, exc_info=error)
             return
         self.fail(error if isinstance(error, BaseException) else RuntimeError(message))

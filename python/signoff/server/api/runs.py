@@ -27,8 +27,7 @@ from signoff.server.http.members import (
 from signoff.server.http.reply import Reply, ok
 from signoff.service.kinds import RunFilter
 from signoff.workflow.entry import DecidedBy
-
-STATUSES = ("running", "waiting", "sleeping", "paused", "blocked", "completed", "failed", "cancelled")
+from signoff.workflow.run.status import STATUSES
 
 LONGEST_WAIT_S = 30
 """Seconds for which one request may wait for the end of a run."""

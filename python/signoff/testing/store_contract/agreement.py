@@ -44,8 +44,9 @@ class AgreementLaws(Laws):
     """What holds for every script."""
 
     @settings(
-        max_examples=60,
+        max_examples=100,
         deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(script=scripts)
