@@ -1,7 +1,7 @@
-"""What the writer thread knows of streams and subjects without asking: compared in memory, valid while nobody else
-commits.
+"""What the writer thread knows of streams and subjects without asking, so that Changes are compared in memory.
 
-`PRAGMA data_version` tells whether another connection has committed since; then everything here is forgotten.
+It is valid while nobody else commits. `PRAGMA data_version` tells whether another connection has; then everything here
+is forgotten.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from signoff.stores.sqlite.transaction import Transaction
 T = TypeVar("T")
 
 _LOOK_S: Final = 0.004
-"""Seconds between two looks for other processes' commits. A look takes some 30 µs, so this costs one hundredth of a core
+"""Seconds between two looks for other processes' commits. A look takes some 30 µs, so this is one hundredth of a core
 (measured; with 12 ms about as much, and news took 6 ms in place of 3)."""
 
 _MOST: Final = SIZES[-1]
@@ -57,14 +57,14 @@ class _Job:
 
 
 class _Command(Enum):
-    """Tell the thread something that is not a write."""
+    """What the thread is told that is not a write."""
 
     STOP = auto()
     LOOK = auto()
 
 
 class Writer:
-    """Own the writing connection and its thread.
+    """The writing connection and its thread.
 
     Args:
         path: the file.
