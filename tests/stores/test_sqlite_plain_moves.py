@@ -177,4 +177,4 @@ class TestTwoConnections(AgreementLaws):
     """Two writers of one file do together what a model does alone."""
 
     def new_store(self, folder: Path) -> WorkflowStore:
-        return InTurn(folder)  # type: ignore[return-value]
+        return InTurn(folder)
