@@ -11,6 +11,7 @@ from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, run_ro
 from signoff.workflow.entry import DecidedBy, Entry, Error
 from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunRetried, RunStarted, RunTerminated
 from signoff.workflow.run.status import ENDED, FINAL
+from signoff.workflow.verb import REASON, Body, Needs, Verb
 from signoff.workflow.view import View
 
 Row = dict[str, Any]
@@ -64,22 +65,22 @@ def _started(view: View, tail: int) -> Started:
     return Started(run_row(view, tail), True, offset.encode(tail))
 
 
-def cancel(
-    loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int, *, forsaken: bool = False
-) -> AppendEntries[Row] | AlreadyDone[Row]:
+def cancel(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row] | AlreadyDone[Row]:
     """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
+
+    One that is blocked because no worker knew its workflow is ended, if there still is none: nobody could run its
+    cleanup.
 
     Args:
         loaded: the run.
-        reason: for people.
+        body: `reason`, for people.
         by: who asks.
         now_ms: now, in milliseconds.
-        forsaken: it is `blocked_unknown`, and no living worker knows its workflow: it is ended, since nobody could run
-            its cleanup.
 
     Raises:
         RunClosed: the run has ended.
     """
+    reason, forsaken = body.get("reason"), loaded.forsaken and blocked_unknown(loaded)
     _check_open(loaded, "cancel", ENDED)
     asked = loaded.run.cancel_requested
     if asked and not forsaken:
@@ -96,17 +97,20 @@ def blocked_unknown(loaded: Loaded) -> bool:
     return loaded.status == "blocked" and loaded.run.row["error"]["code"] == UnknownWorkflow.code
 
 
-def terminate(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
-    """End a run now, without running its code. Also ends a failed run for good.
+def terminate(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+    """End a run now, without running its code, whatever its state. Also ends a failed run for good.
+
+    Its requests are withdrawn, its waits and timers gone, its streams closed. A worker that holds it can write nothing
+    more; steps under way may still have their effect on the world.
 
     Raises:
         RunClosed: it is completed or cancelled.
     """
     _check_open(loaded, "terminate", FINAL)
-    return AppendEntries((RunTerminated(loaded.time(now_ms), reason, by),), run_row, ends=True)
+    return AppendEntries((RunTerminated(loaded.time(now_ms), body.get("reason"), by),), run_row, ends=True)
 
 
-def retry(loaded: Loaded, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+def retry(loaded: Loaded, _body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     """Have a blocked run tried again, with the code that there is; it is blocked again if that is no better.
 
     Raises:
@@ -145,3 +149,39 @@ def _check_open(loaded: Loaded, verb: str, closed: frozenset[str]) -> None:
     if loaded.status in closed:
         row = loaded.run.row
         raise RunClosed(f"The run {row['id']!r} is already {loaded.status}; there is nothing to {verb}.", run=row)
+
+
+VERBS: Final = (
+    Verb(
+        "cancel",
+        "Ask a run to stop; its cleanup still runs",
+        "10.4",
+        cancel,
+        grant="run:cancel",
+        members=(REASON,),
+        needs=Needs(inputs=True, workers=True),
+        refusals=(RunClosed,),
+        said="Run {run} was asked to stop; it is {status}.",
+        hints={"blocked": "It is blocked, so its cleanup may never run; to end it without: signoff terminate {run}"},
+        status=202,
+    ),
+    Verb(
+        "terminate",
+        "End a run now, without running its code, whatever its state",
+        "10.4",
+        terminate,
+        grant="run:cancel",
+        members=(REASON,),
+        needs=Needs(inputs=True),
+        refusals=(RunClosed,),
+        said="Run {run} is terminated.",
+    ),
+    Verb(
+        "retry",
+        "Have a blocked run tried again, with the code that there is",
+        "10.11",
+        retry,
+        refusals=(NotBlocked,),
+        said="Run {run} will be tried again; it is {status}.",
+    ),
+)
