@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from signoff.stores.sqlite.marks import Marks
 
 from signoff.service.kinds import RunFilter, inputs_listing, waits_listing
 from signoff.stores.base import Listing
