@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,8 @@ async def expense(ctx: Context, data: dict[str, Any]) -> list[Any]:
     second = ctx.await_input("amount", int, title="How much?", to=["group:finance"], deadline="30d")
     third = ctx.await_input("photo", str, title="A photo", to=["user:bob"], deadline="1ms")
     fourth = ctx.await_input("note", str, title="A note", to=["group:audit"])
-    try:
+    with suppress(Exception):
         await third
-    except Exception:
-        pass
     a = await first
     if data.get("withdraw"):
         fourth.withdraw("no need")
