@@ -14,12 +14,14 @@ import uvicorn
 
 import signoff
 from signoff.cli.command import command as signoff_command
+from signoff.client import SignoffClient
 from signoff.errors import SignoffError
 from signoff.server.api.routes import ROUTES
 from signoff.server.config import ServerConfig
 from signoff.server.http11.limits import HttpLimits
 from signoff.server.streams import wire
 from signoff.server.streams.read import Limits
+from signoff.service.runs import Runs
 from signoff.stores.base import Posts, Streams, Subjects, Work, WorkflowStore
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 
@@ -167,6 +169,23 @@ def test_links_lead_somewhere(page: Path) -> None:
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_what_the_page_says_of_services_and_clients_is_there() -> None:
+    page = _page("python.md")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `engine.runs.")]
+    methods = set(re.findall(r"[`.](\w+)\(", " ".join(rows)))
+    assert methods <= {"RunFilter", *vars(Runs)}
+    public = {name for name in vars(SignoffClient) if not name.startswith("_")} - {"close", "on_stream"}
+    listed = page.partition("`signoff.client.SignoffClient(")[2].partition(" has ")[2].partition(". Each")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == public
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "decisions").glob("0*.md")), ids=lambda page: page.stem)
+def test_every_decision_is_in_the_index_under_its_own_number(page: Path) -> None:
+    number, title = page.name[:4], page.read_text().partition("\n")[0]
+    assert title.startswith(f"# {number}")
+    assert f"| [{number}]({page.name}) |" in (page.parent / "README.md").read_text()
 
 
 def test_the_glossary_is_sorted() -> None:
