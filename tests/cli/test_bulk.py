@@ -14,6 +14,8 @@ import pytest
 
 from tests.cli.commands import FLOW, Running, environment, run, running
 
+STORE = "sqlite:///runs.db"
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -29,36 +31,68 @@ def dev(folder: Path) -> Iterator[Running]:
         yield process
 
 
-def start(folder: Path, run_id: str, *more: str, **where: str) -> None:
+def on(folder: Path, where: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on a server or a store."""
+    if where.startswith("http"):
+        return run(folder, *arguments, SIGNOFF_SERVER=where)
+    return run(folder, *arguments, SIGNOFF_STORE=where)
+
+
+def start(folder: Path, where: str, run_id: str, *more: str) -> None:
     """Start a run that waits for an event."""
-    assert run(folder, "start", "waits", "--run-id", run_id, *more, **where).returncode == 0
+    assert on(folder, where, "start", "waits", "--run-id", run_id, *more).returncode == 0
 
 
-def ids(folder: Path, *filters: str, **where: str) -> set[str]:
+def ids(folder: Path, where: str, *filters: str) -> set[str]:
     """Return the ids of the runs that filters take."""
-    return {row["id"] for row in json.loads(run(folder, "list", "--json", *filters, **where).stdout)["runs"]}
+    return {row["id"] for row in json.loads(on(folder, where, "list", "--json", *filters).stdout)["runs"]}
 
 
 def test_all_that_filters_take_on_a_server(folder: Path, dev: Running) -> None:
     for n in range(3):
-        start(folder, f"r{n}", "--tag", "odd" if n % 2 else "even", SIGNOFF_SERVER=dev.url)
-    where = {"SIGNOFF_SERVER": dev.url}
-    asked = run(folder, "terminate", "--all", "--tag", "even", **where)
+        start(folder, dev.url, f"r{n}", "--tag", "odd" if n % 2 else "even")
+    asked = on(folder, dev.url, "terminate", "--all", "--tag", "even")
     assert (asked.returncode, asked.stdout) == (2, "")
     assert "This will terminate 2 runs. Say --yes" in asked.stderr
-    none = run(folder, "terminate", "--all", "--older-than", "1h", "--yes", **where)
+    none = on(folder, dev.url, "terminate", "--all", "--older-than", "1h", "--yes")
     assert (none.returncode, none.stdout) == (0, "There is no run to terminate.\n")
-    done = run(folder, "terminate", "--all", "--tag", "even", "--yes", "--reason", "enough", **where)
+    done = on(folder, dev.url, "terminate", "--all", "--tag", "even", "--yes", "--reason", "enough")
     assert (done.returncode, done.stdout, done.stderr) == (0, "terminate: 2 runs done.\n", "")
-    assert ids(folder, "--status", "cancelled", **where) == {"r0", "r2"}
+    assert ids(folder, dev.url, "--status", "cancelled") == {"r0", "r2"}
+
+
+def test_each_verb_takes_the_runs_it_makes_sense_for(folder: Path) -> None:
+    for run_id in ("r1", "r2"):
+        start(folder, STORE, run_id)
+    assert on(folder, STORE, "pause", "r1").stdout == "Run r1 is paused; to go on: signoff resume r1\n"
+    for verb, done, status, left in (
+        ("pause", 1, "paused", {"r1", "r2"}),
+        ("resume", 2, "running", {"r1", "r2"}),
+        ("retry", 0, "running", {"r1", "r2"}),
+        ("delete", 0, "running", {"r1", "r2"}),
+        ("terminate", 2, "cancelled", {"r1", "r2"}),
+        ("delete", 2, "cancelled", set()),
+    ):
+        told = on(folder, STORE, verb, "--all", "--yes", "--json")
+        assert (told.returncode, json.loads(told.stdout)) == (0, {"done": done, "refused": []}), verb
+        assert ids(folder, STORE, "--status", status) == left, verb
+
+
+def test_what_cannot_be_undone_is_asked_for_one_run_too(folder: Path) -> None:
+    start(folder, STORE, "r1")
+    assert on(folder, STORE, "terminate", "r1").returncode == 0
+    asked = on(folder, STORE, "delete", "r1")
+    assert asked.returncode == 2
+    assert "This deletes the run r1 with its history, and nothing brings it back. Say --yes" in asked.stderr
+    assert on(folder, STORE, "delete", "r1", "--yes").stdout == "Run r1 is deleted.\n"
 
 
 def test_each_refusal_is_told_on_a_store(folder: Path) -> None:
-    where = {"SIGNOFF_STORE": "sqlite:///runs.db"}
     for run_id in ("r1", "r2"):
-        start(folder, run_id, **where)
-    assert run(folder, "terminate", "r1", **where).returncode == 0
-    done = run(folder, "terminate", "--all", "--status", "running", "--status", "cancelled", "--yes", "--json", **where)
+        start(folder, STORE, run_id)
+    assert on(folder, STORE, "terminate", "r1").returncode == 0
+    both = ("--status", "running", "--status", "cancelled")
+    done = on(folder, STORE, "terminate", "--all", *both, "--yes", "--json")
     assert done.returncode == 1
     told = json.loads(done.stdout)
     assert (told["done"], [(one["run"], one["code"]) for one in told["refused"]]) == (1, [("r1", "run_closed")])
@@ -76,20 +110,19 @@ def test_each_refusal_is_told_on_a_store(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused(folder: Path, arguments: tuple[str, ...], said: str) -> None:
-    refused = run(folder, *arguments, SIGNOFF_STORE="sqlite:///runs.db")
+    refused = on(folder, STORE, *arguments)
     assert refused.returncode == 2
     assert said in refused.stderr
 
 
 @pytest.mark.parametrize(("key", "left"), [(b"n\n", {"r1", "r2"}), (b"y\n", set())])
 def test_somebody_at_a_terminal_is_asked(folder: Path, key: bytes, left: set[str]) -> None:
-    where = {"SIGNOFF_STORE": "sqlite:///runs.db"}
     for run_id in ("r1", "r2"):
-        start(folder, run_id, **where)
+        start(folder, STORE, run_id)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "signoff.cli", "terminate", "--all"]
     with subprocess.Popen(
-        command, cwd=folder, env=environment(**where), stdin=theirs, stdout=subprocess.PIPE, stderr=theirs
+        command, cwd=folder, env=environment(SIGNOFF_STORE=STORE), stdin=theirs, stdout=subprocess.PIPE, stderr=theirs
     ) as process:
         os.close(theirs)
         said = b""
@@ -105,4 +138,4 @@ def test_somebody_at_a_terminal_is_asked(folder: Path, key: bytes, left: set[str
         assert process.returncode == (1 if left else 0)
     os.close(ours)
     assert (b"2/2" in said) == (not left)
-    assert ids(folder, "--status", "running", **where) == left
+    assert ids(folder, STORE, "--status", "running") == left

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +13,8 @@ from pydantic import BaseModel
 from signoff import App, Context, InputExpired, Retry
 from signoff.clock import ManualClock
 from signoff.errors import Expired, NotPaused, RunClosed
-from signoff.service.act import OPEN_INPUTS, Actor
 from signoff.service.kinds import RunFilter
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.run import decide
 from tests.runtime.scene import Scene, scene, stage, working
 
 NOON = 1_800_000_000_000
@@ -31,17 +28,12 @@ class Decision(BaseModel):
 
 
 async def pause(on: Scene, run_id: str) -> dict[str, Any]:
-    return await _act(on, run_id, decide.pause)
+    row: dict[str, Any] = await on.engine.runs.act("pause", run_id, BY)
+    return row
 
 
 async def resume(on: Scene, run_id: str) -> dict[str, Any]:
-    return await _act(on, run_id, decide.resume)
-
-
-async def _act(on: Scene, run_id: str, verb: Callable[..., Any]) -> dict[str, Any]:
-    engine = on.engine
-    actor = Actor(engine.store, engine.committer, engine.clock)
-    row: dict[str, Any] = await actor.act(run_id, lambda run, now: verb(run, None, BY, now), OPEN_INPUTS)
+    row: dict[str, Any] = await on.engine.runs.act("resume", run_id, BY)
     return row
 
 
@@ -257,7 +249,7 @@ async def test_cancelling_a_paused_run_lets_its_cleanup_run(url: str) -> None:
         run = await on.start("asking")
         await on.asks(run, "ok:0")
         await pause(on, run)
-        row = await on.engine.runs.cancel(run, "enough", BY)
+        row = await on.engine.runs.act("cancel", run, BY, reason="enough")
         assert row["status"] != "paused"
         await on.reaches(run, "cancelled")
         assert gate.calls == ["after"]
@@ -269,7 +261,7 @@ async def test_terminating_a_paused_run_ends_it_without_its_code(url: str) -> No
         run = await on.start("asking")
         await on.asks(run, "ok:0")
         await pause(on, run)
-        assert (await on.engine.runs.terminate(run, None, BY))["status"] == "cancelled"
+        assert (await on.engine.runs.act("terminate", run, BY))["status"] == "cancelled"
         assert gate.calls == []
         with pytest.raises(RunClosed, match="nothing to resume"):
             await resume(on, run)
@@ -283,7 +275,7 @@ async def test_of_a_resumption_and_a_termination_at_once_the_end_wins(url: str) 
         await on.asks(run, "ok:0")
         await pause(on, run)
         resumed = asyncio.create_task(resume(on, run))
-        ended = await on.engine.runs.terminate(run, None, BY)
+        ended = await on.engine.runs.act("terminate", run, BY)
         assert ended["status"] == "cancelled"
         await asyncio.gather(resumed, return_exceptions=True)
         assert (await on.engine.runs.get(run))["status"] == "cancelled"

@@ -60,13 +60,15 @@ async def test_nothing_of_a_deleted_run_is_left(url: str) -> None:
         kept = await ended(on, "kept")
         run = await ended(on, "gone")
         row = await on.engine.runs.get(run)
-        assert await on.engine.runs.delete(run) == row
+        assert await on.engine.runs.act("delete", run, BY) == row
         store = on.engine.store
         assert await store.load(run_name(run)) is None
         assert await store.find_streams([journal_path(run), run_path(run)]) == {}
-        for asked in (on.engine.runs.get, on.engine.runs.history, on.engine.inputs.pending, on.engine.runs.delete):
+        for asked in (on.engine.runs.get, on.engine.runs.history, on.engine.inputs.pending):
             with pytest.raises(RunNotFound):
                 await asked(run)
+        with pytest.raises(RunNotFound):
+            await on.engine.runs.act("delete", run, BY)
         assert [found["id"] for found in (await on.engine.runs.list(RunFilter())).items] == [kept]
         assert [found["run_id"] for found in (await on.engine.inputs.list(status=None)).items] == [kept]
         for kind in (PartKind.LEDGER, PartKind.WAIT):
@@ -83,7 +85,7 @@ async def test_nothing_of_a_deleted_run_is_left(url: str) -> None:
 async def test_its_id_may_be_used_again(url: str) -> None:
     async with stage(app_of(), url) as on:
         await ended(on, "r1")
-        await on.engine.runs.delete("r1")
+        await on.engine.runs.act("delete", "r1", BY)
         await ended(on, "r1", 5)  # with the same ids of answer and event
         assert (await on.engine.runs.get("r1"))["output"] == [5, True]
         assert len(await on.entries("r1", "input.answered")) == 1
@@ -93,8 +95,8 @@ async def test_a_worker_forgets_the_run_that_had_the_id_before(url: str) -> None
     async with stage(app_of(), url) as on:
         run = await on.start("asking", 1, run_id="r1")
         await on.asks(run, "ok:0")
-        await on.engine.runs.terminate(run, None, BY)
-        await on.engine.runs.delete(run)
+        await on.engine.runs.act("terminate", run, BY)
+        await on.engine.runs.act("delete", run, BY)
         await ended(on, "r1", 5)
         assert (await on.engine.runs.get("r1"))["output"] == [5, True]
 
@@ -105,7 +107,7 @@ async def test_what_was_forked_from_its_streams_stays_readable(url: str) -> None
         before = await messages(on, run_path(run))
         await on.engine.streams.create("copy", NOTHING, fork=Branch(run_path(run)))
         assert await messages(on, "copy") == before
-        await on.engine.runs.delete(run)
+        await on.engine.runs.act("delete", run, BY)
         while await on.engine.store.purge():
             pass
         assert await messages(on, "copy") == before
@@ -115,17 +117,17 @@ async def test_a_run_that_goes_on_is_not_deleted(url: str) -> None:
     async with scene(url) as on:
         run = await on.start("asking", run_id="r1")
         with pytest.raises(NotEnded, match=r"is running.*signoff terminate r1") as refused:
-            await on.engine.runs.delete(run)
+            await on.engine.runs.act("delete", run, BY)
         assert refused.value.extra["run"]["id"] == run
-        await on.engine.runs.terminate(run, None, BY)
-        assert (await on.engine.runs.delete(run))["status"] == "cancelled"
+        await on.engine.runs.act("terminate", run, BY)
+        assert (await on.engine.runs.act("delete", run, BY))["status"] == "cancelled"
 
 
 async def test_of_two_who_delete_one_finds_it_gone(url: str) -> None:
     async with scene(url) as on:
         run = await on.start("asking")
-        await on.engine.runs.terminate(run, None, BY)
-        done = await asyncio.gather(*(on.engine.runs.delete(run) for _ in range(2)), return_exceptions=True)
+        await on.engine.runs.act("terminate", run, BY)
+        done = await asyncio.gather(*(on.engine.runs.act("delete", run, BY) for _ in range(2)), return_exceptions=True)
         assert sorted(type(one).__name__ for one in done) == ["RunNotFound", "dict"]
 
 
@@ -133,8 +135,8 @@ async def test_a_live_reader_of_a_deleted_run_is_told(url: str) -> None:
     async with scene(url) as on:
         run = await on.start("asking")
         with on.engine.hub.watch(run_path(run)) as reader:
-            await on.engine.runs.terminate(run, None, BY)
-            await on.engine.runs.delete(run)
+            await on.engine.runs.act("terminate", run, BY)
+            await on.engine.runs.act("delete", run, BY)
             assert reader.channel.ended
         with pytest.raises(StreamNotFound):
             await on.engine.streams.read(run_path(run))
@@ -143,8 +145,8 @@ async def test_a_live_reader_of_a_deleted_run_is_told(url: str) -> None:
 async def test_what_is_loaded_of_it_later_is_not_what_was_there_before(url: str) -> None:
     async with scene(url) as on:
         run = await on.start("asking", run_id="r1")
-        await on.engine.runs.terminate(run, None, BY)
-        await on.engine.runs.delete(run)
+        await on.engine.runs.act("terminate", run, BY)
+        await on.engine.runs.act("delete", run, BY)
         await on.start("asking", run_id="r1")
         loaded = await on.engine.store.load(run_name(run), PartsWanted(PartKind.LEDGER))
         assert loaded is not None

@@ -34,7 +34,7 @@ async def run_of(on: Scene, run_id: str, end: str | None, *, workflow: str = "ex
         case "failed":
             await write(on, run_id, RunFailed(now, Error("e", "no")))
         case "cancelled":
-            await on.engine.runs.terminate(run_id, None, BY)
+            await on.engine.runs.act("terminate", run_id, BY)
 
 
 async def left(on: Scene) -> list[str]:
@@ -104,7 +104,7 @@ async def test_a_run_that_was_taken_up_again_stays(url: str) -> None:
         await run_of(on, "r1", "failed")
         clock.advance(DAY)
         where = PruneFilter(clock.now_ms(), ("failed",))
-        await on.engine.runs.terminate("r1", None, BY)  # it ends again, now, and otherwise
+        await on.engine.runs.act("terminate", "r1", BY)  # it ends again, now, and otherwise
         assert (await on.engine.pruner.prune_these(where, ["r1"])).items == ()
         assert (await on.engine.pruner.prune(where)).items == ()
         assert await left(on) == ["r1"]

@@ -1,20 +1,17 @@
 """Many runs at once: what every command for a verb on one run takes beside the run's id.
 
-A command has a parameter `chosen: Chosen` and is marked `@on_runs`, which puts the argument RUN, `--all` and the
-filters of `signoff list` in its place. For many it calls `act_on_many`, which says how many runs that is, asks, goes
-ahead a few at a time, and tells what was refused.
+The members of `Chosen` are the argument RUN, `--all` and the filters of `signoff list`; `verbs.py` gives them to each
+command. `act_on_many` says how many runs that is, asks, goes ahead a few at a time, and tells what was refused.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -59,25 +56,6 @@ class Chosen:
         if self.every or filtered:
             raise Misuse("Name a run, or say --all with filters; not both.")
         return self.run
-
-
-def on_runs(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the argument and options of `Chosen`, in place of its parameter `chosen`."""
-    hints = get_type_hints(Chosen, include_extras=True)
-    shared = [
-        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
-        for one in fields(Chosen)
-    ]
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for parameter in signature.parameters.values() if parameter.name != "chosen"]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> Any:
-        told = {parameter.name: given.pop(parameter.name) for parameter in shared}
-        return command(**given, chosen=Chosen(**told))
-
-    vars(run)["__signature__"] = signature.replace(parameters=[shared[0], *own, *shared[1:]])
-    return run
 
 
 def act_on_many(

@@ -46,8 +46,9 @@ def prune(
 ) -> int:
     """Delete runs that ended long ago."""
     target = Target.of(store, server, token)
-    where = {
-        "ended_before": bulk.before(older_than),
+    ended_before = bulk.before(older_than)
+    where: dict[str, Any] = {
+        "ended_before": ended_before,
         "status": tuple(status or ("completed", "cancelled")),
         "workflow": workflow,
         "tags": tuple(tag or ()),
@@ -58,7 +59,7 @@ def prune(
             found = await _find(client, where)
             if dry_run or not found:
                 return _report(found, [], dry_run=dry_run, json=json)
-            ended = output.local(where["ended_before"].isoformat())
+            ended = output.local(ended_before.isoformat())
             if not bulk.agreed(f"This will delete {bulk.runs(len(found))} that ended before {ended}.", yes=yes):
                 return 1
             return _report(found, await _delete(client, where, found, archive), dry_run=False, json=json)

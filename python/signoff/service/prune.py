@@ -15,12 +15,13 @@ from typing import Final
 
 from signoff.clock import Clock
 from signoff.errors import NotEnded, RunNotFound, SignoffError
-from signoff.service.act import Actor
+from signoff.service.act import Actor, Decision
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
 from signoff.stores.base import Page, WorkflowStore
 from signoff.stores.change import Subject
 from signoff.workflow.decision import AlreadyDone, DeleteRun, Loaded
+from signoff.workflow.entry import DecidedBy
 from signoff.workflow.run import decide
 from signoff.workflow.run.decide import Row
 from signoff.workflow.run.status import ENDED, FINAL
@@ -33,6 +34,8 @@ PIECE: Final = 100
 
 AT_ONCE: Final = 16
 """Runs deleted at a time."""
+
+_POLICY: Final = DecidedBy("policy")
 
 EVERY_S: Final = 60.0
 """Seconds between two passes of the retention, a third more or less."""
@@ -124,10 +127,10 @@ class Pruner:
         return tuple(row for row in done if row is not None)
 
     async def _delete(self, where: PruneFilter, run_id: str) -> Row | None:
-        def decided(run: Loaded, now: int) -> DeleteRun[Row | None] | AlreadyDone[Row | None]:
+        def decided(run: Loaded, now: int) -> Decision[Row | None]:
             if not where.takes(run.run):  # it was taken up again, or another has its id now
                 return AlreadyDone(None)
-            decision = decide.delete(run, now)
+            decision = decide.delete(run, {}, _POLICY, now)
             return DeleteRun(decision.reply, decision.at)
 
         try:

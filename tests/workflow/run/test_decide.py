@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from signoff.errors import InvalidInput, NotBlocked, NotEnded, NotPaused, RunClosed, RunConflict
@@ -83,18 +85,18 @@ def test_an_input_that_does_not_fit_starts_nothing() -> None:
 
 def test_a_run_is_asked_to_stop_once() -> None:
     run = loaded(wake_at=7_000)
-    decision = cancel(run, "enough", OPERATOR, 2_000)
+    decision = cancel(run, {"reason": "enough"}, OPERATOR, 2_000)
     assert isinstance(decision, AppendEntries)
     assert decision.entries == (CancelRequested(2_000, "enough", OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, 7_000, False)
     assert written(run, decision)[0]["status"] == "running"
-    assert cancel(run, "again", OPERATOR, 3_000) == AlreadyDone(run.run.row)
+    assert cancel(run, {"reason": "again"}, OPERATOR, 3_000) == AlreadyDone(run.run.row)
 
 
 @pytest.mark.parametrize("end", [FAILED, *FINAL])
 def test_a_run_that_has_ended_cannot_be_cancelled(end: Entry) -> None:
     with pytest.raises(RunClosed, match="nothing to cancel") as refused:
-        cancel(loaded(end), None, OPERATOR, 2_000)
+        cancel(loaded(end), {}, OPERATOR, 2_000)
     assert refused.value.extra["run"]["id"] == "r1"
 
 
@@ -102,7 +104,7 @@ def test_a_forsaken_run_is_ended_when_it_is_cancelled() -> None:
     for before, first in (((UNKNOWN,), [CancelRequested]), ((ASKED, UNKNOWN), [])):
         run = loaded(*before)
         assert blocked_unknown(run)
-        decision = cancel(run, "gone", OPERATOR, 2_000, forsaken=True)
+        decision = cancel(replace(run, forsaken=True), {"reason": "gone"}, OPERATOR, 2_000)
         assert isinstance(decision, AppendEntries)
         assert [type(entry) for entry in decision.entries] == [*first, RunTerminated]
         assert (decision.ends, decision.wake_at) == (True, None)
@@ -120,7 +122,7 @@ def test_a_run_that_is_blocked_otherwise_may_have_a_worker() -> None:
 @pytest.mark.parametrize("before", [(), (FAILED,), (DIFFERS,), (ASKED,), (StepScheduled(1_100, "a:0"),)])
 def test_a_run_is_ended_whatever_it_does(before: tuple[Entry, ...]) -> None:
     run = loaded(*before)
-    decision = terminate(run, "stop", OPERATOR, 2_000)
+    decision = terminate(run, {"reason": "stop"}, OPERATOR, 2_000)
     assert decision.entries == (RunTerminated(2_000, "stop", OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, None, True)
     assert written(run, decision)[0]["error"] == {"code": "terminated", "message": None}
@@ -129,7 +131,7 @@ def test_a_run_is_ended_whatever_it_does(before: tuple[Entry, ...]) -> None:
 @pytest.mark.parametrize("end", FINAL)
 def test_what_is_over_cannot_be_terminated(end: Entry) -> None:
     with pytest.raises(RunClosed, match="nothing to terminate"):
-        terminate(loaded(end), None, OPERATOR, 2_000)
+        terminate(loaded(end), {}, OPERATOR, 2_000)
 
 
 # -- retry -------------------------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def test_what_is_over_cannot_be_terminated(end: Entry) -> None:
 
 def test_a_blocked_run_is_tried_again() -> None:
     run = loaded(DIFFERS, wake_at=7_000)
-    decision = retry(run, OPERATOR, 2_000)
+    decision = retry(run, {}, OPERATOR, 2_000)
     assert decision.entries == (RunRetried(2_000, OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, 7_000, False)
     assert written(run, decision)[0]["status"] == "running"
@@ -146,7 +148,7 @@ def test_a_blocked_run_is_tried_again() -> None:
 @pytest.mark.parametrize("before", [(), (FAILED,), (FINAL[0],)])
 def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
     with pytest.raises(NotBlocked, match="only a blocked one"):
-        retry(loaded(*before), OPERATOR, 2_000)
+        retry(loaded(*before), {}, OPERATOR, 2_000)
 
 
 # -- pause and resume --------------------------------------------------------------------------------------------------
@@ -156,14 +158,14 @@ def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
 def test_a_run_is_paused_whatever_it_does_and_is_then_what_it_was(before: tuple[Entry, ...]) -> None:
     run = loaded(*before, wake_at=7_000)
     status, error = run.status, run.run.row["error"]
-    decision = pause(run, "the bank is down", OPERATOR, 2_000)
+    decision = pause(run, {"reason": "the bank is down"}, OPERATOR, 2_000)
     assert isinstance(decision, AppendEntries)
     assert decision.entries == (RunPaused(2_000, "the bank is down", OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, 7_000, False)
     row = written(run, decision)[0]
     assert (row["status"], row["error"]) == ("paused", error)
-    assert pause(run, "again", OPERATOR, 3_000) == AlreadyDone(run.run.row)
-    resumed = resume(run, None, OPERATOR, 3_000)
+    assert pause(run, {"reason": "again"}, OPERATOR, 3_000) == AlreadyDone(run.run.row)
+    resumed = resume(run, {}, OPERATOR, 3_000)
     assert resumed.entries == (RunResumed(3_000, None, OPERATOR),)
     assert (resumed.ready, resumed.wake_at) == (True, 7_000)
     row = written(run, resumed)[0]
@@ -174,22 +176,22 @@ def test_a_run_is_paused_whatever_it_does_and_is_then_what_it_was(before: tuple[
 def test_a_run_that_has_ended_is_neither_paused_nor_resumed(end: Entry) -> None:
     for before in ((end,), (PAUSED, end)):
         with pytest.raises(RunClosed, match="nothing to pause"):
-            pause(loaded(*before), None, OPERATOR, 2_000)
+            pause(loaded(*before), {}, OPERATOR, 2_000)
         with pytest.raises(RunClosed, match="nothing to resume"):
-            resume(loaded(*before), None, OPERATOR, 2_000)
+            resume(loaded(*before), {}, OPERATOR, 2_000)
 
 
 @pytest.mark.parametrize(("before", "said"), [((), "is running, not"), ((DIFFERS,), "is blocked, not.*signoff retry")])
 def test_only_a_paused_run_is_resumed(before: tuple[Entry, ...], said: str) -> None:
     with pytest.raises(NotPaused, match=said) as refused:
-        resume(loaded(*before), None, OPERATOR, 2_000)
+        resume(loaded(*before), {}, OPERATOR, 2_000)
     assert refused.value.extra["run"]["id"] == "r1"
 
 
 def test_cancelling_a_paused_run_resumes_it() -> None:
     for before, types in (((PAUSED,), [CancelRequested, RunResumed]), ((ASKED, PAUSED), [RunResumed])):
         run = loaded(*before)
-        decision = cancel(run, "enough", OPERATOR, 2_000)
+        decision = cancel(run, {"reason": "enough"}, OPERATOR, 2_000)
         assert isinstance(decision, AppendEntries)
         assert [type(entry) for entry in decision.entries] == types
         assert written(run, decision)[0]["status"] == "running"
@@ -198,7 +200,7 @@ def test_cancelling_a_paused_run_resumes_it() -> None:
 def test_a_forsaken_run_that_is_paused_is_ended_when_it_is_cancelled() -> None:
     run = loaded(UNKNOWN, PAUSED)
     assert blocked_unknown(run)
-    decision = cancel(run, None, OPERATOR, 2_000, forsaken=True)
+    decision = cancel(replace(run, forsaken=True), {}, OPERATOR, 2_000)
     assert written(run, decision)[0]["status"] == "cancelled"
 
 
@@ -212,13 +214,13 @@ def test_one_that_is_paused_is_not_forsaken() -> None:
 @pytest.mark.parametrize("end", [FAILED, *FINAL, RunTerminated(1_500)])
 def test_a_run_that_has_ended_is_deleted(end: Entry) -> None:
     run = loaded(end)
-    assert delete(run, 2_000) == DeleteRun(run.run.row, 2_000)
+    assert delete(run, {}, OPERATOR, 2_000) == DeleteRun(run.run.row, 2_000)
 
 
 @pytest.mark.parametrize("before", [(), (DIFFERS,), (ASKED,), (PAUSED,)])
 def test_a_run_that_goes_on_is_not_deleted(before: tuple[Entry, ...]) -> None:
     with pytest.raises(NotEnded, match="signoff terminate r1") as refused:
-        delete(loaded(*before), 2_000)
+        delete(loaded(*before), {}, OPERATOR, 2_000)
     assert refused.value.extra["run"]["id"] == "r1"
 
 

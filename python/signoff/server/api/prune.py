@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from signoff.server.api.call import Call
-from signoff.server.http.members import LIMITS, Shape, instant, list_of, maybe, name, number, one_of, tags, text, truth
+from signoff.server.http.query import LIMITS
 from signoff.server.http.reply import Reply, ok
 from signoff.service.prune import PIECE, PruneFilter
+from signoff.shapes import Shape, instant, list_of, maybe, name, number, one_of, tags, text, truth
 from signoff.workflow.run.status import ENDED, FINAL
 
 _PRUNE = Shape(

@@ -18,7 +18,8 @@ from signoff.workflow.run.entries import (
     RunStarted,
     RunTerminated,
 )
-from signoff.workflow.run.status import ENDED, FINAL, HELD
+from signoff.workflow.run.status import ENDED, FINAL, HELD, OPEN
+from signoff.workflow.verb import REASON, Body, Needs, Verb
 from signoff.workflow.view import View
 
 Row = dict[str, Any]
@@ -72,24 +73,23 @@ def _started(view: View, tail: int) -> Started:
     return Started(run_row(view, tail), True, offset.encode(tail))
 
 
-def cancel(
-    loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int, *, forsaken: bool = False
-) -> AppendEntries[Row] | AlreadyDone[Row]:
+def cancel(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row] | AlreadyDone[Row]:
     """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
 
+    One that is blocked because no worker knew its workflow is ended, if there still is none: nobody could run its
+    cleanup.
     One that is paused is resumed by it, since its cleanup could not run otherwise.
 
     Args:
         loaded: the run.
-        reason: for people.
+        body: `reason`, for people.
         by: who asks.
         now_ms: now, in milliseconds.
-        forsaken: it is `blocked_unknown`, and no living worker knows its workflow: it is ended, since nobody could run
-            its cleanup.
 
     Raises:
         RunClosed: the run has ended.
     """
+    reason, forsaken = body.get("reason"), loaded.forsaken and blocked_unknown(loaded)
     _check_open(loaded, "cancel", ENDED)
     asked = loaded.run.cancel_requested
     at = loaded.time(now_ms)
@@ -109,17 +109,20 @@ def blocked_unknown(loaded: Loaded) -> bool:
     return loaded.status in HELD and error is not None and error["code"] == UnknownWorkflow.code
 
 
-def terminate(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
-    """End a run now, without running its code. Also ends a failed run for good.
+def terminate(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+    """End a run now, without running its code, whatever its state. Also ends a failed run for good.
+
+    Its requests are withdrawn, its waits and timers gone, its streams closed. A worker that holds it can write nothing
+    more; steps under way may still have their effect on the world.
 
     Raises:
         RunClosed: it is completed or cancelled.
     """
     _check_open(loaded, "terminate", FINAL)
-    return AppendEntries((RunTerminated(loaded.time(now_ms), reason, by),), run_row, ends=True)
+    return AppendEntries((RunTerminated(loaded.time(now_ms), body.get("reason"), by),), run_row, ends=True)
 
 
-def retry(loaded: Loaded, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+def retry(loaded: Loaded, _body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     """Have a blocked run tried again, with the code that there is; it is blocked again if that is no better.
 
     Raises:
@@ -134,7 +137,7 @@ def retry(loaded: Loaded, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     return AppendEntries((RunRetried(loaded.time(now_ms), by),), run_row, wake_at=loaded.wake_at)
 
 
-def pause(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row] | AlreadyDone[Row]:
+def pause(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row] | AlreadyDone[Row]:
     """Have nothing new begun in a run until it is resumed; answers and events are still taken. Again changes nothing.
 
     What is under way ends, and its results are kept. Neither code nor attempts nor timers begin.
@@ -146,10 +149,10 @@ def pause(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> App
     if loaded.run.paused:
         return AlreadyDone(loaded.run.row)
     # `ready`, so that the worker that may hold it is woken to let go; nobody can claim it.
-    return AppendEntries((RunPaused(loaded.time(now_ms), reason, by),), run_row, wake_at=loaded.wake_at)
+    return AppendEntries((RunPaused(loaded.time(now_ms), body.get("reason"), by),), run_row, wake_at=loaded.wake_at)
 
 
-def resume(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+def resume(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     """Have a paused run go on. What became due meanwhile happens now, what was answered meanwhile counts.
 
     Raises:
@@ -163,11 +166,13 @@ def resume(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> Ap
             f"The run {loaded.run.row['id']!r} is {loaded.status}, not paused; nothing was changed.{hint}",
             run=loaded.run.row,
         )
-    return AppendEntries((RunResumed(loaded.time(now_ms), reason, by),), run_row, wake_at=loaded.wake_at)
+    return AppendEntries((RunResumed(loaded.time(now_ms), body.get("reason"), by),), run_row, wake_at=loaded.wake_at)
 
 
-def delete(loaded: Loaded, now_ms: int) -> DeleteRun[Row]:
+def delete(loaded: Loaded, _body: Body, _by: DecidedBy, now_ms: int) -> DeleteRun[Row]:
     """Delete a run that has ended, with all that belongs to it. Its id may be used again.
+
+    What was forked from its streams stays readable. The room it took is free soon after.
 
     Raises:
         NotEnded: the run goes on.
@@ -207,3 +212,72 @@ def _check_open(loaded: Loaded, verb: str, closed: frozenset[str]) -> None:
     if loaded.status in closed:
         row = loaded.run.row
         raise RunClosed(f"The run {row['id']!r} is already {loaded.status}; there is nothing to {verb}.", run=row)
+
+
+VERBS: Final = (
+    Verb(
+        "cancel",
+        "Ask a run to stop; its cleanup still runs",
+        "10.4",
+        cancel,
+        grant="run:cancel",
+        members=(REASON,),
+        needs=Needs(inputs=True, workers=True),
+        refusals=(RunClosed,),
+        said="Run {run} was asked to stop; it is {status}.",
+        hints={"blocked": "It is blocked, so its cleanup may never run; to end it without: signoff terminate {run}"},
+        statuses=OPEN,
+        status=202,
+    ),
+    Verb(
+        "terminate",
+        "End a run now, without running its code, whatever its state",
+        "10.4",
+        terminate,
+        grant="run:cancel",
+        members=(REASON,),
+        needs=Needs(inputs=True),
+        refusals=(RunClosed,),
+        said="Run {run} is terminated.",
+        statuses=(*OPEN, "failed"),
+    ),
+    Verb(
+        "retry",
+        "Have a blocked run tried again, with the code that there is",
+        "10.11",
+        retry,
+        refusals=(NotBlocked,),
+        said="Run {run} will be tried again; it is {status}.",
+        statuses=("blocked",),
+    ),
+    Verb(
+        "pause",
+        "Begin nothing new in a run until it is resumed; answers and events are still taken",
+        "10.13",
+        pause,
+        members=(REASON,),
+        refusals=(RunClosed,),
+        said="Run {run} is paused; to go on: signoff resume {run}",
+        statuses=tuple(status for status in OPEN if status != "paused"),
+    ),
+    Verb(
+        "resume",
+        "Let a paused run go on",
+        "10.13",
+        resume,
+        members=(REASON,),
+        refusals=(RunClosed, NotPaused),
+        said="Run {run} goes on; it is {status}.",
+        statuses=("paused",),
+    ),
+    Verb(
+        "delete",
+        "Delete a run that has ended, with its history and its streams",
+        "10.14",
+        delete,
+        refusals=(NotEnded,),
+        said="Run {run} is deleted.",
+        statuses=tuple(sorted(ENDED)),
+        question="This deletes the run {run} with its history, and nothing brings it back.",
+    ),
+)
