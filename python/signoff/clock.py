@@ -90,6 +90,11 @@ class ManualClock:
         """Return the time this clock was last moved to, in milliseconds."""
         return self._now
 
+    @property
+    def waiting(self) -> int:
+        """Return how many wait for this clock: a test moves it once they do."""
+        return sum(not one.cancelled for one in self._waiting)
+
     def advance(self, by_ms: int) -> None:
         """Move the clock forward by `by_ms` milliseconds."""
         self._now += by_ms

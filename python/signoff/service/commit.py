@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
 
+from signoff.clock import Callback, Clock, SystemClock, sleep
 from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.base import WorkflowStore
 from signoff.stores.bus import READY, stream_topic
@@ -47,14 +49,16 @@ class GroupCommitter:
     Args:
         store: where to commit.
         listeners: called with durable Changes; they must not block.
+        clock: what waits between two questions after a lost commit; the system's if None.
 
     Example:
         >>> committer = GroupCommitter(store, hub.committed)
         >>> outcome = await committer.commit(change)
     """
 
-    def __init__(self, store: WorkflowStore, *listeners: Listener) -> None:
+    def __init__(self, store: WorkflowStore, *listeners: Listener, clock: Clock | None = None) -> None:
         self._store = store
+        self._clock = clock or SystemClock()
         self._listeners = list(listeners)
         self._lanes = store.lanes
         self._waiting: list[_Waiting] = []
@@ -143,7 +147,9 @@ class GroupCommitter:
         while self._waiting and len(self._under_way) < self._lanes.at_once:
             batch, self._waiting = self._waiting[: self._lanes.group], self._waiting[self._lanes.group :]
             self._sizes = (self._sizes[1], len(batch))
+            let_go = self._clock.hold()
             written = self._write([change for change, _ in batch])
+            written.add_done_callback(partial(_let_go, let_go))
             self._under_way.append((batch, written))
             written.add_done_callback(self._written)
 
@@ -180,7 +186,7 @@ class GroupCommitter:
                     found = await self._store.find(changes)
                     break
                 except StoreUnavailable:
-                    await asyncio.sleep(pause)
+                    await sleep(self._clock, pause)
             return [_found(one) for one in found]
 
         asked: _Written = asyncio.ensure_future(ask())
@@ -215,6 +221,10 @@ class GroupCommitter:
             self._store.bus().emit(topics)
         except Exception as error:  # a wake-up is a hint: those who wait find the news within a poll interval
             _report("wake-ups were lost", error)
+
+
+def _let_go(let_go: Callback, _: _Written) -> None:
+    let_go()
 
 
 def _outcomes(written: _Written, count: int) -> Sequence[Outcome | Rejected | Exception]:
