@@ -15,6 +15,7 @@ from signoff.errors import StoreUnavailable
 from signoff.runtime.local import LocalRunPort
 from signoff.runtime.port import (
     Appended,
+    AppendOutcome,
     BlockReason,
     ClaimedRun,
     JournalAppend,
@@ -45,6 +46,22 @@ def scheduled(n: int) -> StepScheduled:
 
 def completed(n: int) -> StepCompleted:
     return StepCompleted(NOON, f"work:{n}", 1, codec.encode(n))
+
+
+def appended(port: RunPort, request: JournalAppend) -> asyncio.Future[AppendOutcome]:
+    """Append; the future ends as the reply says."""
+    future: asyncio.Future[AppendOutcome] = asyncio.get_running_loop().create_future()
+
+    def reply(outcome: AppendOutcome | Exception) -> None:
+        assert not future.done(), "there is one reply"
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    port.append(request, reply)
+    assert not future.done(), "no reply comes before the call returns"
+    return future
 
 
 def finished() -> RunCompleted:
@@ -78,7 +95,7 @@ class Bench:
         return [entry["type"] for entry in await self.engine.runs.history(run_id)]
 
     async def append(self, lease: RunLease, at: int, *entries: Entry, **how: Any) -> object:
-        return await self.port.append(JournalAppend(lease, at, entries, **how))
+        return await appended(self.port, JournalAppend(lease, at, entries, **how))
 
 
 @pytest.fixture
@@ -193,7 +210,7 @@ async def test_an_append_by_a_lost_lease_changes_nothing(bench: Bench) -> None:
     assert await bench.append(lease, 1, release=True) == LostLease()
     assert await bench.port.park(lease, Parking(NOON, BlockReason(BROKEN))) == LostLease()
     assert await bench.engine.runs.record("r1") == before
-    assert await other.append(JournalAppend(run.lease, 1, [finished()], release=True)) == Appended([finished()])
+    assert await appended(other, JournalAppend(run.lease, 1, [finished()], release=True)) == Appended([finished()])
 
 
 async def test_the_one_port_tells_its_own_old_lease_from_the_new_one(bench: Bench) -> None:
@@ -209,7 +226,7 @@ async def test_the_one_port_tells_its_own_old_lease_from_the_new_one(bench: Benc
 async def test_a_claim_meets_no_view_that_an_append_under_way_has_moved_on(bench: Bench) -> None:
     old = await bench.claimed("w1")
     await bench.port.load(old, 0)
-    under_way = bench.port.append(JournalAppend(old, 1, [scheduled(0)]))
+    under_way = appended(bench.port, JournalAppend(old, 1, [scheduled(0)]))
     bench.clock.advance(LEASE_MS + 1)
     [run] = await bench.claim("w1")
     await under_way
@@ -235,8 +252,8 @@ async def test_a_port_that_has_read_nothing_appends_as_well(bench: Bench) -> Non
     lease = await bench.claimed()
     await bench.append(lease, 1, scheduled(0))
     fresh = LocalRunPort(bench.engine)
-    assert await fresh.append(JournalAppend(lease, 1, [completed(0)])) == LostRace()
-    assert await fresh.append(JournalAppend(lease, 2, [completed(0)])) == Appended([completed(0)])
+    assert await appended(fresh, JournalAppend(lease, 1, [completed(0)])) == LostRace()
+    assert await appended(fresh, JournalAppend(lease, 2, [completed(0)])) == Appended([completed(0)])
 
 
 async def test_a_port_that_keeps_one_view_serves_many_runs(bench: Bench) -> None:
@@ -248,7 +265,7 @@ async def test_a_port_that_keeps_one_view_serves_many_runs(bench: Bench) -> None
         for run in runs:
             done = [scheduled(0)] if step == 0 else [completed(0), finished()]
             request = JournalAppend(run.lease, 1 + step, done, release=step == 1)
-            assert await port.append(request) == Appended(done)
+            assert await appended(port, request) == Appended(done)
     for run in runs:
         assert (await bench.engine.runs.get(run.lease.run_id))["status"] == "completed"
 

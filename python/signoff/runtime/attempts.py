@@ -28,9 +28,11 @@ class Attempts:
         steps: runs them.
         observers: are told of each.
         hold: keeps the clock from jumping, for as long as an attempt takes.
-        ended: called when one has ended, with True if it could not even be tried.
+        ended: called when one has ended.
+        untried: called when one could not even be tried.
 
     Attributes:
+        under_way: what is being tried, by the ids of the steps.
         results: how attempts ended that the machine was not fed yet, in that order.
         fed: results the machine was fed, and that are not in the journal yet.
     """
@@ -43,30 +45,27 @@ class Attempts:
         steps: StepRunner,
         observers: Observers,
         hold: Callable[[], Callback],
-        ended: Callable[[bool], None],
+        ended: Callback,
+        untried: Callback,
     ) -> None:
         self.results: list[StepResult] = []
         self.fed: list[StepResult] = []
+        self.under_way: dict[str, asyncio.Task[StepResult]] = {}
         self._run_id = run_id
         self._workflow = workflow
         self._steps = steps
         self._observers = observers
         self._hold = hold
         self._ended = ended
-        self._tasks: dict[str, asyncio.Task[StepResult]] = {}
-
-    @property
-    def under_way(self) -> Container[str]:
-        """Return the ids of the steps that are being tried."""
-        return self._tasks
+        self._untried = untried
 
     def settle(self, wanted: Iterable[StepCall], open_: Container[str]) -> None:
         """Stop the attempts of steps that are not open any more, and start those that are wanted and not under way."""
-        for id_ in [id_ for id_ in self._tasks if id_ not in open_]:
-            self._tasks.pop(id_).cancel()
+        for id_ in [id_ for id_ in self.under_way if id_ not in open_]:
+            self.under_way.pop(id_).cancel()
         done = {result.id for result in self.results}  # while the last commit was under way
         for call in wanted:
-            if call.id not in self._tasks and call.id not in done:
+            if call.id not in self.under_way and call.id not in done:
                 self._start(call)
 
     def next_result(self, machine: Machine) -> StepResult | None:
@@ -92,13 +91,14 @@ class Attempts:
 
     def stop(self) -> None:
         """Cancel what is under way; nothing is heard of it any more."""
-        while self._tasks:
-            self._tasks.popitem()[1].cancel()
+        while self.under_way:
+            self.under_way.popitem()[1].cancel()
 
     def _start(self, call: StepCall) -> None:
-        self._observers.tell(AttemptStarted(self._run_id, self._workflow, call.id, call.name, call.next_attempt))
+        if self._observers.watched:
+            self._observers.tell(AttemptStarted(self._run_id, self._workflow, call.id, call.name, call.next_attempt))
         task = asyncio.get_running_loop().create_task(self._steps.attempt(self._run_id, call))
-        self._tasks[call.id] = task
+        self.under_way[call.id] = task
         task.add_done_callback(partial(self._over, call, call.next_attempt, perf_counter(), self._hold()))
 
     def _over(
@@ -106,27 +106,29 @@ class Attempts:
     ) -> None:
         let_go()
         duration = perf_counter() - began
-        if self._tasks.get(call.id) is not task:
-            self._observers.tell(
-                AttemptEnded(self._run_id, self._workflow, call.id, call.name, attempt, duration, "cancelled")
-            )
+        if self.under_way.get(call.id) is not task:
+            self._tell_end(call, attempt, duration, None)
             return
-        del self._tasks[call.id]
+        del self.under_way[call.id]
         if task.cancelled():  # not by us, who would have forgotten it first: the step has cancelled its own task
             result: StepResult = self._steps.failed(call, asyncio.CancelledError())
         elif (error := task.exception()) is not None:  # not the step's, which would be a result
             log.error("run %s: the step %s could not be tried (%s); trying again", self._run_id, call.id, error)
-            self._ended(True)
+            self._untried()
             return
         else:
             result = task.result()
         self.results.append(result)
         self._tell_end(call, attempt, duration, result)
-        self._ended(False)
+        self._ended()
 
-    def _tell_end(self, call: StepCall, attempt: int, duration: float, result: StepResult) -> None:
+    def _tell_end(self, call: StepCall, attempt: int, duration: float, result: StepResult | None) -> None:
+        if not self._observers.watched:
+            return
         run_id, workflow = self._run_id, self._workflow
-        if isinstance(result, StepCompleted):
+        if result is None:
+            ended = AttemptEnded(run_id, workflow, call.id, call.name, attempt, duration, "cancelled")
+        elif isinstance(result, StepCompleted):
             ended = AttemptEnded(run_id, workflow, call.id, call.name, attempt, duration, "completed")
         else:
             ended = AttemptEnded(

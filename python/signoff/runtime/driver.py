@@ -78,6 +78,8 @@ class Phase(Enum):
     PARKING = "parking"
     OVER = "over"
 
+    __hash__ = object.__hash__  # Enum's own is no C, and this is asked four times a step
+
 
 NEXT: Final = {
     Phase.WAITING: {Phase.LOADING, Phase.APPENDING, Phase.PARKING, Phase.OVER},
@@ -139,7 +141,8 @@ class RunDriver:
             steps=owner.steps,
             observers=owner.observers,
             hold=self._clock.hold,
-            ended=self._attempt_ended,
+            ended=self.pump,
+            untried=self._pump_later,
         )
         self._unwritten: list[Entry] = []  # what the code asked for when it was replayed, beyond the journal
         self._phase = Phase.WAITING
@@ -183,22 +186,21 @@ class RunDriver:
         self._settle(self._execution, entries)
 
     def _enter(self, phase: Phase) -> None:
-        assert phase in NEXT[self._phase], f"a driver that is {self._phase.value} cannot be {phase.value}"
+        assert phase in NEXT[self._phase], f"a driver that is {self._phase} cannot be {phase}"
         self._phase = phase
         if self._let_go is not None:
             self._let_go()
             self._let_go = None
-        if phase not in (Phase.WAITING, Phase.OVER):
+        if phase is Phase.LOADING or phase is Phase.PARKING:  # while it appends, the committer holds it
             self._let_go = self._clock.hold()
 
-    def _came_back(self, future: asyncio.Future[Any]) -> bool:
-        """Go back to waiting, as what was under way has ended; return False if nobody wants to know any more."""
-        if not future.cancelled():
-            future.exception()  # an error that nobody looks at would be complained of
+    def _came_back(self, task: asyncio.Task[Any]) -> bool:
+        """Go back to waiting, as a task has ended; return False if nobody wants to know how."""
+        error = None if task.cancelled() else task.exception()  # one that nobody looks at would be complained of
         if self._phase is Phase.OVER:
             return False
         self._enter(Phase.WAITING)
-        return True
+        return error is not None or not task.cancelled()
 
     def _advance(self, machine: Machine) -> list[Entry]:
         entries, self._unwritten = self._unwritten, []
@@ -232,16 +234,13 @@ class RunDriver:
         wake_at = execution.machine.wake_at() if execution.machine.outcome is None else None
         request = JournalAppend(self.lease, execution.position, entries, wake_at, ready, release)
         self._enter(Phase.APPENDING)
-        self._port.append(request).add_done_callback(partial(self._appended, request))
+        self._port.append(request, partial(self._appended, request))
 
-    def _appended(self, request: JournalAppend, future: asyncio.Future[AppendOutcome]) -> None:
-        if not self._came_back(future):
+    def _appended(self, request: JournalAppend, outcome: AppendOutcome | Exception) -> None:
+        if self._phase is Phase.OVER:
             return
-        error = asyncio.CancelledError() if future.cancelled() else future.exception()
-        if error is not None:
-            self._look_it_up(f"the outcome of a commit is unknown ({error!r})", drop=bool(request.entries))
-            return
-        match future.result():
+        self._enter(Phase.WAITING)
+        match outcome:
             case Appended():
                 self._written(request)
             case LostRace():
@@ -252,6 +251,9 @@ class RunDriver:
             case NotTaken(refused):
                 self._attempts.take_back()
                 self._leave_blocked(refused, None, self._attempts.results, BLOCKED_RETRY_MS)
+            case Exception():
+                what = f"the outcome of a commit is unknown ({outcome})"
+                self._look_it_up(what, drop=bool(request.entries))
 
     def _written(self, request: JournalAppend) -> None:
         execution = self._execution
@@ -327,7 +329,7 @@ class RunDriver:
         task.add_done_callback(self._parked)
 
     def _parked(self, task: asyncio.Task[AppendOutcome]) -> None:
-        if not self._came_back(task) or task.cancelled():
+        if not self._came_back(task):
             return
         if (error := task.exception()) is not None:
             self._look_it_up(f"whether it could be given up is unknown ({error})")
@@ -354,7 +356,7 @@ class RunDriver:
         task.add_done_callback(self._loaded)
 
     def _loaded(self, task: asyncio.Task[JournalPart | None]) -> None:
-        if not self._came_back(task) or task.cancelled():
+        if not self._came_back(task):
             return
         error = task.exception()
         if isinstance(error, WorkflowError):  # an entry this version cannot read
@@ -408,12 +410,6 @@ class RunDriver:
         due = [call for call in machine.open_steps.values() if call.retry_at is None or call.retry_at <= now]
         self._attempts.settle([] if draining else due, machine.open_steps)
         self._set_alarm(machine.wake_at(machine.open_steps if draining else self._attempts.under_way), now)
-
-    def _attempt_ended(self, untried: bool) -> None:
-        if untried:
-            self._pump_later()
-        else:
-            self.pump()
 
     def _set_alarm(self, wake_at: int | None, now: int) -> None:
         if self._alarm is not None:

@@ -27,6 +27,7 @@ from signoff.runtime.port import (
     LostRace,
     NotTaken,
     Parking,
+    Reply,
     RunLease,
     RunPort,
 )
@@ -105,6 +106,7 @@ class LocalRunPort:
         self._committer = engine.committer
         self._keep = keep
         self._copies: OrderedDict[str, RunCopy] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # -- work ------------------------------------------------------------------------------------------------------
 
@@ -177,7 +179,7 @@ class LocalRunPort:
         self._put(copy)
         return copy
 
-    def append(self, request: JournalAppend) -> asyncio.Future[AppendOutcome]:
+    def append(self, request: JournalAppend, reply: Reply) -> None:
         """Add to a journal."""
         copy = self._copies.get(request.lease.run_id)
         if (
@@ -187,20 +189,28 @@ class LocalRunPort:
             or copy.subject.epoch != request.lease.epoch
             or copy.view.run is None
         ):
-            return asyncio.ensure_future(self._append_anew(request))
-        return self._write(copy, request)
+            task = asyncio.get_running_loop().create_task(self._append_anew(request, reply))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            self._write(copy, request, reply)
 
-    async def _append_anew(self, request: JournalAppend) -> AppendOutcome:
+    async def _append_anew(self, request: JournalAppend, reply: Reply) -> None:
         """Append without having the view that it was decided on."""
-        if await self.load(request.lease, request.at) is None:
-            return LostLease()
+        try:
+            part = await self.load(request.lease, request.at)
+        except Exception as error:
+            reply(error)
+            return
         copy = self._copies.get(request.lease.run_id)
-        if copy is None or copy.writing or copy.position != request.at:
-            return LostRace()
-        return await self._write(copy, request)
+        if part is None:
+            reply(LostLease())
+        elif copy is None or copy.writing or copy.position != request.at:
+            reply(LostRace())
+        else:
+            self._write(copy, request, reply)
 
-    def _write(self, copy: RunCopy, request: JournalAppend) -> asyncio.Future[AppendOutcome]:
-        future: asyncio.Future[AppendOutcome] = asyncio.get_running_loop().create_future()
+    def _write(self, copy: RunCopy, request: JournalAppend, reply: Reply) -> None:
         try:
             write = RunChange(
                 RunSnapshot(copy.subject, copy.view),
@@ -212,19 +222,13 @@ class LocalRunPort:
             )
         except Exception as error:
             self._forget(copy)
-            future.set_result(NotTaken(error_of(error)))
-            return future
+            asyncio.get_running_loop().call_soon(reply, NotTaken(error_of(error)))
+            return
         copy.writing = True
-        self._committer.hand_in(write.change, partial(self._written, copy, request, write, future))
-        return future
+        self._committer.hand_in(write.change, partial(self._written, copy, request, write, reply))
 
     def _written(
-        self,
-        copy: RunCopy,
-        request: JournalAppend,
-        write: RunChange,
-        future: asyncio.Future[AppendOutcome],
-        outcome: Outcome | Exception,
+        self, copy: RunCopy, request: JournalAppend, write: RunChange, reply: Reply, outcome: Outcome | Exception
     ) -> None:
         copy.writing = False
         if isinstance(outcome, Committed):
@@ -233,14 +237,14 @@ class LocalRunPort:
             copy.public_tail += len(write.delta.public)
             if copy.view.run is not None and copy.view.run.row["status"] in ENDED:
                 self._forget(copy)
-        elif request.entries:  # the view is ahead of what was written
-            self._forget(copy)
-        if future.done():
+            reply(Appended(request.entries))
             return
+        if request.entries:  # the view is ahead of what was written
+            self._forget(copy)
         if isinstance(outcome, Exception) and _unknown(outcome):
-            future.set_exception(outcome)
+            reply(outcome)
         else:
-            future.set_result(_outcome_of(outcome, request.entries))
+            reply(_outcome_of(outcome, request.entries))
 
     def _put(self, copy: RunCopy) -> None:
         run_id = copy.subject.name.id

@@ -13,6 +13,8 @@ from signoff.workflow.step.entries import StepFailed
 
 log = logging.getLogger("signoff.runtime")
 
+_FAILURES = {StepFailed, RunFailed, RunCancelled}
+
 
 class LogObserver:
     """A worker's log, `signoff.runtime`.
@@ -22,10 +24,12 @@ class LogObserver:
 
     def observe(self, event: Observation) -> None:
         """Log what went wrong."""
-        match event:
-            case EntriesCommitted():
-                for entry in event.entries:
+        if type(event) is EntriesCommitted:  # first, and without a call: there is one for each step
+            for entry in event.entries:
+                if type(entry) in _FAILURES:
                     _log_failure(event.run_id, entry)
+            return
+        match event:
             case RunIsBlocked():
                 log.error("run %s is blocked\n%s", event.run_id, traceback_of(event.error))
             case RunLost():

@@ -197,10 +197,19 @@ class Observer(Protocol):
 
 
 class Observers:
-    """All who observe a worker, told one after the other."""
+    """All who observe a worker, told one after the other.
 
-    def __init__(self, observers: Iterable[Observer]) -> None:
-        self._observers = tuple(observers)
+    Args:
+        log: what every worker has; it has no use for the attempts of steps.
+        others: those that were given to the worker.
+
+    Attributes:
+        watched: somebody but the log is there; if not, what is told for each attempt is not even made.
+    """
+
+    def __init__(self, log: Observer, others: Iterable[Observer]) -> None:
+        self._observers = (log, *others)
+        self.watched = len(self._observers) > 1
         self._complained: set[int] = set()
 
     def tell(self, event: Observation) -> None:

@@ -79,7 +79,7 @@ class Worker:
     ) -> None:
         self.app = app
         self.port = run_port(engine, concurrency + cache)
-        self.observers = Observers((LogObserver(), *observers))
+        self.observers = Observers(LogObserver(), observers)
         self.draining = False
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._threads = StepThreads(threads)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -62,7 +61,7 @@ class GroupCommitter:
         self._listeners = list(listeners)
         self._lanes = store.lanes
         self._waiting: list[_Waiting] = []
-        self._under_way: deque[tuple[list[_Waiting], _Written]] = deque()
+        self._under_way: deque[tuple[list[_Waiting], _Written, Callback]] = deque()
         self._gathering = False
         self._sizes = (1, 1)
         self._closed = False
@@ -149,8 +148,7 @@ class GroupCommitter:
             self._sizes = (self._sizes[1], len(batch))
             let_go = self._clock.hold()
             written = self._write([change for change, _ in batch])
-            written.add_done_callback(partial(_let_go, let_go))
-            self._under_way.append((batch, written))
+            self._under_way.append((batch, written, let_go))
             written.add_done_callback(self._written)
 
     def _write(self, changes: list[Change]) -> _Written:
@@ -165,9 +163,10 @@ class GroupCommitter:
     def _written(self, _: _Written) -> None:
         """Settle what is done, in the order in which it began."""
         while self._under_way and self._under_way[0][1].done():
-            batch, written = self._under_way[0]
+            batch, written, let_go = self._under_way[0]
+            let_go()
             if not written.cancelled() and isinstance(written.exception(), OutcomeUnknown):
-                self._under_way[0] = batch, self._find_out([change for change, _ in batch])
+                self._under_way[0] = batch, self._find_out([change for change, _ in batch]), let_go
                 return
             try:
                 self._settle(batch, _outcomes(written, len(batch)))
@@ -221,10 +220,6 @@ class GroupCommitter:
             self._store.bus().emit(topics)
         except Exception as error:  # a wake-up is a hint: those who wait find the news within a poll interval
             _report("wake-ups were lost", error)
-
-
-def _let_go(let_go: Callback, _: _Written) -> None:
-    let_go()
 
 
 def _outcomes(written: _Written, count: int) -> Sequence[Outcome | Rejected | Exception]:
