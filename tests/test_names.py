@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from signoff import names
 from signoff.errors import BadRequest, InvalidName
-from signoff.server.access import Identity
+from signoff.server.access.identity import Identity
 from signoff.streams import path
 from signoff.workflow.input.spec import check_spec
 from tests.protocol.material import SCHEMAS, cases, load, validator

@@ -28,17 +28,6 @@ export interface AnswerRequest {
   readonly seen_offset: string;
 }
 
-/** The reply to a cancellation (§10.4). */
-export interface CancelReply {
-  readonly run: RunRow;
-}
-
-/** The body that cancels a run (§10.4). */
-export interface CancelRequest {
-  /** For people, in the journal. */
-  readonly reason?: string | null;
-}
-
 /** Who or what settled a request (§7.2). */
 export interface DecidedBy {
   readonly kind: "person" | "timeout" | "policy" | "operator" | "workflow";
@@ -180,11 +169,6 @@ export interface ResultReply {
   readonly output?: unknown;
 }
 
-/** The reply to a retry (§10.9). */
-export interface RetryReply {
-  readonly run: RunRow;
-}
-
 /** An error as rows carry it (§5): always a code, a message only if it was meant for people. */
 export interface RowError {
   readonly code: string;
@@ -301,13 +285,13 @@ export interface StepRow {
 /** What a step is at (§5.2). */
 export type StepStatus = "running" | "retrying" | "completed" | "failed" | "cancelled";
 
-/** The reply to a termination (§10.4). */
-export interface TerminateReply {
+/** The reply to what was done to a run (§10.4). */
+export interface VerbReply {
   readonly run: RunRow;
 }
 
-/** The body that terminates a run (§10.4). */
-export interface TerminateRequest {
+/** The body of most that is done to a run (§10.4). */
+export interface VerbRequest {
   /** For people, in the journal. */
   readonly reason?: string | null;
 }
@@ -322,3 +306,10 @@ export interface EngineRows {
 
 /** The types of the engine's rows. */
 export const engineRowTypes = ["run", "step", "input", "progress"] as const satisfies readonly (keyof EngineRows)[];
+
+/** What may be done to a run (§10.4), by its name in the address. */
+export interface Verbs {
+  readonly cancel: { readonly body: VerbRequest; readonly reply: VerbReply };
+  readonly terminate: { readonly body: VerbRequest; readonly reply: VerbReply };
+  readonly retry: { readonly body: Readonly<Record<string, never>>; readonly reply: VerbReply };
+}

@@ -17,8 +17,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Protocol
 
 Callback = Callable[[], object]
@@ -242,18 +240,3 @@ async def sleep(clock: Clock, delay_s: float, *, idle: bool = False) -> None:
 
 def _nothing() -> None:
     """Let go of a clock that nobody can hold."""
-
-
-def rfc3339(ms: int) -> str:
-    """Write a time in milliseconds as rows carry it: UTC, three decimals, `Z`.
-
-    Example:
-        >>> rfc3339(0)
-        '1970-01-01T00:00:00.000Z'
-    """
-    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
-
-
-@lru_cache(maxsize=64)
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -16,12 +16,12 @@ from starlette.routing import Router
 from signoff.errors import ServerBusy
 from signoff.runtime.observe import Observer
 from signoff.runtime.worker import ACTIVATION_S, Worker
+from signoff.server.access.authenticator import Identify
 from signoff.server.app import create_app, subscriptions_over
-from signoff.server.callers import Identify
 from signoff.server.config import ServerConfig
-from signoff.server.problems import problem
-from signoff.server.reply import ASGI, Receive, Scope, Send
-from signoff.server.stopping import check_loop, when_told
+from signoff.server.http.problems import problem
+from signoff.server.http.reply import ASGI, Receive, Scope, Send
+from signoff.server.stopping import check_loop, on_stop
 from signoff.service.engine import Engine
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
@@ -115,7 +115,7 @@ class Signoff:
                 await ends.enter_async_context(_working(worker))
             ends.push_async_callback(engine.hub.close)
             if self._end_at_signals:
-                ends.enter_context(when_told(self._end_soon))
+                ends.enter_context(on_stop(self._end_soon))
             self._asgi = create_app(engine, config=self._config, subscriptions=subscriptions, identify=self._identify)
             self._engine = engine
             ends.callback(self._forget)

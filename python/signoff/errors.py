@@ -65,7 +65,7 @@ from typing import Any, ClassVar
 
 
 class SignoffError(Exception):
-    """Be the root of everything Signoff raises.
+    """The root of everything Signoff raises.
 
     Args:
         detail: what happened, what it means for the data, what to do. One or two sentences.
@@ -88,289 +88,289 @@ class SignoffError(Exception):
 
 
 class BadRequest(SignoffError):
-    """Refuse a malformed request; nothing was stored."""
+    """A malformed request; nothing was stored."""
 
     code, status, title = "bad_request", 400, "The request is malformed"
 
 
 class InvalidOffset(BadRequest):
-    """Refuse an offset this server never handed out."""
+    """An offset this server never handed out."""
 
     code, title = "invalid_offset", "The offset is malformed"
 
 
 class InvalidName(BadRequest):
-    """Refuse a name that does not match `[A-Za-z0-9_.-]{1,128}`."""
+    """A name that does not match `[A-Za-z0-9_.-]{1,128}`."""
 
     code, title = "invalid_name", "The name is malformed"
 
 
 class PayloadTooLarge(BadRequest):
-    """Refuse a body above the configured limit."""
+    """A body above the configured limit."""
 
     code, status, title = "payload_too_large", 413, "The body is too large"
 
 
 class MethodNotAllowed(BadRequest):
-    """Refuse a method this address does not take; `extra["allow"]` names those it does."""
+    """A method this address does not take; `extra["allow"]` names those it does."""
 
     code, status, title = "method_not_allowed", 405, "The address does not take this method"
 
 
 class UnsupportedMediaType(BadRequest):
-    """Refuse a body of another type than asked for."""
+    """A body of another type than asked for."""
 
     code, status, title = "unsupported_media_type", 415, "The body has the wrong type"
 
 
 class WebhookUrlRejected(BadRequest):
-    """Refuse to call an address (Durable Streams §12.8)."""
+    """An address that the server does not call (Durable Streams §12.8)."""
 
     code, title = "webhook_url_rejected", "Webhooks are not sent to this address"
 
 
 class Unauthorized(SignoffError):
-    """Refuse a request that does not say who it is, or says it wrongly."""
+    """A request that does not say who it is, or says it wrongly."""
 
     code, status, title = "unauthorized", 401, "Authentication is required"
 
 
 class TokenInvalid(Unauthorized):
-    """Refuse a callback, ack or release whose token was not given out for this subscription, or has expired."""
+    """A callback, ack or release whose token was not given out for this subscription, or has expired."""
 
     code, title = "token_invalid", "The token is not valid for this subscription"
 
 
 class Forbidden(SignoffError):
-    """Refuse a known caller."""
+    """A known caller that may not do this."""
 
     code, status, title = "forbidden", 403, "Not allowed"
 
 
 class EngineOwned(Forbidden):
-    """Refuse a foreign write to a stream the engine owns."""
+    """A foreign write to a stream the engine owns."""
 
     code, title = "engine_owned", "This stream is written by the engine alone"
 
 
 class NotInAudience(Forbidden):
-    """Refuse an answer from somebody who was not asked."""
+    """An answer from somebody who was not asked."""
 
     code, title = "not_in_audience", "You are not among those asked"
 
 
 class NotFound(SignoffError):
-    """Report that there is no such thing."""
+    """Something that does not exist."""
 
     code, status, title = "not_found", 404, "There is no such thing"
 
 
 class StreamNotFound(NotFound):
-    """Report that no stream lives at this path."""
+    """A path at which no stream lives."""
 
     code, title = "stream_not_found", "There is no stream at this path"
 
 
 class RunNotFound(NotFound):
-    """Report that no run has this id."""
+    """An id that no run has."""
 
     code, title = "run_not_found", "There is no run with this id"
 
 
 class InputNotFound(NotFound):
-    """Report that the run never asked for this input."""
+    """An input that the run never asked for."""
 
     code, title = "input_not_found", "The run has no such request"
 
 
 class UnknownWorkflow(NotFound):
-    """Report that no workflow of this name is registered here."""
+    """A name under which no workflow is registered here."""
 
     code, title = "unknown_workflow", "There is no workflow of this name"
 
 
 class SubscriptionNotFound(NotFound):
-    """Report that no subscription has this id."""
+    """An id that no subscription has."""
 
     code, title = "subscription_not_found", "There is no subscription with this id"
 
 
 class Gone(SignoffError):
-    """Report that what was asked for is no longer kept (Durable Streams §5.6)."""
+    """Something that is no longer kept (Durable Streams §5.6)."""
 
     code, status, title = "gone", 410, "This part of the stream is no longer kept"
 
 
 class StreamDeleted(Gone):
-    """Report that the stream was deleted; what it held is kept for its forks."""
+    """A stream that was deleted; what it held is kept for its forks."""
 
     code, title = "stream_deleted", "The stream was deleted"
 
 
 class Conflict409(SignoffError):
-    """Report that the state of the world does not allow the request."""
+    """A request that the state of the world does not allow."""
 
     code, status, title = "conflict", 409, "The request conflicts with the current state"
 
 
 class StreamConflict(Conflict409):
-    """Report another configuration, another content type or a sequence regression."""
+    """Another configuration, another content type or a sequence regression."""
 
     code, title = "stream_conflict", "The stream exists with another configuration"
 
 
 class StreamClosed(Conflict409):
-    """Report that the stream is closed (Durable Streams §5.2)."""
+    """A stream that is closed (Durable Streams §5.2)."""
 
     code, title = "stream_closed", "The stream is closed"
 
 
 class ProducerGap(Conflict409):
-    """Report a missing sequence number (Durable Streams §5.2.1)."""
+    """A missing sequence number (Durable Streams §5.2.1)."""
 
     code, title = "producer_gap", "A sequence number is missing"
 
 
 class ProducerFenced(Conflict409):
-    """Report that a newer epoch of this producer exists (Durable Streams §5.2.1)."""
+    """A producer of which there is a newer epoch (Durable Streams §5.2.1)."""
 
     code, status, title = "producer_fenced", 403, "A newer producer took over"
 
 
 class RunConflict(Conflict409):
-    """Report that the run id is taken by another workflow or another input."""
+    """A run id that is taken by another workflow or another input."""
 
     code, title = "run_conflict", "This run id is already in use for something else"
 
 
 class RunClosed(Conflict409):
-    """Report that the run has ended."""
+    """A run that has ended."""
 
     code, title = "run_closed", "The run has ended"
 
 
 class TooManyEvents(Conflict409):
-    """Refuse an event, because the run holds as many that nobody awaits as it may; nothing was stored."""
+    """An event for a run that holds as many that nobody awaits as it may; nothing was stored."""
 
     code, title = "too_many_events", "The run holds too many events that nobody awaits"
 
 
 class NoResult(Conflict409):
-    """Report that a run has ended without a result; carries the `run` row and the `error`."""
+    """A run that has ended without a result; carries the `run` row and the `error`."""
 
     code, title = "no_result", "The run has ended without a result"
 
 
 class FailedRun(NoResult):
-    """Report that a run has failed; `extra["error"]` tells why, as far as the caller may know."""
+    """A run that has failed; `extra["error"]` tells why, as far as the caller may know."""
 
     code, title = "run_failed", "The run has failed"
 
 
 class CancelledRun(NoResult):
-    """Report that a run was cancelled or terminated."""
+    """A run that was cancelled or terminated."""
 
     code, title = "run_cancelled", "The run was cancelled"
 
 
 class NotBlocked(Conflict409):
-    """Refuse to try a run again that is not blocked; carries the `run` row."""
+    """A run that is to be tried again and is not blocked; carries the `run` row."""
 
     code, title = "not_blocked", "The run is not blocked"
 
 
 class Stale(Conflict409):
-    """Report that what the person saw has been revised since; carries the current `row`."""
+    """An answer to what has been revised since the person saw it; carries the current `row`."""
 
     code, title = "stale", "The request was revised after you saw it"
 
 
 class AlreadyDecided(Conflict409):
-    """Report that somebody else decided first; carries the current `row`."""
+    """An answer after somebody else's; carries the current `row`."""
 
     code, title = "already_decided", "This request is already decided"
 
 
 class Expired(Conflict409):
-    """Report that the deadline has passed; carries the current `row`."""
+    """An answer after the deadline; carries the current `row`."""
 
     code, title = "expired", "The deadline of this request has passed"
 
 
 class Withdrawn(Conflict409):
-    """Report that the request was taken back; carries the current `row`."""
+    """An answer to a request that was taken back; carries the current `row`."""
 
     code, title = "withdrawn", "This request was withdrawn"
 
 
 class ClaimedByOther(Conflict409):
-    """Report that somebody else is working on this request; carries the current `row`."""
+    """A request that somebody else is working on; carries the current `row`."""
 
     code, title = "claimed", "Somebody else has claimed this request"
 
 
 class SubmissionReused(Conflict409):
-    """Report that one submission id came with two different bodies."""
+    """One submission id that came with two different bodies."""
 
     code, title = "submission_reused", "This submission id was used for another answer"
 
 
 class SubscriptionExists(Conflict409):
-    """Report that the subscription's id is taken by another configuration."""
+    """A subscription's id that is taken by another configuration."""
 
     code, title = "subscription_already_exists", "The subscription exists with another configuration"
 
 
 class AlreadyClaimed(Conflict409):
-    """Report that another worker holds the lease; carries `current_holder` and `generation`."""
+    """A lease that another worker holds; carries `current_holder` and `generation`."""
 
     code, title = "already_claimed", "Another worker holds the lease"
 
 
 class NoPendingWork(Conflict409):
-    """Report that there is nothing to claim."""
+    """A claim where there is nothing to claim."""
 
     code, title = "no_pending_work", "Everything is acknowledged"
 
 
 class Fenced(Conflict409):
-    """Report that the wake is over, so that its worker must stop (Durable Streams §7.3)."""
+    """A wake that is over, so that its worker must stop (Durable Streams §7.3)."""
 
     code, title = "fenced", "This wake is over"
 
 
 class InvalidAck(Conflict409):
-    """Refuse an acknowledgement; no cursor moved."""
+    """An acknowledgement that cannot be; no cursor moved."""
 
     code, title = "invalid_ack", "This cannot be acknowledged"
 
 
 class InvalidAnswer(SignoffError):
-    """Refuse a value that does not match the schema; `extra["errors"]` is `[{"pointer", "message"}]`."""
+    """A value that does not match the schema; `extra["errors"]` is `[{"pointer", "message"}]`."""
 
     code, status, title = "invalid_answer", 422, "The answer does not match what was asked"
 
 
 class InvalidInput(SignoffError):
-    """Refuse to start a run whose input does not fit its workflow; nothing was started."""
+    """An input that does not fit its workflow; nothing was started."""
 
     code, status, title = "invalid_input", 422, "The input does not fit the workflow"
 
 
 class NotSupported(SignoffError):
-    """Refuse a part of a protocol that this server does not have."""
+    """A part of a protocol that this server does not have."""
 
     code, status, title = "not_supported", 501, "This server does not support that"
 
 
 class ServerBusy(SignoffError):
-    """Refuse a client because the server has as many as it can serve."""
+    """A client more than the server can serve."""
 
     code, status, title = "server_busy", 503, "The server is busy"
 
 
 class StoreError(SignoffError):
-    """Report trouble where bytes stay.
+    """Trouble where bytes stay.
 
     Args:
         detail: for whoever runs the store; may name files and quote a database. It is logged, and never sent.
@@ -394,19 +394,23 @@ class StoreError(SignoffError):
 
 
 class StoreUnavailable(StoreError):
-    """Report that the store cannot be reached."""
+    """A store that cannot be reached."""
 
     code, title = "store_unavailable", "The store cannot be reached"
 
 
 class OutcomeUnknown(StoreUnavailable):
-    """Report that the store was lost in the middle of a commit: it may have been written, or not."""
+    """The store was lost in the middle of a commit: it may have been written, or not."""
 
-    meaning = "Whether the last write was kept could not be found out. Look before you repeat it."
+    code, title = "outcome_unknown", "Whether the last write was kept is not known"
+    meaning = (
+        "The server lost its store in the middle of a write, and could not find out whether it was kept. Send the "
+        "request again, with the same ids: what took effect is not done twice."
+    )
 
 
 class SchemaTooNew(StoreError):
-    """Refuse a store written by a newer version of Signoff."""
+    """A store written by a newer version of Signoff."""
 
     code, title = "schema_too_new", "The store was written by a newer version"
     meaning = (
@@ -416,26 +420,26 @@ class SchemaTooNew(StoreError):
 
 
 class LeaseLost(StoreError):
-    """Report that another worker owns the run now; nothing was changed."""
+    """A run that another worker owns now; nothing was changed."""
 
     code, title = "lease_lost", "Another worker owns this run now"
     meaning = "Another worker owns this run now. Nothing was changed."
 
 
 class ServerUnreachable(SignoffError):
-    """Report, on a client's side, that no server answered; whether anything was done is unknown."""
+    """A server that did not answer, as a client sees it; whether anything was done is unknown."""
 
     code, status, title = "server_unreachable", 503, "The server cannot be reached"
 
 
 class WorkflowError(SignoffError):
-    """Be the root of what workflow code can meet."""
+    """The root of what workflow code can meet."""
 
     code, title = "workflow_error", "The workflow failed"
 
 
 class StepFailed(WorkflowError):
-    """Report that a step used up its attempts or raised a non-retryable error.
+    """A step that used up its attempts or raised a non-retryable error.
 
     `extra` has `step` (`name:n`), `error` (`{code, message, type}`) and `attempts`.
     """
@@ -444,58 +448,58 @@ class StepFailed(WorkflowError):
 
 
 class InputExpired(WorkflowError):
-    """Report that a request's deadline passed and nobody answered."""
+    """A request that nobody answered before its deadline."""
 
     code, title = "input_expired", "Nobody answered in time"
 
 
 class InputWithdrawn(WorkflowError):
-    """Report that a request was taken back before it was answered."""
+    """A request that was taken back before it was answered."""
 
     code, title = "input_withdrawn", "The request was withdrawn"
 
 
 class EventTimedOut(WorkflowError):
-    """Report that an awaited event did not come in time."""
+    """An awaited event that did not come in time."""
 
     code, title = "event_timed_out", "The event did not come in time"
 
 
 class NonDeterminism(WorkflowError):
-    """Report that code and journal disagree; `extra` has `expected`, `found` and `where`."""
+    """Code and journal that disagree; `extra` has `expected`, `found` and `where`."""
 
     code, title = "non_determinism", "The code and the journal disagree"
 
 
 class WorkflowStuck(WorkflowError):
-    """Report that workflow code went on for longer than it may without waiting for anything, and where it was."""
+    """Workflow code that went on for longer than it may without waiting for anything, and where it was."""
 
     code, title = "workflow_stuck", "The workflow's code does not come to an end"
 
 
 class WorkerLost(WorkflowError):
-    """Report that worker after worker died or froze while it had this run."""
+    """A run that worker after worker died of, or froze."""
 
     code, title = "worker_lost", "Workers are lost on this run"
 
 
 class NotAllowedInWorkflow(WorkflowError):
-    """Refuse I/O, threads or wall clock in workflow code; the detail names `ctx.step`."""
+    """I/O, threads or wall clock in workflow code; the detail names `ctx.step`."""
 
     code, title = "not_allowed_in_workflow", "This cannot be done inside a workflow"
 
 
 class DeterminismWarning(UserWarning):
-    """Tell, when a workflow is registered, of a line that cannot do the same in every replay."""
+    """A line, found when a workflow is registered, that cannot do the same in every replay."""
 
 
 class UnsupportedValue(WorkflowError):
-    """Refuse a value the journal cannot keep, or one that does not fit the type it is read as; names the place."""
+    """A value the journal cannot keep, or one that does not fit the type it is read as; names the place."""
 
     code, title = "unsupported_value", "This value cannot be kept"
 
 
 class PublicError(WorkflowError):
-    """Be raised by users: its message is meant for people and may be shown in a browser."""
+    """An error for users to raise: its message is meant for people and may be shown in a browser."""
 
     code, title = "public_error", "The workflow reports a problem"

@@ -64,7 +64,7 @@ def test_what_is_asked_often_imports_little(code: str, allowed: set[str], most: 
     assert modules & HEAVY <= allowed
     assert not modules & {
         "signoff.server.app",
-        "signoff.server.access",
+        "signoff.server.access.identity",
         "signoff.service.engine",
         "signoff.runtime.worker",
     }

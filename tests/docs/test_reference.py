@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -14,11 +15,11 @@ import uvicorn
 import signoff
 from signoff.cli.command import command as signoff_command
 from signoff.errors import SignoffError
-from signoff.server import stream_headers
-from signoff.server.app import ROUTES
+from signoff.server.api.routes import ROUTES
 from signoff.server.config import ServerConfig
-from signoff.server.limits import HttpLimits
-from signoff.server.stream_live import Limits
+from signoff.server.http11.limits import HttpLimits
+from signoff.server.streams import wire
+from signoff.server.streams.read import Limits
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 ROOT = Path(__file__).parents[2]
@@ -55,14 +56,14 @@ def test_every_path_is_listed(path: str) -> None:
         assert f"`{method} {path}`" in _page("http.md")
 
 
-@pytest.mark.parametrize("method", stream_headers.METHODS.split(", "))
+@pytest.mark.parametrize("method", wire.METHODS.split(", "))
 def test_every_method_of_streams_is_described(method: str) -> None:
     assert f"### `{method}`" in _page("streams.md")
 
 
 @pytest.mark.parametrize("section", ["requests", "responses"])
 def test_every_header_of_streams_is_listed(section: str) -> None:
-    names = {"requests": stream_headers.REQUEST_HEADERS, "responses": stream_headers.RESPONSE_HEADERS}[section]
+    names = {"requests": wire.REQUEST_HEADERS, "responses": wire.RESPONSE_HEADERS}[section]
     table = _page("streams.md").partition(f"## Headers of {section}\n")[2].partition("\n## ")[0]
     rows = [line.split("|")[1].lower() for line in table.splitlines() if line.startswith("| ")]
     for name in names.split(", "):
@@ -78,7 +79,7 @@ def test_every_status_of_streams_is_explained(status: int) -> None:
 
 @pytest.mark.parametrize("value", ["SHARED_CACHE", "PRIVATE_CACHE", "SENSITIVE", "SHARED_ROWS", "PRIVATE_ROWS"])
 def test_what_caches_are_told_is_written(value: str) -> None:
-    assert f"`{getattr(stream_headers, value).decode()}`" in _page("streams.md")
+    assert f"`{getattr(wire, value).decode()}`" in _page("streams.md")
 
 
 @pytest.mark.parametrize("kind", [ServerConfig, Limits, HttpLimits, SubscriptionLimits], ids=lambda kind: kind.__name__)
@@ -152,3 +153,21 @@ def test_the_glossary_is_sorted() -> None:
     words = re.findall(r"^\| ([^|]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), flags=re.MULTILINE)[1:]
     plain = [re.sub(r"[`\-]", "", word).lower() for word in words if not word.startswith("--")]
     assert plain == sorted(plain)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "signoff.server.access.Identity",
+        "signoff.server.app.create_app",
+        "signoff.server.config.ServerConfig",
+        "signoff.server.connection.Listener",
+        "signoff.server.limits.HttpLimits",
+        "signoff.server.stream_live.Limits",
+        "signoff.server.streams.Limits",
+        "signoff.server.streams.StreamEndpoints",
+    ],
+)
+def test_what_was_documented_is_still_there(place: str) -> None:
+    module, _, name = place.rpartition(".")
+    assert getattr(importlib.import_module(module), name).__name__ == name

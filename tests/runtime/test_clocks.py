@@ -173,6 +173,6 @@ async def test_a_run_with_a_later_beginning_can_be_cancelled_before(url: str) ->
     async with scene(url, clock) as on, working(app, on):
         with clock.stopped():
             run = await on.start("nothing", start_at=DAY_MS)
-            await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+            await on.engine.runs.act("cancel", run, DecidedBy("operator", "test"))
             await on.reaches(run, "cancelled")
         assert clock.now_ms() < DAY_MS

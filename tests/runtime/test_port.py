@@ -334,7 +334,7 @@ async def test_a_parked_run_keeps_the_results_of_its_steps_and_says_once_why(ben
 
 async def test_a_run_parked_until_its_beginning_is_ready_once_it_is_cancelled(bench: Bench) -> None:
     lease = await bench.claimed()
-    await bench.engine.runs.cancel("r1", None, DecidedBy("operator", "test"))
+    await bench.engine.runs.act("cancel", "r1", DecidedBy("operator", "test"))
     assert await bench.port.park(lease, Parking(NOON + 60_000, begins=True)) == Appended([])
     assert len(await bench.claim()) == 1
 

@@ -21,12 +21,12 @@ from starlette.routing import Mount, Route
 from signoff import App, Context
 from signoff.embed import Signoff
 from signoff.errors import Forbidden, Unauthorized
-from signoff.server.access import Identity
-from signoff.server.app import Shell, create_app
-from signoff.server.callers import Identify
+from signoff.server.access.authenticator import Identify
+from signoff.server.access.identity import Identity
+from signoff.server.app import Application, create_app
 from signoff.server.config import ServerConfig
-from signoff.server.reply import ASGI, Message, Scope
-from signoff.server.streams import StreamEndpoints
+from signoff.server.http.reply import ASGI, Message, Scope
+from signoff.server.streams.endpoints import StreamEndpoints
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from tests.server.hosting import KEYED, bearer, problem
@@ -377,7 +377,7 @@ async def test_the_express_lane_knows_where_it_is_mounted() -> None:
     headers = [(b"host", b"localhost"), (b"content-type", b"text/plain")]
     scope = {"method": "POST", "path": "/x/v1/stream/a", "raw_path": b"/x/v1/stream/a", "headers": headers}
     lane = create_app(engine)
-    assert isinstance(lane, Shell)
+    assert isinstance(lane, Application)
     assert lane.plan({**scope, "root_path": "/x"}) is not None
     assert lane.plan({**scope, "root_path": ""}) is None
     await engine.close()

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from signoff.stores.sqlite.marks import Marks
 
 from signoff.stores.base import RunFilter
 from signoff.stores.paging import FIRST
 from signoff.stores.sqlite import leases, marks, plain, purge, reader
 from signoff.stores.sqlite.connection import connect, prepare
 from signoff.stores.sqlite.leases import Claim, next_due, unclaimed
-from signoff.stores.sqlite.marks import Marks
 from signoff.stores.sqlite.statements import Statements, chunks
 
 FILTERS = [RunFilter(*values) for values in product((None, "w"), ((),), ((), ("t",), ("t", "u")), (None, 1), (None, 2))]

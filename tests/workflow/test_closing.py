@@ -239,7 +239,7 @@ async def begins_tasks_again(ctx: Context) -> None:
 @pytest.mark.parametrize("flow", [waits_for_an_event_again, sleeps_again, asks_again, steps_again, begins_tasks_again])
 def test_code_that_swallows_its_end_is_let_go_of(flow: Any, caplog: pytest.LogCaptureFixture) -> None:
     drive = Drive(flow)
-    coroutine = weakref.ref(drive.machine._main.get_coro())
+    coroutine = weakref.ref(drive.machine._execution._main.get_coro())
     drive.machine.close()
     assert coroutine() is None
     assert "test_closing.py:" in caplog.text

@@ -565,6 +565,20 @@ def test_what_is_never_awaited_is_told_with_its_line(caplog: pytest.LogCaptureFi
     assert caplog.records == []  # each place is told once
 
 
+def test_what_was_awaited_once_is_not_told_though_nobody_waits_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    async def flow(ctx: Context) -> None:
+        slow, late = ctx.step("slow", work), ctx.step("late", work)
+        await asyncio.wait({slow}, timeout=5)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(late), 5)
+
+    drive = Drive(flow)
+    drive.fire("timer:0")
+    drive.fire("timer:1")
+    assert drive.output is None
+    assert caplog.records == []
+
+
 def test_a_run_that_is_cancelled_may_leave_things_unawaited(caplog: pytest.LogCaptureFixture) -> None:
     async def flow(ctx: Context) -> None:
         later = ctx.step("later", work)

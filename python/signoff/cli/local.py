@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from signoff.server.reply import ASGI, Message
+from signoff.server.http.reply import ASGI, Message
 
 
 class LocalTransport(httpx.AsyncBaseTransport):

@@ -26,7 +26,7 @@ from signoff.cli.signals import stopping
 from signoff.runtime.worker import Worker
 from signoff.server.app import create_app, subscriptions_over
 from signoff.server.config import ServerConfig, check_binding
-from signoff.server.connection import Listener
+from signoff.server.http11.connection import Listener
 from signoff.service.engine import Engine
 
 log = logging.getLogger("signoff")

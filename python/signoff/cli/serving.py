@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from signoff.cli import options
 from signoff.cli.misuse import Misuse
 from signoff.server.config import ServerConfig, is_header, is_origin
-from signoff.server.limits import HttpLimits
+from signoff.server.http11.limits import HttpLimits
 from signoff.streams.subscriptions.target import Targets
 
 _UNLESS_GIVEN = ServerConfig()

@@ -9,7 +9,7 @@ from typing import Any
 
 from signoff.cli.misuse import Misuse
 from signoff.errors import BadRequest
-from signoff.server.body import parse
+from signoff.server.http.body import parse
 
 _DEEPEST = 64
 

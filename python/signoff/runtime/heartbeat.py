@@ -13,6 +13,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection
+from contextlib import closing
 
 from signoff.runtime.port import RunLease, RunPort
 
@@ -76,7 +77,7 @@ class Heartbeat:
 
     def _main(self) -> None:
         try:
-            with asyncio.Runner() as runner:
+            with closing(asyncio.Runner()) as runner:  # its loop is made for the first beat, not at the start
                 while not self._pause():
                     runner.run(self._beat())
         finally:

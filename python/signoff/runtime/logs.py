@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from signoff.clock import rfc3339
 from signoff.runtime.observe import EntriesCommitted, Observation, RunIsBlocked, RunLost, StoreTrouble
+from signoff.timestamps import rfc3339
 from signoff.workflow.entry import Entry
 from signoff.workflow.frames import traceback_of
 from signoff.workflow.run.entries import RunCancelled, RunFailed

@@ -12,9 +12,10 @@ from functools import lru_cache
 from signoff.clock import Clock
 from signoff.runtime.threads import Raised, StepThreads
 from signoff.workflow.failure import error_of
-from signoff.workflow.step.ask import StepCall, result_keeper
+from signoff.workflow.step.ask import StepCall
 from signoff.workflow.step.current import StepInfo, entering_step
 from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.step.result import result_keeper
 
 _known_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 

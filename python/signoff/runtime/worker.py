@@ -118,19 +118,21 @@ class Worker:
             lost=self._lost,
         )
         heartbeat.start()
-        looking = self.loop.create_task(self._try_what_was_stuck())
+        looking: asyncio.Task[None] | None = None
         self.port.announce(self.owner, self.app.names(), self._lease_ms)
         try:
             self._poll()
             while not self._stopping:
                 self._wake.clear()
                 await self._round()
+                looking = looking or self.loop.create_task(self._try_what_was_stuck())  # what can be claimed goes first
                 await self._wake.wait()
         finally:
             self._polling.cancel()
             self._set_alarm(None)
             listening.close()
-            looking.cancel()
+            if looking is not None:
+                looking.cancel()
             for driver in list(self._drivers.values()):
                 driver.abandon()
             self._drop_cache()
@@ -252,6 +254,7 @@ class Worker:
 
     async def _try_what_was_stuck(self) -> None:
         """Take up runs that are blocked because other code than this worker's got stuck in them."""
+        await asyncio.sleep(0)  # what was claimed reads its journals first
         for name in self.app.names():
             try:
                 await self.port.try_other_code(name, fingerprint(self.app.get(name)))

@@ -1,41 +1,38 @@
-"""The ASGI application: one shell around everything, a router under it, and no rules.
+"""The ASGI application: one callable around everything, a router under it, and no rules.
 
-The shell refuses what must not go further (`origin.py`), finds out who calls (`access.py`), turns errors into problem
-documents, and adds the headers every answer has. Paths are Starlette's to match; what is behind them is plain ASGI.
+It refuses what must not go further (`access/origins.py`), turns errors into problem documents, and adds the headers
+every answer has. Who calls is found out by the endpoints (`access/authenticator.py`). Paths are Starlette's to match;
+what is behind them is plain ASGI.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from math import inf
 from typing import Any
 
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import Router
 
-from signoff.errors import InvalidName, MethodNotAllowed, NotFound, SignoffError
-from signoff.server import api_document, api_events, api_inputs, api_runs, body
-from signoff.server.access import ANONYMOUS, Identity, check_stream
-from signoff.server.address import raw_below
-from signoff.server.call import Call
-from signoff.server.callers import Callers, Identify
+from signoff.errors import InvalidName, NotFound, SignoffError
+from signoff.server.access.authenticator import Authenticator, Identify, stream_authorizer
+from signoff.server.access.origins import OriginPolicy
+from signoff.server.access.tokens import TokenVerifier
+from signoff.server.api.routes import routes
 from signoff.server.config import ServerConfig
-from signoff.server.express import Lane, Plan
-from signoff.server.origin import Origins
-from signoff.server.page import Page
-from signoff.server.problems import problem
-from signoff.server.reply import ASGI, Header, Message, Receive, Reply, Scope, Send, ok
-from signoff.server.streams import StreamEndpoints
+from signoff.server.fast.port import FastLane, Plan
+from signoff.server.http import body
+from signoff.server.http.address import raw_below
+from signoff.server.http.problems import problem
+from signoff.server.http.reply import ASGI, Header, Message, Receive, Scope, Send
+from signoff.server.streams.endpoints import StreamEndpoints
 from signoff.server.subscriptions.endpoints import ControlEndpoints
 from signoff.server.subscriptions.webhook import HttpWebhooks
+from signoff.server.web_page import WebPage
 from signoff.service.engine import Engine
 from signoff.service.subscriptions.subscriptions import Subscriptions
 
 STREAMS = b"/v1/stream/"
 _ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 
-Handler = Callable[[Call], Awaitable[Reply]]
 _SAFE: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -82,20 +79,11 @@ def create_app(
         >>> uvicorn.run(create_app(await Engine.open(store)))
     """
     config = config or ServerConfig()
-    callers = Callers(config, identify, engine.clock)
-
-    def may(identity: Identity, path: str, method: str) -> float:
-        check_stream(identity, method, path)
-        return inf if identity.until is None else identity.until * 1000
-
-    async def ask(scope: Scope, path: str, method: str) -> float:
-        return may(await callers.identify(scope), path, method)
-
-    def authorize(scope: Scope, path: str, method: str) -> float | Awaitable[float]:
-        return may(callers.at_once(scope), path, method) if callers.by_token else ask(scope, path, method)
+    tokens = TokenVerifier(config.secret, config.audience, engine.clock)
+    authenticator = Authenticator(tokens, identify)
 
     async def operators(scope: Scope) -> None:
-        (await callers.identify(scope)).require_operator()
+        (await authenticator.identify(scope)).require_operator()
 
     shared = subscriptions or subscriptions_over(engine, config)
     if subscriptions is None:
@@ -103,75 +91,65 @@ def create_app(
     control = ControlEndpoints(shared, operators)
     streams = streams or StreamEndpoints(
         engine.streams,
-        authorize,
+        stream_authorizer(authenticator),
         limits=config.stream_limits,
         control=control,
         public_url=config.public_url,
         shared=identify is None,
         allow_headers=config.allow_headers,
     )
-    return Shell(engine, config, callers, streams, None if subscriptions else shared)
+    return Application(engine, config, authenticator, streams, None if subscriptions else shared)
 
 
-async def health(call: Call) -> Reply:
-    """Tell that the server is up, to everybody."""
-    call.query({})
-    return ok({"status": "ok", "version": call.version})
+class Application:
+    """The outermost ASGI application.
 
-
-ROUTES: Mapping[str, Mapping[str, Handler]] = {
-    "/v1/runs/{run_id}/inputs/{key}/answer": {"POST": api_inputs.answer},
-    "/v1/runs": {"GET": api_runs.list_runs, "POST": api_runs.start},
-    "/v1/runs/{run_id}": {"GET": api_runs.get},
-    "/v1/runs/{run_id}/cancel": {"POST": api_runs.cancel},
-    "/v1/runs/{run_id}/terminate": {"POST": api_runs.terminate},
-    "/v1/runs/{run_id}/result": {"GET": api_runs.result},
-    "/v1/runs/{run_id}/retry": {"POST": api_runs.retry},
-    "/v1/runs/{run_id}/history": {"GET": api_runs.history},
-    "/v1/runs/{run_id}/events/{topic}": {"POST": api_events.send},
-    "/v1/runs/{run_id}/inputs/{key}": {"GET": api_inputs.get},
-    "/v1/inputs": {"GET": api_inputs.list_inputs},
-    "/v1/events/{topic}": {"POST": api_events.emit},
-    "/v1/openapi.json": {"GET": api_document.describe},
-    "/health": {"GET": health},
-}
-
-
-OPEN = frozenset({"/health", "/v1/openapi.json"})
-"""Paths for which it does not matter who calls, nor whether that can be found out."""
-
-
-class Shell:
-    """The outermost ASGI application."""
+    Args:
+        authenticator: says who calls.
+        streams: serves everything below `/v1/stream/`.
+        owned: started by the ASGI lifespan, and closed.
+    """
 
     def __init__(
-        self, engine: Engine, config: ServerConfig, callers: Callers, streams: ASGI, owned: Subscriptions | None
+        self,
+        engine: Engine,
+        config: ServerConfig,
+        authenticator: Authenticator,
+        streams: ASGI,
+        owned: Subscriptions | None,
     ) -> None:
         self._owned = owned
-        self._origins = Origins(config)
+        self._origins = OriginPolicy(
+            keyless=config.keyless,
+            origins=config.origins,
+            hosts=config.hosts,
+            public_url=config.public_url,
+            allow_headers=config.allow_headers,
+        )
         self._streams = streams
-        self._lane: Lane | None = getattr(streams, "lane", None) if callers.by_token else None
-        routes: list[BaseRoute] = [
-            Route(path, Endpoint(engine, config, None if path in OPEN else callers, methods))
-            for path, methods in ROUTES.items()
-        ]
-        page = Page(config.page, config.page_policy) if config.page else _nowhere
-        self._router = Router(routes, redirect_slashes=False, default=page)
+        self._fast_streams: FastLane | None = getattr(streams, "lane", None) if authenticator.by_token else None
+        page = WebPage(config.page, config.page_policy) if config.page else _nowhere
+        self._router = Router(routes(engine, config, authenticator), redirect_slashes=False, default=page)
 
     @property
-    def lane(self) -> Lane:
-        """Return what serves without a task, for connections that can (`express.py`)."""
-        return self
+    def lane(self) -> FastLane | None:
+        """Return what serves without a task, for connections that can (`fast/`)."""
+        return None if self._fast_streams is None else self
+
+    @property
+    def prefix(self) -> bytes:
+        """Return how the paths of all streams begin."""
+        return STREAMS
 
     def plan(self, scope: Scope) -> Plan | None:
         """Plan what the streams can plan, if the request may go on at all."""
-        if self._lane is None or not raw_below(scope).startswith(STREAMS):
+        if self._fast_streams is None or not raw_below(scope).startswith(STREAMS):
             return None
         try:
             self._origins.check(scope)
         except SignoffError:
             return None
-        return self._lane.plan(scope)
+        return self._fast_streams.plan(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -183,20 +161,20 @@ class Shell:
                 await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        outgoing = _Outgoing(send, self._origins.headers(scope))
+        response = _ApiResponse(send, scope, self._origins)
         try:
             self._origins.check(scope)
             path = raw_below(scope)
             if not path.startswith(STREAMS):
-                await self._api(path, scope, receive, outgoing)
+                await self._api(path, scope, receive, response)
                 return
         except body.Disconnected:
             return
         except Exception as error:
             # The last line of defence: whatever it is, no traceback reaches a client.
-            if outgoing.started:
+            if response.started:
                 raise
-            await problem(error).send(outgoing, head=scope["method"] == "HEAD")
+            await problem(error).send(response, head=scope["method"] == "HEAD")
             return
         # Durable streams bring their own headers and problems, CORS among them.
         await self._streams(scope, receive, send)
@@ -229,56 +207,25 @@ def _check_path(raw: bytes) -> None:
         raise InvalidName("An address has no encoded slashes. Nothing was done.")
 
 
-class _Outgoing:
-    """Add to each response what every response has."""
+class _ApiResponse:
+    """The response to one request to the API or the page, with the headers that each of these has."""
 
-    __slots__ = ("_cors", "_send", "started")
+    __slots__ = ("_origins", "_scope", "_send", "started")
 
-    def __init__(self, send: Send, cors: list[Header]) -> None:
+    def __init__(self, send: Send, scope: Scope, origins: OriginPolicy) -> None:
         self._send = send
-        self._cors = cors
+        self._scope = scope
+        self._origins = origins
         self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            headers = [*message["headers"], *_SAFE, *self._cors]
+            headers = [*message["headers"], *_SAFE, *self._origins.headers(self._scope)]
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append(_PRIVATE)
             message["headers"] = headers
         await self._send(message)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Serve one path: choose the handler by method, then find out who calls.
-
-    Attributes:
-        callers: None: it does not matter who calls.
-    """
-
-    engine: Engine
-    config: ServerConfig
-    callers: Callers | None
-    methods: Mapping[str, Handler]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = scope["method"]
-        head = method == "HEAD"
-        handler = self.methods.get("GET" if head else method)
-        if handler is None:
-            reply = self._other(method)
-        else:
-            identity = ANONYMOUS if self.callers is None else await self.callers.identify(scope)
-            reply = await handler(Call(self.engine, self.config, identity, scope, receive))
-        await reply.send(send, head=head)
-
-    def _other(self, method: str) -> Reply:
-        names = ["HEAD"] if "GET" in self.methods else []
-        allow = ", ".join(sorted([*self.methods, *names, "OPTIONS"]))
-        if method == "OPTIONS":
-            return Reply(204, b"", ((b"allow", allow.encode("ascii")),))
-        raise MethodNotAllowed(f"This address takes {allow}, not {method[:20]}. Nothing was done.", allow=allow)
 
 
 async def _nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:

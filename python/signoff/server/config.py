@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from signoff.errors import Forbidden
-from signoff.server.limits import HttpLimits
-from signoff.server.stream_headers import ALLOW_HEADERS
-from signoff.server.stream_live import Limits
+from signoff.server.http.address import LOOPBACK
+from signoff.server.http11.limits import HttpLimits
+from signoff.server.streams.read import Limits
+from signoff.server.streams.wire import ALLOW_HEADERS
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.target import Targets
 
 MIN_SECRET = 32
 """Bytes a HS256 key needs (RFC 7518 §3.2)."""
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -33,10 +32,10 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Hold what a server is told at its start.
+    """What a server is told at its start.
 
     Attributes:
-        secret: the HS256 key that signs tokens; None: keyless mode, for one machine alone (see `access.py`).
+        secret: the HS256 key that signs tokens; None: keyless mode, for one machine alone (see `access/`).
         audience: what a token's `aud` must name; None: tokens must not have an `aud`.
         origins: page origins (`https://app.example`) that may call the API from a browser; its own may without that.
         allow_headers: what pages of other origins may send beside what the protocol has; those that trace requests.

@@ -37,7 +37,7 @@ def check_loop() -> None:
 
 
 @contextmanager
-def when_told(act: Callable[[], None]) -> Iterator[None]:
+def on_stop(act: Callable[[], None]) -> Iterator[None]:
     """Call `act` in the loop when the process is told to stop, before whoever stops it does."""
     with _at_signals(act), _at_event(act):
         yield
@@ -51,11 +51,11 @@ def _at_signals(act: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def before(handler: Callable[[int, FrameType | None], object]) -> Callable[[int, FrameType | None], None]:
-        def told(number: int, frame: FrameType | None) -> None:
+        def handle(number: int, frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(act)
             handler(number, frame)
 
-        return told
+        return handle
 
     replaced = {}
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -73,6 +73,8 @@ def _at_signals(act: Callable[[], None]) -> Iterator[None]:
 
 @runtime_checkable
 class _Event(Protocol):
+    """What the parent of a worker sets when it is to stop."""
+
     def is_set(self) -> bool: ...
 
 

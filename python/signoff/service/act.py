@@ -8,8 +8,9 @@ that ends.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from inspect import isawaitable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from signoff.clock import Clock
 from signoff.errors import RunConflict, RunNotFound, WorkflowError
@@ -17,21 +18,27 @@ from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.service.workers import Workers
 from signoff.stores.base import Loaded as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict
 from signoff.workflow import journal
-from signoff.workflow.decision import AlreadyDone, Append, Loaded
-from signoff.workflow.entry import Entry
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
+from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.input.state import InputState
+from signoff.workflow.nouns import verbs
 from signoff.workflow.projection import refold
+from signoff.workflow.verb import Body, Verb
 from signoff.workflow.view import RunFold, View
 
 R = TypeVar("R")
 
-Decision = Append[R] | AlreadyDone[R]
+Decision = AppendEntries[R] | AlreadyDone[R]
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
+
+VERBS: Final = verbs()
+"""What outsiders may do to a run, by name."""
 
 MOST_TRIES: Final = 3
 
@@ -46,10 +53,34 @@ class Actor:
         >>> await actor.act("r1", lambda run, now: decide.terminate(run, None, by, now), OPEN_INPUTS)
     """
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+    def __init__(
+        self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, workers: Workers | None = None
+    ) -> None:
         self._store = store
         self._committer = committer
         self._clock = clock
+        self._workers = workers or Workers(store, committer, clock)
+
+    async def do(self, verb: Verb, run_id: str, body: Body, by: DecidedBy) -> Any:
+        """Do to a run what is declared; return the reply, durable.
+
+        Args:
+            body: as `verb.shape` has checked it.
+            by: who does it.
+
+        Raises:
+            RunNotFound: there is no such run.
+            Whatever `verb.refusals` says.
+        """
+        needs = verb.needs
+
+        async def decided(run: Loaded, now: int) -> Decision[Any]:
+            if needs.workers and run.status == "blocked":
+                known = await self._workers.known()
+                run = replace(run, forsaken=run.run.row["workflow"] not in known)
+            return verb.decide(run, body, by, now)
+
+        return await self.act(run_id, decided, *((OPEN_INPUTS,) if needs.inputs else ()))
 
     async def act(
         self, run_id: str, decide: Decide[R], *wanted: PartsWanted, ledger: tuple[str, str] | None = None
@@ -105,7 +136,7 @@ class Actor:
                 run = loaded(stored)
                 before = RunSnapshot(stored.subject, run.view)
 
-    async def _commit(self, run: RunSnapshot, decision: Append[R]) -> tuple[R] | None:
+    async def _commit(self, run: RunSnapshot, decision: AppendEntries[R]) -> tuple[R] | None:
         """Commit a decision; return its reply, or None if somebody was faster."""
         if decision.ends:
             run.view = await self._with_steps(run)

@@ -9,7 +9,7 @@ from typing import Any
 from signoff.clock import Clock
 from signoff.errors import InvalidInput, UnknownWorkflow, UnsupportedValue
 from signoff.names import check_name
-from signoff.service.act import OPEN_INPUTS, Actor, loaded, not_found, read_journal
+from signoff.service.act import OPEN_INPUTS, VERBS, Actor, loaded, not_found, read_journal
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
@@ -17,7 +17,7 @@ from signoff.service.workers import Workers
 from signoff.stores.base import Page, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.workflow import codec, journal
-from signoff.workflow.decision import AlreadyDone, Append, Loaded
+from signoff.workflow.decision import AlreadyDone
 from signoff.workflow.definition import App
 from signoff.workflow.entry import PYTHON, DecidedBy
 from signoff.workflow.failure import error_of
@@ -28,7 +28,7 @@ from signoff.workflow.view import RunFold, View
 
 
 class Runs:
-    """Start, look at, list, cancel and terminate runs.
+    """Start, look at and list runs, and do to them what operators may.
 
     Args:
         workers: tells which workflows can be run by somebody.
@@ -49,8 +49,7 @@ class Runs:
         self._store = store
         self._committer = committer
         self._clock = clock
-        self._actor = Actor(store, committer, clock)
-        self._workers = workers or Workers(store, committer, clock)
+        self._actor = Actor(store, committer, clock, workers)
         self._workflows = workflows
         self._app = app
 
@@ -93,11 +92,11 @@ class Runs:
             start_at=start_at,
             python=PYTHON,
         )
-        unfit = self._unfit(started)
-        if unfit is None:
+        input_error = self._input_error(started)
+        if input_error is None:
             return await self._actor.begin(run_id, lambda run: decide.start(run, started))
         stored = await self._store.load(run_name(run_id))
-        decision = decide.start(None if stored is None else loaded(stored), started, unfit)
+        decision = decide.start(None if stored is None else loaded(stored), started, input_error)
         assert isinstance(decision, AlreadyDone), "what does not fit is not started"
         return decision.reply
 
@@ -106,7 +105,7 @@ class Runs:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflow(f"There is no workflow {name!r} here; nothing was started. Known: {known}.")
 
-    def _unfit(self, started: RunStarted) -> InvalidInput | None:
+    def _input_error(self, started: RunStarted) -> InvalidInput | None:
         definition = None if self._app is None else self._app.find(started.workflow)
         if definition is None:
             return None
@@ -148,42 +147,22 @@ class Runs:
         page = await self._store.list_subjects(where.listing, limit=limit, cursor=cursor)
         return Page(tuple(RunFold.loads(record.state).row for record in page.items), page.cursor)
 
-    async def cancel(self, run_id: str, reason: str | None, by: DecidedBy) -> Row:
-        """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
+    async def act(self, verb: str, run_id: str, by: DecidedBy, **body: Any) -> Any:
+        """Do to a run what operators and others may; return the reply, mostly the run row.
 
-        A run that is blocked because no worker knows its workflow is ended: nobody could run its cleanup.
-
-        Raises:
-            RunNotFound: there is no such run.
-            RunClosed: the run has ended.
-        """
-
-        async def decided(run: Loaded, now: int) -> Append[Row] | AlreadyDone[Row]:
-            forsaken = decide.blocked_unknown(run) and run.run.row["workflow"] not in await self._workers.known()
-            return decide.cancel(run, reason, by, now, forsaken=forsaken)
-
-        return await self._actor.act(run_id, decided, OPEN_INPUTS)
-
-    async def terminate(self, run_id: str, reason: str | None, by: DecidedBy) -> Row:
-        """End a run now, without running its code; return its row.
-
-        Its requests are withdrawn, its waits and timers gone, its streams closed. A worker that holds it can write
-        nothing more; steps under way may still have their effect on the world. Also ends a failed run for good.
+        Args:
+            verb: one of `VERBS`, e.g. `cancel`.
+            by: who does it.
+            body: what the verb takes, e.g. `reason`; checked before.
 
         Raises:
             RunNotFound: there is no such run.
-            RunClosed: it is completed or cancelled.
-        """
-        return await self._actor.act(run_id, lambda run, now: decide.terminate(run, reason, by, now), OPEN_INPUTS)
+            Whatever the verb refuses with.
 
-    async def retry(self, run_id: str, by: DecidedBy) -> Row:
-        """Have a blocked run tried again, with the code that there is; it is blocked again if that is no better.
-
-        Raises:
-            RunNotFound: there is no such run.
-            NotBlocked: the run is not blocked; nothing was changed.
+        Example:
+            >>> await runs.act("terminate", "claim-1", DecidedBy("operator", "local"), reason="a duplicate")
         """
-        return await self._actor.act(run_id, lambda run, now: decide.retry(run, by, now))
+        return await self._actor.do(VERBS[verb], run_id, body, by)
 
     async def forsake(self, run_id: str) -> bool:
         """Block a run that no living worker knows, or end it if it was asked to stop; tell whether it was written to.

@@ -1,8 +1,8 @@
 """What a decision is made on, and what it can be: append these entries, or it is done already. A refusal is raised.
 
-Every `decide.py` has pure functions `(loaded, what is asked, who, now) -> Append | AlreadyDone`. Whoever calls one
-loads the run, projects the entries, and commits them as a compare-and-swap on what was loaded; a lost race is decided
-anew.
+Every `decide.py` has pure functions `(loaded, what is asked, who, now) -> AppendEntries | AlreadyDone`. Whoever calls
+one loads the run, projects the entries, and commits them as a compare-and-swap on what was loaded; a lost race is
+decided anew.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Loaded:
         wake_at: milliseconds of the next thing due by time, or None.
         leased_until: milliseconds until which a worker holds it, or None.
         remembered: what was accepted under the id of this request, if anything was.
+        forsaken: nobody who is there knows its workflow, as far as that was looked for.
     """
 
     view: View
@@ -48,6 +49,7 @@ class Loaded:
     wake_at: int | None = None
     leased_until: int | None = None
     remembered: Remembered | None = None
+    forsaken: bool = False
 
     @property
     def run(self) -> RunFold:
@@ -83,7 +85,7 @@ class Remember(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Append(Generic[R]):
+class AppendEntries(Generic[R]):
     """The decision to write to a run.
 
     Attributes:

@@ -26,7 +26,7 @@ Exposable = Literal["input", "output"]
 
 @dataclass(frozen=True, slots=True)
 class WorkflowDefinition:
-    """Hold a workflow.
+    """A workflow: its code, and what its runs are like.
 
     Attributes:
         name, version: as in its runs.
@@ -92,7 +92,7 @@ class WorkflowDefinition:
 
 
 class App:
-    """Hold an application's workflows.
+    """An application's workflows.
 
     Registering one reads its source for what cannot be the same in every replay (the clock, chance, the order of sets)
     and for what is never awaited, and warns with file and line.

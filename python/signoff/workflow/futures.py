@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Generator
+from itertools import islice
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -30,19 +32,11 @@ def nothing() -> None:
 
 
 class Handle(asyncio.Handle):
-    """A callback that is ready."""
+    """A callback that is ready. Made by `WorkflowLoop.call_soon` alone, without a constructor: there is one a step."""
 
     __slots__ = ()
     _callback: Callable[..., object]
     _context: contextvars.Context
-
-    def __init__(
-        self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
-    ) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
 
     def cancel(self) -> None:
         """Forget the callback."""
@@ -89,11 +83,11 @@ class TimerHandle(asyncio.TimerHandle):
         return f"<TimerHandle {self.id} {'cancelled' if self._cancelled else self._callback!r}>"
 
 
-class Pending(asyncio.Future[T]):
+class JournalFuture(asyncio.Future[T]):
     """A future that the journal resolves. Cancelling it tells the machine that nobody waits any more."""
 
     __slots__ = ("given_up", "id", "number")
-    given_up: Callable[[Pending[Any]], None] | None
+    given_up: Callable[[JournalFuture[Any]], None] | None
     id: str
     number: int
 
@@ -110,26 +104,60 @@ class Pending(asyncio.Future[T]):
         return True
 
 
-class Asked(Pending[T]):
-    """A future of something asked of the world that does nothing for the code unless it is awaited."""
+class CommandFuture(JournalFuture[T]):
+    """A future of something asked of the world that does nothing for the code unless it is awaited.
 
-    __slots__ = ("awaited", "place")
-    awaited: bool
-    place: tuple[str, int]
+    Attributes:
+        asked_at: the code that asked for it, and the instruction there.
+    """
+
+    # Nothing here runs when it is awaited, which is nearly always: who waits for it is seen in its callbacks.
+    __slots__ = ("_was_awaited", "asked_at")
+    _was_awaited: bool
+    asked_at: tuple[CodeType, int] | None
+
+    @property
+    def awaited(self) -> bool:
+        """Tell whether anybody waits for it, or has."""
+        return self._was_awaited or bool(self._callbacks)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Return file and line of the code that asked for it."""
+        if self.asked_at is None:
+            return "", 0
+        code, instruction = self.asked_at
+        line = next(islice(code.co_positions(), instruction // 2, None))[0]
+        return code.co_filename, line or 0
+
+    def remove_done_callback(self, fn: Any, /) -> int:
+        """Forget a callback, but not that somebody has waited."""
+        self._was_awaited = True
+        return super().remove_done_callback(fn)
+
+    def overdue(self) -> None:
+        """Note that it is done, and nobody has waited for it until then."""
+        self.__class__ = _OverdueFuture
+
+
+class _OverdueFuture(CommandFuture[T]):
+    """A future that was done before anybody waited for it."""
+
+    __slots__ = ()
 
     def __await__(self) -> Generator[Any, None, T]:
-        self.awaited = True
+        self._was_awaited = True
         return super().__await__()
 
     __iter__ = __await__
 
     def add_done_callback(self, fn: Any, /, **options: Any) -> None:
-        """Call `fn` when it is done: somebody waits for it."""
-        self.awaited = True
+        """Call `fn` soon: somebody waits for it after all."""
+        self._was_awaited = True
         super().add_done_callback(fn, **options)
 
 
-class Work(asyncio.Task[T]):
+class WorkflowTask(asyncio.Task[T]):
     """A task of workflow code; hashed by number, as futures are.
 
     Attributes:
@@ -167,7 +195,7 @@ class Work(asyncio.Task[T]):
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    class StepFuture(Asked[T], Coroutine[Any, Any, T]):
+    class StepFuture(CommandFuture[T], Coroutine[Any, Any, T]):
         """The result of a step, awaitable wherever asyncio takes a future or, as in a TaskGroup, a coroutine."""
 else:
-    StepFuture = Asked
+    StepFuture = CommandFuture

@@ -124,7 +124,7 @@ class _Watch:
         self._originals = {name: self._names[name] for name in acts}
         self._watched = {name: self._watch(name, act) for name, act in acts.items()}
         # One look at all of them, and one comparison: this is done for every step of every run.
-        self._read = itemgetter(*acts, next(iter(acts)))
+        self._read = itemgetter(*acts)
         self._seen, self._watching = self._read(self._originals), self._read(self._watched)
 
     def _watch(self, name: str, act: str) -> Callable[..., Any]:
@@ -153,24 +153,30 @@ class _Watch:
                 self._names[name] = original
 
 
-class _WatchedRandom(random.Random):
-    """The generator behind the functions of `random`, while workflow code runs: `randint`, `choice` and the rest."""
+_clocks, _numbers = (_Watch(module, acts) for module, acts in _EXCHANGED)
 
-    def random(self) -> float:
-        """Return a number, unless workflow code asks."""
+
+def _watched_chance(generator: Any) -> dict[str, Callable[..., Any]]:
+    number, bits = generator.random, generator.getrandbits
+
+    def watched_number() -> float:
         if get_ident() in _running:
             check(_CHANCE)
-        return super().random()
+        return float(number())
 
-    def getrandbits(self, k: int, /) -> int:
-        """Return bits, unless workflow code asks."""
+    def watched_bits(k: int, /) -> int:
         if get_ident() in _running:
             check(_CHANCE)
-        return super().getrandbits(k)
+        return int(bits(k))
+
+    return {"random": watched_number, "getrandbits": watched_bits}
 
 
-_watches = [_Watch(module, acts) for module, acts in _EXCHANGED]
-_chance: Any = getattr(random, "_inst", None)
+_generator: Any = getattr(random, "_inst", random.Random(0))  # noqa: S311 - stands where there is none
+_generators: dict[str, Any] = vars(_generator)
+_chance = _watched_chance(_generator)
+"""What the generator behind the functions of `random` (`randint`, `choice` and the rest) asks itself for, while code
+of a workflow runs: attributes of its own that hide its class's."""
 
 
 def enter() -> bool:
@@ -178,15 +184,14 @@ def enter() -> bool:
     me = get_ident()
     if me in _running:
         return False
-    if not _installed:
-        _install()
     first = not _running
     _running.add(me)
     if first:
-        for watch in _watches:
-            watch.begin()
-        if _chance is not None:
-            _chance.__class__ = _WatchedRandom
+        if not _installed:
+            _install()
+        _clocks.begin()
+        _numbers.begin()
+        _generators.update(_chance)
     return True
 
 
@@ -194,10 +199,10 @@ def leave() -> None:
     """Stop watching this thread."""
     _running.discard(get_ident())
     if not _running:
-        for watch in _watches:
-            watch.end()
-        if _chance is not None:
-            _chance.__class__ = random.Random
+        _clocks.end()
+        _numbers.end()
+        for name in _chance:
+            _generators.pop(name, None)
 
 
 def watching() -> bool:

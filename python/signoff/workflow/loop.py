@@ -17,17 +17,20 @@ import logging
 import math
 import sys
 import weakref
+from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from operator import attrgetter
 from pathlib import Path
+from sys import get_asyncgen_hooks, set_asyncgen_hooks
+from types import CodeType
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from signoff.workflow import aio, guard
 from signoff.workflow.durations import duration_ms
-from signoff.workflow.futures import Asked, Handle, Pending, TimerHandle, Timers, Work, nothing
+from signoff.workflow.futures import CommandFuture, Handle, JournalFuture, TimerHandle, Timers, WorkflowTask, nothing
 
 T = TypeVar("T")
 
@@ -53,6 +56,9 @@ MOST_CALLBACKS = 1_000_000
 
 class Halt(BaseException):
     """Leave workflow code for good: the machine has stopped. Not an Exception, so that users' handlers let it pass."""
+
+
+_new = object.__new__
 
 
 async def _await(awaitable: Any) -> Any:
@@ -97,12 +103,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         Raises:
             RuntimeError: this was called inside a task of another loop.
         """
-        host = asyncio._get_running_loop()
+        host = _get_running_loop()
         if host is not None and asyncio.current_task(host) is not None:
             raise RuntimeError("A workflow is advanced from a plain callback (loop.call_soon), not inside a task.")
         if aio.wants_anyio():
             aio.install_anyio()
-        return Turn(self, host, active=True)
+        return Turn(self, host, True)
 
     def drain(self, main: asyncio.Future[Any]) -> None:
         """Run callbacks until none is ready, the main task is done or something failed."""
@@ -168,7 +174,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._ready.clear()
         tasks = self.open_tasks()
         if tasks:
-            with Turn(self, asyncio._get_running_loop(), active=False):
+            with Turn(self, _get_running_loop(), False):
                 stubborn = [task for task in tasks if not self._end(task)]
                 self._tasks.clear()
                 tasks.clear()
@@ -201,9 +207,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Return the machine's time in seconds; to a timer's callback, never less than the time it was set for."""
         return max(self._timers.now_ms / 1000, self._due)
 
-    def get_debug(self) -> bool:
-        """Return False: there is no debug mode."""
-        return False
+    get_debug = bool
+    """Return False: there is no debug mode. Every future asks, so it is a function of C's."""
 
     def set_debug(self, enabled: bool) -> None:
         """Do nothing: there is no debug mode."""
@@ -220,7 +225,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Run a callback after those that are ready."""
-        handle = Handle(callback, args, context)
+        handle = _new(Handle)
+        handle._context = contextvars.copy_context() if context is None else context
+        handle._callback = callback
+        handle._args = args
+        handle._cancelled = False
         if not self._closed:
             self._ready.append(handle)
         return handle
@@ -268,33 +277,36 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Return a future of this loop."""
         return self.pending()
 
-    def pending(self, id_: str = "", given_up: Callable[[Pending[Any]], None] | None = None) -> Pending[Any]:
+    def pending(
+        self, id_: str = "", given_up: Callable[[JournalFuture[Any]], None] | None = None
+    ) -> JournalFuture[Any]:
         """Return a numbered future that tells when it is cancelled."""
-        return self._numbered(Pending(loop=self), id_, given_up)
-
-    def asked(self, id_: str, given_up: Callable[[Pending[Any]], None]) -> Asked[Any]:
-        """Return the same that also knows whether it was awaited."""
-        future: Asked[Any] = Asked(loop=self)
-        future.awaited = False
-        future.place = ("", 0)
-        self._numbered(future, id_, given_up)
-        return future
-
-    def forever(self) -> Pending[None]:
-        """Return a future that only a cancellation ends; the run waits as long."""
-        self._timers.forever += 1
-        return self.pending("", self._no_longer)
-
-    def _no_longer(self, _future: Pending[Any]) -> None:
-        self._timers.forever -= 1
-
-    def _numbered(
-        self, future: Pending[Any], id_: str, given_up: Callable[[Pending[Any]], None] | None
-    ) -> Pending[Any]:
+        future: JournalFuture[Any] = JournalFuture(loop=self)
         future.number = self._next_number()
         future.id = id_
         future.given_up = given_up
         return future
+
+    def asked(
+        self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: tuple[CodeType, int] | None
+    ) -> CommandFuture[Any]:
+        """Return the same that also knows whether it was awaited."""
+        future: CommandFuture[Any] = CommandFuture(loop=self)
+        self._count = count = self._count + 1
+        future.number = self.salt + count
+        future.id = id_
+        future.given_up = given_up
+        future.asked_at = asked_at
+        future._was_awaited = False
+        return future
+
+    def forever(self) -> JournalFuture[None]:
+        """Return a future that only a cancellation ends; the run waits as long."""
+        self._timers.forever += 1
+        return self.pending("", self._no_longer)
+
+    def _no_longer(self, _future: JournalFuture[Any]) -> None:
+        self._timers.forever -= 1
 
     def next_gathering(self) -> int:
         """Return a number for a future of `gather`; not of those that tasks are named after."""
@@ -321,7 +333,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             return self.pending()  # type: ignore[return-value]  # something to wait for that never comes
         number = self._next_number()
         label = f"Task-{self._count}" if name is None else str(name)
-        task: asyncio.Task[Any] = Work(coro, number, context, loop=self, name=label, **kwargs)
+        task: asyncio.Task[Any] = WorkflowTask(coro, number, context, loop=self, name=label, **kwargs)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -342,7 +354,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         error = context.get("exception")
         if "never retrieved" in message or "was destroyed" in message:
             task = context.get("task") or context.get("future")
-            if not self._closed and self.failure is None and isinstance(task, Work):
+            if not self._closed and self.failure is None and isinstance(task, WorkflowTask):
                 log.warning("%s: %r", message, task, exc_info=error)
             return
         self.fail(error if isinstance(error, BaseException) else RuntimeError(message))
@@ -382,17 +394,18 @@ class Turn:
 
     __slots__ = ("_active", "_collects", "_entered", "_hooks", "_host", "_loop")
 
-    def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, *, active: bool) -> None:
+    def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, active: bool) -> None:
         self._loop, self._host, self._active = loop, host, active
 
     def __enter__(self) -> None:
         loop = self._loop
-        self._hooks = sys.get_asyncgen_hooks()
+        self._hooks = get_asyncgen_hooks()
         # Garbage is collected at no fixed time: only what the code itself lets go of may end while it runs.
         self._collects = gc.isenabled()
-        gc.disable()
-        sys.set_asyncgen_hooks(firstiter=loop._began, finalizer=loop._finalize)
-        asyncio._set_running_loop(loop)
+        if self._collects:
+            gc.disable()
+        set_asyncgen_hooks(loop._began, loop._finalize)
+        _set_running_loop(loop)
         self._entered = guard.enter()
         loop.active = self._active
 
@@ -400,8 +413,8 @@ class Turn:
         self._loop.active = False
         if self._entered:
             guard.leave()
-        asyncio._set_running_loop(self._host)
-        sys.set_asyncgen_hooks(*self._hooks)
+        _set_running_loop(self._host)
+        set_asyncgen_hooks(*self._hooks)
         if self._collects:
             gc.enable()
 

@@ -235,7 +235,7 @@ def _in_order(node: ast.AST) -> bool:
 
 
 class _Reader:
-    """Read a workflow function and what it refers to."""
+    """The reading of a workflow function and what it refers to."""
 
     def __init__(self, module: _Module, start: Function) -> None:
         self._module = module

@@ -15,9 +15,9 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound, SignoffError, Unauthorized
-from signoff.server import body, members
-from signoff.server.problems import document, problem
-from signoff.server.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
+from signoff.server.http import body, query
+from signoff.server.http.problems import document, problem
+from signoff.server.http.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
 from signoff.service.subscriptions.subscriptions import Subscriptions
 from signoff.streams.subscriptions import config as configs
 from signoff.streams.subscriptions.state import Request
@@ -72,7 +72,7 @@ class ControlCall:
         Raises:
             BadRequest: there is another query than that.
         """
-        after: str = members.query(self.scope["query_string"], {"after": str}).get("after", "")
+        after: str = query.query(self.scope["query_string"], {"after": str}).get("after", "")
         return after
 
     def token(self) -> str:
@@ -124,7 +124,7 @@ class ControlEndpoints:
         handlers = _ACTIONS.get((action, bool(below)))
         if handlers is None:
             raise NotFound("There is nothing at this address.")
-        handler: Handler = _choose(scope, handlers)
+        handler: ControlHandler = _choose(scope, handlers)
         if action not in _BY_TOKEN:
             await self._operators(scope)
         self._subscriptions.start()
@@ -186,9 +186,9 @@ async def _release(call: ControlCall) -> Reply:
     return _nothing()
 
 
-Handler = Callable[[ControlCall], Awaitable[Reply]]
+ControlHandler = Callable[[ControlCall], Awaitable[Reply]]
 
-_ACTIONS: Mapping[tuple[bytes, bool], Mapping[str, Handler]] = {
+_ACTIONS: Mapping[tuple[bytes, bool], Mapping[str, ControlHandler]] = {
     (b"", False): {"PUT": _create, "GET": _get, "DELETE": _delete},
     (b"streams", False): {"POST": _link},
     (b"streams", True): {"DELETE": _unlink},
@@ -267,8 +267,9 @@ def _with(reply: Reply, *more: Header) -> Reply:
 
 
 def _refusal(error: SignoffError) -> Reply:
-    told = document(error)
+    described = document(error)
     code = _WORDS.get(error.code, error.code.upper())
-    says = {"code": code, "message": error.told, **{name: told[name] for name in error.extra if name in told}}
+    extra = {name: described[name] for name in error.extra if name in described}
+    refused = {"code": code, "message": error.told, **extra}
     kept = tuple(pair for pair in problem(error).headers if pair[0] != b"content-type")
-    return Reply(error.status, orjson.dumps({"error": says}), (JSON_TYPE, _NO_STORE, *kept))
+    return Reply(error.status, orjson.dumps({"error": refused}), (JSON_TYPE, _NO_STORE, *kept))

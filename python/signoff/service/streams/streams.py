@@ -17,7 +17,7 @@ from signoff.errors import EngineOwned, Gone, InvalidOffset, StreamDeleted, Stre
 from signoff.service.streams import reader
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
-from signoff.service.streams.writer import AppendEnded, Committer, StreamWriter, WriteResult
+from signoff.service.streams.writer import AppendEnded, AppendNow, Committer, StreamWriter, WriteResult
 from signoff.stores.base import WorkflowStore
 from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
@@ -162,20 +162,19 @@ class Streams:
             payload = await self._examined(path, payload)
         return await self._writer.write(path, Append(payload, close, seq, producer))
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: AppendEnded) -> bool:
+    def append_now(self, append: AppendNow, reply: AppendEnded) -> bool:
         """Append as `append` does, without a task, if nothing but the commit has to be waited for.
 
         Args:
-            path: checked, and not the engine's.
-            now: milliseconds.
+            append: what to append, and where.
             reply: called when the append is durable, or has failed; with None if `append` has to be asked again.
 
         Returns:
             False: ask `append`; nothing was done.
         """
-        if len(command.payload.data) > EXAMINED_AT_ONCE:
+        if len(append.body) > EXAMINED_AT_ONCE:
             return False
-        return self._writer.append_at_once(path, command, now, reply)
+        return self._writer.append_now(append, reply)
 
     async def _examined(self, path: str, payload: Payload) -> Payload:
         """Look at messages ahead of the decision, which would take long over them."""

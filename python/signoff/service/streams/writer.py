@@ -26,6 +26,7 @@ from signoff.clock import Clock
 from signoff.errors import SignoffError, StoreError, StreamDeleted, StreamNotFound
 from signoff.stores.base import StreamState, WorkflowStore
 from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Outcome, StreamDelete, new_mark
+from signoff.streams import json_mode
 from signoff.streams.decide import decide, decide_append
 from signoff.streams.stream import (
     Append,
@@ -141,6 +142,29 @@ AppendEnded = Callable[[Head | Exception | None], None]
 written, so it is to be asked for again."""
 
 
+@dataclass(slots=True)
+class AppendNow:
+    """An append that is not worth a task: it is decided at once, or not at all.
+
+    Attributes:
+        path: of the stream; checked, and not the engine's.
+        content_type: of the body; checked.
+        body: as it came.
+        close: the stream ends with it.
+        seq: its `Stream-Seq`, if any.
+        producer: which of a producer's appends it is, if one's.
+        now: milliseconds since the epoch.
+    """
+
+    path: str
+    content_type: str
+    body: bytes
+    close: bool
+    seq: str | None
+    producer: ProducerMark | None
+    now: int
+
+
 class StreamWriter:
     """The writer of application streams.
 
@@ -196,32 +220,34 @@ class StreamWriter:
         why = f"The stream {path} changes too fast; nothing was written. Try again."
         raise StoreError(why, told=why)
 
-    def append_at_once(self, path: str, command: Append, now: int, reply: AppendEnded) -> bool:
+    def append_now(self, append: AppendNow, reply: AppendEnded) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.
 
         Args:
-            command: what `write` would be called with.
-            now: milliseconds.
+            append: what `write` would be asked for.
             reply: called when the append is durable, or has failed.
 
         Returns:
             False: ask `write`, and `reply` is never called. Something has to be loaded first, or the command is not
             simply an append of something new.
         """
+        path = append.path
         chain = self._chains.get(path)
         if chain is None:
             return False
         before = chain.head
         if before is None or self._expired(before):
             return False
-        producer = command.producer
+        producer = append.producer
         last = None
         if producer is not None:
             if producer.producer_id not in chain.producers:
                 return False
             last = chain.producers[producer.producer_id]
+        payload = json_mode.payload(append.content_type, append.body)
+        command = Append(payload, append.close, append.seq, producer)
         try:
-            decision = decide_append(before, command, last, now, 1 + self._random_bits(_VERSION_BITS))
+            decision = decide_append(before, command, last, append.now, 1 + self._random_bits(_VERSION_BITS))
         except SignoffError:
             return False
         if isinstance(decision, Unchanged):

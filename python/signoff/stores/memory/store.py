@@ -28,6 +28,7 @@ from signoff.stores.change import (
     Outcome,
     OwnAppend,
     OwnStream,
+    Post,
     Rejected,
     RowsWrite,
     Subject,
@@ -36,7 +37,7 @@ from signoff.stores.change import (
 )
 from signoff.stores.check import check
 from signoff.stores.compare import compare
-from signoff.stores.memory.streams import KeptStreams, joined
+from signoff.stores.memory.streams import KeptStreams
 from signoff.stores.memory.subjects import KeptSubjects
 from signoff.streams.stream import Head
 
@@ -119,10 +120,13 @@ class MemoryStore:
             case RowsWrite() as rows:
                 self._streams.write_rows(rows)
         for post in change.posts:
-            _note(batches, post.path, self._streams.append(post))
+            self._post(post, batches)
         if change.mark:
             self._remember(change.mark)
         return Committed(batches)
+
+    def _post(self, post: Post, batches: dict[str, Batch]) -> None:
+        _note(batches, post.path, self._streams.append(post))
 
     def _append(self, write: SubjectWrite, batches: dict[str, Batch]) -> tuple[OwnStream, ...]:
         """Append to streams of the subject's own; return how far all of them have grown."""
@@ -265,4 +269,4 @@ class MemoryStore:
 
 def _note(batches: dict[str, Batch], path: str, batch: Batch) -> None:
     """Note what was appended to a stream; what follows in the same Change joins it."""
-    batches[path] = joined(batches[path], batch) if path in batches else batch
+    batches[path] = batches[path].joined(batch.end, batch.data) if path in batches else batch

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import TzInfo
 
 from signoff.workflow.codec import records
-from signoff.workflow.codec.kinds import Refused, class_name, offset_of
+from signoff.workflow.codec.kinds import NotEncodable, class_name, offset_of
 from signoff.workflow.codec.writing import as_base, base_of
 
 
@@ -39,7 +39,7 @@ def difference(before: Any, after: Any, tolerance: Tolerance = Tolerance.NONE) -
     """
     try:
         _compare(before, after, tolerance)
-    except Refused as differs:
+    except NotEncodable as differs:
         return f"{differs.why} at {differs.where}"
     except Exception as error:  # the values' own code
         return f"comparing it raised {class_name(type(error))} at $"
@@ -74,8 +74,8 @@ def _compare(before: Any, after: Any, tolerance: Tolerance) -> None:
         raise _changed(before)
 
 
-def _changed(before: Any) -> Refused:
-    return Refused(f"a {type(before).__qualname__} would come back as another one")
+def _changed(before: Any) -> NotEncodable:
+    return NotEncodable(f"a {type(before).__qualname__} would come back as another one")
 
 
 def _compare_kinds(before: Any, after: Any, tolerance: Tolerance) -> None:
@@ -85,7 +85,7 @@ def _compare_kinds(before: Any, after: Any, tolerance: Tolerance) -> None:
     if tolerance >= Tolerance.SUBCLASSES and base_of(before) is type(after):
         _compare(as_base(type(after), before), after, tolerance)
         return
-    raise Refused(f"a {type(before).__qualname__} would come back as a {type(after).__qualname__}")
+    raise NotEncodable(f"a {type(before).__qualname__} would come back as a {type(after).__qualname__}")
 
 
 def _fits(before: Any, after: Any) -> bool:
@@ -111,7 +111,7 @@ def _compare_clocks(before: Any, after: Any, _: Tolerance) -> None:
     if before.replace(tzinfo=None) != after.replace(tzinfo=None) or before.fold != after.fold:
         raise _changed(before)
     if _zone(before.tzinfo) != _zone(after.tzinfo):
-        raise Refused(f"a {type(before).__qualname__} would come back in another time zone")
+        raise NotEncodable(f"a {type(before).__qualname__} would come back in another time zone")
 
 
 def _zone(zone: Any) -> Any:
@@ -128,11 +128,11 @@ def _compare_patterns(before: re.Pattern[Any], after: re.Pattern[Any], _: Tolera
 
 def _compare_lists(before: Any, after: Any, tolerance: Tolerance) -> None:
     if len(before) != len(after):
-        raise Refused(f"a {type(before).__qualname__} of {len(before)} would come back with {len(after)}")
+        raise NotEncodable(f"a {type(before).__qualname__} of {len(before)} would come back with {len(after)}")
     for place, (one, other) in enumerate(zip(before, after, strict=True)):
         try:
             _compare(one, other, tolerance)
-        except Refused as refused:
+        except NotEncodable as refused:
             refused.place.append(f"[{place}]")
             raise
 
@@ -146,14 +146,14 @@ def _compare_deques(before: deque[Any], after: deque[Any], tolerance: Tolerance)
 def _compare_dicts(before: dict[Any, Any], after: dict[Any, Any], tolerance: Tolerance) -> None:
     if len(before) != len(after):
         odd = next((key for key in (*before, *after) if key not in before or key not in after), None)
-        raise Refused(f"the member {odd!r:.100} would {'not come back' if odd in before else 'be added'}")
+        raise NotEncodable(f"the member {odd!r:.100} would {'not come back' if odd in before else 'be added'}")
     if tolerance >= Tolerance.FIT and before.keys() == after.keys():
         after = {key: after[key] for key in before}  # a TypedDict is read in the order of its declaration
     for (key, item), (other_key, other) in zip(before.items(), after.items(), strict=True):
         try:
             _compare(key, other_key, tolerance)
             _compare(item, other, tolerance)
-        except Refused as refused:
+        except NotEncodable as refused:
             refused.place.append(f".{key}" if isinstance(key, str) else f"[{key!r:.100}]")
             raise
 

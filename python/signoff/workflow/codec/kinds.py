@@ -41,8 +41,8 @@ Encoded = Any
 TAG = "$signoff"
 
 
-class Refused(Exception):
-    """Carry a refusal up to where the place is known; it becomes UnsupportedValue."""
+class NotEncodable(Exception):
+    """A value that cannot be kept, on the way up to where its place is known; it becomes UnsupportedValue."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -77,10 +77,10 @@ def _clock(kind: str, text: str, value: datetime | time) -> Encoded:
     zone = value.tzinfo
     if isinstance(zone, ZoneInfo):
         if zone.key is None:
-            raise Refused("its time zone has no name")
+            raise NotEncodable("its time zone has no name")
         written["zone"] = zone.key
     elif zone is not None and type(zone) is not timezone and offset_of(zone) is None:
-        raise Refused(f"its time zone is a {class_name(type(zone))}, which cannot be kept (use zoneinfo.ZoneInfo)")
+        raise NotEncodable(f"its time zone is a {class_name(type(zone))}, which cannot be kept (use zoneinfo.ZoneInfo)")
     if value.fold:
         written["fold"] = 1
     return written

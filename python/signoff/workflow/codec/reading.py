@@ -14,7 +14,7 @@ from signoff.errors import SignoffError, UnsupportedValue
 from signoff.workflow.codec import records
 from signoff.workflow.codec.classes import Classes
 from signoff.workflow.codec.kinds import READERS, TAG, Encoded, class_name
-from signoff.workflow.codec.types import known, pointers, summary, type_name
+from signoff.workflow.codec.types import declared, pointers, summary, type_name
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
 
@@ -33,9 +33,11 @@ def decode(encoded: Encoded, type_: Any = None) -> Any:
         UnsupportedValue: a tag is unknown, or the value does not fit the type; the detail says where.
         TypeError: pydantic cannot handle the type.
     """
-    if type_ is None or type_ is Any or (type(encoded) in PLAIN and type_ is type(encoded)):
+    if type(encoded) in PLAIN and type_ is type(encoded):
+        return encoded
+    if type_ is None or type_ is Any:
         return read(encoded)
-    found = known(type_)
+    found = declared(type_)
     if found is None:
         return read(encoded)
     if type(encoded) is dict and encoded.get(TAG) == "exact":
@@ -67,7 +69,7 @@ def receive(encoded: Encoded, type_: Any = None, *, again: bool = False) -> Any:
     value = read(encoded)
     if type_ is None or type_ is Any or (type(value) in PLAIN and type_ is type(value)):
         return value
-    found = known(type_)
+    found = declared(type_)
     if found is None:
         return value
     try:

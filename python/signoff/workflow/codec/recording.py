@@ -12,7 +12,7 @@ from signoff.errors import UnsupportedValue
 from signoff.workflow.codec.comparing import Tolerance, difference
 from signoff.workflow.codec.kinds import TAG, Encoded, class_name
 from signoff.workflow.codec.reading import PLAIN, decode
-from signoff.workflow.codec.types import Known, known, type_name
+from signoff.workflow.codec.types import DeclaredType, declared, type_name
 from signoff.workflow.codec.writing import BareWriter, NamingWriter, TypedWriter, written
 
 
@@ -39,7 +39,7 @@ def encode_as(value: Any, type_: Any = None) -> Encoded:
     if type(value) in PLAIN and type_ is type(value):
         return written(value, TypedWriter())
     try:
-        found = known(type_)
+        found = declared(type_)
     except TypeError as error:
         raise UnsupportedValue(f"The value cannot be kept: {error}") from error
     if found is None:
@@ -47,7 +47,7 @@ def encode_as(value: Any, type_: Any = None) -> Encoded:
     return _first_that_keeps(value, type_, found)
 
 
-def _first_that_keeps(value: Any, type_: Any, found: Known) -> Encoded:
+def _first_that_keeps(value: Any, type_: Any, found: DeclaredType) -> Encoded:
     if not found.names_first or type(value) in PLAIN:
         plain, lost = _plainly(value, type_, Tolerance.NONE)
         if lost is None:
@@ -76,7 +76,9 @@ def _plainly(value: Any, type_: Any, tolerance: Tolerance) -> tuple[Encoded, Uns
     return encoded, _refusal(lost)
 
 
-def _exactly(value: Any, type_: Any, found: Known, tolerance: Tolerance) -> tuple[Encoded, UnsupportedValue | None]:
+def _exactly(
+    value: Any, type_: Any, found: DeclaredType, tolerance: Tolerance
+) -> tuple[Encoded, UnsupportedValue | None]:
     """Write with the names of classes; tell why that would not do."""
     try:
         inner = written(value, NamingWriter(found.classes, type_name(type_)))
@@ -90,7 +92,7 @@ def _refusal(lost: str | None) -> UnsupportedValue | None:
     return None if lost is None else UnsupportedValue(f"The value cannot be kept: {lost}.")
 
 
-def _check_fit(value: Any, type_: Any, found: Known) -> None:
+def _check_fit(value: Any, type_: Any, found: DeclaredType) -> None:
     """Refuse what is not of its declared type: the code would get something else than it was promised.
 
     Raises:

@@ -13,10 +13,10 @@ from pydantic import BaseModel, RootModel
 
 from signoff.workflow.codec import records
 from signoff.workflow.codec.concealing import MASK
-from signoff.workflow.codec.kinds import TAG, Encoded, Refused, class_name
+from signoff.workflow.codec.kinds import TAG, Encoded, NotEncodable, class_name
 from signoff.workflow.codec.reading import value_of
 from signoff.workflow.codec.types import adapter
-from signoff.workflow.codec.writing import DEEPEST, Writer, spend, write, written
+from signoff.workflow.codec.writing import DEEPEST, ValueWriter, spend, write, written
 from signoff.workflow.entry import SAME
 
 
@@ -61,8 +61,8 @@ def _key(encoded: Encoded) -> str:
     return plain if isinstance(plain, str) else json.dumps(plain)
 
 
-class _ShowingWriter(Writer):
-    """Writes records as pydantic serializes them."""
+class _ShowingWriter(ValueWriter):
+    """A writer of records as pydantic serializes them."""
 
     __slots__ = ()
 
@@ -76,7 +76,9 @@ class _ShowingWriter(Writer):
         try:
             plain = _serialized(dump)
         except Exception as error:
-            raise Refused(f"{class_name(type(value))} raised {class_name(type(error))} when it was shown") from error
+            raise NotEncodable(
+                f"{class_name(type(value))} raised {class_name(type(error))} when it was shown"
+            ) from error
         return write(plain, depth + 1, self)
 
 
@@ -96,13 +98,13 @@ def _dump(value: Any) -> Any:
     return lambda **how: known.dump_python(value, **how)
 
 
-def _check_finite(value: Any, depth: int, writer: Writer) -> None:
+def _check_finite(value: Any, depth: int, writer: ValueWriter) -> None:
     """Refuse what would be used up, or never end, by looking at it."""
     if depth > DEEPEST:
-        raise Refused(f"it is nested more than {DEEPEST} deep (or contains itself)")
+        raise NotEncodable(f"it is nested more than {DEEPEST} deep (or contains itself)")
     spend(1, writer)
     if isinstance(value, Iterator):
-        raise Refused(f"{class_name(type(value))} can be read only once")
+        raise NotEncodable(f"{class_name(type(value))} can be read only once")
     kind: Any = type(value)
     if isinstance(value, dict):
         parts: Any = value.items()
@@ -118,7 +120,7 @@ def _check_finite(value: Any, depth: int, writer: Writer) -> None:
         if type(part) not in _PLAIN:
             try:
                 _check_finite(part, depth + 1, writer)
-            except Refused as refused:
+            except NotEncodable as refused:
                 refused.place.append(f".{name}" if isinstance(name, str) else f"[{name!r:.100}]")
                 raise
 

@@ -20,7 +20,7 @@ from signoff.workflow.codec.records import is_record_class
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class DeclaredType:
     """What is known of a declared type.
 
     Attributes:
@@ -41,7 +41,7 @@ class Known:
         return SchemaValidator(_by_class(self.adapter.core_schema))
 
 
-def known(type_: Any) -> Known | None:
+def declared(type_: Any) -> DeclaredType | None:
     """Return what is known of a type; made once per type. None: pydantic does not know it.
 
     Raises:
@@ -61,15 +61,15 @@ def check(type_: Any) -> None:
         TypeError: pydantic knows the type and cannot handle it; the message names it.
     """
     if type_ is not None and type_ is not Any:
-        known(type_)
+        declared(type_)
 
 
 @lru_cache(maxsize=1024)
-def _hashed(type_: Any) -> Known | None:
+def _hashed(type_: Any) -> DeclaredType | None:
     return _new(type_)
 
 
-def _new(type_: Any) -> Known | None:
+def _new(type_: Any) -> DeclaredType | None:
     try:
         with _typed_dicts():
             made: TypeAdapter[Any] = TypeAdapter(type_)
@@ -84,7 +84,7 @@ def _new(type_: Any) -> Known | None:
     found: set[type] = set()
     several = _look(made.core_schema, found)
     again = _timeless(made)
-    return Known(made, again or made, Classes(found), several or again is None)
+    return DeclaredType(made, again or made, Classes(found), several or again is None)
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def adapter(type_: Any) -> TypeAdapter[Any]:
     Raises:
         TypeError: pydantic cannot handle the type; the message names it.
     """
-    found = known(type_)
+    found = declared(type_)
     if found is None:
         raise TypeError(
             f"{type_name(type_)} cannot be described to people: use a pydantic model, dataclass or TypedDict."

@@ -1,7 +1,7 @@
 """Write a Python value as tagged JSON.
 
 JSON stands for itself: None, booleans, finite floats, text, lists, dictionaries with text keys, integers up to 2^53.
-All else has a kind (`kinds.py`). What becomes of models, dataclasses, named tuples and enums is for the `Writer`.
+All else has a kind (`kinds.py`). What becomes of models, dataclasses, named tuples and enums is for the `ValueWriter`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import RootModel, Secret, SecretBytes, SecretStr
 from signoff.errors import UnsupportedValue
 from signoff.workflow.codec import records
 from signoff.workflow.codec.classes import Classes
-from signoff.workflow.codec.kinds import TAG, WRITERS, Encoded, Refused, class_name, is_url, url_writer
+from signoff.workflow.codec.kinds import TAG, WRITERS, Encoded, NotEncodable, class_name, is_url, url_writer
 
 _SAFE = 2**53
 _LEAVES = frozenset({type(None), bool})
@@ -40,10 +40,10 @@ def encode(value: Any) -> Encoded:
         >>> encode({"price": Decimal("1.10")})
         {'price': {'$signoff': 'decimal', 'v': '1.10'}}
     """
-    return written(value, Writer())
+    return written(value, ValueWriter())
 
 
-class Writer:
+class ValueWriter:
     """What is known while one value is written: how many parts it may still have, and how records are written.
 
     This one writes records as their members, for those who only look at them.
@@ -76,11 +76,11 @@ class Writer:
         """Write a value of a class that has no kind of its own."""
         if is_url(value):
             return str(value)
-        raise Refused(f"{class_name(type(value))} has no JSON form")
+        raise NotEncodable(f"{class_name(type(value))} has no JSON form")
 
 
-class TypedWriter(Writer):
-    """Writes records as what pydantic reads back under their type."""
+class TypedWriter(ValueWriter):
+    """A writer of records as what pydantic reads back under their type."""
 
     __slots__ = ()
 
@@ -93,8 +93,8 @@ class TypedWriter(Writer):
         return members
 
 
-class NamingWriter(Writer):
-    """Writes records with the name of their class, so that exactly they come back.
+class NamingWriter(ValueWriter):
+    """A writer of records with the name of their class, so that exactly they come back.
 
     Args:
         classes: those the reader will know.
@@ -120,7 +120,7 @@ class NamingWriter(Writer):
             base = base_of(value)
             if base is not None:
                 return write(as_base(base, value), depth, self)
-            raise Refused(
+            raise NotEncodable(
                 f"{class_name(kind)} is no part of the declared type {self._type_name}, so it would not come back as "
                 "what it is (declare that class, or a union that has it)"
             )
@@ -137,11 +137,11 @@ class NamingWriter(Writer):
 
     def other(self, value: Any) -> Encoded:
         """Refuse what has no kind of its own."""
-        raise Refused(f"{class_name(type(value))} has no JSON form")
+        raise NotEncodable(f"{class_name(type(value))} has no JSON form")
 
 
-class BareWriter(Writer):
-    """Writes what comes back without any type, and refuses records.
+class BareWriter(ValueWriter):
+    """A writer of what comes back without any type; it refuses records.
 
     Args:
         hint: what to do about a record.
@@ -158,14 +158,14 @@ class BareWriter(Writer):
         base = base_of(value)
         if base is not None:
             return write(as_base(base, value), depth, self)
-        raise Refused(f"{class_name(type(value))} would come back as its mere members ({self._hint})")
+        raise NotEncodable(f"{class_name(type(value))} would come back as its mere members ({self._hint})")
 
     def other(self, value: Any) -> Encoded:
         """Refuse what has no kind of its own."""
-        raise Refused(f"{class_name(type(value))} has no JSON form")
+        raise NotEncodable(f"{class_name(type(value))} has no JSON form")
 
 
-def written(value: Any, writer: Writer) -> Encoded:
+def written(value: Any, writer: ValueWriter) -> Encoded:
     """Return `value` as tagged JSON.
 
     Raises:
@@ -173,12 +173,12 @@ def written(value: Any, writer: Writer) -> Encoded:
     """
     try:
         return write(value, 0, writer)
-    except Refused as refused:
+    except NotEncodable as refused:
         raise UnsupportedValue(f"The value cannot be kept: {refused.why} at {refused.where}.") from None
 
 
-def write(value: Any, depth: int, writer: Writer) -> Encoded:  # noqa: PLR0911 - one return per kind, frequent first
-    """Return `value` as tagged JSON, or raise Refused."""
+def write(value: Any, depth: int, writer: ValueWriter) -> Encoded:  # noqa: PLR0911 - one return per kind, frequent first
+    """Return `value` as tagged JSON, or raise NotEncodable."""
     kind = type(value)
     if kind is str:
         return value if value.isascii() else _text(value)
@@ -189,9 +189,9 @@ def write(value: Any, depth: int, writer: Writer) -> Encoded:  # noqa: PLR0911 -
     if kind is float:
         if math.isfinite(value):
             return value
-        raise Refused(f"{value} is no JSON number")
+        raise NotEncodable(f"{value} is no JSON number")
     if depth > DEEPEST:
-        raise Refused(f"it is nested more than {DEEPEST} deep (or contains itself)")
+        raise NotEncodable(f"it is nested more than {DEEPEST} deep (or contains itself)")
     if kind is dict:
         return mapping(value, depth, writer)
     if kind is list:
@@ -209,7 +209,7 @@ def _text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Refused("the text has a lone surrogate") from None
+        raise NotEncodable("the text has a lone surrogate") from None
     return value
 
 
@@ -217,34 +217,34 @@ def _large(value: int) -> Encoded:
     try:
         return {TAG: "int", "v": str(value)}
     except ValueError:
-        raise Refused("the integer has too many digits") from None
+        raise NotEncodable("the integer has too many digits") from None
 
 
-def items(values: Iterable[Any], depth: int, writer: Writer) -> list[Encoded]:
+def items(values: Iterable[Any], depth: int, writer: ValueWriter) -> list[Encoded]:
     """Write the items of a list, tuple or set."""
     wrote = []
     for item in values:
         try:
             wrote.append(write(item, depth + 1, writer))
-        except Refused as refused:
+        except NotEncodable as refused:
             refused.place.append(f"[{len(wrote)}]")
             raise
     spend(len(wrote), writer)
     return wrote
 
 
-def spend(parts: int, writer: Writer) -> None:
+def spend(parts: int, writer: ValueWriter) -> None:
     """Count parts of a value.
 
     Raises:
-        Refused: there are too many.
+        NotEncodable: there are too many.
     """
     writer.left -= parts
     if writer.left < 0:
-        raise Refused(f"it has more than {MOST_PARTS:,} parts")
+        raise NotEncodable(f"it has more than {MOST_PARTS:,} parts")
 
 
-def mapping(value: dict[Any, Any], depth: int, writer: Writer) -> Encoded:
+def mapping(value: dict[Any, Any], depth: int, writer: ValueWriter) -> Encoded:
     """Write a dictionary."""
     wrote = {}
     for key, item in value.items():
@@ -252,20 +252,20 @@ def mapping(value: dict[Any, Any], depth: int, writer: Writer) -> Encoded:
             return _keyed(value, depth, writer)
         try:
             wrote[key if key.isascii() else _text(key)] = write(item, depth + 1, writer)
-        except Refused as refused:
+        except NotEncodable as refused:
             refused.place.append(f".{key}")
             raise
     spend(len(wrote), writer)
     return {TAG: "escape", "v": wrote} if TAG in wrote else wrote
 
 
-def members(value: Mapping[str, Any], depth: int, writer: Writer) -> dict[str, Encoded]:
+def members(value: Mapping[str, Any], depth: int, writer: ValueWriter) -> dict[str, Encoded]:
     """Write members by name, where nothing else can stand."""
     wrote: dict[str, Encoded] = mapping(dict(value), depth, writer)
     return wrote.get("v", {}) if TAG in wrote else wrote
 
 
-def _keyed(value: dict[Any, Any], depth: int, writer: Writer) -> Encoded:
+def _keyed(value: dict[Any, Any], depth: int, writer: ValueWriter) -> Encoded:
     if all(isinstance(key, str) and not writer.names(type(key)) for key in value):
         return mapping({_plain_text(key): item for key, item in value.items()}, depth, writer)
     return {TAG: "map", "v": [items(pair, depth, writer) for pair in value.items()]}
@@ -275,21 +275,21 @@ def _plain_text(value: str) -> str:
     return value.value if isinstance(value, Enum) else str.__str__(value)
 
 
-def _canonical(values: Any, depth: int, writer: Writer) -> list[Encoded]:
+def _canonical(values: Any, depth: int, writer: ValueWriter) -> list[Encoded]:
     return sorted(items(values, depth, writer), key=lambda item: orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
 
 
-def _deque(value: deque[Any], depth: int, writer: Writer) -> Encoded:
+def _deque(value: deque[Any], depth: int, writer: ValueWriter) -> Encoded:
     wrote = {TAG: "deque", "v": items(value, depth, writer)}
     return wrote if value.maxlen is None else {**wrote, "maxlen": value.maxlen}
 
 
-def _secret(value: Any, depth: int, writer: Writer) -> Encoded:
+def _secret(value: Any, depth: int, writer: ValueWriter) -> Encoded:
     cls = next(base for base in (SecretStr, SecretBytes, Secret) if isinstance(value, base))
     return {TAG: "secret", "class": cls.__name__, "v": write(value.get_secret_value(), depth + 1, writer)}
 
 
-_CONTAINERS: dict[type, Callable[[Any, int, Writer], Encoded]] = {
+_CONTAINERS: dict[type, Callable[[Any, int, ValueWriter], Encoded]] = {
     tuple: lambda value, depth, writer: {TAG: "tuple", "v": items(value, depth, writer)},
     set: lambda value, depth, writer: {TAG: "set", "v": _canonical(value, depth, writer)},
     frozenset: lambda value, depth, writer: {TAG: "frozenset", "v": _canonical(value, depth, writer)},
@@ -299,7 +299,7 @@ _CONTAINERS: dict[type, Callable[[Any, int, Writer], Encoded]] = {
 }
 
 
-def _other(value: Any, depth: int, writer: Writer) -> Encoded:
+def _other(value: Any, depth: int, writer: ValueWriter) -> Encoded:
     """Write a value of a class that is in no table. Whatever its own code raises is a refusal."""
     kind: Any = type(value)
     try:
@@ -311,14 +311,14 @@ def _other(value: Any, depth: int, writer: Writer) -> Encoded:
         if base is not None:
             return write(as_base(base, value), depth, writer)
         return _once(value) if isinstance(value, Iterator | AsyncIterator) else writer.other(value)
-    except Refused:
+    except NotEncodable:
         raise
     except Exception as error:
-        raise Refused(f"{class_name(kind)} raised {class_name(type(error))} when it was read") from error
+        raise NotEncodable(f"{class_name(kind)} raised {class_name(type(error))} when it was read") from error
 
 
 def _once(value: Any) -> Encoded:
-    raise Refused(f"{class_name(type(value))} can be read only once (return a list)")
+    raise NotEncodable(f"{class_name(type(value))} can be read only once (return a list)")
 
 
 # -- subclasses of what is built in ------------------------------------------------------------------------------------
@@ -358,5 +358,5 @@ def as_base(base: type, value: Any) -> Any:
     """Return a value of a subclass of a built-in class as one of the class itself, its equal."""
     plain = _BASES[base](value)
     if base not in _WHOLE and not plain == value:  # it holds more, as nanoseconds
-        raise Refused(f"{class_name(type(value))} is more than its {base.__name__}")
+        raise NotEncodable(f"{class_name(type(value))} is more than its {base.__name__}")
     return plain

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from signoff.errors import RunClosed, SubmissionReused, TooManyEvents
 from signoff.workflow import codec
-from signoff.workflow.decision import AlreadyDone, Append, Loaded, Remember
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, Remember
 from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.event.fold import payload_size
 from signoff.workflow.event.matching import takes
@@ -48,7 +48,7 @@ class Event:
         return f"event:{self.topic}"
 
 
-def emit(loaded: Loaded, event: Event, now_ms: int) -> Append[Sent] | AlreadyDone[Sent]:
+def emit(loaded: Loaded, event: Event, now_ms: int) -> AppendEntries[Sent] | AlreadyDone[Sent]:
     """Send an event to a run; it is kept until the run awaits its topic.
 
     Args:
@@ -72,7 +72,7 @@ def emit(loaded: Loaded, event: Event, now_ms: int) -> Append[Sent] | AlreadyDon
         raise RunClosed(f"The run {loaded.run.row['id']!r} is {loaded.status} and takes no events any more.")
     entry = EventReceived(loaded.time(now_ms), event.topic, event.id, codec.encode(event.payload), event.key)
     _check_room(loaded.run, entry)
-    return Append((entry,), _sent, wake_at=loaded.wake_at, remember=Remember(event.scope, event.id, digest))
+    return AppendEntries((entry,), _sent, wake_at=loaded.wake_at, remember=Remember(event.scope, event.id, digest))
 
 
 def _sent(_view: View, _tail: int) -> Sent:

@@ -1,21 +1,25 @@
-"""What `ctx.await_input` returns: a request that can be awaited, revised and withdrawn."""
+"""How the code asks people: a request that can be awaited, revised and withdrawn, and what its end means."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from signoff.errors import InputExpired, InputWithdrawn, InvalidAnswer, UnsupportedValue, WorkflowError
+from signoff.errors import InputExpired as InputExpiredError
+from signoff.errors import InputWithdrawn as InputWithdrawnError
+from signoff.errors import InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.names import check_text
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.futures import Pending
-from signoff.workflow.input.entries import InputAnswered
+from signoff.workflow.futures import JournalFuture
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised, InputWithdrawn
+from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
 from signoff.workflow.input.submission import BACK
+from signoff.workflow.offer import Feeds, Offer
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
@@ -89,7 +93,7 @@ class InputRequest(Generic[T]):
         self._type = type_
         self._answer: Answer[T] | None = None
         self._failure: WorkflowError | InvalidAnswer | None = None
-        self._waiters: list[Pending[Answer[T]]] = []
+        self._waiters: list[JournalFuture[Answer[T]]] = []
 
     @property
     def pending(self) -> bool:
@@ -101,7 +105,7 @@ class InputRequest(Generic[T]):
             return self._answer
         if self._failure is not None:
             raise self._failure.with_traceback(None)
-        waiter: Pending[Answer[T]] = self._commands.pending(self.id, self._given_up)
+        waiter: JournalFuture[Answer[T]] = self._commands.pending(self.id, self._given_up)
         self._waiters.append(waiter)
         return (yield from waiter)
 
@@ -134,7 +138,10 @@ class InputRequest(Generic[T]):
         check_spec(changes)
         if not changes or not self.pending:
             return Done(False)
-        self._commands.revise_input(self.id, changes)
+        commands = self._commands
+        due, _ = commands.inputs[self.id]
+        revised = commands.issue(InputRevised, self.id, self.id, changes)
+        commands.inputs[self.id] = (revised.changes.get("deadline", due), self)
         return Done(True)
 
     def withdraw(self, reason: str | None = None) -> Done:
@@ -145,13 +152,16 @@ class InputRequest(Generic[T]):
         check_text(reason, "reason of a withdrawal")
         if not self.pending:
             return Done(False)
-        self._commands.withdraw_input(self.id, reason)
-        self.fail(withdrawn(self.id, reason))
+        commands = self._commands
+        if commands.inputs.pop(self.id, None) is not None and not commands.stopped():
+            commands.issue(InputWithdrawn, self.id, self.id, reason)
+        why = f": {reason}" if reason else ""
+        self.fail(InputWithdrawnError(f"The request {self.id} was withdrawn{why}.", input=self.id))
         return Done(True)
 
     # -- what the machine tells ------------------------------------------------------------------------------------
 
-    def _given_up(self, waiter: Pending[Any]) -> None:
+    def _given_up(self, waiter: JournalFuture[Any]) -> None:
         if waiter in self._waiters:
             self._waiters.remove(waiter)
         if self.pending:
@@ -187,11 +197,113 @@ class InputRequest(Generic[T]):
                 waiter.set_exception(error)
 
 
-def expired(id_: str) -> InputExpired:
-    """Return what a request that nobody answered in time raises."""
-    return InputExpired(f"The deadline of {id_} passed and nobody answered.", input=id_)
+class Requests(Offer):
+    """Questions to people."""
+
+    __slots__ = ()
+
+    @overload
+    def await_input(
+        self,
+        name: str,
+        type: type[T],
+        *,
+        title: str,
+        description: str | None = None,
+        show: Any = None,
+        initial: Any = None,
+        ui: dict[str, Any] | None = None,
+        actions: Sequence[str] = ("submit",),
+        to: Sequence[str] = (),
+        forbid: Sequence[str] = (),
+        deadline: Duration | datetime | None = None,
+        expose: bool = False,
+    ) -> InputRequest[T]: ...
+    @overload
+    def await_input(
+        self,
+        name: str,
+        type: Any,
+        *,
+        title: str,
+        description: str | None = None,
+        show: Any = None,
+        initial: Any = None,
+        ui: dict[str, Any] | None = None,
+        actions: Sequence[str] = ("submit",),
+        to: Sequence[str] = (),
+        forbid: Sequence[str] = (),
+        deadline: Duration | datetime | None = None,
+        expose: bool = False,
+    ) -> InputRequest[Any]: ...
+    def await_input(
+        self,
+        name: str,
+        type: Any,  # noqa: A002 - it reads as what it is at the call
+        *,
+        title: str,
+        description: str | None = None,
+        show: Any = None,
+        initial: Any = None,
+        ui: dict[str, Any] | None = None,
+        actions: Sequence[str] = ("submit",),
+        to: Sequence[str] = (),
+        forbid: Sequence[str] = (),
+        deadline: Duration | datetime | None = None,
+        expose: bool = False,
+    ) -> InputRequest[Any]:
+        """Ask people; the request appears in their browsers, and the answer comes back when awaited.
+
+        Args:
+            name: explicit and stable, as for steps.
+            type: what is asked for: a pydantic model, dataclass, TypedDict or plain type. Its JSON Schema is the form.
+            title: plain text.
+            description: Markdown.
+            show: what the person looks at; any JSON-like value, models included.
+            initial: what the form starts with.
+            ui: hints for rendering.
+            actions: what may be chosen. With `submit`, `approve`, `edit` and `respond` the value must fit the type;
+                with others (`reject`, `back`) it may be left out.
+            to: principals that may answer, e.g. `user:alice`, `group:finance`; empty: operators only.
+            forbid: principals that may not, though in `to`.
+            deadline: a duration from now, or an aware datetime.
+            expose: the accepted value may be seen by whoever may see the run.
+
+        Example:
+            >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
+        """
+        spec = {
+            "title": title,
+            "description": description,
+            "schema": schema_of(type),
+            "ui": codec.public_json(ui),
+            "show": codec.public_json(show),
+            "initial": codec.public_json(initial),
+            "actions": list(actions),
+        }
+        check_spec(spec | {"to": list(to), "forbid": list(forbid)})
+        due = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
+        spec = {member: value for member, value in spec.items() if value is not None}
+        commands = self._commands
+        if commands.swallows_its_end():
+            return InputRequest(commands, "", type)
+        id_, _ = commands.next_id(name, "name of a request")
+        asked = commands.issue(InputRequested, id_, id_, spec, tuple(to), tuple(forbid), due, expose)
+        request: InputRequest[Any] = InputRequest(commands, id_, type)
+        commands.inputs[id_] = (asked.deadline, request)
+        return request
 
 
-def withdrawn(id_: str, reason: str | None) -> InputWithdrawn:
-    """Return what a request that was taken back raises."""
-    return InputWithdrawn(f"The request {id_} was withdrawn{f': {reason}' if reason else ''}.", input=id_)
+def _answered(commands: Commands, entry: InputAnswered) -> None:
+    found = commands.inputs.pop(entry.id, None)
+    if found is not None:
+        found[1].answered(entry)
+
+
+def _expired(commands: Commands, entry: InputExpired) -> None:
+    found = commands.inputs.pop(entry.id, None)
+    if found is not None:
+        found[1].fail(InputExpiredError(f"The deadline of {entry.id} passed and nobody answered.", input=entry.id))
+
+
+FEEDS: Feeds = {InputAnswered: _answered, InputExpired: _expired}

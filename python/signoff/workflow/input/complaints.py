@@ -16,7 +16,8 @@ from urllib.parse import unquote
 import jsonschema_rs as rules
 import orjson
 
-from signoff.workflow.input.formats import CHECKS, KEYWORDS, NAMES, broken_rules
+from signoff.workflow.input.formats import CHECKS, KEYWORDS, NAMES
+from signoff.workflow.input.messages import FITS_NOT, KINDS, SINGLE, message, messages
 
 MOST_COMPLAINTS = 50
 MOST_LOOKS = 2_000
@@ -26,7 +27,6 @@ _BACKTRACKS = 10_000
 """How often a pattern that cannot be matched in linear time may go back before it counts as not fitting."""
 
 _HERE = "urn:signoff:form"
-_FITS = "This does not fit."
 _FAULTY = "The form itself is faulty ({}); tell whoever wrote the workflow."
 _ELSEWHERE = "The form refers to a schema that is not part of it; tell whoever wrote the workflow."
 
@@ -172,7 +172,7 @@ class _Complaints:
         if isinstance(schema, dict):
             self._look(schema, place, value, path)
         if len(self.said) == before:
-            self._say(path, _FITS)
+            self._say(path, FITS_NOT)
 
     def _say(self, path: str, message: str) -> None:
         self.said[path, message] = None
@@ -185,7 +185,7 @@ class _Complaints:
             self._inner(f"{place}/allOf/{index}", value, path)
         for rule in ("type", "enum", "const"):
             if rule in schema and not self._form.keeps({rule: schema[rule]}, value):
-                self._say(path, _message(rule, schema[rule]))
+                self._say(path, message(rule, schema[rule]))
                 return
         for rule in ("anyOf", "oneOf"):
             if rule in schema and not self._chosen(schema, rule, place, value):
@@ -278,7 +278,7 @@ class _Complaints:
         elif len(fitting) == 1:
             self.look(fitting[0], value, path)
         elif not fitting and all(kinds for at, kinds in branches if at in meant):
-            named = {_KINDS.get(kind, kind) for at, kinds in branches if at in meant for kind in kinds}
+            named = {KINDS.get(kind, kind) for at, kinds in branches if at in meant for kind in kinds}
             self._say(path, f"This must be {' or '.join(sorted(named))}.")
         else:
             self._say(path, "This is none of the forms it may have.")
@@ -299,7 +299,7 @@ class _Complaints:
         if len(fitting) == 1:
             self.look(fitting[0], value, path)
         elif known:
-            self._say(at, _message("enum", list(known)))
+            self._say(at, message("enum", list(known)))
         else:
             self._say(path, "This is none of the forms it may have.")
 
@@ -327,10 +327,10 @@ class _Complaints:
     def _rules(self, schema: dict[str, Any], value: Any, path: str) -> None:
         format_ = schema.get("format")
         for rule, bound in schema.items():
-            if rule in _SINGLE and not self._form.keeps(_alone(rule, bound, format_), value):
+            if rule in SINGLE and not self._form.keeps(_alone(rule, bound, format_), value):
                 # A pattern beside a format is there to make it stricter; people know the format's name.
                 named = rule == "pattern" and format_ in NAMES
-                for message in _messages("format", format_, value) if named else _messages(rule, bound, value):
+                for message in messages("format", format_, value) if named else messages(rule, bound, value):
                     self._say(path, message)
 
 
@@ -375,70 +375,3 @@ def _token(name: str) -> str:
 def _quoted(pointer: str) -> str:
     """Return a JSON pointer as the fragment of a URI (RFC 6901, section 6)."""
     return re.sub(r"[^A-Za-z0-9/~_.$-]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), pointer)
-
-
-# -- what people read --------------------------------------------------------------------------------------------------
-
-_KINDS = {
-    "string": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "yes or no",
-    "object": "a group of fields",
-    "array": "a list",
-    "null": "empty",
-}
-
-_TEMPLATES = {
-    "minimum": "This must be at least {rule}.",
-    "maximum": "This must be at most {rule}.",
-    "exclusiveMinimum": "This must be more than {rule}.",
-    "exclusiveMaximum": "This must be less than {rule}.",
-    "multipleOf": "This must be a multiple of {rule}.",
-    "maxDigits": "This may have at most {rule} digits.",
-    "decimalPlaces": "This may have at most {rule} digits after the point.",
-    "formatMinimum": "This must be {rule} or later.",
-    "formatMaximum": "This must be {rule} or earlier.",
-    "formatExclusiveMinimum": "This must be later than {rule}.",
-    "formatExclusiveMaximum": "This must be earlier than {rule}.",
-    "maxLength": "This must have at most {rule} characters.",
-    "maxItems": "There must be at most {rule}.",
-    "uniqueItems": "Every item may be there only once.",
-    "pattern": "This does not have the expected form ({rule}).",
-    "minProperties": "There must be at least {rule}.",
-    "maxProperties": "There must be at most {rule}.",
-}
-
-_SINGLE = frozenset({*_TEMPLATES, "format", "minLength", "minItems", "decimal"}) - {"maxDigits", "decimalPlaces"}
-
-
-def _messages(rule: str, bound: Any, value: Any) -> Iterator[str]:
-    if rule == "decimal":
-        for name, limit in broken_rules(bound, value):
-            yield _message(name, limit)
-    else:
-        yield _message(rule, bound)
-
-
-def _message(keyword: str, rule: Any) -> str:  # noqa: PLR0911 - one return per keyword
-    match keyword:
-        case "type":
-            kinds = rule if isinstance(rule, list) else [rule]
-            return f"This must be {' or '.join(_KINDS.get(kind, str(kind)) for kind in kinds)}."
-        case "enum":
-            return f"This must be one of: {', '.join(_shown(item) for item in rule)}."
-        case "const":
-            return f"This must be {_shown(rule)}."
-        case "format":
-            return f"This must be {NAMES.get(rule, rule)}."
-        case "minLength":
-            return "This may not be empty." if rule == 1 else f"This must have at least {rule} characters."
-        case "minItems":
-            return "Add at least one." if rule == 1 else f"There must be at least {rule}."
-    template = _TEMPLATES.get(keyword)
-    return template.format(rule=_shown(rule)) if template else _FITS
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return text if len(text) <= 100 else text[:99] + "…"

@@ -25,7 +25,7 @@ from signoff.errors import (
 )
 from signoff.streams import offset
 from signoff.workflow import codec
-from signoff.workflow.decision import AlreadyDone, Append, Loaded, Remember
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, Remember
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.entries import InputAnswered, InputExpired
 from signoff.workflow.input.state import InputState
@@ -96,7 +96,7 @@ class Accepted:
 
 def answer(
     loaded: Loaded, key: str, request: AnswerRequest, who: Who, now_ms: int
-) -> Append[Accepted] | AlreadyDone[Accepted]:
+) -> AppendEntries[Accepted] | AlreadyDone[Accepted]:
     """Decide what becomes of an answer. One that comes after the deadline ends the request, and is refused then.
 
     Args:
@@ -132,7 +132,9 @@ def answer(
     at = loaded.time(now_ms)
     if isinstance(decide_answer(state, request, who, at), ExpireNow):
         expired = InputExpired(at, key)
-        return Append((expired,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key))
+        return AppendEntries(
+            (expired,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key)
+        )
     entry = InputAnswered(
         at=at,
         id=key,
@@ -142,7 +144,7 @@ def answer(
         value=value,
         by=who.by,
     )
-    return Append(
+    return AppendEntries(
         (entry,),
         partial(_accepted, key, request),
         wake_at=loaded.wake_at,

@@ -22,7 +22,7 @@ from signoff.workflow.run.entries import (
     RunTerminated,
     RunUnblocked,
 )
-from signoff.workflow.run.status import ENDED, OVER, status_of
+from signoff.workflow.run.status import ENDED, FINAL, status_of
 from signoff.workflow.step.fold import cancel_all
 from signoff.workflow.view import RunFold
 
@@ -85,7 +85,7 @@ def _ended(projector: Projector, run: RunFold, at: int, changes: dict[str, Any])
 
 
 def _terminated(projector: Projector, run: RunFold, entry: RunTerminated) -> dict[str, Any] | None:
-    if run.row["status"] in OVER:
+    if run.row["status"] in FINAL:
         return None
     cancel_all(projector, entry.at)
     withdraw_all(projector, run, entry.at, entry.by, "terminated")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from signoff.workflow.view import RunFold
 
-OVER: Final = frozenset({"completed", "cancelled"})
+STATUSES: Final = ("running", "waiting", "sleeping", "paused", "blocked", "completed", "failed", "cancelled")
+
+FINAL: Final = frozenset({"completed", "cancelled"})
 """The run has ended for good; nothing comes after."""
 
-ENDED: Final = OVER | {"failed"}
+ENDED: Final = FINAL | {"failed"}
 """The run takes no answers and no events, and nobody works on it. A failed run can be rewound, or ended for good."""
 
 HELD: Final = frozenset({"blocked", "paused"})

@@ -90,9 +90,9 @@ def _give_up(projector: Projector, row: dict[str, Any], at: int) -> None:
 
 
 def _put(projector: Projector, row: dict[str, Any], operation: Operation, at: int) -> None:
-    told = row.copy()
-    del told[_EXPOSE]
-    projector.put(operation, "step", row["id"], told, at=at)
+    public = row.copy()
+    del public[_EXPOSE]
+    projector.put(operation, "step", row["id"], public, at=at)
 
 
 FOLDS: Folds = {

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast, overload
 from signoff.names import check_text
 from signoff.workflow import guard
 from signoff.workflow.durations import Duration, duration_ms
-from signoff.workflow.step.retry import DEFAULT, Retry
+from signoff.workflow.step.retry import Retry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,14 +104,3 @@ def _outside_only(function: types.FunctionType) -> types.FunctionType:
             plain = cast("types.FunctionType", called)
             plain.__code__ = plain.__code__.replace(co_flags=plain.__code__.co_flags | inspect.CO_COROUTINE)
     return cast("types.FunctionType", called)
-
-
-def resolve(fn: Callable[..., Any], options: StepOptions) -> StepOptions:
-    """Return how `fn` is run, given the options of the call."""
-    defaults = getattr(fn, "__signoff_step__", None)
-    return options if defaults is None else options.over(defaults)
-
-
-def retry_of(options: StepOptions) -> Retry:
-    """Return the retry policy of a call."""
-    return options.retry or DEFAULT

@@ -12,7 +12,7 @@ from signoff.workflow.durations import Duration, duration_ms
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Say how often a step is tried and how long to wait in between.
+    """How often a step is tried, and how long to wait in between.
 
     Args:
         attempts: how often the step is tried in all; 1: no second attempt.

@@ -1,0 +1,96 @@
+"""`/v1/inputs` and `/v1/runs/{run_id}/inputs`: look at requests for input, and answer them.
+
+What is not for the caller looks the same whether it exists or not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from signoff.errors import Forbidden, NotFound, NotInAudience, SignoffError
+from signoff.server.access.identity import Identity
+from signoff.server.api.call import Call
+from signoff.server.http.query import limit
+from signoff.server.http.reply import Reply, ok
+from signoff.shapes import one_of, principal, text
+from signoff.workflow.input.submission import parse_answer
+
+_LIST = {
+    "status": one_of("pending", "answered", "expired", "withdrawn", "any"),
+    "audience": principal,
+    "cursor": text(512),
+    "limit": limit,
+}
+_STRANGER = "You are not among those asked, or there is no such request. Nothing was recorded."
+
+
+async def answer(call: Call) -> Reply:
+    """Decide a request for input, exactly once."""
+    identity = call.identity
+    identity.require_known()
+    run_id, key = call.run_id(), call.key()
+    call.query({})
+    request = parse_answer(await call.json())
+    try:
+        accepted = await call.engine.inputs.answer(run_id, key, request, identity.who())
+    except SignoffError as error:
+        if await _hidden(call, run_id, key, error):
+            raise NotInAudience(_STRANGER) from error
+        raise
+    value = {"outcome": "accepted", "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
+    if accepted.replayed:
+        return ok(value, 200, (b"idempotency-replayed", b"true"))
+    return ok(value)
+
+
+async def _hidden(call: Call, run_id: str, key: str, error: SignoffError) -> bool:
+    """Tell whether the error would tell this caller of a request that is not for them."""
+    if call.identity.may("run:read", run_id):
+        return False
+    row: dict[str, Any] | None = error.extra.get("row")
+    if row is None:
+        try:
+            row = await call.engine.inputs.get(run_id, key)
+        except NotFound:
+            return True
+    return not call.identity.may_see(row)
+
+
+async def get(call: Call) -> Reply:
+    """Show one request to those it was asked of and to readers of its run."""
+    identity = call.identity
+    identity.require_known()
+    run_id, key = call.run_id(), call.key()
+    call.query({})
+    try:
+        row = await call.engine.inputs.get(run_id, key)
+    except NotFound as error:
+        if identity.may("run:read", run_id):
+            raise
+        raise Forbidden(_STRANGER) from error
+    if not identity.may_see(row):
+        raise Forbidden(_STRANGER)
+    return ok({"input": row})
+
+
+async def list_inputs(call: Call) -> Reply:
+    """List requests, newest first: the caller's own, or anybody's for operators."""
+    identity = call.identity
+    identity.require_known()
+    query = call.query(_LIST)
+    status = query.get("status", "pending")
+    page = await call.engine.inputs.list(
+        audience=_audience(identity, query.get("audience")),
+        status=None if status == "any" else status,
+        limit=query.get("limit", 50),
+        cursor=query.get("cursor"),
+    )
+    return ok({"inputs": list(page.items), "cursor": page.cursor})
+
+
+def _audience(identity: Identity, one: str | None) -> frozenset[str] | None:
+    if one is None:
+        return None if identity.operator else identity.principals
+    if not identity.operator and one not in identity.principals:
+        raise Forbidden("You may list the requests asked of you and of your groups.")
+    return frozenset({one})

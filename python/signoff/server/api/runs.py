@@ -1,0 +1,117 @@
+"""`/v1/runs`: start, look at and list runs, and tell how they ended; what is done to them is in `verbs.py`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from signoff.errors import Forbidden, UnknownWorkflow
+from signoff.paths import run_path
+from signoff.server.api.call import Call
+from signoff.server.http.address import url_of
+from signoff.server.http.query import Repeated, limit
+from signoff.server.http.reply import Reply, ok
+from signoff.service.kinds import RunFilter
+from signoff.shapes import Check, Shape, WrongValue, anything, instant, maybe, name, one_of, tags, text
+from signoff.workflow.run.status import STATUSES
+
+LONGEST_WAIT_S = 30
+"""Seconds for which one request may wait for the end of a run."""
+
+_START = Shape(
+    required={"workflow": name},
+    optional={"input": anything, "run_id": maybe(name), "tags": tags, "start_at": maybe(instant)},
+)
+_LIST: dict[str, Check | Repeated] = {
+    "workflow": name,
+    "status": Repeated(one_of(*STATUSES)),
+    "tag": Repeated(text(128)),
+    "cursor": text(512),
+    "limit": limit,
+}
+
+
+def stream_of(run_id: str) -> str:
+    """Return the address of a run's public stream."""
+    return f"/v1/stream/{run_path(run_id)}"
+
+
+async def start(call: Call) -> Reply:
+    """Start a run; idempotent by `run_id`."""
+    call.identity.require_known()
+    body = await call.members(_START)
+    call.identity.require("run:start", body["workflow"])
+    try:
+        started = await call.engine.runs.start(
+            body["workflow"],
+            body.get("input"),
+            run_id=body.get("run_id"),
+            tags=body.get("tags", ()),
+            start_at=body.get("start_at"),
+        )
+    except UnknownWorkflow:
+        if call.identity.operator:
+            raise
+        # Which others there are is not for everybody who may start one.
+        raise UnknownWorkflow(f"There is no workflow {body['workflow']!r} here; nothing was started.") from None
+    run_id = started.run["id"]
+    value = {"run": visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
+    if started.created:
+        return ok(value, 201, (b"location", url_of(f"/v1/runs/{run_id}", call.scope, call.config.public_url)))
+    return ok(value, 200, (b"idempotency-replayed", b"true"))
+
+
+async def list_runs(call: Call) -> Reply:
+    """List runs, newest first: of a workflow that the caller may list, or of all for operators."""
+    call.identity.require_known()
+    query = call.query(_LIST)
+    workflow = query.get("workflow")
+    if workflow is not None:
+        call.identity.require("workflow:list", workflow)
+    elif not call.identity.may("workflow:list", "*"):
+        raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
+    where = RunFilter(workflow, tuple(query.get("status", ())), tuple(query.get("tag", ())))
+    page = await call.engine.runs.list(where, query.get("limit", 50), query.get("cursor"))
+    return ok({"runs": [visible(call, row) for row in page.items], "cursor": page.cursor})
+
+
+def visible(call: Call, row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only readers of a run may see, as `workflows/{name}` does."""
+    if call.identity.may("run:read", row["id"]):
+        return row
+    return {member: value for member, value in row.items() if member not in {"input", "output"}}
+
+
+async def get(call: Call) -> Reply:
+    """Show one run with its pending requests."""
+    run_id = call.run_id()
+    call.identity.require("run:read", run_id)
+    call.query({})
+    row = await call.engine.runs.get(run_id)
+    pending = await call.engine.inputs.pending(run_id)
+    return ok({"run": row, "inputs": pending, "stream": stream_of(run_id)})
+
+
+async def result(call: Call) -> Reply:
+    """Tell how a run ended, or that it goes on; wait for its end as long as body."""
+    run_id = call.run_id()
+    call.identity.require("run:read", run_id)
+    wait_s = call.query({"wait": _wait}).get("wait", 0)
+    outcome = await call.engine.outcomes.get(run_id, wait_s=wait_s, operator=call.identity.operator)
+    if outcome.run["status"] != "completed":
+        return ok({"run": outcome.run}, 202)
+    return ok({"run": outcome.run, "output": outcome.output} if outcome.shown else {"run": outcome.run})
+
+
+def _wait(value: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", value) or float(value) > LONGEST_WAIT_S:
+        raise WrongValue(f"must be a number of seconds from 0 to {LONGEST_WAIT_S}")
+    return float(value)
+
+
+async def history(call: Call) -> Reply:
+    """Export a run's journal, for operators."""
+    run_id = call.run_id()
+    call.identity.require_operator()
+    call.query({})
+    return ok({"run_id": run_id, "entries": await call.engine.runs.history(run_id)})
