@@ -147,7 +147,7 @@ class JumpingClock(ManualClock):
         alarm = super().call_later(delay_s, callback, idle=idle)
         self._looked = time.monotonic()
         loop = asyncio.get_running_loop()
-        if self._watching is not loop:
+        if not idle and self._watching is not loop:
             self._watching = loop
             loop.call_later(self._quiet, self._watch)
         return alarm
@@ -175,15 +175,15 @@ class JumpingClock(ManualClock):
             let_go()
 
     def _watch(self) -> None:
-        """Jump if it is time to; look again, as long as anybody waits."""
+        """Jump if it is time to; look again, as long as there is anything to jump to."""
         while self._waiting and self._waiting[0].cancelled:
             heapq.heappop(self._waiting)
         wanted = min((one.at_ms for one in self._waiting if not (one.idle or one.cancelled)), default=None)
-        if not self._waiting:
+        if wanted is None:
             self._watching = None
             return
         quiet = time.monotonic() - self._looked
-        if not self._holds and quiet >= self._quiet and wanted is not None:
+        if not self._holds and quiet >= self._quiet:
             self.advance(max(math.ceil(wanted - self._now), 0))
             self._looked = time.monotonic()
             quiet = 0.0
