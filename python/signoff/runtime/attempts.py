@@ -63,7 +63,7 @@ class Attempts:
         """Stop the attempts of steps that are not open any more, and start those that are wanted and not under way."""
         for id_ in [id_ for id_ in self.under_way if id_ not in open_]:
             self.under_way.pop(id_).cancel()
-        done = {result.id for result in self.results}  # while the last commit was under way
+        done = {result.id for result in self.results} if self.results else ()  # while the last commit was under way
         for call in wanted:
             if call.id not in self.under_way and call.id not in done:
                 self._start(call)
@@ -114,6 +114,7 @@ class Attempts:
             result: StepResult = self._steps.failed(call, asyncio.CancelledError())
         elif (error := task.exception()) is not None:  # not the step's, which would be a result
             log.error("run %s: the step %s could not be tried (%s); trying again", self._run_id, call.id, error)
+            self._tell_end(call, attempt, duration, None)
             self._untried()
             return
         else:

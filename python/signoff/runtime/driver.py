@@ -33,6 +33,7 @@ from signoff.runtime import telling
 from signoff.runtime.attempts import Attempts
 from signoff.runtime.execution import Execution, begins
 from signoff.runtime.fingerprint import fingerprint
+from signoff.runtime.logs import FAILURES
 from signoff.runtime.observe import Observers, RunLost, RunReplayed, StoreTrouble
 from signoff.runtime.port import (
     Appended,
@@ -261,7 +262,9 @@ class RunDriver:
         self._failures = 0
         self._attempts.fed.clear()
         execution.position += len(request.entries)
-        telling.tell_written(self._owner.observers, self._run, execution.machine, request)
+        observers = self._owner.observers
+        if observers.watched or request.release or not FAILURES.isdisjoint(map(type, request.entries)):
+            telling.tell_written(observers, self._run, execution.machine, request)
         self._owner.progressed(self)
         if request.release:
             self._finish(keep=execution.machine.outcome is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from signoff.runtime.observe import EntriesCommitted, Observation, RunIsBlocked, RunLost, StoreTrouble
 from signoff.timestamps import rfc3339
@@ -13,7 +14,8 @@ from signoff.workflow.step.entries import StepFailed
 
 log = logging.getLogger("signoff.runtime")
 
-_FAILURES = {StepFailed, RunFailed, RunCancelled}
+FAILURES: Final = frozenset((StepFailed, RunFailed, RunCancelled))
+"""The entries that the log has something to say about."""
 
 
 class LogObserver:
@@ -24,12 +26,10 @@ class LogObserver:
 
     def observe(self, event: Observation) -> None:
         """Log what went wrong."""
-        if type(event) is EntriesCommitted:  # first, and without a call: there is one for each step
-            for entry in event.entries:
-                if type(entry) in _FAILURES:
-                    _log_failure(event.run_id, entry)
-            return
         match event:
+            case EntriesCommitted():
+                for entry in event.entries:
+                    _log_failure(event.run_id, entry)
             case RunIsBlocked():
                 log.error("run %s is blocked\n%s", event.run_id, traceback_of(event.error))
             case RunLost():

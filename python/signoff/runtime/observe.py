@@ -204,7 +204,8 @@ class Observers:
         others: those that were given to the worker.
 
     Attributes:
-        watched: somebody but the log is there; if not, what is told for each attempt is not even made.
+        watched: somebody but the log is there; if not, what the log has no use for is not even made, which is a
+            fiftieth of a step.
     """
 
     def __init__(self, log: Observer, others: Iterable[Observer]) -> None:

@@ -104,8 +104,7 @@ class Parking:
     begins: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The outcome of an append that is durable.
 
     Attributes:
