@@ -107,6 +107,7 @@ class LocalRunPort:
         self._keep = keep
         self._copies: OrderedDict[str, RunCopy] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._appending = 0
 
     # -- work ------------------------------------------------------------------------------------------------------
 
@@ -225,19 +226,27 @@ class LocalRunPort:
             asyncio.get_running_loop().call_soon(reply, NotTaken(error_of(error)))
             return
         copy.writing = True
+        self._appending += 1
         self._committer.hand_in(write.change, partial(self._written, copy, request, write, reply))
 
     def _written(
         self, copy: RunCopy, request: JournalAppend, write: RunChange, reply: Reply, outcome: Outcome | Exception
     ) -> None:
         copy.writing = False
+        self._appending -= 1
         if isinstance(outcome, Committed):
             copy.subject, copy.as_claimed = write.after, False
             copy.position += len(request.entries)
             copy.public_tail += len(write.delta.public)
             if copy.view.run is not None and copy.view.run.row["status"] in ENDED:
                 self._forget(copy)
-            reply(Appended(request.entries))
+            # Alone it goes on at once, which spares a step a turn of the loop (6 us of 110). Among others it takes its
+            # turn after all replies of the transaction: else those that end together do not hand in together, and
+            # 50 runs of 20 steps make 225 transactions instead of 161.
+            if self._appending:
+                asyncio.get_running_loop().call_soon(reply, Appended(request.entries))
+            else:
+                reply(Appended(request.entries))
             return
         if request.entries:  # the view is ahead of what was written
             self._forget(copy)

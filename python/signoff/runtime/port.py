@@ -201,7 +201,7 @@ class RunPort(Protocol):
 
         Args:
             reply: called once with the outcome, on the event loop and never before this returns. It is no future: a
-                step would wait for one more turn of the loop, a twentieth of its time in memory.
+                step that is alone would wait for one more turn of the loop, a twentieth of its time in memory.
         """
         ...
 
