@@ -188,6 +188,13 @@ def test_every_decision_is_in_the_index_under_its_own_number(page: Path) -> None
     assert f"| [{number}]({page.name}) |" in (page.parent / "README.md").read_text()
 
 
+@pytest.mark.parametrize("version", (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1:], ids=lambda text: text[:7])
+def test_each_version_has_each_heading_of_the_changelog_once(version: str) -> None:
+    order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    headings = re.findall(r"^### (.+)$", version, flags=re.MULTILINE)
+    assert headings == [heading for heading in order if heading in headings]
+
+
 def test_the_glossary_is_sorted() -> None:
     words = re.findall(r"^\| ([^|]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), flags=re.MULTILINE)[1:]
     plain = [re.sub(r"[`\-]", "", word).lower() for word in words if not word.startswith("--")]
