@@ -4,8 +4,9 @@ Everything that must know the time, and everything that waits for it, takes a `C
 or one that jumps. Times are whole milliseconds since the Unix epoch (UTC), because that is what journals, rows and
 indexes keep; delays are seconds.
 
-What stays on real time: sockets and other people's servers, the timeouts of steps' attempts (a step is the real world),
-and the two threads that watch this very process, the heartbeat and the watchdog.
+What stays on real time: sockets, clients that wait for a reply and other people's servers; the timeouts of steps'
+attempts (a step is the real world); what paces work by its cost; and the two threads that watch this very process, the
+heartbeat and the watchdog.
 """
 
 from __future__ import annotations

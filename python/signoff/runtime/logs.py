@@ -33,7 +33,7 @@ class LogObserver:
             case RunIsBlocked():
                 log.error("run %s is blocked\n%s", event.run_id, traceback_of(event.error))
             case RunLost():
-                log.info("run %s: the lease is lost; another worker goes on", event.run_id)
+                log.info("run %s: the lease is lost; another worker goes on, or the run was ended", event.run_id)
             case StoreTrouble():
                 log.warning("run %s: %s; looking it up", event.run_id, event.what)
             case _:

@@ -140,7 +140,7 @@ class RunReleased(Observation):
 
 @dataclass(frozen=True, slots=True)
 class RunLost(Observation):
-    """The lease is lost: another worker goes on, and nothing of ours is written any more."""
+    """The lease is lost: another worker goes on, or the run was ended; nothing of ours is written any more."""
 
     epoch: int
 
