@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from signoff.clock import rfc3339
+from signoff.timestamps import rfc3339
 
 SLOW_MS: Final = 200
 """A commit that takes longer is worth a remark."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from signoff.clock import rfc3339
 from signoff.paths import inbox_path, journal_path, listing_path, run_path
 from signoff.service.kinds import PartKind, input_part, run_record, wait_part
 from signoff.stores.change import (
@@ -21,6 +20,7 @@ from signoff.stores.change import (
     new_mark,
 )
 from signoff.streams import state
+from signoff.timestamps import rfc3339
 from signoff.workflow import journal
 from signoff.workflow.entry import Entry
 from signoff.workflow.projection import project

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from signoff.clock import rfc3339
+from signoff.timestamps import rfc3339
 from signoff.workflow.run.entries import RunCompleted
 from tests.protocol.material import complaints
 from tests.server.hosting import KEYED, Host, bearer, hosting, problem

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from signoff.clock import rfc3339
 from signoff.server.api.call import Call
 from signoff.server.http.reply import Reply, ok
 from signoff.service.diagnosis import judge
+from signoff.timestamps import rfc3339
 
 
 async def examine(call: Call) -> Reply:
