@@ -36,6 +36,7 @@ from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.entry import Entry, Notification
 from signoff.workflow.failure import error_of
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.cut import holds_cut
 from signoff.workflow.run.entries import RunBlocked, RunDescribed, RunStarted, RunUnblocked
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.step.entries import StepCompleted, StepFailed
@@ -318,6 +319,9 @@ class RunDriver:
             self._again([], f"{error}")
         elif (entries := task.result()) is None:
             self.abandon()
+        elif self._live is not None and holds_cut(entries):
+            self._drop()  # what it was fed is undone
+            self._load()
         elif (start_at := begins(entries)) is not None and start_at > self._clock.now_ms():
             self._leave(Parking(start_at, begins=True))
         elif self._take_up(entries):

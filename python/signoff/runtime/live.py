@@ -7,7 +7,7 @@ from signoff.workflow.entry import Entry
 from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import refold
-from signoff.workflow.run.entries import RunStarted
+from signoff.workflow.run.entries import RunRewound, RunStarted
 from signoff.workflow.view import View
 
 
@@ -34,6 +34,8 @@ def begins(entries: list[Entry]) -> int | None:
     An event that comes earlier is kept for it. A cancellation does not wait.
     """
     match entries:
-        case [RunStarted(start_at=start_at), *rest] if all(isinstance(entry, EventReceived) for entry in rest):
+        case [RunStarted(start_at=start_at), *rest] if all(
+            isinstance(entry, EventReceived | RunRewound) for entry in rest
+        ):
             return start_at
     return None

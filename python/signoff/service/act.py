@@ -8,6 +8,7 @@ that ends.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from inspect import isawaitable
 from typing import Final, TypeVar
 
@@ -19,7 +20,7 @@ from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered
 from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.base import Loaded as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
-from signoff.stores.change import Conflict
+from signoff.stores.change import Conflict, Subject
 from signoff.workflow import journal
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
 from signoff.workflow.entry import Entry
@@ -52,7 +53,12 @@ class Actor:
         self._clock = clock
 
     async def act(
-        self, run_id: str, decide: Decide[R], *wanted: PartsWanted, ledger: tuple[str, str] | None = None
+        self,
+        run_id: str,
+        decide: Decide[R],
+        *wanted: PartsWanted,
+        ledger: tuple[str, str] | None = None,
+        whole: Callable[[Loaded], bool] | None = None,
     ) -> R:
         """Decide on a run, and commit what was decided; return its reply, durable.
 
@@ -61,6 +67,7 @@ class Actor:
             decide: called with the run as it is, again after each lost race.
             wanted: parts that the decision is about.
             ledger: the scope and the id under which the reply is remembered.
+            whole: tells whether the decision is about the whole journal, so that the run is loaded with its past.
 
         Raises:
             RunNotFound: there is no such run.
@@ -74,6 +81,8 @@ class Actor:
                 if stored is None:
                     raise not_found(run_id)
                 run = loaded(stored)
+                if whole is not None and whole(run):
+                    run = replace(run, view=await whole_view(self._store, stored.subject))
                 decision = decide(run, self._clock.now_ms())
                 if isawaitable(decision):
                     decision = await decision
@@ -109,9 +118,14 @@ class Actor:
         """Commit a decision; return its reply, or None if somebody was faster."""
         if decision.ends:
             run.view = await self._with_steps(run)
-        # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go.
+        # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go. So is
+        # one that is cut: the lease it held is over, and with it whatever its attempts come to.
         written = RunChange(
-            run, decision.entries, ready=decision.ready, wake_at=decision.wake_at, release=decision.ends
+            run,
+            decision.entries,
+            ready=decision.ready,
+            wake_at=decision.wake_at,
+            release=decision.ends or decision.release,
         )
         reply = decision.reply(run.view, run.public_tail + len(written.delta.public))
         if (remember := decision.remember) is not None:
@@ -126,19 +140,33 @@ class Actor:
         """Return a run's rows as far as its end concerns them: with its open steps, if it has any."""
         if run.subject is None or run.view.run is None or not run.view.run.steps:
             return run.view
-        whole = View()
         try:
-            entries, _ = await read_journal(self._store, run.subject.name.id, 0)
-            refold(whole, entries[: run.journal_tail])
+            return await whole_view(self._store, run.subject, past=False)
         except WorkflowError:  # an entry of a newer version: the run ends all the same
             return run.view
-        return whole
 
 
 def view_of(stored: Stored) -> View:
     """Return a run's rows as far as they were loaded."""
     inputs = {part.key: InputState.loads(part.state) for part in stored.parts if part.kind == PartKind.INPUT}
     return View(run=RunFold.loads(stored.subject.state), inputs=inputs)
+
+
+async def whole_view(store: WorkflowStore, subject: Subject, *, past: bool = True) -> View:
+    """Return all rows of a run, as of its record.
+
+    Args:
+        store: where its journal is.
+        subject: its record.
+        past: with what cuts need.
+
+    Raises:
+        WorkflowError: the journal has an entry that this version cannot read.
+    """
+    view = View()
+    entries, _ = await read_journal(store, subject.name.id, 0)
+    refold(view, entries[: RunSnapshot(subject, view).journal_tail], past=past)
+    return view
 
 
 def loaded(stored: Stored) -> Loaded:

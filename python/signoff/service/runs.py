@@ -9,7 +9,7 @@ from typing import Any
 from signoff.clock import Clock
 from signoff.errors import InvalidInput, UnknownWorkflow, UnsupportedValue
 from signoff.names import check_name
-from signoff.service.act import OPEN_INPUTS, Actor, loaded, not_found, read_journal
+from signoff.service.act import OPEN_INPUTS, Actor, loaded, not_found, read_journal, whole_view
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
@@ -24,6 +24,7 @@ from signoff.workflow.failure import error_of
 from signoff.workflow.run import decide
 from signoff.workflow.run.decide import Row, Started
 from signoff.workflow.run.entries import RunStarted
+from signoff.workflow.run.status import FINAL
 from signoff.workflow.view import RunFold, View
 
 
@@ -177,13 +178,72 @@ class Runs:
         return await self._actor.act(run_id, lambda run, now: decide.terminate(run, reason, by, now), OPEN_INPUTS)
 
     async def retry(self, run_id: str, by: DecidedBy) -> Row:
-        """Have a blocked run tried again, with the code that there is; it is blocked again if that is no better.
+        """Have a blocked or failed run tried again, with the code that there is.
+
+        A blocked one goes on as it is, and is blocked again if the code is no better. A failed one goes on where it
+        failed: the attempts of the step it failed by begin anew, or the code is run again from its last turn.
 
         Raises:
             RunNotFound: there is no such run.
-            NotBlocked: the run is not blocked; nothing was changed.
+            RunClosed: it is completed or cancelled.
+            NotBlocked: it is neither blocked nor failed; nothing was changed.
         """
-        return await self._actor.act(run_id, lambda run, now: decide.retry(run, by, now))
+        return await self._actor.act(
+            run_id, lambda run, now: decide.retry(run, by, now), whole=lambda run: run.status == "failed"
+        )
+
+    async def rewind(
+        self, run_id: str, to: str, by: DecidedBy, *, after: bool = False, reason: str | None = None
+    ) -> Row:
+        """Undo what a run has done from a command on, and have it go on from there with the code that there is.
+
+        The journal keeps all of it. Requests that are undone are taken back, those that are kept are asked again. A
+        worker that holds the run lets go of it; steps under way may still have their effect on the world.
+
+        Args:
+            run_id: the run.
+            to: the id of the command, e.g. `pay:1`.
+            by: who asks.
+            after: keep the command, and how it ended.
+            reason: for people.
+
+        Raises:
+            RunNotFound: there is no such run.
+            RunClosed: it is completed or cancelled; fork it.
+            UnknownCommand: it has not asked for this, or that is undone already; nothing was changed.
+        """
+        return await self._actor.act(
+            run_id,
+            lambda run, now: decide.rewind(run, to, by, now, after=after, reason=reason),
+            whole=lambda run: run.status not in FINAL,
+        )
+
+    async def fork(
+        self, run_id: str, by: DecidedBy, *, new_id: str | None = None, to: str | None = None, after: bool = False
+    ) -> Started:
+        """Start a run that shares the beginning of another one's journal, and goes on from there on its own.
+
+        Args:
+            run_id: the other run; it may have ended, and is left as it is.
+            by: who asks.
+            new_id: of the new run, for idempotency; a random one if None.
+            to: the id of the first command that is not shared; None: all is, but the end and what the code asked for
+                last.
+            after: share the command, and how it ended.
+
+        Raises:
+            RunNotFound: there is no such run.
+            InvalidName: the new id is malformed.
+            UnknownCommand: the other run has not asked for this.
+            RunConflict: the new id is taken by a run that is not this fork.
+        """
+        new_id = check_name(new_id, "run id") if new_id is not None else secrets.token_hex(10)
+        subject = await self.record(run_id)
+        source = Loaded(await whole_view(self._store, subject))
+        now = self._clock.now_ms()
+        return await self._actor.begin(
+            new_id, lambda taken: decide.fork(source, taken, new_id, by, now, to=to, after=after)
+        )
 
     async def forsake(self, run_id: str) -> bool:
         """Block a run that no living worker knows, or end it if it was asked to stop; tell whether it was written to.

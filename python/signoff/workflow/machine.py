@@ -19,6 +19,7 @@ from signoff.workflow.entry import Command, Entry
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
 from signoff.workflow.run.ask import Execution, Outcome
+from signoff.workflow.run.cut import Cut, effective, is_cut
 from signoff.workflow.run.entries import RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.timer.entries import TimerFired
@@ -136,9 +137,11 @@ class Machine:
 
         Args:
             entries: recorded commands and notifications that were not fed yet, in the journal's order; the very first
-                is `run.started`. Commands this machine has returned itself are not fed again.
+                is `run.started`. Commands this machine has returned itself are not fed again. What cuts have undone is
+                passed over, so a cut comes with the whole journal before it, to a new machine.
 
         Raises:
+            WorkflowError: there is a cut in what is fed later.
             NonDeterminism: code and journal disagree; the machine is of no use any more and raises it again.
             RuntimeError: this was called inside a task of another event loop.
         """
@@ -147,6 +150,9 @@ class Machine:
             raise commands.loop.failure
         new = commands.new = []
         notifications: list[Entry] = []
+        begun = self._execution.started
+        if not begun:
+            entries = effective(entries)
         for entry in entries:
             if isinstance(entry, Command) and type(entry) is not RunStarted:
                 commands.recorded.queue.append(entry)
@@ -155,6 +161,10 @@ class Machine:
                 return new
             else:
                 notifications.append(entry)
+                if isinstance(entry, Cut) and is_cut(entry):
+                    if begun:
+                        raise WorkflowError(f"{entry.type} undoes what was fed; feed a new machine the whole journal.")
+                    commands.recorded.queue.append(entry)
                 if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
                     commands.recorded.python = entry.python
         with commands.loop.running():

@@ -6,7 +6,7 @@ from signoff.errors import InvalidInput, NotBlocked, RunClosed, RunConflict
 from signoff.streams import offset
 from signoff.workflow.decision import AlreadyDone, AppendEntries
 from signoff.workflow.entry import DecidedBy, Entry, Error
-from signoff.workflow.run.decide import Started, blocked_unknown, cancel, forsake, retry, start, terminate
+from signoff.workflow.run.decide import Started, blocked_unknown, cancel, forsake, retry, rewind, start, terminate
 from signoff.workflow.run.entries import (
     CancelRequested,
     RunBlocked,
@@ -129,10 +129,17 @@ def test_a_blocked_run_is_tried_again() -> None:
     assert written(run, decision)[0]["status"] == "running"
 
 
-@pytest.mark.parametrize("before", [(), (FAILED,), (FINAL[0],)])
-def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
-    with pytest.raises(NotBlocked, match="only a blocked one"):
-        retry(loaded(*before), OPERATOR, 2_000)
+def test_what_goes_on_by_itself_is_not_tried_again() -> None:
+    with pytest.raises(NotBlocked, match="only a blocked or a failed one"):
+        retry(loaded(), OPERATOR, 2_000)
+
+
+@pytest.mark.parametrize("end", FINAL)
+def test_what_is_over_is_forked_not_tried_again(end: Entry) -> None:
+    with pytest.raises(RunClosed, match="nothing to try again"):
+        retry(loaded(end), OPERATOR, 2_000)
+    with pytest.raises(RunClosed, match="nothing to rewind"):
+        rewind(loaded(end), "a:0", OPERATOR, 2_000)
 
 
 # -- forsake -----------------------------------------------------------------------------------------------------------

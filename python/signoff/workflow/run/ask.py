@@ -24,6 +24,7 @@ from signoff.workflow.run.entries import (
     RunDescribed,
     RunFailed,
     RunRetried,
+    RunRewound,
     RunStarted,
     RunTerminated,
     RunUnblocked,
@@ -229,6 +230,7 @@ FEEDS: Feeds = {
     RunBlocked: _pass_over,
     RunUnblocked: _pass_over,
     RunRetried: _pass_over,
+    RunRewound: _pass_over,
     CancelRequested: _cancel_requested,
     RunTerminated: _terminated,
 }

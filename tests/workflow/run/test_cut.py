@@ -1,0 +1,211 @@
+"""What operators undo is undone everywhere alike: in replay, in the rows, in inboxes and in the index."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import orjson
+import pytest
+
+from signoff.errors import UnknownCommand
+from signoff.streams import state
+from signoff.workflow.decision import AppendEntries, Loaded
+from signoff.workflow.entry import DecidedBy, Entry
+from signoff.workflow.input.state import InputState
+from signoff.workflow.machine import Machine
+from signoff.workflow.projection import project, refold
+from signoff.workflow.run import decide
+from signoff.workflow.run.cut import effective, holds_cut, id_of, is_cut
+from signoff.workflow.view import RunFold, View
+from tests.workflow.corpus import app
+from tests.workflow.world import World, by_chance
+
+SHAPES = sorted(app.names())
+OPERATOR = DecidedBy("operator", "local")
+
+
+class RewoundWorld(World):
+    """A world whose operators undo what they do not like, a few times."""
+
+    cuts = 0
+
+    def run(self, most: int = 300) -> list[Entry]:
+        for _ in range(most):
+            status = self.loaded().status
+            if (
+                self.cuts < 4
+                and status not in {"completed", "cancelled"}
+                and (status == "failed" or not self.choose(5))
+            ):
+                self.cuts += 1
+                self.cut(failed=status == "failed")
+            elif self.machine.outcome is not None:
+                return self.journal
+            else:
+                self.step()
+        return self.journal
+
+    def loaded(self) -> Loaded:
+        view = View()
+        tail = refold(view, self.journal, past=True)
+        return Loaded(view, tail)
+
+    def cut(self, *, failed: bool = False) -> None:
+        run = self.loaded()
+        ids = [id_ for entry in run.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
+        if failed and self.choose(2):
+            self.write(decide.retry(run, OPERATOR, self.now))
+        elif ids:
+            self.write(decide.rewind(run, ids[self.choose(len(ids))], OPERATOR, self.now, after=bool(self.choose(2))))
+        elif failed:
+            self.write(decide.retry(run, OPERATOR, self.now))
+
+    def write(self, decision: AppendEntries[Any]) -> None:
+        self.journal += decision.entries
+        self.machine = Machine(self.definition)
+        self.journal += self.machine.advance(self.journal)
+
+
+def is_noise(id_: str) -> bool:
+    return id_.startswith("nobody") or id_ == "timer:99"
+
+
+def story(name: str, seed: int) -> list[Entry]:
+    return RewoundWorld(app.get(name), by_chance(seed), 1, cancels=seed % 2 == 0).run(120)
+
+
+STORIES = [pytest.param(name, seed, id=f"{name}-{seed}") for name in SHAPES for seed in range(5)]
+
+
+def rows_of(entries: list[Entry]) -> dict[tuple[str, str], Any]:
+    """Return the rows of a journal, without what counts what was shown before."""
+    return comparable(state.fold(map(orjson.loads, project(View(), entries, 0).public)))
+
+
+def comparable(rows: Any) -> dict[tuple[str, str], Any]:
+    return {
+        key: {name: value for name, value in row.items() if name not in {"revised", "revision"}}
+        for key, row in rows.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "seed"), STORIES)
+def test_replay_of_the_whole_journal_comes_to_what_was_done(name: str, seed: int) -> None:
+    entries = story(name, seed)
+    machine = Machine(app.get(name))
+    assert machine.advance(entries) == []
+    again = Machine(app.get(name))
+    assert again.advance(list(effective(entries))) == []
+    assert (machine.open_steps.keys(), machine.open_timers) == (again.open_steps.keys(), again.open_timers)
+    assert machine.now_ms == again.now_ms
+
+
+@pytest.mark.parametrize(("name", "seed"), STORIES)
+def test_what_is_effective_stays_so(name: str, seed: int) -> None:
+    left = effective(story(name, seed))
+    assert effective(left) == left
+
+
+@pytest.mark.parametrize(("name", "seed"), STORIES)
+def test_rows_inboxes_and_index_are_those_of_what_is_left(name: str, seed: int) -> None:
+    entries = story(name, seed)
+    view, tail = View(), 0
+    refold(view, [], past=True)
+    public: list[Any] = []
+    inboxes: dict[str, list[Any]] = {}
+    parts: dict[str, InputState] = {}
+    waits: dict[str, tuple[str, str | None]] = {}
+    for entry in entries:
+        if view.run is not None:
+            view.run = RunFold.loads(view.run.dumps())
+        delta = project(view, [entry], tail)
+        tail += len(delta.public)
+        public += map(orjson.loads, delta.public)
+        for principal, message in delta.inboxes:
+            inboxes.setdefault(principal, []).append(orjson.loads(message))
+        parts |= delta.inputs
+        for id_, topic, key, remove in delta.waits:
+            assert (id_ in waits) == remove
+            if remove:
+                del waits[id_]
+            else:
+                waits[id_] = topic, key
+    shown = state.fold(public)
+    whole = View()
+    assert refold(whole, entries) == tail
+    assert whole == view
+    assert view.past is not None
+    assert view.past.rows == shown
+    left = list(effective(entries))
+    expected = rows_of(left)
+    assert comparable(shown) == expected
+    assert view.run is not None
+    assert waits == {id_: (topic, key) for id_, topic, key in view.run.waits}
+    assert parts == view.inputs
+    pending = [request for request in view.inputs.values() if request.pending]
+    assert [request.row["id"] for request in pending] == view.run.inputs
+    for principal, messages in inboxes.items():
+        asked = {f"r1/{request.row['id']}" for request in pending if principal in request.to}
+        assert {key for _, key in state.fold(messages)} == asked
+    for request in pending:
+        assert request.row == shown["input", request.row["id"]]
+
+
+@pytest.mark.parametrize(("name", "seed"), STORIES)
+def test_rows_do_not_depend_on_how_entries_are_batched(name: str, seed: int) -> None:
+    entries = story(name, seed)
+    whole = View()
+    refold(whole, [], past=True)
+    at_once = project(whole, entries, 0)
+    for size in (2, 5):
+        view, public, inboxes = View(), [], []  # type: ignore[var-annotated]
+        refold(view, [], past=True)
+        for start in range(0, len(entries), size):
+            delta = project(view, entries[start : start + size], len(public))
+            public += delta.public
+            inboxes += delta.inboxes
+        assert (tuple(public), tuple(inboxes)) == (at_once.public, at_once.inboxes)
+        assert view == whole
+
+
+def test_the_stories_have_cuts_of_both_kinds() -> None:
+    kinds = {entry.type for name in SHAPES for entry in story(name, 3) if is_cut(entry)}
+    assert kinds == {"run.rewound", "run.retried"}
+
+
+@pytest.mark.parametrize(("name", "seed"), STORIES)
+def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int) -> None:
+    world = RewoundWorld(app.get(name), by_chance(seed), 1)
+    world.run(60)
+    source = world.loaded()
+    ids = [id_ for entry in source.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
+    to = random.Random(seed).choice([None, *ids])
+    decision = decide.fork(source, None, "r2", OPERATOR, world.now + 1_000, to=to)
+    assert isinstance(decision, AppendEntries)
+    entries = list(decision.entries)
+    assert effective(entries) == entries
+    view = View()
+    delta = project(view, entries, 0)
+    shown = state.fold(map(orjson.loads, delta.public))
+    assert all(orjson.loads(message)["headers"]["operation"] == "insert" for message in delta.public)
+    assert view.run is not None
+    assert view.run.row["forked_from"] == {"run_id": "r1", "keep": len(entries) - 1}
+    told = {(principal, orjson.loads(message)["key"]) for principal, message in delta.inboxes}
+    assert told == {(who, f"r2/{id_}") for id_ in view.run.inputs for who in view.inputs[id_].to}
+    for row in (row for (kind, _), row in shown.items() if kind == "input"):
+        assert row["run_id"] == "r2"
+    machine = Machine(app.get(name))
+    entries += machine.advance(entries)
+    again = View()
+    tail = refold(again, entries)
+    assert tail == len(delta.public) + len(project(view, entries[len(decision.entries) :], len(delta.public)).public)
+    assert again == view
+    assert Machine(app.get(name)).advance(entries) == []
+
+
+def test_a_fork_with_an_id_that_is_taken_is_the_same_fork_or_refused() -> None:
+    world = World(app.get("sequence"), by_chance(1), 1)
+    assert not holds_cut(world.journal)
+    with pytest.raises(UnknownCommand, match="has not asked for 'nothing:0'"):
+        decide.rewind(RewoundWorld(app.get("sequence"), by_chance(1)).loaded(), "nothing:0", OPERATOR, 5)
