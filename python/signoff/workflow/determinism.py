@@ -30,9 +30,12 @@ class Recorded:
 
     Args:
         passed: told of each cut that the code comes to.
+
+    Attributes:
+        turning: the code takes its last turn before a cut: it comes to the cut with the last command before it.
     """
 
-    __slots__ = ("_passed", "count", "last", "python", "queue")
+    __slots__ = ("_passed", "count", "last", "python", "queue", "turning")
 
     def __init__(self, passed: Callable[[Cut], None]) -> None:
         self._passed = passed
@@ -40,6 +43,7 @@ class Recorded:
         self.last: deque[tuple[type[Any], str]] = deque(maxlen=5)
         self.count = 0
         self.python: str | None = PYTHON
+        self.turning = False
 
     def take(self, kind: type[Any], name: str) -> Command | None:
         """Return the recorded command that matches; None: the journal has no more, so this one is new.
@@ -61,17 +65,19 @@ class Recorded:
                 raise self._differs(title(type(command), command.name), title(kind, name), user_line())
         self.last.append((kind, name))
         self.count += 1
+        if self.turning:
+            self.pass_cuts()
         return found
 
     def upcoming(self) -> Command | None:
         """Return the command that the journal has next; None: it has no more."""
-        while self.queue:
-            command = self.queue[0]
-            if not isinstance(command, Notification):
-                return command
+        return next((command for command in self.queue if not isinstance(command, Notification)), None)
+
+    def pass_cuts(self) -> None:
+        """Come to the cuts that stand before the next command."""
+        while self.queue and isinstance(cut := self.queue[0], Notification):
             self.queue.popleft()
-            self._passed(command)
-        return None
+            self._passed(cut)
 
     def left_over(self, waiting: list[FrameType], ended: str | None) -> NonDeterminism | None:
         """Return the complaint about recorded commands that the code did not ask for, if there are any.
@@ -80,8 +86,10 @@ class Recorded:
             waiting: frames of code that is suspended.
             ended: how the code ended, if it did.
         """
+        self.pass_cuts()
         while (command := self.upcoming()) is not None and command.optional:
             self.queue.popleft()
+            self.pass_cuts()
         if command is None:
             return None
         found = f"the end of the code ({ended})" if ended else "nothing: the code waits"

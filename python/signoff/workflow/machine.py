@@ -150,6 +150,7 @@ class Machine:
             raise commands.loop.failure
         new = commands.new = []
         notifications: list[Entry] = []
+        last_turns: set[int] = set()
         begun = self._execution.started
         if not begun:
             entries = effective(entries)
@@ -160,17 +161,18 @@ class Machine:
                 _FEEDS[RunTerminated](commands, entry)
                 return new
             else:
-                notifications.append(entry)
                 if isinstance(entry, Cut) and is_cut(entry):
                     if begun:
                         raise WorkflowError(f"{entry.type} undoes what was fed; feed a new machine the whole journal.")
                     commands.recorded.queue.append(entry)
+                    last_turns.add(len(notifications) - 1)
+                notifications.append(entry)
                 if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
                     commands.recorded.python = entry.python
         with commands.loop.running():
-            for notification in notifications:
+            for n, notification in enumerate(notifications):
                 if self._execution.outcome is None:
-                    self._feed(notification)
+                    self._feed(notification, turning=n in last_turns)
         self._check_left_over()
         return new
 
@@ -182,12 +184,15 @@ class Machine:
         """Close: a coroutine that is collected would run its cleanup."""
         self.close()
 
-    def _feed(self, notification: Entry) -> None:
+    def _feed(self, notification: Entry, *, turning: bool) -> None:
         commands, execution = self._commands, self._execution
         self.fed += 1
         commands.now_ms = max(commands.now_ms, notification.at)
         if not execution.started and type(notification) is not RunStarted:
             raise WorkflowError(f"A journal begins with run.started, not with {notification.type}.")
+        commands.recorded.turning = turning
+        if turning:
+            commands.recorded.pass_cuts()
         _FEEDS[type(notification)](commands, notification)
         execution.go_on()
 

@@ -114,15 +114,15 @@ def _fold_with_past(projector: Projector, past: Past, entry: Entry) -> None:
 def _fold_cut(projector: Projector, past: Past, cut: Cut) -> None:
     """Undo what a cut undoes: fold what is left, and write where the rows differ."""
     view = projector.view
-    left = [replace(past.folded[n], entry=entry) for n, entry in kept(past.entries, cut)]
+    before, behind = ([replace(past.folded[n], entry=entry) for n, entry in part] for part in kept(past.entries, cut))
+    done = Folded(settled(cut, len(before)), projector.tail)
+    left = [*before, done, *behind]
     after, rows = _folded_again(left)
-    done = Folded(settled(cut, len(left)), projector.tail)
-    _fold(RecordingProjector(after, 0, rows, write=False), done.entry)
     done.reopened.update(write_differences(projector, past, after, rows, cut))
     after.inputs.update(done.reopened)
     view.run, view.steps = after.run, after.steps
     view.inputs.update(after.inputs)
-    past.folded, past.copied = [*left, done], 0
+    past.folded, past.copied = left, 0
 
 
 def _folded_again(left: Sequence[Folded]) -> tuple[View, Rows]:
@@ -152,6 +152,6 @@ def _fold(projector: Projector, entry: Entry) -> None:
             return
         changes = {"status": status_of(run)}
     if any(row.get(name, _ABSENT) != value for name, value in changes.items()):
-        run.row = row | changes | {"updated_at": rfc3339(entry.at)}
+        run.row = row | changes | {"updated_at": rfc3339(max(entry.at, run.cut_at))}
         txid = projector.txid_of(entry)
         put_run(projector, run, Operation.UPDATE, entry.at, txid)

@@ -32,6 +32,7 @@ class RunFold:
         event_count: number of events that have come.
         blocked: why the run is blocked (`failure.reason`); empty if it is not.
         stuck: fingerprints of the code that got stuck in this run, the last ones.
+        cut_at: when the run was last cut, in milliseconds: what was said before and is said again changes the row then.
     """
 
     row: dict[str, Any]
@@ -48,6 +49,7 @@ class RunFold:
     event_count: int = 0
     blocked: str = ""
     stuck: list[str] = field(default_factory=list)
+    cut_at: int = 0
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""

@@ -2,7 +2,8 @@
 
 A journal only grows. `run.rewound`, and `run.retried` of a failed run, say how many entries of what held until then
 stay; those of the *effective* journal, which is what replay feeds and what rows and index show. What came later is
-undone, but for what the outside world has said, which cannot be unsaid: events and the wish that the run stop.
+undone, but for what the outside world has said, which cannot be unsaid: events and the wish that the run stop. That is
+said again, behind the cut.
 
 A retry keeps more: also how what stays was answered, so that no step that is done is done again.
 """
@@ -46,21 +47,26 @@ def holds_cut(entries: Sequence[Entry]) -> bool:
     return any(type(entry) in CUTS and is_cut(entry) for entry in entries)
 
 
-def kept(entries: Sequence[Entry], cut: Cut) -> list[tuple[int, Entry]]:
-    """Return those entries of an effective journal that a cut lets stay, with their positions, in order."""
+Kept = list[tuple[int, Entry]]
+"""Entries that stay, with the positions they had."""
+
+
+def kept(entries: Sequence[Entry], cut: Cut) -> tuple[Kept, Kept]:
+    """Return those entries of an effective journal that a cut lets stay: before it, and behind it."""
     anew: Collection[str] = cut.anew if isinstance(cut, RunRetried) else ()
     keep = len(entries) if cut.keep is None else min(cut.keep, len(entries))
-    stay = [(n, entries[n]) for n in range(keep)]
+    before = [(n, entries[n]) for n in range(keep)]
     if anew:
-        stay = [one for one in stay if not (isinstance(one[1], StepFailed) and one[1].id in anew)]
+        before = [one for one in before if not (isinstance(one[1], StepFailed) and one[1].id in anew)]
     asked: Collection[str | None] = ()
     if isinstance(cut, RunRetried):
-        asked = {id_of(entry) for _, entry in stay if isinstance(entry, Command)} - {None, *anew}
-    for n in range(keep, len(entries)):
-        entry = entries[n]
-        if type(entry) in _SURVIVORS or (isinstance(entry, Notification) and id_of(entry) in asked):
-            stay.append((n, entry))
-    return [(at, settled(entry, n)) for n, (at, entry) in enumerate(stay)]
+        asked = {id_of(entry) for _, entry in before if isinstance(entry, Command)} - {None, *anew}
+    behind = [
+        (n, entry)
+        for n, entry in enumerate(entries[keep:], keep)
+        if type(entry) in _SURVIVORS or (isinstance(entry, Notification) and id_of(entry) in asked)
+    ]
+    return [(at, settled(entry, n)) for n, (at, entry) in enumerate(before)], behind
 
 
 def settled(entry: Entry, count: int) -> Entry:
@@ -73,9 +79,10 @@ def settled(entry: Entry, count: int) -> Entry:
 
 
 def effective(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Return what is left of a whole journal after its cuts; each is the last of what held when it was made.
+    """Return what is left of a whole journal after its cuts.
 
-    What is effective already comes back equal.
+    A cut stands behind what it keeps, and before what has come meanwhile and stays. What is effective already comes
+    back equal.
 
     Example:
         >>> effective([started, scheduled, failed, RunRewound(9, keep=1)])
@@ -86,8 +93,11 @@ def effective(entries: Sequence[Entry]) -> Sequence[Entry]:
     left: list[Entry] = []
     for entry in entries:
         if isinstance(entry, Cut) and is_cut(entry):
-            left = [one for _, one in kept(left, entry)]
-        left.append(settled(entry, len(left)))
+            before, behind = kept(left, entry)
+            left = [one for _, one in before]
+            left += [settled(entry, len(left)), *(one for _, one in behind)]
+        else:
+            left.append(entry)
     return left
 
 

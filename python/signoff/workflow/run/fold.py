@@ -139,7 +139,7 @@ def _retried(projector: Projector, run: RunFold, entry: RunRetried) -> dict[str,
 
 def _cut(_projector: Projector, run: RunFold, entry: RunRetried | RunRewound) -> dict[str, Any]:
     """Fold a cut behind what it has left: the run goes on, and its row tells so even if nothing else in it changes."""
-    run.stuck, run.blocked = [], ""
+    run.stuck, run.blocked, run.cut_at = [], "", entry.at
     return {"status": status_of(run), "error": None, "updated_at": rfc3339(entry.at)}
 
 
