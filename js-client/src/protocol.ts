@@ -63,6 +63,12 @@ export interface EventRequest {
   readonly key?: string | null;
 }
 
+/** Where a run was forked from (§11.14). */
+export interface Fork {
+  readonly run_id: string;
+  readonly keep: number;
+}
+
 /** The server's health (§10.6). */
 export interface HealthReply {
   readonly status: "ok";
@@ -228,6 +234,8 @@ export interface RunRow {
   readonly tags: readonly string[];
   /** The run that started this one. */
   readonly parent: string | null;
+  /** Only of a run that was forked: the other run, and how many entries of its journal they share. */
+  readonly forked_from?: Fork;
   /**
    * Of a run that is failed or blocked, of a cleanup that failed; `terminated` where a run was ended without its code.
    */

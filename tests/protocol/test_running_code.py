@@ -28,6 +28,8 @@ from signoff.workflow.run.entries import (
     RunDescribed,
     RunFailed,
     RunStarted,
+    RunRetried,
+    RunRewound,
     RunUnblocked,
 )
 from signoff.workflow.step.entries import StepCompleted, StepFailed
@@ -158,6 +160,10 @@ def test_other_ends() -> None:
         CancelRequested(1, None, PERSON),
         CancelRequested(1, "why"),
         RunBlocked(1, SOME),
+        RunRetried(1, PERSON),
+        RunRetried(1, PERSON, 3, ("rate:0",)),
+        RunRewound(1, 3, "rate:0", after=True, reason="why", by=PERSON),
+        RunRewound(1, 3),
         RunUnblocked(1),
         RunDescribed(1, "2", tags=("a",), expose=("input",), input={"amount": 1}),
         EventTimedOut(1, "paid:0"),
