@@ -7,9 +7,11 @@ import sys
 import time
 
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import Change, Committed, EngineAppend, LedgerEntry, RunWrite, StreamDelete, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Change, Committed, Part, Post, StreamDelete
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import advance, blind, done, record, start
+from signoff.testing.store_contract.laws import advance, change, done, family, own, record, run, start
+from tests.stores.blind import blind
 
 
 def say(*words: object) -> None:
@@ -18,17 +20,15 @@ def say(*words: object) -> None:
 
 async def claim(store: WorkflowStore, owner: str) -> None:
     """Claim run after run until there is none; tell which."""
-    while taken := await store.claim(owner, now=0, lease_ms=1000, limit=3):
-        say(*(run.run_id for run in taken))
+    while taken := await store.claim(owner, ["expense"], now=0, lease_ms=1000, limit=3):
+        say(*(one.name.id for one in taken))
 
 
 async def race(store: WorkflowStore, rounds: int) -> None:
     """Try to be the one who advances the run from each tail, and append blindly besides; tell how often we were."""
     won = 0
     for _ in range(rounds):
-        state = await store.load_run("r1")
-        assert state is not None
-        [outcome] = await store.commit([advance("r1", state.record.journal_tail)])
+        [outcome] = await store.commit([advance("r1", (await record(store)).version)])
         won += isinstance(outcome, Committed)
         await done(store, blind("inbox/user:a", b"1"))
     say(won)
@@ -60,7 +60,7 @@ async def load(store: WorkflowStore, writers: int) -> None:
 
 async def purge(store: WorkflowStore, version: int) -> None:
     """Delete the stream `s` and drop piece after piece of it; tell of each."""
-    await done(store, Change(streams=(StreamDelete("s", version),)))
+    await done(store, family(StreamDelete("s", version)))
     while await store.purge():
         say("piece")
         await asyncio.sleep(0.05)
@@ -69,17 +69,12 @@ async def purge(store: WorkflowStore, version: int) -> None:
 def marked(run_id: str, number: int) -> Change:
     """Make the `number`-th Change of a run, with its number in every part of it."""
     mark = b'{"n":%d}' % number
-    return Change(
-        run=RunWrite(
-            record(run_id, journal_tail=number + 1, public_tail=number + 1, state=mark),
-            expect=number or None,
-        ),
-        appends=(
-            EngineAppend(f"runs/{run_id}/journal", mark, 1, at=number),
-            EngineAppend(f"runs/{run_id}", mark, 1, at=number),
-            EngineAppend("workflows/expense", mark, 1),
-        ),
-        ledger=(LedgerEntry(run_id, "answer", str(number), "d", mark),),
+    return change(
+        run(run_id, version=number + 1, state=mark),
+        number,
+        Post("workflows/expense", mark, 1),
+        appends=(own(f"runs/{run_id}/journal", mark), own(f"runs/{run_id}", mark)),
+        parts=(Part("answer", str(number), mark),),
     )
 
 

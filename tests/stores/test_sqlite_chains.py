@@ -9,15 +9,17 @@ from random import Random
 
 import pytest
 
-from signoff.stores.base import Batch, Change, EngineAppend, RowsWrite, StreamDelete, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Batch, Change, RowsWrite, StreamDelete
 from signoff.stores.open import open_store
-from signoff.stores.sqlite import reader
+from signoff.stores.sqlite import read_streams
 from signoff.stores.sqlite.connection import connect, prepare, statements
 from signoff.stores.sqlite.statements import migrations
 from signoff.streams.compaction import RowChanges
 from signoff.streams.stream import Write
-from signoff.testing.store_contract.laws import done
+from signoff.testing.store_contract.laws import done, family
 from signoff.testing.store_contract.laws import head as application_head
+from tests.stores.blind import blind
 from tests.stores.test_sqlite_plans import _steps
 
 PATHS = ("inbox/a", "inbox/b", "workflows/c")
@@ -37,7 +39,7 @@ async def fill(store: WorkflowStore, appends: list[tuple[str, bytes, int]]) -> d
     expected: dict[str, list[Batch]] = {path: [] for path in PATHS}
     for start in range(0, len(appends), 20):
         some = appends[start : start + 20]
-        await done(store, *(Change(appends=(EngineAppend(path, data, count),)) for path, data, count in some))
+        await done(store, *(blind(path, *data.split(b",")) for path, data, _ in some))
     for path, data, count in appends:
         tail = expected[path][-1].end if expected[path] else 0
         expected[path].append(Batch(tail, tail + count, data))
@@ -93,8 +95,8 @@ async def test_history_goes_up_to_any_batch_and_the_rest_stays(tmp_path: Path, s
     changes = RowChanges(clear=False, gone=(), rows=(), at=base)
     drop = RowsWrite(path, state.head.incarnation, 0, changes, base)
     # With appends before and after it in one transaction, as a busy server has them.
-    one, two = (Change(appends=(EngineAppend(path, b"1", 1),)) for _ in range(2))
-    await done(store, one, Change(rows=(drop,)), two)
+    one, two = (blind(path, b"1") for _ in range(2))
+    await done(store, one, Change(drop), two)
     tail = batches[-1].end
     kept = [batch for batch in batches if batch.end > base]
     kept += [Batch(tail, tail + 1, b"1"), Batch(tail + 1, tail + 2, b"1")]
@@ -115,15 +117,15 @@ async def test_what_is_deleted_leaves_nothing_and_a_new_stream_begins_anew(tmp_p
     await store.open()
     for version in (1, 2):
         head = application_head("notes", version=version, tail=0)
-        await done(store, Change(streams=(Write(head, 0, 0),)))
+        await done(store, family(Write(head, 0, 0)))
         for count in range(1, 201):
             moved = head._replace(version=head.version + 10, tail=count)
-            await done(store, Change(streams=(Write(moved, head.version, head.tail, b"x"),)))
+            await done(store, family(Write(moved, head.version, head.tail, b"x")))
             head = moved
         found = await store.read("notes", 0, 1 << 30)
         assert found is not None
         assert [batch.start for batch in found[1]] == list(range(200))
-        await done(store, Change(streams=(StreamDelete("notes", head.version),)))
+        await done(store, family(StreamDelete("notes", head.version)))
         left = {table: rows(tmp_path / "f.db", table) for table in ("streams", "tails", "batches", "doomed")}
         assert left == {"streams": 0, "tails": 0, "batches": 200, "doomed": 1}
         while await store.purge():
@@ -138,10 +140,12 @@ async def test_reading_a_little_of_a_long_stream_costs_what_it_costs_of_a_short_
     await store.open()
     connection = connect(tmp_path / "f.db")
     for length in (500, 10_000):
-        appends = [Change(appends=(EngineAppend("inbox/a", b"1", 1),)) for _ in range(length)]
+        appends = [blind("inbox/a", b"1") for _ in range(length)]
         await done(store, *appends)
         starts = range(0, 500, 50)
-        costs.append(sum(_steps(connection, lambda at=at: reader.read(connection, "inbox/a", at, 1)) for at in starts))
+        costs.append(
+            sum(_steps(connection, lambda at=at: read_streams.read(connection, "inbox/a", at, 1)) for at in starts)
+        )
     connection.close()
     await store.close()
     assert costs[1] < 1.1 * costs[0]
@@ -177,7 +181,7 @@ async def test_an_older_file_is_chained_when_it_is_opened(tmp_path: Path) -> Non
         state = await store.load_stream(path)
         assert state is not None
         moved = state.head._replace(version=7, tail=51)
-        await done(store, Change(streams=(Write(moved, 1, moved.tail - 1, b"new"),)))
+        await done(store, family(Write(moved, 1, moved.tail - 1, b"new")))
         found = await store.read(path, 48, 1 << 20)
         assert found is not None
         assert [batch.start for batch in found[1]] == [48, 49, 50]

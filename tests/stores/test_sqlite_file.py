@@ -12,19 +12,21 @@ from typing import Any
 import pytest
 
 from signoff.errors import SchemaTooNew, StoreError, StoreUnavailable
-from signoff.stores.base import Committed, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Committed
 from signoff.stores.open import open_store
 from signoff.stores.sqlite import connection as connections
 from signoff.stores.sqlite import writer
 from signoff.stores.sqlite.connection import APPLICATION_ID, statements
 from signoff.stores.sqlite.statements import migrations, schema
-from signoff.testing.store_contract.laws import advance, blind, done, start, text
+from signoff.testing.store_contract.laws import advance, done, journal, load, record, start, tails, text
 from tests.service.streams.scene import opened
+from tests.stores.blind import blind
 from tests.stores.unprivileged import unprivileged
 
 
 async def nothing(store: WorkflowStore) -> None:
-    assert await store.next_due() is None
+    assert await store.next_due(["expense"]) is None
 
 
 def tables(scripts: list[str]) -> list[tuple[Any, ...]]:
@@ -97,10 +99,10 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Pa
 async def test_data_outlives_the_store(tmp_path: Path) -> None:
     async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         await done(store, start("r1", ready=True))
-        await store.claim("w1", now=0, lease_ms=10, limit=1)
+        await store.claim("w1", ["expense"], now=0, lease_ms=10, limit=1)
 
     async with opened(f"sqlite:///{tmp_path}/f.db") as store:
-        [claimed] = await store.claim("w1", now=10, lease_ms=10, limit=1)
+        [claimed] = await store.claim("w1", ["expense"], now=10, lease_ms=10, limit=1)
         assert claimed.epoch == 2
         await done(store, advance("r1", 1, epoch=2))
         assert await text(store, "runs/r1/journal") == b'{"type":"run.started"},{"n":1}'
@@ -150,11 +152,10 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -
             assert "disk" in error.detail  # noqa: PT017  where in the loop it comes is the system's choice
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        state = await store.load_run("r1")
-        assert state is not None
+        state = await record(store)
         assert 1 < tail < 1000
-        assert state.record.journal_tail == tail
-        assert await store.tails(["runs/r1", "runs/r1/journal"]) == {
+        assert (state.version, state.tail(journal("r1"))) == (tail, tail)
+        assert await tails(store, "runs/r1", "runs/r1/journal") == {
             "runs/r1": (tail, False),
             "runs/r1/journal": (tail, False),
         }
@@ -205,7 +206,7 @@ async def test_a_file_locked_by_another_for_too_long_is_unavailable(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked"):
             await store.commit([start("r1")])
-        assert await store.load_run("r1") is None
+        assert await load(store, "r1") is None
         other.execute("COMMIT")
         other.close()
         await done(store, start("r1"))

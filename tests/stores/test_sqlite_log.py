@@ -11,8 +11,9 @@ import pytest
 
 from signoff.stores.sqlite import log
 from signoff.stores.sqlite.connection import LOG_BYTES
-from signoff.testing.store_contract.laws import blind, done, text
+from signoff.testing.store_contract.laws import done, text
 from tests.service.streams.scene import opened
+from tests.stores.blind import blind
 
 MESSAGE = b'"' + b"x" * 200_000 + b'"'
 

@@ -144,7 +144,7 @@ async def test_requests_ledger_and_waits_are_parts(path: Path) -> None:
                 assert part.key == wait["wait_id"]
                 assert json.loads(part.state) == {"topic": wait["topic"], "key": wait["key"]}
                 key = wait["key"]
-                assert part.terms == (f"topic/{wait['topic']}" + ("" if key is None else f"/{key}"),)
+                assert part.terms == (f"topic/{wait['topic']}" + ("" if key is None else f"/{key.encode().hex()}"),)
             pending = await store.load(Name("run", run["run_id"]), PartsWanted("input", open=True))
             assert pending is not None
             assert {part.key for part in pending.parts} == {
@@ -169,7 +169,9 @@ async def test_requests_are_found_by_who_is_asked(path: Path) -> None:
         assert [(one.owner.id, one.part.key) for one in page.items] == [
             (one["run_id"], one["key"]) for one in THERE["inputs"]
         ]
-        waits = await store.list_parts(Listing("wait", ("topic/paid", "topic/paid/o-1"), oldest_first=True), limit=9)
+        waits = await store.list_parts(
+            Listing("wait", ("topic/paid", "topic/paid/" + b"o-1".hex()), oldest_first=True), limit=9
+        )
         assert [one.owner.id for one in waits.items] == [one["run_id"] for one in THERE["waits"]]
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import blind, done
+from signoff.testing.store_contract.laws import done
 from tests.service.streams.scene import opened
+from tests.stores.blind import blind
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from signoff.stores.base import LedgerKey, WorkflowStore
+from signoff.stores.base import PartsWanted, WorkflowStore
+from signoff.stores.change import Name
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import advance, blind, done, start, text
+from signoff.testing.store_contract.laws import advance, done, load, start, tails, text
 from tests.service.streams.scene import opened
+from tests.stores.blind import blind
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,9 +65,10 @@ async def test_processes_that_race_for_a_tail_have_one_winner(url: str) -> None:
     with peer("race", url, "200") as one, peer("race", url, "200") as two:
         won = sum(int(lines(process)[-1]) for process in (one, two))
     async with opened(url) as store:
-        tails, journal = await store.tails(["runs/r1/journal", "inbox/user:a"]), await text(store, "runs/r1/journal")
+        found = await tails(store, "runs/r1/journal", "inbox/user:a")
+        journal = await text(store, "runs/r1/journal")
     assert 200 <= won <= 400
-    assert tails == {"runs/r1/journal": (won + 1, False), "inbox/user:a": (400, False)}
+    assert found == {"runs/r1/journal": (won + 1, False), "inbox/user:a": (400, False)}
     assert journal.split(b",")[1:] == [b'{"n":%d}' % n for n in range(1, won + 1)]
 
 
@@ -93,14 +96,14 @@ async def test_a_commit_elsewhere_wakes_the_topics_concerned_within_100_ms(url: 
         ]
         for command, topic in news:
             if topic == "ready":
-                assert await store.next_due() is None
+                assert await store.next_due(["expense"]) is None
             woken.clear()
             heard.clear()
             delay = await _tell(process, command, heard if topic else None)
             if topic:
                 delays.append(delay)
             if topic == "ready":
-                await done(store, advance("r1", 1, status="completed"))
+                await done(store, advance("r1", 1, queue=None))
             assert set(woken) <= {topic}, (command, woken)
     assert statistics.median(delays) < 0.1
     await store.close()
@@ -132,26 +135,27 @@ async def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(url: st
 
     store = open_store(url)
     await store.open()
-    tails = {run_id: await _whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
+    whole = {run_id: await _whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
     for run_id, number in acknowledged:
-        assert int(number) < tails[run_id]
-    assert await store.tails(["workflows/expense"]) == {"workflows/expense": (sum(tails.values()), False)}
+        assert int(number) < whole[run_id]
+    assert await tails(store, "workflows/expense") == {"workflows/expense": (sum(whole.values()), False)}
     await done(store, blind("after", b"1"))
     await store.close()
 
 
 async def _whole(store: WorkflowStore, run_id: str) -> int:
     """Check that all parts of a run tell of the same last Change; return how many Changes it has."""
-    state = await store.load_run(run_id)
-    if state is None:
-        assert await store.tails([f"runs/{run_id}", f"runs/{run_id}/journal"]) == {}
+    loaded = await load(store, run_id)
+    if loaded is None:
+        assert await tails(store, f"runs/{run_id}", f"runs/{run_id}/journal") == {}
         return 0
-    tail = state.record.journal_tail
+    tail = loaded.subject.version
     marks = b",".join(b'{"n":%d}' % number for number in range(tail))
     assert await text(store, f"runs/{run_id}/journal") == await text(store, f"runs/{run_id}") == marks
-    assert state.record.state == b'{"n":%d}' % (tail - 1)
+    assert loaded.subject.tail(f"runs/{run_id}") == loaded.subject.tail(f"runs/{run_id}/journal") == tail
+    assert loaded.subject.state == b'{"n":%d}' % (tail - 1)
     for number, there in ((tail - 1, True), (tail, False)):
-        state = await store.load_run(run_id, ledger=LedgerKey("answer", str(number)))
-        assert state is not None
-        assert (state.ledger is not None) == there
+        found = await store.load(Name("run", run_id), PartsWanted("answer", str(number)))
+        assert found is not None
+        assert bool(found.parts) == there
     return tail

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from signoff.service.engine import Engine
 from signoff.service.streams import sweeper as sweeping
-from signoff.stores.base import Change, StreamDelete, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import StreamDelete
 from signoff.stores.open import open_store
 from signoff.stores.sqlite.purge import PIECE_BYTES, PIECE_ROWS
-from signoff.testing.store_contract.laws import done
+from signoff.testing.store_contract.laws import done, family
 from signoff.testing.store_contract.purging import fill
 from tests.stores.test_sqlite_chains import rows
 from tests.stores.test_sqlite_processes import peer
@@ -37,7 +38,7 @@ async def test_a_piece_has_few_rows_and_few_bytes(tmp_path: Path) -> None:
     size = 64 * 1024
     for name, count, length in (("small", 3_000, 10), ("large", 100, size)):
         version = await fill(store, name, count, length)
-        await done(store, Change(streams=(StreamDelete(name, version),)))
+        await done(store, family(StreamDelete(name, version)))
         before = rows(path, "batches")
         assert before == count
         while await store.purge():
@@ -52,7 +53,7 @@ async def test_a_number_is_not_given_away_before_all_it_stood_for_is_gone(tmp_pa
     path = tmp_path / "f.db"
     store = await opened(path)
     version = await fill(store, "last", 300, 1_000)
-    await done(store, Change(streams=(StreamDelete("last", version),)))
+    await done(store, family(StreamDelete("last", version)))
     await store.close()
     store = await opened(path)  # it knows no number any more
     await fill(store, "next", 300, 1_000)
@@ -94,9 +95,7 @@ async def test_200_streams_whose_life_is_over_at_once_go_in_pieces(tmp_path: Pat
     path = tmp_path / "f.db"
     store = await opened(path)
     versions = {f"s{n}": await fill(store, f"s{n}", 20, 1_000) for n in range(sweeping.MOST)}
-    await asyncio.gather(
-        *(store.commit([Change(streams=(StreamDelete(name, version),))]) for name, version in versions.items())
-    )
+    await asyncio.gather(*(store.commit([family(StreamDelete(name, version))]) for name, version in versions.items()))
     assert held(path)["doomed"] == sweeping.MOST
     before = rows(path, "batches")
     assert before == 20 * sweeping.MOST

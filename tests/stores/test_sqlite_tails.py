@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from signoff.stores.base import Change, Committed
+from signoff.stores.change import Committed
 from signoff.stores.sqlite.connection import connect, prepare, statements
 from signoff.stores.sqlite.statements import migrations
 from signoff.streams.expiry import end, instant
 from signoff.streams.stream import Fork, Head, ProducerMark, Write
-from signoff.testing.store_contract.laws import blind, done, head
+from signoff.testing.store_contract.laws import change, done, family, head, own, run, start, tails
 from tests.service.streams.scene import opened
+from tests.stores.blind import blind
 from tests.stores.test_sqlite_plain import append
 
 MARK = ProducerMark("p", 1, 2)
@@ -87,16 +88,21 @@ async def test_an_older_file_reads_the_same_and_goes_on(tmp_path: Path) -> None:
             assert found[0] == moved
             assert [batch.data for batch in found[1]] == [b"%d" % (one.tail - 1), b"new"]
         assert await store.ended_streams(now=36_062, limit=9) == ["dated"]
-        await done(store, blind("inbox/a", b"new", close=True))
-        assert await store.tails(["inbox/a"]) == {"inbox/a": (3, True)}
+        await done(store, blind("inbox/a", b"new"))
+        assert await tails(store, "inbox/a") == {"inbox/a": (3, False)}
 
 
-async def test_of_two_who_say_whether_a_stream_is_closed_the_last_is_right(tmp_path: Path) -> None:
+async def test_of_two_who_write_a_stream_of_the_engine_each_moves_what_is_its_own(tmp_path: Path) -> None:
+    """An application's fork moves its references; whether it has ended, and how far it goes, is its subject's."""
     async with opened(f"sqlite:///{tmp_path}/f.db") as store:
-        await done(store, blind("s", b"1"))
-        state = await store.load_stream("s")
+        await done(store, start("r1"))
+        state = await store.load_stream("runs/r1")
         assert state is not None
-        again = state.head._replace(version=9)
-        changes = [blind("s", close=True), Change(streams=(Write(again, state.head.version + 1, 1),))]
-        assert [type(outcome) for outcome in await store.commit(changes)] == [Committed, Committed]
-        assert await store.tails(["s"]) == {"s": (1, False)}
+        forked = state.head.changed(version=9, refs=1)
+        close = change(run("r1", version=2), appends=(own("runs/r1", b"2", close=True),))
+        for changes in ([close, family(Write(forked, state.head.version, 1))],):
+            assert [type(outcome) for outcome in await store.commit(changes)] == [Committed, Committed]
+        assert await tails(store, "runs/r1") == {"runs/r1": (2, True)}
+        state = await store.load_stream("runs/r1")
+        assert state is not None
+        assert (state.head.version, state.head.refs, state.head.closed) == (9, 1, True)

@@ -14,7 +14,7 @@ from starlette.routing import Router
 
 from signoff.errors import InvalidName, NotFound, SignoffError
 from signoff.server.access.authenticator import Authenticator, Identify, stream_authorizer
-from signoff.server.access.origins import Origins
+from signoff.server.access.origins import OriginPolicy
 from signoff.server.access.tokens import TokenVerifier
 from signoff.server.api.routes import routes
 from signoff.server.config import ServerConfig
@@ -119,7 +119,7 @@ class Application:
         owned: Subscriptions | None,
     ) -> None:
         self._owned = owned
-        self._origins = Origins(
+        self._origins = OriginPolicy(
             keyless=config.keyless,
             origins=config.origins,
             hosts=config.hosts,
@@ -212,7 +212,7 @@ class _ApiResponse:
 
     __slots__ = ("_origins", "_scope", "_send", "started")
 
-    def __init__(self, send: Send, scope: Scope, origins: Origins) -> None:
+    def __init__(self, send: Send, scope: Scope, origins: OriginPolicy) -> None:
         self._send = send
         self._scope = scope
         self._origins = origins

@@ -39,6 +39,10 @@ class Batch(NamedTuple):
     end: int
     data: bytes
 
+    def joined(self, end: int, data: bytes) -> Batch:
+        """Return this batch of messages with those that follow it, up to position `end`."""
+        return Batch(self.start, end, b",".join(some for some in (self.data, data) if some))
+
 
 class Name(NamedTuple):
     """The name of a subject: ids are unique within a kind."""
@@ -157,8 +161,8 @@ class SubjectWrite:
     Attributes:
         subject: as it shall be, with a `version` that it never had before.
         expect: the version this was decided on; 0: there must be none yet.
-        parts: parts to put; one of the same name is replaced.
-        dropped: parts that go, if they are there.
+        parts: parts to put, in their order; one of the same name is replaced, and keeps its place.
+        dropped: parts that go, if they are there, before others are put.
         appends: to streams of its own; two to one stream follow each other. One that is closed takes no more, and none
             is made where there is another stream; both is a Conflict of the version.
         epoch: the lease epoch of the worker that writes; None: not a lease holder's write.

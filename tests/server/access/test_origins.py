@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from signoff.errors import Forbidden
-from signoff.server.access.origins import Origins
+from signoff.server.access.origins import OriginPolicy
 from signoff.server.config import ServerConfig
 from tests.server.hosting import KEYED, SECRET, hosting, problem
 
@@ -117,7 +117,7 @@ async def test_preflights_allow_what_the_client_sends() -> None:
 
 @pytest.mark.parametrize(("client", "allowed"), [("127.0.0.1", True), ("::1", True), ("192.0.2.7", False)])
 def test_a_server_without_a_key_serves_this_machine_alone(client: str, allowed: bool) -> None:
-    origins = Origins(keyless=True)
+    origins = OriginPolicy(keyless=True)
     scope = {"client": (client, 40000), "headers": [(b"host", b"localhost")], "method": "GET", "type": "http"}
     if allowed:
         origins.check(scope)

@@ -25,7 +25,7 @@ _PORTS = {"http": 80, "https": 443}
 _EXPOSED: Header = (b"access-control-expose-headers", b"idempotency-replayed, location, retry-after, allow")
 
 
-class Origins:
+class OriginPolicy:
     """The pages that may call, and the hosts by which they may: whether a request may go on, and what CORS says.
 
     Args:

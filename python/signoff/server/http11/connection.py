@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from signoff.server.fast.known_heads import KnownHeads
 from signoff.server.http.reply import Header, Scope
 from signoff.server.http11.exchange import ConnectionExchange, Exchange
-from signoff.server.http11.head import Address, length_of, scope_of
+from signoff.server.http11.head import SocketAddress, length_of, scope_of
 from signoff.server.http11.listener_state import ListenerState
 from signoff.server.http11.rejection import Rejection
 from signoff.server.http11.unsent import UnsentBytes
@@ -437,5 +437,5 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(tasks.discard)
 
 
-def _address(found: Any) -> Address | None:
+def _address(found: Any) -> SocketAddress | None:
     return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -10,14 +10,20 @@ import httptools
 from signoff.server.http.reply import Header, Scope
 from signoff.server.http11.rejection import Rejection
 
-Address = tuple[str, int]
+SocketAddress = tuple[str, int]
 """Host and port, as ASGI has them."""
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
 def scope_of(
-    parser: Any, target: bytes, headers: list[Header], *, root: str, client: Address | None, server: Address | None
+    parser: Any,
+    target: bytes,
+    headers: list[Header],
+    *,
+    root: str,
+    client: SocketAddress | None,
+    server: SocketAddress | None,
 ) -> Scope:
     """Return the ASGI scope of a request whose head was parsed.
 

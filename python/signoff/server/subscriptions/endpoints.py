@@ -124,7 +124,7 @@ class ControlEndpoints:
         handlers = _ACTIONS.get((action, bool(below)))
         if handlers is None:
             raise NotFound("There is nothing at this address.")
-        handler: Handler = _choose(scope, handlers)
+        handler: ControlHandler = _choose(scope, handlers)
         if action not in _BY_TOKEN:
             await self._operators(scope)
         self._subscriptions.start()
@@ -186,9 +186,9 @@ async def _release(call: ControlCall) -> Reply:
     return _nothing()
 
 
-Handler = Callable[[ControlCall], Awaitable[Reply]]
+ControlHandler = Callable[[ControlCall], Awaitable[Reply]]
 
-_ACTIONS: Mapping[tuple[bytes, bool], Mapping[str, Handler]] = {
+_ACTIONS: Mapping[tuple[bytes, bool], Mapping[str, ControlHandler]] = {
     (b"", False): {"PUT": _create, "GET": _get, "DELETE": _delete},
     (b"streams", False): {"POST": _link},
     (b"streams", True): {"DELETE": _unlink},

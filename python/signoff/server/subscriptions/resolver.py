@@ -20,7 +20,7 @@ from signoff.streams.subscriptions.target import Address, literal
 LOOKUPS: Final = 16
 """Lookups under way at a time."""
 
-Lookup = Callable[[str, int], Sequence[str]]
+NameLookup = Callable[[str, int], Sequence[str]]
 """Return the addresses of a name, as text; blocks; raises OSError if there are none."""
 
 
@@ -49,7 +49,7 @@ class SystemResolver:
         [IPv6Address('::1'), IPv4Address('127.0.0.1')]
     """
 
-    def __init__(self, look_up: Lookup = look_up, most: int = LOOKUPS) -> None:
+    def __init__(self, look_up: NameLookup = look_up, most: int = LOOKUPS) -> None:
         self._look_up = look_up
         self._threads = asyncio.Semaphore(most)
         self._under_way: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}

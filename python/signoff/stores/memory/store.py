@@ -28,6 +28,7 @@ from signoff.stores.change import (
     Outcome,
     OwnAppend,
     OwnStream,
+    Post,
     Rejected,
     RowsWrite,
     Subject,
@@ -119,10 +120,13 @@ class MemoryStore:
             case RowsWrite() as rows:
                 self._streams.write_rows(rows)
         for post in change.posts:
-            _note(batches, post.path, self._streams.append(post))
+            self._post(post, batches)
         if change.mark:
             self._remember(change.mark)
         return Committed(batches)
+
+    def _post(self, post: Post, batches: dict[str, Batch]) -> None:
+        _note(batches, post.path, self._streams.append(post))
 
     def _append(self, write: SubjectWrite, batches: dict[str, Batch]) -> tuple[OwnStream, ...]:
         """Append to streams of the subject's own; return how far all of them have grown."""

@@ -75,7 +75,11 @@ def next_distance(distance: int, size: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class CachedSubject:
-    """What is compared of a subject, and what its index columns hold."""
+    """What is compared of a subject, and what its index columns hold.
+
+    Attributes:
+        streams_text: what the column `streams` holds.
+    """
 
     id: int
     name: Name
@@ -89,6 +93,7 @@ class CachedSubject:
     due_at: int | None
     due_since: int | None
     lost: int
+    streams_text: str = "[]"
     streams: list[CachedStream] = field(default_factory=list)
 
     def stream(self, path: str) -> CachedStream | None:
@@ -98,11 +103,11 @@ class CachedSubject:
                 return one
         return None
 
-    def streams_json(self) -> str:
-        """Return what the column `streams` holds."""
-        return orjson.dumps(
-            [(one.id, one.path, one.tail, one.closed, one.last_batch, one.distance) for one in self.streams]
-        ).decode()
+    def write_streams(self) -> str:
+        """Return what the column `streams` shall hold, and take it for what it holds."""
+        rows = [(one.id, one.path, one.tail, one.closed, one.last_batch, one.distance) for one in self.streams]
+        self.streams_text = orjson.dumps(rows).decode()
+        return self.streams_text
 
 
 @dataclass(slots=True)
@@ -213,7 +218,7 @@ class WriterCache:
             lease = (epoch, lease_owner, lease_until)
             found = tuple(orjson.loads(terms))
             subject = CachedSubject(
-                number, Name(kind, name), version, *lease, sort, found, queue, due_at, due_since, lost
+                number, Name(kind, name), version, *lease, sort, found, queue, due_at, due_since, lost, own
             )
             for one, path, tail, closed, last_batch, distance in orjson.loads(own):
                 subject.streams.append(

@@ -66,7 +66,8 @@ def _find_subject(connection: sqlite3.Connection, write: SubjectWrite, mark: int
     own = {path: (number, last_batch) for number, path, _, _, last_batch, _ in orjson.loads(streams)}
     for append in write.appends:
         if append.count:
-            return append.path in own and _among_batches(connection, *own[append.path], mark, start=0)
+            there = append.path in own and _among_batches(connection, *own[append.path], mark, start=0)
+            return there if there or _never_deleted(connection, write.subject.name) else None
     return None
 
 
@@ -115,8 +116,12 @@ def _find_rows(connection: sqlite3.Connection, write: RowsWrite) -> _Told:
 
 def _never_there(connection: sqlite3.Connection, what: Name | str, expect: int) -> _Told:
     """Tell what became of a write to something that is not there: made and deleted, or never made."""
+    return False if not expect and _never_deleted(connection, what) else None
+
+
+def _never_deleted(connection: sqlite3.Connection, what: Name | str) -> bool:
     of_it, remembered = connection.execute(SQL["deletions_of"], (deleted_name(what),)).fetchone()
-    return False if not expect and not of_it and remembered < DELETIONS else None
+    return not of_it and remembered < DELETIONS
 
 
 def _find_deletion(connection: sqlite3.Connection, mark: int, *, unmoved: bool) -> _Told:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -43,7 +44,8 @@ class PartRows:
             self.flush()
         for key, part in zip(keys, parts, strict=True):
             check_terms(part.terms)
-            self._put[key] = part
+            before = self._put.get(key)
+            self._put[key] = part if before is None else replace(part, sort=before.sort)
 
     def delete(self, owner: CachedSubject) -> None:
         """Delete all parts of a subject."""

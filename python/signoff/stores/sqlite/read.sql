@@ -40,7 +40,7 @@ SELECT path, incarnation, id, own, tail, closed, last_batch FROM heads
 WHERE path > :after AND path >= :prefix AND path < :end AND deleted = 0 ORDER BY path LIMIT :limit
 
 -- name: ended_streams
-SELECT path FROM streams WHERE ends_at <= ? ORDER BY ends_at LIMIT ?
+SELECT path FROM streams WHERE ends_at <= ? ORDER BY ends_at, path LIMIT ?
 
 -- name: watched (rows)
 -- What the watcher compares: a stream that was deleted and made anew is news too.

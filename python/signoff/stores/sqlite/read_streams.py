@@ -60,7 +60,7 @@ def read_start(connection: sqlite3.Connection, path: str, max_bytes: int) -> Str
             return None
         known = HeadRow(row)
         head = known.head()
-        rows = execute(SQL["live_rows"], (known.id,)).fetchall() if head.rows_at else ()
+        rows = execute(SQL["live_rows"], (known.id,)).fetchall()
         found = _batches(execute, known, head.rows_at, max_bytes)
     return StreamStart(head, tuple(message for (message,) in rows), tuple(found))
 

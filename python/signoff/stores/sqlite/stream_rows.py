@@ -70,10 +70,7 @@ class StreamRows:
             self._batch(stream, start, end, data, mark)
             stream.tail = end
         known = appended.get(append.path)
-        if known is None:
-            appended[append.path] = Batch(start, end, data)
-        else:
-            appended[append.path] = Batch(known.start, end, b",".join(some for some in (known.data, data) if some))
+        appended[append.path] = Batch(start, end, data) if known is None else known.joined(end, data)
 
     def write(self, write: Write, mark: int) -> None:
         """Gather a write to a stream of an application, or of what forks move of one of the engine's."""
@@ -175,7 +172,7 @@ class StreamRows:
         if stream.owner is None:
             self._connection.execute(SQL["move_last_batch"], (None, stream.id))
         else:
-            self._connection.execute(SQL["move_streams"], (stream.owner.streams_json(), stream.owner.id))
+            self._connection.execute(SQL["move_streams"], (stream.owner.write_streams(), stream.owner.id))
 
     def flush(self) -> None:
         """Write everything gathered so far."""

@@ -161,7 +161,7 @@ def _new_row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
         subject.updated_at,
         cached.due_at,
         cached.due_since,
-        cached.streams_json() if cached.streams else "[]",
+        cached.write_streams(),
         subject.state,
     )
 
@@ -174,7 +174,7 @@ def _row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
         subject.wake_at,
         subject.quiet,
         subject.updated_at,
-        cached.streams_json() if cached.streams else "[]",
+        cached.write_streams(),
         subject.state,
         cached.id,
     )

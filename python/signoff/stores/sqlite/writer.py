@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from signoff.errors import BadRequest, OutcomeUnknown, SignoffError, StoreUnavailable
-from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected
+from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected, SubjectWrite
 from signoff.stores.check import check
 from signoff.stores.compare import compare
 from signoff.stores.sqlite.cache import WriterCache
@@ -28,7 +29,8 @@ from signoff.stores.sqlite.connection import connect, is_trouble, prepare, unava
 from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import LeaseWork
 from signoff.stores.sqlite.log import Log
-from signoff.stores.sqlite.plain import SIZES, PlainAppends
+from signoff.stores.sqlite.plain_appends import SIZES, PlainAppends
+from signoff.stores.sqlite.plain_moves import PlainMoves
 from signoff.stores.sqlite.purge import Purge
 from signoff.stores.sqlite.transaction import Transaction
 
@@ -78,7 +80,8 @@ class Writer:
         self._opened: Future[None] = Future()
         self._connection: sqlite3.Connection
         self._cache: WriterCache
-        self._plain: PlainAppends
+        self._appends: PlainAppends
+        self._moves: PlainMoves
         self._log: Log
         self._seen_version = -1
         self._look_at = 0.0
@@ -124,7 +127,8 @@ class Writer:
                 self._connection.close()
                 raise
             self._cache = WriterCache(self._connection)
-            self._plain = PlainAppends(self._connection, self._cache)
+            self._appends = PlainAppends(self._connection, self._cache)
+            self._moves = PlainMoves(self._connection, self._cache)
             self._log = Log(self._connection, self._path)
             self._look()
         except sqlite3.Error as error:
@@ -200,7 +204,7 @@ class Writer:
     def _serve(self, jobs: list[_Job]) -> None:
         results: list[Any]
         try:
-            results = self._append(jobs) or self._transact(jobs)
+            results = self._write_at_once(jobs) or self._transact(jobs)
         except sqlite3.Error as error:
             results = [unavailable(self._path, error)] * len(jobs)
         except Exception as error:  # a fault of ours must not end the thread that everybody waits for
@@ -208,24 +212,24 @@ class Writer:
         self._cache.trim()
         _resolve(jobs, results)
 
-    def _append(self, jobs: list[_Job]) -> list[Any] | None:
-        """Write appends the short way; None: nothing was written, go the long way."""
-        plain = self._plain
-        if sum(len(job.changes) for job in jobs) > SIZES[-1]:
+    def _write_at_once(self, jobs: list[_Job]) -> list[Any] | None:
+        """Write in one statement what is simple enough for that; None: nothing was written, go the long way."""
+        changes = [change for job in jobs for change in job.changes]
+        if not changes or any(job.lease is not None for job in jobs):
             return None
-        if not all(job.lease is None and plain.fit(job.changes) for job in jobs):
+        short = self._moves if isinstance(changes[0].write, SubjectWrite) else self._appends
+        if not short.fit(changes):
             return None
         self._synchronous(full=True)
-        plain.clear()
         results: list[Any] = []
         try:
-            for job in jobs:
-                done = plain.take(job.changes)
-                if done is None:
-                    self._cache.forget()
-                    return None
-                results.append(done)
-            plain.write()
+            done = short.take(changes)
+            if done is None:
+                self._cache.forget()
+                return None
+            outcomes = iter(done)
+            results = [list(islice(outcomes, len(job.changes))) for job in jobs]
+            short.write()
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError, TypeError, UnicodeError):
             self._cache.forget()
             return None

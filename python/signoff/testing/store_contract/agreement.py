@@ -10,7 +10,7 @@ from typing import Final
 from hypothesis import HealthCheck, given, settings
 
 from signoff.stores.base import Listing, OwnedPart, Page, PartsWanted, StreamTail, WorkflowStore
-from signoff.stores.change import Change, Committed, Conflict, Rejected, Subject
+from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected, Subject
 from signoff.streams import expiry
 from signoff.testing.store_contract.laws import Laws, settle
 from signoff.testing.store_contract.model import UNKNOWN, Model, ModelStream
@@ -44,8 +44,9 @@ class AgreementLaws(Laws):
     """What holds for every script."""
 
     @settings(
-        max_examples=60,
+        max_examples=100,
         deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(script=scripts)
@@ -87,7 +88,8 @@ class _Play:
             assert there in (committed, None), change
 
     async def _group(self, store: WorkflowStore, moves: Iterable[Move]) -> None:
-        changes, expected = [], []
+        changes: list[Change] = []
+        expected: list[Outcome | None] = []
         for move in moves:
             self._numbers += 1
             change = concrete(move, self._model, self._numbers)
@@ -176,7 +178,7 @@ class _Play:
         loaded, started = await store.load_stream(path, "p"), await store.read_start(path, 1 << 20)
         kept = self._model.streams.get(path)
         if kept is None:
-            assert loaded is started is None
+            assert (loaded, started) == (None, None)
             assert await store.read(path, 0, 1 << 20) is None
             return
         assert loaded is not None

@@ -120,6 +120,10 @@ class CompactionLaws(Laws):
             assert await store.read("inbox/a", 0, 1000) == found
             [more] = await done(store, grow("inbox/a", 4, b"3"))
             assert more.batches == {"inbox/a": Batch(8, 9, b"3")}
+            await done(store, rows(after, replace(NONE, at=8), base=6))
+            found = await store.read("inbox/a", 0, 1000)
+            assert found is not None
+            assert found[1] == [Batch(6, 8, b"1,2"), Batch(8, 9, b"3")]
 
         self.hold(tmp_path, scenario)
 

@@ -5,7 +5,7 @@ It keeps everything in dictionaries, looks at all of it for every question, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -206,12 +206,12 @@ class Model:
         due = {name: _due(kept.record) for name, kept in self.subjects.items() if kept.record.queue == queue}
         return {name: self.subjects[name].record for name, at in due.items() if at is not None and at <= now}
 
-    def next_due(self, queues: Iterable[str]) -> int | None:
+    def next_due(self, queues: Collection[str | None]) -> int | None:
         """Return when something will be due."""
         due = (_due(kept.record) for kept in self.subjects.values() if kept.record.queue in queues)
         return min((at for at in due if at is not None), default=None)
 
-    def claim(self, owner: str, queues: Iterable[str], now: int) -> dict[Name, Subject]:
+    def claim(self, owner: str, queues: Collection[str | None], now: int) -> dict[Name, Subject]:
         """Take leases on everything that is due, or has a lease far ahead."""
         taken = {}
         for name, kept in self.subjects.items():

@@ -45,6 +45,18 @@ class QueueLaws(Laws):
 
         self.hold(tmp_path, scenario)
 
+    def test_what_stays_ready_keeps_its_place(self, tmp_path: Path) -> None:
+        """However often it is written meanwhile: it is not sent to the end of the queue by those who write to it."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, start("first", ready=True, updated_at=1_000), start("next", ready=True, updated_at=1_500))
+            await done(store, advance("first", 1, ready=True, updated_at=2_000))
+            assert ids(await store.due("expense", now=0, limit=9)) == ["first", "next"]
+            await done(store, advance("first", 2, updated_at=3_000), advance("first", 3, ready=True, updated_at=4_000))
+            assert ids(await claim(store, "w1", 0, 9)) == ["next", "first"]
+
+        self.hold(tmp_path, scenario)
+
     def test_next_due_tells_when_to_look_again(self, tmp_path: Path) -> None:
         """0 for what is ready, the earliest time otherwise, never before a live lease ends."""
 

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from signoff.errors import StepFailed as StepFailedError
 from signoff.errors import UnsupportedValue
-from signoff.workflow import codec
 from signoff.workflow.durations import Duration
-from signoff.workflow.entry import SAME
 from signoff.workflow.futures import CommandFuture, JournalFuture, StepFuture
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.step.entries import StepCancelled, StepCompleted, StepFailed, StepScheduled
@@ -58,27 +56,6 @@ class StepCall:
     def return_type(self) -> Any:
         """Return the type its result is read as; None: plain values."""
         return return_type(self.fn)
-
-
-def result_keeper(call: StepCall) -> Callable[[Any], tuple[codec.Encoded, Any]]:
-    """Return a function that writes a step's result: as the journal keeps it, and as people see it.
-
-    Made before the step runs: if its annotation is of no use, there is no effect yet.
-
-    Raises:
-        UnsupportedValue: the annotation cannot be resolved, or pydantic cannot handle it.
-    """
-    try:
-        type_ = call.return_type
-        codec.check(type_)
-    except TypeError as error:
-        raise UnsupportedValue(f"The result of {call.id} could not be kept, so it was not run: {error}") from error
-
-    def keep(value: Any) -> tuple[codec.Encoded, Any]:
-        encoded = codec.encode_as(value, type_)
-        return encoded, codec.shown_apart(value, encoded) if call.expose else SAME
-
-    return keep
 
 
 class Steps(Offer):

@@ -120,7 +120,7 @@ FROM ledger JOIN runs ON runs.run_id = ledger.run_id;
 INSERT INTO parts (id, subject, kind, name, open, sort, terms, state)
 SELECT (SELECT coalesce(max(id), 0) FROM parts) + row_number() OVER (ORDER BY waits.id), runs.id, 'wait', wait_id, 0,
        waits.id,
-       json_array('topic/' || topic || iif(key IS NULL, '', '/' || replace(substr(key, 1, 200), char(0), char(65533)))),
+       json_array('topic/' || topic || iif(key IS NULL, '', '/' || lower(hex(substr(CAST(key AS BLOB), 1, 100))))),
        CAST(json_object('topic', topic, 'key', key) AS BLOB)
 FROM waits JOIN runs ON runs.run_id = waits.run_id;
 CREATE INDEX parts_open ON parts (subject, kind) WHERE open;

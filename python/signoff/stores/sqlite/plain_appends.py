@@ -1,4 +1,4 @@
-"""The short way to write appends: one statement that is a whole transaction (`plain.sql`).
+"""The short way to write appends: one statement that is a whole transaction (`plain_appends.sql`).
 
 Between two statements a thread lets go of the interpreter and has to wait for it again, for as long as a busy event
 loop keeps it; so a transaction of one statement is several times as fast as one of eight. It is for Changes that append
@@ -10,7 +10,7 @@ and then the long way finds out what is true.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from signoff.stores.change import Change, Committed, FamilyWrite
@@ -20,7 +20,7 @@ from signoff.stores.sqlite.statements import Statements
 from signoff.streams import expiry
 from signoff.streams.stream import ProducerMark, Write
 
-SQL: Final = Statements("plain.sql")
+SQL: Final = Statements("plain_appends.sql")
 
 SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256)
 """Rows of the statements there are; what is missing to the next size is filled up with empty ones."""
@@ -49,8 +49,10 @@ class PlainAppends:
         for name in ("appends", "append_trigger", "end_trigger", "produced", "produced_trigger"):
             connection.execute(SQL[name])
 
-    def fit(self, changes: Iterable[Change]) -> bool:
+    def fit(self, changes: Sequence[Change]) -> bool:
         """Tell whether Changes are plain appends to streams that are known."""
+        if len(changes) > SIZES[-1]:
+            return False
         known = self._cache.streams
         for family, posts, _ in changes:
             if type(family) is not FamilyWrite or posts:
@@ -71,13 +73,16 @@ class PlainAppends:
         return True
 
     def take(self, changes: Sequence[Change]) -> list[Committed] | None:
-        """Take Changes that fit, `SIZES[-1]` of them at most; return what to answer once they are written.
+        """Take Changes that fit, in place of what was taken before; return what to answer once they are written.
 
         None: one of them conflicts, or another process has written.
 
         Values are of the types that the `sqlite3` module binds without asking for an adapter first, which takes ten
         times as long: neither None nor `bytes` is one of them.
         """
+        self._count = 0
+        self._values.clear()
+        self._producers.clear()
         known = self._cache.streams
         values = self._values
         for number, change in enumerate(changes, self._cache.number(BATCHES, len(changes))):
@@ -108,8 +113,6 @@ class PlainAppends:
             sqlite3.Error: the file cannot be used.
         """
         count = self._count
-        if not count:
-            return
         size = next(size for size in SIZES if size >= count)
         name, values, columns = "append", self._values, _COLUMNS
         if self._producers:
@@ -122,9 +125,3 @@ class PlainAppends:
             values += self._values[index * _COLUMNS : (index + 1) * _COLUMNS]
             values += self._producers.get(index, _NOBODY)
         return values
-
-    def clear(self) -> None:
-        """Forget what was taken."""
-        self._count = 0
-        self._values.clear()
-        self._producers.clear()
