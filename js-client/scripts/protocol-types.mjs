@@ -1,4 +1,5 @@
-// Writes src/protocol.ts, the TypeScript types of what a client reads and sends, from protocol/schemas.
+// Writes src/protocol.ts, the TypeScript types of what a client reads and sends, from protocol/schemas
+// and protocol/verbs.json.
 //
 //   node scripts/protocol-types.mjs            write it
 //   node scripts/protocol-types.mjs --check    fail if it is not what the schemas say
@@ -54,7 +55,8 @@ function module(all) {
     if (!NOT_FOR_CLIENTS.includes(file)) declare({ file, pointer: "" });
   }
   const rows = rowTypes(all, declare);
-  return [HEAD, ...[...texts.keys()].sort().map((name) => texts.get(name)), rows].join("\n");
+  const verbs = verbTypes(declare);
+  return [HEAD, ...[...texts.keys()].sort().map((name) => texts.get(name)), rows, verbs].join("\n");
 }
 
 const HEAD = `/**
@@ -64,6 +66,19 @@ const HEAD = `/**
  * those of protocol/workflow-protocol.md. Servers of the same version may send more members than are known here.
  */
 `;
+
+/** What may be done to a run, with the types of body and reply. */
+function verbTypes(declare) {
+  const verbs = Object.entries(JSON.parse(readFileSync(path("../../protocol/verbs.json"), "utf8")));
+  const typeOf = (file) => (file === null ? "Readonly<Record<string, never>>" : declare({ file, pointer: "" }));
+  const members = verbs.map(
+    ([name, { request, reply }]) => `  readonly ${name}: { readonly body: ${typeOf(request)}; readonly reply: ${typeOf(reply)} };\n`,
+  );
+  return `/** What may be done to a run (§10.4), by its name in the address. */
+export interface Verbs {
+${members.join("")}}
+`;
+}
 
 /** The rows the engine writes, by their type in messages, and the list of these types. */
 function rowTypes(all, declare) {

@@ -12,7 +12,7 @@ import { Alarm, pageNetwork } from "./network.js";
 import type { Network } from "./network.js";
 import { badReply, isObject, networkProblem } from "./problem.js";
 import type {
-  CancelReply, CancelRequest, EventRequest, ResultReply, RetryReply, RunRow, SendReply, StartReply, StartRequest, TerminateReply, TerminateRequest,
+  EventRequest, ResultReply, RunRow, SendReply, StartReply, StartRequest, Verbs,
 } from "./protocol.js";
 import { awaitResult } from "./result.js";
 import type { ResultOptions } from "./result.js";
@@ -66,6 +66,16 @@ export interface Signoff {
   /** Watch and answer one request; `key` is `name:n`. */
   readonly input: (runId: string, key: string) => InputView;
   readonly startRun: (start: StartRun) => Promise<Result<{ readonly run: RunRow; readonly created: boolean }>>;
+  /**
+   * Do something to a run: any verb of the protocol (§10.4), with what it takes.
+   *
+   * @example await signoff.act("terminate", "claim-1", { reason: "a duplicate" })
+   */
+  readonly act: <V extends keyof Verbs>(
+    verb: V,
+    runId: string,
+    body?: Verbs[V]["body"],
+  ) => Promise<Result<{ readonly run: RunRow }>>;
   /** Ask a run to end: its code may clean up first. */
   readonly cancelRun: (runId: string, reason?: string) => Promise<Result<{ readonly run: RunRow }>>;
   /** End a run now, whatever its state, without running its code again. */
@@ -167,11 +177,16 @@ class Client implements Signoff {
     return told.ok ? { ...told, created: reply.ok && reply.status === 201 } : told;
   };
 
-  readonly cancelRun: Signoff["cancelRun"] = (runId, reason) => this.#order(runId, "cancel", reason);
+  readonly act: Signoff["act"] = async (verb, runId, ...[body]) =>
+    runOf(await this.#transport.call<Verbs[typeof verb]["reply"]>("POST", ["v1", "runs", runId, verb], body ?? {}));
 
-  readonly terminate: Signoff["terminate"] = (runId, { reason } = {}) => this.#order(runId, "terminate", reason);
+  readonly cancelRun: Signoff["cancelRun"] = (runId, reason) =>
+    this.act("cancel", runId, reason === undefined ? {} : { reason });
 
-  readonly retry: Signoff["retry"] = (runId) => this.#order(runId, "retry", undefined);
+  readonly terminate: Signoff["terminate"] = (runId, { reason } = {}) =>
+    this.act("terminate", runId, reason === undefined ? {} : { reason });
+
+  readonly retry: Signoff["retry"] = (runId) => this.act("retry", runId);
 
   readonly result: Signoff["result"] = (runId, options = {}) => {
     const ask = () => this.#transport.call<ResultReply>("GET", ["v1", "runs", runId, "result"]);
@@ -209,11 +224,6 @@ class Client implements Signoff {
       if (stored.outcome === undefined) this.#input(stored.runId, stored.key).resume(stored);
     }
     this.#undelivered.refresh();
-  }
-
-  async #order(runId: string, verb: string, reason: string | undefined): Promise<Result<{ readonly run: RunRow }>> {
-    const body: CancelRequest | TerminateRequest = reason === undefined ? {} : { reason };
-    return runOf(await this.#transport.call<CancelReply | RetryReply | TerminateReply>("POST", ["v1", "runs", runId, verb], body));
   }
 
   #input(runId: string, key: string): LiveInputView {

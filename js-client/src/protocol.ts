@@ -28,17 +28,6 @@ export interface AnswerRequest {
   readonly seen_offset: string;
 }
 
-/** The reply to a cancellation (§10.4). */
-export interface CancelReply {
-  readonly run: RunRow;
-}
-
-/** The body that cancels a run (§10.4). */
-export interface CancelRequest {
-  /** For people, in the journal. */
-  readonly reason?: string | null;
-}
-
 /** Who or what settled a request (§7.2). */
 export interface DecidedBy {
   readonly kind: "person" | "timeout" | "policy" | "operator" | "workflow";
@@ -67,6 +56,20 @@ export interface EventRequest {
 export interface Fork {
   readonly run_id: string;
   readonly keep: number;
+}
+
+/** The body of what forks a run (§10.14). */
+export interface ForkRequest {
+  /**
+   * The id of the first command that is not shared; without it all is, but the end and what the code asked for last.
+   */
+  readonly to?: string | null;
+  /** Keep that command too, and how it ended. */
+  readonly after?: boolean;
+  /** Of the new run; made up unless given. */
+  readonly run_id?: string | null;
+  /** For people, in the journal. */
+  readonly reason?: string | null;
 }
 
 /** The server's health (§10.6). */
@@ -186,9 +189,14 @@ export interface ResultReply {
   readonly output?: unknown;
 }
 
-/** The reply to a retry (§10.9). */
-export interface RetryReply {
-  readonly run: RunRow;
+/** The body of what undoes a part of a run (§10.13). */
+export interface RewindRequest {
+  /** The id of the first command that is undone. */
+  readonly to: string;
+  /** Keep that command too, and how it ended. */
+  readonly after?: boolean;
+  /** For people, in the journal. */
+  readonly reason?: string | null;
 }
 
 /** An error as rows carry it (§5): always a code, a message only if it was meant for people. */
@@ -309,13 +317,13 @@ export interface StepRow {
 /** What a step is at (§5.2). */
 export type StepStatus = "running" | "retrying" | "completed" | "failed" | "cancelled";
 
-/** The reply to a termination (§10.4). */
-export interface TerminateReply {
+/** The reply to what was done to a run (§10.4). */
+export interface VerbReply {
   readonly run: RunRow;
 }
 
-/** The body that terminates a run (§10.4). */
-export interface TerminateRequest {
+/** The body of most that is done to a run (§10.4). */
+export interface VerbRequest {
   /** For people, in the journal. */
   readonly reason?: string | null;
 }
@@ -330,3 +338,12 @@ export interface EngineRows {
 
 /** The types of the engine's rows. */
 export const engineRowTypes = ["run", "step", "input", "progress"] as const satisfies readonly (keyof EngineRows)[];
+
+/** What may be done to a run (§10.4), by its name in the address. */
+export interface Verbs {
+  readonly cancel: { readonly body: VerbRequest; readonly reply: VerbReply };
+  readonly terminate: { readonly body: VerbRequest; readonly reply: VerbReply };
+  readonly retry: { readonly body: Readonly<Record<string, never>>; readonly reply: VerbReply };
+  readonly rewind: { readonly body: RewindRequest; readonly reply: VerbReply };
+  readonly fork: { readonly body: ForkRequest; readonly reply: VerbReply };
+}

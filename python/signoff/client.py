@@ -140,13 +140,29 @@ class SignoffClient:
             "/v1/runs", {"workflow": workflow, "status": status, "tag": tag, "cursor": cursor, "limit": limit}
         )
 
+    async def act(self, verb: str, run_id: str, /, **body: Any) -> dict[str, Any]:
+        """Do something to a run: one of the verbs of §10.4, such as `cancel`, `terminate` or `retry`. Returns `{run}`.
+
+        Args:
+            verb: its name.
+            body: what the verb takes, mostly `reason`.
+
+        Raises:
+            RunClosed, NotBlocked, …: what the verb refuses with; `extra["run"]` is the run's row.
+
+        Example:
+            >>> await client.act("terminate", "claim-1", reason="a duplicate")
+        """
+        given = {name: value for name, value in body.items() if value is not None}
+        return await self._post(f"/v1/runs/{_segment(run_id)}/{_segment(verb)}", given)
+
     async def cancel(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
         """Ask a run to stop. Returns `{run}`.
 
         Raises:
             RunClosed: it has ended.
         """
-        return await self._post(f"/v1/runs/{_segment(run_id)}/cancel", {} if reason is None else {"reason": reason})
+        return await self.act("cancel", run_id, reason=reason)
 
     async def terminate(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
         """End a run now, without running its code, whatever its state. Returns `{run}`.
@@ -154,8 +170,7 @@ class SignoffClient:
         Raises:
             RunClosed: it is completed or cancelled.
         """
-        body = {} if reason is None else {"reason": reason}
-        return await self._post(f"/v1/runs/{_segment(run_id)}/terminate", body)
+        return await self.act("terminate", run_id, reason=reason)
 
     async def outcome(self, run_id: str, *, wait: float = 0) -> dict[str, Any]:
         """Return `{run, output}` of a completed run, `{run}` of one that goes on after `wait` seconds.
@@ -223,7 +238,7 @@ class SignoffClient:
         Raises:
             NotBlocked: it is not blocked; nothing was changed.
         """
-        return await self._post(f"/v1/runs/{_segment(run_id)}/retry", {})
+        return await self.act("retry", run_id)
 
     async def history(self, run_id: str) -> dict[str, Any]:
         """Return `{run_id, entries}`: the journal."""

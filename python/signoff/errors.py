@@ -406,9 +406,13 @@ class StoreUnavailable(StoreError):
 
 
 class OutcomeUnknown(StoreUnavailable):
-    """Report that the store was lost in the middle of a commit: it may have been written, or not."""
+    """The store was lost in the middle of a commit: it may have been written, or not."""
 
-    meaning = "Whether the last write was kept could not be found out. Look before you repeat it."
+    code, title = "outcome_unknown", "Whether the last write was kept is not known"
+    meaning = (
+        "The server lost its store in the middle of a write, and could not find out whether it was kept. Send the "
+        "request again, with the same ids: what took effect is not done twice."
+    )
 
 
 class SchemaTooNew(StoreError):

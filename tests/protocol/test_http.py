@@ -109,9 +109,7 @@ async def test_the_digest_of_a_start_is_that_of_what_was_sent(case: dict[str, An
 async def test_a_retry_has_its_shapes() -> None:
     async with _server() as http:
         _refused(await http.post("/v1/runs/r1/retry", json={}, headers=ROOT), 409, "not_blocked")
-        assert (
-            complaints("retry-reply.json", {"run": (await http.get("/v1/runs/r1", headers=ROOT)).json()["run"]}) == []
-        )
+        assert complaints("verb-reply.json", {"run": (await http.get("/v1/runs/r1", headers=ROOT)).json()["run"]}) == []
 
 
 async def test_events_and_cancellation_have_their_shapes() -> None:
@@ -126,7 +124,7 @@ async def test_events_and_cancellation_have_their_shapes() -> None:
         emitted = await http.post("/v1/events/paid", json=event, headers=ROOT)
         assert _is(emitted, 200, "emit-reply.json") == {"delivered": 0}
         cancelled = await http.post("/v1/runs/r1/cancel", json={"reason": "duplicate"}, headers=ROOT)
-        assert _is(cancelled, 202, "cancel-reply.json")["run"]["id"] == "r1"
+        assert _is(cancelled, 202, "verb-reply.json")["run"]["id"] == "r1"
         row = _refused(await http.post(ANSWER, json=BODY, headers=ALICE), 409, "withdrawn")["row"]
         assert (row["status"], row["reason"]) == ("withdrawn", "cancelled")
 
@@ -136,8 +134,8 @@ async def test_ends_have_their_shapes() -> None:
         early = _is(await http.get("/v1/runs/r1/result", headers=READER), 202, "result-reply.json")
         assert early["run"]["status"] == "waiting"
         body = {"reason": "stuck"}
-        assert complaints("terminate-request.json", body) == []
-        ended = _is(await http.post("/v1/runs/r1/terminate", json=body, headers=ROOT), 200, "terminate-reply.json")
+        assert complaints("verb-request.json", body) == []
+        ended = _is(await http.post("/v1/runs/r1/terminate", json=body, headers=ROOT), 200, "verb-reply.json")
         assert ended["run"]["error"] == {"code": "terminated", "message": None}
         row = _refused(await http.post(ANSWER, json=BODY, headers=ALICE), 409, "withdrawn")["row"]
         assert (row["status"], row["reason"], row["decided_by"]["kind"]) == ("withdrawn", "terminated", "person")

@@ -27,9 +27,9 @@ from signoff.workflow.run.entries import (
     RunCompleted,
     RunDescribed,
     RunFailed,
-    RunStarted,
     RunRetried,
     RunRewound,
+    RunStarted,
     RunUnblocked,
 )
 from signoff.workflow.step.entries import StepCompleted, StepFailed

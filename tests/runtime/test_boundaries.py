@@ -135,7 +135,7 @@ async def test_a_cancellation_between_any_two_commits_stands(url: str) -> None:
                 number += 1  # the cancellation's own commit comes through here too
                 runs = Runs(on.engine.store, beside, on.engine.clock)
                 try:
-                    await runs.cancel(f"r{nth}", "enough", DecidedBy("operator", "test"))
+                    await runs.act("cancel", f"r{nth}", DecidedBy("operator", "test"), reason="enough")
                 except RunClosed:
                     stopping.append("too late")
                 else:

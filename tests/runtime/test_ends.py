@@ -59,7 +59,7 @@ async def test_a_waiting_run_is_terminated_with_all_it_holds(url: str) -> None:
         run = await on.start("people")
         row = await on.asks(run, "approve:0")
         await on.reaches(run, "waiting")
-        ended = await on.engine.runs.terminate(run, "enough", OPERATOR)
+        ended = await on.engine.runs.act("terminate", run, OPERATOR, reason="enough")
         assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
         [entry] = await on.entries(run, "run.terminated")
         assert (entry["reason"], entry["by"]) == ("enough", {"kind": "operator", "id": "local"})
@@ -74,10 +74,10 @@ async def test_a_waiting_run_is_terminated_with_all_it_holds(url: str) -> None:
         with pytest.raises(RunClosed):
             await on.engine.events.send(run, "go", id="1", payload=None)
         with pytest.raises(RunClosed) as refused:
-            await on.engine.runs.terminate(run, None, OPERATOR)
+            await on.engine.runs.act("terminate", run, OPERATOR)
         assert refused.value.extra["run"] == ended
         with pytest.raises(RunClosed):
-            await on.engine.runs.cancel(run, None, OPERATOR)
+            await on.engine.runs.act("cancel", run, OPERATOR)
 
 
 async def test_a_worker_that_holds_the_run_writes_nothing_more(url: str) -> None:
@@ -99,7 +99,7 @@ async def test_a_worker_that_holds_the_run_writes_nothing_more(url: str) -> None
     async with stage(app, url, poll_ms=50) as on:
         run = await on.start("holds")
         await began.wait()
-        await on.engine.runs.terminate(run, None, OPERATOR)
+        await on.engine.runs.act("terminate", run, OPERATOR)
         step = [row["value"] for row in await _rows(on, f"runs/{run}") if row["type"] == "step"][-1]
         assert (step["id"], step["status"]) == ("work:0", "cancelled")
         before = await on.entries(run)
@@ -115,11 +115,11 @@ async def test_runs_without_a_worker_are_terminated(url: str) -> None:
     async with scene(url) as on:
         for options in ({}, {"start_at": 4_102_444_800_000}):
             run = await on.start("nobody", **options)
-            ended = await on.engine.runs.terminate(run, None, OPERATOR)
+            ended = await on.engine.runs.act("terminate", run, OPERATOR)
             assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
             await _closed(on, run)
         with pytest.raises(RunNotFound):
-            await on.engine.runs.terminate("nowhere", None, OPERATOR)
+            await on.engine.runs.act("terminate", "nowhere", OPERATOR)
 
 
 async def test_a_failed_run_is_ended_for_good(url: str) -> None:
@@ -132,7 +132,7 @@ async def test_a_failed_run_is_ended_for_good(url: str) -> None:
     async with stage(app, url) as on:
         run = await on.start("fails")
         await on.reaches(run, "failed")
-        ended = await on.engine.runs.terminate(run, "given up", OPERATOR)
+        ended = await on.engine.runs.act("terminate", run, OPERATOR, reason="given up")
         assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
         await _closed(on, run)
 
@@ -155,7 +155,7 @@ async def test_a_blocked_run_is_terminated(url: str) -> None:
         await on.engine.events.send(run, "a", id="1", payload=None)
         async with working(second, on):
             await on.reaches(run, "blocked")
-            ended = await on.engine.runs.terminate(run, None, OPERATOR)
+            ended = await on.engine.runs.act("terminate", run, OPERATOR)
             assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
             await _closed(on, run)
 
@@ -169,7 +169,7 @@ async def test_replay_of_a_terminated_run_runs_no_code(url: str) -> None:
 
     async with scene(url) as on:
         run = await on.start("spins")
-        await on.engine.runs.terminate(run, None, OPERATOR)
+        await on.engine.runs.act("terminate", run, OPERATOR)
         machine = Machine(app.get("spins"))
         assert machine.advance([journal.from_json(entry) for entry in await on.entries(run)]) == []
         assert isinstance(machine.outcome, RunTerminated)
@@ -183,7 +183,7 @@ async def test_a_termination_and_an_answer_at_once_have_one_outcome(url: str) ->
             row = await on.asks(run, "approve:0")
             results = await asyncio.gather(
                 on.answer(row, True),
-                on.engine.runs.terminate(run, None, OPERATOR),
+                on.engine.runs.act("terminate", run, OPERATOR),
                 return_exceptions=True,
             )
             assert not isinstance(results[1], BaseException)
@@ -227,7 +227,7 @@ async def test_a_run_that_spins_in_another_process_is_terminated(sqlite_url: str
             try:
                 assert worker.stdout is not None
                 assert await asyncio.to_thread(worker.stdout.readline) == "spinning\n"
-                ended = await on.engine.runs.terminate(run, "spins", OPERATOR)
+                ended = await on.engine.runs.act("terminate", run, OPERATOR, reason="spins")
                 assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
             finally:
                 worker.kill()
@@ -339,13 +339,13 @@ async def test_cancelling_what_nobody_knows_ends_it(url: str) -> None:
     async with scene(url, clock) as on:
         early, late = await on.start("nobody"), await on.start("nobody")
         # Nobody is known to be missing yet: a worker that is deployed anew shall run the cleanup.
-        assert (await on.engine.runs.cancel(early, "why", OPERATOR))["status"] == "running"
+        assert (await on.engine.runs.act("cancel", early, OPERATOR, reason="why"))["status"] == "running"
         clock.advance(forsaken.AFTER_MS)
         await on.engine.forsaken.sweep()
         ended = await on.engine.runs.get(early)
         assert (ended["status"], ended["error"]) == ("cancelled", TERMINATED)
         assert (await on.engine.runs.get(late))["status"] == "blocked"
-        assert (await on.engine.runs.cancel(late, "why", OPERATOR))["status"] == "cancelled"
+        assert (await on.engine.runs.act("cancel", late, OPERATOR, reason="why"))["status"] == "cancelled"
         for run in (early, late):
             types = [entry["type"] for entry in await on.entries(run)]
             assert types[-1] == "run.terminated"
@@ -360,7 +360,7 @@ async def test_cancelling_a_run_that_is_blocked_and_known_again_runs_its_cleanup
         clock.advance(forsaken.AFTER_MS)
         await on.engine.forsaken.sweep()
         on.engine.workers.announce("elsewhere", ["people"], 15_000)
-        assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
+        assert (await on.engine.runs.act("cancel", run, OPERATOR))["status"] == "blocked"
         async with working(people_app(), on):
             await on.reaches(run, "cancelled")
         assert await on.entries(run, "run.cancelled")
@@ -376,7 +376,7 @@ async def test_a_run_blocked_otherwise_is_ended_when_it_is_cancelled_and_nobody_
         before = RunSnapshot(loaded.subject, view_of(loaded))
         blocked = RunChange(before, [RunBlocked(clock.now_ms(), error)], ready=False, wake_at=None)
         await on.engine.committer.commit(blocked.change)
-        assert (await on.engine.runs.cancel(run, None, OPERATOR))["status"] == "blocked"
+        assert (await on.engine.runs.act("cancel", run, OPERATOR))["status"] == "blocked"
         clock.advance(forsaken.AFTER_MS)
         await on.engine.forsaken.sweep()
         assert (await on.engine.runs.get(run))["error"] == TERMINATED
@@ -386,8 +386,8 @@ async def test_a_closed_run_takes_nothing_from_a_late_commit(url: str) -> None:
     async with scene(url) as on:
         run = await on.start("people")
         [held] = await on.engine.store.claim("w1", ["people"], now=0, lease_ms=60_000, limit=1)
-        await on.engine.runs.terminate(run, None, OPERATOR)
+        await on.engine.runs.act("terminate", run, OPERATOR)
         assert await on.engine.store.renew("w1", {held.name: held.epoch}, until=99_000) == {run_name(run)}
         assert await on.engine.store.claim("w2", ["people"], now=10**15, lease_ms=1, limit=9) == []
         with pytest.raises((StreamClosed, Conflict409)):
-            await on.engine.runs.terminate(run, None, OPERATOR)
+            await on.engine.runs.act("terminate", run, OPERATOR)

@@ -260,7 +260,7 @@ async def test_a_run_is_cancelled_while_its_step_blocks_a_thread(url: str) -> No
         try:
             run = await on.start("flow")
             await asyncio.to_thread(begun.wait)
-            await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+            await on.engine.runs.act("cancel", run, DecidedBy("operator", "test"))
             await on.reaches(run, "cancelled")
         finally:
             go_on.set()
@@ -349,7 +349,7 @@ async def test_a_cancelled_run_that_is_blocked_is_cancelled_when_it_heals(url: s
         async with working(app_of(after), on):
             await on.engine.events.send(run, "poke", id="1", payload=None)
             await on.reaches(run, "blocked")
-            await on.engine.runs.cancel(run, "enough", DecidedBy("operator", "test"))
+            await on.engine.runs.act("cancel", run, DecidedBy("operator", "test"), reason="enough")
         async with working(app_of(before), on):
             await _strike(on, clock, 10_000)
             assert (await on.reaches(run, "cancelled"))["error"] is None
@@ -498,7 +498,7 @@ async def test_a_run_that_has_not_begun_is_cancelled_at_once(url: str) -> None:
     async with scene(url, ManualClock(NOON)) as on, working(app_of(body), on):
         run = await on.start("flow", start_at=NOON + 60_000)
         await on.engine.events.send(run, "go", id="1", payload="early")
-        await on.engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+        await on.engine.runs.act("cancel", run, DecidedBy("operator", "test"))
         assert (await on.reaches(run, "cancelled"))["error"] is None
         assert not await on.entries(run, "step.failed")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 import orjson
@@ -102,7 +103,7 @@ async def test_a_failed_run_goes_on_at_the_step_it_failed_by(url: str) -> None:
         shown = (await rows(on, run_path(run)))["step", "pay:0"]
         assert (shown["status"], shown["attempt"]) == ("failed", 2)
         world.down = False
-        row = await on.engine.runs.retry(run, OPERATOR)
+        row = await on.engine.runs.act("retry", run, OPERATOR)
         assert (row["status"], row["error"]) == ("running", None)
         await on.reaches(run, "completed")
         assert world.done == ["noted", "pay"], "what was done before is not done again"
@@ -140,11 +141,11 @@ async def test_a_run_that_failed_by_its_code_is_replayed_with_the_code_of_today(
         run = await on.start("total", [1, 2])
         async with working(app_of(True), on):
             await on.reaches(run, "failed")
-            await on.engine.runs.retry(run, OPERATOR)
+            await on.engine.runs.act("retry", run, OPERATOR)
             while len(await on.entries(run, "run.failed")) < 2:
                 await asyncio.sleep(0.005)
         async with working(app_of(False), on):
-            await on.engine.runs.retry(run, OPERATOR)
+            await on.engine.runs.act("retry", run, OPERATOR)
             await on.reaches(run, "completed")
             assert (await on.engine.outcomes.get(run, operator=True)).output == 3
         assert world.done == ["fetched"]
@@ -171,7 +172,7 @@ async def test_what_was_withdrawn_because_the_run_failed_is_asked_again(url: str
         assert (await on.engine.inputs.get(run, "approve:0"))["reason"] == "failed"
         assert await rows(on, inbox_path("user:alice")) == {}
         world.down = False
-        await on.engine.runs.retry(run, OPERATOR)
+        await on.engine.runs.act("retry", run, OPERATOR)
         row = await on.asks(run, "approve:0")
         assert (row["revision"], row["reason"], row["decided_at"]) == (1, None, None)
         assert list((await rows(on, inbox_path("user:alice"))).values()) == [row | {"id": f"{run}/approve:0"}]
@@ -198,7 +199,7 @@ async def test_steps_that_were_done_beside_the_failed_ones_are_not_done_again(ur
         run = await on.start("batch")
         await on.reaches(run, "failed")
         world.down = False
-        await on.engine.runs.retry(run, OPERATOR)
+        await on.engine.runs.act("retry", run, OPERATOR)
         await on.reaches(run, "completed")
         assert sorted(world.done) == ["0", "1", "n"]
 
@@ -218,7 +219,7 @@ async def test_a_step_whose_error_was_let_pass_after_a_cleanup_begins_anew(url: 
         run = await on.start("saga")
         await on.reaches(run, "failed")
         world.down = False
-        await on.engine.runs.retry(run, OPERATOR)
+        await on.engine.runs.act("retry", run, OPERATOR)
         await on.reaches(run, "completed")
         assert ("step", "undo:0") not in await rows(on, run_path(run))
         assert world.done == ["undone", "pay"]
@@ -232,8 +233,8 @@ async def test_a_retry_against_a_cancel(url: str, first: str) -> None:
             run = await approved(on)
             await on.reaches(run, "failed")
         world.down = False
-        runs = on.engine.runs
-        acts = {"cancel": runs.cancel(run, None, OPERATOR), "retry": runs.retry(run, OPERATOR)}
+        act = on.engine.runs.act
+        acts = {"cancel": act("cancel", run, OPERATOR), "retry": act("retry", run, OPERATOR)}
         order = [acts.pop(first), *acts.values()]
         outcomes = await asyncio.gather(*order, return_exceptions=True)
         async with working(claims(world), on):
@@ -266,7 +267,7 @@ async def test_what_came_from_a_command_on_is_undone(url: str) -> None:
         run = await on.start("held", 5)
         await on.reaches(run, "waiting")
         before = await on.entries(run)
-        row = await on.engine.runs.rewind(run, "second:0", OPERATOR, reason="wrong account")
+        row = await on.engine.runs.act("rewind", run, OPERATOR, to="second:0", reason="wrong account")
         assert row["status"] == "running"
         await on.reaches(run, "waiting")
         assert world.done == ["1", "2", "2"]
@@ -283,7 +284,7 @@ async def test_what_came_from_a_command_on_is_undone(url: str) -> None:
         shown = await rows(on, run_path(run))
         assert {key for kind, key in shown if kind == "step"} == {"first:0", "second:0"}
         assert shown["bill", "b"]["n"] == 2
-        await on.engine.runs.rewind(run, "second:0", OPERATOR, after=True)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="second:0", after=True)
         await on.reaches(run, "waiting")
         assert world.done == ["1", "2", "2"], "it was kept"
         await on.engine.events.send(run, "paid", id="1", payload=None)
@@ -296,7 +297,7 @@ async def test_an_answer_is_undone_and_asked_for_again(url: str) -> None:
         seen = await on.asks(run, "approve:0")
         await on.answer(seen, True, submission="once")
         await on.reaches(run, "failed")
-        await on.engine.runs.rewind(run, "approve:0", OPERATOR)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="approve:0")
         row = await on.asks(run, "approve:0")
         assert (row["revision"], row["revised"] > seen["revised"]) == (0, True)
         for stale in (seen["revised"],):
@@ -326,12 +327,12 @@ async def test_a_request_that_is_kept_is_open_again(url: str) -> None:
         await on.answer(seen, True)
         await on.answer(await on.asks(run, "left:0"), True)
         await on.reaches(run, "sleeping")
-        await on.engine.runs.rewind(run, "right:0", OPERATOR, after=True)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="right:0", after=True)
         left_row, right_row = await on.asks(run, "left:0"), await on.engine.inputs.get(run, "right:0")
         assert (left_row["revision"], right_row["status"]) == (1, "answered")
         with pytest.raises(AlreadyDecided):
             await on.answer(seen, False)
-        await on.engine.runs.rewind(run, "left:0", OPERATOR, after=True)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="left:0", after=True)
         with pytest.raises((Stale, InputNotFound, Withdrawn)):
             await on.answer(seen, False)
         await on.answer(await on.asks(run, "right:0"), False)
@@ -357,7 +358,7 @@ async def test_events_are_kept_and_their_ids_stay_used(url: str) -> None:
             not await on.entries(run, "event.awaited") or (await on.entries(run, "event.awaited"))[-1]["id"] != "end:0"
         ):
             await asyncio.sleep(0.005)
-        await on.engine.runs.rewind(run, "paid:0", OPERATOR)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="paid:0")
         assert (await on.engine.events.send(run, "paid", id="2", payload=2)).duplicate
         await on.engine.events.send(run, "end", id="1", payload=None)
         await on.reaches(run, "completed")
@@ -378,7 +379,7 @@ async def test_time_goes_on_from_the_rewind(url: str) -> None:
         run = await on.start("sleeper")
         await on.reaches(run, "sleeping")
         clock.advance(50 * 60_000)
-        await on.engine.runs.rewind(run, "sleep:0", OPERATOR)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="sleep:0")
         await on.reaches(run, "sleeping")
         while len(await on.entries(run, "timer.started")) < 2:
             await asyncio.sleep(0.005)
@@ -404,7 +405,7 @@ async def test_a_rewind_against_an_answer_on_its_way(url: str, first: str) -> No
         after = first == "kept"
         acts = {
             "answer": on.answer(row, True),
-            "rewind": on.engine.runs.rewind(run, "approve:0" if after else "note:0", OPERATOR, after=after),
+            "rewind": on.engine.runs.act("rewind", run, OPERATOR, to="approve:0" if after else "note:0", after=after),
         }
         order = [acts.pop("rewind" if first == "rewind" else "answer"), *acts.values()]
         outcomes = await asyncio.gather(*order, return_exceptions=True)
@@ -430,15 +431,13 @@ async def test_the_second_of_two_operators_decides_on_what_the_first_has_left(ur
         async with working(claims(world), on):
             run = await approved(on)
             await on.reaches(run, "failed")
-        rewind = on.engine.runs.rewind
-        one, two = await asyncio.gather(
-            rewind(run, "note:0", OPERATOR), rewind(run, "note:0", OPERATOR), return_exceptions=True
-        )
-        assert isinstance(one, dict)
-        assert isinstance(two, UnknownCommand)
-        assert two.extra["known"] == ["approve:0"]
+        rewind = partial(on.engine.runs.act, "rewind", run, OPERATOR)
+        outcomes = await asyncio.gather(rewind(to="note:0"), rewind(to="note:0"), return_exceptions=True)
+        assert isinstance(outcomes[0], dict)
+        assert isinstance(outcomes[1], UnknownCommand)
+        assert outcomes[1].extra["known"] == ["approve:0"]
         assert len(await on.entries(run, "run.rewound")) == 1
-        assert (await rewind(run, "approve:0", OPERATOR, after=True))["status"] == "running"
+        assert (await rewind(to="approve:0", after=True))["status"] == "running"
 
 
 @pytest.mark.parametrize("kind", ["async", "thread"])
@@ -465,7 +464,7 @@ async def test_the_result_of_an_attempt_that_was_begun_before_never_counts(url: 
     async with stage(app, url) as on:
         run = await on.start("flow")
         await asyncio.to_thread(begun.wait, 20)
-        await on.engine.runs.rewind(run, "slow:0", OPERATOR)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="slow:0")
         await on.reaches(run, "completed")
         go_on.set()
         assert (await on.engine.outcomes.get(run, operator=True)).output == 2
@@ -484,7 +483,7 @@ async def test_another_process_rewinds_what_a_worker_holds(sqlite_url: str) -> N
         run = await on.start("flow")
         await world.begun.wait()
         world.begun.clear()
-        await elsewhere.engine.runs.rewind(run, "note:0", OPERATOR)
+        await elsewhere.engine.runs.act("rewind", run, OPERATOR, to="note:0")
         async with asyncio.timeout(20):
             await world.begun.wait()
         world.go_on.set()
@@ -498,16 +497,19 @@ async def test_a_run_that_is_over_is_not_rewound_and_an_unknown_id_is_named(url:
     async with stage(claims(world), url) as on:
         run = await approved(on)
         await on.reaches(run, "completed")
-        for refused in (on.engine.runs.rewind(run, "pay:0", OPERATOR), on.engine.runs.retry(run, OPERATOR)):
+        for refused in (
+            on.engine.runs.act("rewind", run, OPERATOR, to="pay:0"),
+            on.engine.runs.act("retry", run, OPERATOR),
+        ):
             with pytest.raises(RunClosed, match="Fork it"):
                 await refused
         open_run = await on.start("claim", 6)
         await on.asks(open_run, "approve:0")
         with pytest.raises(UnknownCommand, match=r"'pay:7'.*What it has asked for last: approve:0\.") as unknown:
-            await on.engine.runs.rewind(open_run, "pay:7", OPERATOR)
+            await on.engine.runs.act("rewind", open_run, OPERATOR, to="pay:7")
         assert (unknown.value.status, unknown.value.extra["known"]) == (404, ["approve:0"])
         with pytest.raises(RunNotFound):
-            await on.engine.runs.rewind("nobody", "pay:0", OPERATOR)
+            await on.engine.runs.act("rewind", "nobody", OPERATOR, to="pay:0")
 
 
 # -- fork --------------------------------------------------------------------------------------------------------------
@@ -520,10 +522,9 @@ async def test_a_fork_of_a_completed_run_does_the_last_turn_again(url: str) -> N
         run = await approved(on)
         await on.reaches(run, "completed")
         before = await on.entries(run)
-        forked = await on.engine.runs.fork(run, OPERATOR)
-        assert forked.created
-        new = forked.run["id"]
-        assert forked.run["forked_from"]["run_id"] == run
+        forked = await on.engine.runs.act("fork", run, OPERATOR)
+        new = forked["id"]
+        assert forked["forked_from"]["run_id"] == run
         await on.reaches(new, "completed")
         assert world.done == ["noted", "pay"], "all is shared but the end"
         assert await on.entries(run) == before
@@ -534,14 +535,14 @@ async def test_a_fork_at_a_request_asks_it_again_in_the_new_run(url: str) -> Non
     async with stage(claims(World()), url) as on:
         run = await approved(on, False)
         await on.reaches(run, "completed")
-        first = await on.engine.runs.fork(run, OPERATOR, new_id="again", to="approve:0")
-        assert first.created
+        await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0")
         row = await on.asks("again", "approve:0")
         assert set(await rows(on, inbox_path("user:alice"))) == {("input", "again/approve:0")}
-        same = await on.engine.runs.fork(run, OPERATOR, new_id="again", to="approve:0")
-        assert (same.created, same.run["id"]) == (False, "again")
+        same = await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0")
+        assert same["id"] == "again"
+        assert len(await on.entries("again", "run.started")) == 1
         with pytest.raises(RunConflict, match="'again' is taken by another run"):
-            await on.engine.runs.fork(run, OPERATOR, new_id="again", to="approve:0", after=True)
+            await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0", after=True)
         await on.answer(row, False)
         await on.reaches("again", "completed")
         assert await rows(on, inbox_path("user:alice")) == {}
@@ -552,16 +553,16 @@ async def test_a_fork_may_go_on_from_a_run_that_is_cancelled_or_rewound(url: str
     async with stage(claims(world), url) as on:
         run = await approved(on)
         await on.reaches(run, "failed")
-        await on.engine.runs.rewind(run, "note:0", OPERATOR)
+        await on.engine.runs.act("rewind", run, OPERATOR, to="note:0")
         await on.reaches(run, "failed")
-        await on.engine.runs.terminate(run, None, OPERATOR)
+        await on.engine.runs.act("terminate", run, OPERATOR)
         world.down = False
-        forked = await on.engine.runs.fork(run, OPERATOR, to="pay:0")
-        row = await on.reaches(forked.run["id"], "completed")
+        forked = await on.engine.runs.act("fork", run, OPERATOR, to="pay:0")
+        row = await on.reaches(forked["id"], "completed")
         assert world.done == ["noted", "noted", "pay"]
         assert row["id"] != run
         with pytest.raises(UnknownCommand):
-            await on.engine.runs.fork(run, OPERATOR, to="pay:9")
+            await on.engine.runs.act("fork", run, OPERATOR, to="pay:9")
 
 
 async def test_a_submission_of_the_source_means_nothing_in_the_fork(url: str) -> None:
@@ -570,7 +571,7 @@ async def test_a_submission_of_the_source_means_nothing_in_the_fork(url: str) ->
         row = await on.asks(run, "approve:0")
         await on.answer(row, False, submission="once")
         await on.reaches(run, "completed")
-        await on.engine.runs.fork(run, OPERATOR, new_id="again", to="approve:0")
+        await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0")
         row = await on.asks("again", "approve:0")
         assert not (await on.answer(row, False, submission="once")).replayed
         with pytest.raises(SubmissionReused):

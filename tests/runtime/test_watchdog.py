@@ -293,7 +293,7 @@ async def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str)
             assert (await on.reaches(await on.start("good"), "completed"))["output"] == 7
             assert len(tries) == 1
             assert (await on.engine.runs.get(run))["status"] == "blocked"
-            row = await on.engine.runs.retry(run, OPERATOR)
+            row = await on.engine.runs.act("retry", run, OPERATOR)
             assert (row["status"], row["error"]) == ("running", None)
             await on.reaches(run, "blocked")
             assert len(tries) == 2
@@ -305,10 +305,10 @@ async def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str)
         async with working(app_of(body), on), working(app_of(body, version="2"), on):
             await on.reaches(await on.start("good"), "completed")
             assert (await on.engine.runs.get(run))["status"] == "blocked", "both have been stuck in it"
-            await on.engine.runs.retry(run, OPERATOR)
+            await on.engine.runs.act("retry", run, OPERATOR)
             assert (await on.reaches(run, "completed"))["output"] == "done"
         with pytest.raises(NotBlocked, match="only a blocked one can be tried again"):
-            await on.engine.runs.retry(run, OPERATOR)
+            await on.engine.runs.act("retry", run, OPERATOR)
         assert len(await on.entries(run, "run.retried")) == 2
 
 
@@ -343,7 +343,7 @@ async def test_a_run_that_costs_worker_after_worker_is_blocked_without_being_run
             assert (await on.reaches(run, "blocked"))["error"]["code"] == "worker_lost"
             assert calls == []
             assert (await _settled(on, run)).lost == 0
-            await on.engine.runs.retry(run, OPERATOR)
+            await on.engine.runs.act("retry", run, OPERATOR)
             assert (await on.reaches(run, "completed"))["output"] == "done"
 
 

@@ -276,14 +276,14 @@ async def test_cancel_runs_cleanup_as_durable_steps(url: str) -> None:
     async with stage(app, url) as on:
         run = await on.start("booking")
         await on.asks(run, "confirm:0")
-        await on.engine.runs.cancel(run, "changed plans", OPERATOR)
+        await on.engine.runs.act("cancel", run, OPERATOR, reason="changed plans")
         assert await on.engine.inputs.pending(run) == []
         row = await on.reaches(run, "cancelled")
         assert cleaned == ["room", "log"]
         assert row["status"] == "cancelled"
         assert (await on.engine.inputs.get(run, "confirm:0"))["status"] == "withdrawn"
         with pytest.raises(RunClosed):
-            await on.engine.runs.cancel(run, None, OPERATOR)
+            await on.engine.runs.act("cancel", run, OPERATOR)
 
 
 async def test_cancel_stops_a_step_under_way(url: str) -> None:
@@ -304,7 +304,7 @@ async def test_cancel_stops_a_step_under_way(url: str) -> None:
     async with stage(app, url) as on:
         run = await on.start("endless")
         await begun.wait()
-        await on.engine.runs.cancel(run, None, OPERATOR)
+        await on.engine.runs.act("cancel", run, OPERATOR)
         await on.reaches(run, "cancelled")
         async with asyncio.timeout(5):
             await stopped.wait()
@@ -429,7 +429,7 @@ async def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str)
         run = await on.start("waits")
         record = await on.engine.runs.record(run)
         newer = OwnAppend(f"runs/{run}/journal", b'{"v":99,"type":"run.teleported","at":1}', 1)
-        write = SubjectWrite(replace(record, version=2), 1, appends=(newer,))
+        write = SubjectWrite(replace(record, version=record.version + 1), record.version, appends=(newer,))
         assert isinstance(await on.engine.committer.commit(Change(write)), Committed)
         async with working(app, on):
             blocked = await on.reaches(run, "blocked")

@@ -86,10 +86,10 @@ async def test_a_cancellation_is_raised(url: str) -> None:
         run, other = await on.start("shows"), await on.start("shows")
         waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=30))
         await on.reaches(run, "waiting")
-        await on.engine.runs.cancel(run, None, OPERATOR)
+        await on.engine.runs.act("cancel", run, OPERATOR)
         with pytest.raises(CancelledRun, match="was cancelled"):
             await waiting
-        await on.engine.runs.terminate(other, None, OPERATOR)
+        await on.engine.runs.act("terminate", other, OPERATOR)
         with pytest.raises(CancelledRun, match="was terminated") as told:
             await on.engine.outcomes.get(other, wait_s=30)
         assert told.value.extra["error"]["code"] == "terminated"

@@ -30,7 +30,7 @@ async def test_many_events_at_once_lose_no_race_among_themselves(tmp_path: Path,
     try:
         run = str((await engine.runs.start("flow")).run["id"])
         sending = [engine.events.send(run, "tick", id=f"e{n}", payload=n) for n in range(200)]
-        stop = engine.runs.cancel(run, None, DecidedBy("operator", "test"))
+        stop = engine.runs.act("cancel", run, DecidedBy("operator", "test"))
         sent, row = await asyncio.gather(asyncio.gather(*sending), stop)
         history = await engine.runs.history(run)
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -33,12 +33,10 @@ _COMMANDS = {
     "answer": "answer",
     "send": "send",
     "emit": "emit",
-    "cancel": "cancel",
-    "terminate": "terminate",
-    "retry": "retry",
     "stream": "build",
 }
-"""Each sub-command with its function in the module of its name; only the one that is called is imported."""
+"""Each sub-command with its function in the module of its name; only the one that is called is imported. What may be
+done to a run has commands beside these, made of what is declared (`verbs.py`)."""
 
 
 def _build(names: Iterable[str]) -> typer.Typer:
@@ -52,6 +50,9 @@ def _build(names: Iterable[str]) -> typer.Typer:
     )
     app.callback()(_root)
     for name in names:
+        if name not in _COMMANDS:
+            app.command(name)(_verbs()[name])
+            continue
         function = getattr(import_module(f"signoff.cli.{name}"), _COMMANDS[name])
         if name == "stream":
             app.add_typer(function(), name=name)
@@ -60,15 +61,19 @@ def _build(names: Iterable[str]) -> typer.Typer:
     return app
 
 
-def command(names: Iterable[str] = tuple(_COMMANDS)) -> Any:
-    """Return the command with these of its sub-commands."""
-    return get_command(_build(names))
+def command(names: Iterable[str] | None = None) -> Any:
+    """Return the command with these of its sub-commands; None: all."""
+    return get_command(_build([*_COMMANDS, *_verbs()] if names is None else names))
 
 
-def _called(arguments: Sequence[str]) -> Iterable[str]:
+def _called(arguments: Sequence[str]) -> Iterable[str] | None:
     """Return the sub-commands that have to be there: the one that is called, or all, to tell of them."""
     first = arguments[0] if arguments else ""
-    return (first,) if first in _COMMANDS else _COMMANDS
+    return (first,) if first in _COMMANDS or first in _verbs() else None
+
+
+def _verbs() -> Mapping[str, Callable[..., None]]:
+    return import_module("signoff.cli.verbs").COMMANDS  # type: ignore[no-any-return]
 
 
 def _version(asked: bool) -> None:

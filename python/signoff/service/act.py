@@ -7,10 +7,10 @@ that ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from inspect import isawaitable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from signoff.clock import Clock
 from signoff.errors import RunConflict, RunNotFound, WorkflowError
@@ -18,21 +18,27 @@ from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.service.workers import Workers
 from signoff.stores.base import Loaded as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.workflow import journal
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
-from signoff.workflow.entry import Entry
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, StartAnother
+from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.input.state import InputState
+from signoff.workflow.nouns import verbs
 from signoff.workflow.projection import refold
+from signoff.workflow.verb import Body, Verb
 from signoff.workflow.view import RunFold, View
 
 R = TypeVar("R")
 
-Decision = AppendEntries[R] | AlreadyDone[R]
+Decision = AppendEntries[R] | AlreadyDone[R] | StartAnother[R]
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
+
+VERBS: Final = verbs()
+"""What outsiders may do to a run, by name."""
 
 MOST_TRIES: Final = 3
 
@@ -47,10 +53,35 @@ class Actor:
         >>> await actor.act("r1", lambda run, now: decide.terminate(run, None, by, now), OPEN_INPUTS)
     """
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+    def __init__(
+        self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, workers: Workers | None = None
+    ) -> None:
         self._store = store
         self._committer = committer
         self._clock = clock
+        self._workers = workers or Workers(store, committer, clock)
+
+    async def do(self, verb: Verb, run_id: str, body: Body, by: DecidedBy) -> Any:
+        """Do to a run what is declared; return the reply, durable.
+
+        Args:
+            body: as `verb.shape` has checked it.
+            by: who does it.
+
+        Raises:
+            RunNotFound: there is no such run.
+            Whatever `verb.refusals` says.
+        """
+        needs = verb.needs
+
+        async def decided(run: Loaded, now: int) -> Decision[Any]:
+            if needs.workers and run.status == "blocked":
+                known = await self._workers.known()
+                run = replace(run, forsaken=run.run.row["workflow"] not in known)
+            return verb.decide(run, body, by, now)
+
+        inputs = (OPEN_INPUTS,) if needs.inputs else ()
+        return await self.act(run_id, decided, *inputs, journal=needs.journal)
 
     async def act(
         self,
@@ -58,7 +89,7 @@ class Actor:
         decide: Decide[R],
         *wanted: PartsWanted,
         ledger: tuple[str, str] | None = None,
-        whole: Callable[[Loaded], bool] | None = None,
+        journal: Collection[str] = (),
     ) -> R:
         """Decide on a run, and commit what was decided; return its reply, durable.
 
@@ -67,7 +98,7 @@ class Actor:
             decide: called with the run as it is, again after each lost race.
             wanted: parts that the decision is about.
             ledger: the scope and the id under which the reply is remembered.
-            whole: tells whether the decision is about the whole journal, so that the run is loaded with its past.
+            journal: statuses of the run in which the decision is about all it has done.
 
         Raises:
             RunNotFound: there is no such run.
@@ -81,18 +112,20 @@ class Actor:
                 if stored is None:
                     raise not_found(run_id)
                 run = loaded(stored)
-                if whole is not None and whole(run):
+                if run.status in journal:
                     run = replace(run, view=await whole_view(self._store, stored.subject))
                 decision = decide(run, self._clock.now_ms())
                 if isawaitable(decision):
                     decision = await decision
                 if isinstance(decision, AlreadyDone):
                     return decision.reply
+                if isinstance(decision, StartAnother):
+                    return await self.begin(decision.run_id, decision.decide)
                 reply = await self._commit(RunSnapshot(stored.subject, run.view), decision)
                 if reply is not None:
                     return reply[0]
 
-    async def begin(self, run_id: str, decide: Callable[[Loaded | None], Decision[R]]) -> R:
+    async def begin(self, run_id: str, decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]]) -> R:
         """Do the same for a run that is most likely new: it is looked at only if it exists."""
         run, before, tries = None, RunSnapshot(None, View()), 0
         while True:

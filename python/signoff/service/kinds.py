@@ -117,7 +117,8 @@ def run_record(
     row = fold.row
     workflow, status = row["workflow"], row["status"]
     if before is None:
-        before = Subject(run_name(row["id"]), 0, b"", sort=fold.last_at)
+        # The first version is drawn: no worker of a deleted run's fits the run that took its place.
+        before = Subject(run_name(row["id"]), first_version(), b"", sort=fold.last_at)
     return Subject(
         before.name,
         before.version + 1,
@@ -149,6 +150,11 @@ def _run_term(workflow: str | None, status: str | None) -> str:
 # -- records that are no runs ------------------------------------------------------------------------------------------
 
 
+def first_version() -> int:
+    """Draw the version of a new record, so that whoever holds a deleted one never meets its version in its successor."""
+    return 1 + (new_mark() >> 14)
+
+
 def free_record(kind: Kind, record_id: str, state: bytes, *, expect: int = 0, due_at: int | None = None) -> Subject:
     """Return a record that has neither parts nor streams, as it shall be.
 
@@ -156,9 +162,7 @@ def free_record(kind: Kind, record_id: str, state: bytes, *, expect: int = 0, du
         expect: the version this was decided on; 0: there must be none yet.
         due_at: milliseconds at which something is to be done about it; None: nothing.
     """
-    # The first version is drawn, so that whoever holds a deleted record never meets its own version in the one that
-    # took its place.
-    version = expect + 1 if expect else new_mark() >> 8
+    version = expect + 1 if expect else first_version()
     return Subject(Name(kind, record_id), version, state, queue=kind.agenda, wake_at=due_at)
 
 

@@ -88,7 +88,7 @@ class RunChange:
         self.change = Change(
             SubjectWrite(
                 self.after,
-                self.after.version - 1,
+                0 if before.subject is None else before.subject.version,
                 (*map(input_part, delta.inputs.values()), *put),
                 dropped,
                 appends,

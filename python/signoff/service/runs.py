@@ -9,7 +9,7 @@ from typing import Any
 from signoff.clock import Clock
 from signoff.errors import InvalidInput, UnknownWorkflow, UnsupportedValue
 from signoff.names import check_name
-from signoff.service.act import OPEN_INPUTS, Actor, loaded, not_found, read_journal, whole_view
+from signoff.service.act import OPEN_INPUTS, VERBS, Actor, loaded, not_found, read_journal
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
@@ -17,19 +17,18 @@ from signoff.service.workers import Workers
 from signoff.stores.base import Page, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.workflow import codec, journal
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
+from signoff.workflow.decision import AlreadyDone
 from signoff.workflow.definition import App
 from signoff.workflow.entry import PYTHON, DecidedBy
 from signoff.workflow.failure import error_of
 from signoff.workflow.run import decide
 from signoff.workflow.run.decide import Row, Started
 from signoff.workflow.run.entries import RunStarted
-from signoff.workflow.run.status import FINAL
 from signoff.workflow.view import RunFold, View
 
 
 class Runs:
-    """Start, look at, list, cancel and terminate runs.
+    """Start, look at and list runs, and do to them what operators may.
 
     Args:
         workers: tells which workflows can be run by somebody.
@@ -50,8 +49,7 @@ class Runs:
         self._store = store
         self._committer = committer
         self._clock = clock
-        self._actor = Actor(store, committer, clock)
-        self._workers = workers or Workers(store, committer, clock)
+        self._actor = Actor(store, committer, clock, workers)
         self._workflows = workflows
         self._app = app
 
@@ -149,101 +147,22 @@ class Runs:
         page = await self._store.list_subjects(where.listing, limit=limit, cursor=cursor)
         return Page(tuple(RunFold.loads(record.state).row for record in page.items), page.cursor)
 
-    async def cancel(self, run_id: str, reason: str | None, by: DecidedBy) -> Row:
-        """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
-
-        A run that is blocked because no worker knows its workflow is ended: nobody could run its cleanup.
-
-        Raises:
-            RunNotFound: there is no such run.
-            RunClosed: the run has ended.
-        """
-
-        async def decided(run: Loaded, now: int) -> AppendEntries[Row] | AlreadyDone[Row]:
-            forsaken = decide.blocked_unknown(run) and run.run.row["workflow"] not in await self._workers.known()
-            return decide.cancel(run, reason, by, now, forsaken=forsaken)
-
-        return await self._actor.act(run_id, decided, OPEN_INPUTS)
-
-    async def terminate(self, run_id: str, reason: str | None, by: DecidedBy) -> Row:
-        """End a run now, without running its code; return its row.
-
-        Its requests are withdrawn, its waits and timers gone, its streams closed. A worker that holds it can write
-        nothing more; steps under way may still have their effect on the world. Also ends a failed run for good.
-
-        Raises:
-            RunNotFound: there is no such run.
-            RunClosed: it is completed or cancelled.
-        """
-        return await self._actor.act(run_id, lambda run, now: decide.terminate(run, reason, by, now), OPEN_INPUTS)
-
-    async def retry(self, run_id: str, by: DecidedBy) -> Row:
-        """Have a blocked or failed run tried again, with the code that there is.
-
-        A blocked one goes on as it is, and is blocked again if the code is no better. A failed one goes on where it
-        failed: the attempts of the step it failed by begin anew, or the code is run again from its last turn.
-
-        Raises:
-            RunNotFound: there is no such run.
-            RunClosed: it is completed or cancelled.
-            NotBlocked: it is neither blocked nor failed; nothing was changed.
-        """
-        return await self._actor.act(
-            run_id, lambda run, now: decide.retry(run, by, now), whole=lambda run: run.status == "failed"
-        )
-
-    async def rewind(
-        self, run_id: str, to: str, by: DecidedBy, *, after: bool = False, reason: str | None = None
-    ) -> Row:
-        """Undo what a run has done from a command on, and have it go on from there with the code that there is.
-
-        The journal keeps all of it. Requests that are undone are taken back, those that are kept are asked again. A
-        worker that holds the run lets go of it; steps under way may still have their effect on the world.
+    async def act(self, verb: str, run_id: str, by: DecidedBy, /, **body: Any) -> Any:
+        """Do to a run what operators and others may; return the reply, mostly the run row.
 
         Args:
-            run_id: the run.
-            to: the id of the command, e.g. `pay:1`.
-            by: who asks.
-            after: keep the command, and how it ended.
-            reason: for people.
+            verb: one of `VERBS`, e.g. `cancel`.
+            by: who does it.
+            body: what the verb takes, e.g. `reason`; checked before.
 
         Raises:
             RunNotFound: there is no such run.
-            RunClosed: it is completed or cancelled; fork it.
-            UnknownCommand: it has not asked for this, or that is undone already; nothing was changed.
+            Whatever the verb refuses with.
+
+        Example:
+            >>> await runs.act("terminate", "claim-1", DecidedBy("operator", "local"), reason="a duplicate")
         """
-        return await self._actor.act(
-            run_id,
-            lambda run, now: decide.rewind(run, to, by, now, after=after, reason=reason),
-            whole=lambda run: run.status not in FINAL,
-        )
-
-    async def fork(
-        self, run_id: str, by: DecidedBy, *, new_id: str | None = None, to: str | None = None, after: bool = False
-    ) -> Started:
-        """Start a run that shares the beginning of another one's journal, and goes on from there on its own.
-
-        Args:
-            run_id: the other run; it may have ended, and is left as it is.
-            by: who asks.
-            new_id: of the new run, for idempotency; a random one if None.
-            to: the id of the first command that is not shared; None: all is, but the end and what the code asked for
-                last.
-            after: share the command, and how it ended.
-
-        Raises:
-            RunNotFound: there is no such run.
-            InvalidName: the new id is malformed.
-            UnknownCommand: the other run has not asked for this.
-            RunConflict: the new id is taken by a run that is not this fork.
-        """
-        new_id = check_name(new_id, "run id") if new_id is not None else secrets.token_hex(10)
-        subject = await self.record(run_id)
-        source = Loaded(await whole_view(self._store, subject))
-        now = self._clock.now_ms()
-        return await self._actor.begin(
-            new_id, lambda taken: decide.fork(source, taken, new_id, by, now, to=to, after=after)
-        )
+        return await self._actor.do(VERBS[verb], run_id, body, by)
 
     async def forsake(self, run_id: str) -> bool:
         """Block a run that no living worker knows, or end it if it was asked to stop; tell whether it was written to.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 log = logging.getLogger(__name__)
 
 READY = "ready"
-"""The topic that tells that some run may be claimable."""
+"""The topic that tells that some subject may be due."""
 
 
 ELSEWHERE = "elsewhere"
@@ -22,8 +22,8 @@ def stream_topic(path: str) -> str:
     return f"stream:{path}"
 
 
-class Interest:
-    """Hold one subscriber's interest in one topic, until closed."""
+class LocalInterest:
+    """One subscriber's interest in one topic, until closed."""
 
     __slots__ = ("_bus", "_loop", "_open", "_pending", "_wake", "topic")
 
@@ -61,7 +61,7 @@ class Interest:
 
 
 class LocalBus:
-    """Wake the subscribers of one process. May be used from any thread.
+    """The bus of one process. May be used from any thread.
 
     Args:
         on_first: called with a topic when it gets its first subscriber, so that a backend starts watching it.
@@ -71,7 +71,7 @@ class LocalBus:
     def __init__(
         self, on_first: Callable[[str], None] | None = None, on_last: Callable[[str], None] | None = None
     ) -> None:
-        self._interests: dict[str, list[Interest]] = {}
+        self._interests: dict[str, list[LocalInterest]] = {}
         self._lock = threading.Lock()
         self._on_first = on_first
         self._on_last = on_last
@@ -92,9 +92,9 @@ class LocalBus:
             for interest in tuple(self._interests.get(topic, ())):
                 interest.notify(running)
 
-    def subscribe(self, topic: str, wake: Callable[[], None]) -> Interest:
+    def subscribe(self, topic: str, wake: Callable[[], None]) -> LocalInterest:
         """Call `wake` on the running event loop whenever the topic may have news."""
-        interest = Interest(self, topic, wake)
+        interest = LocalInterest(self, topic, wake)
         with self._lock:
             known = self._interests.get(topic)
             self._interests[topic] = [*known, interest] if known else [interest]
@@ -102,7 +102,7 @@ class LocalBus:
             self._on_first(topic)
         return interest
 
-    def forget(self, interest: Interest) -> None:
+    def forget(self, interest: LocalInterest) -> None:
         """Drop an interest that was closed."""
         with self._lock:
             left = [one for one in self._interests.get(interest.topic, ()) if one is not interest]

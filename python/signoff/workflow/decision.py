@@ -41,6 +41,7 @@ class Loaded:
         wake_at: milliseconds of the next thing due by time, or None.
         leased_until: milliseconds until which a worker holds it, or None.
         remembered: what was accepted under the id of this request, if anything was.
+        forsaken: nobody who is there knows its workflow, as far as that was looked for.
     """
 
     view: View
@@ -48,6 +49,7 @@ class Loaded:
     wake_at: int | None = None
     leased_until: int | None = None
     remembered: Remembered | None = None
+    forsaken: bool = False
 
     @property
     def run(self) -> RunFold:
@@ -112,6 +114,19 @@ class AppendEntries(Generic[R]):
     release: bool = False
     remember: Remember[R] | None = None
     refusal: Callable[[View], SignoffError] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StartAnother(Generic[R]):
+    """The decision to start another run.
+
+    Attributes:
+        run_id: its id.
+        decide: called with the run that has this id; None: none has.
+    """
+
+    run_id: str
+    decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
+from itertools import chain
 from types import ModuleType
 from typing import Any, Final
 
 from signoff.workflow.entry import Command, Entry, Notification
+from signoff.workflow.verb import Verb
 
 NOUNS: Final = ("run", "step", "timer", "event", "input", "row", "patch")
 
@@ -37,6 +40,19 @@ def feeds() -> Table:
     """Return how each notification is fed to the code, and the beginning of the run, which is fed as one."""
     fed = [entry for entry in entries().values() if issubclass(entry, Notification) or entry.type == "run.started"]
     return joined("feed", [part.FEEDS for part in _parts("ask")], fed)
+
+
+def verbs() -> dict[str, Verb]:
+    """Return what outsiders may do to a run, by name.
+
+    Raises:
+        TypeError: two have one name.
+    """
+    found: dict[str, Verb] = {}
+    for verb in chain.from_iterable(getattr(part, "VERBS", ()) for part in _parts("decide")):
+        if found.setdefault(verb.name, verb) is not verb:
+            raise TypeError(f"There are two verbs called {verb.name}.")
+    return found
 
 
 def collected(modules: Iterable[ModuleType]) -> dict[str, type[Entry]]:
@@ -81,4 +97,5 @@ def joined(what: str, tables: Iterable[Mapping[type[Entry], Any]], kinds: Iterab
 
 
 def _parts(name: str) -> list[ModuleType]:
-    return [import_module(f"signoff.workflow.{noun}.{name}") for noun in NOUNS]
+    modules = [f"signoff.workflow.{noun}.{name}" for noun in NOUNS]
+    return [import_module(module) for module in modules if name != "decide" or find_spec(module) is not None]

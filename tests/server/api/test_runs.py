@@ -220,7 +220,7 @@ async def test_a_failure_is_told_as_far_as_the_caller_may_know_it(store: str) ->
         for run_id in ("r1", "r2"):
             await host.engine.runs.start("expense", run_id=run_id)
         await host.record("r1", RunFailed(host.engine.clock.now_ms(), error))
-        await host.engine.runs.terminate("r2", None, DecidedBy("operator"))
+        await host.engine.runs.act("terminate", "r2", DecidedBy("operator"))
         reader, root = bearer("rita", "run:read:*"), bearer("root", "operator")
         told = problem(await host.http.get("/v1/runs/r1/result", headers=reader), 409, "run_failed")
         assert told["error"] == {"code": "value_error", "message": None}

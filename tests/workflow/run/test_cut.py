@@ -16,7 +16,7 @@ from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import project, refold
 from signoff.workflow.run import decide
-from signoff.workflow.run.cut import effective, holds_cut, id_of, is_cut
+from signoff.workflow.run.cut import effective, id_of, is_cut
 from signoff.workflow.view import RunFold, View
 from tests.workflow.corpus import app
 from tests.workflow.world import World, by_chance
@@ -55,11 +55,15 @@ class RewoundWorld(World):
         run = self.loaded()
         ids = [id_ for entry in run.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
         if failed and self.choose(2):
-            self.write(decide.retry(run, OPERATOR, self.now))
+            self.write(decide.retry(run, {}, OPERATOR, self.now))
         elif ids:
-            self.write(decide.rewind(run, ids[self.choose(len(ids))], OPERATOR, self.now, after=bool(self.choose(2))))
+            self.write(
+                decide.rewind(
+                    run, {"to": ids[self.choose(len(ids))], "after": bool(self.choose(2))}, OPERATOR, self.now
+                )
+            )
         elif failed:
-            self.write(decide.retry(run, OPERATOR, self.now))
+            self.write(decide.retry(run, {}, OPERATOR, self.now))
 
     def write(self, decision: AppendEntries[Any]) -> None:
         self.journal += decision.entries
@@ -181,7 +185,9 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
     source = world.loaded()
     ids = [id_ for entry in source.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
     to = random.Random(seed).choice([None, *ids])
-    decision = decide.fork(source, None, "r2", OPERATOR, world.now + 1_000, to=to)
+    started = decide.fork(source, {"run_id": "r2", "to": to}, OPERATOR, world.now + 1_000)
+    assert started.run_id == "r2"
+    decision = started.decide(None)
     assert isinstance(decision, AppendEntries)
     entries = list(decision.entries)
     assert effective(entries) == entries
@@ -204,8 +210,7 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
     assert Machine(app.get(name)).advance(entries) == []
 
 
-def test_a_fork_with_an_id_that_is_taken_is_the_same_fork_or_refused() -> None:
-    world = World(app.get("sequence"), by_chance(1), 1)
-    assert not holds_cut(world.journal)
+def test_an_unknown_command_is_named() -> None:
+    run = RewoundWorld(app.get("sequence"), by_chance(1)).loaded()
     with pytest.raises(UnknownCommand, match="has not asked for 'nothing:0'"):
-        decide.rewind(RewoundWorld(app.get("sequence"), by_chance(1)).loaded(), "nothing:0", OPERATOR, 5)
+        decide.rewind(run, {"to": "nothing:0"}, OPERATOR, 5)

@@ -10,10 +10,11 @@ from typing import Any
 from signoff.names import check_name
 from signoff.server.access.identity import Identity
 from signoff.server.config import ServerConfig
-from signoff.server.http import body, members
-from signoff.server.http.members import Check, Repeated, Shape
+from signoff.server.http import body, query
+from signoff.server.http.query import Repeated
 from signoff.server.http.reply import Receive, Scope
 from signoff.service.engine import Engine
+from signoff.shapes import Check, Shape
 
 _VERSION = version("signoff")
 
@@ -55,7 +56,7 @@ class Call:
         Raises:
             InvalidName: it is malformed.
         """
-        return members.path_key(self.scope["path_params"]["key"])
+        return query.path_key(self.scope["path_params"]["key"])
 
     def query(self, checks: Mapping[str, Check | Repeated]) -> dict[str, Any]:
         """Return the query parameters.
@@ -63,7 +64,7 @@ class Call:
         Raises:
             BadRequest: one is unknown, repeated or wrong.
         """
-        return members.query(self.scope["query_string"], checks)
+        return query.query(self.scope["query_string"], checks)
 
     async def json(self) -> Any:
         """Return the parsed body.
@@ -79,7 +80,7 @@ class Call:
         """Return the members of the body.
 
         Raises:
-            UnsupportedMediaType, PayloadTooLarge, BadRequest: see `body.py` and `members.py`.
+            UnsupportedMediaType, PayloadTooLarge, BadRequest: see `body.py` and `signoff.shapes`.
         """
         self.query({})
         return shape.read(await self.json())

@@ -9,6 +9,7 @@ from typing import Final
 from signoff import errors
 from signoff.server.api.call import Call
 from signoff.server.api.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build
+from signoff.server.api.verbs import operations
 from signoff.server.http.reply import JSON_TYPE, Reply
 
 PUBLISHED: Final = Path(__file__).with_name("openapi.json")
@@ -39,6 +40,7 @@ DESCRIPTION: Final = ApiDescription(
         errors.StoreUnavailable,
     ),
     body_problems=(errors.PayloadTooLarge, errors.UnsupportedMediaType),
+    run_problems=_GONE,
 )
 
 OPERATIONS: Final = (
@@ -81,26 +83,6 @@ OPERATIONS: Final = (
         _GONE,
     ),
     ApiOperation(
-        "POST",
-        "/v1/runs/{run_id}/cancel",
-        "cancelRun",
-        "Ask a run to stop (§10.4)",
-        "`run:cancel:{run_id}`",
-        {202: "cancel-reply.json"},
-        (*_GONE, errors.RunClosed),
-        request="cancel-request.json",
-    ),
-    ApiOperation(
-        "POST",
-        "/v1/runs/{run_id}/terminate",
-        "terminateRun",
-        "End a run now, without running its code (§10.4)",
-        "`run:cancel:{run_id}`",
-        {200: "terminate-reply.json"},
-        (*_GONE, errors.RunClosed),
-        request="terminate-request.json",
-    ),
-    ApiOperation(
         "GET",
         "/v1/runs/{run_id}/result",
         "getResult",
@@ -111,16 +93,6 @@ OPERATIONS: Final = (
         query=(_WAIT,),
     ),
     ApiOperation(
-        "POST",
-        "/v1/runs/{run_id}/retry",
-        "retryRun",
-        "Have a blocked run tried again (§10.11)",
-        "`operator`",
-        {200: "retry-reply.json"},
-        (*_GONE, errors.NotBlocked),
-        request={"type": "object", "additionalProperties": False},
-    ),
-    ApiOperation(
         "GET",
         "/v1/runs/{run_id}/history",
         "getHistory",
@@ -129,6 +101,7 @@ OPERATIONS: Final = (
         {200: "history-reply.json"},
         _GONE,
     ),
+    *operations(),
     ApiOperation(
         "POST",
         "/v1/runs/{run_id}/events/{topic}",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from signoff.server.api.call import Call
-from signoff.server.http.members import Shape, anything, maybe, text
 from signoff.server.http.reply import Reply, ok
+from signoff.shapes import Shape, anything, maybe, text
 
 _EVENT = Shape(required={"id": text(200)}, optional={"payload": anything, "key": maybe(text(200))})
 

@@ -10,8 +10,9 @@ from typing import Any
 from signoff.errors import Forbidden, NotFound, NotInAudience, SignoffError
 from signoff.server.access.identity import Identity
 from signoff.server.api.call import Call
-from signoff.server.http.members import limit, one_of, principal, text
+from signoff.server.http.query import limit
 from signoff.server.http.reply import Reply, ok
+from signoff.shapes import one_of, principal, text
 from signoff.workflow.input.submission import parse_answer
 
 _LIST = {

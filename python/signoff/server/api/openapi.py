@@ -53,6 +53,7 @@ class ApiOperation:
         request: the file of the body's schema, or a schema; None: it takes no body.
         query: what the query may have.
         replays: the same request again has the same effect once, and is replied to with `Idempotency-Replayed`.
+        of_a_run: it does something to the run of its path, which may not be there.
     """
 
     method: str
@@ -65,6 +66,7 @@ class ApiOperation:
     request: str | Json | None = None
     query: Sequence[QueryParameter] = ()
     replays: bool = False
+    of_a_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class ApiDescription:
         parameters: the schema of each parameter of a path, by its name.
         problems: what every operation that is not for everybody may refuse with.
         body_problems: what every operation with a body may refuse with.
+        run_problems: what every operation on one run may refuse with.
     """
 
     title: str
@@ -84,6 +87,7 @@ class ApiDescription:
     parameters: Mapping[str, Json]
     problems: Sequence[Problem] = ()
     body_problems: Sequence[Problem] = ()
+    run_problems: Sequence[Problem] = ()
 
 
 def build(description: ApiDescription, operations: Iterable[ApiOperation], schemas: Mapping[str, Json]) -> Json:
@@ -174,6 +178,8 @@ class _Components:
 
 def _operation(description: ApiDescription, operation: ApiOperation, components: _Components) -> Json:
     written: Json = {"operationId": operation.name, "summary": operation.summary}
+    if operation.of_a_run:
+        written["x-verb"] = operation.path.rpartition("/")[2]
     if operation.grant is not None:
         written |= {"description": f"Needs: {operation.grant}.", "security": [{"token": []}]}
     if parameters := _parameters(description, operation, components):
@@ -208,7 +214,7 @@ def _responses(description: ApiDescription, operation: ApiOperation, components:
         }
         if operation.replays and status == 200:
             written["200"]["headers"] = {"Idempotency-Replayed": _REPLAYED}
-    problems = [*operation.problems]
+    problems = [*description.run_problems, *operation.problems] if operation.of_a_run else [*operation.problems]
     if operation.grant is not None:
         problems += description.problems
     if operation.request is not None:

@@ -10,10 +10,11 @@ from starlette.routing import Route
 from signoff.errors import MethodNotAllowed
 from signoff.server.access.authenticator import Authenticator
 from signoff.server.access.identity import ANONYMOUS
-from signoff.server.api import document, events, inputs, runs
+from signoff.server.api import document, events, inputs, runs, verbs
 from signoff.server.api.call import Call
 from signoff.server.config import ServerConfig
 from signoff.server.http.reply import Receive, Reply, Scope, Send, ok
+from signoff.service.act import VERBS
 from signoff.service.engine import Engine
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -30,11 +31,9 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/runs/{run_id}/inputs/{key}/answer": {"POST": inputs.answer},
     "/v1/runs": {"GET": runs.list_runs, "POST": runs.start},
     "/v1/runs/{run_id}": {"GET": runs.get},
-    "/v1/runs/{run_id}/cancel": {"POST": runs.cancel},
-    "/v1/runs/{run_id}/terminate": {"POST": runs.terminate},
     "/v1/runs/{run_id}/result": {"GET": runs.result},
-    "/v1/runs/{run_id}/retry": {"POST": runs.retry},
     "/v1/runs/{run_id}/history": {"GET": runs.history},
+    **{verbs.address(verb): {"POST": verbs.VerbHandler(verb)} for verb in VERBS.values()},
     "/v1/runs/{run_id}/events/{topic}": {"POST": events.send},
     "/v1/runs/{run_id}/inputs/{key}": {"GET": inputs.get},
     "/v1/inputs": {"GET": inputs.list_inputs},

@@ -1,32 +1,18 @@
-"""`/v1/runs`: start, look at, list, cancel, terminate and retry runs, and tell how they ended."""
+"""`/v1/runs`: start, look at and list runs, and tell how they ended; what is done to them is in `verbs.py`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from signoff.errors import Forbidden, RunClosed, UnknownWorkflow
+from signoff.errors import Forbidden, UnknownWorkflow
 from signoff.paths import run_path
 from signoff.server.api.call import Call
 from signoff.server.http.address import url_of
-from signoff.server.http.members import (
-    Check,
-    Repeated,
-    Shape,
-    WrongValue,
-    anything,
-    instant,
-    limit,
-    maybe,
-    name,
-    one_of,
-    tags,
-    text,
-)
+from signoff.server.http.query import Repeated, limit
 from signoff.server.http.reply import Reply, ok
 from signoff.service.kinds import RunFilter
-from signoff.workflow.entry import DecidedBy
+from signoff.shapes import Check, Shape, WrongValue, anything, instant, maybe, name, one_of, tags, text
 from signoff.workflow.run.status import STATUSES
 
 LONGEST_WAIT_S = 30
@@ -36,8 +22,6 @@ _START = Shape(
     required={"workflow": name},
     optional={"input": anything, "run_id": maybe(name), "tags": tags, "start_at": maybe(instant)},
 )
-_END = Shape(optional={"reason": maybe(text(1_000, least=0, lines=True))})
-_RETRY = Shape()
 _LIST: dict[str, Check | Repeated] = {
     "workflow": name,
     "status": Repeated(one_of(*STATUSES)),
@@ -71,7 +55,7 @@ async def start(call: Call) -> Reply:
         # Which others there are is not for everybody who may start one.
         raise UnknownWorkflow(f"There is no workflow {body['workflow']!r} here; nothing was started.") from None
     run_id = started.run["id"]
-    value = {"run": _visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
+    value = {"run": visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
     if started.created:
         return ok(value, 201, (b"location", url_of(f"/v1/runs/{run_id}", call.scope, call.config.public_url)))
     return ok(value, 200, (b"idempotency-replayed", b"true"))
@@ -88,10 +72,10 @@ async def list_runs(call: Call) -> Reply:
         raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
     where = RunFilter(workflow, tuple(query.get("status", ())), tuple(query.get("tag", ())))
     page = await call.engine.runs.list(where, query.get("limit", 50), query.get("cursor"))
-    return ok({"runs": [_visible(call, row) for row in page.items], "cursor": page.cursor})
+    return ok({"runs": [visible(call, row) for row in page.items], "cursor": page.cursor})
 
 
-def _visible(call: Call, row: dict[str, Any]) -> dict[str, Any]:
+def visible(call: Call, row: dict[str, Any]) -> dict[str, Any]:
     """Leave out what only readers of a run may see, as `workflows/{name}` does."""
     if call.identity.may("run:read", row["id"]):
         return row
@@ -106,29 +90,6 @@ async def get(call: Call) -> Reply:
     row = await call.engine.runs.get(run_id)
     pending = await call.engine.inputs.pending(run_id)
     return ok({"run": row, "inputs": pending, "stream": stream_of(run_id)})
-
-
-async def cancel(call: Call) -> Reply:
-    """Ask a run to stop."""
-    return ok({"run": await _end(call, call.engine.runs.cancel)}, 202)
-
-
-async def terminate(call: Call) -> Reply:
-    """End a run now, without running its code."""
-    return ok({"run": await _end(call, call.engine.runs.terminate)})
-
-
-async def _end(call: Call, end: Callable[[str, str | None, DecidedBy], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    run_id = call.run_id()
-    call.identity.require("run:cancel", run_id)
-    body = await call.members(_END)
-    try:
-        row = await end(run_id, body.get("reason"), call.identity.by())
-    except RunClosed as error:
-        if "run" in error.extra:
-            raise RunClosed(error.detail, run=_visible(call, error.extra["run"])) from error
-        raise
-    return _visible(call, row)
 
 
 async def result(call: Call) -> Reply:
@@ -146,14 +107,6 @@ def _wait(value: str) -> float:
     if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", value) or float(value) > LONGEST_WAIT_S:
         raise WrongValue(f"must be a number of seconds from 0 to {LONGEST_WAIT_S}")
     return float(value)
-
-
-async def retry(call: Call) -> Reply:
-    """Have a blocked run tried again, for operators."""
-    run_id = call.run_id()
-    call.identity.require_operator()
-    await call.members(_RETRY)
-    return ok({"run": await call.engine.runs.retry(run_id, call.identity.by())})
 
 
 async def history(call: Call) -> Reply:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound, SignoffError, Unauthorized
-from signoff.server.http import body, members
+from signoff.server.http import body, query
 from signoff.server.http.problems import document, problem
 from signoff.server.http.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
 from signoff.service.subscriptions.subscriptions import Subscriptions
@@ -72,7 +72,7 @@ class ControlCall:
         Raises:
             BadRequest: there is another query than that.
         """
-        after: str = members.query(self.scope["query_string"], {"after": str}).get("after", "")
+        after: str = query.query(self.scope["query_string"], {"after": str}).get("after", "")
         return after
 
     def token(self) -> str:

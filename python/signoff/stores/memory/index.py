@@ -15,7 +15,7 @@ _Place = tuple[int, int]
 """(sort, number): numbers are given in the order of first writing."""
 
 
-class Listed(Protocol):
+class Listable(Protocol):
     """What can be listed."""
 
     @property
@@ -39,7 +39,7 @@ class Listed(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Listed)
+T = TypeVar("T", bound=Listable)
 
 
 class Index(Generic[T]):

@@ -37,7 +37,7 @@ from signoff.stores.change import (
 )
 from signoff.stores.check import check
 from signoff.stores.compare import compare
-from signoff.stores.memory.streams import KeptStreams, joined
+from signoff.stores.memory.streams import KeptStreams
 from signoff.stores.memory.subjects import KeptSubjects
 from signoff.streams.stream import Head
 
@@ -269,4 +269,4 @@ class MemoryStore:
 
 def _note(batches: dict[str, Batch], path: str, batch: Batch) -> None:
     """Note what was appended to a stream; what follows in the same Change joins it."""
-    batches[path] = joined(batches[path], batch) if path in batches else batch
+    batches[path] = batches[path].joined(batch.end, batch.data) if path in batches else batch

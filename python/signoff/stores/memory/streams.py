@@ -174,11 +174,6 @@ class KeptStreams:
         return [path for end, path in nsmallest(limit, ends) if end <= now]
 
 
-def joined(first: Batch, second: Batch) -> Batch:
-    """Join two batches of JSON messages that follow each other."""
-    return Batch(first.start, second.end, b",".join(data for data in (first.data, second.data) if data))
-
-
 def _thin(entries: dict[Any, Any], most: int) -> int:
     """Drop so many entries at most; return how many."""
     names = list(islice(entries, most))

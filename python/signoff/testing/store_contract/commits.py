@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signoff.errors import SignoffError, StoreUnavailable
-from signoff.stores.base import Loaded, WorkflowStore
+from signoff.stores.base import Listing, Loaded, WorkflowStore
 from signoff.stores.change import (
     Change,
     Committed,
@@ -270,13 +270,21 @@ class CommitLaws(Laws):
 
         self.hold(tmp_path, scenario)
 
-    def test_nothing_is_written_to_a_closed_store(self, tmp_path: Path) -> None:
-        """Use after close is refused in words."""
+    def test_a_closed_store_is_not_used(self, tmp_path: Path) -> None:
+        """Every use is refused in words, and nothing is written."""
 
         async def scenario(store: WorkflowStore) -> None:
             await store.close()
-            with pytest.raises(StoreUnavailable, match="open"):
-                await store.commit([start("r1")])
+            for use in (
+                lambda: store.commit([start("r1")]),
+                lambda: store.find([start("r1")]),
+                lambda: load(store),
+                lambda: store.read("notes", 0, 1),
+                lambda: store.list_subjects(Listing("run"), limit=1),
+                lambda: store.claim("w1", ["expense"], now=0, lease_ms=1, limit=1),
+            ):
+                with pytest.raises(StoreUnavailable, match="open"):
+                    await use()
             await store.open()
             assert await load(store) is None
 

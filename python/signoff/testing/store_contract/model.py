@@ -118,8 +118,7 @@ class Model:
             batch = self._append(append, close=append.close)
             own[append.path] = OwnStream(append.path, batch.end, append.close)
             first = batches.get(append.path, Batch(batch.start, batch.start, b""))
-            data = b",".join(filter(None, (first.data, batch.data)))
-            batches[append.path] = Batch(first.start, batch.end, data)
+            batches[append.path] = first.joined(batch.end, batch.data)
         kept.record = replace(kept.record, streams=tuple(own.values()))
         for name in write.dropped:
             kept.parts.pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from signoff.stores.base import StreamTail, WorkflowStore
@@ -276,6 +277,32 @@ class OwnStreamLaws(Laws):
             assert (await known(store, "runs/r1")).deleted
             assert await store.load_stream("runs/r2") is None
             assert await tails(store, "fork/runs/r1", "fork/runs/r2") == {"fork/runs/r1": (1, False)}
+
+        self.hold(tmp_path, scenario)
+
+    def test_what_is_read_is_of_one_moment(self, tmp_path: Path) -> None:
+        """The head's tail is the end of the last batch, and each batch begins where the one before it ends."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, start("r1"))
+
+            async def write_all() -> None:
+                for version in range(1, 100):
+                    await done(store, advance("r1", version))
+
+            writing = asyncio.ensure_future(write_all())
+            before = 0
+            while not writing.done():
+                known_by_then = (await record(store)).tail("runs/r1")
+                found = await store.read("runs/r1", 0, 1 << 20)
+                assert found is not None
+                ends = [batch.end for batch in found[1]]
+                assert [batch.start for batch in found[1]] == [0, *ends[:-1]]
+                assert found[0].tail == ends[-1] >= known_by_then >= before
+                before = found[0].tail
+                await asyncio.sleep(0)
+            await writing
+            assert (await record(store)).tail("runs/r1") == 100
 
         self.hold(tmp_path, scenario)
 

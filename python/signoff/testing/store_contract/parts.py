@@ -97,12 +97,12 @@ class PartLaws(Laws):
         self.hold(tmp_path, scenario)
 
     def test_a_part_put_twice_is_the_second(self, tmp_path: Path) -> None:
-        """In one Change the later one replaces the earlier."""
+        """In one Change the later one replaces the earlier, as if it had come after it."""
 
         async def scenario(store: WorkflowStore) -> None:
-            twice = (part("a", state=b"1", terms=("x",)), part("b"), part("a", state=b"2", terms=("y",), open=True))
+            twice = (part("a", terms=("x",), sort=3), part("b"), part("a", state=b"2", terms=("y",), open=True, sort=9))
             await done(store, change(run(), parts=twice))
-            assert await load(store) == Loaded(run(), (twice[2], twice[1]))
+            assert await load(store) == Loaded(run(), (replace(twice[2], sort=3), twice[1]))
 
         self.hold(tmp_path, scenario)
 
@@ -132,5 +132,31 @@ class PartLaws(Laws):
             await done(store, delete("r1", 1), change(run(version=5), 0))
             assert await load(store) == Loaded(run(version=5))
             assert await load(store, "r2") == Loaded(run("r2"), many[:2])
+
+        self.hold(tmp_path, scenario)
+
+    def test_a_look_is_of_one_moment(self, tmp_path: Path) -> None:
+        """Record and parts belong together, whoever writes meanwhile."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, change(run(), parts=(part("a", state=b"1"), part("b", state=b"1"))))
+
+            async def write_all() -> None:
+                for version in range(2, 100):
+                    state = b"%d" % version
+                    await done(
+                        store, change(run(version=version), parts=(part("b", state=state), part("a", state=state)))
+                    )
+
+            writing = asyncio.ensure_future(write_all())
+            looks = 0
+            while not writing.done():
+                loaded = await load(store)
+                assert loaded is not None
+                assert {one.state for one in loaded.parts} == {b"%d" % loaded.subject.version}
+                looks += 1
+                await asyncio.sleep(0)
+            await writing
+            assert looks > 0
 
         self.hold(tmp_path, scenario)

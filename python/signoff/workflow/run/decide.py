@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from signoff.errors import InvalidInput, NotBlocked, RunClosed, RunConflict, UnknownCommand, UnknownWorkflow
+from signoff.shapes import flag, maybe, name, text
 from signoff.streams import offset
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, run_row
+from signoff.workflow import codec
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, StartAnother, run_row
 from signoff.workflow.entry import Command, DecidedBy, Entry, Error
-from signoff.workflow.event.entries import EventAwaited
-from signoff.workflow.projection import refold
-from signoff.workflow.run.cut import before_end, cut_of_failure, find_command, id_of, is_cut
+from signoff.workflow.run.cut import before_end, cut_of_failure, find_command, id_of
 from signoff.workflow.run.entries import (
     CancelRequested,
     ForkedFrom,
@@ -22,12 +21,17 @@ from signoff.workflow.run.entries import (
     RunStarted,
     RunTerminated,
 )
-from signoff.workflow.run.status import ENDED, FINAL
+from signoff.workflow.run.place import end_of
+from signoff.workflow.run.status import ENDED, FINAL, NOT_FINAL, STATUSES
+from signoff.workflow.verb import REASON, Body, Member, Needs, Verb
 from signoff.workflow.view import View
 
 Row = dict[str, Any]
 
-_TOLD: Final = 5
+MOST_ID: Final = 300
+"""Characters that the id of a command has at most."""
+
+_NAMED: Final = 5
 """How many ids are named to somebody who names a wrong one."""
 
 _NOBODY: Final = "no worker that is running knows the workflow, so its cleanup could not run"
@@ -79,22 +83,22 @@ def _started(view: View, tail: int) -> Started:
     return Started(run_row(view, tail), True, offset.encode(tail))
 
 
-def cancel(
-    loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int, *, forsaken: bool = False
-) -> AppendEntries[Row] | AlreadyDone[Row]:
+def cancel(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row] | AlreadyDone[Row]:
     """Ask a run to stop; its cleanup code still runs. Asking again changes nothing.
+
+    One that is blocked because no worker knew its workflow is ended, if there still is none: nobody could run its
+    cleanup.
 
     Args:
         loaded: the run.
-        reason: for people.
+        body: `reason`, for people.
         by: who asks.
         now_ms: now, in milliseconds.
-        forsaken: it is `blocked_unknown`, and no living worker knows its workflow: it is ended, since nobody could run
-            its cleanup.
 
     Raises:
         RunClosed: the run has ended.
     """
+    reason, forsaken = body.get("reason"), loaded.forsaken and blocked_unknown(loaded)
     _check_open(loaded, "cancel", ENDED)
     asked = loaded.run.cancel_requested
     if asked and not forsaken:
@@ -111,32 +115,30 @@ def blocked_unknown(loaded: Loaded) -> bool:
     return loaded.status == "blocked" and loaded.run.row["error"]["code"] == UnknownWorkflow.code
 
 
-def terminate(loaded: Loaded, reason: str | None, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
-    """End a run now, without running its code. Also ends a failed run for good.
+def terminate(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+    """End a run now, without running its code, whatever its state. Also ends a failed run for good.
+
+    Its requests are withdrawn, its waits and timers gone, its streams closed. A worker that holds it can write nothing
+    more; steps under way may still have their effect on the world.
 
     Raises:
         RunClosed: it is completed or cancelled.
     """
     _check_open(loaded, "terminate", FINAL)
-    return AppendEntries((RunTerminated(loaded.time(now_ms), reason, by),), run_row, ends=True)
+    return AppendEntries((RunTerminated(loaded.time(now_ms), body.get("reason"), by),), run_row, ends=True)
 
 
-def retry(loaded: Loaded, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
+def retry(loaded: Loaded, _body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     """Have a run tried again, with the code that there is: a blocked one as it is, a failed one where it failed.
 
-    If a failed run failed by a step, that step's attempts begin anew; else the code is run again from its last turn.
-    What came before is kept, with every answer and every result.
-
-    Args:
-        loaded: the run; a failed one with its past.
-        by: who asks.
-        now_ms: now, in milliseconds.
+    A blocked one is blocked again if the code is no better. If a failed run failed by a step, that step's attempts
+    begin anew; else the code is run again from its last turn. What came before is kept, with every answer and result.
 
     Raises:
         RunClosed: the run is completed or cancelled.
         NotBlocked: the run is neither blocked nor failed.
     """
-    _check_not_over(loaded, "try again")
+    _check_not_final(loaded, "try again")
     at = loaded.time(now_ms)
     match loaded.status:
         case "blocked":
@@ -151,102 +153,77 @@ def retry(loaded: Loaded, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     )
 
 
-def rewind(
-    loaded: Loaded, to: str, by: DecidedBy, now_ms: int, *, after: bool = False, reason: str | None = None
-) -> AppendEntries[Row]:
+def rewind(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[Row]:
     """Undo what a run has done from a command on, and have it go on from there with the code that there is.
 
-    Events and the wish that it stop are kept. Steps that had an effect on the world have had it.
+    Events and the wish that it stop are kept. Steps that had an effect on the world have had it. A worker that holds
+    the run lets go of it, and what its attempts come to does not count.
 
     Args:
-        loaded: the run, with its past.
-        to: the id of the command, e.g. `pay:1`.
+        loaded: the run.
+        body: `to`, the id of the command, e.g. `pay:1`; `after`: keep it, and how it ended; `reason`, for people.
         by: who asks.
         now_ms: now, in milliseconds.
-        after: keep the command, and how it ended.
-        reason: for people.
 
     Raises:
         RunClosed: the run is completed or cancelled.
         UnknownCommand: the run has not asked for this, or it is undone already.
     """
-    _check_not_over(loaded, "rewind")
-    keep = _place(loaded, to, after=after)
-    return AppendEntries(
-        (RunRewound(loaded.time(now_ms), keep, to, after, reason, by),),
-        run_row,
-        release=True,
-    )
+    _check_not_final(loaded, "rewind")
+    to, after = body["to"], body.get("after", False)
+    cut = RunRewound(loaded.time(now_ms), _place(loaded, to, after=after), to, after, body.get("reason"), by)
+    return AppendEntries((cut,), run_row, release=True)
 
 
-def fork(
-    source: Loaded,
-    taken: Loaded | None,
-    run_id: str,
-    by: DecidedBy,
-    now_ms: int,
-    *,
-    to: str | None = None,
-    after: bool = False,
-) -> AppendEntries[Started] | AlreadyDone[Started]:
-    """Start a run that shares the beginning of another one's journal, and goes on from there on its own.
+def fork(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> StartAnother[Row]:
+    """Start a run that shares the beginning of this one's journal, and goes on from there on its own.
 
     Args:
-        source: the other run, with its past.
-        taken: the run that has the new id; None: none has.
-        run_id: the new id.
+        loaded: the run, which may have ended, and is left as it is.
+        body: `run_id` of the new run, made up unless given; `to`: the id of the first command that is not shared,
+            unless given all but the end and what the code asked for last; `after`: share it, and how it ended.
         by: who asks.
         now_ms: now, in milliseconds.
-        to: the id of the first command that is not shared; None: all is, but the end and what the code asked for last.
-        after: share the command, and how it ended.
 
     Raises:
-        UnknownCommand: the other run has not asked for this.
-        RunConflict: the id is taken by a run that is not this fork.
+        UnknownCommand: the run has not asked for this.
+        RunConflict: the new id is taken by a run that is not this fork.
     """
-    entries = source.past.entries
+    entries = loaded.past.entries
     started = entries[0]
     assert isinstance(started, RunStarted), "the first entry of a run is run.started"
-    keep = before_end(entries) if to is None else _place(source, to, after=after)
-    if taken is not None:
-        if taken.run.row.get("forked_from") == {"run_id": started.run_id, "keep": keep}:
-            return AlreadyDone(Started(taken.run.row, False, offset.encode(taken.public_tail)))
-        raise RunConflict(
-            f"The run id {run_id!r} is taken by another run; nothing was started. Use another id, or none to get a "
-            "random one."
-        )
-    at = source.time(now_ms)
+    to, after = body.get("to"), body.get("after", False)
+    keep = before_end(entries) if to is None else _place(loaded, to, after=after)
+    at = loaded.time(now_ms)
+    run_id = body.get("run_id") or codec.digest([started.run_id, keep, at])[:20]
     begin = replace(started, run_id=run_id, forked_from=ForkedFrom(started.run_id, keep, at))
-    return AppendEntries((begin, *entries[1:keep], RunRewound(at, keep, to, after, by=by)), _started)
+    forked = AppendEntries((begin, *entries[1:keep], RunRewound(at, keep, to, after, body.get("reason"), by)), run_row)
+
+    def decided(taken: Loaded | None) -> AppendEntries[Row] | AlreadyDone[Row]:
+        if taken is None:
+            return forked
+        if taken.run.row.get("forked_from") == {"run_id": started.run_id, "keep": keep}:
+            return AlreadyDone(taken.run.row)
+        raise RunConflict(
+            f"The run id {run_id!r} is taken by another run; nothing was started. Use another id, or none to get one "
+            "that is made up."
+        )
+
+    return StartAnother(run_id, decided)
 
 
 def _place(loaded: Loaded, to: str, *, after: bool) -> int:
-    """Return how many entries stand before a command, or end with how it ended."""
     entries = loaded.past.entries
-    found = find_command(entries, to)
+    found = end_of(entries, to) if after else find_command(entries, to)
     if found is None:
         asked = dict.fromkeys(id_ for one in entries if isinstance(one, Command) and (id_ := id_of(one)) is not None)
-        known = list(asked)[-_TOLD:]
+        known = list(asked)[-_NAMED:]
         raise UnknownCommand(
             f"The run {loaded.run.row['id']!r} has not asked for {to[:140]!r}, or that is undone already; nothing was "
             f"changed. What it has asked for last: {', '.join(known) or 'nothing'}.",
             known=known,
         )
-    return _end_of(entries, found, to) if after else found
-
-
-def _end_of(entries: Sequence[Entry], found: int, id_: str) -> int:
-    """Return how many entries there are up to the last one about a command."""
-    last = max(n for n in range(found, len(entries)) if id_of(entries[n]) == id_)
-    if not isinstance(entries[found], EventAwaited) or last > found:
-        return last + 1
-    # An event does not say which wait takes it; the fold knows.
-    view = View()
-    for n, entry in enumerate(entries):
-        refold(view, [] if is_cut(entry) else [entry])
-        if n >= found and view.run is not None and all(wait[0] != id_ for wait in view.run.waits):
-            return n + 1
-    return found + 1
+    return found
 
 
 def forsake(loaded: Loaded, now_ms: int) -> AppendEntries[bool] | AlreadyDone[bool]:
@@ -269,7 +246,7 @@ def _written(_view: View, _tail: int) -> bool:
     return True
 
 
-def _check_not_over(loaded: Loaded, verb: str) -> None:
+def _check_not_final(loaded: Loaded, verb: str) -> None:
     if loaded.status in FINAL:
         row = loaded.run.row
         raise RunClosed(
@@ -283,3 +260,72 @@ def _check_open(loaded: Loaded, verb: str, closed: frozenset[str]) -> None:
     if loaded.status in closed:
         row = loaded.run.row
         raise RunClosed(f"The run {row['id']!r} is already {loaded.status}; there is nothing to {verb}.", run=row)
+
+
+_AFTER: Final = Member("after", flag, "Keep that command too, and how it ended.", switch=True)
+
+VERBS: Final = (
+    Verb(
+        "cancel",
+        "Ask a run to stop; its cleanup still runs",
+        "10.4",
+        cancel,
+        grant="run:cancel",
+        members=(REASON,),
+        needs=Needs(inputs=True, workers=True),
+        refusals=(RunClosed,),
+        said="Run {run} was asked to stop; it is {status}.",
+        hints={"blocked": "It is blocked, so its cleanup may never run; to end it without: signoff terminate {run}"},
+        status=202,
+    ),
+    Verb(
+        "terminate",
+        "End a run now, without running its code, whatever its state",
+        "10.4",
+        terminate,
+        grant="run:cancel",
+        members=(REASON,),
+        needs=Needs(inputs=True),
+        refusals=(RunClosed,),
+        said="Run {run} is terminated.",
+    ),
+    Verb(
+        "retry",
+        "Have a blocked or failed run tried again, with the code that there is",
+        "10.11",
+        retry,
+        needs=Needs(journal=("failed",)),
+        refusals=(RunClosed, NotBlocked),
+        said="Run {run} will be tried again; it is {status}.",
+    ),
+    Verb(
+        "rewind",
+        "Undo what a run has done from a command on, and have it go on from there",
+        "10.13",
+        rewind,
+        members=(
+            Member("to", text(MOST_ID), "The id of the first command that is undone: pay:1.", required=True),
+            _AFTER,
+            REASON,
+        ),
+        needs=Needs(journal=NOT_FINAL),
+        refusals=(RunClosed, UnknownCommand),
+        said="Run {run} is rewound; it is {status}.",
+    ),
+    Verb(
+        "fork",
+        "Start a run that shares the beginning of another one's journal, and goes on from there on its own",
+        "10.14",
+        fork,
+        members=(
+            Member("to", maybe(text(MOST_ID)), "The id of the first command that is not shared: pay:1."),
+            _AFTER,
+            Member("run_id", maybe(name), "The new run's id; made up unless given."),
+            REASON,
+        ),
+        needs=Needs(journal=STATUSES),
+        refusals=(RunConflict, UnknownCommand),
+        said="Run {new} is forked from {run}; it is {status}.",
+        status=201,
+    ),
+)

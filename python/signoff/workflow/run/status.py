@@ -15,6 +15,9 @@ FINAL: Final = frozenset({"completed", "cancelled"})
 ENDED: Final = FINAL | {"failed"}
 """The run takes no answers and no events, and nobody works on it. A failed run can be rewound, or ended for good."""
 
+NOT_FINAL: Final = frozenset(STATUSES) - FINAL
+"""The run goes on, or can be made to."""
+
 HELD: Final = frozenset({"blocked", "paused"})
 """The run goes on when somebody says so; what is open in it does not tell its status."""
 
