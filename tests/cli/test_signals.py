@@ -106,7 +106,7 @@ def test_the_first_signal_ends_what_has_been_given_up(tmp_path: Path, workflow: 
             assert (again.returncode, again.stdout) == (0, "Run r1 will be tried again; it is running.\n")
         else:
             assert again.returncode == 1
-            assert "only a blocked one can be tried again" in again.stderr
+            assert "only a blocked or a failed one can be tried again" in again.stderr
 
 
 @pytest.mark.parametrize("workflow", ["spin", "backtrack", "add_up"])
