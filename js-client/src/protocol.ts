@@ -63,7 +63,7 @@ export interface ForkRequest {
   /**
    * The id of the first command that is not shared; without it all is, but the end and what the code asked for last.
    */
-  readonly to?: string | null;
+  readonly at?: string | null;
   /** Keep that command too, and how it ended. */
   readonly after?: boolean;
   /** Of the new run; made up unless given. */

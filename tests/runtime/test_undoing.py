@@ -535,14 +535,14 @@ async def test_a_fork_at_a_request_asks_it_again_in_the_new_run(url: str) -> Non
     async with stage(claims(World()), url) as on:
         run = await approved(on, False)
         await on.reaches(run, "completed")
-        await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0")
+        await on.engine.runs.act("fork", run, OPERATOR, run_id="again", at="approve:0")
         row = await on.asks("again", "approve:0")
         assert set(await rows(on, inbox_path("user:alice"))) == {("input", "again/approve:0")}
-        same = await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0")
+        same = await on.engine.runs.act("fork", run, OPERATOR, run_id="again", at="approve:0")
         assert same["id"] == "again"
         assert len(await on.entries("again", "run.started")) == 1
         with pytest.raises(RunConflict, match="'again' is taken by another run"):
-            await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0", after=True)
+            await on.engine.runs.act("fork", run, OPERATOR, run_id="again", at="approve:0", after=True)
         await on.answer(row, False)
         await on.reaches("again", "completed")
         assert await rows(on, inbox_path("user:alice")) == {}
@@ -557,12 +557,12 @@ async def test_a_fork_may_go_on_from_a_run_that_is_cancelled_or_rewound(url: str
         await on.reaches(run, "failed")
         await on.engine.runs.act("terminate", run, OPERATOR)
         world.down = False
-        forked = await on.engine.runs.act("fork", run, OPERATOR, to="pay:0")
+        forked = await on.engine.runs.act("fork", run, OPERATOR, at="pay:0")
         row = await on.reaches(forked["id"], "completed")
         assert world.done == ["noted", "noted", "pay"]
         assert row["id"] != run
         with pytest.raises(UnknownCommand):
-            await on.engine.runs.act("fork", run, OPERATOR, to="pay:9")
+            await on.engine.runs.act("fork", run, OPERATOR, at="pay:9")
 
 
 async def test_a_submission_of_the_source_means_nothing_in_the_fork(url: str) -> None:
@@ -571,7 +571,7 @@ async def test_a_submission_of_the_source_means_nothing_in_the_fork(url: str) ->
         row = await on.asks(run, "approve:0")
         await on.answer(row, False, submission="once")
         await on.reaches(run, "completed")
-        await on.engine.runs.act("fork", run, OPERATOR, run_id="again", to="approve:0")
+        await on.engine.runs.act("fork", run, OPERATOR, run_id="again", at="approve:0")
         row = await on.asks("again", "approve:0")
         assert not (await on.answer(row, False, submission="once")).replayed
         with pytest.raises(SubmissionReused):

@@ -87,7 +87,7 @@ async def test_a_run_that_is_over_is_forked(store: str) -> None:
         problem(await host.post("/v1/runs/r1/retry", {}, **ROOT), 409, "run_closed")
         problem(await host.post("/v1/runs/r1/fork", {"run_id": "a b"}, **ROOT), 400, "bad_request")
         problem(await host.post("/v1/runs/r1/fork", {"run_id": "r1"}, **ROOT), 409, "run_conflict")
-        body = {"run_id": "r2", "to": "approve:0", "after": True}
+        body = {"run_id": "r2", "at": "approve:0", "after": True}
         for _ in range(2):
             forked = await host.post("/v1/runs/r1/fork", body, **ROOT)
             assert forked.status_code == 201

@@ -184,8 +184,8 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
     world.run(60)
     source = world.loaded()
     ids = [id_ for entry in source.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
-    to = random.Random(seed).choice([None, *ids])
-    started = decide.fork(source, {"run_id": "r2", "to": to}, OPERATOR, world.now + 1_000)
+    at = random.Random(seed).choice([None, *ids])
+    started = decide.fork(source, {"run_id": "r2", "at": at}, OPERATOR, world.now + 1_000)
     assert started.run_id == "r2"
     decision = started.decide(None)
     assert isinstance(decision, AppendEntries)

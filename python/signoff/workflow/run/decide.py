@@ -180,7 +180,7 @@ def fork(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> StartAnother
 
     Args:
         loaded: the run, which may have ended, and is left as it is.
-        body: `run_id` of the new run, made up unless given; `to`: the id of the first command that is not shared,
+        body: `run_id` of the new run, made up unless given; `at`: the id of the first command that is not shared,
             unless given all but the end and what the code asked for last; `after`: share it, and how it ended.
         by: who asks.
         now_ms: now, in milliseconds.
@@ -192,12 +192,14 @@ def fork(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> StartAnother
     entries = loaded.past.entries
     started = entries[0]
     assert isinstance(started, RunStarted), "the first entry of a run is run.started"
-    to, after = body.get("to"), body.get("after", False)
-    keep = before_end(entries) if to is None else _place(loaded, to, after=after)
+    place, after = body.get("at"), body.get("after", False)
+    keep = before_end(entries) if place is None else _place(loaded, place, after=after)
     at = loaded.time(now_ms)
     run_id = body.get("run_id") or codec.digest([started.run_id, keep, at])[:20]
     begin = replace(started, run_id=run_id, forked_from=ForkedFrom(started.run_id, keep, at))
-    forked = AppendEntries((begin, *entries[1:keep], RunRewound(at, keep, to, after, body.get("reason"), by)), run_row)
+    forked = AppendEntries(
+        (begin, *entries[1:keep], RunRewound(at, keep, place, after, body.get("reason"), by)), run_row
+    )
 
     def decided(taken: Loaded | None) -> AppendEntries[Row] | AlreadyDone[Row]:
         if taken is None:
@@ -318,7 +320,7 @@ VERBS: Final = (
         "10.14",
         fork,
         members=(
-            Member("to", maybe(text(MOST_ID)), "The id of the first command that is not shared: pay:1."),
+            Member("at", maybe(text(MOST_ID)), "The id of the first command that is not shared: pay:1."),
             _AFTER,
             Member("run_id", maybe(name), "The new run's id; made up unless given."),
             REASON,
