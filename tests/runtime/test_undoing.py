@@ -576,3 +576,27 @@ async def test_a_submission_of_the_source_means_nothing_in_the_fork(url: str) ->
         assert not (await on.answer(row, False, submission="once")).replayed
         with pytest.raises(SubmissionReused):
             await on.answer(row, True, submission="once")
+
+
+async def test_an_event_that_is_shared_is_known_to_the_fork(url: str) -> None:
+    app = App()
+
+    @app.workflow
+    async def events(ctx: Context) -> list[Any]:
+        return [await ctx.await_event("paid", type=int) for _ in range(2)]
+
+    async with stage(app, url) as on:
+        run = await on.start("events")
+        await on.engine.events.send(run, "paid", id="1", payload=1 << 60)
+        while len(await on.entries(run, "event.awaited")) < 2:
+            await asyncio.sleep(0.005)
+        await on.engine.events.send(run, "paid", id="2", payload=2)
+        await on.reaches(run, "completed")
+        await on.engine.runs.act("fork", run, OPERATOR, run_id="again", at="paid:1")
+        assert (await on.engine.events.send("again", "paid", id="1", payload=1 << 60)).duplicate
+        with pytest.raises(SubmissionReused):
+            await on.engine.events.send("again", "paid", id="1", payload=7)
+        await on.reaches("again", "waiting")
+        assert not (await on.engine.events.send("again", "paid", id="3", payload=3)).duplicate
+        await on.reaches("again", "completed")
+        assert (await on.engine.outcomes.get("again", operator=True)).output == [str(1 << 60), 3]

@@ -161,8 +161,8 @@ class Actor:
             release=decision.ends or decision.release,
         )
         reply = decision.reply(run.view, run.public_tail + len(written.delta.public))
-        if (remember := decision.remember) is not None:
-            written.remember(ledger_part(remember.scope, remember.id, remember.digest, remember.dumps(reply)))
+        for one in decision.known if decision.remember is None else (decision.remember, *decision.known):
+            written.remember(ledger_part(one.scope, one.id, one.digest, one.dumps(reply)))
         if isinstance(await self._committer.commit(written.change), Conflict):
             return None
         if decision.refusal is not None:

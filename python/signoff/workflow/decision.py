@@ -103,6 +103,7 @@ class AppendEntries(Generic[R]):
             run afterwards.
         release: no worker holds the run afterwards: whatever one does for it is undone.
         remember: under which id the reply is kept.
+        known: ids that count as used in the run from now on.
         refusal: makes what the caller is refused with, once this is written: his request came too late.
     """
 
@@ -113,6 +114,7 @@ class AppendEntries(Generic[R]):
     ends: bool = False
     release: bool = False
     remember: Remember[R] | None = None
+    known: tuple[Remember[Any], ...] = ()
     refusal: Callable[[View], SignoffError] | None = field(default=None, compare=False)
 
 

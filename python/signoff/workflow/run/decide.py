@@ -11,6 +11,8 @@ from signoff.streams import offset
 from signoff.workflow import codec
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, StartAnother, run_row
 from signoff.workflow.entry import Command, DecidedBy, Entry, Error
+from signoff.workflow.event.decide import known
+from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.run.cut import before_end, cut_of_failure, find_command, id_of
 from signoff.workflow.run.entries import (
     CancelRequested,
@@ -197,8 +199,11 @@ def fork(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> StartAnother
     at = loaded.time(now_ms)
     run_id = body.get("run_id") or codec.digest([started.run_id, keep, at])[:20]
     begin = replace(started, run_id=run_id, forked_from=ForkedFrom(started.run_id, keep, at))
+    shared = entries[1:keep]
     forked = AppendEntries(
-        (begin, *entries[1:keep], RunRewound(at, keep, place, after, body.get("reason"), by)), run_row
+        (begin, *shared, RunRewound(at, keep, place, after, body.get("reason"), by)),
+        run_row,
+        known=tuple(known(entry) for entry in shared if isinstance(entry, EventReceived)),
     )
 
     def decided(taken: Loaded | None) -> AppendEntries[Row] | AlreadyDone[Row]:
@@ -219,11 +224,11 @@ def _place(loaded: Loaded, to: str, *, after: bool) -> int:
     found = end_of(entries, to) if after else find_command(entries, to)
     if found is None:
         asked = dict.fromkeys(id_ for one in entries if isinstance(one, Command) and (id_ := id_of(one)) is not None)
-        known = list(asked)[-_NAMED:]
+        last = list(asked)[-_NAMED:]
         raise UnknownCommand(
             f"The run {loaded.run.row['id']!r} has not asked for {to[:140]!r}, or that is undone already; nothing was "
-            f"changed. What it has asked for last: {', '.join(known) or 'nothing'}.",
-            known=known,
+            f"changed. What it has asked for last: {', '.join(last) or 'nothing'}.",
+            known=last,
         )
     return found
 
