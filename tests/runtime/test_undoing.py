@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,6 +17,7 @@ from signoff.clock import ManualClock
 from signoff.errors import (
     AlreadyDecided,
     InputNotFound,
+    NotBlocked,
     RunClosed,
     RunConflict,
     RunNotFound,
@@ -27,7 +30,11 @@ from signoff.paths import inbox_path, run_path
 from signoff.streams import state
 from signoff.workflow import journal
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.run.cut import effective
+from signoff.workflow.machine import Machine
+from signoff.workflow.projection import refold
+from signoff.workflow.run.cut import effective, is_cut
+from signoff.workflow.step.entries import StepCompleted
+from signoff.workflow.view import View
 from tests.runtime.scene import Scene, scene, stage, working
 
 OPERATOR = DecidedBy("operator", "local")
@@ -600,3 +607,84 @@ async def test_an_event_that_is_shared_is_known_to_the_fork(url: str) -> None:
         assert not (await on.engine.events.send("again", "paid", id="3", payload=3)).duplicate
         await on.reaches("again", "completed")
         assert (await on.engine.outcomes.get("again", operator=True)).output == [str(1 << 60), 3]
+
+
+# -- all at once -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_operators_people_and_workers_at_once_leave_what_the_journal_says(url: str, seed: int) -> None:
+    chance = random.Random(seed)
+    app = App()
+
+    def flaky() -> int:
+        if chance.random() < 0.3:
+            raise OSError("down")
+        return 1
+
+    @app.workflow
+    async def busy(ctx: Context) -> int:
+        steps = [ctx.options(retry=Retry(attempts=2, first="1ms")).step("work", flaky) for _ in range(2)]
+        ask = ctx.await_input("approve", bool, title="?", to=["user:alice"])
+        done = sum(await asyncio.gather(*steps))
+        await ctx.sleep(0.002)
+        answer = await ask
+        ctx.publish("bill", "b", {"n": done})
+        again = await ctx.options(retry=Retry(attempts=1)).step("work", flaky)
+        await ctx.await_event("end")
+        return done + again + answer.value
+
+    async with scene(url) as on, working(app, on), working(app, on):
+        runs = [await on.start("busy") for _ in range(6)]
+
+        async def operate(rounds: int) -> None:
+            for _ in range(rounds):
+                run, to = chance.choice(runs), chance.choice(["work:0", "work:1", "work:2", "sleep:0", "approve:0"])
+                with suppress(RunClosed, UnknownCommand, NotBlocked):
+                    if chance.random() < 0.3:
+                        await on.engine.runs.act("retry", run, OPERATOR)
+                    else:
+                        await on.engine.runs.act("rewind", run, OPERATOR, to=to, after=chance.random() < 0.5)
+                await asyncio.sleep(chance.random() / 200)
+
+        async def answer() -> None:
+            while True:
+                for run in runs:
+                    for row in await on.engine.inputs.pending(run):
+                        with suppress(Stale, Withdrawn, AlreadyDecided):
+                            await on.answer(row, True)
+                await asyncio.sleep(0.003)
+
+        async def ended_by_event(run: str) -> bool:
+            try:
+                await on.engine.events.send(run, "end", id="1", payload=None)
+            except RunClosed:  # it has failed
+                return False
+            return True
+
+        async with asyncio.timeout(60):
+            answering = asyncio.create_task(answer())
+            await asyncio.gather(operate(25), operate(25))
+            for run in runs:
+                while not await ended_by_event(run):
+                    with suppress(NotBlocked):
+                        await on.engine.runs.act("retry", run, OPERATOR)
+                while (row := await on.engine.runs.get(run))["status"] != "completed":
+                    if row["status"] == "failed":
+                        with suppress(NotBlocked, RunClosed):
+                            await on.engine.runs.act("retry", run, OPERATOR)
+                    await asyncio.sleep(0.005)
+            answering.cancel()
+        cuts = 0
+        for run in runs:
+            entries = [journal.from_json(entry) for entry in await on.entries(run)]
+            cuts += sum(map(is_cut, entries))
+            assert await asyncio.to_thread(Machine(app.get("busy")).advance, entries) == []
+            view = View()
+            refold(view, entries, past=True)
+            assert view.past is not None
+            assert await rows(on, run_path(run)) == view.past.rows
+            results = [entry.id for entry in effective(entries) if isinstance(entry, StepCompleted)]
+            assert len(results) == len(set(results)), "each result counts once"
+        assert cuts > 10
+        assert await rows(on, inbox_path("user:alice")) == {}

@@ -16,7 +16,7 @@ BROKEN = Error("os_error", "the bank is down")
 async def test_a_run_is_rewound_by_operators_alone(store: str) -> None:
     async with hosting(store, config=KEYED) as host:
         row = await host.ask("r1")
-        alice = bearer("alice", "run:cancel:*", "run:read:*", groups=["finance"])
+        alice = bearer("alice", "run:cancel:*", "run:read:*", groups=("finance",))
         problem(await host.post("/v1/runs/r1/rewind", {"to": "approve:0"}, **alice), 403, "forbidden")
         for body in ({}, {"to": None}, {"to": ""}, {"to": "approve:0", "after": "yes"}, {"to": "approve:0", "x": 1}):
             problem(await host.post("/v1/runs/r1/rewind", body, **ROOT), 400, "bad_request")
