@@ -572,6 +572,17 @@ async def test_a_fork_may_go_on_from_a_run_that_is_cancelled_or_rewound(url: str
             await on.engine.runs.act("fork", run, OPERATOR, at="pay:9")
 
 
+async def test_a_fork_of_a_cancelled_run_is_not_cancelled(url: str) -> None:
+    async with stage(claims(World()), url) as on:
+        run = await on.start("claim", 5)
+        await on.asks(run, "approve:0")
+        await on.engine.runs.act("cancel", run, OPERATOR)
+        await on.reaches(run, "cancelled")
+        await on.engine.runs.act("fork", run, OPERATOR, run_id="again")
+        await on.answer(await on.asks("again", "approve:0"), False)
+        await on.reaches("again", "completed")
+
+
 async def test_a_submission_of_the_source_means_nothing_in_the_fork(url: str) -> None:
     async with stage(claims(World()), url) as on:
         run = await on.start("claim", 5)

@@ -20,6 +20,7 @@ from signoff.workflow.run.entries import (
     OUTCOMES,
     CancelRequested,
     RunBlocked,
+    RunCancelled,
     RunDescribed,
     RunFailed,
     RunRetried,
@@ -115,11 +116,18 @@ def find_command(entries: Sequence[Entry], id_: str) -> int | None:
 
 
 def before_end(entries: Sequence[Entry]) -> int:
-    """Return how many entries there are before a run's end, and before what its code asked for in its last turn."""
-    if entries and type(entries[-1]) is RunTerminated:
+    """Return how many entries there are before a run's end, and before what its code asked for in its last turn.
+
+    The wish that it stop is part of an end to which it led.
+    """
+    end = entries[-1]
+    if isinstance(end, RunCancelled | RunTerminated):
+        wish = next((n for n, entry in enumerate(entries) if isinstance(entry, CancelRequested)), None)
+        if wish is not None:
+            return wish
+    if isinstance(end, RunTerminated):
         return len(entries) - 1
-    ended = any(isinstance(entry, OUTCOMES) for entry in entries[-1:])
-    return _before_commands(entries) if ended else len(entries)
+    return _before_commands(entries) if isinstance(end, OUTCOMES) else len(entries)
 
 
 def cut_of_failure(entries: Sequence[Entry]) -> tuple[int, tuple[str, ...]]:
