@@ -11,15 +11,29 @@ import pytest
 from signoff.errors import UnknownCommand
 from signoff.streams import state
 from signoff.workflow.decision import AppendEntries, Loaded
-from signoff.workflow.entry import DecidedBy, Entry
+from signoff.workflow.entry import DecidedBy, Entry, Error
+from signoff.workflow.event.entries import EventAwaited, EventReceived
+from signoff.workflow.input.entries import InputRequested
 from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import project, refold
 from signoff.workflow.run import decide
-from signoff.workflow.run.cut import effective, id_of, is_cut
+from signoff.workflow.run.cut import before_end, cut_of_failure, effective, id_of, is_cut
+from signoff.workflow.run.entries import (
+    CancelRequested,
+    RunBlocked,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunTerminated,
+    RunUnblocked,
+)
+from signoff.workflow.run.place import end_of
+from signoff.workflow.step.entries import StepCompleted, StepFailed, StepScheduled
 from signoff.workflow.view import RunFold, View
 from tests.workflow.corpus import app
-from tests.workflow.world import World, by_chance
+from tests.workflow.loaded import started
+from tests.workflow.world import ERROR, World, by_chance
 
 SHAPES = sorted(app.names())
 OPERATOR = DecidedBy("operator", "local")
@@ -185,9 +199,9 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
     source = world.loaded()
     ids = [id_ for entry in source.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
     at = random.Random(seed).choice([None, *ids])
-    started = decide.fork(source, {"run_id": "r2", "at": at}, OPERATOR, world.now + 1_000)
-    assert started.run_id == "r2"
-    decision = started.decide(None)
+    other = decide.fork(source, {"run_id": "r2", "at": at}, OPERATOR, world.now + 1_000)
+    assert other.run_id == "r2"
+    decision = other.decide(None)
     assert isinstance(decision, AppendEntries)
     entries = list(decision.entries)
     assert effective(entries) == entries
@@ -208,6 +222,69 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
     assert tail == len(delta.public) + len(project(view, entries[len(decision.entries) :], len(delta.public)).public)
     assert again == view
     assert Machine(app.get(name)).advance(entries) == []
+
+
+# -- where to cut ------------------------------------------------------------------------------------------------------
+
+A, B, UNDO = StepScheduled(1, "a:0"), StepScheduled(1, "b:0"), StepScheduled(3, "undo:0")
+A_BROKE, B_BROKE = StepFailed(2, "a:0", 1, ERROR), StepFailed(2, "b:0", 1, ERROR)
+B_DONE = StepCompleted(2, "b:0", 1, None)
+LET_PASS, RAISED = RunFailed(4, Error("step_failed", "no")), RunFailed(4, Error("key_error", "no"))
+
+
+@pytest.mark.parametrize(
+    ("entries", "keep", "anew"),
+    [
+        pytest.param([A, A_BROKE, LET_PASS], 3, ("a:0",), id="the step it failed by"),
+        pytest.param([A, A_BROKE, RAISED], 3, ("a:0",), id="the code has raised another error for it"),
+        pytest.param([A, StepFailed(2, "a:0", 1, ERROR, 9), A_BROKE, LET_PASS], 4, ("a:0",), id="after attempts"),
+        pytest.param([A, B, A_BROKE, B_BROKE, LET_PASS], 5, ("a:0", "b:0"), id="two that failed meanwhile"),
+        pytest.param([A, B, A_BROKE, B_DONE, LET_PASS], 5, ("a:0",), id="another was done after it"),
+        pytest.param([A, B, A_BROKE, B_DONE, RAISED], 5, (), id="the code went on, and raised"),
+        pytest.param([A, A_BROKE, UNDO, StepCompleted(3, "undo:0", 1, 1), LET_PASS], 3, ("a:0",), id="cleaned up"),
+        pytest.param([A, A_BROKE, UNDO, StepCompleted(3, "undo:0", 1, 1), RAISED], 5, (), id="caught, then raised"),
+        pytest.param([A, StepCompleted(2, "a:0", 1, 1), B, RAISED], 3, (), id="what its last turn asked for goes"),
+        pytest.param([RAISED], 1, (), id="at once"),
+        pytest.param([A, A_BROKE, RunBlocked(3, ERROR), RunUnblocked(3), RAISED], 5, ("a:0",), id="after a block"),
+    ],
+)
+def test_where_a_failed_run_goes_on(entries: list[Entry], keep: int, anew: tuple[str, ...]) -> None:
+    assert cut_of_failure([started(), *entries]) == (keep, anew)
+
+
+@pytest.mark.parametrize(
+    ("entries", "shared"),
+    [
+        pytest.param([A, B], 3, id="it goes on"),
+        pytest.param([A, StepCompleted(2, "a:0", 1, 1), B, RunCompleted(2, 1)], 3, id="completed"),
+        pytest.param([A, A_BROKE, LET_PASS], 3, id="failed"),
+        pytest.param([A, RunTerminated(2)], 2, id="terminated"),
+        pytest.param([A, CancelRequested(2), UNDO, RunCancelled(3)], 2, id="cancelled"),
+        pytest.param([A, CancelRequested(2), RunTerminated(3)], 2, id="asked to stop, then terminated"),
+    ],
+)
+def test_what_a_fork_shares_unless_told(entries: list[Entry], shared: int) -> None:
+    assert before_end([started(), *entries]) == shared
+
+
+@pytest.mark.parametrize(
+    ("id_", "end"), [("a:0", 4), ("b:0", 3), ("e:0", 8), ("e:1", 7), ("e:2", 10), ("i:0", 11), ("nothing:0", None)]
+)
+def test_where_a_command_has_come_to_its_end(id_: str, end: int | None) -> None:
+    entries = [
+        started(),
+        A,
+        B,
+        StepCompleted(2, "a:0", 1, 1),
+        EventAwaited(2, "e:0", "e", "k"),
+        EventAwaited(2, "e:1", "e", "l"),
+        EventReceived(3, "e", "1", 1, "l"),
+        EventReceived(3, "e", "2", 1, "k"),
+        EventReceived(3, "e", "3", 1, "m"),
+        EventAwaited(3, "e:2", "e"),
+        InputRequested(3, "i:0", {"title": "?", "schema": {}}),
+    ]
+    assert end_of(entries, id_) == end
 
 
 def test_an_unknown_command_is_named() -> None:
