@@ -84,7 +84,7 @@ async def test_a_run_that_is_over_is_forked(store: str) -> None:
             "Fork it"
             in problem(await host.post("/v1/runs/r1/rewind", {"to": "x:0"}, **ROOT), 409, "run_closed")["detail"]
         )
-        problem(await host.post("/v1/runs/r1/retry", {}, **ROOT), 409, "run_closed")
+        problem(await host.post("/v1/runs/r1/retry", {}, **ROOT), 409, "not_blocked")
         problem(await host.post("/v1/runs/r1/fork", {"run_id": "a b"}, **ROOT), 400, "bad_request")
         problem(await host.post("/v1/runs/r1/fork", {"run_id": "r1"}, **ROOT), 409, "run_conflict")
         body = {"run_id": "r2", "at": "approve:0", "after": True}

@@ -36,6 +36,8 @@ MOST_ID: Final = 300
 _NAMED: Final = 5
 """How many ids are named to somebody who names a wrong one."""
 
+_FORK: Final = " Fork it to go on from where it was."
+
 _NOBODY: Final = "no worker that is running knows the workflow, so its cleanup could not run"
 
 
@@ -137,10 +139,8 @@ def retry(loaded: Loaded, _body: Body, by: DecidedBy, now_ms: int) -> AppendEntr
     begin anew; else the code is run again from its last turn. What came before is kept, with every answer and result.
 
     Raises:
-        RunClosed: the run is completed or cancelled.
         NotBlocked: the run is neither blocked nor failed.
     """
-    _check_not_final(loaded, "try again")
     at = loaded.time(now_ms)
     match loaded.status:
         case "blocked":
@@ -150,7 +150,7 @@ def retry(loaded: Loaded, _body: Body, by: DecidedBy, now_ms: int) -> AppendEntr
             return AppendEntries((RunRetried(at, by, keep, anew),), run_row, release=True)
     raise NotBlocked(
         f"The run {loaded.run.row['id']!r} is {loaded.status}, and only a blocked or a failed one can be tried again; "
-        "nothing was changed.",
+        f"nothing was changed.{_FORK if loaded.status in FINAL else ''}",
         run=loaded.run.row,
     )
 
@@ -171,7 +171,9 @@ def rewind(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntr
         RunClosed: the run is completed or cancelled.
         UnknownCommand: the run has not asked for this, or it is undone already.
     """
-    _check_not_final(loaded, "rewind")
+    if loaded.status in FINAL:
+        what = f"The run {loaded.run.row['id']!r} is {loaded.status} and cannot be rewound; nothing was changed.{_FORK}"
+        raise RunClosed(what, run=loaded.run.row)
     to, after = body["to"], body.get("after", False)
     cut = RunRewound(loaded.time(now_ms), _place(loaded, to, after=after), to, after, body.get("reason"), by)
     return AppendEntries((cut,), run_row, release=True)
@@ -253,16 +255,6 @@ def _written(_view: View, _tail: int) -> bool:
     return True
 
 
-def _check_not_final(loaded: Loaded, verb: str) -> None:
-    if loaded.status in FINAL:
-        row = loaded.run.row
-        raise RunClosed(
-            f"The run {row['id']!r} is {row['status']}, which is final; there is nothing to {verb}. Fork it to go on "
-            "from where it was.",
-            run=row,
-        )
-
-
 def _check_open(loaded: Loaded, verb: str, closed: frozenset[str]) -> None:
     if loaded.status in closed:
         row = loaded.run.row
@@ -302,7 +294,7 @@ VERBS: Final = (
         "10.11",
         retry,
         needs=Needs(journal=("failed",)),
-        refusals=(RunClosed, NotBlocked),
+        refusals=(NotBlocked,),
         said="Run {run} will be tried again; it is {status}.",
     ),
     Verb(
