@@ -91,7 +91,7 @@ class StepThreads:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._idle: list[_Thread] = []
         self._hanging = 0
-        self._told = 0
+        self._warned_of = 0
         self._closed = False
 
     @property
@@ -158,8 +158,8 @@ class StepThreads:
         if self._hanging <= self._most_hanging:
             job.keeps_slot = False
             self._give_back()
-        if self._hanging > 2 * self._told:  # the first, and then each time they have doubled
-            self._told = self._hanging
+        if self._hanging > 2 * self._warned_of:  # the first, and then each time they have doubled
+            self._warned_of = self._hanging
             log.warning(
                 "%d threads still run a step that was given up (its time was over, or its run went on without it); "
                 "they cannot be stopped and end with the process. One of them is at\n%s",

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
-from signoff.clock import Clock, rfc3339
+from signoff.clock import Clock
 from signoff.errors import BadRequest, NoPendingWork, SignoffError, SubscriptionExists, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
 from signoff.service.streams.streams import Streams
@@ -27,6 +27,7 @@ from signoff.streams.subscriptions import token as tokens
 from signoff.streams.subscriptions.config import PULL_WAKE, WEBHOOK, Config
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.state import Moment, Phase, Request, Subscription, Tail, Tails, Wake
+from signoff.timestamps import rfc3339
 
 log = logging.getLogger(__name__)
 
