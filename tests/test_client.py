@@ -43,7 +43,7 @@ async def test_every_operation() -> None:
         assert accepted["txid"] == "s1"
         assert await client.send("r2", "paid", id="e1", payload=1) == {"accepted": True, "duplicate": False}
         assert await client.emit("paid", id="e1") == {"delivered": 0}
-        with pytest.raises(errors.NotBlocked, match="only a blocked one"):
+        with pytest.raises(errors.NotBlocked, match="only a blocked or a failed one"):
             await client.retry("r2")
         assert (await client.cancel("r2", "enough"))["run"]["id"] == "r2"
         types = [entry["type"] for entry in (await client.history("r2"))["entries"]]

@@ -1,7 +1,7 @@
 /** The requests that wait for a person, drawn together from the inboxes of all their principals. */
 import type { SignoffProblem } from "./problem.js";
 import type { InputRow } from "./protocol.js";
-import { inputKey } from "./rows.js";
+import { inputKey, isOlder } from "./rows.js";
 import { overall, rowsOf } from "./stream-view.js";
 import type { States } from "./stream-view.js";
 import { stableList } from "./view.js";
@@ -23,7 +23,7 @@ export function inboxSnapshot(states: States, previous: InboxSnapshot | undefine
     const id = `${row.run_id}/${inputKey(row)}`;
     const known = unique.get(id);
     // The inboxes are separate streams: one may already show what the other will show in a moment.
-    if (known === undefined || known.revision < row.revision) unique.set(id, row);
+    if (known === undefined || isOlder(known, row)) unique.set(id, row);
   }
   const requests = [...unique.values()].reverse().sort((a, b) => newestFirst(a.asked_at, b.asked_at));
   return { ...overall(states), requests: stableList(previous?.requests, requests) };

@@ -12,6 +12,7 @@ import { writeJson } from "./json.js";
 import { localProblem, networkProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputRow } from "./protocol.js";
+import { isOlder } from "./rows.js";
 import type { StoredSubmission, SubmissionStore } from "./storage.js";
 import { decided, idle, mayAnswer, reduce, sameAnswer, sameBody } from "./submission.js";
 import type { Given, Outcome, Submission, SubmissionEvent } from "./submission.js";
@@ -312,7 +313,7 @@ function shownOf({ revised, revision }: InputRow): Shown {
 
 /** True if a reply's row is newer than the stream's. */
 function isBehind(streamed: InputRow, replied: InputRow): boolean {
-  if (streamed.revision !== replied.revision) return streamed.revision < replied.revision;
+  if (streamed.revised !== replied.revised || streamed.revision !== replied.revision) return isOlder(streamed, replied);
   return isOpen(streamed) && !isOpen(replied);
 }
 
@@ -322,10 +323,10 @@ function isCaughtUp(submission: Submission, streamed: InputRow | undefined): boo
   return !isOpen(streamed) && streamed.revision >= submission.row.revision;
 }
 
-/** True if a settled request asks again: its run was rewound to before the answer. */
+/** True if a settled request asks again: its run was rewound to before the answer, and shows the request anew since. */
 function isReopened(submission: Submission, request: InputRow): boolean {
   if (submission.status !== "accepted" && submission.status !== "decided") return false;
-  return isOpen(request) && request.revision > submission.row.revision;
+  return isOpen(request) && request.revised > submission.row.revised;
 }
 
 function isReused(outcome: Submission): boolean {

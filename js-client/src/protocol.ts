@@ -75,6 +75,26 @@ export interface Finding {
   readonly count: number | null;
 }
 
+/** Where a run was forked from (§11.14). */
+export interface Fork {
+  readonly run_id: string;
+  readonly keep: number;
+}
+
+/** The body of what forks a run (§10.18). */
+export interface ForkRequest {
+  /**
+   * The id of the first command that is not shared; without it all is, but the end and what the code asked for last.
+   */
+  readonly at?: string | null;
+  /** Keep that command too, and how it ended. */
+  readonly after?: boolean;
+  /** Of the new run; made up unless given. */
+  readonly run_id?: string | null;
+  /** For people, in the journal. */
+  readonly reason?: string | null;
+}
+
 /** The server's health (§10.6). */
 export interface HealthReply {
   readonly status: "ok";
@@ -220,6 +240,16 @@ export interface ResultReply {
   readonly output?: unknown;
 }
 
+/** The body of what undoes a part of a run (§10.17). */
+export interface RewindRequest {
+  /** The id of the first command that is undone. */
+  readonly to: string;
+  /** Keep that command too, and how it ended. */
+  readonly after?: boolean;
+  /** For people, in the journal. */
+  readonly reason?: string | null;
+}
+
 /** An error as rows carry it (§5): always a code, a message only if it was meant for people. */
 export interface RowError {
   readonly code: string;
@@ -263,6 +293,8 @@ export interface RunRow {
   readonly tags: readonly string[];
   /** The run that started this one. */
   readonly parent: string | null;
+  /** Only of a run that was forked: the other run, and how many entries of its journal they share. */
+  readonly forked_from?: Fork;
   /**
    * Of a run that is failed or blocked, of a cleanup that failed; `terminated` where a run was ended without its code.
    */
@@ -366,4 +398,6 @@ export interface Verbs {
   readonly pause: { readonly body: VerbRequest; readonly reply: VerbReply };
   readonly resume: { readonly body: VerbRequest; readonly reply: VerbReply };
   readonly delete: { readonly body: Readonly<Record<string, never>>; readonly reply: VerbReply };
+  readonly rewind: { readonly body: RewindRequest; readonly reply: VerbReply };
+  readonly fork: { readonly body: ForkRequest; readonly reply: VerbReply };
 }

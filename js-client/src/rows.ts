@@ -47,3 +47,8 @@ function define<R extends Row>(type: string): CollectionDefinition<R> {
 function isRow(value: unknown): value is Row {
   return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string";
 }
+
+/** True if one state of a request came before another; one that is asked anew begins to count its revisions anew. */
+export function isOlder(one: InputRow, other: InputRow): boolean {
+  return one.revised === other.revised ? one.revision < other.revision : one.revised < other.revised;
+}

@@ -612,6 +612,18 @@ describe("a request that is settled otherwise", () => {
     const again = await until(view, ({ request }) => request?.status === "pending");
     expect(again.submission).toStrictEqual({ status: "idle" });
   });
+
+  it("is another request if its run is rewound to before it was asked, though it counts its revisions anew", async () => {
+    const view = await open();
+    const first = await revise({ revision: 4 });
+    view.acknowledge();
+    await view.answer(approve);
+    const anew = inputRow({ revision: 0, revised: "0000000000000009" });
+    server.row = anew;
+    await streams.append("runs/r1", message("input", "delete", first.id), message("input", "insert", anew.id, anew));
+    const again = await until(view, ({ request }) => request?.revised === anew.revised);
+    expect(again).toMatchObject({ request: anew, submission: { status: "idle" } });
+  });
 });
 
 describe("a refusal", () => {

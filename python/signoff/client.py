@@ -142,7 +142,7 @@ class SignoffClient:
         bounds = {"created_after": created_after, "created_before": created_before}
         return await self._get("/v1/runs", query | {name: time and _rfc3339(time) for name, time in bounds.items()})
 
-    async def act(self, verb: str, run_id: str, **body: Any) -> dict[str, Any]:
+    async def act(self, verb: str, run_id: str, /, **body: Any) -> dict[str, Any]:
         """Do something to a run: one of the verbs of §10.4, such as `cancel`, `terminate` or `retry`. Returns `{run}`.
 
         Args:

@@ -14,7 +14,7 @@
     │   ├── EngineOwned             the stream belongs to the engine
     │   └── NotInAudience           this person was not asked
     ├── NotFound (404)
-    │   ├── StreamNotFound · RunNotFound · InputNotFound · UnknownWorkflow · SubscriptionNotFound
+    │   ├── StreamNotFound · RunNotFound · InputNotFound · UnknownWorkflow · UnknownCommand · SubscriptionNotFound
     ├── Gone (410)                  the offset is older than what is kept
     │   └── StreamDeleted           the stream is kept for its forks alone
     ├── Conflict409 (409)           the state of the world says no
@@ -189,6 +189,12 @@ class UnknownWorkflow(NotFound):
     """A name under which no workflow is registered here."""
 
     code, title = "unknown_workflow", "There is no workflow of this name"
+
+
+class UnknownCommand(NotFound):
+    """The run's code has not asked for anything under this id; carries the last ids it has asked for, as `known`."""
+
+    code, title = "unknown_command", "The run has no command of this id"
 
 
 class SubscriptionNotFound(NotFound):

@@ -130,6 +130,13 @@ def text(most: int, *, least: int = 1, lines: bool = False) -> Check:
     return check
 
 
+def flag(value: Any) -> bool:
+    """Take true or false."""
+    if not isinstance(value, bool):
+        raise WrongValue(f"must be true or false, not {_kind(value)}")
+    return value
+
+
 def maybe(check: Check) -> Check:
     """Take null, or what `check` takes."""
 

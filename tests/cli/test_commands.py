@@ -105,6 +105,34 @@ def test_events_and_cancelling(folder: Path, dev: Running) -> None:
     assert json.loads(on("tail", "w1", "--json").splitlines()[-1])["value"]["status"] == "cancelled"
 
 
+def test_a_run_is_rewound_and_forked(folder: Path, dev: Running) -> None:
+    def on(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(folder, *arguments, "--server", dev.url)
+
+    on("start", "double", "--input", "4", "--run-id", "d1", "--wait")
+    over = on("rewind", "d1", "nothing:0")
+    assert (over.returncode, "Fork it" in over.stderr) == (1, True)
+    forked = on("fork", "d1", "--run-id", "d2")
+    assert forked.stdout.startswith("Run d2 is forked from d1; it is ")
+    with following(folder, dev, "d2") as lines:
+        assert list(lines)[-1]["value"]["status"] == "completed"
+
+    on("start", "waits", "--run-id", "w5")
+    unknown = on("rewind", "w5", "pay:7")
+    assert (unknown.returncode, "has not asked for 'pay:7'" in unknown.stderr) == (1, True)
+    _asks(dev, "w5", "event.awaited")
+    assert on("rewind", "w5", "go:0", "--after", "--reason", "again").stdout.startswith("Run w5 is rewound; it is ")
+    assert on("cancel", "w5").returncode == 0
+
+
+def _asks(dev: Running, run_id: str, kind: str) -> None:
+    """Wait until the run has asked for something of this kind."""
+    deadline = time.monotonic() + 30
+    while kind not in httpx.get(f"{dev.url}/v1/runs/{run_id}/history", trust_env=False).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_run_is_terminated(folder: Path, dev: Running) -> None:
     def on(*arguments: str) -> subprocess.CompletedProcess[str]:
         return run(folder, *arguments, "--server", dev.url)

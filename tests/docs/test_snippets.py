@@ -19,6 +19,7 @@ import httpx
 import jwt
 import pytest
 
+from signoff.client import SignoffClient
 from signoff.errors import NonDeterminism
 from signoff.runtime.worker import Worker
 from signoff.server.app import create_app
@@ -26,6 +27,10 @@ from signoff.server.config import ServerConfig
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from signoff.workflow import journal
+from signoff.workflow.entry import Error
+from signoff.workflow.run.entries import RunFailed
+from signoff.workflow.step.entries import StepFailed, StepScheduled
+from tests.server.hosting import hosting
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -179,6 +184,19 @@ async def test_a_development_token_is_believed_on_this_machine_only() -> None:
 
     assert await listed(ServerConfig()) == 200
     assert await listed(ServerConfig(secret=SECRET.encode())) == 401
+
+
+async def test_operators_programs_try_again_and_rewind() -> None:
+    page = _namespace(blocks("docs/operations/operating-runs.md")[0])
+    failed = Error("step_failed", "The bank was down.")
+    async with hosting() as host, SignoffClient(host.url) as client:
+        for run_id, error in (("r1", failed), ("r2", Error("key_error", "no")), ("r3", failed)):
+            await host.engine.runs.start("expense", {"amount": 7}, run_id=run_id)
+            await host.record(run_id, StepScheduled(1, "pay:0"), StepFailed(1, "pay:0", 1, failed), RunFailed(1, error))
+        assert sorted(await page["try_failed_again"](client, "expense", "step_failed")) == ["r1", "r3"]
+        assert (await host.engine.runs.get("r2"))["status"] == "failed"
+        assert (await page["pay_again"](client, "r1"))["status"] == "running"
+        assert (await host.engine.runs.history("r1"))[-1]["reason"] == "the wrong account"
 
 
 def test_the_reference_proves_a_store_of_ones_own(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from signoff.streams import state
 from signoff.workflow import journal
 from signoff.workflow.entry import Entry
 from signoff.workflow.projection import project
-from signoff.workflow.view import RunFold, View
+from signoff.workflow.view import Past, RunFold, View
 from tests.protocol.material import cases, complaints
 
 CASES = cases("rows.json")
@@ -21,7 +21,7 @@ Streams = dict[str, list[dict[str, Any]]]
 
 def _feed(batches: Iterable[list[Entry]], tail: int) -> tuple[Streams, bool]:
     """Project batch after batch, each into its own commit; return the messages of each stream."""
-    view, streams, closed = View(), Streams(), False
+    view, streams, closed = View(past=Past()), Streams(), False
     for batch in batches:
         delta = project(view, batch, tail)
         tail += len(delta.public)
@@ -74,7 +74,7 @@ def test_entries_are_read_and_written_alike(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_fold_survives_storage_between_commits(case: dict[str, Any]) -> None:
-    view, tail, public = View(), case["public_tail"], []
+    view, tail, public = View(past=Past()), case["public_tail"], []
     for written in case["entries"]:
         if view.run is not None:
             view.run = RunFold.loads(view.run.dumps())

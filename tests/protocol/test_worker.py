@@ -14,6 +14,7 @@ from signoff.workflow.definition import define
 from signoff.workflow.entry import Command, Entry
 from signoff.workflow.failure import error_of
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.cut import effective, is_cut
 from signoff.workflow.run.entries import RunStarted
 from signoff.workflow.step.entries import StepCompleted
 from tests.protocol.material import cases, complaints
@@ -112,6 +113,25 @@ def test_replay_comes_to_the_same_and_issues_nothing_new(case: dict[str, Any]) -
     assert played.machine.advance(_entries(case)) == []
     assert played.open == case["open"]
     assert played.got == case["got"]
+
+
+@pytest.mark.parametrize("case", [case for case in RUNS if "effective" in case.values[0]])
+def test_what_is_left_of_a_journal_that_is_cut(case: dict[str, Any]) -> None:
+    entries = _entries(case)
+    left = effective(entries)
+    assert [journal.to_json(entry) for entry in left] == case["effective"]
+    for entry in case["effective"]:
+        assert complaints("journal-entry.json", entry) == []
+    played = Played(case["code"])
+    assert played.machine.advance(left) == []
+    assert (played.open, played.got) == (case["open"], case["got"])
+
+
+@pytest.mark.parametrize("case", [case for case in RUNS if "effective" in case.values[0]])
+def test_the_code_goes_on_behind_a_cut(case: dict[str, Any]) -> None:
+    entries = _entries(case)
+    after = 1 + max(n for n, entry in enumerate(entries) if is_cut(entry))
+    assert Played(case["code"]).machine.advance(entries[:after]) == entries[after:]
 
 
 @pytest.mark.parametrize("case", cases("chance.json"))

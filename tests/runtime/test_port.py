@@ -32,6 +32,7 @@ from signoff.stores.open import open_store
 from signoff.workflow import codec
 from signoff.workflow.entry import DecidedBy, Entry, Error
 from signoff.workflow.event.entries import EventReceived
+from signoff.workflow.run.cut import effective, holds_cut
 from signoff.workflow.run.entries import RunBlocked, RunCompleted, RunStarted
 from signoff.workflow.step.entries import StepCompleted, StepScheduled
 
@@ -235,6 +236,30 @@ async def test_a_claim_meets_no_view_that_an_append_under_way_has_moved_on(bench
     assert await bench.append(run.lease, len(part.entries), finished(), release=True) == Appended((finished(),))
     row = await bench.engine.runs.get("r1")
     assert (row["status"], row["output"]) == ("completed", "done")
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_cut_takes_the_lease_and_whoever_reads_on_is_told_of_it(bench: Bench, fresh: bool) -> None:
+    """The view is of what is left then, whether it was kept or is made anew."""
+    held = await bench.claimed()
+    await bench.port.load(held, 0)
+    await bench.append(held, 1, scheduled(0), completed(0), scheduled(1))
+    await bench.engine.runs.act("rewind", "r1", DecidedBy("operator"), to="work:0")
+    assert await bench.port.load(held, 4) is None
+    assert await bench.append(held, 4, completed(1)) == LostLease()
+    port = LocalRunPort(bench.engine) if fresh else bench.port
+    [run] = await bench.claim("w2", port=port)
+    news = await port.load(run.lease, 4)
+    assert news is not None
+    assert [entry.type for entry in news.entries] == ["run.rewound"]
+    assert holds_cut(news.entries)
+    whole = await port.load(run.lease, 0)
+    assert whole is not None
+    assert [entry.type for entry in effective(whole.entries)] == ["run.started", "run.rewound"]
+    again = await appended(port, JournalAppend(run.lease, 5, [scheduled(0)], release=True))
+    assert isinstance(again, Appended)
+    row = await bench.engine.runs.get("r1")
+    assert row["status"] == "running"
 
 
 async def test_the_engine_folds_what_is_appended(bench: Bench) -> None:

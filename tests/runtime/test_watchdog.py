@@ -307,7 +307,7 @@ async def test_a_run_that_is_stuck_waits_for_other_code_or_an_operator(url: str)
             assert (await on.engine.runs.get(run))["status"] == "blocked", "both have been stuck in it"
             await on.engine.runs.act("retry", run, OPERATOR)
             assert (await on.reaches(run, "completed"))["output"] == "done"
-        with pytest.raises(NotBlocked, match="only a blocked one can be tried again"):
+        with pytest.raises(NotBlocked, match="only a blocked or a failed one can be tried again"):
             await on.engine.runs.act("retry", run, OPERATOR)
         assert len(await on.entries(run, "run.retried")) == 2
 

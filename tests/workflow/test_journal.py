@@ -13,7 +13,7 @@ from signoff.workflow import journal, nouns
 from signoff.workflow.entry import SAME, DecidedBy, Entry, Error
 from signoff.workflow.input.entries import InputRequested
 from signoff.workflow.journal import dumps, from_json, loads, to_json
-from signoff.workflow.run.entries import CancelRequested, RunCancelled, RunStarted
+from signoff.workflow.run.entries import CancelRequested, ForkedFrom, RunCancelled, RunStarted
 from signoff.workflow.step.entries import StepCompleted
 from signoff.workflow.timer.entries import TimerFired
 
@@ -37,6 +37,7 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "Error": errors,
     "Error | None": st.none() | errors,
     "DecidedBy": people,
+    "ForkedFrom | None": st.none() | st.builds(ForkedFrom, plain, st.integers(1, 99), st.integers(0, 2**50)),
     "tuple[str, ...]": st.lists(plain).map(tuple),
     "dict[str, Any]": st.dictionaries(plain, json),
     "dict[str, Any] | None": st.none() | st.dictionaries(plain, json),

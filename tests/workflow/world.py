@@ -42,6 +42,7 @@ class World:
 
     def __init__(self, definition: WorkflowDefinition, choose: Choose, size: int = 0, *, cancels: bool = False) -> None:
         self.choose = choose
+        self.definition = definition
         self.machine = Machine(definition)
         self.now = START
         self.journal: list[Entry] = []

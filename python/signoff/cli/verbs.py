@@ -58,7 +58,7 @@ def _tell(verb: Verb, run: str, reply: Mapping[str, Any], *, json: bool) -> None
     if json:
         output.as_json(reply)
         return
-    told = {"run": run, "status": reply["run"]["status"]}
+    told = {"run": run, "new": reply["run"]["id"], "status": reply["run"]["status"]}
     output.line(verb.said.format(**told))
     if hint := verb.hints.get(told["status"]):
         output.note(hint.format(**told))

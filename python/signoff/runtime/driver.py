@@ -55,6 +55,7 @@ from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.entry import Entry, Error, Notification
 from signoff.workflow.failure import error_of
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.cut import holds_cut
 from signoff.workflow.run.entries import RunDescribed, RunStarted, RunUnblocked
 
 MOST_DUE: Final = 1_000
@@ -383,6 +384,9 @@ class RunDriver:
             self._look_it_up(f"its journal cannot be read ({error})")
         elif (part := task.result()) is None:
             self._lose()
+        elif self._execution is not None and holds_cut(part.entries):
+            self._drop()  # what it was fed is undone
+            self._load()
         else:
             self._follow(part)
 

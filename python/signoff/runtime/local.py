@@ -41,6 +41,7 @@ from signoff.workflow import failure
 from signoff.workflow.entry import Entry
 from signoff.workflow.failure import error_of
 from signoff.workflow.projection import refold
+from signoff.workflow.run.cut import holds_cut
 from signoff.workflow.run.entries import RunBlocked
 from signoff.workflow.run.status import ENDED
 from signoff.workflow.view import RunFold, View
@@ -89,6 +90,10 @@ class RunCopy:
         """Fold entries that are in the journal."""
         self.public_tail = refold(self.view, entries, self.public_tail)
         self.position += len(entries)
+
+    def begin_anew(self) -> None:
+        """Forget what was folded: a part of it is undone."""
+        self.view, self.position, self.public_tail = View(), 0, 0
 
 
 class LocalRunPort:
@@ -152,9 +157,10 @@ class LocalRunPort:
         copy = await self._look(lease)
         if copy is None:
             return None
-        start = min(since, copy.position)
-        entries, _ = await read_journal(self._store, lease.run_id, start)
-        entries = entries[: copy.journal_tail - start]
+        start, entries = await self._read(copy, since)
+        if copy.position and holds_cut(entries[copy.position - start :]):
+            copy.begin_anew()
+            start, entries = await self._read(copy, 0)
         try:
             copy.follow(entries[copy.position - start :])  # it may have been moved on meanwhile
         except Exception as error:
@@ -165,6 +171,12 @@ class LocalRunPort:
             return JournalPart(entries[since - start :])
         blocked = fold.row["status"] == "blocked"
         return JournalPart(entries[since - start :], blocked, tuple(fold.stuck), fold.paused)
+
+    async def _read(self, copy: RunCopy, since: int) -> tuple[int, list[Entry]]:
+        """Return what the journal has beyond `since` or beyond the view, whichever is less, and the position."""
+        start = min(since, copy.position)
+        entries, _ = await read_journal(self._store, copy.subject.name.id, start)
+        return start, entries[: copy.journal_tail - start]
 
     async def _look(self, lease: RunLease) -> RunCopy | None:
         """Return the copy of a run with its record of now; None: the lease is lost."""

@@ -191,6 +191,8 @@ class RunPort(Protocol):
     async def load(self, lease: RunLease, since: int) -> JournalPart | None:
         """Return what the journal has from position `since` on; None: the lease is lost.
 
+        If there is a cut in it (`holds_cut`), what was fed before is undone in part: load from 0, into a new machine.
+
         Raises:
             WorkflowError: it has an entry that this version cannot read.
         """

@@ -7,7 +7,7 @@ that ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from inspect import isawaitable
 from typing import Any, Final, TypeVar
@@ -21,9 +21,9 @@ from signoff.service.run_change import RunChange, RunSnapshot, run_deletion
 from signoff.service.workers import Workers
 from signoff.stores.base import Loaded as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
-from signoff.stores.change import Conflict
+from signoff.stores.change import Conflict, Subject
 from signoff.workflow import journal
-from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded, StartAnother
 from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.nouns import verbs
@@ -34,7 +34,7 @@ from signoff.workflow.view import RunFold, View
 
 R = TypeVar("R")
 
-Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R]
+Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R] | StartAnother[R]
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
 
@@ -81,10 +81,16 @@ class Actor:
                 run = replace(run, forsaken=run.run.row["workflow"] not in known)
             return verb.decide(run, body, by, now)
 
-        return await self.act(run_id, decided, *((OPEN_INPUTS,) if needs.inputs else ()))
+        inputs = (OPEN_INPUTS,) if needs.inputs else ()
+        return await self.act(run_id, decided, *inputs, journal=needs.journal)
 
     async def act(
-        self, run_id: str, decide: Decide[R], *wanted: PartsWanted, ledger: tuple[str, str] | None = None
+        self,
+        run_id: str,
+        decide: Decide[R],
+        *wanted: PartsWanted,
+        ledger: tuple[str, str] | None = None,
+        journal: Collection[str] = (),
     ) -> R:
         """Decide on a run, and commit what was decided; return its reply, durable.
 
@@ -93,6 +99,7 @@ class Actor:
             decide: called with the run as it is, again after each lost race.
             wanted: parts that the decision is about.
             ledger: the scope and the id under which the reply is remembered.
+            journal: statuses of the run in which the decision is about all it has done.
 
         Raises:
             RunNotFound: there is no such run.
@@ -106,11 +113,15 @@ class Actor:
                 if stored is None:
                     raise not_found(run_id)
                 run = loaded(stored)
+                if run.status in journal:
+                    run = replace(run, view=await whole_view(self._store, stored.subject))
                 decision = decide(run, self._clock.now_ms())
                 if isawaitable(decision):
                     decision = await decision
                 if isinstance(decision, AlreadyDone):
                     return decision.reply
+                if isinstance(decision, StartAnother):
+                    return await self.begin(decision.run_id, decision.decide)
                 if isinstance(decision, DeleteRun):
                     deleted = await self._committer.commit(run_deletion(stored.subject, run.run, decision.at))
                     if not isinstance(deleted, Conflict):
@@ -146,13 +157,18 @@ class Actor:
         """Commit a decision; return its reply, or None if somebody was faster."""
         if decision.ends:
             run.view = await self._with_steps(run)
-        # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go.
+        # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go. So is
+        # one that is cut: the lease it held is over, and with it whatever its attempts come to.
         written = RunChange(
-            run, decision.entries, ready=decision.ready, wake_at=decision.wake_at, release=decision.ends
+            run,
+            decision.entries,
+            ready=decision.ready,
+            wake_at=decision.wake_at,
+            release=decision.ends or decision.release,
         )
         reply = decision.reply(run.view, run.public_tail + len(written.delta.public))
-        if (remember := decision.remember) is not None:
-            written.remember(ledger_part(remember.scope, remember.id, remember.digest, remember.dumps(reply)))
+        for one in decision.known if decision.remember is None else (decision.remember, *decision.known):
+            written.remember(ledger_part(one.scope, one.id, one.digest, one.dumps(reply)))
         if isinstance(await self._committer.commit(written.change), Conflict):
             return None
         if decision.refusal is not None:
@@ -163,19 +179,33 @@ class Actor:
         """Return a run's rows as far as its end concerns them: with its open steps, if it has any."""
         if run.subject is None or run.view.run is None or not run.view.run.steps:
             return run.view
-        whole = View()
         try:
-            entries, _ = await read_journal(self._store, run.subject.name.id, 0)
-            refold(whole, entries[: run.journal_tail])
+            return await whole_view(self._store, run.subject, past=False)
         except WorkflowError:  # an entry of a newer version: the run ends all the same
             return run.view
-        return whole
 
 
 def view_of(stored: Stored) -> View:
     """Return a run's rows as far as they were loaded."""
     inputs = {part.key: InputState.loads(part.state) for part in stored.parts if part.kind == PartKind.INPUT}
     return View(run=RunFold.loads(stored.subject.state), inputs=inputs)
+
+
+async def whole_view(store: WorkflowStore, subject: Subject, *, past: bool = True) -> View:
+    """Return all rows of a run, as of its record.
+
+    Args:
+        store: where its journal is.
+        subject: its record.
+        past: with what cuts need.
+
+    Raises:
+        WorkflowError: the journal has an entry that this version cannot read.
+    """
+    view = View()
+    entries, _ = await read_journal(store, subject.name.id, 0)
+    refold(view, entries[: RunSnapshot(subject, view).journal_tail], past=past)
+    return view
 
 
 def loaded(stored: Stored) -> Loaded:

@@ -147,7 +147,7 @@ class Runs:
         page = await self._store.list_subjects(where.listing, limit=limit, cursor=cursor)
         return Page(tuple(RunFold.loads(record.state).row for record in page.items), page.cursor)
 
-    async def act(self, verb: str, run_id: str, by: DecidedBy, **body: Any) -> Any:
+    async def act(self, verb: str, run_id: str, by: DecidedBy, /, **body: Any) -> Any:
         """Do to a run what operators and others may; return the reply, mostly the run row.
 
         Args:

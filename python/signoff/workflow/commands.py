@@ -20,6 +20,7 @@ from signoff.workflow.determinism import Recorded
 from signoff.workflow.entry import Command
 from signoff.workflow.futures import CommandFuture, JournalFuture, TimerHandle
 from signoff.workflow.loop import MOST_HALTS, Halt, new_loop
+from signoff.workflow.run.cut import Cut
 from signoff.workflow.timer import ask as timers
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Commands:
         self.now_ms = 0
         self.run_id = ""
         self.seed = ""
-        self.recorded = Recorded()
+        self.recorded = Recorded(self._passed)
         self.new: list[Command] = []
         self.steps: dict[str, StepCall] = {}
         self.timers: dict[str, tuple[int, TimerHandle | CommandFuture[None]]] = {}
@@ -101,6 +102,9 @@ class Commands:
         command = make(self.now_ms, *members)
         self.new.append(command)
         return command
+
+    def _passed(self, cut: Cut) -> None:
+        self.now_ms = max(self.now_ms, cut.at)
 
     def stopped(self) -> bool:
         """Tell whether nothing can be asked for: the code does not run here, or the machine has stopped."""

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from signoff.errors import SignoffError
 from signoff.workflow.entry import Entry
-from signoff.workflow.view import RunFold, View
+from signoff.workflow.view import Past, RunFold, View
 
 R = TypeVar("R")
 
@@ -62,6 +62,12 @@ class Loaded:
         """Return the run's status."""
         return str(self.run.row["status"])
 
+    @property
+    def past(self) -> Past:
+        """Return what came before, of a run that was loaded with it."""
+        assert self.view.past is not None, "whoever undoes something loads the whole journal"
+        return self.view.past
+
     def time(self, now_ms: int) -> int:
         """Return the time of an entry that is written now: a journal's times never go back."""
         return max(now_ms, self.run.last_at)
@@ -95,7 +101,9 @@ class AppendEntries(Generic[R]):
         wake_at: milliseconds of the next thing due by time afterwards, or None.
         ends: the run ends by this: the view it is projected on needs the rows of open steps, and no worker holds the
             run afterwards.
+        release: no worker holds the run afterwards: whatever one does for it is undone.
         remember: under which id the reply is kept.
+        known: ids that count as used in the run from now on.
         refusal: makes what the caller is refused with, once this is written: his request came too late.
     """
 
@@ -104,8 +112,23 @@ class AppendEntries(Generic[R]):
     ready: bool = True
     wake_at: int | None = None
     ends: bool = False
+    release: bool = False
     remember: Remember[R] | None = None
+    known: tuple[Remember[Any], ...] = ()
     refusal: Callable[[View], SignoffError] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StartAnother(Generic[R]):
+    """The decision to start another run.
+
+    Attributes:
+        run_id: its id.
+        decide: called with the run that has this id; None: none has.
+    """
+
+    run_id: str
+    decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

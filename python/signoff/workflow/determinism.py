@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from signoff.errors import NonDeterminism
-from signoff.workflow.entry import PYTHON, Command
+from signoff.workflow.entry import PYTHON, Command, Notification
 from signoff.workflow.loop import ASYNCIO
+from signoff.workflow.run.cut import Cut
 
 _OURS = (str(Path(__file__).parent), ASYNCIO)
 
@@ -21,15 +23,27 @@ def title(kind: type[Any], name: str) -> str:
 
 
 class Recorded:
-    """The commands of the journal that the code has not asked for again yet."""
+    """The commands of the journal that the code has not asked for again yet.
 
-    __slots__ = ("count", "last", "python", "queue")
+    Cuts stand among them: what is asked for behind one was asked for when the run went on, so the code's time is no
+    earlier from there on.
 
-    def __init__(self) -> None:
-        self.queue: deque[Command] = deque()
+    Args:
+        passed: told of each cut that the code comes to.
+
+    Attributes:
+        turning: the code takes its last turn before a cut: it comes to the cut with the last command before it.
+    """
+
+    __slots__ = ("_passed", "count", "last", "python", "queue", "turning")
+
+    def __init__(self, passed: Callable[[Cut], None]) -> None:
+        self._passed = passed
+        self.queue: deque[Command | Cut] = deque()
         self.last: deque[tuple[type[Any], str]] = deque(maxlen=5)
         self.count = 0
         self.python: str | None = PYTHON
+        self.turning = False
 
     def take(self, kind: type[Any], name: str) -> Command | None:
         """Return the recorded command that matches; None: the journal has no more, so this one is new.
@@ -39,17 +53,31 @@ class Recorded:
         Raises:
             NonDeterminism: the journal has another command here.
         """
+        found: Command | None = None
         while self.queue:
             command = self.queue.popleft()
-            if type(command) is kind and command.name == name:
+            if type(command) is kind and command.name == name:  # type: ignore[union-attr]  # no cut is of this kind
+                found = command  # type: ignore[assignment]
                 break
-            if not command.optional:
+            if isinstance(command, Notification):
+                self._passed(command)
+            elif not command.optional:
                 raise self._differs(title(type(command), command.name), title(kind, name), user_line())
-        else:
-            command = None
         self.last.append((kind, name))
         self.count += 1
-        return command
+        if self.turning:
+            self.pass_cuts()
+        return found
+
+    def upcoming(self) -> Command | None:
+        """Return the command that the journal has next; None: it has no more."""
+        return next((command for command in self.queue if not isinstance(command, Notification)), None)
+
+    def pass_cuts(self) -> None:
+        """Come to the cuts that stand before the next command."""
+        while self.queue and isinstance(cut := self.queue[0], Notification):
+            self.queue.popleft()
+            self._passed(cut)
 
     def left_over(self, waiting: list[FrameType], ended: str | None) -> NonDeterminism | None:
         """Return the complaint about recorded commands that the code did not ask for, if there are any.
@@ -58,11 +86,12 @@ class Recorded:
             waiting: frames of code that is suspended.
             ended: how the code ended, if it did.
         """
-        while self.queue and self.queue[0].optional:
+        self.pass_cuts()
+        while (command := self.upcoming()) is not None and command.optional:
             self.queue.popleft()
-        if not self.queue:
+            self.pass_cuts()
+        if command is None:
             return None
-        command = self.queue[0]
         found = f"the end of the code ({ended})" if ended else "nothing: the code waits"
         where = ", ".join(sorted({_line(frame) for frame in waiting})) or "after its last command"
         return self._differs(title(type(command), command.name), found, where)

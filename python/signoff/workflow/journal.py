@@ -14,6 +14,7 @@ import orjson
 from signoff.errors import WorkflowError
 from signoff.workflow import nouns
 from signoff.workflow.entry import DecidedBy, Entry, Error, StackFrame
+from signoff.workflow.run.entries import ForkedFrom
 
 VERSION = 1
 
@@ -34,6 +35,7 @@ _READ: dict[Any, Callable[[Any], Any]] = {
     Error: error_from_json,
     Error | None: lambda value: value and error_from_json(value),
     DecidedBy: lambda value: DecidedBy(**value),
+    ForkedFrom | None: lambda value: value and ForkedFrom(**value),
     tuple[str, ...]: tuple,
 }
 """How members are read that are not what JSON makes of them, by their types."""
@@ -45,6 +47,7 @@ _READERS: dict[type[Entry], tuple[tuple[str, Callable[[Any], Any]], ...]] = {
 _RECORDS: dict[type, tuple[str, ...]] = {
     Error: ("code", "message", "type", "public"),
     DecidedBy: ("kind", "id"),
+    ForkedFrom: ("run_id", "keep", "at"),
 }
 
 

@@ -19,6 +19,7 @@ from signoff.workflow.entry import Command, Entry
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
 from signoff.workflow.run.ask import Execution, Outcome
+from signoff.workflow.run.cut import Cut, effective, is_cut
 from signoff.workflow.run.entries import RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.timer.entries import TimerFired
@@ -136,9 +137,11 @@ class Machine:
 
         Args:
             entries: recorded commands and notifications that were not fed yet, in the journal's order; the very first
-                is `run.started`. Commands this machine has returned itself are not fed again.
+                is `run.started`. Commands this machine has returned itself are not fed again. What cuts have undone is
+                passed over, so a cut comes with the whole journal before it, to a new machine.
 
         Raises:
+            WorkflowError: there is a cut in what is fed later.
             NonDeterminism: code and journal disagree; the machine is of no use any more and raises it again.
             RuntimeError: this was called inside a task of another event loop.
         """
@@ -147,6 +150,10 @@ class Machine:
             raise commands.loop.failure
         new = commands.new = []
         notifications: list[Entry] = []
+        last_turns: set[int] = set()
+        begun = self._execution.started
+        if not begun:
+            entries = effective(entries)
         for entry in entries:
             if isinstance(entry, Command) and type(entry) is not RunStarted:
                 commands.recorded.queue.append(entry)
@@ -154,13 +161,18 @@ class Machine:
                 _FEEDS[RunTerminated](commands, entry)
                 return new
             else:
+                if isinstance(entry, Cut) and is_cut(entry):
+                    if begun:
+                        raise WorkflowError(f"{entry.type} undoes what was fed; feed a new machine the whole journal.")
+                    commands.recorded.queue.append(entry)
+                    last_turns.add(len(notifications) - 1)
                 notifications.append(entry)
                 if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
                     commands.recorded.python = entry.python
         with commands.loop.running():
-            for notification in notifications:
+            for n, notification in enumerate(notifications):
                 if self._execution.outcome is None:
-                    self._feed(notification)
+                    self._feed(notification, turning=n in last_turns)
         self._check_left_over()
         return new
 
@@ -172,12 +184,15 @@ class Machine:
         """Close: a coroutine that is collected would run its cleanup."""
         self.close()
 
-    def _feed(self, notification: Entry) -> None:
+    def _feed(self, notification: Entry, *, turning: bool) -> None:
         commands, execution = self._commands, self._execution
         self.fed += 1
         commands.now_ms = max(commands.now_ms, notification.at)
         if not execution.started and type(notification) is not RunStarted:
             raise WorkflowError(f"A journal begins with run.started, not with {notification.type}.")
+        commands.recorded.turning = turning
+        if turning:
+            commands.recorded.pass_cuts()
         _FEEDS[type(notification)](commands, notification)
         execution.go_on()
 

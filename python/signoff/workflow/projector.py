@@ -11,7 +11,7 @@ from signoff.streams import state
 from signoff.workflow import codec
 from signoff.workflow.entry import SAME, Entry, Error, Notification
 from signoff.workflow.input.state import InputState
-from signoff.workflow.view import Delta, RunFold, View
+from signoff.workflow.view import Delta, Rows, RunFold, View
 
 rfc3339 = lru_cache(maxsize=256)(timestamps.rfc3339)
 
@@ -86,6 +86,30 @@ class Projector:
         if self.write:
             message = state.change(operation, row_type, key, row, timestamp=rfc3339(at), txid=txid)
             self.inboxes += [(principal, message) for principal in principals]
+
+
+class RecordingProjector(Projector):
+    """A projector that keeps the rows it puts.
+
+    Args:
+        rows: the rows before; moved on in place.
+    """
+
+    __slots__ = ("rows",)
+
+    def __init__(self, view: View, tail: int, rows: Rows, txid: str | None = None, *, write: bool = True) -> None:
+        super().__init__(view, tail, txid, write=write)
+        self.rows = rows
+
+    def put(
+        self, operation: state.Operation, row_type: str, key: str, row: Any, *, at: int, txid: str | None = None
+    ) -> None:
+        """Add a message to the run's stream."""
+        super().put(operation, row_type, key, row, at=at, txid=txid)
+        if operation is state.Operation.DELETE:
+            self.rows.pop((row_type, key), None)
+        else:
+            self.rows[row_type, key] = row
 
 
 Fold = Callable[[Projector, RunFold, Any], dict[str, Any] | None]

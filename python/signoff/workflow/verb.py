@@ -7,20 +7,20 @@ its noun's `decide.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from signoff.errors import SignoffError
 from signoff.shapes import Check, Shape, maybe, text
-from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded, StartAnother
 from signoff.workflow.entry import DecidedBy
 
 OPERATOR: Final = "operator"
 """The grant of those who may do everything."""
 
 Body = Mapping[str, Any]
-Decision = AppendEntries[Any] | AlreadyDone[Any] | DeleteRun[Any]
+Decision = AppendEntries[Any] | AlreadyDone[Any] | DeleteRun[Any] | StartAnother[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Needs:
 
     Attributes:
         inputs: the requests that are pending, because they may be withdrawn.
-        journal: all entries, and the rows they come to.
+        journal: all entries, and the rows they come to, if the run has one of these statuses.
         workers: whether anybody who is there knows the workflow.
     """
 
     inputs: bool = False
-    journal: bool = False
+    journal: Collection[str] = ()
     workers: bool = False
 
 
@@ -74,7 +74,8 @@ class Verb:
         members: of the body.
         needs: what `decide` looks at.
         refusals: what it may refuse with, beside what every verb may.
-        said: what the command says afterwards; `{run}` is the id, `{status}` the run's status.
+        said: what the command says afterwards; `{run}` is the id that was given, `{new}` and `{status}`
+            are id and status of the run in the reply.
         hints: what the command adds for some statuses.
         question: what the command says before it asks, where nothing brings back what is lost; empty: it does not ask.
         statuses: of runs to which it can be done: those that `--all` takes where none are named.

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from signoff.workflow.entry import Entry
 from signoff.workflow.input.state import InputState
 
 
@@ -32,6 +33,7 @@ class RunFold:
         blocked: why the run is blocked (`failure.reason`); empty if it is not.
         stuck: fingerprints of the code that got stuck in this run, the last ones.
         paused: somebody wants nothing new to be begun; whether it is blocked is remembered meanwhile.
+        cut_at: when the run was last cut, in milliseconds: what was said before and is said again changes the row then.
     """
 
     row: dict[str, Any]
@@ -49,6 +51,7 @@ class RunFold:
     blocked: str = ""
     stuck: list[str] = field(default_factory=list)
     paused: bool = False
+    cut_at: int = 0
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""
@@ -60,6 +63,45 @@ class RunFold:
         return cls(**orjson.loads(data))
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """An entry of the effective journal, as it was folded.
+
+    Attributes:
+        entry: the entry.
+        tail: number of messages in the run's stream before it.
+        reopened: of a cut: the requests that are asked again since, as they are shown.
+    """
+
+    entry: Entry
+    tail: int
+    reopened: dict[str, InputState] = field(default_factory=dict)
+
+
+Rows = dict[tuple[str, str], Any]
+"""Rows by type and key, in the order in which they appeared."""
+
+
+@dataclass(slots=True)
+class Past:
+    """What a fold keeps of all that came before, so that it can be undone.
+
+    Attributes:
+        folded: the effective journal.
+        rows: all rows in the run's stream.
+        copied: the first so many entries are another run's, and nothing is shown before they are all there.
+    """
+
+    folded: list[Folded] = field(default_factory=list)
+    rows: Rows = field(default_factory=dict)
+    copied: int = 0
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Return the effective journal."""
+        return [one.entry for one in self.folded]
+
+
 @dataclass(slots=True)
 class View:
     """A run's rows, as far as they are needed; `project` moves it forward in place.
@@ -68,11 +110,13 @@ class View:
         run: None before `run.started`.
         steps: rows of open steps by id.
         inputs: requests by id.
+        past: what cuts need; None: it is not kept.
     """
 
     run: RunFold | None = None
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     inputs: dict[str, InputState] = field(default_factory=dict)
+    past: Past | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

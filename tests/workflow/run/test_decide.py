@@ -17,6 +17,7 @@ from signoff.workflow.run.decide import (
     pause,
     resume,
     retry,
+    rewind,
     start,
     terminate,
 )
@@ -145,10 +146,17 @@ def test_a_blocked_run_is_tried_again() -> None:
     assert written(run, decision)[0]["status"] == "running"
 
 
-@pytest.mark.parametrize("before", [(), (FAILED,), (FINAL[0],)])
-def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
-    with pytest.raises(NotBlocked, match="only a blocked one"):
-        retry(loaded(*before), {}, OPERATOR, 2_000)
+def test_what_goes_on_by_itself_is_not_tried_again() -> None:
+    with pytest.raises(NotBlocked, match="only a blocked or a failed one"):
+        retry(loaded(), {}, OPERATOR, 2_000)
+
+
+@pytest.mark.parametrize("end", FINAL)
+def test_what_is_over_is_forked_not_tried_again(end: Entry) -> None:
+    with pytest.raises(NotBlocked, match=r"only a blocked or a failed one.*Fork it"):
+        retry(loaded(end), {}, OPERATOR, 2_000)
+    with pytest.raises(RunClosed, match=r"cannot be rewound.*Fork it"):
+        rewind(loaded(end), {"to": "a:0"}, OPERATOR, 2_000)
 
 
 # -- pause and resume --------------------------------------------------------------------------------------------------

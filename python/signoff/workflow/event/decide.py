@@ -75,6 +75,12 @@ def emit(loaded: Loaded, event: Event, now_ms: int) -> AppendEntries[Sent] | Alr
     return AppendEntries((entry,), _sent, wake_at=loaded.wake_at, remember=Remember(event.scope, event.id, digest))
 
 
+def known(entry: EventReceived) -> Remember[Sent]:
+    """Return what a run remembers of an event that it has."""
+    event = Event(entry.topic, entry.event_id, codec.decode(entry.payload), entry.key)
+    return Remember(event.scope, event.id, codec.digest([event.payload, event.key]))
+
+
 def _sent(_view: View, _tail: int) -> Sent:
     return Sent(duplicate=False)
 

@@ -26,6 +26,21 @@ def drop_events(projector: Projector, run: RunFold) -> None:
     run.waits, run.events, run.taken = [], [], []
 
 
+def replace_waits(projector: Projector, before: RunFold | None, after: RunFold) -> None:
+    """Tell the index what is awaited since something was undone."""
+    known = [] if before is None else before.waits
+    projector.waits += [
+        (cast("str", id_), cast("str", topic), key, True)
+        for id_, topic, key in known
+        if [id_, topic, key] not in after.waits
+    ]
+    projector.waits += [
+        (cast("str", id_), cast("str", topic), key, False)
+        for id_, topic, key in after.waits
+        if [id_, topic, key] not in known
+    ]
+
+
 def _awaited(projector: Projector, run: RunFold, entry: EventAwaited) -> None:
     for event in run.events:
         if takes(entry.topic, entry.key, event[1], event[2]):

@@ -28,6 +28,34 @@ def withdraw_all(projector: Projector, run: RunFold, at: int, by: DecidedBy, rea
     run.inputs = []
 
 
+def undo(projector: Projector, request: InputState, at: int, by: DecidedBy) -> None:
+    """Take a request back that is undone: whoever still saw it is told, and what is kept of it says so."""
+    taken = state.take_back(request, at, by, "rewound")
+    projector.view.inputs[taken.row["id"]] = projector.touched[taken.row["id"]] = taken
+    if request.pending:
+        _decided(projector, taken, at)
+
+
+def show_again(projector: Projector, before: InputState | None, after: InputState, at: int) -> InputState:
+    """Show a request as it is since something was undone, and return it so.
+
+    Args:
+        before: as it was shown; None: it was not.
+        after: as the journal has it now.
+        at: when, in milliseconds.
+    """
+    if after.pending or before is None:
+        revision = after.row["revision"] if before is None else before.row["revision"] + 1
+        after = state.reopen(after, revision, _next_offset(projector))
+    _put(projector, after, Operation.INSERT if before is None else Operation.UPDATE, at)
+    had = before.to if before is not None and before.pending else ()
+    have = after.to if after.pending else ()
+    _tell(projector, after, Operation.UPDATE, at, [who for who in have if who in had])
+    _tell(projector, after, Operation.INSERT, at, [who for who in have if who not in had])
+    _tell(projector, after, Operation.DELETE, at, [who for who in had if who not in have])
+    return after
+
+
 def _requested(projector: Projector, run: RunFold, entry: InputRequested) -> None:
     asked = state.ask(entry, run.row["id"], run.row["workflow"], _next_offset(projector))
     run.inputs.append(entry.id)

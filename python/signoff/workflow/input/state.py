@@ -171,6 +171,18 @@ def withdraw(state: InputState, at: int, by: DecidedBy, reason: str | None) -> I
     return _decided(state, Verb.WITHDRAW, at, by, reason=reason)
 
 
+def take_back(state: InputState, at: int, by: DecidedBy, reason: str) -> InputState:
+    """Return a request that is undone, whatever had become of it: nobody is asked any more, or was."""
+    pending = replace(state, row={**state.row, "status": "pending"})
+    pending.row.pop("value", None)
+    return withdraw(pending, at, by, reason)
+
+
+def reopen(state: InputState, revision: int, revised: str) -> InputState:
+    """Return a request as it is asked again after what was shown later is undone: answers to that are stale."""
+    return replace(state, row={**state.row, "revision": revision, "revised": revised})
+
+
 def _decided(
     state: InputState, verb: Verb, at: int, by: DecidedBy, *, action: str | None = None, reason: str | None = None
 ) -> InputState:

@@ -27,8 +27,8 @@ class Patches(Offer):
         if commands.stopped():
             raise commands.refusal()
         # New runs take it, and so does one whose journal has the mark here; one that went on without it does not.
-        queue = commands.recorded.queue
-        marked = not queue or (type(queue[0]) is PatchMarked and queue[0].id == id_)
+        recorded = commands.recorded.upcoming()
+        marked = recorded is None or (type(recorded) is PatchMarked and recorded.id == id_)
         commands.patches[id_] = marked
         if marked:
             commands.issue(PatchMarked, id_, id_)

@@ -26,6 +26,7 @@ from signoff.workflow.run.entries import (
     RunPaused,
     RunResumed,
     RunRetried,
+    RunRewound,
     RunStarted,
     RunTerminated,
     RunUnblocked,
@@ -233,6 +234,7 @@ FEEDS: Feeds = {
     RunRetried: _pass_over,
     RunPaused: _pass_over,
     RunResumed: _pass_over,
+    RunRewound: _pass_over,
     CancelRequested: _cancel_requested,
     RunTerminated: _terminated,
 }

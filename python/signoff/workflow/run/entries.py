@@ -9,12 +9,27 @@ from signoff.workflow.entry import SAME, Command, DecidedBy, Encoded, Error, Not
 
 
 @dataclass(frozen=True, slots=True)
+class ForkedFrom:
+    """Where a run was forked from.
+
+    Attributes:
+        run_id: the other run.
+        keep: how many entries of its effective journal this one begins with.
+        at: when, in milliseconds.
+    """
+
+    run_id: str
+    keep: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted(Command):
     """The beginning of the run; always the first entry.
 
     `expose` names what of the run browsers may see (`input`, `output`), as far as the starter knew the workflow. With
     `start_at` the code begins to run at that time. `python`: of the process that started it; None in journals that were
-    begun before it was recorded, which were begun on 3.11.
+    begun before it was recorded, which were begun on 3.11. `forked_from`: the first entries are those of another run.
     """
 
     type: ClassVar[str] = "run.started"
@@ -29,6 +44,7 @@ class RunStarted(Command):
     start_at: int | None = None
     expose: tuple[str, ...] = ()
     python: str | None = None
+    forked_from: ForkedFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +133,32 @@ class RunUnblocked(Notification):
 
 @dataclass(frozen=True, slots=True)
 class RunRetried(Notification):
-    """Somebody's wish that a blocked run be tried again, with whatever code; replay passes over it."""
+    """Somebody's wish that a run be tried again, with whatever code there is; replay passes over it.
+
+    A blocked run goes on as it is. In a failed one what led to the failure is undone (see `cut.py`): `keep` entries of
+    the effective journal stay, with the outcomes of what they ask for; the steps of `anew` are open, and their attempts
+    begin anew.
+    """
 
     type: ClassVar[str] = "run.retried"
+    by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+    keep: int | None = None
+    anew: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRewound(Notification):
+    """The undoing of all but the first `keep` entries of the effective journal (see `cut.py`).
+
+    `to` is the id of a command, for people: the first that is undone, or with `after` the last that is kept. In a run
+    that was forked it stands behind the entries that were copied, and undoes nothing.
+    """
+
+    type: ClassVar[str] = "run.rewound"
+    keep: int
+    to: str | None = None
+    after: bool = False
+    reason: str | None = None
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
 
 

@@ -20,6 +20,7 @@ from signoff.workflow.run.entries import (
     RunPaused,
     RunResumed,
     RunRetried,
+    RunRewound,
     RunStarted,
     RunTerminated,
     RunUnblocked,
@@ -33,7 +34,7 @@ _STUCK_KEPT = 16
 
 def begin(projector: Projector, entry: RunStarted) -> None:
     """Fold the first entry of a run."""
-    at = rfc3339(entry.at)
+    at = rfc3339(entry.at if entry.forked_from is None else entry.forked_from.at)
     row: dict[str, Any] = {
         "id": entry.run_id,
         "workflow": entry.workflow,
@@ -47,6 +48,8 @@ def begin(projector: Projector, entry: RunStarted) -> None:
     }
     if "input" in entry.expose:
         row["input"] = codec.shown(entry.input)
+    if entry.forked_from is not None:
+        row["forked_from"] = {"run_id": entry.forked_from.run_id, "keep": entry.forked_from.keep}
     run = RunFold(row, digest=entry.digest, last_at=entry.at, expose=list(entry.expose))
     projector.view.run = run
     put_run(projector, run, Operation.INSERT, entry.at)
@@ -128,7 +131,9 @@ def _unblocked(_projector: Projector, run: RunFold, _: RunUnblocked) -> dict[str
     return _heal(run)
 
 
-def _retried(_projector: Projector, run: RunFold, _: RunRetried) -> dict[str, Any] | None:
+def _retried(projector: Projector, run: RunFold, entry: RunRetried) -> dict[str, Any] | None:
+    if entry.keep is not None:
+        return _cut(projector, run, entry)
     run.stuck = []
     return _heal(run)
 
@@ -152,6 +157,12 @@ def _resumed(_projector: Projector, run: RunFold, _: RunResumed) -> dict[str, An
     return {"status": status_of(run)}
 
 
+def _cut(_projector: Projector, run: RunFold, entry: RunRetried | RunRewound) -> dict[str, Any]:
+    """Fold a cut behind what it has left: the run goes on, and its row tells so even if nothing else in it changes."""
+    run.stuck, run.blocked, run.cut_at = [], "", entry.at
+    return {"status": status_of(run), "error": None, "updated_at": rfc3339(entry.at)}
+
+
 FOLDS: Folds = {
     RunStarted: no_rows,
     RunDescribed: _described,
@@ -160,6 +171,7 @@ FOLDS: Folds = {
     RunRetried: _retried,
     RunPaused: _paused,
     RunResumed: _resumed,
+    RunRewound: _cut,
     CancelRequested: _cancel_requested,
     RunCompleted: _completed,
     RunFailed: _failed,

@@ -17,6 +17,8 @@ ENDED: Final = FINAL | {"failed"}
 
 OPEN: Final = tuple(status for status in STATUSES if status not in ENDED)
 """The run goes on, or can."""
+NOT_FINAL: Final = frozenset(STATUSES) - FINAL
+"""The run goes on, or can be made to."""
 
 HELD: Final = frozenset({"blocked", "paused"})
 """The run goes on when somebody says so; what is open in it does not tell its status."""

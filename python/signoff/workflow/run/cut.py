@@ -1,0 +1,165 @@
+"""Cuts: what operators undo in a run, without a line of its journal being lost.
+
+A journal only grows. `run.rewound`, and `run.retried` of a failed run, say how many entries of what held until then
+stay; those of the *effective* journal, which is what replay feeds and what rows and index show. What came later is
+undone, but for what the outside world has said, which cannot be unsaid: events, the wish that the run stop, and that it
+is paused. That is said again, behind the cut.
+
+A retry keeps more: also how what stays was answered, so that no step that is done is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+from signoff.workflow.entry import Command, Entry, Notification
+from signoff.workflow.event.entries import EventReceived
+from signoff.workflow.run.entries import (
+    OUTCOMES,
+    CancelRequested,
+    RunBlocked,
+    RunCancelled,
+    RunDescribed,
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunRetried,
+    RunRewound,
+    RunTerminated,
+    RunUnblocked,
+)
+from signoff.workflow.step.entries import StepFailed
+
+Cut = RunRewound | RunRetried
+
+CUTS: Final = frozenset({RunRewound, RunRetried})
+"""The types of entries that may be cuts, for where speed matters."""
+_SURVIVORS: Final = frozenset({EventReceived, CancelRequested, RunDescribed, RunPaused, RunResumed})
+_REMARKS: Final = frozenset({RunDescribed, RunBlocked, RunUnblocked, RunRetried, RunRewound})
+
+
+def is_cut(entry: Entry) -> bool:
+    """Tell whether an entry undoes what came before: the retry of a run that was blocked does not."""
+    return type(entry) in CUTS and entry.keep is not None  # type: ignore[attr-defined]
+
+
+def holds_cut(entries: Sequence[Entry]) -> bool:
+    """Tell whether there is a cut among entries; then what came before them must be read again."""
+    return any(type(entry) in CUTS and is_cut(entry) for entry in entries)
+
+
+Kept = list[tuple[int, Entry]]
+"""Entries that stay, with the positions they had."""
+
+
+def kept(entries: Sequence[Entry], cut: Cut) -> tuple[Kept, Kept]:
+    """Return those entries of an effective journal that a cut lets stay: before it, and behind it."""
+    anew: Collection[str] = cut.anew if isinstance(cut, RunRetried) else ()
+    keep = len(entries) if cut.keep is None else min(cut.keep, len(entries))
+    before = [(n, entries[n]) for n in range(keep)]
+    if anew:
+        before = [one for one in before if not (isinstance(one[1], StepFailed) and one[1].id in anew)]
+    asked: Collection[str | None] = ()
+    if isinstance(cut, RunRetried):
+        asked = {id_of(entry) for _, entry in before if isinstance(entry, Command)} - {None, *anew}
+    behind = [
+        (n, entry)
+        for n, entry in enumerate(entries[keep:], keep)
+        if type(entry) in _SURVIVORS or (isinstance(entry, Notification) and id_of(entry) in asked)
+    ]
+    return [(at, settled(entry, n)) for n, (at, entry) in enumerate(before)], behind
+
+
+def settled(entry: Entry, count: int) -> Entry:
+    """Return an entry as it stands in an effective journal, behind `count` others: a cut has nothing left to undo."""
+    if isinstance(entry, RunRewound):
+        return replace(entry, keep=count)
+    if isinstance(entry, RunRetried) and entry.keep is not None:
+        return replace(entry, keep=count, anew=())
+    return entry
+
+
+def effective(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return what is left of a whole journal after its cuts.
+
+    A cut stands behind what it keeps, and before what has come meanwhile and stays. What is effective already comes
+    back equal.
+
+    Example:
+        >>> effective([started, scheduled, failed, RunRewound(9, keep=1)])
+        [started, RunRewound(9, keep=1)]
+    """
+    if not holds_cut(entries):
+        return entries
+    left: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry, Cut) and is_cut(entry):
+            before, behind = kept(left, entry)
+            left = [one for _, one in before]
+            left += [settled(entry, len(left)), *(one for _, one in behind)]
+        else:
+            left.append(entry)
+    return left
+
+
+# -- where to cut ------------------------------------------------------------------------------------------------------
+
+
+def id_of(entry: Entry) -> str | None:
+    """Return the id of the command that an entry is, or is about."""
+    return getattr(entry, "id", None)
+
+
+def find_command(entries: Sequence[Entry], id_: str) -> int | None:
+    """Return the position of the command with this id; None: there is none."""
+    return next((n for n, entry in enumerate(entries) if isinstance(entry, Command) and id_of(entry) == id_), None)
+
+
+def before_end(entries: Sequence[Entry]) -> int:
+    """Return how many entries there are before a run's end, and before what its code asked for in its last turn.
+
+    The wish that it stop is part of an end to which it led.
+    """
+    end = entries[-1]
+    if isinstance(end, RunCancelled | RunTerminated):
+        wish = next((n for n, entry in enumerate(entries) if isinstance(entry, CancelRequested)), None)
+        if wish is not None:
+            return wish
+    if isinstance(end, RunTerminated):
+        return len(entries) - 1
+    return _before_commands(entries) if isinstance(end, OUTCOMES) else len(entries)
+
+
+def cut_of_failure(entries: Sequence[Entry]) -> tuple[int, tuple[str, ...]]:
+    """Return where to cut the journal of a failed run that is to be tried again, and whose attempts begin anew.
+
+    If a step had failed for good when the code raised, it is that step: one the code learned of last, or whose error it
+    let pass; with all others that failed while the code asked for nothing. Else the code itself is to blame.
+    """
+    end = _before_commands(entries)
+    first = end
+    while first > 1 and not isinstance(entries[first - 1], Command):
+        first -= 1
+    failed = tuple(id_ for n in range(first, end) if (id_ := _failed_step(entries[n])) is not None)
+    let_pass = any(isinstance(one, RunFailed) and one.error.code == "step_failed" for one in entries[-1:])
+    last = next((one for one in reversed(entries[first:end]) if type(one) not in _REMARKS), None)
+    if failed and (let_pass or (last is not None and _failed_step(last))):
+        return end, failed
+    if let_pass:
+        for n in range(first - 1, 0, -1):
+            if (id_ := _failed_step(entries[n])) is not None:
+                return next((m for m in range(n, end) if isinstance(entries[m], Command)), end), (id_,)
+    return end, ()
+
+
+def _before_commands(entries: Sequence[Entry]) -> int:
+    count = len(entries)
+    while count > 1 and isinstance(entries[count - 1], Command):
+        count -= 1
+    return count
+
+
+def _failed_step(entry: Entry) -> str | None:
+    return entry.id if isinstance(entry, StepFailed) and entry.retry_at is None else None

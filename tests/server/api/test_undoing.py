@@ -1,0 +1,97 @@
+"""Operators retry, rewind and fork runs over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+
+from signoff.workflow.entry import Error
+from signoff.workflow.run.entries import RunCompleted, RunFailed
+from signoff.workflow.step.entries import StepFailed, StepScheduled
+from tests.server.hosting import KEYED, bearer, hosting, problem
+
+ROOT = bearer("root", "operator")
+BROKEN = Error("os_error", "the bank is down")
+
+
+async def test_a_run_is_rewound_by_operators_alone(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        row = await host.ask("r1")
+        alice = bearer("alice", "run:cancel:*", "run:read:*", groups=("finance",))
+        problem(await host.post("/v1/runs/r1/rewind", {"to": "approve:0"}, **alice), 403, "forbidden")
+        for body in ({}, {"to": None}, {"to": ""}, {"to": "approve:0", "after": "yes"}, {"to": "approve:0", "x": 1}):
+            problem(await host.post("/v1/runs/r1/rewind", body, **ROOT), 400, "bad_request")
+        unknown = problem(await host.post("/v1/runs/r1/rewind", {"to": "pay:7"}, **ROOT), 404, "unknown_command")
+        assert unknown["known"] == ["approve:0"]
+        done = await host.post("/v1/runs/r1/rewind", {"to": "approve:0", "reason": "wrong"}, **ROOT)
+        assert (done.status_code, done.json()["run"]["status"]) == (200, "running")
+        entry = (await host.engine.runs.history("r1"))[-1]
+        assert (entry["type"], entry["to"], entry["reason"]) == ("run.rewound", "approve:0", "wrong")
+        answer = {"submission_id": "s1", "action": "submit", "value": {"approved": True}, "seen_offset": row["revised"]}
+        late = problem(await host.post("/v1/runs/r1/inputs/approve:0/answer", answer, **alice), 409, "withdrawn")
+        assert late["row"]["reason"] == "rewound"
+        problem(await host.post("/v1/runs/r1/rewind", {"to": "approve:0"}, **ROOT), 404, "unknown_command")
+
+
+async def test_an_answer_and_a_rewind_at_once_have_one_outcome(store: str) -> None:
+    async with hosting(store) as host:
+        for n in range(8):
+            row = await host.ask(f"r{n}")
+            answer = {
+                "submission_id": "s",
+                "action": "submit",
+                "value": {"approved": True},
+                "seen_offset": row["revised"],
+            }
+            posts = [
+                host.post(f"/v1/runs/r{n}/inputs/approve:0/answer", answer),
+                host.post(f"/v1/runs/r{n}/rewind", {"to": "approve:0"}),
+            ]
+            answered, rewound = await asyncio.gather(*posts) if n % 2 else reversed(await asyncio.gather(*posts[::-1]))
+            assert rewound.status_code == 200
+            taken = [entry["type"] for entry in await host.engine.runs.history(f"r{n}")][-2:]
+            if answered.status_code == 200:
+                assert taken == ["input.answered", "run.rewound"]
+            else:
+                problem(answered, 409, "withdrawn")
+                assert taken == ["input.requested", "run.rewound"]
+            left = (await host.http.get(f"/v1/runs/r{n}/inputs/approve:0")).json()["input"]
+            assert (left["status"], left["reason"]) == ("withdrawn", "rewound")
+
+
+async def test_a_retry_and_a_cancel_at_once_have_one_outcome(store: str) -> None:
+    async with hosting(store) as host:
+        for n in range(6):
+            await host.post("/v1/runs", {"workflow": "expense", "run_id": f"r{n}"})
+            now = host.engine.clock.now_ms()
+            await host.record(f"r{n}", StepScheduled(now, "pay:0"), StepFailed(now, "pay:0", 1, BROKEN))
+            await host.record(f"r{n}", RunFailed(now, Error("step_failed", "no")))
+            posts = [host.post(f"/v1/runs/r{n}/retry", {}), host.post(f"/v1/runs/r{n}/cancel", {})]
+            retried, cancelled = await asyncio.gather(*posts) if n % 2 else reversed(await asyncio.gather(*posts[::-1]))
+            assert retried.status_code == 200
+            types = [entry["type"] for entry in await host.engine.runs.history(f"r{n}")]
+            if cancelled.status_code == 202:
+                assert types[-2:] == ["run.retried", "run.cancel_requested"]
+            else:
+                problem(cancelled, 409, "run_closed")
+                assert types[-2:] == ["run.failed", "run.retried"]
+
+
+async def test_a_run_that_is_over_is_forked(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        await host.ask("r1")
+        await host.record("r1", RunCompleted(host.engine.clock.now_ms(), 1))
+        assert (
+            "Fork it"
+            in problem(await host.post("/v1/runs/r1/rewind", {"to": "x:0"}, **ROOT), 409, "run_closed")["detail"]
+        )
+        problem(await host.post("/v1/runs/r1/retry", {}, **ROOT), 409, "not_blocked")
+        problem(await host.post("/v1/runs/r1/fork", {"run_id": "a b"}, **ROOT), 400, "bad_request")
+        problem(await host.post("/v1/runs/r1/fork", {"run_id": "r1"}, **ROOT), 409, "run_conflict")
+        body = {"run_id": "r2", "at": "approve:0", "after": True}
+        for _ in range(2):
+            forked = await host.post("/v1/runs/r1/fork", body, **ROOT)
+            assert forked.status_code == 201
+            assert forked.json()["run"]["forked_from"] == {"run_id": "r1", "keep": 2}
+        made_up = (await host.post("/v1/runs/r1/fork", {}, **ROOT)).json()["run"]["id"]
+        listed = (await host.http.get("/v1/runs", headers=ROOT)).json()["runs"]
+        assert {run["id"] for run in listed} == {"r1", "r2", made_up}
