@@ -155,7 +155,7 @@ def _run_term(workflow: str | None, status: str | None) -> str:
 
 
 def first_version() -> int:
-    """Draw the version of a new record, so that whoever holds a deleted one never meets its version in its successor."""
+    """Draw the version of a new record, so that a deleted one is never taken for the one that took its place."""
     return 1 + (new_mark() >> 14)
 
 
