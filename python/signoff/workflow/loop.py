@@ -105,7 +105,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """
         host = _get_running_loop()
         if host is not None and asyncio.current_task(host) is not None:
-            raise RuntimeError("A workflow is advanced from a plain callback (loop.call_soon), not inside a task.")
+            raise RuntimeError(
+                "Workflow code runs on an event loop of its own, which a task of another loop cannot enter: nothing was "
+                "run. A test replays a history with signoff.testing.replay, which may be called anywhere; other code "
+                "advances a machine from a plain callback (loop.call_soon) or a thread."
+            )
         if aio.wants_anyio():
             aio.install_anyio()
         return Turn(self, host, True)
