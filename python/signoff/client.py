@@ -27,7 +27,7 @@ __all__ = ["DEFAULT_URL", "SignoffClient", "StreamBatch", "from_problem", "strea
 
 DEFAULT_URL = "http://127.0.0.1:4437"
 
-Token = str | Callable[[], str | Awaitable[str | None] | None] | None
+TokenSource = str | Callable[[], str | Awaitable[str | None] | None] | None
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
@@ -36,7 +36,7 @@ _SLICE_S = 10.0
 
 
 class SignoffClient:
-    """Call a Signoff server.
+    """A client of a Signoff server.
 
     Args:
         url: the server's address, without `/v1`.
@@ -59,7 +59,7 @@ class SignoffClient:
         self,
         url: str = DEFAULT_URL,
         *,
-        token: Token = None,
+        token: TokenSource = None,
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Signoff:
-    """Be Signoff inside another ASGI application.
+    """Signoff inside another ASGI application.
 
     Make it where the application is made, give the application its `lifespan`, and mount it at `/` (after your own
     routes) or below a prefix. Served by itself, as `uvicorn module:signoff`, it needs neither.

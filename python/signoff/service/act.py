@@ -19,7 +19,7 @@ from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.service.workers import Workers
-from signoff.stores.base import Loaded as Stored
+from signoff.stores.base import LoadedSubject as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict
 from signoff.workflow import journal

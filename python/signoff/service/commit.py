@@ -24,10 +24,10 @@ from signoff.stores.change import (
 )
 
 Durable = tuple[Change, Committed]
-Listener = Callable[[Sequence[Durable]], None]
+CommitListener = Callable[[Sequence[Durable]], None]
 """Called with the Changes that one transaction has made durable, in commit order, before their callers learn of it."""
 
-Reply = Callable[[Outcome | Exception], None]
+ChangeEnded = Callable[[Outcome | Exception], None]
 """Called with how a Change ended; an exception is what `GroupCommitter.commit` raises."""
 
 _PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 1.0)
@@ -38,11 +38,11 @@ _UNKNOWN: Final = "Whether the last write was kept could not be found out. Look 
 
 _Written = asyncio.Future[Sequence[Outcome | Rejected]]
 
-_Waiting = tuple[Change, Reply]
+_Waiting = tuple[Change, ChangeEnded]
 
 
 class GroupCommitter:
-    """Commit Changes for many tasks of one event loop, merging those that wait.
+    """The committer of the Changes of one event loop's tasks; those that wait go in one transaction.
 
     Args:
         store: where to commit.
@@ -53,7 +53,7 @@ class GroupCommitter:
         >>> outcome = await committer.commit(change)
     """
 
-    def __init__(self, store: WorkflowStore, *listeners: Listener) -> None:
+    def __init__(self, store: WorkflowStore, *listeners: CommitListener) -> None:
         self._store = store
         self._listeners = list(listeners)
         self._lanes = store.lanes
@@ -75,7 +75,7 @@ class GroupCommitter:
             lock = self._turns[run_id] = asyncio.Lock()
         return lock
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: CommitListener) -> None:
         """Call one more listener from now on."""
         self._listeners.append(listener)
 
@@ -105,7 +105,7 @@ class GroupCommitter:
         self.hand_in(change, reply)
         return future
 
-    def hand_in(self, change: Change, reply: Reply) -> None:
+    def hand_in(self, change: Change, reply: ChangeEnded) -> None:
         """Hand a Change in, and have `reply` called, never before this returns, with how it ended."""
         if self._closed:
             why = "The engine is closing; nothing was written. Try again later."

@@ -14,7 +14,7 @@ from signoff.service.outcomes import Outcomes
 from signoff.service.runs import Runs
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.service.streams.sweeper import Sweeper
 from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
@@ -23,7 +23,7 @@ from signoff.workflow.definition import App
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Offer everything a server, a worker or a command can do with a store.
+    """Everything that a server, a worker or a command can do with a store.
 
     Example:
         >>> engine = await Engine.open(open_store("sqlite:///claims.db"))
@@ -36,7 +36,7 @@ class Engine:
     committer: GroupCommitter
     compactor: Compactor
     hub: Hub
-    streams: Streams
+    streams: StreamService
     runs: Runs
     inputs: Inputs
     events: Events
@@ -71,7 +71,7 @@ class Engine:
         hub = Hub(store)
         compactor = Compactor(store)
         committer = GroupCommitter(store, hub.committed, compactor.committed)
-        streams = Streams(store, committer, hub, clock, compactor)
+        streams = StreamService(store, committer, hub, clock, compactor)
         sweeper = Sweeper(store, streams)
         sweeper.start()
         workers = Workers(store, committer, clock)

@@ -32,7 +32,7 @@ MOST: Final = 200
 
 
 class Forsaken:
-    """Look for runs that are ready and whose workflow no living worker knows.
+    """The task that looks for runs that are ready and whose workflow no living worker knows.
 
     Args:
         store: where to look.

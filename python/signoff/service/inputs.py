@@ -32,7 +32,7 @@ _JUDGES: Final = 2
 
 
 class Inputs:
-    """Answer, look at and list requests for input."""
+    """The requests for input: answered, looked at and listed."""
 
     def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
         self._store = store

@@ -151,7 +151,7 @@ def _run_term(workflow: str | None, status: str | None) -> str:
 
 
 def first_version() -> int:
-    """Draw the version of a new record, so that whoever holds a deleted one never meets its version in its successor."""
+    """Draw the version of a new record: whoever holds that of a deleted one never finds it at the next of that name."""
     return 1 + (new_mark() >> 14)
 
 

@@ -28,7 +28,7 @@ from signoff.workflow.view import RunFold, View
 
 
 class Runs:
-    """Start, look at and list runs, and do to them what operators may.
+    """The runs: started, looked at and listed, and what operators may do to them.
 
     Args:
         workers: tells which workflows can be run by somebody.

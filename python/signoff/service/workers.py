@@ -31,7 +31,7 @@ LEAVE_S: Final = 1.0
 
 
 class Workers:
-    """Announce workers, and tell which workflows are known to one that lives.
+    """The workers of a store, as they announce themselves, and the workflows that a living one knows.
 
     Example:
         >>> workers.announce("host:1", ["expense"], lease_ms=15_000)

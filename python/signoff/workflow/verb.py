@@ -20,7 +20,6 @@ OPERATOR: Final = "operator"
 """The grant of those who may do everything."""
 
 Body = Mapping[str, Any]
-Decision = AppendEntries[Any] | AlreadyDone[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Verb:
     name: str
     summary: str
     section: str
-    decide: Callable[[Loaded, Body, DecidedBy, int], Decision]
+    decide: Callable[[Loaded, Body, DecidedBy, int], AppendEntries[Any] | AlreadyDone[Any]]
     grant: str = OPERATOR
     members: tuple[Member, ...] = ()
     needs: Needs = Needs()

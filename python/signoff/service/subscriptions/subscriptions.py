@@ -15,7 +15,7 @@ from typing import Any
 from signoff.clock import Clock, rfc3339
 from signoff.errors import BadRequest, NoPendingWork, SignoffError, SubscriptionExists, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.service.subscriptions.delivery import Delivery, DeliveryResult, Webhooks, page_json, streams_json
 from signoff.service.subscriptions.follower import Follower
 from signoff.service.subscriptions.keys import Keys
@@ -59,7 +59,7 @@ class Subscriptions:
         self,
         store: WorkflowStore,
         committer: GroupCommitter,
-        streams: Streams,
+        streams: StreamService,
         webhooks: Webhooks,
         clock: Clock,
         *,
