@@ -14,20 +14,30 @@ import uvicorn
 
 import signoff
 from signoff.cli.command import command as signoff_command
+from signoff.client import SignoffClient
 from signoff.errors import SignoffError
 from signoff.server.api.routes import ROUTES
 from signoff.server.config import ServerConfig
 from signoff.server.http11.limits import HttpLimits
 from signoff.server.streams import wire
 from signoff.server.streams.read import Limits
+from signoff.service.runs import Runs
+from signoff.stores.base import Posts, Streams, Subjects, Work, WorkflowStore
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "protocol").glob("*.md")),
+]
+
+LAWS = [
+    path
+    for path in sorted((ROOT / "python" / "signoff" / "testing" / "store_contract").glob("*.py"))
+    if "Laws(Laws)" in path.read_text()
 ]
 
 
@@ -129,6 +139,18 @@ def test_every_public_name_is_listed(name: str) -> None:
     assert f"`{name}`" in _page("python.md")
 
 
+@pytest.mark.parametrize("facet", [Subjects, Streams, Work, Posts, WorkflowStore], ids=lambda facet: facet.__name__)
+def test_every_method_of_the_store_port_is_listed(facet: type[Any]) -> None:
+    table = _page("stores.md").partition("## The port\n")[2].partition("\n\nWhat is written")[0]
+    members = [name for name in (*vars(facet), *facet.__annotations__) if not name.startswith("_")]
+    assert [name for name in members if f"`{name}`" not in table] == []
+
+
+@pytest.mark.parametrize("laws", [path.stem for path in LAWS])
+def test_every_group_of_laws_is_listed(laws: str) -> None:
+    assert f"`{laws}`" in _page("stores.md").partition("## What the laws are about\n")[2]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
@@ -147,6 +169,30 @@ def test_links_lead_somewhere(page: Path) -> None:
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_what_the_page_says_of_services_and_clients_is_there() -> None:
+    page = _page("python.md")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `engine.runs.")]
+    methods = set(re.findall(r"[`.](\w+)\(", " ".join(rows)))
+    assert methods <= {"RunFilter", *vars(Runs)}
+    public = {name for name in vars(SignoffClient) if not name.startswith("_")} - {"close", "on_stream"}
+    listed = page.partition("`signoff.client.SignoffClient(")[2].partition(" has ")[2].partition(". Each")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == public
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "decisions").glob("0*.md")), ids=lambda page: page.stem)
+def test_every_decision_is_in_the_index_under_its_own_number(page: Path) -> None:
+    number, title = page.name[:4], page.read_text().partition("\n")[0]
+    assert title.startswith(f"# {number}")
+    assert f"| [{number}]({page.name}) |" in (page.parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize("version", (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1:], ids=lambda text: text[:7])
+def test_each_version_has_each_heading_of_the_changelog_once(version: str) -> None:
+    order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    headings = re.findall(r"^### (.+)$", version, flags=re.MULTILINE)
+    assert headings == [heading for heading in order if heading in headings]
 
 
 def test_the_glossary_is_sorted() -> None:

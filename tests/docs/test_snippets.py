@@ -6,6 +6,7 @@ import ast
 import asyncio
 import importlib
 import re
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -164,3 +165,19 @@ async def test_a_development_token_is_believed_on_this_machine_only() -> None:
 
     assert await listed(ServerConfig()) == 200
     assert await listed(ServerConfig(secret=SECRET.encode())) == 401
+
+
+def test_the_reference_proves_a_store_of_ones_own(tmp_path: Path) -> None:
+    [source] = blocks("docs/reference/stores.md")
+    (tmp_path / "conftest.py").write_text("")
+    (tmp_path / "test_counting_store.py").write_text(source)
+    pytest_of_its_own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    proved = subprocess.run(
+        [*pytest_of_its_own, "--rootdir", ".", "test_counting_store.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert proved.returncode == 0, proved.stdout
+    assert re.search(r"^\d{3} passed", proved.stdout, flags=re.MULTILINE)

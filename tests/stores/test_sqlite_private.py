@@ -45,7 +45,7 @@ async def test_a_file_that_others_may_use_is_left_as_it_is_and_told_of(
     path = tmp_path / "f.db"
 
     async def nothing(store: WorkflowStore) -> None:
-        assert await store.next_due() is None
+        assert await store.next_due(["expense"]) is None
 
     async with opened(f"sqlite:///{path}") as store:
         await nothing(store)

@@ -13,7 +13,7 @@ from signoff.streams.stream import Fork, Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import change, done, family, head, own, run, start, tails
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-from tests.stores.test_sqlite_plain import append
+from tests.stores.test_sqlite_plain_appends import append
 
 MARK = ProducerMark("p", 1, 2)
 OLD = (
@@ -49,9 +49,9 @@ def write_old_file(path: Path) -> None:
     batch = 0
     for number, one in enumerate(OLD, 1):
         previous = None
-        for start in range(one.base, one.tail):
+        for position in range(one.base, one.tail):
             batch += 1
-            values = (batch, number, start, start + 1, previous, b"%d" % start)
+            values = (batch, number, position, position + 1, previous, b"%d" % position)
             connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)", values)
             previous = batch
         row = columns(one) | {"id": number, "last_batch": previous, "stretch": 1024}

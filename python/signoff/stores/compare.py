@@ -14,7 +14,6 @@ from signoff.stores.change import (
     Conflict,
     FamilyWrite,
     Name,
-    OwnStream,
     RowsWrite,
     StreamDelete,
     SubjectDelete,
@@ -51,6 +50,20 @@ class StreamMark(Protocol):
         ...
 
 
+class OwnStreamMark(Protocol):
+    """What is compared of a stream of a subject's own."""
+
+    @property
+    def path(self) -> str:
+        """Return its path."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether it has ended."""
+        ...
+
+
 class SubjectMark(Protocol):
     """What is compared of a subject."""
 
@@ -70,7 +83,7 @@ class SubjectMark(Protocol):
         ...
 
     @property
-    def streams(self) -> Sequence[OwnStream]:
+    def streams(self) -> Sequence[OwnStreamMark]:
         """Return its own streams."""
         ...
 

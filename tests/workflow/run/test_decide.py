@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from signoff.errors import InvalidInput, NotBlocked, RunClosed, RunConflict
@@ -69,18 +71,18 @@ def test_an_input_that_does_not_fit_starts_nothing() -> None:
 
 def test_a_run_is_asked_to_stop_once() -> None:
     run = loaded(wake_at=7_000)
-    decision = cancel(run, "enough", OPERATOR, 2_000)
+    decision = cancel(run, {"reason": "enough"}, OPERATOR, 2_000)
     assert isinstance(decision, AppendEntries)
     assert decision.entries == (CancelRequested(2_000, "enough", OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, 7_000, False)
     assert written(run, decision)[0]["status"] == "running"
-    assert cancel(run, "again", OPERATOR, 3_000) == AlreadyDone(run.run.row)
+    assert cancel(run, {"reason": "again"}, OPERATOR, 3_000) == AlreadyDone(run.run.row)
 
 
 @pytest.mark.parametrize("end", [FAILED, *FINAL])
 def test_a_run_that_has_ended_cannot_be_cancelled(end: Entry) -> None:
     with pytest.raises(RunClosed, match="nothing to cancel") as refused:
-        cancel(loaded(end), None, OPERATOR, 2_000)
+        cancel(loaded(end), {}, OPERATOR, 2_000)
     assert refused.value.extra["run"]["id"] == "r1"
 
 
@@ -88,7 +90,7 @@ def test_a_forsaken_run_is_ended_when_it_is_cancelled() -> None:
     for before, first in (((UNKNOWN,), [CancelRequested]), ((ASKED, UNKNOWN), [])):
         run = loaded(*before)
         assert blocked_unknown(run)
-        decision = cancel(run, "gone", OPERATOR, 2_000, forsaken=True)
+        decision = cancel(replace(run, forsaken=True), {"reason": "gone"}, OPERATOR, 2_000)
         assert isinstance(decision, AppendEntries)
         assert [type(entry) for entry in decision.entries] == [*first, RunTerminated]
         assert (decision.ends, decision.wake_at) == (True, None)
@@ -106,7 +108,7 @@ def test_a_run_that_is_blocked_otherwise_may_have_a_worker() -> None:
 @pytest.mark.parametrize("before", [(), (FAILED,), (DIFFERS,), (ASKED,), (StepScheduled(1_100, "a:0"),)])
 def test_a_run_is_ended_whatever_it_does(before: tuple[Entry, ...]) -> None:
     run = loaded(*before)
-    decision = terminate(run, "stop", OPERATOR, 2_000)
+    decision = terminate(run, {"reason": "stop"}, OPERATOR, 2_000)
     assert decision.entries == (RunTerminated(2_000, "stop", OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, None, True)
     assert written(run, decision)[0]["error"] == {"code": "terminated", "message": None}
@@ -115,7 +117,7 @@ def test_a_run_is_ended_whatever_it_does(before: tuple[Entry, ...]) -> None:
 @pytest.mark.parametrize("end", FINAL)
 def test_what_is_over_cannot_be_terminated(end: Entry) -> None:
     with pytest.raises(RunClosed, match="nothing to terminate"):
-        terminate(loaded(end), None, OPERATOR, 2_000)
+        terminate(loaded(end), {}, OPERATOR, 2_000)
 
 
 # -- retry -------------------------------------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ def test_what_is_over_cannot_be_terminated(end: Entry) -> None:
 
 def test_a_blocked_run_is_tried_again() -> None:
     run = loaded(DIFFERS, wake_at=7_000)
-    decision = retry(run, OPERATOR, 2_000)
+    decision = retry(run, {}, OPERATOR, 2_000)
     assert decision.entries == (RunRetried(2_000, OPERATOR),)
     assert (decision.ready, decision.wake_at, decision.ends) == (True, 7_000, False)
     assert written(run, decision)[0]["status"] == "running"
@@ -132,7 +134,7 @@ def test_a_blocked_run_is_tried_again() -> None:
 @pytest.mark.parametrize("before", [(), (FAILED,), (FINAL[0],)])
 def test_only_a_blocked_run_is_tried_again(before: tuple[Entry, ...]) -> None:
     with pytest.raises(NotBlocked, match="only a blocked one"):
-        retry(loaded(*before), OPERATOR, 2_000)
+        retry(loaded(*before), {}, OPERATOR, 2_000)
 
 
 # -- forsake -----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
-"""What the writer thread knows of streams and subjects without asking: compared in memory, valid while nobody else
-commits.
+"""What the writer thread knows of streams and subjects without asking, so that Changes are compared in memory.
 
-`PRAGMA data_version` tells whether another connection has committed since; then everything here is forgotten.
+It is valid while nobody else commits. `PRAGMA data_version` tells whether another connection has; then everything here
+is forgotten.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -129,31 +129,29 @@ class WriterCache:
 
     def learn(self, changes: Sequence[Change]) -> None:
         """Load what these Changes will be compared with and is not known yet, in as few statements as possible."""
-        paths: dict[str, None] = {}
-        names: dict[Name, None] = {}
-        for write, posts, _ in changes:
-            match write:
-                case SubjectWrite():
-                    names[write.subject.name] = None
-                case FamilyWrite():
-                    for one in write.streams:
-                        paths[one.path if isinstance(one, StreamDelete) else one.head.path] = None
-                case SubjectDelete():
-                    names[write.name] = None
-                case RowsWrite():
-                    paths[write.path] = None
-            for post in posts:
-                paths[post.path] = None
-        if unknown := [name for name in names if name not in self.subjects]:
-            self._learn_subjects(unknown)
-        for write, _, _ in changes:
-            if isinstance(write, SubjectWrite) and write.appends:
+        names = dict.fromkeys(name for change in changes if (name := _subject_of(change)) not in self.subjects and name)
+        if names:
+            self._learn_subjects(list(names))
+        paths = dict.fromkeys(path for change in changes for path in self._paths_of(change) if path not in self.streams)
+        if paths:
+            self._learn_streams(list(paths))
+
+    def _paths_of(self, change: Change) -> Iterator[str]:
+        """Yield the paths of streams that a Change concerns, but for those that its subject has and tells of."""
+        write, posts, _ = change
+        match write:
+            case SubjectWrite():
                 known = self.subjects[write.subject.name]
                 for append in write.appends:
                     if known is None or known.stream(append.path) is None:
-                        paths[append.path] = None
-        if missing := [path for path in paths if path not in self.streams]:
-            self._learn_streams(missing)
+                        yield append.path
+            case FamilyWrite():
+                for one in write.streams:
+                    yield one.path if isinstance(one, StreamDelete) else one.head.path
+            case RowsWrite():
+                yield write.path
+        for post in posts:
+            yield post.path
 
     def learn_own(self, owner: CachedSubject) -> None:
         """Load what is not known yet of a subject's own streams."""
@@ -235,6 +233,15 @@ class WriterCache:
             values = [part for key in keys[start : start + size] for part in key]
             yield from self.connection.execute(SQL.rows(name, size), values).fetchall()
             start += size
+
+
+def _subject_of(change: Change) -> Name | None:
+    match change.write:
+        case SubjectWrite() as write:
+            return write.subject.name
+        case SubjectDelete() as write:
+            return write.name
+    return None
 
 
 def _stream(number: int, path: str, version: int, tail: int, closed: int, *rest: Any) -> CachedStream:

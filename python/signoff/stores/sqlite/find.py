@@ -81,15 +81,11 @@ def _find_in_family(connection: sqlite3.Connection, write: Write | StreamDelete,
     number, *place, version, incarnation, base, _, found = row
     if found == mark:
         return True
-    if version == write.expect:
+    if version == write.expect or (version == write.head.version and not write.data):
         return False
-    if incarnation != write.head.incarnation:
+    if incarnation != write.head.incarnation or base > write.start or not write.data:
         return None
     tail, _, last_batch = moved(number, *place)
-    if not write.data:
-        return False if version == write.head.version else None
-    if base > write.start:
-        return None
     return tail > write.start and _among_batches(connection, number, last_batch, mark, start=write.start)
 
 

@@ -24,7 +24,7 @@ EVERY_S: Final = 1.0
 
 
 class Log:
-    """Look after the log of a file, on the thread of its writer.
+    """The log of a file, looked after on the thread of its writer.
 
     Args:
         connection: the writer's.

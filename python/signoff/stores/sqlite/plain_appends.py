@@ -51,26 +51,20 @@ class PlainAppends:
 
     def fit(self, changes: Sequence[Change]) -> bool:
         """Tell whether Changes are plain appends to streams that are known."""
-        if len(changes) > SIZES[-1]:
+        return len(changes) <= SIZES[-1] and all(map(self._fits, changes))
+
+    def _fits(self, change: Change) -> bool:
+        family, posts, _ = change
+        if type(family) is not FamilyWrite or posts or len(family.streams) != 1:
             return False
-        known = self._cache.streams
-        for family, posts, _ in changes:
-            if type(family) is not FamilyWrite or posts:
-                return False
-            (streams,) = family
-            if len(streams) != 1:
-                return False
-            write = streams[0]
-            if type(write) is not Write:
-                return False
-            head, _, _, data, _, _, _ = write
-            properties = head[0]
-            stream = known.get(properties.path)
-            if stream is None or stream.engine or type(data) is not bytes or len(data) > TOGETHER:
-                return False
-            if stream.properties is not properties and not stream.has(properties):
-                return False
-        return True
+        write = family.streams[0]
+        if type(write) is not Write:
+            return False
+        data, properties = write.data, write.head.properties
+        stream = self._cache.streams.get(properties.path)
+        if stream is None or stream.engine or type(data) is not bytes or len(data) > TOGETHER:
+            return False
+        return stream.properties is properties or stream.has(properties)
 
     def take(self, changes: Sequence[Change]) -> list[Committed] | None:
         """Take Changes that fit, in place of what was taken before; return what to answer once they are written.

@@ -20,8 +20,11 @@ from signoff.stores.sqlite.statements import Statements
 
 SQL: Final = Statements("plain_moves.sql")
 
-SIZES: Final = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
+SIZES: Final = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40)
 """Rows of the statements there are; what is missing to the next size is filled up with empty ones."""
+
+_MOST: Final = 8
+"""Changes that are looked at whether they fit."""
 
 _COLUMNS: Final = 15
 _BATCH, _TAIL, _SUBJECT = 1, 2, 3
@@ -47,6 +50,8 @@ class PlainMoves:
 
     def fit(self, changes: Sequence[Change]) -> bool:
         """Tell whether Changes are few, move subjects on, each one another, and do nothing else."""
+        if len(changes) > _MOST:
+            return False
         subjects, streams = self._cache.subjects, self._cache.streams
         rows = 0
         seen: set[int] = set()

@@ -67,13 +67,26 @@ SELECT item.sort, item.id FROM subjects AS item
 
 -- name: subject_places_by_term
 -- The same, led by a term.
-SELECT item.sort, item.subject FROM subject_terms AS item
+SELECT item.sort, item.id FROM (SELECT kind, term, sort, subject AS id FROM subject_terms) AS item
+
+-- name: subject_places_having
+-- The condition that it has another term.
+EXISTS (
+  SELECT 1 FROM subject_terms AS other
+  WHERE other.kind = item.kind AND other.term = ? AND other.sort = item.sort AND other.subject = item.id
+)
 
 -- name: part_places
 SELECT item.sort, item.id FROM parts AS item
 
 -- name: part_places_by_term
-SELECT item.sort, item.part FROM part_terms AS item
+SELECT item.sort, item.id FROM (SELECT kind, term, sort, part AS id FROM part_terms) AS item
+
+-- name: part_places_having
+EXISTS (
+  SELECT 1 FROM part_terms AS other
+  WHERE other.kind = item.kind AND other.term = ? AND other.sort = item.sort AND other.part = item.id
+)
 
 -- name: subjects_by_id (rows)
 SELECT kind, name, version, state, terms, sort, queue, ready, wake_at, quiet, updated_at, streams, epoch, lease_owner,

@@ -42,23 +42,22 @@ def _parts(number: int, wanted: PartsWanted) -> tuple[str, tuple[Any, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What is listed: its statements, and its table of terms.
+    """What is listed, as the names of its statements.
 
     Attributes:
-        places, places_by_term: name the statements that find places (`sort`, number).
-        by_id: names the one that loads what is there.
-        terms, number: the table of terms, and its column of numbers.
+        places, places_by_term: find places (`sort`, number) of a kind, and of a kind and a term.
+        having: the condition that something has another term as well.
+        by_id: loads what is there.
     """
 
     places: str
     places_by_term: str
+    having: str
     by_id: str
-    terms: str
-    number: str
 
 
-SUBJECTS: Final = Listed("subject_places", "subject_places_by_term", "subjects_by_id", "subject_terms", "subject")
-PARTS: Final = Listed("part_places", "part_places_by_term", "parts_by_id", "part_terms", "part")
+SUBJECTS: Final = Listed("subject_places", "subject_places_by_term", "subject_places_having", "subjects_by_id")
+PARTS: Final = Listed("part_places", "part_places_by_term", "part_places_having", "parts_by_id")
 
 
 def list_subjects(connection: sqlite3.Connection, where: Listing, limit: int, cursor: str | None) -> Page[Subject]:
@@ -80,15 +79,10 @@ def _page(
 
     The pages of several leading terms are merged; what has several of them is listed once.
     """
-    start = paging.place(cursor, oldest_first=where.oldest_first)
-    all_of = tuple(dict.fromkeys(where.all_of))
-    leading: tuple[str | None, ...]
-    if where.any_of is not None:
-        leading = tuple(dict.fromkeys(where.any_of))
-    else:
-        leading, all_of = all_of[:1] or (None,), all_of[1:]
+    leading, others = leading_terms(where)
+    bounds = (*paging.place(cursor, oldest_first=where.oldest_first), limit + 1)
     with snapshot(connection) as execute:
-        found = [execute(*places_query(listed, where, term, all_of, start, limit)).fetchall() for term in leading]
+        found = [execute(*places_query(listed, where, term, others, bounds)).fetchall() for term in leading]
         merged = dict.fromkeys(heapq.merge(*found, reverse=not where.oldest_first))
         places = list(islice(merged, limit + 1))
         rows = {row[-1]: row for row in many(connection, listed.by_id, [number for _, number in places[:limit]])}
@@ -96,28 +90,35 @@ def _page(
     return [rows[number] for _, number in places[:limit]], paging.cursor(*places[limit - 1]) if more else None
 
 
+def leading_terms(where: Listing) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+    """Return the terms that lead to what is listed (None: its kind alone), and those it has to have as well."""
+    others = tuple(dict.fromkeys(where.all_of))
+    if where.any_of is not None:
+        return tuple(dict.fromkeys(where.any_of)), others
+    return others[:1] or (None,), others[1:]
+
+
 def places_query(
-    listed: Listed, where: Listing, leading: str | None, all_of: tuple[str, ...], start: tuple[int, int], limit: int
+    listed: Listed, where: Listing, leading: str | None, others: tuple[str, ...], bounds: tuple[int, int, int]
 ) -> tuple[str, list[Any]]:
-    """Write the query for the places of a page of what has a leading term, and one more; an index leads each form."""
-    number = "id" if leading is None else listed.number
+    """Write the query for the places of what has a leading term and all others; an index leads each form.
+
+    Args:
+        bounds: the place to begin after (`sort`, number), and how many places to find.
+    """
     clauses = ["item.kind = ?"]
     values: list[Any] = [where.kind]
     if leading is not None:
         clauses.append("item.term = ?")
         values.append(leading)
-    for term in all_of:
-        clauses.append(
-            f"EXISTS (SELECT 1 FROM {listed.terms} AS other WHERE other.kind = item.kind AND other.term = ? "
-            f"AND other.sort = item.sort AND other.{listed.number} = item.{number})"
-        )
-        values.append(term)
+    clauses += [SQL[listed.having]] * len(others)
+    values += others
     for clause, bound in (("item.sort > ?", where.after), ("item.sort < ?", where.before)):
         if bound is not None:
             clauses.append(clause)
             values.append(bound)
     sign, order = (">", "ASC") if where.oldest_first else ("<", "DESC")
-    clauses.append(f"(item.sort, item.{number}) {sign} (?, ?)")
+    clauses.append(f"(item.sort, item.id) {sign} (?, ?)")
     name = listed.places if leading is None else listed.places_by_term
-    sql = f"{SQL[name]}\nWHERE {' AND '.join(clauses)} ORDER BY item.sort {order}, item.{number} {order} LIMIT ?"
-    return sql, [*values, *start, limit + 1]
+    sql = f"{SQL[name]}\nWHERE {' AND '.join(clauses)} ORDER BY item.sort {order}, item.id {order} LIMIT ?"
+    return sql, [*values, *bounds]

@@ -27,7 +27,7 @@ _THREADS = 3
 
 
 class Readers:
-    """Own the reading connections. May be used from any thread.
+    """The reading connections. They may be used from any thread.
 
     Args:
         path: the file; its schema must be there.

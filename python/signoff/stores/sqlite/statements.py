@@ -15,10 +15,10 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Statements:
-    """Hold the statements of one .sql file by name.
+    """The statements of one .sql file, by name.
 
     Example:
-        >>> Statements("read.sql")["run"].startswith("SELECT")
+        >>> Statements("read.sql")["head"].startswith("SELECT")
         True
     """
 

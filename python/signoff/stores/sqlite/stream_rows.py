@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from typing import Any
-from uuid import uuid4
 
 from signoff.stores.change import Batch, OwnAppend, Post, RowsWrite, new_mark
 from signoff.stores.parting import batches
@@ -58,7 +57,7 @@ class StreamRows:
 
     def _create(self, path: str, mark: int) -> CachedStream:
         number = self._cache.number(STREAMS)
-        stream = CachedStream(number, path, new_mark(), 0, False, uuid4().hex, engine=True)
+        stream = CachedStream(number, path, new_mark(), 0, False, new_incarnation(), engine=True)
         self._created.append((stream, mark))
         return stream
 
@@ -211,6 +210,11 @@ class StreamRows:
     def _write(self, name: str, rows: list[Row]) -> None:
         if rows:
             write_rows(self._connection, SQL, name, rows)
+
+
+def new_incarnation() -> str:
+    """Draw the id of a creation. Asking the system for chance (`uuid4`) takes as long as writing the stream does."""
+    return f"{new_mark():016x}{new_mark():016x}"
 
 
 def _created_row(one: CachedStream, mark: int) -> Row:

@@ -170,9 +170,9 @@ def _row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
     return (
         subject.version,
         mark,
-        subject.ready,
+        int(subject.ready),
         subject.wake_at,
-        subject.quiet,
+        int(subject.quiet),
         subject.updated_at,
         cached.write_streams(),
         subject.state,

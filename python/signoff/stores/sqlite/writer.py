@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from signoff.errors import BadRequest, OutcomeUnknown, SignoffError, StoreUnavailable
 from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected, SubjectWrite
@@ -36,13 +36,14 @@ from signoff.stores.sqlite.transaction import Transaction
 
 T = TypeVar("T")
 
-_LOOK_S = 0.012
-"""Seconds between two looks for other processes' commits."""
+_LOOK_S: Final = 0.004
+"""Seconds between two looks for other processes' commits. A look takes some 30 µs, so this is one hundredth of a core
+(measured; with 12 ms about as much, and news took 6 ms in place of 3)."""
 
-_MOST = SIZES[-1]
+_MOST: Final = SIZES[-1]
 """Changes in one transaction at most, if they did not come as more: so many can go the short way together."""
 
-_UNKNOWN = "Whether the last write was kept could not be found out: look before you repeat it."
+_UNKNOWN: Final = "Whether the last write was kept could not be found out: look before you repeat it."
 
 
 @dataclass(slots=True)
@@ -56,14 +57,14 @@ class _Job:
 
 
 class _Command(Enum):
-    """Tell the thread something that is not a write."""
+    """What the thread is told that is not a write."""
 
     STOP = auto()
     LOOK = auto()
 
 
 class Writer:
-    """Own the writing connection and its thread.
+    """The writing connection and its thread.
 
     Args:
         path: the file.

@@ -15,23 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signoff.errors import StoreUnavailable
-from signoff.stores.base import (
-    Change,
-    Committed,
-    Conflict,
-    EngineAppend,
-    Outcome,
-    Rejected,
-    StreamDelete,
-    WorkflowStore,
-)
+from signoff.stores.base import WorkflowStore
+from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Outcome, Rejected, StreamDelete
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
 from signoff.stores.sqlite import writer
-from signoff.stores.sqlite.plain import SIZES
+from signoff.stores.sqlite.plain_appends import SIZES
 from signoff.streams.stream import Head, ProducerMark, Write
-from signoff.testing.store_contract.laws import done, head
+from signoff.testing.store_contract.laws import done, family, head, tails
 from tests.service.streams.scene import opened
+from tests.stores.blind import blind
 from tests.stores.test_sqlite_chains import rows
 
 PATHS = ("a", "b", "c")
@@ -75,7 +68,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
 def append(before: Head, data: bytes = b"x", **more: Any) -> tuple[Head, Change]:
     """Return the head after an append, and the Change that makes it."""
     moved = before.moved(len(data), before.touched_at + 1, getrandbits(62))
-    return moved, Change(streams=(Write(moved, before.version, before.tail, data, **more),))
+    return moved, family(Write(moved, before.version, before.tail, data, **more))
 
 
 @pytest.mark.parametrize("producers", [True, False])
@@ -85,7 +78,7 @@ async def test_many_appends_are_one_statement(
 ) -> None:
     async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         heads = {path: head(path, version=1, tail=0) for path in PATHS}
-        await done(store, *(Change(streams=(Write(one, 0, 0),)) for one in heads.values()))
+        await done(store, *(family(Write(one, 0, 0)) for one in heads.values()))
         watched.short = watched.long = 0
         changes = []
         for number in range(count):
@@ -120,12 +113,12 @@ async def test_an_append_moves_the_end_of_a_stream_with_a_time_to_live(
         dated = head("dated", touched_at=1_000, expires_at="1970-01-01T00:00:19Z")
         gone = head("gone", touched_at=1_000, ttl_s=1, deleted=True, refs=1)
         heads = [sliding, dated, gone, head("plain", touched_at=1_000)]
-        await done(store, *(Change(streams=(Write(one, 0, 0),)) for one in heads))
+        await done(store, *(family(Write(one, 0, 0)) for one in heads))
         assert await store.ended_streams(now=18_000, limit=9) == ["sliding"]
         moved = [append(one._replace(touched_at=4_999)) for one in heads]
         changes = [change for _, change in moved]
         if not short:
-            changes.append(Change(appends=(EngineAppend("inbox/a", b"1", 1),)))
+            changes.append(blind("inbox/a", b"1"))
         watched.short = watched.long = 0
         assert {type(outcome) for outcome in await store.commit(changes)} == {Committed}
         assert (watched.short, watched.long) == ((1, 0) if short else (0, 1))
@@ -140,10 +133,10 @@ async def test_an_append_moves_the_end_of_a_stream_with_a_time_to_live(
 async def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
     async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         one, two = head("a", touched_at=1, ttl_s=16), head("b", touched_at=1, ttl_s=16)
-        await done(store, *(Change(streams=(Write(each, 0, 0),)) for each in (one, two)))
+        await done(store, *(family(Write(each, 0, 0)) for each in (one, two)))
         moved, fine = append(one)
         wrong = two.moved(1, 2, 3).changed(touched_at="now")
-        outcomes = await store.commit([fine, Change(streams=(Write(wrong, two.version, 0, b"x"),))])
+        outcomes = await store.commit([fine, family(Write(wrong, two.version, 0, b"x"))])
         assert [type(outcome) for outcome in outcomes] == [Committed, Rejected]
         await done(store, append(moved)[1], append(two)[1])
 
@@ -151,7 +144,7 @@ async def test_an_append_at_no_time_is_refused_alone(tmp_path: Path) -> None:
 async def test_what_is_too_much_for_one_statement_is_left_for_the_next(tmp_path: Path, watched: type[Watched]) -> None:
     async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         one = head("a", version=1, tail=0)
-        await done(store, Change(streams=(Write(one, 0, 0),)))
+        await done(store, family(Write(one, 0, 0)))
         watched.short = watched.long = 0
         changes = []
         for number in range(600):
@@ -171,7 +164,7 @@ async def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, wa
         other = open_store(f"sqlite:///{tmp_path}/f.db")
         await other.open()
         one, two = head("a", version=1, tail=0), head("b", version=1, tail=0)
-        await done(store, Change(streams=(Write(one, 0, 0),)), Change(streams=(Write(two, 0, 0),)))
+        await done(store, family(Write(one, 0, 0)), family(Write(two, 0, 0)))
         one, first = append(one)
         two, second = append(two)
         await done(store, first, second)
@@ -182,7 +175,7 @@ async def test_another_process_s_write_is_met_on_the_long_way(tmp_path: Path, wa
         _, on_stale = append(ahead, b"more")
         two, fine = append(two, b"fine")
         outcomes = await store.commit([stale, fine, on_stale])
-        assert outcomes[0] == outcomes[2] == Conflict("stream", "a")
+        assert outcomes[0] == outcomes[2] == Conflict("version", "a")
         assert isinstance(outcomes[1], Committed)
         assert (watched.short, watched.long) == (1, 1)
         _, after = append(theirs, b"after")
@@ -199,7 +192,7 @@ async def test_row_numbers_that_another_process_took_harm_nobody(tmp_path: Path)
         await other.open()
         heads = {store: head("a", version=1, tail=0), other: head("b", version=1, tail=0)}
         for who, one in heads.items():
-            await done(who, Change(streams=(Write(one, 0, 0),)))
+            await done(who, family(Write(one, 0, 0)))
         for turn in (store, other, other, store, store, other):
             heads[turn], change = append(heads[turn])
             await done(turn, change)
@@ -213,7 +206,7 @@ async def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
 ) -> None:
     async with opened(f"sqlite:///{tmp_path}/f.db") as store:
         one = head("a", version=1, tail=0)
-        await done(store, Change(streams=(Write(one, 0, 0),)))
+        await done(store, family(Write(one, 0, 0)))
         moved, change = append(one)
         watched.fault = effect
         if effect:
@@ -224,7 +217,7 @@ async def test_the_outcome_of_a_statement_whose_reply_is_lost_is_looked_up(
             await done(store, change)
         _, more = append(moved)
         await done(store, more)
-        assert await store.tails(["a"]) == {"a": (2, False)}
+        assert await tails(store, "a") == {"a": (2, False)}
         assert rows(tmp_path / "f.db", "batches") == 2
 
 
@@ -262,29 +255,30 @@ class Teller:
     def change(self, act: Act) -> Change:
         """Return a Change, deciding on the newest head known, or on the one before."""
         if act.kind == "engine":
-            return Change(appends=(EngineAppend(f"inbox/{act.path}", b"1", 1),))
+            return blind(f"inbox/{act.path}", b"1")
         known = self.heads.get(act.path, [])
         self.drawn += 1
         if act.kind == "create" or not known:
-            return Change(streams=(Write(head(act.path, version=self.drawn, tail=0, ttl_s=LIVES.get(act.path)), 0, 0),))
+            new = head(act.path, version=self.drawn, tail=0, ttl_s=LIVES.get(act.path))
+            return family(Write(new, 0, 0))
         before = known[-2] if act.stale and len(known) > 1 else known[-1]
         moved = before.moved(len(act.data), self.drawn, self.drawn)
         match act.kind:
             case "delete":
-                return Change(streams=(StreamDelete(act.path, before.version),))
+                return family(StreamDelete(act.path, before.version))
             case "close":
                 moved = moved.changed(closed=True)
             case "touch":
                 moved = before._replace(version=self.drawn, touched_at=self.drawn)
-                return Change(streams=(Write(moved, before.version, before.tail),))
+                return family(Write(moved, before.version, before.tail))
             case "wrong":
-                return Change(streams=(Write(moved, before.version, before.tail, "text"),))  # type: ignore[arg-type]
-        return Change(streams=(Write(moved, before.version, before.tail, act.data, act.producer),))
+                return family(Write(moved, before.version, before.tail, "text"))  # type: ignore[arg-type]
+        return family(Write(moved, before.version, before.tail, act.data, act.producer))
 
     def saw(self, change: Change, outcome: Outcome | Rejected) -> None:
         """Learn how a Change ended."""
         if isinstance(outcome, Committed):
-            for write in change.streams:
+            for write in change.write.streams if isinstance(change.write, FamilyWrite) else ():
                 if isinstance(write, StreamDelete):
                     self.heads.pop(write.path, None)
                 else:
@@ -301,7 +295,9 @@ async def look(store: WorkflowStore) -> list[Any]:
     seen: list[Any] = []
     for path in (*PATHS, *(f"inbox/{path}" for path in PATHS)):
         found = await store.read(path, 0, 1 << 30)
-        seen.append(found and (found[0].changed(incarnation="-"), found[1]))
+        seen.append(
+            found and (found[0].changed(incarnation="-", version=0 if found[0].engine else found[0].version), found[1])
+        )
         for name in "pq":
             state = await store.load_stream(path, name)
             seen.append(state and state.producer)
