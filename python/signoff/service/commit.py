@@ -109,7 +109,7 @@ class GroupCommitter:
         """Hand a Change in, and have `reply` called, never before this returns, with how it ended."""
         if self._closed:
             why = "The engine is closing; nothing was written. Try again later."
-            error = StoreUnavailable(why, told=why)
+            error = StoreUnavailable(why, public_detail=why)
             asyncio.get_running_loop().call_soon(reply, error)
             return
         self._waiting.append((change, reply))
@@ -233,7 +233,9 @@ def _found(kept: bool | None) -> Outcome | Rejected:
     """Return how a Change ended that was looked for. What it appended, readers get from the store."""
     if kept:
         return Committed()
-    return Rejected(OutcomeUnknown(_UNKNOWN, told=_UNKNOWN) if kept is None else StoreUnavailable(_LOST, told=_LOST))
+    if kept is None:
+        return Rejected(OutcomeUnknown(_UNKNOWN, public_detail=_UNKNOWN))
+    return Rejected(StoreUnavailable(_LOST, public_detail=_LOST))
 
 
 def _report(what: str, error: Exception) -> None:

@@ -156,7 +156,7 @@ class StreamWriter:
                 case None:
                     rounds += 1
         why = f"The stream {path} changes too fast; nothing was written. Try again."
-        raise StoreError(why, told=why)
+        raise StoreError(why, public_detail=why)
 
     def append_now(self, append: AppendNow, reply: AppendEnded) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.

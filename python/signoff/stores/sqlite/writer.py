@@ -339,7 +339,7 @@ class Writer:
             error, told = second, None
         if told is None:
             unknown = unavailable(self._path, error, _UNKNOWN)
-            return [OutcomeUnknown(str(unknown), told=unknown.told)] * len(results)
+            return [OutcomeUnknown(str(unknown), public_detail=unknown.public_detail)] * len(results)
         if not told:
             raise error
         return results
