@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.routing import Router
 
 from signoff.errors import ServerBusy
+from signoff.runtime.observe import Observer
 from signoff.runtime.worker import ACTIVATION_S, Worker
 from signoff.server.access.authenticator import Identify
 from signoff.server.app import create_app, subscriptions_over
@@ -44,6 +45,7 @@ class Signoff:
             does, or as soon as the parent of a worker of hypercorn did. A server that shuts down waits for its
             responses, and a live one has no end of its own for a minute.
         activation_s: seconds that workflow code may go on without waiting for anything; 0: for ever, for debuggers.
+        observers: are told what the worker does, see `signoff.Observer`.
 
     Example:
         >>> signoff = Signoff("sqlite:///signoff.db", app, config=ServerConfig(secret=secret))
@@ -60,6 +62,7 @@ class Signoff:
         identify: Identify | None = None,
         end_at_signals: bool = True,
         activation_s: float = ACTIVATION_S,
+        observers: Iterable[Observer] = (),
     ) -> None:
         self._store = store
         self._app = app
@@ -67,6 +70,7 @@ class Signoff:
         self._identify = identify
         self._end_at_signals = end_at_signals
         self._activation_s = activation_s
+        self._observers = tuple(observers)
         self._engine: Engine | None = None
         self._asgi: ASGI = _not_running
         self._ending: asyncio.Task[None] | None = None
@@ -107,7 +111,8 @@ class Signoff:
             ends.push_async_callback(subscriptions.close)
             subscriptions.start()
             if self._app is not None:
-                await ends.enter_async_context(_working(Worker(self._app, engine, activation_s=self._activation_s)))
+                worker = Worker(self._app, engine, activation_s=self._activation_s, observers=self._observers)
+                await ends.enter_async_context(_working(worker))
             ends.push_async_callback(engine.hub.close)
             if self._end_at_signals:
                 ends.enter_context(on_stop(self._end_soon))

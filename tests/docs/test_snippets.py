@@ -8,6 +8,7 @@ import importlib
 import re
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -65,6 +66,19 @@ def test_the_testing_guide_tests_the_front_page(expense: ModuleType) -> None:
     guide["test_an_approved_claim_is_paid"]()
 
 
+def test_the_testing_guide_skips_thirty_days() -> None:
+    began = time.monotonic()
+    _namespace(blocks("docs/guide/testing.md")[1])["test_who_stays_and_who_goes"]()
+    assert time.monotonic() - began < 5
+
+
+async def test_the_page_on_observing_counts_attempts() -> None:
+    space = _namespace("\n".join(blocks("docs/operations/observing.md")))
+    counter = await space["observed"]()
+    assert counter.ended == {("pay", "failed"): 3, ("reserve", "completed"): 1}
+    assert set(counter.seconds) == {"pay", "reserve"}
+
+
 @pytest.fixture
 async def history(expense: ModuleType, anyio_backend: str) -> Sequence[dict[str, Any]]:
     """What a run wrote that the guide's test has brought to its request."""
@@ -86,7 +100,7 @@ def test_a_history_replays(history: Sequence[dict[str, Any]], tmp_path: Path) ->
     (tmp_path / "tests").mkdir()
     kept = tmp_path / "tests" / "claim-1.json"
     kept.write_bytes(b'{"run_id": "r", "entries": [' + journal.dumps(map(journal.from_json, history)) + b"]}")
-    guide = _namespace(blocks("docs/guide/testing.md")[1])
+    guide = _namespace(blocks("docs/guide/testing.md")[2])
     guide["test_old_runs_still_replay"]()
 
     kept.write_text(kept.read_text().replace("approve:0", "other:0"))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from signoff import App, Context, Retry
+from signoff.clock import JumpingClock
 from signoff.errors import RunClosed, StoreUnavailable, Withdrawn
 from signoff.service.commit import GroupCommitter
 from signoff.service.runs import Runs
@@ -90,7 +91,7 @@ async def people(on: Scene, run: str) -> dict[str, Any]:
 async def test_a_commit_of_unknown_outcome_is_looked_up(url: str, moment: str) -> None:
     """Each commit in turn is reported lost, whether it was or not: every result and answer still stands once."""
 
-    async with scene(url) as on:
+    async with scene(url, JumpingClock(quiet_s=0.001)) as on:
         commit, number, lost = on.engine.store.commit, 0, 0
 
         async def shaky(changes: Sequence[Change]) -> list[Outcome | Rejected]:

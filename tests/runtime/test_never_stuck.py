@@ -443,7 +443,7 @@ async def test_a_run_that_is_claimed_while_the_worker_stops_is_given_back(url: s
             if records and claiming.is_set():
                 claimed.set()
                 await asyncio.sleep(0)
-                while not worker._draining:
+                while not worker.draining:
                     await asyncio.sleep(0)
             return records
 

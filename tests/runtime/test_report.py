@@ -9,7 +9,7 @@ import pytest
 
 from signoff import App, Context, PublicError, Retry
 from signoff.clock import ManualClock
-from signoff.runtime.parking import BLOCKED_RETRY_MS
+from signoff.runtime.driver import BLOCKED_RETRY_MS
 from tests.runtime.scene import Scene, scene, stage, working
 
 

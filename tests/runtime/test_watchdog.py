@@ -18,7 +18,7 @@ from signoff import App, Context
 from signoff.clock import ManualClock
 from signoff.errors import NotBlocked
 from signoff.runtime import watchdog
-from signoff.runtime.parking import STUCK_RETRY_MS
+from signoff.runtime.driver import STUCK_RETRY_MS
 from signoff.runtime.worker import Worker
 from signoff.stores.change import Subject
 from signoff.workflow.entry import DecidedBy

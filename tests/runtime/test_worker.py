@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 
 from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed, current_step, step
-from signoff.clock import ManualClock
+from signoff.clock import JumpingClock, ManualClock
 from signoff.errors import RunClosed, RunConflict, UnknownWorkflow
 from signoff.service.engine import Engine
 from signoff.service.events import Emitted
@@ -109,16 +109,18 @@ async def test_a_sleep_outlives_the_worker(url: str) -> None:
     @app.workflow(expose=("output",))
     async def nap(ctx: Context) -> float:
         begin = ctx.now()
-        await ctx.sleep("300ms")
+        await ctx.sleep("3d")
         return (ctx.now() - begin).total_seconds()
 
-    async with scene(url) as on:
-        run = await on.start("nap")
-        async with working(app, on):
-            await on.reaches(run, "sleeping")
+    clock = JumpingClock()
+    async with scene(url, clock) as on:
+        with clock.stopped():
+            run = await on.start("nap")
+            async with working(app, on):
+                await on.reaches(run, "sleeping")
         async with working(app, on):
             row = await on.reaches(run, "completed")
-        assert 0.3 <= row["output"] < 5
+        assert 3 * 86_400 <= row["output"] < 3 * 86_400 + 60
 
 
 async def test_retries_back_off_and_then_succeed(url: str) -> None:

@@ -45,8 +45,8 @@ async def test_another_process_knows_what_is_announced_until_it_is_taken_back(tm
 
 
 async def test_an_announcement_outlives_its_worker_by_a_lease(tmp_path: object) -> None:
-    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-    async with engine_at(url, clock) as one, engine_at(url, clock) as two:
+    url, clock, stopped = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000), ManualClock(1_000_000)
+    async with engine_at(url, stopped) as one, engine_at(url, clock) as two:
         one.workers.announce("a", ["expense"], 60_000)
         await _written(two, 1)
         clock.advance(59_999)
@@ -63,11 +63,12 @@ async def test_an_announcement_outlives_its_worker_by_a_lease(tmp_path: object) 
 async def test_announcements_are_renewed(tmp_path: object) -> None:
     url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
     async with engine_at(url, clock) as one, engine_at(url, clock) as two:
-        one.workers.announce("a", ["expense"], 30)
+        one.workers.announce("a", ["expense"], 30_000)
         await _written(two, 1)
-        clock.advance(1_000)
+        clock.advance(100_000)
         async with asyncio.timeout(10):
             while await two.workers.known() != {"expense"}:
+                clock.advance(1_000)
                 await asyncio.sleep(0.005)
 
 

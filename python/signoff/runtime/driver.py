@@ -1,9 +1,17 @@
-"""Drive one claimed run: feed the machine, commit what comes out, execute its steps, until nothing is left to do here.
+"""Drive one claimed run: feed the machine, append what comes out, execute its steps, until nothing is left to do here.
 
 A driver is a state machine of callbacks on the host's loop, not a task: the machine may not run inside a host task, and
-every hop saved is latency of a step. `pump` is its one transition. At any time it is either *loading* the journal,
-*committing* one Change, or *waiting* for steps, a timer or news. What arrives while it loads or commits is kept in
-`_fresh` and taken at the next pump; so notifications that arrive together share a commit.
+every hop saved is latency of a step. Its states are the `Phase`s:
+
+    phase       what is under way                      what ends it
+    WAITING     steps, a timer, or nothing             `pump`, whatever has happened
+    LOADING     the journal is read                    `_loaded`
+    APPENDING   what the code did is written           `_appended`
+    PARKING     the run is given up, with a reason     `_parked`
+    OVER        nothing ever again                     -
+
+`pump` is what begins anything, and does so only in WAITING. What arrives meanwhile is kept and taken at the next pump;
+so notifications that arrive together share a commit.
 
 The journal is the truth: after a lost race or an unknown outcome the machine is dropped, the journal read again, and
 what was not written yet is decided anew.
@@ -12,392 +20,426 @@ what was not written yet is decided anew.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from enum import Enum
 from functools import partial
 from itertools import islice
-from typing import Protocol
+from time import perf_counter
+from typing import Any, Final, Protocol
 
-from signoff.clock import Clock
-from signoff.errors import SignoffError, StoreError, WorkerLost, WorkflowError, WorkflowStuck
+from signoff.clock import Alarm, Callback
+from signoff.errors import WorkerLost, WorkflowError, WorkflowStuck
+from signoff.runtime import telling
+from signoff.runtime.attempts import Attempts
+from signoff.runtime.cached_run import CachedRun, begins
 from signoff.runtime.fingerprint import fingerprint
-from signoff.runtime.live import Live, begins
-from signoff.runtime.parking import BLOCKED_RETRY_MS, MOST_LOST, STUCK_RETRY_MS, Parking, Result, park
-from signoff.runtime.report import report
+from signoff.runtime.logs import FAILURES
+from signoff.runtime.observe import Observers, RunLost, RunReplayed, StoreTrouble
+from signoff.runtime.port import (
+    Appended,
+    AppendOutcome,
+    BlockReason,
+    ClaimedRun,
+    JournalAppend,
+    JournalPart,
+    LostLease,
+    LostRace,
+    NotTaken,
+    Parking,
+    RunPort,
+    StepResult,
+)
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.watchdog import Watchdog
-from signoff.service.act import read_journal
-from signoff.service.engine import Engine
-from signoff.service.kinds import run_name
-from signoff.service.run_change import RunChange, RunSnapshot
-from signoff.stores.change import Committed, Conflict, Outcome, Subject
 from signoff.workflow.definition import WorkflowDefinition
-from signoff.workflow.entry import Entry, Notification
+from signoff.workflow.entry import Entry, Error, Notification
 from signoff.workflow.failure import error_of
 from signoff.workflow.machine import Machine
-from signoff.workflow.run.entries import RunBlocked, RunDescribed, RunStarted, RunUnblocked
-from signoff.workflow.step.ask import StepCall
-from signoff.workflow.step.entries import StepCompleted, StepFailed
-from signoff.workflow.view import View
+from signoff.workflow.run.entries import RunDescribed, RunStarted, RunUnblocked
 
-log = logging.getLogger("signoff.runtime")
-
-MOST_DUE = 1_000
+MOST_DUE: Final = 1_000
 """How many timers and deadlines fire in one commit, so that a run with very many holds up no other."""
 
+BLOCKED_RETRY_MS: Final = 10_000
+"""How often a blocked run is tried again, in case the right code has been deployed."""
 
-class Host(Protocol):
-    """What a driver needs of its worker."""
+STUCK_RETRY_MS: Final = 600_000
+"""How often to look whether a run that was stuck has come to other code. A worker that starts looks by itself."""
 
-    engine: Engine
+MOST_LOST: Final = 3
+"""How many workers a run may cost, one after the other and without an entry in between, before it is blocked."""
+
+
+class Phase(Enum):
+    """The states of a driver."""
+
+    WAITING = "waiting"
+    LOADING = "loading"
+    APPENDING = "appending"
+    PARKING = "parking"
+    OVER = "over"
+
+    __hash__ = object.__hash__  # Enum's own is no C, and this is asked four times a step
+
+
+NEXT: Final = {
+    Phase.WAITING: {Phase.LOADING, Phase.APPENDING, Phase.PARKING, Phase.OVER},
+    Phase.LOADING: {Phase.WAITING, Phase.OVER},
+    Phase.APPENDING: {Phase.WAITING, Phase.OVER},
+    Phase.PARKING: {Phase.WAITING, Phase.OVER},
+    Phase.OVER: set[Phase](),
+}
+"""From which phase a driver may come to which."""
+
+
+class DriverOwner(Protocol):
+    """The worker, as its drivers know it.
+
+    Attributes:
+        draining: attempts under way are finished, and no others started.
+    """
+
+    port: RunPort
     steps: StepRunner
     watchdog: Watchdog
+    observers: Observers
     loop: asyncio.AbstractEventLoop
+    draining: bool
 
-    def survived(self, driver: RunDriver) -> None:
+    def progressed(self, driver: RunDriver) -> None:
         """Learn that the run has come to an entry."""
         ...
 
-    def finished(self, driver: RunDriver, live: Live | None) -> None:
-        """Learn that the driver has nothing left to do; `live` may be kept for the next claim."""
+    def finished(self, driver: RunDriver, execution: CachedRun | None) -> None:
+        """Learn that the driver has nothing left to do; the execution may be kept for the next claim."""
         ...
 
 
 class RunDriver:
-    """Drive one claimed run.
+    """The driver of one claimed run.
 
     Args:
-        host: the worker.
-        record: as claimed; its epoch fences every write.
+        owner: the worker.
+        run: as claimed; its lease fences every write.
         definition: the workflow's code.
-        live: a machine kept from an earlier claim, if any.
+        execution: kept from an earlier claim, if any.
     """
 
-    def __init__(self, host: Host, record: Subject, definition: WorkflowDefinition, live: Live | None) -> None:
-        self.run_id = record.name.id
-        self.epoch = record.epoch
-        self._host = host
-        self._clock: Clock = host.engine.clock
-        self._record = record
+    def __init__(
+        self, owner: DriverOwner, run: ClaimedRun, definition: WorkflowDefinition, execution: CachedRun | None
+    ) -> None:
+        self.run_id = run.lease.run_id
+        self.lease = run.lease
+        self._owner = owner
+        self._port = owner.port
+        self._clock = owner.port.clock
+        self._run = run
         self._definition = definition
-        self._live = live
-        self._fresh: list[Result] = []
-        self._taken: list[Result] = []  # what the machine was fed of it, and is not in the journal yet
-        self._unwritten: list[Entry] = []
-        self._tasks: dict[str, asyncio.Task[StepCompleted | StepFailed]] = {}
-        self._alarm: asyncio.TimerHandle | None = None
-        self._busy = False
-        self._news = True
-        self._over = False
-        self._draining = False
-        self._stale = False  # the record is as it was claimed
+        self._execution = execution
+        self._attempts = Attempts(
+            self.run_id,
+            run.workflow,
+            steps=owner.steps,
+            observers=owner.observers,
+            hold=self._clock.hold,
+            ended=self.pump,
+            untried=self._pump_later,
+        )
+        self._unwritten: list[Entry] = []  # what the code asked for when it was replayed, beyond the journal
+        self._phase = Phase.WAITING
+        self._let_go: Callback | None = None
+        self._behind = True  # the journal has, or may have, entries that were not read
+        self._alarm: Alarm | None = None
         self._failures = 0
 
     # -- what the outside tells ------------------------------------------------------------------------------------
 
     @property
-    def journal_tail(self) -> int | None:
-        """Return the journal position this driver is at; None while it loads or commits."""
-        return None if self._busy or self._live is None else self._live.journal_tail
+    def position(self) -> int | None:
+        """Return the journal position this driver is at; None while something of the journal is under way."""
+        return None if self._phase is not Phase.WAITING or self._execution is None else self._execution.position
 
     def news(self) -> None:
         """Hear that somebody else has written to the journal."""
-        self._news = self._stale = True
-        self.pump()
-
-    def drain(self) -> None:
-        """Finish the attempts under way, start no new ones, and give the lease up."""
-        self._draining = True
+        self._behind = True
         self.pump()
 
     def abandon(self) -> None:
-        """Stop at once without another write: the lease is gone."""
+        """Stop at once without another write: the lease is gone, or given up by the worker."""
         self._finish(keep=False)
 
-    # -- the one transition ----------------------------------------------------------------------------------------
+    # -- the one place where anything begins -----------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Take what has arrived, run the code, and commit; or wait, or let go. Call it from a plain callback."""
-        if self._over or self._busy:
+        """Take what has arrived, run the code, and append; or wait, or let go. Call it from a plain callback."""
+        if self._phase is not Phase.WAITING:
             return
-        if self._news or self._live is None:
+        if self._behind or self._execution is None:
             self._load()
             return
-        machine = self._live.machine
+        machine = self._execution.machine
         try:
-            self._settle(self._live, self._host.watchdog.run(self.run_id, machine, lambda: self._advance(machine)))
+            entries = self._owner.watchdog.run(self.run_id, machine, lambda: self._advance(machine))
         except Exception as error:  # the code and the journal disagree, or the code asks for what cannot be written
-            self._block(error, [*self._taken, *self._fresh])
+            self._attempts.take_back()
+            self._block(error, self._attempts.results)
+            return
+        self._settle(self._execution, entries)
+
+    def _enter(self, phase: Phase) -> None:
+        assert phase in NEXT[self._phase], f"a driver that is {self._phase} cannot be {phase}"
+        self._phase = phase
+        if self._let_go is not None:
+            self._let_go()
+            self._let_go = None
+        if phase is Phase.LOADING or phase is Phase.PARKING:  # while it appends, the committer holds it
+            self._let_go = self._clock.hold()
+
+    def _came_back(self, task: asyncio.Task[Any]) -> bool:
+        """Go back to waiting, as a task has ended; return False if nobody wants to know how."""
+        error = None if task.cancelled() else task.exception()  # one that nobody looks at would be complained of
+        if self._phase is Phase.OVER:
+            return False
+        self._enter(Phase.WAITING)
+        return error is not None or not task.cancelled()
 
     def _advance(self, machine: Machine) -> list[Entry]:
         entries, self._unwritten = self._unwritten, []
         due = islice(machine.due(max(self._clock.now_ms(), machine.now_ms)), MOST_DUE)
         while machine.outcome is None:
-            notification = self._next_step_result(machine) or next(due, None)
+            notification: Notification | None = self._attempts.next_result(machine) or next(due, None)
             if notification is None:
                 break
             entries.append(notification)
             entries += machine.advance((notification,))
         return entries
 
-    def _next_step_result(self, machine: Machine) -> Notification | None:
-        while self._fresh:
-            result = self._fresh.pop(0)
-            call = machine.open_steps.get(result.id)
-            if call is not None and call.next_attempt == result.attempt:  # else the journal has it already
-                taken = result if result.at >= machine.now_ms else replace(result, at=machine.now_ms)
-                self._taken.append(taken)
-                return taken
-        return None
-
-    def _settle(self, live: Live, entries: list[Entry]) -> None:
-        machine = live.machine
+    def _settle(self, execution: CachedRun, entries: list[Entry]) -> None:
+        """Go on after a turn of the code: with attempts, or by giving the run up until something comes."""
+        machine, draining = execution.machine, self._owner.draining
         now = self._clock.now_ms()
         runnable = [id_ for id_, call in machine.open_steps.items() if call.retry_at is None or call.retry_at <= now]
-        if machine.outcome is None and any(id_ in self._tasks or not self._draining for id_ in runnable):
-            if entries:
-                self._commit(live, entries, release=False)
-            else:
-                self._execute(machine)
-            return
-        self._commit(live, entries, release=True, ready=machine.outcome is None and bool(runnable))
+        goes_on = any(id_ in self._attempts.under_way or not draining for id_ in runnable)
+        if machine.outcome is not None or not goes_on:
+            self._append(execution, entries, release=True, ready=machine.outcome is None and bool(runnable))
+        elif entries:
+            self._append(execution, entries)
+        else:
+            self._execute(machine)
 
-    # -- committing ------------------------------------------------------------------------------------------------
+    # -- appending -------------------------------------------------------------------------------------------------
 
-    def _commit(
-        self,
-        live: Live,
-        entries: list[Entry],
-        *,
-        release: bool,
-        ready: bool = False,
+    def _append(
+        self, execution: CachedRun, entries: list[Entry], *, release: bool = False, ready: bool = False
     ) -> None:
-        wake_at = live.machine.wake_at() if live.machine.outcome is None else None
-        run = RunSnapshot(self._record, live.view)
-        write = RunChange(run, entries, ready=ready, wake_at=wake_at, epoch=self.epoch, release=release)
-        self._busy = True
-        future = self._host.engine.committer.submit(write.change)
-        future.add_done_callback(partial(self._committed, write, entries, release))
+        wake_at = execution.machine.wake_at() if execution.machine.outcome is None else None
+        request = JournalAppend(self.lease, execution.position, entries, wake_at, ready, release)
+        self._enter(Phase.APPENDING)
+        self._port.append(request, partial(self._appended, request))
 
-    def _committed(
-        self, write: RunChange, entries: list[Entry], release: bool, future: asyncio.Future[Outcome]
-    ) -> None:
-        self._busy = False
-        if self._over:
+    def _appended(self, request: JournalAppend, outcome: AppendOutcome | Exception) -> None:
+        if self._phase is Phase.OVER:
             return
-        error = None if future.cancelled() else future.exception()
-        if isinstance(error, SignoffError) and not isinstance(error, StoreError):
-            self._block(error)  # the store works, and will never take this
-            return
-        if future.cancelled() or error is not None:
-            self._again(entries, f"{error}")
-            return
-        match future.result():
-            case Committed():
-                report(self.run_id, entries)
-                self._written(write, release)
-            case Conflict(what="epoch"):
-                log.info("run %s: another worker has taken over; nothing of ours was written", self.run_id)
-                self.abandon()
-            case Conflict():
-                self._fall_back(entries)
+        self._enter(Phase.WAITING)
+        match outcome:
+            case Appended():
+                self._written(request)
+            case LostRace():
+                self._fall_back(drop=bool(request.entries))
                 self.pump()
+            case LostLease():
+                self._lose()
+            case NotTaken(refused):
+                self._attempts.take_back()
+                self._leave_blocked(refused, None, self._attempts.results, BLOCKED_RETRY_MS)
+            case Exception():
+                what = f"the outcome of a commit is unknown ({outcome})"
+                self._look_it_up(what, drop=bool(request.entries))
 
-    def _written(self, write: RunChange, release: bool) -> None:
-        assert self._live is not None
+    def _written(self, request: JournalAppend) -> None:
+        execution = self._execution
+        assert execution is not None
         self._failures = 0
-        self._taken.clear()
-        self._host.survived(self)
-        self._record = write.after
-        run = RunSnapshot(write.after, self._live.view)
-        self._live.journal_tail, self._live.public_tail = run.journal_tail, run.public_tail
-        if release:
-            self._finish(keep=self._live.machine.outcome is None)
+        self._attempts.fed.clear()
+        execution.position += len(request.entries)
+        observers = self._owner.observers
+        if observers.watched or request.release or not FAILURES.isdisjoint(map(type, request.entries)):
+            telling.tell_written(observers, self._run, execution.machine, request)
+        self._owner.progressed(self)
+        if request.release:
+            self._finish(keep=execution.machine.outcome is None)
             return
-        self._execute(self._live.machine)
-        if self._fresh or self._news:
+        self._execute(execution.machine)
+        if self._attempts.results or self._behind:
             self.pump()
 
-    def _fall_back(self, entries: list[Entry]) -> None:
+    def _fall_back(self, *, drop: bool) -> None:
         """Forget what the machine did beyond the journal, keep the step results it had taken."""
-        self._fresh[:0] = [entry for entry in entries if isinstance(entry, StepCompleted | StepFailed)]
-        self._taken.clear()
-        if entries:
+        self._attempts.take_back()
+        if drop:
             self._drop()
-        self._news = self._stale = True
+        self._behind = True
 
     def _drop(self) -> None:
-        if self._live is not None:
-            live, self._live = self._live, None
-            self._host.watchdog.close(self.run_id, live.machine)
+        self._unwritten = []
+        if self._execution is not None:
+            execution, self._execution = self._execution, None
+            self._owner.watchdog.close(self.run_id, execution.machine)
 
-    def _again(self, entries: list[Entry], reason: str) -> None:
+    def _look_it_up(self, what: str, *, drop: bool = False) -> None:
         """After an unknown outcome: wait a little, then look what the journal says."""
-        log.warning("run %s: the outcome of a commit is unknown (%s); looking it up", self.run_id, reason)
-        self._fall_back(entries)
+        self._owner.observers.tell(StoreTrouble(self.run_id, self._run.workflow, what))
+        self._fall_back(drop=drop)
         self._pump_later()
 
     def _pump_later(self) -> None:
         self._failures += 1
-        self._host.loop.call_later(min(0.05 * 2 ** min(self._failures, 10), 5.0), self.pump)
+        self._clock.call_later(min(0.05 * 2 ** min(self._failures, 10), 5.0), self.pump)
 
-    # -- parking ---------------------------------------------------------------------------------------------------
+    # -- giving the run up, with a reason --------------------------------------------------------------------------
 
-    def _block(self, error: Exception, results: Sequence[Result] = ()) -> None:
+    def _block(self, error: Exception, results: Sequence[StepResult] = ()) -> None:
         """Park the run until a deploy of the right code heals it. Nothing is lost."""
-        stuck = isinstance(error, WorkflowStuck | WorkerLost)
-        code = fingerprint(self._definition) if stuck else None
-        until = self._clock.now_ms() + (STUCK_RETRY_MS if stuck else BLOCKED_RETRY_MS)
-        self._leave(Parking(until, RunBlocked(at=0, error=error_of(error), fingerprint=code), results))
+        if isinstance(error, WorkflowStuck | WorkerLost):
+            self._leave_blocked(error_of(error), fingerprint(self._definition), results, STUCK_RETRY_MS)
+        else:
+            self._leave_blocked(error_of(error), None, results, BLOCKED_RETRY_MS)
 
-    def _refuses(self, view: View) -> bool:
+    def _leave_blocked(self, error: Error, code: str | None, results: Sequence[StepResult], again_ms: int) -> None:
+        self._park(Parking(self._clock.now_ms() + again_ms, BlockReason(error, code), tuple(results)))
+
+    def _refuses(self, part: JournalPart) -> bool:
         """Leave the run, without running its code, if that was stuck in it, or costs worker after worker."""
-        assert view.run is not None
-        if view.run.row["status"] == "blocked" and fingerprint(self._definition) in view.run.stuck:
-            self._leave(Parking(self._clock.now_ms() + STUCK_RETRY_MS))
+        if part.blocked and fingerprint(self._definition) in part.stuck:
+            self._park(Parking(self._clock.now_ms() + STUCK_RETRY_MS))
             return True
-        if self._record.lost < MOST_LOST:
+        if self._run.lost < MOST_LOST:
             return False
         lost = WorkerLost(
-            f"{self._record.lost} workers, one after the other, have died or frozen while they had this run, and none "
+            f"{self._run.lost} workers, one after the other, have died or frozen while they had this run, and none "
             "came to its next entry; nothing is lost. Look what their logs say of it. Deploy code that does not do "
             f"that, or let this try again with: signoff retry {self.run_id}."
         )
-        self._block(lost, self._fresh)
+        self._block(lost, self._attempts.results)
         return True
 
-    def _leave(self, how: Parking) -> None:
+    def _park(self, how: Parking) -> None:
         """Let go of the run, and forget what is not in the journal."""
-        self._busy = True
         self._drop()
-        self._unwritten, self._fresh, self._taken = [], [], []
-        task = self._host.loop.create_task(park(self._host.engine, self.run_id, self.epoch, how))
+        self._attempts.forget()
+        self._enter(Phase.PARKING)
+        task = self._owner.loop.create_task(self._port.park(self.lease, how))
         task.add_done_callback(self._parked)
 
-    def _parked(self, task: asyncio.Task[Outcome]) -> None:
-        self._busy = False
-        if self._over or task.cancelled():
+    def _parked(self, task: asyncio.Task[AppendOutcome]) -> None:
+        if not self._came_back(task):
             return
-        error = task.exception()
-        if error is not None:
-            self._again([], f"{error}")
-        elif isinstance(task.result(), Committed) or task.result() == Conflict("epoch", self.run_id):
-            self._finish(keep=False)
-        else:
-            self._fall_back([])
-            self.pump()
+        if (error := task.exception()) is not None:
+            self._look_it_up(f"whether it could be given up is unknown ({error})")
+            return
+        match task.result():
+            case Appended(entries):
+                telling.tell_parted(self._owner.observers, self._run, entries)
+                self._finish(keep=False)
+            case LostLease():
+                self._finish(keep=False)
+            case LostRace():
+                self._behind = True
+                self.pump()
+            case NotTaken(refused):
+                self._look_it_up(f"it could not be given up ({refused.message})")
 
     # -- loading ---------------------------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        self._busy, self._news = True, False
-        task = self._host.loop.create_task(self._read())
+        self._behind = False
+        self._enter(Phase.LOADING)
+        since = 0 if self._execution is None else self._execution.position
+        task = self._owner.loop.create_task(self._port.load(self.lease, since))
         task.add_done_callback(self._loaded)
 
-    async def _read(self) -> list[Entry] | None:
-        """Return what the journal has beyond the machine, as far as the record tells; None: the lease is gone."""
-        store = self._host.engine.store
-        if self._stale:
-            loaded = await store.load(run_name(self.run_id))
-            if loaded is None or loaded.subject.lease_owner is None or loaded.subject.epoch != self.epoch:
-                return None
-            self._record, self._stale = loaded.subject, False
-        start = 0 if self._live is None else self._live.journal_tail
-        entries, _ = await read_journal(store, self.run_id, start)
-        return entries[: RunSnapshot(self._record, View()).journal_tail - start]
-
-    def _loaded(self, task: asyncio.Task[list[Entry] | None]) -> None:
-        self._busy = False
-        if self._over or task.cancelled():
+    def _loaded(self, task: asyncio.Task[JournalPart | None]) -> None:
+        if not self._came_back(task):
             return
         error = task.exception()
         if isinstance(error, WorkflowError):  # an entry this version cannot read
             self._block(error)
         elif error is not None:
-            self._again([], f"{error}")
-        elif (entries := task.result()) is None:
-            self.abandon()
-        elif (start_at := begins(entries)) is not None and start_at > self._clock.now_ms():
-            self._leave(Parking(start_at, begins=True))
-        elif self._take_up(entries):
+            self._look_it_up(f"its journal cannot be read ({error})")
+        elif (part := task.result()) is None:
+            self._lose()
+        elif (start_at := begins(part.entries)) is not None and start_at > self._clock.now_ms():
+            self._park(Parking(start_at, begins=True))
+        elif not self._refuses(part) and self._take_up(part.entries, blocked=part.blocked):
             self.pump()
 
-    def _take_up(self, entries: list[Entry]) -> bool:
-        """Feed the machine what the journal has beyond it; return False if that is no use."""
-        live = self._live = self._live or Live(self._definition)
+    def _take_up(self, entries: Sequence[Entry], *, blocked: bool) -> bool:
+        """Feed the machine what the journal has beyond it; return False if the code and the journal disagree."""
+        execution = self._execution
+        if execution is None:
+            execution = self._execution = CachedRun(Machine(self._definition), self._run.created_at)
+        machine = execution.machine
+        began = perf_counter()
         try:
-            live.follow(entries)
-            if self._refuses(live.view):
-                return False
-            advance = partial(live.machine.advance, entries)
-            self._unwritten += self._host.watchdog.run(self.run_id, live.machine, advance)
-            self._unwritten[:0] = self._remarks(live, entries)
-        except Exception as blocked:
-            self._block(blocked, self._fresh)
+            self._unwritten += self._owner.watchdog.run(self.run_id, machine, partial(machine.advance, entries))
+            self._unwritten[:0] = self._remarks(machine, entries, blocked=blocked)
+        except Exception as error:
+            self._block(error, self._attempts.results)
             return False
+        execution.position += len(entries)
+        if entries:
+            replayed = RunReplayed(self.run_id, self._run.workflow, len(entries), perf_counter() - began)
+            self._owner.observers.tell(replayed)
+            telling.tell_answers(self._owner.observers, self._run, entries, self._clock.now_ms())
         return True
 
-    def _remarks(self, live: Live, entries: list[Entry]) -> list[Entry]:
+    def _remarks(self, machine: Machine, entries: Sequence[Entry], *, blocked: bool) -> list[Entry]:
         """Return what this worker has to say about the run before it goes on; replay passes over it."""
-        now = max(self._clock.now_ms(), live.machine.now_ms)
+        now = max(self._clock.now_ms(), machine.now_ms)
         remarks: list[Notification] = []
-        if live.view.run is not None and live.view.run.row["status"] == "blocked":
+        if blocked:
             remarks.append(RunUnblocked(at=now))
         if entries and isinstance(entries[0], RunStarted) and not any(type(one) is RunDescribed for one in entries):
             described = self._definition.describe(entries[0], now)
             remarks += [described] if described else []
-        live.machine.advance(remarks)  # they move its time, as they will when it is replayed
+        machine.advance(remarks)  # they move its time, as they will when it is replayed
         return list(remarks)
 
     # -- executing -------------------------------------------------------------------------------------------------
 
     def _execute(self, machine: Machine) -> None:
         """Start the attempts the journal asks for, stop those it gave up, set the alarm for what is due later."""
-        for id_ in [id_ for id_ in self._tasks if id_ not in machine.open_steps]:
-            self._tasks.pop(id_).cancel()
-        now = self._clock.now_ms()
-        done = {result.id for result in self._fresh}  # while the last commit was under way
-        for call in machine.open_steps.values():
-            due = call.retry_at is None or call.retry_at <= now
-            if due and not self._draining and call.id not in self._tasks and call.id not in done:
-                task = self._host.loop.create_task(self._host.steps.attempt(self.run_id, call))
-                self._tasks[call.id] = task
-                task.add_done_callback(partial(self._attempted, call))
-        self._set_alarm(machine.wake_at(machine.open_steps if self._draining else self._tasks), now)
-
-    def _attempted(self, call: StepCall, task: asyncio.Task[StepCompleted | StepFailed]) -> None:
-        if self._tasks.get(call.id) is not task:
-            return
-        del self._tasks[call.id]
-        if self._over:
-            return
-        if task.cancelled():  # not by us, who would have forgotten it first: the step has cancelled its own task
-            self._fresh.append(self._host.steps.failed(call, asyncio.CancelledError()))
-        elif (error := task.exception()) is not None:  # not the step's, which would be a result
-            log.error("run %s: the step %s could not be tried (%s); trying again", self.run_id, call.id, error)
-            self._pump_later()
-            return
-        else:
-            self._fresh.append(task.result())
-        self.pump()
+        now, draining = self._clock.now_ms(), self._owner.draining
+        due = [call for call in machine.open_steps.values() if call.retry_at is None or call.retry_at <= now]
+        self._attempts.settle([] if draining else due, machine.open_steps)
+        self._set_alarm(machine.wake_at(machine.open_steps if draining else self._attempts.under_way), now)
 
     def _set_alarm(self, wake_at: int | None, now: int) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         if wake_at is not None:
-            self._alarm = self._host.loop.call_later(max(wake_at - now, 0) / 1000, self.pump)
+            self._alarm = self._clock.call_later(max(wake_at - now, 0) / 1000, self.pump)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _lose(self) -> None:
+        self._owner.observers.tell(RunLost(self.run_id, self._run.workflow, self.lease.epoch))
+        self._finish(keep=False)
+
+    def lose(self) -> None:
+        """Hear that the lease is lost: stop at once."""
+        if self._phase is not Phase.OVER:
+            self._lose()
 
     def _finish(self, *, keep: bool) -> None:
-        if self._over:
+        if self._phase is Phase.OVER:
             return
-        self._over = True
+        self._enter(Phase.OVER)
         self._set_alarm(None, 0)
-        for task in self._tasks.values():
-            task.cancel()
-        live = self._live
-        if not keep and live is not None:
-            self._host.watchdog.close(self.run_id, live.machine)
-            live = None
-        self._host.finished(self, live)
+        self._attempts.stop()
+        execution = self._execution
+        if not keep and execution is not None:
+            self._owner.watchdog.close(self.run_id, execution.machine)
+            execution = None
+        self._owner.finished(self, execution)

@@ -1,8 +1,10 @@
 """Keep a worker's leases alive from a thread of its own, so that no step that blocks the worker's loop can lose them.
 
-The thread has its own small event loop: a store renews leases for whoever asks (`WorkflowStore.renew`). Code that
-cannot be interrupted is another matter: it keeps the worker from doing anything for its runs. Then all but the one that
-is the trouble are given up properly, and that one's lease is left to end, which counts against it (`Subject.lost`).
+The thread has its own small event loop: leases are renewed for whoever asks (`RunPort.renew`). Code that cannot be
+interrupted is another matter: it keeps the worker from doing anything for its runs. Then all but the one that is the
+trouble are given up properly, and that one's lease is left to end, which counts against it (`ClaimedRun.lost`).
+
+This waits in real time, whatever the clock: it is about a process that may stand still.
 """
 
 from __future__ import annotations
@@ -10,12 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from contextlib import closing
 
-from signoff.clock import Clock
-from signoff.stores.base import WorkflowStore
-from signoff.stores.change import Name
+from signoff.runtime.port import RunLease, RunPort
 
 log = logging.getLogger("signoff.runtime")
 
@@ -30,36 +30,31 @@ class Heartbeat:
     """A thread that renews leases.
 
     Args:
-        store: what keeps the leases.
-        clock: gives the time they end at.
+        port: renews the leases.
         owner: who holds them.
         lease_ms: how long they last; they are renewed three times in that.
-        held: returns which are held, name → epoch.
+        held: returns which are held.
         frozen: returns the run whose code cannot be interrupted and lets nothing else happen; None: there is none.
-        lost: called on the loop that started this, with runs and the epochs in which they were lost.
-        along: the record, that lives as long as the leases: what announces the worker.
+        lost: called on the loop that started this, with leases that are lost.
     """
 
     def __init__(
         self,
-        store: WorkflowStore,
-        clock: Clock,
+        port: RunPort,
         owner: str,
         lease_ms: int,
         *,
-        held: Callable[[], Mapping[Name, int]],
-        frozen: Callable[[], Name | None],
-        lost: Callable[[Mapping[Name, int]], None],
-        along: Name | None = None,
+        held: Callable[[], Collection[RunLease]],
+        frozen: Callable[[], str | None],
+        lost: Callable[[Collection[RunLease]], None],
     ) -> None:
-        self._store = store
-        self._clock = clock
+        self._port = port
+        self._clock = port.clock
         self._owner = owner
         self._lease_ms = lease_ms
         self._held = held
         self._frozen = frozen
         self._lost = lost
-        self._along = along
         self._stop = threading.Event()
         self._stopped = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
@@ -105,25 +100,24 @@ class Heartbeat:
         return False
 
     async def _beat(self) -> None:
-        held = dict(self._held())
+        held = list(self._held())
         if not held:
             return
         try:
             frozen = self._frozen()
             if frozen is not None:
-                held.pop(frozen, None)
-                await self._store.release(self._owner, held)
+                held = [lease for lease in held if lease.run_id != frozen]
+                await self._port.release(self._owner, held)
                 self._tell(held)
                 return
-            until = self._clock.now_ms() + self._lease_ms
-            lost = await self._store.renew(self._owner, held, until=until, along=self._along)
+            lost = await self._port.renew(self._owner, held, self._lease_ms)
         except Exception as error:  # whatever it is: without a heartbeat every lease would be lost
             log.warning("leases could not be renewed (%s); trying again", error)
             return
         if lost:
-            self._tell({name: held[name] for name in lost})
+            self._tell(lost)
 
-    def _tell(self, leases: Mapping[Name, int]) -> None:
+    def _tell(self, leases: Collection[RunLease]) -> None:
         try:
             self._loop.call_soon_threadsafe(self._lost, leases)
         except RuntimeError:  # the loop is closed: nobody drives these any more

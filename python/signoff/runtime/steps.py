@@ -21,7 +21,7 @@ _known_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
 class StepRunner:
-    """Run attempts: async functions on the host's event loop, sync ones in threads.
+    """The runner of attempts: async functions on the host's event loop, sync ones in threads.
 
     Args:
         clock: gives `at` of results and the base of retries.
@@ -80,6 +80,7 @@ class StepRunner:
         if call.timeout_ms is None:
             return await self._call(call, is_async)
         try:
+            # In real time, whatever the clock: a step is the real world.
             async with asyncio.timeout(call.timeout_ms / 1000) as scope:
                 return await self._call(call, is_async)
         except TimeoutError:
@@ -106,6 +107,6 @@ def _is_async(fn: Callable[..., object]) -> bool:
 
 
 class StepTimedOut(TimeoutError):
-    """Report that one attempt took longer than its timeout; retried like any other error."""
+    """An attempt that took longer than its timeout; retried like any other error."""
 
     code = "step_timed_out"

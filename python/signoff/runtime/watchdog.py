@@ -63,9 +63,12 @@ SIGNAL = getattr(signal, "SIGVTALRM", None)
 SIGNAL_S = 0.5
 """Seconds of the processor's time between two looks of the signal's handler."""
 
+BLOCKED_S = 1.0
+"""Seconds for which the loop may stand still before that is worth a warning."""
+
 
 class Interrupted(BaseException):
-    """Leave workflow code that has used up its time. Not an Exception, so that most handlers let it pass."""
+    """The way out of workflow code that has used up its time. Not an Exception, so that most handlers let it pass."""
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +88,7 @@ class Activation:
     place: str = ""
 
 
-class Blow:
+class PendingInterruption:
     """A call that Python makes in its main thread between two steps of the code there, and that interrupts them."""
 
     def __init__(self, activation: Activation) -> None:
@@ -126,7 +129,7 @@ class Watchdog:
         self._signals = self._armed = False
         self._signalled: tuple[Activation | None, int] = (None, 0)
         self._signalled_at = 0.0
-        self._answered, self._silent, self._told = True, 0.0, False
+        self._answered, self._silent, self._warned = True, 0.0, False
 
     def start(self) -> None:
         """Begin to watch the loop this is called in."""
@@ -303,10 +306,10 @@ class Watchdog:
 
     def _insist(self, activation: Activation) -> None:
         """Interrupt many times in a row, each as soon as the one before is caught: in the `except` that caught it."""
-        blow = Blow(activation)
-        keep_for_ever(blow)  # some may be called when all is over
+        pending = PendingInterruption(activation)
+        keep_for_ever(pending)  # some may be called when all is over
         for _ in range(LAYERS):
-            ctypes.pythonapi.Py_AddPendingCall(ctypes.pythonapi.PyObject_IsTrue, ctypes.py_object(blow))
+            ctypes.pythonapi.Py_AddPendingCall(ctypes.pythonapi.PyObject_IsTrue, ctypes.py_object(pending))
 
     def _note(self, activation: Activation, frame: FrameType | None) -> None:
         if not activation.interrupted:
@@ -318,15 +321,15 @@ class Watchdog:
     def _listen(self, pause: float) -> None:
         """Tell, once, where the loop is if it does not answer."""
         if self._answered:
-            self._answered, self._silent, self._told = False, 0.0, False
+            self._answered, self._silent, self._warned = False, 0.0, False
             try:
                 self._loop.call_soon_threadsafe(self._answer)
             except RuntimeError:  # it is closed
                 self._stop.set()
             return
         self._silent += pause
-        if self._silent >= BLOCKED_S and not self._told and self._current is None:
-            self._told = True
+        if self._silent >= BLOCKED_S and not self._warned and self._current is None:
+            self._warned = True
             frame = sys._current_frames().get(self._ident)
             log.warning(
                 "the event loop has stood still for %.1f s, and with it every run of this worker and whatever else is "
@@ -337,10 +340,6 @@ class Watchdog:
 
     def _answer(self) -> None:
         self._answered = True
-
-
-BLOCKED_S = 1.0
-"""Seconds for which the loop may stand still before that is worth a warning."""
 
 
 def place_of(frame: FrameType | None) -> str:

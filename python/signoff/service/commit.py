@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
+from signoff.clock import Callback, Clock, SystemClock, sleep
 from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.base import WorkflowStore
 from signoff.stores.bus import READY, stream_topic
@@ -38,7 +39,7 @@ _UNKNOWN: Final = "Whether the last write was kept could not be found out. Look 
 
 _Written = asyncio.Future[Sequence[Outcome | Rejected]]
 
-_Waiting = tuple[Change, ChangeEnded]
+_HandedIn = tuple[Change, ChangeEnded]
 
 
 class GroupCommitter:
@@ -47,18 +48,20 @@ class GroupCommitter:
     Args:
         store: where to commit.
         listeners: called with durable Changes; they must not block.
+        clock: what waits between two questions after a lost commit; the system's if None.
 
     Example:
         >>> committer = GroupCommitter(store, hub.committed)
         >>> outcome = await committer.commit(change)
     """
 
-    def __init__(self, store: WorkflowStore, *listeners: CommitListener) -> None:
+    def __init__(self, store: WorkflowStore, *listeners: CommitListener, clock: Clock | None = None) -> None:
         self._store = store
+        self._clock = clock or SystemClock()
         self._listeners = list(listeners)
         self._lanes = store.lanes
-        self._waiting: list[_Waiting] = []
-        self._under_way: deque[tuple[list[_Waiting], _Written]] = deque()
+        self._waiting: list[_HandedIn] = []
+        self._under_way: deque[tuple[list[_HandedIn], _Written, Callback]] = deque()
         self._gathering = False
         self._sizes = (1, 1)
         self._closed = False
@@ -143,8 +146,9 @@ class GroupCommitter:
         while self._waiting and len(self._under_way) < self._lanes.at_once:
             batch, self._waiting = self._waiting[: self._lanes.group], self._waiting[self._lanes.group :]
             self._sizes = (self._sizes[1], len(batch))
+            let_go = self._clock.hold()
             written = self._write([change for change, _ in batch])
-            self._under_way.append((batch, written))
+            self._under_way.append((batch, written, let_go))
             written.add_done_callback(self._written)
 
     def _write(self, changes: list[Change]) -> _Written:
@@ -159,9 +163,10 @@ class GroupCommitter:
     def _written(self, _: _Written) -> None:
         """Settle what is done, in the order in which it began."""
         while self._under_way and self._under_way[0][1].done():
-            batch, written = self._under_way[0]
+            batch, written, let_go = self._under_way[0]
+            let_go()
             if not written.cancelled() and isinstance(written.exception(), OutcomeUnknown):
-                self._under_way[0] = batch, self._find_out([change for change, _ in batch])
+                self._under_way[0] = batch, self._find_out([change for change, _ in batch]), let_go
                 return
             try:
                 self._settle(batch, _outcomes(written, len(batch)))
@@ -180,14 +185,14 @@ class GroupCommitter:
                     found = await self._store.find(changes)
                     break
                 except StoreUnavailable:
-                    await asyncio.sleep(pause)
+                    await sleep(self._clock, pause)
             return [_found(one) for one in found]
 
         asked: _Written = asyncio.ensure_future(ask())
         asked.add_done_callback(self._written)
         return asked
 
-    def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
+    def _settle(self, batch: list[_HandedIn], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
         durable = [
             (change, outcome)
             for (change, _), outcome in zip(batch, outcomes, strict=True)

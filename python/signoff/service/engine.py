@@ -68,9 +68,9 @@ class Engine:
         """
         clock = clock or SystemClock()
         await store.open()
-        hub = Hub(store)
+        hub = Hub(store, clock)
         compactor = Compactor(store)
-        committer = GroupCommitter(store, hub.committed, compactor.committed)
+        committer = GroupCommitter(store, hub.committed, compactor.committed, clock=clock)
         streams = StreamService(store, committer, hub, clock, compactor)
         sweeper = Sweeper(store, streams)
         sweeper.start()

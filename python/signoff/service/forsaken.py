@@ -12,7 +12,7 @@ import logging
 import random
 from typing import Final
 
-from signoff.clock import Clock
+from signoff.clock import Clock, sleep
 from signoff.errors import RunNotFound, StoreError
 from signoff.service.kinds import Kind
 from signoff.service.runs import Runs
@@ -32,7 +32,7 @@ MOST: Final = 200
 
 
 class Forsaken:
-    """The task that looks for runs that are ready and whose workflow no living worker knows.
+    """The search for runs that are ready and whose workflow no living worker knows.
 
     Args:
         store: where to look.
@@ -86,7 +86,8 @@ class Forsaken:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(EVERY_S * random.uniform(3 / 4, 5 / 4))  # noqa: S311 - apart, not hard to guess
+            pause = EVERY_S * random.uniform(3 / 4, 5 / 4)  # noqa: S311 - apart, not hard to guess
+            await sleep(self._clock, pause, idle=True)
             try:
                 if count := await self.sweep():
                     log.warning("%d runs wait for workflows that no running worker knows", count)

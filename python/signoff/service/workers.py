@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from signoff.clock import Clock
+from signoff.clock import Clock, sleep
 from signoff.errors import SignoffError
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import Kind, forget_record, free_record, put_record
@@ -31,7 +31,7 @@ LEAVE_S: Final = 1.0
 
 
 class Workers:
-    """The workers of a store, as they announce themselves, and the workflows that a living one knows.
+    """The workers that live, by their announcements, and the workflows they know.
 
     Example:
         >>> workers.announce("host:1", ["expense"], lease_ms=15_000)
@@ -115,4 +115,4 @@ class Workers:
                     continue  # somebody took us for dead at this moment
             except Exception as error:  # whatever it is: unannounced, its runs would be taken for forsaken
                 log.warning("the worker %s could not be announced (%s); trying again", owner, error)
-            await asyncio.sleep(lease_ms / 3_000)
+            await sleep(self._clock, lease_ms / 3_000, idle=True)

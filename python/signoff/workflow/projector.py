@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from signoff import clock
+from signoff import timestamps
 from signoff.streams import state
 from signoff.workflow import codec
 from signoff.workflow.entry import SAME, Entry, Error, Notification
 from signoff.workflow.input.state import InputState
 from signoff.workflow.view import Delta, RunFold, View
 
-rfc3339 = lru_cache(maxsize=256)(clock.rfc3339)
+rfc3339 = lru_cache(maxsize=256)(timestamps.rfc3339)
 
 
 class Projector:

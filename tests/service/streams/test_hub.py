@@ -8,6 +8,7 @@ import pytest
 
 from signoff.clock import ManualClock
 from signoff.service.streams import channel as channels
+from signoff.service.streams.hub import POLL_S
 from signoff.stores.bus import LocalBus
 from signoff.stores.change import Batch
 from signoff.streams import offset
@@ -200,17 +201,21 @@ async def test_a_deletion_by_another_process_ends_readers(url: str) -> None:
 
 async def test_lost_wake_ups_cost_one_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the bus down, the comparison of tails finds what happened."""
-    monkeypatch.setattr("signoff.service.streams.hub.POLL_S", 0.01)
     monkeypatch.setattr(LocalBus, "wake", lambda _bus, _topics: None)
 
-    async with opened("memory:") as store, process(store) as one, process(store) as two:
+    clock = ManualClock(1_800_000_000_000)
+    async with opened("memory:") as store, process(store, clock) as one, process(store) as two:
         await one.streams.create("s", TEXT)
         with one.hub.watch("s") as reader:
             at = await seen(one, reader)
             await two.streams.append("s", text("unheard"))
-            assert await reader.wait(at, 10)
-            assert reader.channel.after(at)
+            await until(lambda: clock.waiting == 1)
+            assert not reader.channel.after(at)
+            clock.advance(round(POLL_S * 1000))
+            await until(lambda: bool(reader.channel.after(at)))
             await two.streams.close("s")
+            await until(lambda: clock.waiting == 1)
+            clock.advance(round(POLL_S * 1000))
             await until(lambda: reader.channel.closed)
 
 

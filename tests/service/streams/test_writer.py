@@ -208,6 +208,7 @@ async def test_a_stream_with_live_readers_does_not_go_idle(url: str) -> None:
         with one.hub.watch("s") as reader:
             reader.channel.observe((await one.streams.read("s")).head)
             for _ in range(3):
+                await until(lambda: clock.waiting == 2)  # the renewal, and the hub's next look
                 clock.advance(900)
                 one.committer.changes.clear()
                 await until(lambda: bool(one.committer.changes) and one.committer.under_way == 0)

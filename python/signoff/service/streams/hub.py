@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from signoff.clock import Clock, SystemClock
+from signoff.clock import Alarm, Clock, SystemClock, sleep
 from signoff.errors import StoreError
 from signoff.service.commit import Durable
 from signoff.service.streams.channel import Channel, Reader
@@ -46,7 +46,7 @@ class Hub:
 
     Args:
         store: read from when another process appended.
-        clock: for the cursors in shared frames.
+        clock: for the cursors in shared frames, and what waits between two looks.
 
     Example:
         >>> hub = Hub(store)
@@ -142,7 +142,7 @@ class Hub:
             channel.ended = True
             return channel
         self._channels[path] = channel
-        feed = self._feeds[path] = _Feed(self._store, channel)
+        feed = self._feeds[path] = _Feed(self._store, channel, self._clock)
         channel.on_behind = feed.refresh
         if self._renew is not None:
             channel.on_first_head = partial(feed.keep, self._renew)
@@ -180,7 +180,7 @@ class Hub:
 
     async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(POLL_S)
+            await sleep(self._clock, POLL_S, idle=True)
             if not self._channels:
                 continue
             try:
@@ -199,11 +199,12 @@ class Hub:
 class _Feed:
     """The reader that brings one channel what other processes appended: one read at a time, for all its readers."""
 
-    def __init__(self, store: WorkflowStore, channel: Channel) -> None:
+    def __init__(self, store: WorkflowStore, channel: Channel, clock: Clock) -> None:
         self._store = store
         self._channel = channel
+        self._clock = clock
         self._task: asyncio.Task[None] | None = None
-        self._later: asyncio.TimerHandle | None = None
+        self._later: Alarm | None = None
         self._again = False
         self._keeping: asyncio.Task[None] | None = None
         self.echo = False
@@ -226,7 +227,7 @@ class _Feed:
 
     async def _keep(self, renew: Callable[[Head], Awaitable[None]], head: Head, every_s: float) -> None:
         while True:
-            await asyncio.sleep(every_s)
+            await sleep(self._clock, every_s, idle=True)
             try:
                 await renew(head)
             except StoreError as error:
@@ -244,7 +245,7 @@ class _Feed:
         if not self.echo:
             self.refresh()
         elif self._later is None:
-            self._later = asyncio.get_running_loop().call_later(ECHO_S, self._check)
+            self._later = self._clock.call_later(ECHO_S, self._check)
 
     def _check(self) -> None:
         self._later = None

@@ -16,6 +16,7 @@ import logging
 import random
 from typing import Final
 
+from signoff.clock import sleep
 from signoff.errors import SignoffError
 from signoff.service.streams.streams import StreamService
 from signoff.stores.base import WorkflowStore
@@ -76,7 +77,8 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(EVERY_S * random.uniform(2 / 3, 4 / 3))  # noqa: S311 - apart, not hard to guess
+            pause = EVERY_S * random.uniform(2 / 3, 4 / 3)  # noqa: S311 - apart, not hard to guess
+            await sleep(self._streams.clock, pause, idle=True)
             try:
                 if count := await self.sweep():
                     log.info("deleted %d streams whose life was over", count)
@@ -92,6 +94,7 @@ class Sweeper:
             try:
                 began = loop.time()
                 while await self._store.purge():
+                    # In real time: it is about what this costs the disk.
                     await asyncio.sleep(max(PAUSE * (loop.time() - began), LEAST_PAUSE_S))
                     began = loop.time()
             except SignoffError as error:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final
 
-from signoff.clock import Clock
+from signoff.clock import Alarm, Clock, sleep
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import Durable
 from signoff.service.kinds import Kind
@@ -69,6 +69,8 @@ class Follower:
         self._revision = -1
         self._news = asyncio.Event()
         self._hinted = False
+        self._rested = self._overdue = True
+        self._alarms: list[Alarm] = []
         self._watching = False
         self._interest: Interest | None = None
 
@@ -135,26 +137,47 @@ class Follower:
 
     async def run(self) -> None:
         """Sweep and watch the time until cancelled."""
-        next_sweep = earliest = 0.0
         self._watching = True
         try:
             while True:
                 try:
-                    now = time.monotonic()
-                    if now >= next_sweep or (self._hinted and now >= earliest):
-                        self._hinted = False
-                        await self.sweep()
-                        ended = time.monotonic()
-                        earliest = ended + max(NEWS_S, SHARE * (ended - now))
-                        next_sweep = max(earliest, ended + SWEEP_S)
+                    if self._overdue or (self._hinted and self._rested):
+                        await self._sweep_and_rest()
                     await self.due()
-                    await self._pause(earliest if self._hinted else next_sweep)
+                    await self._pause()
                 except StoreError as error:
                     log.warning("cannot look after subscriptions: %s", error)
-                    await asyncio.sleep(SWEEP_S)
+                    self._overdue = True
+                    await sleep(self._clock, SWEEP_S, idle=True)
         finally:
             self._watching = False
+            self._forget_alarms()
             self._listen(wanted=False)
+
+    async def _sweep_and_rest(self) -> None:
+        """Sweep, and set when that may be, and must be, done again."""
+        self._hinted = self._rested = self._overdue = False
+        began = time.monotonic()  # what it costs is real time
+        await self.sweep()
+        rest_s = max(NEWS_S, SHARE * (time.monotonic() - began))
+        self._forget_alarms()
+        self._alarms = [
+            self._clock.call_later(rest_s, self._rest_over),
+            self._clock.call_later(max(rest_s, SWEEP_S), self._sweep_again, idle=True),
+        ]
+
+    def _rest_over(self) -> None:
+        self._rested = True
+        if self._hinted:
+            self._news.set()
+
+    def _sweep_again(self) -> None:
+        self._overdue = True
+        self._news.set()
+
+    def _forget_alarms(self) -> None:
+        while self._alarms:
+            self._alarms.pop().cancel()
 
     async def due(self) -> None:
         """Hand over what time has made due."""
@@ -217,18 +240,20 @@ class Follower:
                 await self._records.change(sub.id, lambda sub, _: rules.none_left_out(sub), others=0)
         return [] if rules.is_full(sub, self._limits) else found
 
-    async def _pause(self, until: float) -> None:
+    async def _pause(self) -> None:
         """Wait for news, for the next sweep, or for what is due next."""
         self._news.clear()
         due = await self._store.next_due((Kind.SUBSCRIPTION.agenda,))
-        seconds = max(0.0, until - time.monotonic())
-        if due is not None:
-            seconds = min(seconds, max(NEWS_S, (due - self._clock.now_ms()) / 1000))
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
+        if self._overdue or (self._hinted and self._rested):
             return
+        alarm: Alarm | None = None
+        if due is not None:
+            alarm = self._clock.call_later(max(NEWS_S, (due - self._clock.now_ms()) / 1000), self._news.set)
+        try:
+            await self._news.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     def _listen(self, *, wanted: bool) -> None:
         """Hear of other processes' commits while there is somebody to wake: listening is not for free."""

@@ -11,8 +11,8 @@ from typing import Any, Final
 from signoff.stores import paging
 from signoff.stores.base import Listing, LoadedSubject, OwnedPart, Page, PartsWanted
 from signoff.stores.change import Name, Subject
-from signoff.stores.sqlite.read_streams import SQL, Row, many, snapshot
-from signoff.stores.sqlite.rows import part, subject
+from signoff.stores.sqlite.read_streams import SQL, many, snapshot
+from signoff.stores.sqlite.rows import Row, part, subject
 
 
 def load(connection: sqlite3.Connection, name: Name, wanted: tuple[PartsWanted, ...]) -> LoadedSubject | None:

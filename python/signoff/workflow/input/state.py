@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from signoff.clock import rfc3339
+from signoff.timestamps import rfc3339
 from signoff.workflow import codec
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised

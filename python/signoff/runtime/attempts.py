@@ -1,0 +1,138 @@
+"""The attempts of one run's steps: what is under way, and how it ended as long as the code has not been told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Container, Iterable
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+
+from signoff.clock import Callback
+from signoff.runtime.observe import AttemptEnded, AttemptStarted, Observers
+from signoff.runtime.port import StepResult
+from signoff.runtime.steps import StepRunner
+from signoff.workflow.machine import Machine
+from signoff.workflow.step.ask import StepCall
+from signoff.workflow.step.entries import StepCompleted
+
+log = logging.getLogger("signoff.runtime")
+
+
+class Attempts:
+    """The attempts of one run.
+
+    Args:
+        run_id, workflow: the run.
+        steps: runs them.
+        observers: are told of each.
+        hold: keeps the clock from jumping, for as long as an attempt takes.
+        ended: called when one has ended.
+        untried: called when one could not even be tried.
+
+    Attributes:
+        under_way: what is being tried, by the ids of the steps.
+        results: how attempts ended that the machine was not fed yet, in that order.
+        fed: results the machine was fed, and that are not in the journal yet.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        workflow: str,
+        *,
+        steps: StepRunner,
+        observers: Observers,
+        hold: Callable[[], Callback],
+        ended: Callback,
+        untried: Callback,
+    ) -> None:
+        self.results: list[StepResult] = []
+        self.fed: list[StepResult] = []
+        self.under_way: dict[str, asyncio.Task[StepResult]] = {}
+        self._run_id = run_id
+        self._workflow = workflow
+        self._steps = steps
+        self._observers = observers
+        self._hold = hold
+        self._ended = ended
+        self._untried = untried
+
+    def settle(self, wanted: Iterable[StepCall], open_: Container[str]) -> None:
+        """Stop the attempts of steps that are not open any more, and start those that are wanted and not under way."""
+        for id_ in [id_ for id_ in self.under_way if id_ not in open_]:
+            self.under_way.pop(id_).cancel()
+        done = {result.id for result in self.results} if self.results else ()  # while the last commit was under way
+        for call in wanted:
+            if call.id not in self.under_way and call.id not in done:
+                self._start(call)
+
+    def next_result(self, machine: Machine) -> StepResult | None:
+        """Take the next result the machine waits for; the journal has the others already."""
+        while self.results:
+            result = self.results.pop(0)
+            call = machine.open_steps.get(result.id)
+            if call is not None and call.next_attempt == result.attempt:
+                taken = result if result.at >= machine.now_ms else replace(result, at=machine.now_ms)
+                self.fed.append(taken)
+                return taken
+        return None
+
+    def take_back(self) -> None:
+        """Keep what the machine was fed for the next one: the journal does not have it."""
+        self.results[:0] = self.fed
+        self.fed.clear()
+
+    def forget(self) -> None:
+        """Drop all results."""
+        self.results.clear()
+        self.fed.clear()
+
+    def stop(self) -> None:
+        """Cancel what is under way; nothing is heard of it any more."""
+        while self.under_way:
+            self.under_way.popitem()[1].cancel()
+
+    def _start(self, call: StepCall) -> None:
+        if self._observers.watched:
+            self._observers.tell(AttemptStarted(self._run_id, self._workflow, call.id, call.name, call.next_attempt))
+        task = asyncio.get_running_loop().create_task(self._steps.attempt(self._run_id, call))
+        self.under_way[call.id] = task
+        task.add_done_callback(partial(self._over, call, call.next_attempt, perf_counter(), self._hold()))
+
+    def _over(
+        self, call: StepCall, attempt: int, began: float, let_go: Callback, task: asyncio.Task[StepResult]
+    ) -> None:
+        let_go()
+        duration = perf_counter() - began
+        if self.under_way.get(call.id) is not task:
+            self._tell_end(call, attempt, duration, None)
+            return
+        del self.under_way[call.id]
+        if task.cancelled():  # not by us, who would have forgotten it first: the step has cancelled its own task
+            result: StepResult = self._steps.failed(call, asyncio.CancelledError())
+        elif (error := task.exception()) is not None:  # not the step's, which would be a result
+            log.error("run %s: the step %s could not be tried (%s); trying again", self._run_id, call.id, error)
+            self._tell_end(call, attempt, duration, None)
+            self._untried()
+            return
+        else:
+            result = task.result()
+        self.results.append(result)
+        self._tell_end(call, attempt, duration, result)
+        self._ended()
+
+    def _tell_end(self, call: StepCall, attempt: int, duration: float, result: StepResult | None) -> None:
+        if not self._observers.watched:
+            return
+        run_id, workflow = self._run_id, self._workflow
+        if result is None:
+            ended = AttemptEnded(run_id, workflow, call.id, call.name, attempt, duration, "cancelled")
+        elif isinstance(result, StepCompleted):
+            ended = AttemptEnded(run_id, workflow, call.id, call.name, attempt, duration, "completed")
+        else:
+            ended = AttemptEnded(
+                run_id, workflow, call.id, call.name, attempt, duration, "failed", result.error, result.retry_at
+            )
+        self._observers.tell(ended)

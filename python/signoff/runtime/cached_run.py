@@ -1,0 +1,37 @@
+"""What a worker keeps of a run between two claims, and when a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from signoff.workflow.entry import Entry
+from signoff.workflow.event.entries import EventReceived
+from signoff.workflow.machine import Machine
+from signoff.workflow.run.entries import RunStarted
+
+
+@dataclass(slots=True, eq=False)
+class CachedRun:
+    """A run's machine, and how much of the journal it stands for.
+
+    Attributes:
+        created_at: of the run, in milliseconds: another run may take the id of one that was deleted.
+        position: the number of entries that are in the journal and in the machine. While an append is under way the
+            machine is ahead of that.
+    """
+
+    machine: Machine
+    created_at: int
+    position: int = 0
+
+
+def begins(entries: Sequence[Entry]) -> int | None:
+    """Return when a run that nobody has taken up yet begins; None: it has begun, or begins at once.
+
+    An event that comes earlier is kept for it. A cancellation does not wait.
+    """
+    match entries:
+        case [RunStarted(start_at=start_at), *rest] if all(isinstance(entry, EventReceived) for entry in rest):
+            return start_at
+    return None

@@ -1,0 +1,234 @@
+"""The port between a worker and the engine: what a worker needs of whoever keeps the runs, and nothing else.
+
+A worker claims runs, reads their journals and appends entries. What entries look like from outside (rows, requests,
+indexes) is the engine's business: a worker in another language, over HTTP, implements no projection. Everything that
+crosses is one of the small frozen objects below. The laws of the port are `tests/runtime/test_port.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from signoff.clock import Clock
+from signoff.workflow.entry import Entry, Error
+from signoff.workflow.step.entries import StepCompleted, StepFailed
+
+StepResult = StepCompleted | StepFailed
+
+
+class RunLease(NamedTuple):
+    """The right to advance a run. The epoch grows with every claim and fences whoever held the run before."""
+
+    run_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that was leased to us.
+
+    Attributes:
+        workflow: the name of its workflow.
+        created_at: milliseconds; another one for a run that took the id of one that was deleted.
+        lost: how many workers in a row have died or frozen with it, and wrote nothing.
+    """
+
+    lease: RunLease
+    workflow: str
+    created_at: int
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPart:
+    """What a run's journal has from a position on.
+
+    Attributes:
+        entries: in order, up to the tail.
+        blocked: the run is blocked as of the tail.
+        stuck: fingerprints of the code that got stuck in it.
+    """
+
+    entries: Sequence[Entry]
+    blocked: bool = False
+    stuck: Sequence[str] = ()
+
+
+class JournalAppend(NamedTuple):
+    """What a worker has to add to a run's journal, and what becomes of the run.
+
+    Attributes:
+        at: the number of entries this was decided on.
+        entries: may be none, when the run is only given up.
+        wake_at: milliseconds at which there is something to do; None: no time.
+        ready: there is something to do at once.
+        release: give the lease up with it.
+    """
+
+    lease: RunLease
+    at: int
+    entries: Sequence[Entry]
+    wake_at: int | None = None
+    ready: bool = False
+    release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReason:
+    """Why a run cannot go on.
+
+    Attributes:
+        fingerprint: of the code that got stuck in it; None: it is no matter of the code alone.
+    """
+
+    error: Error
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """How to leave a run that cannot go on now. It says nothing about the journal's position: the engine finds out.
+
+    Attributes:
+        until: when to look at it again, in milliseconds.
+        blocked: why it is blocked; None: it just waits.
+        results: of steps, which have happened and must not be lost. Those the journal has no use for are left out.
+        begins: it waits for its beginning, and a cancellation does not.
+    """
+
+    until: int
+    blocked: BlockReason | None = None
+    results: Sequence[StepResult] = ()
+    begins: bool = False
+
+
+class Appended(NamedTuple):
+    """The outcome of an append that is durable.
+
+    Attributes:
+        entries: what was added to the journal.
+    """
+
+    entries: Sequence[Entry] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LostRace:
+    """The outcome of an append that was decided on another journal than there is. Nothing was written: load again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostLease:
+    """The outcome of an append by a worker whose lease is another's by now, or nobody's. Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """The outcome of an append that holds what can never be written. Nothing was written."""
+
+    error: Error
+
+
+AppendOutcome = Appended | LostRace | LostLease | NotTaken
+
+JournalReply = Callable[[AppendOutcome | Exception], None]
+"""Called with how an append ended; an exception leaves that unknown."""
+
+
+class Listening(Protocol):
+    """An interest in news, until it is closed."""
+
+    def close(self) -> None:
+        """Hear no more."""
+        ...
+
+
+class RunPort(Protocol):
+    """What a worker needs of the engine.
+
+    Attributes:
+        clock: what times are reckoned by, and what waits on both sides.
+
+    Raises (every method that is awaited):
+        StoreError: the store cannot be reached. What became of an append is then unknown: load, and look.
+    """
+
+    clock: Clock
+
+    # -- work ------------------------------------------------------------------------------------------------------
+
+    async def claim(self, owner: str, workflows: Collection[str], *, lease_ms: int, limit: int) -> Sequence[ClaimedRun]:
+        """Lease up to `limit` runs of these workflows that have something to do now, oldest due first.
+
+        Args:
+            owner: who will hold the leases.
+            lease_ms: how long they last unless renewed.
+        """
+        ...
+
+    async def next_due(self, workflows: Collection[str]) -> int | None:
+        """Return the earliest time (ms) at which `claim` could find a run: 0 if now, None if none is known."""
+        ...
+
+    def listen(self, hear: Callable[[], None]) -> Listening:
+        """Call `hear` whenever there may be something to claim, or news of runs. A hint: it may be lost or doubled."""
+        ...
+
+    async def grown(self, positions: Mapping[str, int]) -> Collection[str]:
+        """Return those of these runs (id → number of entries read) whose journals have more by now."""
+        ...
+
+    async def try_other_code(self, workflow: str, fingerprint: str) -> int:
+        """Make ready what is blocked because other code than this got stuck in it; return how many runs."""
+        ...
+
+    # -- one run ---------------------------------------------------------------------------------------------------
+
+    async def load(self, lease: RunLease, since: int) -> JournalPart | None:
+        """Return what the journal has from position `since` on; None: the lease is lost.
+
+        Raises:
+            WorkflowError: it has an entry that this version cannot read.
+        """
+        ...
+
+    def append(self, request: JournalAppend, reply: JournalReply) -> None:
+        """Add to a journal and, with it, to everything that follows from it; all of it or nothing.
+
+        A compare-and-swap on the position and on the lease, the lease first.
+
+        Args:
+            reply: called once with the outcome, on the event loop and never before this returns. It is no future: a
+                step that is alone would wait for one more turn of the loop, a twentieth of its time in memory.
+        """
+        ...
+
+    async def park(self, lease: RunLease, how: Parking) -> AppendOutcome:
+        """Give a run up, on top of whatever its journal has by now; a reason that stands there is not repeated."""
+        ...
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    async def renew(self, owner: str, leases: Collection[RunLease], lease_ms: int) -> Collection[RunLease]:
+        """Extend leases, and the worker's announcement, by `lease_ms` from now; return the leases that are lost.
+
+        `renew` and `release` may be awaited on an event loop of another thread, and answer there while the loop that
+        opened the port is blocked.
+        """
+        ...
+
+    async def release(self, owner: str, leases: Collection[RunLease]) -> None:
+        """Give leases up before the runs' own work is done: each is ready at once. Lost ones are left alone."""
+        ...
+
+    # -- who works -------------------------------------------------------------------------------------------------
+
+    def announce(self, owner: str, workflows: Collection[str], lease_ms: int) -> None:
+        """Tell everybody from now on, until `leave`, that this worker knows these workflows."""
+        ...
+
+    async def leave(self, owner: str) -> None:
+        """Take the announcement back."""
+        ...
