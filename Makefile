@@ -15,11 +15,11 @@ demo: setup-python-demo $(EXAMPLE)/dist/index.html ## Start the product with the
 test: setup ## Run every suite against real servers and a real browser
 	@.ci/suites
 
-check: setup ## Lint, types, import rules
+check: setup ## Lint, types, import rules, and the shape of the code
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports --no-cache
+	.venv/bin/python -m pytest -q tests/test_architecture.py
 	.venv/bin/python .ci/openapi --check
 	npm --prefix js-client run --silent lint
 	npm --prefix js-client run --silent typecheck

@@ -1,15 +1,95 @@
-"""The shape of the code: who may import whom, and how large things may grow."""
+"""The shape of the code: who may import whom, how large things may grow, what names mean, and what is said of them.
+
+These are tests rather than a program of their own, since each is a fact about the code like any other; `make check`
+runs this file alone, in a few seconds. Where a rule has an exception it is named here, with why.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "python" / "signoff"
-MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = ROOT / "tests"
+
+USUAL_LINES: Final = 400
+MOST_LINES: Final = 600
+MOST_LINES_OF_A_FUNCTION: Final = 60
+MOST_METHODS: Final = 20
+
+LONG_MODULES: Final = {
+    "errors.py": "the tree of errors is to be seen whole",
+    "runtime/driver.py": "the states of a driver and all that leads from one to another",
+    "workflow/aio.py": "asyncio's functions, as workflow code finds them",
+    "workflow/loop.py": "one class: an event loop as asyncio asks for it",
+}
+"""What is longer than usual, and why it is not parted."""
+
+LARGE_CLASSES: Final = {
+    "WorkflowLoop": "asyncio's event loop has these methods",
+    "Connection": "asyncio's protocol, the parser's callbacks and what exchanges ask for",
+    "MemoryStore": "the store port has these methods, in five facets",
+    "SqliteStore": "the store port has these methods, in five facets",
+}
+"""Classes with more public methods than usual, because an interface has them."""
+
+LAZY: Final = {
+    "cli": "a command loads what it needs",
+    "server/access/tokens.py": "cryptography comes with the first token",
+    "server/subscriptions/webhook.py": "cryptography comes with the first webhook",
+    "stores/open.py": "a backend is loaded when a URL names it",
+    "workflow/codec/kinds.py": "pydantic's URLs are loaded by who has one",
+    "workflow/input/decide.py": "what checks answers is loaded by the first answer",
+    "workflow/input/schema.py": "as above, by the first schema",
+}
+"""Where something may be imported within a function, and why it cannot stand at the top."""
+
+ORDER: Final = re.compile(
+    r"(Act|Answer|Ask|Announce|Append|Apply|Be|Begin|Bring|Build|Carry|Check|Choose|Close|Collect|Commit|Compare|Create|"
+    r"Decide|Delete|Do|Drive|Find|Follow|Get|Give|Hand|Have|Hold|Keep|Know|Leave|Let|Look|Make|Move|Name|Offer|Open|Own|"
+    r"Pass|Prove|Put|Read|Refuse|Release|Remove|Renew|Report|Return|Run|Say|See|Send|Serve|Set|Show|Stand|Start|Stop|"
+    r"Take|Talk|Tell|Turn|Wait|Watch|Write)\b"
+)
+"""A verb that tells somebody to do something: so begins what is said of a function, not of a class."""
+
+ENTRIES: Final = re.compile(r"workflow/\w+/entries\.py")
+"""An entry is called after what happened, and so is the error that the code gets for it."""
+
+
+class Module(NamedTuple):
+    """A module of the package."""
+
+    place: str
+    name: str
+    text: str
+    tree: ast.Module
+
+
+def read(root: Path) -> Iterator[Module]:
+    for file in sorted(root.rglob("*.py")):
+        place = file.relative_to(root).as_posix()
+        dotted = ["signoff", *place.removesuffix(".py").split("/")]
+        name = ".".join(dotted[:-1] if dotted[-1] == "__init__" else dotted)
+        text = file.read_text()
+        yield Module(place, name, text, ast.parse(text))
+
+
+MODULES: Final = tuple(read(PACKAGE))
+
+
+def classes(module: Module) -> Iterator[ast.ClassDef]:
+    return (node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef))
+
+
+def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def test_layers() -> None:
@@ -20,39 +100,194 @@ def test_layers() -> None:
 
 
 def test_only_the_loop_and_what_runs_on_it_import_asyncio_in_the_replay_core() -> None:
-    allowed = {"aio.py", "futures.py", "loop.py"}
+    allowed = {"workflow/aio.py", "workflow/futures.py", "workflow/loop.py"}
     importing = {
-        module.name
+        module.place
         for module in MODULES
-        if module.parent.name == "workflow"
-        for node in ast.walk(ast.parse(module.read_text()))
+        if re.fullmatch(r"workflow/[^/]+", module.place)
+        for node in ast.walk(module.tree)
         if (isinstance(node, ast.Import) and any(name.name.split(".")[0] == "asyncio" for name in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "asyncio")
     }
     assert importing <= allowed
 
 
-def test_modules_and_functions_stay_small() -> None:
-    too_long = [f"{module.relative_to(ROOT)}" for module in MODULES if len(module.read_text().splitlines()) > 600]
+# -- imports ----------------------------------------------------------------------------------------------------------
+
+
+def imports(module: Module) -> Iterator[str]:
+    """Yield the modules of the package that this one imports, wherever in it; but for types alone."""
+    known = {each.name for each in MODULES}
+
+    def look(node: ast.AST) -> Iterator[str]:
+        match node:
+            case ast.If(test=ast.Name("TYPE_CHECKING")):
+                return
+            case ast.ImportFrom(module=str(base), names=names):
+                yield from {f"{base}.{name.name}" if f"{base}.{name.name}" in known else base for name in names}
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+        for child in ast.iter_child_nodes(node):
+            yield from look(child)
+
+    return (name for name in look(module.tree) if name in known and name != module.name)
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    graph = {module.name: set(imports(module)) for module in MODULES}
+    assert circles(graph) == []
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    # Takes away what imports nothing that is left, until nothing changes; what is left goes round, or stands between.
+    left = {name: set(targets) for name, targets in graph.items()}
+    while free := [name for name, targets in left.items() if not targets & left.keys()]:
+        for name in free:
+            del left[name]
+    while unused := [name for name in left if not any(name in targets for targets in left.values())]:
+        for name in unused:
+            del left[name]
+    return [[name, *sorted(targets & left.keys())] for name, targets in left.items()]
+
+
+def test_what_a_circle_is() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"], ["c", "b"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_imports_stand_at_the_top_of_a_module() -> None:
+    lazy = {
+        module.place
+        for module in MODULES
+        for function in functions(module)
+        if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(function))
+    }
+    named = {place for place in LAZY if any(each == place or each.startswith(f"{place}/") for each in lazy)}
+    assert named == LAZY.keys()
+    assert [place for place in lazy if place not in LAZY and place.partition("/")[0] not in LAZY] == []
+
+
+# -- sizes ------------------------------------------------------------------------------------------------------------
+
+
+def test_modules_stay_small() -> None:
+    lines = {module.place: len(module.text.splitlines()) for module in MODULES}
+    assert [place for place, count in lines.items() if count > MOST_LINES] == []
+    long = {place for place, count in lines.items() if count > USUAL_LINES}
+    assert long == LONG_MODULES.keys()
+
+
+def test_functions_stay_small() -> None:
+    too_long = []
     for module in MODULES:
-        for node in ast.walk(ast.parse(module.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                body = node.body[1:] if ast.get_docstring(node) else node.body
-                length = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
-                if length > 60:
-                    too_long.append(f"{module.relative_to(ROOT)}:{node.name} has {length} lines")
+        for node in functions(module):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            length = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+            if length > MOST_LINES_OF_A_FUNCTION:
+                too_long.append(f"{module.place}:{node.name} has {length} lines")
     assert too_long == []
+
+
+def test_classes_stay_small() -> None:
+    large = set()
+    for module in MODULES:
+        for node in classes(module):
+            own = (each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+            public = {each.name for each in own if not each.name.startswith("_")}
+            if len(public) > MOST_METHODS:
+                large.add(node.name)
+    assert large == LARGE_CLASSES.keys()
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+
+def named(module: Module) -> Iterator[str]:
+    """Yield what a module calls its classes and types, a leading underscore apart."""
+    for one in classes(module):
+        yield one.name.lstrip("_")
+    for node in module.tree.body:
+        target: ast.expr | None = None
+        match node:
+            case ast.Assign(targets=[ast.Name() as target]) | ast.AnnAssign(target=ast.Name() as target):
+                pass
+        if isinstance(target, ast.Name) and re.fullmatch(r"_?[A-Z][a-z]\w*", target.id):
+            yield target.id.lstrip("_")
+
+
+def test_one_name_means_one_thing() -> None:
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for module in MODULES:
+        for name in named(module):
+            places[name].append(module.place)
+    twice = {
+        name: where
+        for name, where in places.items()
+        if len(where) > 1 and not (len(where) == 2 and "errors.py" in where and any(map(ENTRIES.fullmatch, where)))
+    }
+    assert twice == {}
+
+
+# -- what is said -----------------------------------------------------------------------------------------------------
 
 
 def test_public_names_have_docstrings() -> None:
     missing = []
     for module in MODULES:
-        tree = ast.parse(module.read_text())
-        if not ast.get_docstring(tree):
-            missing.append(f"{module.relative_to(ROOT)}")
-        for node in tree.body:
+        if not ast.get_docstring(module.tree):
+            missing.append(module.place)
+        for node in module.tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 overload = any(isinstance(one, ast.Name) and one.id == "overload" for one in node.decorator_list)
                 if not node.name.startswith("_") and not ast.get_docstring(node) and not overload:
-                    missing.append(f"{module.relative_to(ROOT)}:{node.name}")
+                    missing.append(f"{module.place}:{node.name}")
     assert missing == []
+
+
+def test_a_package_says_what_lives_there_and_what_does_not() -> None:
+    silent = [
+        module.place
+        for module in MODULES
+        if module.place.endswith("/__init__.py")
+        and not re.search(r"(Never|Nothing) here\b", " ".join((ast.get_docstring(module.tree) or "").split()))
+    ]
+    assert silent == []
+
+
+def first_line(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    return (ast.get_docstring(node) or "").partition("\n")[0]
+
+
+def test_a_class_is_said_to_be_a_thing() -> None:
+    orders = [
+        f"{module.place}:{node.name}: {first}"
+        for module in MODULES
+        for node in classes(module)
+        if ORDER.match(first := first_line(node))
+    ]
+    assert orders == []
+
+
+def test_a_function_is_told_what_to_do() -> None:
+    things = [
+        f"{module.place}:{node.name}: {first}"
+        for module in MODULES
+        for node in functions(module)
+        if re.match(r"(An?|The|What|Which|How|Whether|Where|When)\b", first := first_line(node))
+        and not node.name.startswith("test_")
+    ]
+    assert things == []
+
+
+# -- tests ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_tests_stand_where_the_package_has_what_they_test() -> None:
+    of_the_whole = {"conformance", "docs", "protocol"}
+    folders = {
+        file.parent.relative_to(TESTS).as_posix()
+        for file in TESTS.rglob("test_*.py")
+        if "node_modules" not in file.parts
+    }
+    strange = {folder for folder in folders - of_the_whole - {"."} if not (PACKAGE / folder).is_dir()}
+    assert strange == set()

@@ -394,10 +394,10 @@ export const engineRowTypes = ["run", "step", "input", "progress"] as const sati
 export interface Verbs {
   readonly cancel: { readonly body: VerbRequest; readonly reply: VerbReply };
   readonly terminate: { readonly body: VerbRequest; readonly reply: VerbReply };
-  readonly retry: { readonly body: Readonly<Record<string, never>>; readonly reply: VerbReply };
   readonly pause: { readonly body: VerbRequest; readonly reply: VerbReply };
   readonly resume: { readonly body: VerbRequest; readonly reply: VerbReply };
   readonly delete: { readonly body: Readonly<Record<string, never>>; readonly reply: VerbReply };
+  readonly retry: { readonly body: Readonly<Record<string, never>>; readonly reply: VerbReply };
   readonly rewind: { readonly body: RewindRequest; readonly reply: VerbReply };
   readonly fork: { readonly body: ForkRequest; readonly reply: VerbReply };
 }

@@ -57,7 +57,7 @@
 
 Each has a `code` (stable, snake_case, on the wire), an HTTP `status` and a `detail` that tells a person what happened,
 what it means for their data and what to do. Where `detail` is for whoever runs the store (a file's path, what a
-database said), `told` is what others get to read.
+database said), `public_detail` is what others get to read.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class SignoffError(Exception):
         self.extra: Mapping[str, Any] = extra
 
     @property
-    def told(self) -> str:
+    def public_detail(self) -> str:
         """Return what may be said to whoever sent the request."""
         return self.detail
 
@@ -394,7 +394,7 @@ class StoreError(SignoffError):
 
     Args:
         detail: for whoever runs the store; may name files and quote a database. It is logged, and never sent.
-        told: what is sent instead, to whoever asked; unless given, what the kind of error means to them.
+        public_detail: what is sent instead, to whoever asked; unless given, what the kind of error means to them.
     """
 
     code, status, title = "store_error", 503, "The store cannot be used right now"
@@ -403,14 +403,14 @@ class StoreError(SignoffError):
         "effect is not certain: send it again, with the same ids, in a while."
     )
 
-    def __init__(self, detail: str = "", *, told: str = "", **extra: Any) -> None:
+    def __init__(self, detail: str = "", *, public_detail: str = "", **extra: Any) -> None:
         super().__init__(detail, **extra)
-        self._told = told or self.meaning
+        self._public_detail = public_detail or self.meaning
 
     @property
-    def told(self) -> str:
+    def public_detail(self) -> str:
         """Return what may be said to whoever sent the request: nothing of the inside."""
-        return self._told
+        return self._public_detail
 
 
 class StoreUnavailable(StoreError):

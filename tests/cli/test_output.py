@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from signoff.cli import output
-from signoff.cli.show import Rows, fold
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -37,12 +36,3 @@ def test_piped_tables_have_no_colour_and_are_not_cut(capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "r" * 300 + "  failed"
     assert [line for line in lines if line != line.rstrip()] == []
-
-
-def test_rows_are_folded() -> None:
-    rows: Rows = {}
-    for operation, value in (("insert", {"n": 1}), ("update", {"n": 2})):
-        fold(rows, {"type": "step", "key": "a:0", "value": value, "headers": {"operation": operation}})
-    assert rows == {("step", "a:0"): {"n": 2}}
-    fold(rows, {"type": "step", "key": "a:0", "headers": {"operation": "delete"}})
-    assert rows == {}

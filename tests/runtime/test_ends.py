@@ -285,9 +285,9 @@ async def test_only_what_is_due_is_blocked(url: str) -> None:
         assert (await on.engine.runs.get(waits))["status"] == "waiting"
         await on.engine.events.send(waits, "go", id="1", payload=None)
         clock.advance(forsaken.AFTER_MS + 3_600_000)
-        assert await on.engine.forsaken.sweep() == 2
+        await on.engine.forsaken.sweep()  # or its own search, for which it has become time, too
         for run in (waits, later):
-            assert (await on.engine.runs.get(run))["status"] == "blocked"
+            await on.reaches(run, "blocked")
 
 
 async def test_an_event_for_a_blocked_run_is_kept_and_blocks_it_no_second_time(url: str) -> None:

@@ -697,3 +697,26 @@ async def test_operators_people_and_workers_at_once_leave_what_the_journal_says(
             assert len(results) == len(set(results)), "each result counts once"
         assert cuts > 10
         assert await rows(on, inbox_path("user:alice")) == {}
+
+
+# -- paused runs -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_pause_outlives_a_rewind_and_a_fork_goes_on(url: str) -> None:
+    world = World()
+    world.down = False
+    async with scene(url) as on:
+        run = await on.start("claim", 5)
+        async with working(claims(world), on):
+            await on.asks(run, "approve:0")
+        assert (await on.engine.runs.act("pause", run, OPERATOR))["status"] == "paused"
+        row = await on.engine.runs.act("rewind", run, OPERATOR, to="approve:0")
+        assert row["status"] == "paused"
+        forked = await on.engine.runs.act("fork", run, OPERATOR)
+        assert forked["status"] == "running"
+        async with working(claims(world), on):
+            await on.answer(await on.asks(forked["id"], "approve:0"), False)
+            assert (await on.reaches(forked["id"], "completed"))["output"] == "refused"
+            assert await on.engine.inputs.pending(run) == [], "nothing is asked anew while the run is paused"
+            await on.engine.runs.act("resume", run, OPERATOR)
+            await on.asks(run, "approve:0")

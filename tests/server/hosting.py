@@ -15,8 +15,8 @@ import uvicorn
 
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
-from signoff.server.http11.connection import Listener
 from signoff.server.http11.limits import HttpLimits
+from signoff.server.http11.listener import Listener
 from signoff.service.act import view_of
 from signoff.service.engine import Engine
 from signoff.service.kinds import PartKind, RunFilter, run_name

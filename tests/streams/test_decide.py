@@ -19,13 +19,13 @@ from signoff.streams.decide import decide
 from signoff.streams.stream import (
     Append,
     Close,
-    Command,
     Create,
     Delete,
     Head,
     Payload,
     ProducerMark,
     Remove,
+    StreamCommand,
     Touch,
     Unchanged,
     Write,
@@ -51,7 +51,7 @@ def test_a_new_stream_has_what_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("command", [Append(HELLO), Close(), Delete(), Touch()])
-def test_nothing_else_works_where_no_stream_is(command: Command) -> None:
+def test_nothing_else_works_where_no_stream_is(command: StreamCommand) -> None:
     with pytest.raises(StreamNotFound):
         decide(None, command, None, NOW)
 

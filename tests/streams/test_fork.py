@@ -13,7 +13,6 @@ from signoff.streams.stream import (
     Append,
     Branch,
     Close,
-    Command,
     Create,
     Delete,
     Fork,
@@ -22,6 +21,7 @@ from signoff.streams.stream import (
     Payload,
     ProducerMark,
     Remove,
+    StreamCommand,
     Touch,
     Unchanged,
     Write,
@@ -172,7 +172,7 @@ def test_the_source_must_be_known_first() -> None:
 
 
 @pytest.mark.parametrize("command", [Append(Payload("text/plain", b"x", 1)), Close(), Delete(), Touch()])
-def test_a_deleted_stream_is_gone(command: Command) -> None:
+def test_a_deleted_stream_is_gone(command: StreamCommand) -> None:
     with pytest.raises(StreamDeleted):
         decide(SOURCE.changed(deleted=True, refs=1), command, None, NOW)
 

@@ -1,4 +1,7 @@
-"""The `signoff` command, and the one place where server and runtime meet. One sub-command per file."""
+"""The `signoff` command: one sub-command a file, put together by `command.py`.
+
+Here, as in `embed`, server and runtime meet. Never here: what a server or a client of Python may want to do, too.
+"""
 
 from __future__ import annotations
 

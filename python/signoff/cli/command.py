@@ -101,7 +101,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result: Any = command(_called(arguments)).main(args=list(arguments), prog_name="signoff", standalone_mode=False)
     except SignoffError as error:
-        return _fail(_told(error), REFUSED)
+        return _fail(_in_words(error), REFUSED)
     except typer.TyperException as error:
         return _fail(_told_usage(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -121,7 +121,7 @@ def _told_usage(error: typer.TyperException) -> str:
     return f"{error.format_message()}{hint}"
 
 
-def _told(error: SignoffError) -> str:
+def _in_words(error: SignoffError) -> str:
     if isinstance(error, Unauthorized):
         return f"{error.detail} Give a token with --token or SIGNOFF_TOKEN."
     faults = error.extra.get("errors")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from signoff.cli import options, output
-from signoff.cli.send import EventId, Key, Payload
+from signoff.cli.send import EventId, EventKey, PayloadText
 from signoff.cli.target import Target, on
 from signoff.cli.values import json_value
 
@@ -16,9 +16,9 @@ from signoff.cli.values import json_value
 def emit(
     topic: Annotated[str, typer.Argument(help="What the runs await.")],
     *,
-    payload: Payload = None,
+    payload: PayloadText = None,
     event_id: EventId = None,
-    key: Key = None,
+    key: EventKey = None,
     json: options.Json = False,
     store: options.Store = None,
     server: options.Server = None,

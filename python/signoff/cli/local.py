@@ -16,7 +16,7 @@ from signoff.server.http.reply import ASGI, Message
 
 
 class LocalTransport(httpx.AsyncBaseTransport):
-    """Carry requests to an application without a socket.
+    """The way of requests to an application without a socket.
 
     Args:
         app: the ASGI application.
@@ -27,7 +27,7 @@ class LocalTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Start the application on one request; return as soon as it has sent the headers."""
-        exchange = _Exchange(await request.aread())
+        exchange = _LocalCall(await request.aread())
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -47,8 +47,8 @@ class LocalTransport(httpx.AsyncBaseTransport):
         return httpx.Response(start["status"], headers=start["headers"], stream=exchange)
 
 
-class _Exchange(httpx.AsyncByteStream):
-    """Run the application for one request and hand over what it sends."""
+class _LocalCall(httpx.AsyncByteStream):
+    """One request to the application, and what it sends."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body

@@ -6,6 +6,6 @@ import typer
 
 
 class Misuse(typer.TyperException):
-    """Refuse arguments or an environment that make no sense; exit code 2."""
+    """Arguments or an environment that make no sense; exit code 2."""
 
     exit_code = 2

@@ -30,9 +30,9 @@ Token = Annotated[
     str | None, typer.Option("--token", metavar="JWT", help="The bearer token for --server. [env: SIGNOFF_TOKEN]")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
+BindHost = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 picks a free one.")]
-Page = Annotated[str | None, typer.Option("--page", metavar="DIR", help="Serve a built page at /.")]
+PageFolder = Annotated[str | None, typer.Option("--page", metavar="DIR", help="Serve a built page at /.")]
 Origins = Annotated[
     list[str] | None,
     typer.Option("--allow-origin", metavar="ORIGIN", help="Let pages of this origin call the API. May be repeated."),

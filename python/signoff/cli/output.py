@@ -54,17 +54,17 @@ def cell(value: Any) -> Text:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; without a header if no column has a name."""
-    drawn = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
+    laid_out = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        laid_out.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
+        laid_out.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
     screen = console()
     if screen.is_terminal:
-        screen.print(drawn)
+        screen.print(laid_out)
         return
     with screen.capture() as captured:
-        screen.print(drawn)
+        screen.print(laid_out)
     for text in captured.get().splitlines():
         print(text.rstrip())
 

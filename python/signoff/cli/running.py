@@ -26,7 +26,7 @@ from signoff.cli.signals import stopping
 from signoff.runtime.worker import Worker
 from signoff.server.app import create_app, subscriptions_over
 from signoff.server.config import ServerConfig, check_binding
-from signoff.server.http11.connection import Listener
+from signoff.server.http11.listener import Listener
 from signoff.service.engine import Engine
 
 log = logging.getLogger("signoff")
@@ -45,8 +45,8 @@ GRACE_S = 3
 """Seconds that requests under way get when the process is asked to stop."""
 
 
-class Part(Protocol):
-    """Be something that runs until it is stopped."""
+class ProcessPart(Protocol):
+    """What runs in this process until it is stopped."""
 
     async def run(self) -> None:
         """Run until stopped."""
@@ -59,7 +59,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerPart:
-    """Run a worker."""
+    """A worker, as a part of this process."""
 
     worker: Worker
 
@@ -74,7 +74,7 @@ class WorkerPart:
 
 
 class HttpPart:
-    """Serve HTTP on a bound socket.
+    """A server of HTTP on a bound socket, as a part of this process.
 
     Args:
         engine: opened.
@@ -172,7 +172,7 @@ def announce(listening: socket.socket) -> None:
     sys.stdout.flush()
 
 
-async def until_stopped(*parts: Part) -> None:
+async def until_stopped(*parts: ProcessPart) -> None:
     """Run all parts until a signal comes or one of them ends; then stop the others.
 
     The first SIGINT or SIGTERM asks for a clean end, which is there after `END_S` at the latest. A second one ends the

@@ -11,22 +11,22 @@ from signoff.cli import options, output
 from signoff.cli.target import Target, on
 from signoff.cli.values import json_value
 
-Payload = Annotated[
+PayloadText = Annotated[
     str | None, typer.Option("--payload", metavar="JSON|@FILE|-", help="The payload; - reads standard input.")
 ]
 EventId = Annotated[
     str | None, typer.Option("--id", help="An id of your own: sending it again has no effect. Random if absent.")
 ]
-Key = Annotated[str | None, typer.Option("--key", help="Narrows who takes it.")]
+EventKey = Annotated[str | None, typer.Option("--key", help="Narrows who takes it.")]
 
 
 def send(
     run: Annotated[str, typer.Argument(help="The run's id.")],
     topic: Annotated[str, typer.Argument(help="What the run awaits.")],
     *,
-    payload: Payload = None,
+    payload: PayloadText = None,
     event_id: EventId = None,
-    key: Key = None,
+    key: EventKey = None,
     json: options.Json = False,
     store: options.Store = None,
     server: options.Server = None,

@@ -22,11 +22,11 @@ _UNLESS_GIVEN = ServerConfig()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """Hold the options of a sub-command that serves; each member is one."""
+    """The options of a sub-command that serves; each member is one."""
 
-    host: options.Host = "127.0.0.1"
+    host: options.BindHost = "127.0.0.1"
     port: options.Port = 4437
-    page: options.Page = None
+    page: options.PageFolder = None
     allow_origin: options.Origins = None
     allow_header: options.AllowHeaders = None
     public_url: options.PublicUrl = None

@@ -11,10 +11,9 @@ from signoff.cli.target import Target, on
 from signoff.client import SignoffClient
 from signoff.errors import Forbidden
 from signoff.paths import run_path
+from signoff.streams.state import RowMap, fold
 from signoff.workflow.frames import traceback_of
 from signoff.workflow.journal import error_from_json
-
-Rows = dict[tuple[str, str], dict[str, Any]]
 
 
 def show(
@@ -40,10 +39,9 @@ def show(
 
 async def _look(client: SignoffClient, run_id: str) -> dict[str, Any]:
     reply = await client.get(run_id)
-    rows: Rows = {}
+    rows: RowMap = {}
     async for batch in client.tail(run_path(run_id), follow=False):
-        for message in batch.messages:
-            fold(rows, message)
+        fold(batch.messages, rows)
     steps = [row for (kind, _), row in rows.items() if kind == "step"]
     failed = reply["run"]["error"] or any(step["error"] for step in steps)
     return {**reply, "steps": steps, "failures": await _failures(client, run_id) if failed else []}
@@ -64,15 +62,6 @@ async def _failures(client: SignoffClient, run_id: str) -> list[dict[str, Any]]:
         elif entry["type"] in {"run.unblocked", "step.completed"}:
             last.pop(what, None)
     return list(last.values())
-
-
-def fold(rows: Rows, message: dict[str, Any]) -> None:
-    """Apply one State Protocol message to the rows, in order of their first appearance."""
-    at = message["type"], message["key"]
-    if message["headers"]["operation"] == "delete":
-        rows.pop(at, None)
-    else:
-        rows[at] = message["value"]
 
 
 def _draw(reply: dict[str, Any]) -> None:

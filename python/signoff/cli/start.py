@@ -78,12 +78,12 @@ async def _end(client: SignoffClient, run_id: str) -> dict[str, Any]:
 
 def _watch() -> Callable[[dict[str, Any]], None]:
     """Return what tells of a run that is blocked, once for each reason."""
-    told: list[Any] = [None]
+    last_code: list[Any] = [None]
 
     def watch(row: dict[str, Any]) -> None:
         code = (row["error"] or {}).get("code") if row["status"] == "blocked" else None
-        if code is not None and code != told[0]:
+        if code is not None and code != last_code[0]:
             output.note(f"Run {row['id']} is blocked ({code}); waiting for it to go on. See: signoff show {row['id']}")
-        told[0] = code
+        last_code[0] = code
 
     return watch

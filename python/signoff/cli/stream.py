@@ -279,8 +279,8 @@ def _print(target: Target, path: str, offset: str, *, follow: bool, json: bool) 
 def _write(response: httpx.Response, *, json: bool) -> None:
     found: Any = messages(response)
     if json:
-        told = {"offset": response.headers["stream-next-offset"], "closed": _closed(response)}
-        output.as_json({**told, **found})
+        facts = {"offset": response.headers["stream-next-offset"], "closed": _closed(response)}
+        output.as_json({**facts, **found})
         return
     if "messages" in found:
         for message in found["messages"]:

@@ -22,7 +22,7 @@ _AGAIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Hold what a response says about a stream; None: it does not."""
+    """What a response says about a stream; None: it does not."""
 
     path: str
     content_type: str

@@ -46,7 +46,7 @@ async def _print(client: SignoffClient, path: str, offset: str, *, follow: bool,
             elif isinstance(message, str):
                 sys.stdout.write(message)
             elif _is_row(message):
-                output.line(_told(message))
+                output.line(_in_words(message))
             else:
                 output.line(output.cell(message).plain)
         sys.stdout.flush()
@@ -59,7 +59,7 @@ def _is_row(message: Any) -> bool:
     return isinstance(message, dict) and {"type", "key", "headers"} <= message.keys()
 
 
-def _told(message: dict[str, Any]) -> str:
+def _in_words(message: dict[str, Any]) -> str:
     """Say a State Protocol message in a line."""
     value = message.get("value") or {}
     stamp = message["headers"].get("timestamp")

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Say where operations go: exactly one of `store` and `server` is set.
+    """The place where operations go: exactly one of `store` and `server` is set.
 
     Attributes:
         store: URL of a store.

@@ -31,7 +31,7 @@ from signoff.clock import Alarm, Callback
 from signoff.errors import WorkerLost, WorkflowError, WorkflowStuck
 from signoff.runtime import telling
 from signoff.runtime.attempts import Attempts
-from signoff.runtime.execution import Execution, begins
+from signoff.runtime.cached_run import CachedRun, begins
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.logs import FAILURES
 from signoff.runtime.observe import Observers, RunLost, RunReplayed, StoreTrouble
@@ -111,7 +111,7 @@ class DriverOwner(Protocol):
         """Learn that the run has come to an entry."""
         ...
 
-    def finished(self, driver: RunDriver, execution: Execution | None) -> None:
+    def finished(self, driver: RunDriver, execution: CachedRun | None) -> None:
         """Learn that the driver has nothing left to do; the execution may be kept for the next claim."""
         ...
 
@@ -127,7 +127,7 @@ class RunDriver:
     """
 
     def __init__(
-        self, owner: DriverOwner, run: ClaimedRun, definition: WorkflowDefinition, execution: Execution | None
+        self, owner: DriverOwner, run: ClaimedRun, definition: WorkflowDefinition, execution: CachedRun | None
     ) -> None:
         self.run_id = run.lease.run_id
         self.lease = run.lease
@@ -192,7 +192,7 @@ class RunDriver:
             return
         self._settle(self._execution, entries)
 
-    def _wait_out(self, execution: Execution) -> None:
+    def _wait_out(self, execution: CachedRun) -> None:
         """Begin nothing, the run is paused: write results as they come, let go when no attempt is under way."""
         idle = not self._attempts.under_way
         if idle or self._attempts.results:
@@ -227,7 +227,7 @@ class RunDriver:
             entries += machine.advance((notification,))
         return entries
 
-    def _settle(self, execution: Execution, entries: list[Entry]) -> None:
+    def _settle(self, execution: CachedRun, entries: list[Entry]) -> None:
         """Go on after a turn of the code: with attempts, or by giving the run up until something comes."""
         machine, draining = execution.machine, self._owner.draining
         now = self._clock.now_ms()
@@ -243,7 +243,7 @@ class RunDriver:
     # -- appending -------------------------------------------------------------------------------------------------
 
     def _append(
-        self, execution: Execution, entries: Sequence[Entry], *, release: bool = False, ready: bool = False
+        self, execution: CachedRun, entries: Sequence[Entry], *, release: bool = False, ready: bool = False
     ) -> None:
         wake_at = execution.machine.wake_at() if execution.machine.outcome is None else None
         request = JournalAppend(self.lease, execution.position, entries, wake_at, ready, release)
@@ -393,7 +393,7 @@ class RunDriver:
     def _follow(self, part: JournalPart) -> None:
         execution = self._execution
         if execution is None:
-            execution = self._execution = Execution(Machine(self._definition), self._run.created_at)
+            execution = self._execution = CachedRun(Machine(self._definition), self._run.created_at)
         execution.position += len(part.entries)
         self._withheld += part.entries
         self._paused = part.paused

@@ -22,12 +22,12 @@ from signoff.runtime.port import (
     ClaimedRun,
     JournalAppend,
     JournalPart,
+    JournalReply,
     Listening,
     LostLease,
     LostRace,
     NotTaken,
     Parking,
-    Reply,
     RunLease,
     RunPort,
 )
@@ -194,7 +194,7 @@ class LocalRunPort:
         self._put(copy)
         return copy
 
-    def append(self, request: JournalAppend, reply: Reply) -> None:
+    def append(self, request: JournalAppend, reply: JournalReply) -> None:
         """Add to a journal."""
         copy = self._copies.get(request.lease.run_id)
         if (
@@ -210,7 +210,7 @@ class LocalRunPort:
         else:
             self._write(copy, request, reply)
 
-    async def _append_anew(self, request: JournalAppend, reply: Reply) -> None:
+    async def _append_anew(self, request: JournalAppend, reply: JournalReply) -> None:
         """Append without having the view that it was decided on."""
         try:
             part = await self.load(request.lease, request.at)
@@ -225,7 +225,7 @@ class LocalRunPort:
         else:
             self._write(copy, request, reply)
 
-    def _write(self, copy: RunCopy, request: JournalAppend, reply: Reply) -> None:
+    def _write(self, copy: RunCopy, request: JournalAppend, reply: JournalReply) -> None:
         try:
             write = RunChange(
                 RunSnapshot(copy.subject, copy.view),
@@ -244,7 +244,7 @@ class LocalRunPort:
         self._committer.hand_in(write.change, partial(self._written, copy, request, write, reply))
 
     def _written(
-        self, copy: RunCopy, request: JournalAppend, write: RunChange, reply: Reply, outcome: Outcome | Exception
+        self, copy: RunCopy, request: JournalAppend, write: RunChange, reply: JournalReply, outcome: Outcome | Exception
     ) -> None:
         copy.writing = False
         self._appending -= 1

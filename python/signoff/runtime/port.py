@@ -135,7 +135,7 @@ class NotTaken:
 
 AppendOutcome = Appended | LostRace | LostLease | NotTaken
 
-Reply = Callable[[AppendOutcome | Exception], None]
+JournalReply = Callable[[AppendOutcome | Exception], None]
 """Called with how an append ended; an exception leaves that unknown."""
 
 
@@ -198,7 +198,7 @@ class RunPort(Protocol):
         """
         ...
 
-    def append(self, request: JournalAppend, reply: Reply) -> None:
+    def append(self, request: JournalAppend, reply: JournalReply) -> None:
         """Add to a journal and, with it, to everything that follows from it; all of it or nothing.
 
         A compare-and-swap on the position and on the lease, the lease first.

@@ -38,7 +38,7 @@ class Raised:
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
+class _ThreadJob:
     work: Callable[[], Any]
     thread: _Thread
     reply: asyncio.Future[Returned | Raised]
@@ -51,15 +51,15 @@ class _Thread:
     """A thread, and where it gets its jobs from; None ends it."""
 
     loop: asyncio.AbstractEventLoop
-    inbox: SimpleQueue[_Job | None] = field(default_factory=SimpleQueue)
+    inbox: SimpleQueue[_ThreadJob | None] = field(default_factory=SimpleQueue)
     ident: int | None = None
 
-    def start(self, done: Callable[[_Job, Returned | Raised], None]) -> None:
+    def start(self, done: Callable[[_ThreadJob, Returned | Raised], None]) -> None:
         thread = Thread(target=self._main, args=(done,), name="signoff-step", daemon=True)
         thread.start()
         self.ident = thread.ident
 
-    def _main(self, done: Callable[[_Job, Returned | Raised], None]) -> None:
+    def _main(self, done: Callable[[_ThreadJob, Returned | Raised], None]) -> None:
         while (job := self.inbox.get()) is not None:
             outcome: Returned | Raised
             try:
@@ -121,7 +121,7 @@ class StepThreads:
         except BaseException:
             self._give_back()
             raise
-        job = _Job(work, thread, loop.create_future())
+        job = _ThreadJob(work, thread, loop.create_future())
         thread.inbox.put(job)
         try:
             return await job.reply
@@ -140,7 +140,7 @@ class StepThreads:
         thread.start(self._done)
         return thread
 
-    def _done(self, job: _Job, outcome: Returned | Raised) -> None:
+    def _done(self, job: _ThreadJob, outcome: Returned | Raised) -> None:
         if job.abandoned or self._closed:
             job.thread.inbox.put(None)  # another has taken its place
         else:
@@ -152,7 +152,7 @@ class StepThreads:
         if job.keeps_slot:
             self._give_back()
 
-    def _abandon(self, job: _Job) -> None:
+    def _abandon(self, job: _ThreadJob) -> None:
         job.abandoned = True
         self._hanging += 1
         if self._hanging <= self._most_hanging:

@@ -63,6 +63,9 @@ SIGNAL = getattr(signal, "SIGVTALRM", None)
 SIGNAL_S = 0.5
 """Seconds of the processor's time between two looks of the signal's handler."""
 
+BLOCKED_S = 1.0
+"""Seconds for which the loop may stand still before that is worth a warning."""
+
 
 class Interrupted(BaseException):
     """The way out of workflow code that has used up its time. Not an Exception, so that most handlers let it pass."""
@@ -339,10 +342,6 @@ class Watchdog:
         self._answered = True
 
 
-BLOCKED_S = 1.0
-"""Seconds for which the loop may stand still before that is worth a warning."""
-
-
 def place_of(frame: FrameType | None) -> str:
     """Return file and line of the innermost frame that is the users' own, or of the innermost one."""
     innermost = frame
@@ -363,11 +362,9 @@ _NOT_THEIRS = (
 
 
 def _imports(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
         frame = frame.f_back
-    return False
+    return frame is not None
 
 
 def _cpu_s(ident: int) -> float:

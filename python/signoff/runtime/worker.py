@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterable
 
 from signoff.clock import Alarm
 from signoff.errors import StoreError
+from signoff.runtime.cached_run import CachedRun
 from signoff.runtime.driver import MOST_LOST, RunDriver
-from signoff.runtime.execution import Execution
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.heartbeat import Heartbeat
 from signoff.runtime.local import Backing, run_port
@@ -88,7 +88,7 @@ class Worker:
         self._activation_s = activation_s
         self._concurrency = concurrency
         self._cache_size = cache
-        self._cache: OrderedDict[str, Execution] = OrderedDict()
+        self._cache: OrderedDict[str, CachedRun] = OrderedDict()
         self._lease_ms = lease_ms
         self._poll_ms = poll_ms
         self._drivers: dict[str, RunDriver] = {}
@@ -214,7 +214,7 @@ class Worker:
         self.loop.call_soon(driver.pump)
         return driver
 
-    def finished(self, driver: RunDriver, execution: Execution | None) -> None:
+    def finished(self, driver: RunDriver, execution: CachedRun | None) -> None:
         """Take a driver off the list and keep its machine, if it may be needed again."""
         del self._drivers[driver.run_id]
         if execution is not None and not self._stopping:

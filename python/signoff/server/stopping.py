@@ -72,7 +72,7 @@ def _at_signals(act: Callable[[], None]) -> Iterator[None]:
 
 
 @runtime_checkable
-class _Event(Protocol):
+class _StopEvent(Protocol):
     """What the parent of a worker sets when it is to stop."""
 
     def is_set(self) -> bool: ...
@@ -83,7 +83,7 @@ def _at_event(act: Callable[[], None]) -> Iterator[None]:
     # The arguments of its process are all that a worker of hypercorn has of its parent.
     arguments = getattr(multiprocessing.current_process(), "_kwargs", None) or {}
     event = arguments.get("shutdown_event")
-    if not isinstance(event, _Event):
+    if not isinstance(event, _StopEvent):
         yield
         return
 

@@ -19,11 +19,11 @@ from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
 from signoff.service.run_change import RunChange, RunSnapshot, run_deletion
 from signoff.service.workers import Workers
-from signoff.stores.base import Loaded as Stored
+from signoff.stores.base import LoadedSubject as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.workflow import journal
-from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded, StartAnother
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Decision, DeleteRun, Loaded, StartAnother
 from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.nouns import verbs
@@ -34,7 +34,6 @@ from signoff.workflow.view import RunFold, View
 
 R = TypeVar("R")
 
-Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R] | StartAnother[R]
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
 
@@ -48,7 +47,7 @@ OPEN_INPUTS: Final = PartsWanted(PartKind.INPUT, open=True)
 
 
 class Actor:
-    """Act on runs for outsiders.
+    """The one loop in which outsiders act on runs.
 
     Example:
         >>> await actor.act("r1", lambda run, now: decide.terminate(run, None, by, now), OPEN_INPUTS)

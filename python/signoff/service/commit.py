@@ -25,10 +25,10 @@ from signoff.stores.change import (
 )
 
 Durable = tuple[Change, Committed]
-Listener = Callable[[Sequence[Durable]], None]
+CommitListener = Callable[[Sequence[Durable]], None]
 """Called with the Changes that one transaction has made durable, in commit order, before their callers learn of it."""
 
-Reply = Callable[[Outcome | Exception], None]
+ChangeEnded = Callable[[Outcome | Exception], None]
 """Called with how a Change ended; an exception is what `GroupCommitter.commit` raises."""
 
 _PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 1.0)
@@ -39,11 +39,11 @@ _UNKNOWN: Final = "Whether the last write was kept could not be found out. Look 
 
 _Written = asyncio.Future[Sequence[Outcome | Rejected]]
 
-_Waiting = tuple[Change, Reply]
+_HandedIn = tuple[Change, ChangeEnded]
 
 
 class GroupCommitter:
-    """Commit Changes for many tasks of one event loop, merging those that wait.
+    """The committer of the Changes of one event loop's tasks; those that wait go in one transaction.
 
     Args:
         store: where to commit.
@@ -55,13 +55,13 @@ class GroupCommitter:
         >>> outcome = await committer.commit(change)
     """
 
-    def __init__(self, store: WorkflowStore, *listeners: Listener, clock: Clock | None = None) -> None:
+    def __init__(self, store: WorkflowStore, *listeners: CommitListener, clock: Clock | None = None) -> None:
         self._store = store
         self._clock = clock or SystemClock()
         self._listeners = list(listeners)
         self._lanes = store.lanes
-        self._waiting: list[_Waiting] = []
-        self._under_way: deque[tuple[list[_Waiting], _Written, Callback]] = deque()
+        self._waiting: list[_HandedIn] = []
+        self._under_way: deque[tuple[list[_HandedIn], _Written, Callback]] = deque()
         self._gathering = False
         self._sizes = (1, 1)
         self._closed = False
@@ -78,7 +78,7 @@ class GroupCommitter:
             lock = self._turns[run_id] = asyncio.Lock()
         return lock
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: CommitListener) -> None:
         """Call one more listener from now on."""
         self._listeners.append(listener)
 
@@ -108,11 +108,11 @@ class GroupCommitter:
         self.hand_in(change, reply)
         return future
 
-    def hand_in(self, change: Change, reply: Reply) -> None:
+    def hand_in(self, change: Change, reply: ChangeEnded) -> None:
         """Hand a Change in, and have `reply` called, never before this returns, with how it ended."""
         if self._closed:
             why = "The engine is closing; nothing was written. Try again later."
-            error = StoreUnavailable(why, told=why)
+            error = StoreUnavailable(why, public_detail=why)
             asyncio.get_running_loop().call_soon(reply, error)
             return
         self._waiting.append((change, reply))
@@ -192,7 +192,7 @@ class GroupCommitter:
         asked.add_done_callback(self._written)
         return asked
 
-    def _settle(self, batch: list[_Waiting], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
+    def _settle(self, batch: list[_HandedIn], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
         durable = [
             (change, outcome)
             for (change, _), outcome in zip(batch, outcomes, strict=True)
@@ -238,7 +238,9 @@ def _found(kept: bool | None) -> Outcome | Rejected:
     """Return how a Change ended that was looked for. What it appended, readers get from the store."""
     if kept:
         return Committed()
-    return Rejected(OutcomeUnknown(_UNKNOWN, told=_UNKNOWN) if kept is None else StoreUnavailable(_LOST, told=_LOST))
+    if kept is None:
+        return Rejected(OutcomeUnknown(_UNKNOWN, public_detail=_UNKNOWN))
+    return Rejected(StoreUnavailable(_LOST, public_detail=_LOST))
 
 
 def _report(what: str, error: Exception) -> None:

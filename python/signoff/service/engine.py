@@ -16,7 +16,7 @@ from signoff.service.prune import Pruner
 from signoff.service.runs import Runs
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.service.streams.sweeper import Sweeper
 from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
@@ -25,7 +25,7 @@ from signoff.workflow.definition import App
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Offer everything a server, a worker or a command can do with a store.
+    """Everything that a server, a worker or a command can do with a store.
 
     Example:
         >>> engine = await Engine.open(open_store("sqlite:///claims.db"))
@@ -38,7 +38,7 @@ class Engine:
     committer: GroupCommitter
     compactor: Compactor
     hub: Hub
-    streams: Streams
+    streams: StreamService
     runs: Runs
     inputs: Inputs
     events: Events
@@ -77,7 +77,7 @@ class Engine:
         hub = Hub(store, clock)
         compactor = Compactor(store)
         committer = GroupCommitter(store, hub.committed, compactor.committed, clock=clock)
-        streams = Streams(store, committer, hub, clock, compactor)
+        streams = StreamService(store, committer, hub, clock, compactor)
         sweeper = Sweeper(store, streams)
         sweeper.start()
         workers = Workers(store, committer, clock)

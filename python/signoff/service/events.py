@@ -32,7 +32,7 @@ class Emitted:
 
 
 class Events:
-    """Send events to runs: kept until awaited, in order, once per id."""
+    """The sending of events to runs: each is kept until awaited, in order, once per id."""
 
     def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
         self._store = store

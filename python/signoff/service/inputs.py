@@ -11,11 +11,11 @@ import orjson
 
 from signoff.clock import Clock
 from signoff.errors import InputNotFound, PayloadTooLarge
-from signoff.service.act import OPEN_INPUTS, Actor, Decision, not_found
+from signoff.service.act import OPEN_INPUTS, Actor, not_found
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, inputs_listing, run_name
 from signoff.stores.base import Page, PartsWanted, WorkflowStore
-from signoff.workflow.decision import Loaded
+from signoff.workflow.decision import Decision, Loaded
 from signoff.workflow.input import decide
 from signoff.workflow.input.decide import SCOPE, Accepted, Who
 from signoff.workflow.input.state import InputState
@@ -32,7 +32,7 @@ _JUDGES: Final = 2
 
 
 class Inputs:
-    """Answer, look at and list requests for input."""
+    """The requests for input: answered, looked at and listed."""
 
     def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
         self._store = store

@@ -35,7 +35,7 @@ class RunOutcome:
 
 
 class Outcomes:
-    """Wait for runs to end, and tell how they did."""
+    """The ends of runs: awaited, and told."""
 
     def __init__(self, store: WorkflowStore, hub: Hub, runs: Runs) -> None:
         self._store = store

@@ -15,16 +15,16 @@ from typing import Final
 
 from signoff.clock import Clock
 from signoff.errors import NotEnded, RunNotFound, SignoffError
-from signoff.service.act import Actor, Decision
+from signoff.service.act import Actor
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
 from signoff.stores.base import Page, WorkflowStore
 from signoff.stores.change import Subject
-from signoff.workflow.decision import AlreadyDone, DeleteRun, Loaded
+from signoff.workflow.decision import AlreadyDone, Decision, DeleteRun, Loaded
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.run import decide
-from signoff.workflow.run.decide import Row
 from signoff.workflow.run.status import ENDED, FINAL
+from signoff.workflow.run.undo import RunRow
 from signoff.workflow.view import RunFold
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class PruneFilter:
 
 
 class Pruner:
-    """Delete runs that ended long ago.
+    """The deletion of runs that ended long ago.
 
     Example:
         >>> page = await pruner.prune(PruneFilter(ended_before=clock.now_ms() - 30 * 86_400_000))
@@ -94,7 +94,7 @@ class Pruner:
 
     async def prune(
         self, where: PruneFilter, limit: int = PIECE, cursor: str | None = None, *, dry_run: bool = False
-    ) -> Page[Row]:
+    ) -> Page[RunRow]:
         """Look at up to `limit` runs, and delete those that go; return their rows, and where to go on.
 
         Args:
@@ -106,28 +106,28 @@ class Pruner:
         page = await self._store.list_subjects(where.candidates.listing, limit=limit, cursor=cursor)
         return Page(await self._deleted(where, page.items, dry_run=dry_run), page.cursor)
 
-    async def prune_these(self, where: PruneFilter, run_ids: Collection[str], *, dry_run: bool = False) -> Page[Row]:
+    async def prune_these(self, where: PruneFilter, run_ids: Collection[str], *, dry_run: bool = False) -> Page[RunRow]:
         """Delete those of these runs that go; others, and what is gone already, are left out of the rows returned."""
         found = [await self._store.load(run_name(run_id)) for run_id in dict.fromkeys(run_ids)]
         records = [loaded.subject for loaded in found if loaded is not None]
         return Page(await self._deleted(where, records, dry_run=dry_run), None)
 
-    async def _deleted(self, where: PruneFilter, records: Collection[Subject], *, dry_run: bool) -> tuple[Row, ...]:
+    async def _deleted(self, where: PruneFilter, records: Collection[Subject], *, dry_run: bool) -> tuple[RunRow, ...]:
         folds = [RunFold.loads(record.state) for record in records]
         rows = [fold.row for fold in folds if where.takes(fold)]
         if dry_run:
             return tuple(rows)
         turns = asyncio.Semaphore(AT_ONCE)
 
-        async def delete(run_id: str) -> Row | None:
+        async def delete(run_id: str) -> RunRow | None:
             async with turns:
                 return await self._delete(where, run_id)
 
         done = await asyncio.gather(*(delete(row["id"]) for row in rows))
         return tuple(row for row in done if row is not None)
 
-    async def _delete(self, where: PruneFilter, run_id: str) -> Row | None:
-        def decided(run: Loaded, now: int) -> Decision[Row | None]:
+    async def _delete(self, where: PruneFilter, run_id: str) -> RunRow | None:
+        def decided(run: Loaded, now: int) -> Decision[RunRow | None]:
             if not where.takes(run.run):  # it was taken up again, or another has its id now
                 return AlreadyDone(None)
             decision = decide.delete(run, {}, _POLICY, now)

@@ -22,13 +22,14 @@ from signoff.workflow.definition import App
 from signoff.workflow.entry import PYTHON, DecidedBy
 from signoff.workflow.failure import error_of
 from signoff.workflow.run import decide
-from signoff.workflow.run.decide import Row, Started
+from signoff.workflow.run.decide import Started
 from signoff.workflow.run.entries import RunStarted
+from signoff.workflow.run.undo import RunRow
 from signoff.workflow.view import RunFold, View
 
 
 class Runs:
-    """Start, look at and list runs, and do to them what operators may.
+    """The runs: started, looked at and listed, and what operators may do to them.
 
     Args:
         workers: tells which workflows can be run by somebody.
@@ -130,7 +131,7 @@ class Runs:
             raise not_found(run_id)
         return stored.subject
 
-    async def get(self, run_id: str) -> Row:
+    async def get(self, run_id: str) -> RunRow:
         """Return the run row.
 
         Raises:
@@ -138,7 +139,7 @@ class Runs:
         """
         return RunFold.loads((await self.record(run_id)).state).row
 
-    async def list(self, where: RunFilter, limit: int = 50, cursor: str | None = None) -> Page[Row]:
+    async def list(self, where: RunFilter, limit: int = 50, cursor: str | None = None) -> Page[RunRow]:
         """List run rows, newest first.
 
         Raises:

@@ -65,7 +65,7 @@ class PartsWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSubject:
     """A subject and those of its parts that were asked for, as of one moment; each kind in the order of first put."""
 
     subject: Subject
@@ -151,7 +151,7 @@ class StoreDescription:
 class Subjects(Protocol):
     """Records and their parts."""
 
-    async def load(self, name: Name, *wanted: PartsWanted) -> Loaded | None:
+    async def load(self, name: Name, *wanted: PartsWanted) -> LoadedSubject | None:
         """Load a subject's record with some of its parts, in one consistent look; None: there is none."""
         ...
 

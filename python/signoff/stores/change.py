@@ -180,7 +180,7 @@ class SubjectWrite:
 
 @dataclass(frozen=True, slots=True)
 class SubjectDelete:
-    """Delete a subject with its parts and its own streams, if its version is still `expect`.
+    """The deletion of a subject with its parts and its own streams, if its version is still `expect`.
 
     Its streams are gone at once for everybody who asks for them, and what they held goes later (`Streams.purge`). One
     that has forks is kept for them, as a `Head.deleted` one.
@@ -197,7 +197,7 @@ class SubjectDelete:
 
 @dataclass(frozen=True, slots=True)
 class StreamDelete:
-    """Delete an application's stream, if its head is still at `expect`: at once for everybody who asks for it.
+    """The deletion of an application's stream, if its head is still at `expect`: at once for whoever asks for it.
 
     What it held, which may be much, goes later (`Streams.purge`).
     """
@@ -207,7 +207,7 @@ class StreamDelete:
 
 
 class FamilyWrite(NamedTuple):
-    """Write to streams that stem from one another by forking; mostly to one.
+    """A write to streams that stem from one another by forking; mostly to one.
 
     An application may fork a stream of the engine (`Head.engine`): one of a subject's own, or one that posts go to.
     Then the source's references move, which are no part of what its appends move: a Change of the run it belongs to,
@@ -223,7 +223,7 @@ class FamilyWrite(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowsWrite:
-    """Move the live rows of a stream on, and drop history.
+    """A move of the live rows of a stream, and of where its history begins.
 
     Appends go on meanwhile: neither the tail nor, unless `base` moves, the version is compared or changed.
 

@@ -97,10 +97,10 @@ def _check_stream(write: Write | StreamDelete) -> None:
             _PRODUCER.check(mark)
 
 
-class _Shape:
+class _RecordTypes:
     """The types that the members of a record have; a member marked optional may be None."""
 
-    def __init__(self, **members: _Kind) -> None:
+    def __init__(self, **members: _MemberType) -> None:
         self._members = [(name, optional, kind) for name, (optional, kind) in members.items()]
         self._values = attrgetter(*members)
 
@@ -133,18 +133,18 @@ def _check_value(name: str, kind: type, value: object) -> None:
         raise BadRequest(f"{name} needs more than 64 bits; nothing was written.")
 
 
-_Kind = tuple[bool, type]
+_MemberType = tuple[bool, type]
 """Whether None is allowed, and the type."""
 
-_TEXT: _Kind = (False, str)
-_NUMBER: _Kind = (False, int)
-_BYTES: _Kind = (False, bytes)
-_FLAG: _Kind = (False, bool)
-_TEXT_OR_NONE: _Kind = (True, str)
-_NUMBER_OR_NONE: _Kind = (True, int)
+_TEXT: _MemberType = (False, str)
+_NUMBER: _MemberType = (False, int)
+_BYTES: _MemberType = (False, bytes)
+_FLAG: _MemberType = (False, bool)
+_TEXT_OR_NONE: _MemberType = (True, str)
+_NUMBER_OR_NONE: _MemberType = (True, int)
 
-_NAME = _Shape(kind=_TEXT, id=_TEXT)
-_SUBJECT = _Shape(
+_NAME = _RecordTypes(kind=_TEXT, id=_TEXT)
+_SUBJECT = _RecordTypes(
     version=_NUMBER,
     state=_BYTES,
     sort=_NUMBER,
@@ -154,12 +154,12 @@ _SUBJECT = _Shape(
     quiet=_FLAG,
     updated_at=_NUMBER,
 )
-_PART = _Shape(kind=_TEXT, key=_TEXT, state=_BYTES, open=_FLAG, sort=_NUMBER)
-_PART_NAME = _Shape(kind=_TEXT, key=_TEXT)
-_APPEND = _Shape(path=_TEXT, data=_BYTES, count=_NUMBER, close=_FLAG)
-_POST = _Shape(path=_TEXT, data=_BYTES, count=_NUMBER)
-_HEAD = _Shape(version=_NUMBER, tail=_NUMBER, last_seq=_TEXT_OR_NONE, touched_at=_NUMBER)
-_PROPERTIES = _Shape(
+_PART = _RecordTypes(kind=_TEXT, key=_TEXT, state=_BYTES, open=_FLAG, sort=_NUMBER)
+_PART_NAME = _RecordTypes(kind=_TEXT, key=_TEXT)
+_APPEND = _RecordTypes(path=_TEXT, data=_BYTES, count=_NUMBER, close=_FLAG)
+_POST = _RecordTypes(path=_TEXT, data=_BYTES, count=_NUMBER)
+_HEAD = _RecordTypes(version=_NUMBER, tail=_NUMBER, last_seq=_TEXT_OR_NONE, touched_at=_NUMBER)
+_PROPERTIES = _RecordTypes(
     path=_TEXT,
     incarnation=_TEXT,
     content_type=_TEXT,
@@ -173,9 +173,9 @@ _PROPERTIES = _Shape(
     deleted=_FLAG,
     compacted=_FLAG,
 )
-_FORK = _Shape(path=_TEXT, incarnation=_TEXT, at=_NUMBER, depth=_NUMBER)
-_STREAM_WRITE = _Shape(expect=_NUMBER, start=_NUMBER, data=_BYTES)
-_STREAM_DELETE = _Shape(path=_TEXT, expect=_NUMBER)
-_PRODUCER = _Shape(producer_id=_TEXT, epoch=_NUMBER, seq=_NUMBER)
-_ROWS_WRITE = _Shape(path=_TEXT, incarnation=_TEXT, expect=_NUMBER, base=_NUMBER_OR_NONE, refs=_NUMBER)
-_LIVE_ROW = _Shape(type=_TEXT, key=_TEXT, position=_NUMBER, message=_BYTES)
+_FORK = _RecordTypes(path=_TEXT, incarnation=_TEXT, at=_NUMBER, depth=_NUMBER)
+_STREAM_WRITE = _RecordTypes(expect=_NUMBER, start=_NUMBER, data=_BYTES)
+_STREAM_DELETE = _RecordTypes(path=_TEXT, expect=_NUMBER)
+_PRODUCER = _RecordTypes(producer_id=_TEXT, epoch=_NUMBER, seq=_NUMBER)
+_ROWS_WRITE = _RecordTypes(path=_TEXT, incarnation=_TEXT, expect=_NUMBER, base=_NUMBER_OR_NONE, refs=_NUMBER)
+_LIVE_ROW = _RecordTypes(type=_TEXT, key=_TEXT, position=_NUMBER, message=_BYTES)

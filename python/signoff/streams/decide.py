@@ -20,13 +20,13 @@ from signoff.streams import compaction, content_type, expiry, fork, offset, prod
 from signoff.streams.stream import (
     Append,
     Close,
-    Command,
     Create,
-    Decision,
     Delete,
     Head,
     Lookup,
     ProducerMark,
+    StreamCommand,
+    StreamDecision,
     Touch,
     Unchanged,
     Write,
@@ -37,13 +37,13 @@ _NONE: Final[Mapping[str, Head | None]] = MappingProxyType({})
 
 def decide(
     head: Head | None,
-    command: Command,
+    command: StreamCommand,
     last: ProducerMark | None,
     now: int,
     sources: Mapping[str, Head | None] = _NONE,
     *,
     new_version: int | None = None,
-) -> Decision:
+) -> StreamDecision:
     """Decide what a command does to a stream.
 
     Args:
@@ -79,7 +79,7 @@ def decide(
 
 def _create(
     head: Head | None, command: Create, now: int, sources: Mapping[str, Head | None], new_version: int | None
-) -> Decision:
+) -> StreamDecision:
     wanted = command.fork
     if command.payload.fault is not None:
         raise BadRequest(command.payload.fault)
@@ -157,7 +157,7 @@ def decide_append(
     return Write(after, head.version, head.tail, payload.data, mark, (), payload.cuts)
 
 
-def _close(head: Head, command: Close, last: ProducerMark | None, now: int, new_version: int | None) -> Decision:
+def _close(head: Head, command: Close, last: ProducerMark | None, now: int, new_version: int | None) -> StreamDecision:
     if head.closed:
         return Unchanged(head, last)
     if command.producer is not None and not producer.is_new(last, command.producer):

@@ -118,14 +118,14 @@ def control_event(position: int, *, cursor: str, up_to_date: bool, closed: bool)
         up_to_date: the reader has all there is.
         closed: the stream has ended at `position`.
     """
-    told: dict[str, object] = {"streamNextOffset": offset.encode(position)}
+    control: dict[str, object] = {"streamNextOffset": offset.encode(position)}
     if not closed:
-        told["streamCursor"] = cursor
+        control["streamCursor"] = cursor
     if up_to_date or closed:
-        told["upToDate"] = True
+        control["upToDate"] = True
     if closed:
-        told["streamClosed"] = True
-    return b"event: control\ndata:" + orjson.dumps(told) + b"\n\n"
+        control["streamClosed"] = True
+    return b"event: control\ndata:" + orjson.dumps(control) + b"\n\n"
 
 
 def _lines(data: bytes) -> bytes:

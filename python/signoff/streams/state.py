@@ -16,7 +16,7 @@ import orjson
 
 from signoff.errors import BadRequest
 
-Rows = dict[tuple[str, str], Any]
+RowMap = dict[tuple[str, str], Any]
 """Materialized state: `(type, key)` → value."""
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -109,7 +109,7 @@ def validate(message: Any) -> None:
     _member(isinstance(stamp, str) and _RFC3339.fullmatch(stamp) is not None, "headers.timestamp", "RFC 3339")
 
 
-def fold(messages: Iterable[bytes | str | dict[str, Any]], rows: Rows | None = None) -> Rows:
+def fold(messages: Iterable[bytes | str | dict[str, Any]], rows: RowMap | None = None) -> RowMap:
     """Apply messages in order and return the rows they leave (§6).
 
     Args:
@@ -119,7 +119,7 @@ def fold(messages: Iterable[bytes | str | dict[str, Any]], rows: Rows | None = N
     Raises:
         BadRequest: a message is malformed; the rows keep what came before it.
     """
-    state: Rows = {} if rows is None else rows
+    state: RowMap = {} if rows is None else rows
     for item in messages:
         # Not orjson: it would read integers beyond 64 bits as floats.
         message = json.loads(item) if isinstance(item, (bytes, str)) else item

@@ -280,7 +280,7 @@ class Touch:
     """The news that the stream was read, which renews a sliding time to live (§5.1)."""
 
 
-Command = Create | Append | Close | Delete | Touch
+StreamCommand = Create | Append | Close | Delete | Touch
 
 
 class Write(NamedTuple):
@@ -336,4 +336,4 @@ class Lookup:
     path: str
 
 
-Decision = Write | Unchanged | Remove | Lookup
+StreamDecision = Write | Unchanged | Remove | Lookup

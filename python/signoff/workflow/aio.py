@@ -15,13 +15,12 @@ import importlib
 import math
 import sys
 import types
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
 from signoff.workflow import guard
-
-CancelledError = asyncio.CancelledError
 
 _original: dict[str, Callable[..., Any]] = {}
 _loop_type: Any = None

@@ -151,6 +151,9 @@ class DeleteRun(Generic[R]):
     at: int
 
 
+Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R] | StartAnother[R]
+
+
 def run_row(view: View, _: int) -> dict[str, Any]:
     """Return the run's row, for replies."""
     assert view.run is not None

@@ -114,7 +114,7 @@ _running: set[int] = set()
 _installed = False
 
 
-class _Watch:
+class _RefusedFunctions:
     """Functions of one module that are refused to workflow code; exchanged and put back at each turn of a machine."""
 
     __slots__ = ("_names", "_originals", "_read", "_seen", "_watched", "_watching")
@@ -153,7 +153,7 @@ class _Watch:
                 self._names[name] = original
 
 
-_clocks, _numbers = (_Watch(module, acts) for module, acts in _EXCHANGED)
+_clocks, _numbers = (_RefusedFunctions(module, acts) for module, acts in _EXCHANGED)
 
 
 def _watched_chance(generator: Any) -> dict[str, Callable[..., Any]]:

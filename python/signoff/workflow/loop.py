@@ -55,7 +55,7 @@ MOST_CALLBACKS = 1_000_000
 
 
 class Halt(BaseException):
-    """Leave workflow code for good: the machine has stopped. Not an Exception, so that users' handlers let it pass."""
+    """The end of workflow code for good: the machine has stopped. Not an Exception: users' handlers let it pass."""
 
 
 _new = object.__new__
@@ -66,7 +66,7 @@ async def _await(awaitable: Any) -> Any:
 
 
 class WorkflowLoop(asyncio.AbstractEventLoop):
-    """Run callbacks in the order in which they became ready.
+    """An event loop that runs callbacks in the order in which they became ready, and nothing else.
 
     Attributes:
         active: its code is running now.
@@ -105,7 +105,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """
         host = _get_running_loop()
         if host is not None and asyncio.current_task(host) is not None:
-            raise RuntimeError("A workflow is advanced from a plain callback (loop.call_soon), not inside a task.")
+            raise RuntimeError(
+                "Workflow code runs on an event loop of its own, which a task of another loop cannot enter; nothing "
+                "was run. A test replays a history with signoff.testing.replay, from anywhere; other code advances a "
+                "machine from a plain callback (loop.call_soon) or a thread."
+            )
         if aio.wants_anyio():
             aio.install_anyio()
         return Turn(self, host, True)

@@ -18,7 +18,7 @@ from signoff.workflow.determinism import user_frame
 from signoff.workflow.entry import Command, Entry
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
-from signoff.workflow.run.ask import Execution, Outcome
+from signoff.workflow.run.ask import Execution, RunEnd
 from signoff.workflow.run.cut import Cut, effective, is_cut
 from signoff.workflow.run.entries import RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
@@ -50,7 +50,7 @@ class Machine:
         self._execution = Execution(self._commands, definition)
 
     @property
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> RunEnd | None:
         """Return how the run ended, once it has."""
         return self._execution.outcome
 

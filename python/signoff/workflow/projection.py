@@ -24,7 +24,7 @@ from signoff.workflow.run.entries import RunStarted
 from signoff.workflow.run.fold import begin, put_run
 from signoff.workflow.run.status import ENDED, HELD, status_of
 from signoff.workflow.undoing import write_differences
-from signoff.workflow.view import Delta, Folded, Past, Rows, View
+from signoff.workflow.view import Delta, Folded, Past, ShownRows, View
 
 _FOLDS = nouns.folds()
 _SETTLED = ENDED | HELD
@@ -125,8 +125,8 @@ def _fold_cut(projector: Projector, past: Past, cut: Cut) -> None:
     past.folded, past.copied = left, 0
 
 
-def _folded_again(left: Sequence[Folded]) -> tuple[View, Rows]:
-    view, rows = View(), Rows()
+def _folded_again(left: Sequence[Folded]) -> tuple[View, ShownRows]:
+    view, rows = View(), ShownRows()
     projector = RecordingProjector(view, 0, rows, write=False)
     for one in left:
         projector.tail = one.tail

@@ -11,7 +11,7 @@ from signoff.streams import state
 from signoff.workflow import codec
 from signoff.workflow.entry import SAME, Entry, Error, Notification
 from signoff.workflow.input.state import InputState
-from signoff.workflow.view import Delta, Rows, RunFold, View
+from signoff.workflow.view import Delta, RunFold, ShownRows, View
 
 rfc3339 = lru_cache(maxsize=256)(timestamps.rfc3339)
 
@@ -97,7 +97,7 @@ class RecordingProjector(Projector):
 
     __slots__ = ("rows",)
 
-    def __init__(self, view: View, tail: int, rows: Rows, txid: str | None = None, *, write: bool = True) -> None:
+    def __init__(self, view: View, tail: int, rows: ShownRows, txid: str | None = None, *, write: bool = True) -> None:
         super().__init__(view, tail, txid, write=write)
         self.rows = rows
 

@@ -107,7 +107,7 @@ def findings(fn: Callable[..., Any]) -> list[Finding]:
     start = None if module is None else module.functions.get((code.co_name, code.co_firstlineno))
     if module is None or start is None:
         return []
-    found = _Reader(module, start).read()
+    found = _FunctionReader(module, start).read()
     return [
         Finding(code.co_filename, line, what, unawaited)
         for line, what, unawaited in sorted(found)
@@ -161,10 +161,10 @@ def _imported(node: ast.AST) -> dict[str, str]:
     return found
 
 
-class _Scope:
+class _FunctionScope:
     """What the names of one function stand for."""
 
-    def __init__(self, function: Function | ast.Lambda, outer: _Scope | None, module: _Module) -> None:
+    def __init__(self, function: Function | ast.Lambda, outer: _FunctionScope | None, module: _Module) -> None:
         self.outer, self.module = outer, module
         self.imports: dict[str, str] = {}
         self.named: dict[str, Function] = {}
@@ -234,7 +234,7 @@ def _in_order(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _NUMBERED
 
 
-class _Reader:
+class _FunctionReader:
     """The reading of a workflow function and what it refers to."""
 
     def __init__(self, module: _Module, start: Function) -> None:
@@ -252,20 +252,20 @@ class _Reader:
     def _tell(self, node: ast.AST, what: str, *, unawaited: bool = False) -> None:
         self._found.add((getattr(node, "lineno", 1), what, unawaited))
 
-    def _function(self, function: Function, outer: _Scope | None) -> None:
+    def _function(self, function: Function, outer: _FunctionScope | None) -> None:
         if function in self._seen:
             return
         self._seen.add(function)
-        scope = _Scope(function, outer, self._module)
+        scope = _FunctionScope(function, outer, self._module)
         for node in function.body:
             self._node(node, scope)
 
-    def _node(self, node: ast.AST, scope: _Scope) -> None:
+    def _node(self, node: ast.AST, scope: _FunctionScope) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
                 return  # read when it is referred to
             case ast.Lambda():
-                self._node(node.body, _Scope(node, scope, self._module))
+                self._node(node.body, _FunctionScope(node, scope, self._module))
                 return
             case ast.Expr(value=ast.Call() as call):
                 self._unawaited(call)
@@ -284,7 +284,7 @@ class _Reader:
         for child in ast.iter_child_nodes(node):
             self._node(child, scope)
 
-    def _call(self, node: ast.Call, scope: _Scope) -> None:
+    def _call(self, node: ast.Call, scope: _FunctionScope) -> None:
         name = scope.full_name(node.func)
         of_step = isinstance(node.func, ast.Attribute) and node.func.attr == "step"
         if isinstance(node.func, ast.Attribute) and node.func.attr == "shutdown" and name is None:
@@ -302,11 +302,11 @@ class _Reader:
         for keyword in node.keywords:
             self._node(keyword.value, scope)
 
-    def _is_step(self, function: Function, scope: _Scope) -> bool:
+    def _is_step(self, function: Function, scope: _FunctionScope) -> bool:
         decorators = [one.func if isinstance(one, ast.Call) else one for one in function.decorator_list]
         return any(scope.full_name(one) in {"signoff.step", "signoff.workflow.step.options.step"} for one in decorators)
 
-    def _reference(self, node: ast.AST, scope: _Scope) -> bool:
+    def _reference(self, node: ast.AST, scope: _FunctionScope) -> bool:
         """Tell what a name stands for, if that is of the world; return whether the name is done with."""
         name = scope.full_name(node)
         if name in WORLD:
@@ -315,13 +315,13 @@ class _Reader:
         if isinstance(node, ast.Name):
             function = scope.find(node.id)
             if isinstance(function, Function) and not self._is_step(function, scope):
-                home: _Scope | None = scope
+                home: _FunctionScope | None = scope
                 while home is not None and home.named.get(node.id) is not function:
                     home = home.outer
                 self._function(function, None if self._module.named.get(node.id) is function else home)
         return False
 
-    def _order(self, node: ast.AST, scope: _Scope) -> None:
+    def _order(self, node: ast.AST, scope: _FunctionScope) -> None:
         """Tell of sets whose order is looked at."""
         walked: list[ast.expr] = []
         match node:

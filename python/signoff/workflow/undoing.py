@@ -19,10 +19,12 @@ from signoff.workflow.input.state import InputState
 from signoff.workflow.projector import Projector
 from signoff.workflow.run.cut import Cut
 from signoff.workflow.run.fold import put_run
-from signoff.workflow.view import Past, Rows, RunFold, View
+from signoff.workflow.view import Past, RunFold, ShownRows, View
 
 
-def write_differences(projector: Projector, past: Past, after: View, rows: Rows, cut: Cut) -> dict[str, InputState]:
+def write_differences(
+    projector: Projector, past: Past, after: View, rows: ShownRows, cut: Cut
+) -> dict[str, InputState]:
     """Write what a cut changes; return the requests that are shown again.
 
     Args:
@@ -54,7 +56,7 @@ def write_differences(projector: Projector, past: Past, after: View, rows: Rows,
     return again
 
 
-def _put_run(projector: Projector, shown: Rows, run: RunFold, cut: Cut) -> None:
+def _put_run(projector: Projector, shown: ShownRows, run: RunFold, cut: Cut) -> None:
     operation = Operation.UPDATE if ("run", run.row["id"]) in shown else Operation.INSERT
     put_run(projector, run, operation, cut.at)
 

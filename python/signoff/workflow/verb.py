@@ -13,14 +13,13 @@ from typing import Any, Final
 
 from signoff.errors import SignoffError
 from signoff.shapes import Check, Shape, maybe, text
-from signoff.workflow.decision import AlreadyDone, AppendEntries, DeleteRun, Loaded, StartAnother
+from signoff.workflow.decision import Decision, Loaded
 from signoff.workflow.entry import DecidedBy
 
 OPERATOR: Final = "operator"
 """The grant of those who may do everything."""
 
 Body = Mapping[str, Any]
-Decision = AppendEntries[Any] | AlreadyDone[Any] | DeleteRun[Any] | StartAnother[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Verb:
     name: str
     summary: str
     section: str
-    decide: Callable[[Loaded, Body, DecidedBy, int], Decision]
+    decide: Callable[[Loaded, Body, DecidedBy, int], Decision[Any]]
     grant: str = OPERATOR
     members: tuple[Member, ...] = ()
     needs: Needs = Needs()

@@ -78,7 +78,7 @@ class Folded:
     reopened: dict[str, InputState] = field(default_factory=dict)
 
 
-Rows = dict[tuple[str, str], Any]
+ShownRows = dict[tuple[str, str], Any]
 """Rows by type and key, in the order in which they appeared."""
 
 
@@ -93,7 +93,7 @@ class Past:
     """
 
     folded: list[Folded] = field(default_factory=list)
-    rows: Rows = field(default_factory=dict)
+    rows: ShownRows = field(default_factory=dict)
     copied: int = 0
 
     @property

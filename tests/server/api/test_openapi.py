@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from signoff import errors
 from signoff.server.api.document import OPERATIONS, PUBLISHED, written
-from signoff.server.api.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build, component
+from signoff.server.api.openapi import ApiDescription, ApiOperation, JsonObject, QueryParameter, build, component
 from signoff.server.api.routes import OPEN, ROUTES
 from tests.protocol.material import SCHEMAS, load
 from tests.server.hosting import KEYED, hosting, problem
@@ -113,7 +113,7 @@ def test_a_table_that_does_not_hold_is_refused(
 
 
 def test_two_schemas_of_one_name_are_refused() -> None:
-    schemas: dict[str, Json] = {
+    schemas: dict[str, JsonObject] = {
         "a-row.json": {"$ref": "b.json#/$defs/a_row"},
         "b.json": {"$defs": {"a_row": {"type": "string"}}},
     }

@@ -17,8 +17,9 @@ from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
 from signoff.server.fast.port import FastLane, FastRequest, Plan
 from signoff.server.http.reply import ASGI, Receive, Scope, Send
-from signoff.server.http11.connection import Connection, Listener
+from signoff.server.http11.connection import Connection
 from signoff.server.http11.limits import HttpLimits
+from signoff.server.http11.listener import Listener
 from signoff.service.engine import Engine
 from signoff.stores.base import WorkflowStore
 from tests.service.streams.scene import until

@@ -1,4 +1,4 @@
-"""The express lane answers as the application does: whatever it serves, and whatever it leaves to the application."""
+"""The fast lane answers as the application does: whatever it serves, and whatever it leaves to the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The express lane when others write too, when the store fails, and when clients or the server leave."""
+"""The fast lane when others write too, when the store fails, and when clients or the server leave."""
 
 from __future__ import annotations
 

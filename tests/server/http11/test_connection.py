@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 
 from signoff.server.http.reply import Receive, Scope, Send
-from signoff.server.http11.connection import Listener
 from signoff.server.http11.limits import HttpLimits
+from signoff.server.http11.listener import Listener
 from tests.service.streams.scene import until
 
 QUICK = HttpLimits(connections=3, header_bytes=2048, header_s=0.2, body_s=0.2, keep_alive_s=0.3)

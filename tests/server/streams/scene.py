@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import httpx
 import uvicorn
 
-from signoff.server.http11.connection import Listener
 from signoff.server.http11.limits import HttpLimits
+from signoff.server.http11.listener import Listener
 from signoff.server.streams.endpoints import Authorize, StreamEndpoints, allow_all
 from signoff.server.streams.read import Limits
 from tests.service.streams.scene import Process, alone

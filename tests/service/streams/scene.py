@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from signoff.clock import ManualClock
-from signoff.service.commit import GroupCommitter, Reply
+from signoff.service.commit import ChangeEnded, GroupCommitter
 from signoff.service.streams.compaction import Compactor
 from signoff.service.streams.hub import Hub
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Change, FamilyWrite, Outcome, StreamDelete
 from signoff.stores.open import open_store
@@ -35,7 +35,7 @@ class Counting:
     most: int = 0
     changes: list[Change] = field(default_factory=list)
 
-    def hand_in(self, change: Change, reply: Reply) -> None:
+    def hand_in(self, change: Change, reply: ChangeEnded) -> None:
         """Commit a Change."""
         self.changes.append(change)
         self.under_way += 1
@@ -60,7 +60,7 @@ class Process:
     clock: ManualClock
     hub: Hub
     committer: Counting
-    streams: Streams
+    streams: StreamService
     compactor: Compactor
 
 
@@ -73,7 +73,7 @@ async def process(store: WorkflowStore, clock: ManualClock | None = None) -> Asy
     committer = GroupCommitter(store, hub.committed, compactor.committed)
     counting = Counting(committer)
     try:
-        yield Process(store, clock, hub, counting, Streams(store, counting, hub, clock, compactor), compactor)
+        yield Process(store, clock, hub, counting, StreamService(store, counting, hub, clock, compactor), compactor)
     finally:
         await hub.close()
         await committer.close()

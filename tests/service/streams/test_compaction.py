@@ -15,7 +15,7 @@ from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Name, RowsWrite
 from signoff.stores.open import open_store
 from signoff.streams import compaction, json_mode, offset, state
-from signoff.streams.state import Rows
+from signoff.streams.state import RowMap
 from signoff.streams.stream import Branch, Payload
 from signoff.testing.store_contract.laws import grow
 from tests.service.streams.scene import JSON, Process, alone, opened, process
@@ -65,9 +65,9 @@ async def emit(one: Process, path: str, some: list[bytes], *, size: int = 50, cl
         await one.committer.commit(grow(path, await _version(one, path), *part, close=close and last))
 
 
-async def follow(one: Process, path: str, token: str = offset.START, *, max_bytes: int = 1 << 20) -> tuple[Rows, str]:
+async def follow(one: Process, path: str, token: str = offset.START, *, max_bytes: int = 1 << 20) -> tuple[RowMap, str]:
     """Read from an offset to the tail and fold it; return the rows and where the tail is."""
-    rows: Rows = {}
+    rows: RowMap = {}
     while True:
         chunk = await one.streams.read(path, token, max_bytes=max_bytes)
         state.fold(json_mode.split(chunk.data), rows)
@@ -203,14 +203,14 @@ async def test_readers_and_writers_go_on_while_history_goes(url: str) -> None:
 
     async with alone(url) as one:
         sent = messages(13_000, keys=60)
-        whole: dict[int, Rows] = {0: {}}
+        whole: dict[int, RowMap] = {0: {}}
         for end in range(500, 13_001, 500):
             whole[end] = state.fold(sent[end - 500 : end], dict(whole[end - 500]))
         path, reads, started_over = "inbox/a", 0, 0
 
         async def read(max_bytes: int) -> None:
             nonlocal reads, started_over
-            rows: Rows = {}
+            rows: RowMap = {}
             token, end = offset.START, 0
             while end < len(sent):
                 try:

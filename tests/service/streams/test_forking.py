@@ -244,6 +244,22 @@ async def test_forking_what_has_expired_finds_nothing(url: str) -> None:
         assert await one.store.load_stream("s") is None
 
 
+async def test_a_source_counts_its_forks_while_what_stands_beside_it_expires(url: str) -> None:
+    async with opened(url) as store, process(store) as one, process(store, one.clock) as other:
+        await one.streams.create("expired", text("data"), ttl_s=100)
+        for _ in range(2):
+            one.clock.advance(60_000)
+        await other.streams.create("s", text("data"))
+        with pytest.raises(StreamNotFound):
+            await one.streams.create("refused", TEXT, fork=Branch("expired"))
+        await one.streams.create("f", TEXT, fork=Branch("s"))
+        assert await refs(other, "s") == 1
+        await other.streams.delete("f")
+        assert await refs(one, "s") == 0
+        for path in ("expired", "refused", "f"):
+            assert await store.load_stream(path) is None
+
+
 async def test_a_refused_fork_counts_nowhere(url: str) -> None:
     async with alone(url) as one:
         await one.streams.create("s", text("data"))

@@ -14,7 +14,7 @@ from signoff.errors import (
     StreamConflict,
     StreamNotFound,
 )
-from signoff.service.streams import writer
+from signoff.service.streams import chain, writer
 from signoff.stores.change import Change, FamilyWrite, StreamDelete
 from signoff.streams.stream import Payload, ProducerMark
 from signoff.testing.store_contract.laws import grow
@@ -221,7 +221,7 @@ async def test_a_stream_with_live_readers_does_not_go_idle(url: str) -> None:
 
 async def test_memory_follows_the_streams_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "CACHED_HEADS", 10)
-    monkeypatch.setattr(writer, "CACHED_PRODUCERS", 10)
+    monkeypatch.setattr(chain, "CACHED_PRODUCERS", 10)
 
     async with alone("memory:") as one:
         for n in range(50):

@@ -14,7 +14,7 @@ from signoff.streams import offset
 from signoff.streams.subscriptions import codec, rules
 from signoff.streams.subscriptions.config import Config
 from signoff.streams.subscriptions.limits import SubscriptionLimits
-from signoff.streams.subscriptions.state import SKEW_MS, Link, Moment, Phase, Request, Subscription, Tail, Tails
+from signoff.streams.subscriptions.state import SKEW_MS, Link, Moment, Request, Subscription, Tail, Tails, WakePhase
 
 HOOK = Config("webhook", pattern="e/*", streams=("x",), webhook="https://w.example", lease_ttl_ms=10_000)
 PULL = Config("pull-wake", pattern="**", wake_stream="wake", lease_ttl_ms=10_000)
@@ -52,7 +52,7 @@ def test_what_exists_is_linked_at_its_tail_and_what_comes_later_from_its_start()
     assert later.wake is not None
     assert (later.generation, later.wake.phase, later.wake.stream, later.wake.until) == (
         1,
-        Phase.SENDING,
+        WakePhase.SENDING,
         "e/b",
         10_000,
     )
@@ -64,7 +64,7 @@ def test_a_wake_in_flight_is_the_only_one() -> None:
     assert rules.advance(sub, at(1, tails(e_a=9), "w2")) == sub
     sent = rules.delivered(sub, "w1", at(2, {}))
     assert sent.wake is not None
-    assert (sent.wake.phase, sent.wake.until) == (Phase.SENT, 10_002)
+    assert (sent.wake.phase, sent.wake.until) == (WakePhase.SENT, 10_002)
     assert rules.advance(sent, at(3, tails(e_a=9), "w2")) == sent
 
 
@@ -181,7 +181,7 @@ def test_a_wrong_ack_moves_nothing(ack: tuple[str, str]) -> None:
 
 def test_one_worker_claims() -> None:
     waiting = rules.delivered(woken(PULL), "w1", at(0, {}))
-    assert (waiting.due_at, waiting.wake and waiting.wake.phase) == (None, Phase.SENT)
+    assert (waiting.due_at, waiting.wake and waiting.wake.phase) == (None, WakePhase.SENT)
     held = rules.claimed(waiting, "one", at(1, tails(e_a=3)))
     assert (held.generation, held.due_at) == (1, 10_001)
     with pytest.raises(AlreadyClaimed) as refused:
@@ -331,7 +331,7 @@ class _World:
                 self.now += number
             case "advance":
                 return rules.advance(sub, self.moment())
-            case "arrive" | "done" if wake and wake.phase is not Phase.HELD:
+            case "arrive" | "done" if wake and wake.phase is not WakePhase.HELD:
                 done = name == "done" and sub.config is HOOK
                 return rules.advance(rules.delivered(sub, wake_id, self.moment(), done=done), self.moment())
             case "fail":

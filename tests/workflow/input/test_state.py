@@ -8,7 +8,7 @@ from signoff.streams import offset
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Accept, Who, decide_answer
 from signoff.workflow.input.entries import InputExpired, InputRevised
-from signoff.workflow.input.state import TRANSITIONS, InputState, Verb, expire, revise, withdraw
+from signoff.workflow.input.state import TRANSITIONS, InputState, RequestMove, expire, revise, withdraw
 from tests.workflow.input.requests import SCHEMA, STATES, answered, given_answer, pending
 
 
@@ -20,14 +20,14 @@ def test_states_are_what_they_are_called(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", STATES)
-@pytest.mark.parametrize("verb", list(Verb))
-def test_what_is_not_in_the_table_has_no_effect(status: str, verb: Verb) -> None:
+@pytest.mark.parametrize("verb", list(RequestMove))
+def test_what_is_not_in_the_table_has_no_effect(status: str, verb: RequestMove) -> None:
     state = STATES[status]
     moves = {
-        Verb.REVISE: lambda: revise(state, InputRevised(3_000, "approve:0", {"title": "New"}), offset.encode(9)),
-        Verb.ANSWER: lambda: answered(state),
-        Verb.EXPIRE: lambda: expire(state, InputExpired(3_000, "approve:0")),
-        Verb.WITHDRAW: lambda: withdraw(state, 3_000, DecidedBy("workflow"), None),
+        RequestMove.REVISE: lambda: revise(state, InputRevised(3_000, "approve:0", {"title": "New"}), offset.encode(9)),
+        RequestMove.ANSWER: lambda: answered(state),
+        RequestMove.EXPIRE: lambda: expire(state, InputExpired(3_000, "approve:0")),
+        RequestMove.WITHDRAW: lambda: withdraw(state, 3_000, DecidedBy("workflow"), None),
     }
     before = state.dumps()
     after = moves[verb]()

@@ -16,8 +16,6 @@ from signoff.workflow.run.decide import (
     forsake,
     pause,
     resume,
-    retry,
-    rewind,
     start,
     terminate,
 )
@@ -32,6 +30,7 @@ from signoff.workflow.run.entries import (
     RunRetried,
     RunTerminated,
 )
+from signoff.workflow.run.undo import retry, rewind
 from signoff.workflow.step.entries import StepScheduled
 from signoff.workflow.view import View
 from tests.workflow.loaded import OPERATOR, loaded, started, written

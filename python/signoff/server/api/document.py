@@ -8,7 +8,7 @@ from typing import Final
 
 from signoff import errors
 from signoff.server.api.call import Call
-from signoff.server.api.openapi import ApiDescription, ApiOperation, Json, QueryParameter, build
+from signoff.server.api.openapi import ApiDescription, ApiOperation, JsonObject, QueryParameter, build
 from signoff.server.api.verbs import operations
 from signoff.server.http.reply import JSON_TYPE, Reply
 
@@ -187,7 +187,7 @@ OPERATIONS: Final = (
 )
 
 
-def written(schemas: dict[str, Json]) -> Json:
+def written(schemas: dict[str, JsonObject]) -> JsonObject:
     """Return the document of this API over the protocol's schemas, by file name."""
     return build(DESCRIPTION, OPERATIONS, schemas)
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from signoff.errors import SignoffError
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 Problem = type[SignoffError]
 
 VERSION: Final = "3.1.1"
@@ -34,7 +34,7 @@ class QueryParameter:
     """
 
     name: str
-    schema: Json
+    schema: JsonObject
     description: str
     repeated: bool = False
 
@@ -61,9 +61,9 @@ class ApiOperation:
     name: str
     summary: str
     grant: str | None
-    replies: Mapping[int, str | Json]
+    replies: Mapping[int, str | JsonObject]
     problems: Sequence[Problem] = ()
-    request: str | Json | None = None
+    request: str | JsonObject | None = None
     query: Sequence[QueryParameter] = ()
     replays: bool = False
     of_a_run: bool = False
@@ -84,13 +84,15 @@ class ApiDescription:
     title: str
     version: str
     description: str
-    parameters: Mapping[str, Json]
+    parameters: Mapping[str, JsonObject]
     problems: Sequence[Problem] = ()
     body_problems: Sequence[Problem] = ()
     run_problems: Sequence[Problem] = ()
 
 
-def build(description: ApiDescription, operations: Iterable[ApiOperation], schemas: Mapping[str, Json]) -> Json:
+def build(
+    description: ApiDescription, operations: Iterable[ApiOperation], schemas: Mapping[str, JsonObject]
+) -> JsonObject:
     """Return the document.
 
     Args:
@@ -101,7 +103,7 @@ def build(description: ApiDescription, operations: Iterable[ApiOperation], schem
         ValueError: an operation is there twice, two schemas would have one name, or a file or parameter is not there.
     """
     components = _Components(schemas)
-    paths: dict[str, Json] = {}
+    paths: dict[str, JsonObject] = {}
     names: set[str] = set()
     for operation in operations:
         methods = paths.setdefault(operation.path, {})
@@ -137,16 +139,16 @@ def component(file: str, pointer: str = "") -> str:
 class _Components:
     """The schemas that were referred to, and where each stands."""
 
-    schemas: Mapping[str, Json]
-    found: dict[str, Json] = field(default_factory=dict)
+    schemas: Mapping[str, JsonObject]
+    found: dict[str, JsonObject] = field(default_factory=dict)
     places: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def schema(self, schema: str | Json) -> Json:
+    def schema(self, schema: str | JsonObject) -> JsonObject:
         """Return a schema as it stands in an operation: a reference, or itself."""
-        written: Json = self._rewritten({"$ref": schema} if isinstance(schema, str) else schema, "")
+        written: JsonObject = self._rewritten({"$ref": schema} if isinstance(schema, str) else schema, "")
         return written
 
-    def _refer(self, file: str, pointer: str) -> Json:
+    def _refer(self, file: str, pointer: str) -> JsonObject:
         name, place = component(file, pointer), (file, pointer)
         if self.places.setdefault(name, place) != place:
             raise ValueError(f"{'#'.join(self.places[name])} and {file}#{pointer} would both be called {name}.")
@@ -156,7 +158,7 @@ class _Components:
             self.found[name] = self._rewritten(members, file)
         return {"$ref": f"#/components/schemas/{name}"}
 
-    def _at(self, file: str, pointer: str) -> Json:
+    def _at(self, file: str, pointer: str) -> JsonObject:
         node = self.schemas.get(file)
         for part in pointer.split("/")[1:]:
             node = None if node is None else node.get(part)
@@ -176,8 +178,8 @@ class _Components:
         return written
 
 
-def _operation(description: ApiDescription, operation: ApiOperation, components: _Components) -> Json:
-    written: Json = {"operationId": operation.name, "summary": operation.summary}
+def _operation(description: ApiDescription, operation: ApiOperation, components: _Components) -> JsonObject:
+    written: JsonObject = {"operationId": operation.name, "summary": operation.summary}
     if operation.of_a_run:
         written["x-verb"] = operation.path.rpartition("/")[2]
     if operation.grant is not None:
@@ -191,8 +193,8 @@ def _operation(description: ApiDescription, operation: ApiOperation, components:
     return written
 
 
-def _parameters(description: ApiDescription, operation: ApiOperation, components: _Components) -> list[Json]:
-    written: list[Json] = []
+def _parameters(description: ApiDescription, operation: ApiOperation, components: _Components) -> list[JsonObject]:
+    written: list[JsonObject] = []
     for name in re.findall(r"\{(\w+)\}", operation.path):
         if name not in description.parameters:
             raise ValueError(f"{operation.path} has a parameter {name} that is not described.")
@@ -205,8 +207,8 @@ def _parameters(description: ApiDescription, operation: ApiOperation, components
     return written
 
 
-def _responses(description: ApiDescription, operation: ApiOperation, components: _Components) -> Json:
-    written: Json = {}
+def _responses(description: ApiDescription, operation: ApiOperation, components: _Components) -> JsonObject:
+    written: JsonObject = {}
     for status, schema in sorted(operation.replies.items()):
         written[str(status)] = {
             "description": _SUCCESS[status],

@@ -98,7 +98,7 @@ class KnownHeads:
         """Parse a head; None: leave it to the connection's parser, which refuses what is wrong."""
         if len(head) > self._most_head:
             return None
-        request = _Head()
+        request = _RequestHead()
         parser = httptools.HttpRequestParser(request)
         try:
             parser.feed_data(head)
@@ -123,7 +123,7 @@ class KnownHeads:
         return KnownHead(self._lane.plan(scope), scope, length)
 
 
-class _Head:
+class _RequestHead:
     """What the parser finds in the head of one request."""
 
     def __init__(self) -> None:

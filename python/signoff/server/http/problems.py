@@ -28,7 +28,7 @@ def document(error: SignoffError) -> dict[str, Any]:
         "type": URN + error.code,
         "title": error.title,
         "status": error.status,
-        "detail": error.told,
+        "detail": error.public_detail,
         "code": error.code,
         **{name: value for name, value in error.extra.items() if name not in _OWN},
     }
@@ -46,7 +46,7 @@ def problem(error: Exception) -> Reply:
     """
     if not isinstance(error, SignoffError):
         error = defect(error)
-    elif error.told != error.detail:
+    elif error.public_detail != error.detail:
         _say(f"{error.code}: {error.detail}")
     headers: list[Header] = [(b"content-type", b"application/problem+json")]
     if isinstance(error, Unauthorized):

@@ -16,15 +16,13 @@ from collections import deque
 from typing import Any, Final, cast
 
 import httptools
-import uvicorn
-from uvicorn.server import ServerState
 
 from signoff.server.fast.known_heads import KnownHeads
 from signoff.server.http.reply import Header, Scope
 from signoff.server.http11.exchange import ConnectionExchange, Exchange
-from signoff.server.http11.head import SocketAddress, length_of, scope_of
+from signoff.server.http11.head import address_of, length_of, scope_of
 from signoff.server.http11.listener_state import ListenerState
-from signoff.server.http11.rejection import Rejection
+from signoff.server.http11.rejection import BUSY, NOT_HTTP, SLOW_BODY, SLOW_HEAD, Rejection, too_large
 from signoff.server.http11.unsent import UnsentBytes
 
 log = logging.getLogger("signoff.server")
@@ -36,36 +34,6 @@ MOST_PARSED: Final = 16 * 1024
 """Bytes that are parsed at once: requests that wait to be served take many times the room of the bytes they came in."""
 
 _NEVER: Final = float("inf")
-_NOT_HTTP: Final = Rejection(400, "bad_request", "This is not HTTP. Nothing was done.")
-_BUSY: Final = Rejection(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
-_SLOW_HEAD: Final = Rejection(408, "request_timeout", "The headers did not arrive in time. Nothing was done.")
-_SLOW_BODY: Final = Rejection(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
-
-
-class Listener(ListenerState):
-    """The maker of the connections of one server.
-
-    Args:
-        limits: for all of them.
-
-    Example:
-        >>> uvicorn.Config(app, http=Listener(HttpLimits()).protocol())
-    """
-
-    def protocol(self) -> type[asyncio.Protocol]:
-        """Return what `uvicorn.Config(http=…)` takes."""
-        return cast("type[asyncio.Protocol]", self._connect)
-
-    def _connect(
-        self,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],  # noqa: ARG002 - the way uvicorn calls it
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> Connection:
-        loop = _loop or asyncio.get_running_loop()
-        self.begin(config, server_state, loop)
-        return Connection(self, loop)
 
 
 class Connection(asyncio.Protocol):
@@ -100,13 +68,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, unless there are too many."""
         self._transport = cast("asyncio.Transport", transport)
-        self.client = _address(transport.get_extra_info("peername"))
-        self.server = _address(transport.get_extra_info("sockname"))
+        self.client = address_of(transport.get_extra_info("peername"))
+        self.server = address_of(transport.get_extra_info("sockname"))
         connections = cast("set[Connection]", self.listener.state.connections)
         connections.add(self)
         self.deadline = self.loop.time() + self.listener.limits.keep_alive_s
         if len(connections) > self.listener.limits.connections:
-            self._reject_now(_BUSY)
+            self._reject_now(BUSY)
 
     def data_received(self, data: bytes) -> None:
         """Serve a whole request of the fast lane, or feed the parser."""
@@ -160,10 +128,10 @@ class Connection(asyncio.Protocol):
                 raise
             self._reject(error.__context__)
         except httptools.HttpParserError:
-            self._reject(_NOT_HTTP)
+            self._reject(NOT_HTTP)
         else:
             if self._fed > self._most_head and (self._in_head or self._in_tail):
-                self._reject(self._too_large())
+                self._reject(too_large(self._most_head))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Tell who waits for this client."""
@@ -223,7 +191,7 @@ class Connection(asyncio.Protocol):
         """Take a header. Those after a chunked body are none: they are counted and forgotten (RFC 9110 §6.5.1)."""
         self._counted += len(name) + len(value) + 4
         if self._counted > self._most_head:
-            raise self._too_large()
+            raise too_large(self._most_head)
         if self._in_head:
             self._headers.append((name.lower(), value))
 
@@ -231,9 +199,9 @@ class Connection(asyncio.Protocol):
         """Call the application."""
         self._in_head = False
         if self._counted > self._most_head:
-            raise self._too_large()
+            raise too_large(self._most_head)
         if self._transport.is_closing():
-            raise _NOT_HTTP  # nobody is answered any more
+            raise NOT_HTTP  # nobody is answered any more
         self._counted = 0
         scope = scope_of(
             self._parser, self._url, self._headers, root=self.listener.root_path, client=self.client, server=self.server
@@ -353,9 +321,9 @@ class Connection(asyncio.Protocol):
         current = self._current
         if current is not None and not current.started:
             current.leave()
-            self._reject_now(_SLOW_BODY)
+            self._reject_now(SLOW_BODY)
         elif current is None and self._in_head:
-            self._reject_now(_SLOW_HEAD)
+            self._reject_now(SLOW_HEAD)
         else:
             self._close()
 
@@ -395,10 +363,6 @@ class Connection(asyncio.Protocol):
         if self.unsent is None and self._transport.get_write_buffer_size():
             self.unsent = UnsentBytes(self._transport, self.loop.time())
 
-    def _too_large(self) -> Rejection:
-        detail = f"The headers have more than {self._most_head} bytes. Nothing was done."
-        return Rejection(431, "headers_too_large", detail)
-
     # -- requests --------------------------------------------------------------------------------------------------
 
     def _serve_fast(self, known: KnownHeads, data: bytes) -> bool:
@@ -415,14 +379,12 @@ class Connection(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         """Take a part of a body that the parser does not see, if there is one."""
-        if not self._left:
-            return
         body = data[: self._left]
         self._left -= len(body)
         if body:
             self.on_body(body)
-        if not self._left:
-            self.on_message_complete()
+            if not self._left:
+                self.on_message_complete()
 
     def _newest(self) -> ConnectionExchange | None:
         return self._waiting[-1] if self._waiting else self._current
@@ -435,7 +397,3 @@ class Connection(asyncio.Protocol):
         task = self.loop.create_task(exchange.run(self.listener.app))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-
-
-def _address(found: Any) -> SocketAddress | None:
-    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -85,3 +85,8 @@ def _check(headers: list[Header], version: str) -> None:
                 raise Rejection(501, "not_supported", detail)
     if hosts != 1 and (hosts or version == "1.1"):
         raise Rejection(400, "bad_request", f"A request has one Host header, not {hosts}. Nothing was done.")
+
+
+def address_of(found: Any) -> SocketAddress | None:
+    """Return a socket's address as ASGI has it; None if it has none of its own, as one in the file system."""
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 import orjson
 
@@ -36,3 +37,14 @@ class Rejection(Exception):
             b"cache-control: no-store\r\n%scontent-length: %d\r\n\r\n"
         )
         return head % (self.status, title.encode(), default_lines, retry, len(body)) + body
+
+
+NOT_HTTP: Final = Rejection(400, "bad_request", "This is not HTTP. Nothing was done.")
+BUSY: Final = Rejection(503, "server_busy", "The server has as many connections as it can serve. Try again later.")
+SLOW_HEAD: Final = Rejection(408, "request_timeout", "The headers did not arrive in time. Nothing was done.")
+SLOW_BODY: Final = Rejection(408, "request_timeout", "The body did not arrive in time. Nothing was done.")
+
+
+def too_large(most: int) -> Rejection:
+    """Return what a head, or what follows a chunked body, of more than `most` bytes is answered."""
+    return Rejection(431, "headers_too_large", f"The headers have more than {most} bytes. Nothing was done.")

@@ -13,7 +13,7 @@ from signoff.server.fast.port import FastRequest
 from signoff.server.http.reply import Header
 from signoff.server.streams import wire
 from signoff.server.streams.wire import Headers
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.service.streams.writer import AppendNow, WriteResult
 from signoff.streams import offset
 from signoff.streams.stream import Head, ProducerMark
@@ -79,7 +79,7 @@ class AppendPlan:
         until: when (milliseconds since the epoch) whoever sends this head may no longer append.
     """
 
-    streams: Streams
+    streams: StreamService
     path: str
     options: AppendOptions
     content_type: str

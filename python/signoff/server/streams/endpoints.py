@@ -32,7 +32,7 @@ from signoff.server.streams.long_replies import LongReplies, LongReply, ReplyLos
 from signoff.server.streams.read import Limits, StreamRead
 from signoff.server.streams.wire import ALLOW_HEADERS, Headers
 from signoff.server.subscriptions.endpoints import PREFIX, ControlEndpoints
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.streams import compaction, content_type, expiry, fork, live, offset
 from signoff.streams import path as paths
 from signoff.streams.stream import Branch
@@ -75,7 +75,7 @@ class StreamEndpoints:
 
     def __init__(
         self,
-        streams: Streams,
+        streams: StreamService,
         authorize: Authorize = allow_all,
         *,
         root: str = ROOT,
@@ -132,7 +132,7 @@ class StreamEndpoints:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        response = _Response(send, head=scope["method"] == "HEAD")
+        response = _StreamResponse(send, head=scope["method"] == "HEAD")
         try:
             raw = raw_below(scope)
             headers = wire.request_headers(scope)
@@ -148,7 +148,7 @@ class StreamEndpoints:
                 if paths.engine_owned(path):
                     response.always = (*wire.SAFE, wire.NOT_EMBEDDABLE, *cors)
                 until = await self._allowed(scope, path, scope["method"])
-                reply = await self._serve(_Request(path, headers, scope, receive, response, until))
+                reply = await self._serve(_StreamRequest(path, headers, scope, receive, response, until))
             if reply is not None:
                 await response.reply(reply)
         except (body.Disconnected, ReplyLost):
@@ -158,7 +158,7 @@ class StreamEndpoints:
                 raise
             await response.reply(wire.stream_problem(error))
 
-    async def _serve(self, request: _Request) -> Reply | None:
+    async def _serve(self, request: _StreamRequest) -> Reply | None:
         if paths.reserved(request.path):
             raise NotSupported("Subscriptions are not served here.")
         method: str = request.scope["method"]
@@ -204,7 +204,7 @@ class StreamEndpoints:
         public = urlsplit(self._public_url or "").path.rstrip("/").encode()
         return raw[len(public) :] if public and raw.startswith(public + self._root) else below(raw, scope)
 
-    async def _put(self, request: _Request) -> Reply:
+    async def _put(self, request: _StreamRequest) -> Reply:
         headers = request.headers
         branch = await self._branch(request)
         ttl, ends = headers.text(b"stream-ttl"), headers.text(b"stream-expires-at")
@@ -231,7 +231,7 @@ class StreamEndpoints:
             described.append(wire.location(request.scope, headers, self._public_url))
         return Reply(201 if written.new else 200, b"", tuple(described))
 
-    async def _branch(self, request: _Request) -> Branch | None:
+    async def _branch(self, request: _StreamRequest) -> Branch | None:
         """Return what is to be forked and where, if the caller may read it (§4.2)."""
         headers = request.headers
         raw = headers.get(b"stream-forked-from")
@@ -251,7 +251,7 @@ class StreamEndpoints:
         await self._allowed(request.scope, source, "GET")
         return fork.branch(source, token, sub_offset)
 
-    async def _post(self, request: _Request) -> Reply:
+    async def _post(self, request: _StreamRequest) -> Reply:
         path, headers = request.path, request.headers
         options = AppendOptions.read(headers)
         data = await request.body(self._limits.max_body)
@@ -267,7 +267,7 @@ class StreamEndpoints:
             raise BadRequest("There is nothing to append: the body is empty, and Stream-Closed is not `true`.")
         return Reply(append_status(written, options.producer), b"", append_headers(written))
 
-    async def _get(self, request: _Request) -> Reply | None:
+    async def _get(self, request: _StreamRequest) -> Reply | None:
         query = wire.query(request.scope["query_string"])
         read = StreamRead(
             self._streams,
@@ -294,14 +294,14 @@ class StreamEndpoints:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _StreamRequest:
     """A request whose path was decoded and allowed, until a time."""
 
     path: str
     headers: Headers = field(repr=False)  # a token is among them
     scope: Scope = field(repr=False)
     receive: Receive
-    response: _Response
+    response: _StreamResponse
     until: float | None
 
     async def deliver(self, reply: Reply | LongReply | None) -> Reply | None:
@@ -359,7 +359,7 @@ async def _catch_up(read: StreamRead, headers: Headers) -> Reply | LongReply:
     return read.reply(chunk, read.query.offset, tuple(described))
 
 
-class _Response:
+class _StreamResponse:
     """The response to one request, with the headers that every response has."""
 
     __slots__ = ("_send", "always", "head", "started")

@@ -12,7 +12,7 @@ from signoff.server.http.reply import Header, Reply
 from signoff.server.streams import wire
 from signoff.server.streams.long_replies import PIECE, KeptReply, LongReplies, LongReply
 from signoff.server.streams.wire import Query
-from signoff.service.streams.streams import CHUNK_BYTES, Chunk, Streams
+from signoff.service.streams.streams import CHUNK_BYTES, Chunk, StreamService
 from signoff.streams import compaction, live, offset
 
 MIB: Final = 1 << 20
@@ -51,7 +51,7 @@ class StreamRead:
         until: when (milliseconds since the epoch) whoever calls may no longer read; None: there is no end.
     """
 
-    streams: Streams
+    streams: StreamService
     limits: Limits
     long_replies: LongReplies
     path: str

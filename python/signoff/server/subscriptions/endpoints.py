@@ -270,6 +270,6 @@ def _refusal(error: SignoffError) -> Reply:
     described = document(error)
     code = _WORDS.get(error.code, error.code.upper())
     extra = {name: described[name] for name in error.extra if name in described}
-    refused = {"code": code, "message": error.told, **extra}
+    refused = {"code": code, "message": error.public_detail, **extra}
     kept = tuple(pair for pair in problem(error).headers if pair[0] != b"content-type")
     return Reply(error.status, orjson.dumps({"error": refused}), (JSON_TYPE, _NO_STORE, *kept))

@@ -58,7 +58,7 @@ async def read(
                 inherited += _filling(batches, max_bytes - size)
             return await slicer.run(join(head, start, upto(inherited, end), max_bytes))
     why = f"The stream {path} is deleted and made anew all the time. Try again."
-    raise StoreError(why, told=why)
+    raise StoreError(why, public_detail=why)
 
 
 async def _inherited(

@@ -64,7 +64,7 @@ class Chunk:
         return json_mode.array((self.data,)) if self.head.json else self.data
 
 
-class Streams:
+class StreamService:
     """The streams of a store: created, appended to, read, closed and deleted.
 
     Paths are checked (`streams.path`); streams below `runs/`, `inbox/` and `workflows/` belong to the engine and can

@@ -18,7 +18,7 @@ from typing import Final
 
 from signoff.clock import sleep
 from signoff.errors import SignoffError
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.stores.base import WorkflowStore
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Sweeper:
         >>> sweeper.start()
     """
 
-    def __init__(self, store: WorkflowStore, streams: Streams) -> None:
+    def __init__(self, store: WorkflowStore, streams: StreamService) -> None:
         self._store = store
         self._streams = streams
         self._tasks: list[asyncio.Task[None]] = []

@@ -2,9 +2,9 @@
 
 Every write is decided on a head in memory and committed as a compare-and-swap on it. Writes to one stream are decided
 one after another, each on what the one before it will leave, without waiting for the disk, and then committed together:
-the `_Chain` of a stream holds that speculative state. When a commit conflicts, because another process wrote, the chain
-is dropped and everything on it is decided again: what follows on it conflicts too, since versions are drawn at random,
-and nobody else's write makes one that was reckoned with. What needs no write (a retry, a refusal) has no
+the `StreamChain` of a stream holds that speculative state. When a commit conflicts, because another process wrote, the
+chain is dropped and everything on it is decided again: what follows on it conflicts too, since versions are drawn at
+random, and nobody else's write makes one that was reckoned with. What needs no write (a retry, a refusal) has no
 compare-and-swap to prove it, so it is answered only when all it was decided on is durable and the store still says the
 same.
 
@@ -15,15 +15,16 @@ Change, so that a source always counts as many forks as there are.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple, Protocol
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError, StoreError, StreamDeleted, StreamNotFound
+from signoff.service.streams.chain import StreamChain
 from signoff.stores.base import StreamState, WorkflowStore
 from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Outcome, StreamDelete, new_mark
 from signoff.streams import json_mode
@@ -31,25 +32,21 @@ from signoff.streams.decide import decide, decide_append
 from signoff.streams.stream import (
     Append,
     Close,
-    Command,
     Create,
     Delete,
     Head,
     Lookup,
     ProducerMark,
     Remove,
+    StreamCommand,
     Touch,
     Unchanged,
     Write,
 )
 
 CACHED_HEADS: Final = 10_000
-CACHED_PRODUCERS: Final = 1_000
-"""Producers of one stream that are remembered beyond the commits under way."""
-
 ATTEMPTS: Final = 100
 """How often a write is decided again. Each round somebody else's write succeeded, so this many means a defect."""
-
 
 _VERSION_BITS: Final = 62
 
@@ -76,66 +73,7 @@ class WriteResult(NamedTuple):
     producer: ProducerMark | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Chain:
-    """A stream as it will be when everything under way is committed.
-
-    Attributes:
-        begun, ended: how many commits were handed over, and how many of them ended; they end in the order they began.
-        broken: one of them failed, so that all this is not what the stream is.
-        waiting: who waits until so many have ended.
-    """
-
-    head: Head | None
-    producers: dict[str, ProducerMark | None] = field(default_factory=dict)
-    begun: int = 0
-    ended: int = 0
-    broken: bool = False
-    waiting: deque[tuple[int, asyncio.Future[None]]] = field(default_factory=deque)
-
-    @property
-    def under_way(self) -> bool:
-        """Tell whether commits have not ended."""
-        return self.begun > self.ended
-
-    def begin(self, decision: Write | Remove) -> None:
-        """Set this to what a decision will leave once its commit, which is now under way, has ended."""
-        if isinstance(decision, Remove):
-            self.begun += 1
-            self.head = None
-            self.producers.clear()
-        else:
-            self.move(decision.head, decision.producer)
-
-    def move(self, head: Head, producer: ProducerMark | None) -> None:
-        """Set this to what a write will leave."""
-        self.begun += 1
-        self.head = head
-        if producer is not None:
-            self.producers[producer.producer_id] = producer
-
-    def end(self) -> None:
-        """Count one more commit as ended."""
-        self.ended += 1
-        if self.waiting:
-            self._wake_waiting()
-        if len(self.producers) > CACHED_PRODUCERS and not self.under_way:
-            self.producers.clear()
-
-    def _wake_waiting(self) -> None:
-        while self.waiting and self.waiting[0][0] <= self.ended:
-            _, news = self.waiting.popleft()
-            if not news.done():
-                news.set_result(None)
-
-    async def settled(self) -> None:
-        """Wait until all commits that are under way now have ended."""
-        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append((self.begun, news))
-        await news
-
-
-_Chains = dict[str, _Chain]
+_Chains = dict[str, StreamChain]
 
 AppendEnded = Callable[[Head | Exception | None], None]
 """Called with how an append ended, which is the head after it; None: another process wrote first and nothing was
@@ -185,12 +123,12 @@ class StreamWriter:
         self._committer = committer
         self._clock = clock
         self._expired = expired
-        self._chains: OrderedDict[str, _Chain] = OrderedDict()
-        self._loading: dict[str, asyncio.Task[_Chain]] = {}
+        self._chains: OrderedDict[str, StreamChain] = OrderedDict()
+        self._loading: dict[str, asyncio.Task[StreamChain]] = {}
         self.removed: Callable[[], None] = _nothing
         self._random_bits = Random().getrandbits  # noqa: S311 - versions must differ, not be hard to guess
 
-    async def write(self, path: str, command: Command) -> WriteResult:
+    async def write(self, path: str, command: StreamCommand) -> WriteResult:
         """Decide a command and commit what was decided; a stream that is over is deleted first.
 
         Raises:
@@ -218,7 +156,7 @@ class StreamWriter:
                 case None:
                     rounds += 1
         why = f"The stream {path} changes too fast; nothing was written. Try again."
-        raise StoreError(why, told=why)
+        raise StoreError(why, public_detail=why)
 
     def append_now(self, append: AppendNow, reply: AppendEnded) -> bool:
         """Append without a task, if nothing but the commit has to be waited for.
@@ -268,7 +206,9 @@ class StreamWriter:
         self._committer.hand_in(Change(FamilyWrite((decision,)), mark=decision.head.version), ended)
         return True
 
-    async def _decide_and_commit(self, path: str, chains: _Chains, command: Command) -> WriteResult | Lookup | None:
+    async def _decide_and_commit(
+        self, path: str, chains: _Chains, command: StreamCommand
+    ) -> WriteResult | Lookup | None:
         """Do one round; None: what it was decided on turned out to be wrong, so decide again."""
         heads = {each: chain.head for each, chain in chains.items()}
         before = heads[path]
@@ -295,7 +235,7 @@ class StreamWriter:
         done = await self._commit(chains, decision)
         return WriteResult(decision.head, new=True, producer=producer) if done and asked is command else None
 
-    async def _source_is_there(self, command: Command, heads: Mapping[str, Head | None]) -> bool:
+    async def _source_is_there(self, command: StreamCommand, heads: Mapping[str, Head | None]) -> bool:
         """Tell whether what is to be forked has not expired; if it has, delete it."""
         if not isinstance(command, Create) or command.fork is None:
             return True
@@ -313,7 +253,7 @@ class StreamWriter:
                 return False
         return True
 
-    async def _confirm(self, path: str, chain: _Chain, before: Head | None) -> bool:
+    async def _confirm(self, path: str, chain: StreamChain, before: Head | None) -> bool:
         """Tell whether the stream really was as `before` says, durably, at some time since the request came."""
         if chain.under_way:
             # `before` is what the last of these commits leaves; if it succeeds, that is the proof.
@@ -357,7 +297,7 @@ class StreamWriter:
 
         self._committer.hand_in(change, ended)
 
-    async def _chain(self, path: str) -> _Chain:
+    async def _chain(self, path: str) -> StreamChain:
         chain = self._chains.get(path)
         if chain is not None and (chain.under_way or chain.head is None or not chain.head.engine):
             self._chains.move_to_end(path)
@@ -369,28 +309,28 @@ class StreamWriter:
             self._loading[path] = loading
         return await asyncio.shield(loading)
 
-    async def _load(self, path: str) -> _Chain:
+    async def _load(self, path: str) -> StreamChain:
         try:
             state = await self._store.load_stream(path)
-            chain = _Chain(None if state is None else state.head)
+            chain = StreamChain(None if state is None else state.head)
             self._chains[path] = chain
             self._trim()
             return chain
         finally:
             del self._loading[path]
 
-    async def _load_producer(self, chain: _Chain, path: str, producer_id: str) -> None:
+    async def _load_producer(self, chain: StreamChain, path: str, producer_id: str) -> None:
         state: StreamState | None = await self._store.load_stream(path, producer_id)
         same = state is not None and chain.head is not None and state.head.incarnation == chain.head.incarnation
         # Whoever came first knows better: an append of this producer may be under way by now.
         chain.producers.setdefault(producer_id, state.producer if state is not None and same else None)
 
-    def _break(self, path: str, chain: _Chain) -> None:
+    def _break(self, path: str, chain: StreamChain) -> None:
         chain.broken = True
         if self._chains.get(path) is chain:
             del self._chains[path]
 
-    def _forget_absent(self, path: str, chain: _Chain) -> None:
+    def _forget_absent(self, path: str, chain: StreamChain) -> None:
         """Keep no memory of paths where nothing is."""
         if chain.head is None and not chain.under_way and self._chains.get(path) is chain:
             del self._chains[path]
@@ -408,7 +348,7 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def _producer_of(command: Command) -> ProducerMark | None:
+def _producer_of(command: StreamCommand) -> ProducerMark | None:
     match command:
         case Append(producer=producer) | Close(producer=producer):
             return producer

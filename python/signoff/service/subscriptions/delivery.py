@@ -12,7 +12,7 @@ import orjson
 
 from signoff.clock import Clock
 from signoff.errors import SignoffError
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.service.subscriptions.keys import Keys
 from signoff.streams import json_mode, offset
 from signoff.streams.stream import JSON
@@ -65,7 +65,7 @@ class Webhooks(Protocol):
 class Delivery:
     """The sending of one wake, by webhook or as an event."""
 
-    def __init__(self, streams: Streams, webhooks: Webhooks, keys: Keys, clock: Clock) -> None:
+    def __init__(self, streams: StreamService, webhooks: Webhooks, keys: Keys, clock: Clock) -> None:
         self._streams = streams
         self._webhooks = webhooks
         self._keys = keys

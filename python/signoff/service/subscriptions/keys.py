@@ -51,7 +51,7 @@ class Keys:
             if state is not None:
                 self._seed = base64.b64decode(orjson.loads(state)["seed"])
         if self._seed is None:
-            raise StoreError(_NOT_KEPT, told=_NOT_KEPT)
+            raise StoreError(_NOT_KEPT, public_detail=_NOT_KEPT)
         return self._seed
 
     async def token_key(self) -> bytes:

@@ -191,4 +191,4 @@ def _explicit_paths(sub: Subscription) -> set[str]:
 
 def _changes_too_fast(subscription_id: str) -> StoreError:
     why = f"The subscription {subscription_id} changes too fast; nothing was written. Try again."
-    return StoreError(why, told=why)
+    return StoreError(why, public_detail=why)

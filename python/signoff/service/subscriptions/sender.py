@@ -18,7 +18,7 @@ from signoff.clock import Clock
 from signoff.errors import SignoffError, SubscriptionNotFound
 from signoff.service.subscriptions.delivery import Delivery, DeliveryResult
 from signoff.service.subscriptions.records import SubscriptionChange, SubscriptionRecords
-from signoff.streams.subscriptions.state import Phase, Wake
+from signoff.streams.subscriptions.state import Wake, WakePhase
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,6 @@ class Sender:
             log.warning("subscription %s: %s", subscription_id, error.detail)
             return False
         now = sub.wake
-        if now is None or now.id != wake.id or now.phase is not Phase.SENDING:
+        if now is None or now.id != wake.id or now.phase is not WakePhase.SENDING:
             return False
         return now.until is None or self._clock.now_ms() < now.until

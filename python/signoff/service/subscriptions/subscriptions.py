@@ -15,7 +15,7 @@ from typing import Any
 from signoff.clock import Clock
 from signoff.errors import BadRequest, NoPendingWork, SignoffError, SubscriptionExists, SubscriptionNotFound
 from signoff.service.commit import GroupCommitter
-from signoff.service.streams.streams import Streams
+from signoff.service.streams.streams import StreamService
 from signoff.service.subscriptions.delivery import Delivery, DeliveryResult, Webhooks, page_json, streams_json
 from signoff.service.subscriptions.follower import Follower
 from signoff.service.subscriptions.keys import Keys
@@ -26,7 +26,7 @@ from signoff.streams.subscriptions import rules
 from signoff.streams.subscriptions import token as tokens
 from signoff.streams.subscriptions.config import PULL_WAKE, WEBHOOK, Config
 from signoff.streams.subscriptions.limits import SubscriptionLimits
-from signoff.streams.subscriptions.state import Moment, Phase, Request, Subscription, Tail, Tails, Wake
+from signoff.streams.subscriptions.state import Moment, Request, Subscription, Tail, Tails, Wake, WakePhase
 from signoff.timestamps import rfc3339
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Subscriptions:
         self,
         store: WorkflowStore,
         committer: GroupCommitter,
-        streams: Streams,
+        streams: StreamService,
         webhooks: Webhooks,
         clock: Clock,
         *,
@@ -274,7 +274,7 @@ class Subscriptions:
         if done.after.left_out and not done.before.left_out:
             _log_left_out(done.after)
         wake, before = done.after.wake, done.before.wake
-        if wake is not None and wake.phase is Phase.SENDING and (before is None or before.id != wake.id):
+        if wake is not None and wake.phase is WakePhase.SENDING and (before is None or before.id != wake.id):
             self._sender.send(done)
         return done
 

@@ -7,7 +7,7 @@ from heapq import heappop, heappush, nsmallest
 
 from signoff.stores.change import Name
 
-_Entry = tuple[int, int, Name, str]
+_DueSubject = tuple[int, int, Name, str]
 """(order, gate, name, queue): subjects are taken by `order`, and not before `gate`."""
 
 
@@ -19,8 +19,8 @@ class Agenda:
     """
 
     def __init__(self) -> None:
-        self._current: dict[Name, _Entry] = {}
-        self._heaps: dict[str, tuple[list[_Entry], list[_Entry]]] = {}
+        self._current: dict[Name, _DueSubject] = {}
+        self._heaps: dict[str, tuple[list[_DueSubject], list[_DueSubject]]] = {}
 
     def put(self, name: Name, queue: str | None, gate: int | None, since: int) -> None:
         """Note from when on a subject is due in a queue: 0 at once (waiting since `since`), None never."""
@@ -65,13 +65,13 @@ class Agenda:
                 if max(entry[:2]) <= before:
                     yield entry[2]
 
-    def _entries(self, queue: str) -> Iterator[_Entry]:
+    def _entries(self, queue: str) -> Iterator[_DueSubject]:
         for heap in self._heaps.get(queue, ()):
             for entry in heap:
                 if self._current.get(entry[2]) is entry:
                     yield entry
 
-    def _live(self, queues: Collection[str]) -> Iterator[list[_Entry]]:
+    def _live(self, queues: Collection[str]) -> Iterator[list[_DueSubject]]:
         for queue in dict.fromkeys(queues):
             for heap in self._heaps.get(queue, ()):
                 while heap and self._current.get(heap[0][2]) is not heap[0]:

@@ -10,7 +10,7 @@ from signoff.errors import SignoffError, StoreUnavailable
 from signoff.stores.base import (
     Lanes,
     Listing,
-    Loaded,
+    LoadedSubject,
     OwnedPart,
     Page,
     PartsWanted,
@@ -163,7 +163,7 @@ class MemoryStore:
 
     # -- subjects --------------------------------------------------------------------------------------------------
 
-    async def load(self, name: Name, *wanted: PartsWanted) -> Loaded | None:
+    async def load(self, name: Name, *wanted: PartsWanted) -> LoadedSubject | None:
         """Load a subject's record with some of its parts."""
         self._check_open()
         return self._subjects.load(name, wanted)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import islice
 
-from signoff.stores.base import Listing, Loaded, OwnedPart, Page, PartsWanted
+from signoff.stores.base import Listing, LoadedSubject, OwnedPart, Page, PartsWanted
 from signoff.stores.change import Name, OwnStream, Part, PartName, Subject, SubjectWrite
 from signoff.stores.compare import due_at, is_far
 from signoff.stores.memory.agenda import Agenda
@@ -15,7 +15,7 @@ from signoff.stores.memory.index import Index
 
 
 @dataclass(slots=True, eq=False)
-class _Part:
+class _KeptPart:
     """A part, and the number that orders it in listings."""
 
     number: int
@@ -39,13 +39,13 @@ class _Part:
 
 
 @dataclass(slots=True, eq=False)
-class _Subject:
+class _KeptSubject:
     """A subject's record, the number that orders it in listings, how long its lease is, and its parts."""
 
     number: int
     record: Subject
     lease_ms: int = 0
-    parts: dict[tuple[str, str], _Part] = field(default_factory=dict)
+    parts: dict[tuple[str, str], _KeptPart] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -67,9 +67,9 @@ class KeptSubjects:
     """All subjects of a store, by their names."""
 
     def __init__(self) -> None:
-        self._subjects: dict[Name, _Subject] = {}
-        self._listed: Index[_Subject] = Index()
-        self._listed_parts: Index[_Part] = Index()
+        self._subjects: dict[Name, _KeptSubject] = {}
+        self._listed: Index[_KeptSubject] = Index()
+        self._listed_parts: Index[_KeptPart] = Index()
         self._agenda = Agenda()
         self._farthest = 0
         self._numbers = 0
@@ -87,7 +87,7 @@ class KeptSubjects:
         kept = self._subjects.get(subject.name)
         if kept is None:
             record = replace(subject, streams=streams, epoch=0, lease_owner=None, lease_until=None, lost=0)
-            kept = self._subjects[subject.name] = _Subject(self._next(), record)
+            kept = self._subjects[subject.name] = _KeptSubject(self._next(), record)
             self._listed.add(kept)
             self._put(kept, record)
         else:
@@ -118,24 +118,24 @@ class KeptSubjects:
         self._agenda.drop(name)
         return kept.record
 
-    def _put(self, kept: _Subject, record: Subject) -> None:
+    def _put(self, kept: _KeptSubject, record: Subject) -> None:
         kept.record = record
         if record.lease_until is not None:
             self._farthest = max(self._farthest, record.lease_until - 2 * kept.lease_ms)
         gate = due_at(record.queue, record.ready, record.wake_at, record.lease_until)
         self._agenda.put(record.name, record.queue, gate, record.updated_at)
 
-    def _put_part(self, kept: _Subject, part: Part) -> None:
+    def _put_part(self, kept: _KeptSubject, part: Part) -> None:
         name = part.kind, part.key
         old = kept.parts.get(name)
         if old is None:
-            new = kept.parts[name] = _Part(self._next(), kept.record.name, part)
+            new = kept.parts[name] = _KeptPart(self._next(), kept.record.name, part)
             self._listed_parts.add(new)
         else:
             before, old.part = old.part, replace(part, sort=old.part.sort)
             self._listed_parts.moved(old, before.terms)
 
-    def _drop_part(self, kept: _Subject, name: PartName) -> None:
+    def _drop_part(self, kept: _KeptSubject, name: PartName) -> None:
         part = kept.parts.pop(name, None)
         if part is not None:
             self._listed_parts.drop(part)
@@ -146,20 +146,20 @@ class KeptSubjects:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def load(self, name: Name, wanted: Collection[PartsWanted]) -> Loaded | None:
+    def load(self, name: Name, wanted: Collection[PartsWanted]) -> LoadedSubject | None:
         """Return a record with some of its parts."""
         kept = self._subjects.get(name)
         if kept is None:
             return None
         if not wanted:
-            return Loaded(kept.record)
+            return LoadedSubject(kept.record)
         if all(one.key is not None for one in wanted):
             named = {(one.kind, one.key or "") for one in wanted}
             # In the order of first putting, which their numbers are.
             found = sorted((kept.parts[name] for name in named if name in kept.parts), key=lambda one: one.number)
         else:
             found = list(kept.parts.values())
-        return Loaded(kept.record, tuple(one.part for one in found if _is_wanted(one.part, wanted)))
+        return LoadedSubject(kept.record, tuple(one.part for one in found if _is_wanted(one.part, wanted)))
 
     def page(self, where: Listing, limit: int, cursor: str | None) -> Page[Subject]:
         """Return a page of a listing of subjects."""
@@ -222,7 +222,7 @@ class KeptSubjects:
             if kept := self._held(owner, name, epoch):
                 self._put(kept, replace(kept.record, ready=True, lease_owner=None, lease_until=None))
 
-    def _held(self, owner: str, name: Name, epoch: int) -> _Subject | None:
+    def _held(self, owner: str, name: Name, epoch: int) -> _KeptSubject | None:
         kept = self._subjects.get(name)
         return kept if kept and (kept.record.lease_owner, kept.record.epoch) == (owner, epoch) else None
 

@@ -139,7 +139,7 @@ def unavailable(path: Path, error: sqlite3.Error, consequence: str = "Nothing wa
     known = next((text.format(busy=BUSY_S) for code, text in _DETAILS.items() if name.startswith(code)), None)
     return StoreUnavailable(
         f"{path} cannot be used: {known or error}. {consequence}",
-        told=f"The server's store cannot be used: {known or 'it reports an error'}. {consequence} "
+        public_detail=f"The server's store cannot be used: {known or 'it reports an error'}. {consequence} "
         "Try again in a while, with the same ids.",
     )
 

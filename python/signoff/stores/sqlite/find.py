@@ -25,10 +25,10 @@ DELETIONS: Final = 1_000
 _LOOKED_THROUGH: Final = 2_000
 """Batches of a stream that are looked through, from the last one back."""
 
-_Told = bool | None
+_WasKept = bool | None
 
 
-def find(connection: sqlite3.Connection, changes: Iterable[Change]) -> Iterator[_Told]:
+def find(connection: sqlite3.Connection, changes: Iterable[Change]) -> Iterator[_WasKept]:
     """Tell of each Change whether it is there; None: that cannot be told any more."""
     for change in changes:
         yield _find(connection, change) if change.mark else None
@@ -39,7 +39,7 @@ def deleted_name(what: Name | str) -> str:
     return what if isinstance(what, str) else f"{what.kind}\n{what.id}"
 
 
-def _find(connection: sqlite3.Connection, change: Change) -> _Told:
+def _find(connection: sqlite3.Connection, change: Change) -> _WasKept:
     write, _, mark = change
     match write:
         case SubjectWrite():
@@ -49,12 +49,12 @@ def _find(connection: sqlite3.Connection, change: Change) -> _Told:
             return _find_deletion(connection, mark, unmoved=row is not None and row[0] == expect)
         case FamilyWrite(streams):
             found = (_find_in_family(connection, one, mark) for one in streams)
-            return next((told for told in found if told is not None), None)
+            return next((kept for kept in found if kept is not None), None)
         case RowsWrite():
             return _find_rows(connection, write)
 
 
-def _find_subject(connection: sqlite3.Connection, write: SubjectWrite, mark: int) -> _Told:
+def _find_subject(connection: sqlite3.Connection, write: SubjectWrite, mark: int) -> _WasKept:
     row = connection.execute(SQL["subject"], write.subject.name).fetchone()
     if row is None:
         return _never_there(connection, write.subject.name, write.expect)
@@ -71,7 +71,7 @@ def _find_subject(connection: sqlite3.Connection, write: SubjectWrite, mark: int
     return None
 
 
-def _find_in_family(connection: sqlite3.Connection, write: Write | StreamDelete, mark: int) -> _Told:
+def _find_in_family(connection: sqlite3.Connection, write: Write | StreamDelete, mark: int) -> _WasKept:
     path = write.path if isinstance(write, StreamDelete) else write.head.path
     row = connection.execute(SQL["stream"], (path,)).fetchone()
     if isinstance(write, StreamDelete):
@@ -91,7 +91,7 @@ def _find_in_family(connection: sqlite3.Connection, write: Write | StreamDelete,
 
 def _among_batches(
     connection: sqlite3.Connection, stream: int, last_batch: int | None, mark: int, *, start: int
-) -> _Told:
+) -> _WasKept:
     """Tell whether a stream has a batch with this mark at a position or after it."""
     asked = {"stream": stream, "batch": last_batch, "from": start, "most": _LOOKED_THROUGH}
     rows = connection.execute(SQL["last_batches"], asked).fetchall()
@@ -100,7 +100,7 @@ def _among_batches(
     return False if rows and rows[-1][0] <= start else None
 
 
-def _find_rows(connection: sqlite3.Connection, write: RowsWrite) -> _Told:
+def _find_rows(connection: sqlite3.Connection, write: RowsWrite) -> _WasKept:
     """Two folds of the same messages are the same, so what was written says nothing about who did."""
     row: tuple[Any, ...] | None = connection.execute(SQL["stream"], (write.path,)).fetchone()
     if row is None or row[6] != write.incarnation:
@@ -110,7 +110,7 @@ def _find_rows(connection: sqlite3.Connection, write: RowsWrite) -> _Told:
     return False if rows_at == write.expect and would_move else None
 
 
-def _never_there(connection: sqlite3.Connection, what: Name | str, expect: int) -> _Told:
+def _never_there(connection: sqlite3.Connection, what: Name | str, expect: int) -> _WasKept:
     """Tell what became of a write to something that is not there: made and deleted, or never made."""
     return False if not expect and _never_deleted(connection, what) else None
 
@@ -120,7 +120,7 @@ def _never_deleted(connection: sqlite3.Connection, what: Name | str) -> bool:
     return not of_it and remembered < DELETIONS
 
 
-def _find_deletion(connection: sqlite3.Connection, mark: int, *, unmoved: bool) -> _Told:
+def _find_deletion(connection: sqlite3.Connection, mark: int, *, unmoved: bool) -> _WasKept:
     if unmoved:
         return False
     return True if connection.execute(SQL["deletion"], (mark,)).fetchone() else None

@@ -9,17 +9,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import orjson
 
 from signoff.stores.change import Part, PartName
 from signoff.stores.check import check_terms
 from signoff.stores.sqlite.cache import PARTS, SQL, CachedSubject, WriterCache
+from signoff.stores.sqlite.rows import Row
 from signoff.stores.sqlite.statements import chunks, write_rows
 from signoff.stores.sqlite.subject_rows import moved_terms, write_terms
 
-Row = tuple[Any, ...]
 _Key = tuple[int, str, str]
 """(subject, kind, key)"""
 

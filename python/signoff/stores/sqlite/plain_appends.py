@@ -29,8 +29,6 @@ _COLUMNS: Final = 13
 _NOBODY: Final = (None, None, None)
 _DONE: Final = Committed()
 
-Row = tuple[Any, ...]
-
 
 class PlainAppends:
     """The short way to write, for Changes that are nothing but appends.

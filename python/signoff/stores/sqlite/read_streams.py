@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from signoff.stores.base import StreamStart, StreamState, StreamTail
 from signoff.stores.change import Batch
-from signoff.stores.sqlite.rows import HeadRow, stream_tail
+from signoff.stores.sqlite.rows import HeadRow, Row, stream_tail
 from signoff.stores.sqlite.statements import Statements, chunks
 from signoff.streams.stream import Head, ProducerMark
 
 SQL: Final = Statements("read.sql")
-Row = tuple[Any, ...]
 
 LAST_CHARACTER: Final = "\U0010ffff"
 

@@ -9,17 +9,17 @@ from itertools import islice
 from typing import Any, Final
 
 from signoff.stores import paging
-from signoff.stores.base import Listing, Loaded, OwnedPart, Page, PartsWanted
+from signoff.stores.base import Listing, LoadedSubject, OwnedPart, Page, PartsWanted
 from signoff.stores.change import Name, Subject
-from signoff.stores.sqlite.read_streams import SQL, Row, many, snapshot
-from signoff.stores.sqlite.rows import part, subject
+from signoff.stores.sqlite.read_streams import SQL, many, snapshot
+from signoff.stores.sqlite.rows import Row, part, subject
 
 
-def load(connection: sqlite3.Connection, name: Name, wanted: tuple[PartsWanted, ...]) -> Loaded | None:
+def load(connection: sqlite3.Connection, name: Name, wanted: tuple[PartsWanted, ...]) -> LoadedSubject | None:
     """Load a subject's record with, in one consistent look, some of its parts."""
     if not wanted:
         row = connection.execute(SQL["subject"], name).fetchone()
-        return Loaded(subject(row)) if row else None
+        return LoadedSubject(subject(row)) if row else None
     with snapshot(connection) as execute:
         row = execute(SQL["subject"], name).fetchone()
         if row is None:
@@ -27,7 +27,7 @@ def load(connection: sqlite3.Connection, name: Name, wanted: tuple[PartsWanted, 
         found = {part_row[-1]: part_row for one in wanted for part_row in execute(*_parts(row[-1], one))}
     kinds = {one.kind: place for place, one in reversed(list(enumerate(wanted)))}
     rows = sorted(found.values(), key=lambda one: (kinds[one[0]], one[-1]))
-    return Loaded(subject(row), tuple(map(part, rows)))
+    return LoadedSubject(subject(row), tuple(map(part, rows)))
 
 
 def _parts(number: int, wanted: PartsWanted) -> tuple[str, tuple[Any, ...]]:

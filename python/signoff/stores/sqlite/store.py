@@ -11,7 +11,7 @@ from typing import Final
 from signoff.stores.base import (
     Lanes,
     Listing,
-    Loaded,
+    LoadedSubject,
     OwnedPart,
     Page,
     PartsWanted,
@@ -148,7 +148,7 @@ class SqliteStore:
 
     # -- subjects --------------------------------------------------------------------------------------------------
 
-    async def load(self, name: Name, *wanted: PartsWanted) -> Loaded | None:
+    async def load(self, name: Name, *wanted: PartsWanted) -> LoadedSubject | None:
         """Load a subject's record with some of its parts, in one consistent look."""
         many = any(one.key is None and not one.open for one in wanted)
         ask = self._reading.slow if many else self._reading.quick

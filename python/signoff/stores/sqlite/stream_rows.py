@@ -8,16 +8,14 @@ grown is written with the subject (`subject_rows.py`).
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from signoff.stores.change import Batch, OwnAppend, Post, RowsWrite, new_mark
 from signoff.stores.parting import batches
 from signoff.stores.sqlite.cache import BATCHES, SQL, STREAMS, CachedStream, CachedSubject, WriterCache, next_distance
+from signoff.stores.sqlite.rows import Row
 from signoff.stores.sqlite.statements import write_rows
 from signoff.streams import expiry
 from signoff.streams.stream import JSON, Head, Write
-
-Row = tuple[Any, ...]
 
 
 class StreamRows:

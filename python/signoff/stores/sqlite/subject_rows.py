@@ -7,7 +7,6 @@ They come from Changes that were compared; a subject that several Changes write 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 import orjson
 
@@ -15,9 +14,8 @@ from signoff.stores.change import Subject, SubjectWrite
 from signoff.stores.check import check_terms
 from signoff.stores.compare import due_at
 from signoff.stores.sqlite.cache import SQL, SUBJECTS, CachedSubject, WriterCache
+from signoff.stores.sqlite.rows import Row
 from signoff.stores.sqlite.statements import write_rows
-
-Row = tuple[Any, ...]
 
 
 class SubjectRows:

@@ -56,7 +56,7 @@ class _Job:
     reply: asyncio.Future[Any]
 
 
-class _Command(Enum):
+class _Signal(Enum):
     """What the thread is told that is not a write."""
 
     STOP = auto()
@@ -74,7 +74,7 @@ class Writer:
     def __init__(self, path: Path, on_foreign: Callable[[], None]) -> None:
         self._path = path
         self._on_foreign = on_foreign
-        self._queue: queue.SimpleQueue[_Job | _Command] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Job | _Signal] = queue.SimpleQueue()
         self._held: _Job | None = None
         self._watching = False
         self._thread = threading.Thread(target=self._main, name=f"signoff-writer {path.name}", daemon=True)
@@ -101,7 +101,7 @@ class Writer:
 
     async def stop(self) -> None:
         """Write what was handed in, close the connection and end the thread."""
-        self._queue.put(_Command.STOP)
+        self._queue.put(_Signal.STOP)
         await asyncio.to_thread(self._thread.join)
 
     def submit(self, changes: Sequence[Change] = (), lease: LeaseWork | Purge | None = None) -> asyncio.Future[Any]:
@@ -115,7 +115,7 @@ class Writer:
         """Look for other processes' commits from now on, or stop to."""
         if watching != self._watching:
             self._watching = watching
-            self._queue.put(_Command.LOOK)
+            self._queue.put(_Signal.LOOK)
 
     # -- the thread ------------------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class Writer:
 
     def _take(self, jobs: list[_Job]) -> bool:
         """Wait for something to do, and take what waits up to a measure; return False when told to stop."""
-        item: _Job | _Command
+        item: _Job | _Signal
         try:
             item = self._held or self._queue.get(timeout=_LOOK_S if self._watching else self._log.again_s)
         except queue.Empty:
@@ -173,7 +173,7 @@ class Writer:
         size = 0
         while True:
             match item:
-                case _Command.STOP:
+                case _Signal.STOP:
                     return False
                 case _Job():
                     size += len(item.changes) or 1
@@ -334,13 +334,13 @@ class Writer:
         if not written:
             raise error
         try:
-            told = next((there for there in find(self._connection, reversed(written)) if there is not None), None)
+            kept = next((there for there in find(self._connection, reversed(written)) if there is not None), None)
         except sqlite3.Error as second:
-            error, told = second, None
-        if told is None:
+            error, kept = second, None
+        if kept is None:
             unknown = unavailable(self._path, error, _UNKNOWN)
-            return [OutcomeUnknown(str(unknown), told=unknown.told)] * len(results)
-        if not told:
+            return [OutcomeUnknown(str(unknown), public_detail=unknown.public_detail)] * len(results)
+        if not kept:
             raise error
         return results
 

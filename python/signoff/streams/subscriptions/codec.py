@@ -8,7 +8,7 @@ import orjson
 
 from signoff.errors import SchemaTooNew
 from signoff.streams.subscriptions.config import Config
-from signoff.streams.subscriptions.state import Link, Phase, Subscription, Wake
+from signoff.streams.subscriptions.state import Link, Subscription, Wake, WakePhase
 
 VERSION: Final = 1
 
@@ -60,7 +60,7 @@ def loads(subscription_id: str, data: bytes) -> Subscription:
         root_url=kept["root_url"],
         links={path: Link(*link) for path, link in kept["links"].items()},
         generation=kept["generation"],
-        wake=None if wake is None else Wake(**wake | {"phase": Phase(wake["phase"])}),
+        wake=None if wake is None else Wake(**wake | {"phase": WakePhase(wake["phase"])}),
         failures=kept["failures"],
         next_attempt_at=kept["next_attempt_at"],
         left_out=kept.get("left_out", False),

@@ -26,12 +26,12 @@ from signoff.streams.subscriptions.state import (
     LONGEST_RETRY_MS,
     Link,
     Moment,
-    Phase,
     Request,
     Subscription,
     Tail,
     Tails,
     Wake,
+    WakePhase,
 )
 
 FIRST_RETRY_MS: Final = 1_000
@@ -146,16 +146,16 @@ def delivered(sub: Subscription, wake_id: str, moment: Moment, *, done: bool = F
     sub = replace(sub, failures=0)
     if done:
         return _released(_acked(sub, wake.snapshot))
-    if wake.phase is not Phase.SENDING:
+    if wake.phase is not WakePhase.SENDING:
         return sub
     until = moment.now + sub.config.lease_ttl_ms if sub.config.type == WEBHOOK else None
-    return replace(sub, wake=replace(wake, phase=Phase.SENT, until=until))
+    return replace(sub, wake=replace(wake, phase=WakePhase.SENT, until=until))
 
 
 def not_delivered(sub: Subscription, wake_id: str, moment: Moment) -> Subscription:
     """Plan another wake for one that was not delivered, after 1 s, 2 s, … 60 s, give or take a fifth (§7.1)."""
     wake = sub.wake
-    if wake is None or wake.id != wake_id or wake.phase is not Phase.SENDING:
+    if wake is None or wake.id != wake_id or wake.phase is not WakePhase.SENDING:
         return sub
     wait = min(FIRST_RETRY_MS * 2 ** min(sub.failures, 16), LONGEST_RETRY_MS)
     jittered = round(wait * (1 + JITTER * (2 * moment.chance - 1)))
@@ -170,7 +170,7 @@ def claimed(sub: Subscription, worker: str, moment: Moment) -> Subscription:
         NoPendingWork: there is nothing to do.
     """
     sub = _ended_if_over(_relinked(sub, moment), moment)
-    if (wake := sub.wake) is not None and wake.phase is Phase.HELD:
+    if (wake := sub.wake) is not None and wake.phase is WakePhase.HELD:
         raise AlreadyClaimed(
             "Another worker holds the lease; wait for the next wake event.",
             current_holder=wake.holder,
@@ -183,7 +183,7 @@ def claimed(sub: Subscription, worker: str, moment: Moment) -> Subscription:
         sub = _woken(sub, waiting[0], moment)
     assert sub.wake is not None
     until = moment.now + sub.config.lease_ttl_ms
-    held = replace(sub.wake, phase=Phase.HELD, holder=worker, until=until)
+    held = replace(sub.wake, phase=WakePhase.HELD, holder=worker, until=until)
     return replace(sub, wake=held, failures=0, next_attempt_at=None)
 
 
@@ -199,7 +199,7 @@ def acknowledged(sub: Subscription, request: Request, moment: Moment) -> Subscri
     sub = _acked(sub, {path: _position(sub, path, token, moment.tails) for path, token in request.acks})
     if request.done:
         return replace(_released(sub), failures=0)
-    phase = Phase.HELD if sub.config.type == PULL_WAKE else Phase.SENT
+    phase = WakePhase.HELD if sub.config.type == PULL_WAKE else WakePhase.SENT
     kept = replace(wake, phase=phase, until=moment.now + sub.config.lease_ttl_ms)
     return replace(sub, wake=kept, failures=0)
 
@@ -256,13 +256,13 @@ def _ended_if_over(sub: Subscription, moment: Moment) -> Subscription:
     wake = sub.wake
     if wake is None or wake.until is None or sub.waits(moment.now):
         return sub
-    return not_delivered(sub, wake.id, moment) if wake.phase is Phase.SENDING else _released(sub)
+    return not_delivered(sub, wake.id, moment) if wake.phase is WakePhase.SENDING else _released(sub)
 
 
 def _woken(sub: Subscription, stream: str, moment: Moment) -> Subscription:
     snapshot = {path: tail.position for path in listed(sub, moment) if (tail := moment.tails.get(path))}
     length = sub.config.lease_ttl_ms if sub.config.type == WEBHOOK else ANNOUNCE_MS
-    wake = Wake(moment.wake_id, Phase.SENDING, moment.now + length, snapshot, stream)
+    wake = Wake(moment.wake_id, WakePhase.SENDING, moment.now + length, snapshot, stream)
     return replace(sub, generation=sub.generation + 1, wake=wake, next_attempt_at=None)
 
 
@@ -287,7 +287,7 @@ def _check_fence(sub: Subscription, request: Request, moment: Moment) -> Wake:
         or wake.id != request.wake_id
         or not request.token_generation == request.generation == sub.generation
         or (wake.until is not None and moment.now >= wake.until)
-        or (sub.config.type == PULL_WAKE and wake.phase is not Phase.HELD)
+        or (sub.config.type == PULL_WAKE and wake.phase is not WakePhase.HELD)
     ):
         raise Fenced("This wake is over: it was finished, released, or its lease ended. Stop, and wait for the next.")
     return wake

@@ -50,7 +50,7 @@ class Link:
     incarnation: str | None = None
 
 
-class Phase(Enum):
+class WakePhase(Enum):
     """How far a wake has come."""
 
     SENDING = "sending"
@@ -70,7 +70,7 @@ class Wake:
     """
 
     id: str
-    phase: Phase
+    phase: WakePhase
     until: int | None
     snapshot: Mapping[str, int]
     stream: str

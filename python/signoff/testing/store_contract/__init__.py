@@ -8,6 +8,7 @@ Example:
 
 Two stores that are made for one folder are on the same data; set `shared = False` if each has its own. A store on a
 server keeps apart what belongs to different folders, by a schema or a prefix named after them.
+Never here: what one backend alone does.
 """
 
 from signoff.testing.store_contract.agreement import AgreementLaws

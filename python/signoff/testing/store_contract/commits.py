@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signoff.errors import SignoffError, StoreUnavailable
-from signoff.stores.base import Listing, Loaded, WorkflowStore
+from signoff.stores.base import Listing, LoadedSubject, WorkflowStore
 from signoff.stores.change import (
     Change,
     Committed,
@@ -305,7 +305,7 @@ class CommitLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             last = change(run(version=2, terms=("t",)), 1, POST, parts=(part(),))
             await done(store, start("r1"), last, write(head(tail=1), b"1"))
-            before: list[Loaded | None] = [await load(store)]
+            before: list[LoadedSubject | None] = [await load(store)]
             await store.close()
             await store.open()
             assert [await load(store)] == before

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from signoff.stores.base import Loaded, PartsWanted, StreamTail, WorkflowStore
+from signoff.stores.base import LoadedSubject, PartsWanted, StreamTail, WorkflowStore
 from signoff.stores.change import (
     Change,
     Committed,
@@ -182,7 +182,7 @@ async def settle(store: WorkflowStore) -> None:
     assert await store.unplaced() == 0
 
 
-async def load(store: WorkflowStore, run_id: str = "r1") -> Loaded | None:
+async def load(store: WorkflowStore, run_id: str = "r1") -> LoadedSubject | None:
     """Load a run with its parts of kind `request`."""
     return await store.load(Name("run", run_id), PartsWanted("request"))
 

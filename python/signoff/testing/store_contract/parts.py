@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from signoff.stores.base import Loaded, PartsWanted, WorkflowStore
+from signoff.stores.base import LoadedSubject, PartsWanted, WorkflowStore
 from signoff.stores.change import Committed, Conflict, Name, PartName
 from signoff.testing.store_contract.laws import Laws, change, commit, delete, done, load, part, run
 
@@ -36,7 +36,7 @@ class PartLaws(Laws):
                 ((PartsWanted("request", "m:0"), PartsWanted("request", "z:0")), (z, m)),
                 ((PartsWanted("request", open=True), PartsWanted("request", "z:0")), (z, m)),
             ):
-                assert await store.load(R1, *wanted) == Loaded(subject, parts), wanted
+                assert await store.load(R1, *wanted) == LoadedSubject(subject, parts), wanted
             loaded = await store.load(R1, PartsWanted("answer", "s1"), PartsWanted("request", open=True))
             assert loaded is not None
             assert (loaded.of("answer"), loaded.of("request"), loaded.of("none")) == ((entry,), (z, m), ())
@@ -80,7 +80,7 @@ class PartLaws(Laws):
             assert (both.of("request"), both.of("other")) == ((replace(new, sort=7),), (other,))
             await done(store, change(run(version=3), dropped=(PartName("request", "a:0"),)))
             await done(store, change(run(version=4), parts=(new,)))
-            assert await load(store) == Loaded(run(version=4), (new,))
+            assert await load(store) == LoadedSubject(run(version=4), (new,))
 
         self.hold(tmp_path, scenario)
 
@@ -92,7 +92,7 @@ class PartLaws(Laws):
             again = part("a", sort=99)
             gone = (PartName("request", "a"), PartName("other", "b"), PartName("request", "a"))
             await done(store, change(run(version=2), parts=(again,), dropped=gone))
-            assert await load(store) == Loaded(run(version=2), (part("b"), again))
+            assert await load(store) == LoadedSubject(run(version=2), (part("b"), again))
 
         self.hold(tmp_path, scenario)
 
@@ -102,7 +102,7 @@ class PartLaws(Laws):
         async def scenario(store: WorkflowStore) -> None:
             twice = (part("a", terms=("x",), sort=3), part("b"), part("a", state=b"2", terms=("y",), open=True, sort=9))
             await done(store, change(run(), parts=twice))
-            assert await load(store) == Loaded(run(), (replace(twice[2], sort=3), twice[1]))
+            assert await load(store) == LoadedSubject(run(), (replace(twice[2], sort=3), twice[1]))
 
         self.hold(tmp_path, scenario)
 
@@ -130,8 +130,8 @@ class PartLaws(Laws):
             many = tuple(part(f"p{number}", open=bool(number % 2)) for number in range(300))
             await done(store, change(run(), parts=many), change(run("r2"), parts=many[:2]))
             await done(store, delete("r1", 1), change(run(version=5), 0))
-            assert await load(store) == Loaded(run(version=5))
-            assert await load(store, "r2") == Loaded(run("r2"), many[:2])
+            assert await load(store) == LoadedSubject(run(version=5))
+            assert await load(store, "r2") == LoadedSubject(run("r2"), many[:2])
 
         self.hold(tmp_path, scenario)
 

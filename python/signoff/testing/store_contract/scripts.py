@@ -41,7 +41,7 @@ PATHS: Final = APPLICATION + SHARED + OWN
 
 @dataclass(frozen=True)
 class Put:
-    """Write a subject."""
+    """The writing of a subject."""
 
     name: Name
     wrong: int
@@ -56,7 +56,7 @@ class Put:
 
 @dataclass(frozen=True)
 class Drop:
-    """Delete a subject, with a post."""
+    """The deletion of a subject, with a post."""
 
     name: Name
     wrong: int
@@ -64,7 +64,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Grow:
-    """Append to an application's stream, which is created when absent."""
+    """An append to an application's stream, which is created when absent."""
 
     path: str
     wrong: int
@@ -75,7 +75,7 @@ class Grow:
 
 @dataclass(frozen=True)
 class Branching:
-    """Make a fork."""
+    """The making of a fork."""
 
     source: str
     path: str
@@ -85,7 +85,7 @@ class Branching:
 
 @dataclass(frozen=True)
 class Erase:
-    """Delete an application's stream, as the rules on forks say."""
+    """The deletion of an application's stream, as the rules on forks say."""
 
     path: str
     wrong: int
@@ -93,7 +93,7 @@ class Erase:
 
 @dataclass(frozen=True)
 class Compact:
-    """Move the live rows of a stream on."""
+    """A move of a stream's live rows."""
 
     path: str
     wrong: int
@@ -104,7 +104,7 @@ class Compact:
 
 @dataclass(frozen=True)
 class Spoil:
-    """Write what cannot be stored."""
+    """An attempt to write what cannot be stored."""
 
     name: Name
 
@@ -114,7 +114,7 @@ Move = Put | Drop | Grow | Branching | Erase | Compact | Spoil
 
 @dataclass(frozen=True)
 class Lease:
-    """Claim, renew (with a subject that goes along), or release."""
+    """A lease that is claimed, renewed (with a subject that goes along) or released."""
 
     what: str
     owner: str

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from signoff.stores.base import Loaded, PartsWanted, WorkflowStore
+from signoff.stores.base import LoadedSubject, PartsWanted, WorkflowStore
 from signoff.stores.change import Change, Conflict, Name, Outcome, Rejected, SubjectDelete, SubjectWrite
 from signoff.testing.store_contract.laws import (
     Laws,
@@ -65,8 +65,8 @@ class SubjectLaws(Laws):
 
         async def scenario(store: WorkflowStore) -> None:
             await done(store, change(full, 0), change(run("r2", queue=None), 0))
-            assert await store.load(full.name) == Loaded(full)
-            assert await store.load(Name("run", "r2")) == Loaded(run("r2", queue=None))
+            assert await store.load(full.name) == LoadedSubject(full)
+            assert await store.load(Name("run", "r2")) == LoadedSubject(run("r2", queue=None))
             assert await store.load(Name("run", "r3")) is None
             assert await store.load(Name("other", "r1")) is None
 
@@ -82,7 +82,7 @@ class SubjectLaws(Laws):
             for one in (*refused, change(run("b", version=2)), delete("a", 1), delete("b", 0)):
                 assert isinstance(await commit(store, one), Conflict)
             assert await record(store, "a") == run("a", version=2, state=b"2", wake_at=7)
-            assert await store.load(other.name) == Loaded(other)
+            assert await store.load(other.name) == LoadedSubject(other)
             assert await load(store, "b") is None
 
         self.hold(tmp_path, scenario)
@@ -106,7 +106,7 @@ class SubjectLaws(Laws):
                 store, [change(run("a", state=b"1")), late, change(run("a", version=2, state=b"3"))]
             )
             assert outcomes[1] == Conflict("version", "a")
-            assert await load(store, "a") == Loaded(run("a", version=2, state=b"3"))
+            assert await load(store, "a") == LoadedSubject(run("a", version=2, state=b"3"))
 
         self.hold(tmp_path, scenario)
 
@@ -125,10 +125,10 @@ class SubjectLaws(Laws):
             await store.release("w1", {Name("run", "r1"): 1})
             assert await commit(store, advance("r1", 1, epoch=1)) == Conflict("epoch", "r1")
             await done(store, change(run(version=8, state=b"new"), 0))
-            assert await load(store) == Loaded(run(version=8, state=b"new"))
+            assert await load(store) == LoadedSubject(run(version=8, state=b"new"))
             outcomes = await together(store, [delete("r1", 8), change(run(version=9), 0), delete("r1", 8)])
             assert outcomes[2] == Conflict("version", "r1")
-            assert await load(store) == Loaded(run(version=9))
+            assert await load(store) == LoadedSubject(run(version=9))
             assert (await record(store, "beside")).version == 1
 
         self.hold(tmp_path, scenario)
@@ -158,7 +158,7 @@ class SubjectLaws(Laws):
                 data = json.dumps(value, ensure_ascii=bool(number % 2)).encode()
                 subject, one = run(f"r{number}", state=data), part(state=data)
                 await done(store, change(subject, parts=(one,)))
-                assert await load(store, f"r{number}") == Loaded(subject, (one,))
+                assert await load(store, f"r{number}") == LoadedSubject(subject, (one,))
 
         self.hold(tmp_path, scenario)
 

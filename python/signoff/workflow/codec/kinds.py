@@ -36,7 +36,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-Encoded = Any
+from signoff.workflow.entry import Encoded
 
 TAG = "$signoff"
 

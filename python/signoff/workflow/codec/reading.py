@@ -13,8 +13,9 @@ from pydantic_core import SchemaValidator
 from signoff.errors import SignoffError, UnsupportedValue
 from signoff.workflow.codec import records
 from signoff.workflow.codec.classes import Classes
-from signoff.workflow.codec.kinds import READERS, TAG, Encoded, class_name
+from signoff.workflow.codec.kinds import READERS, TAG, class_name
 from signoff.workflow.codec.types import declared, pointers, summary, type_name
+from signoff.workflow.entry import Encoded
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
 

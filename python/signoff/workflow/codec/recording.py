@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from signoff.errors import UnsupportedValue
 from signoff.workflow.codec.comparing import Tolerance, difference
-from signoff.workflow.codec.kinds import TAG, Encoded, class_name
+from signoff.workflow.codec.kinds import TAG, class_name
 from signoff.workflow.codec.reading import PLAIN, decode
 from signoff.workflow.codec.types import DeclaredType, declared, type_name
 from signoff.workflow.codec.writing import BareWriter, NamingWriter, TypedWriter, written
+from signoff.workflow.entry import Encoded
 
 
 def encode_as(value: Any, type_: Any = None) -> Encoded:

@@ -13,11 +13,11 @@ from pydantic import BaseModel, RootModel
 
 from signoff.workflow.codec import records
 from signoff.workflow.codec.concealing import MASK
-from signoff.workflow.codec.kinds import TAG, Encoded, NotEncodable, class_name
+from signoff.workflow.codec.kinds import TAG, NotEncodable, class_name
 from signoff.workflow.codec.reading import value_of
 from signoff.workflow.codec.types import adapter
 from signoff.workflow.codec.writing import DEEPEST, ValueWriter, spend, write, written
-from signoff.workflow.entry import SAME
+from signoff.workflow.entry import SAME, Encoded
 
 
 def public_json(value: Any) -> Any:

@@ -21,7 +21,8 @@ from pydantic import RootModel, Secret, SecretBytes, SecretStr
 from signoff.errors import UnsupportedValue
 from signoff.workflow.codec import records
 from signoff.workflow.codec.classes import Classes
-from signoff.workflow.codec.kinds import TAG, WRITERS, Encoded, NotEncodable, class_name, is_url, url_writer
+from signoff.workflow.codec.kinds import TAG, WRITERS, NotEncodable, class_name, is_url, url_writer
+from signoff.workflow.entry import Encoded
 
 _SAFE = 2**53
 _LEAVES = frozenset({type(None), bool})

@@ -1,1 +1,4 @@
-"""Requests for input: what people are asked, and their answers."""
+"""Requests for input: what people are asked, and their answers.
+
+Never here: where a request is kept, and how an answer arrives.
+"""

@@ -22,7 +22,7 @@ from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
 
 
-class Verb(StrEnum):
+class RequestMove(StrEnum):
     """What can happen to a request."""
 
     REVISE = "revise"
@@ -31,11 +31,11 @@ class Verb(StrEnum):
     WITHDRAW = "withdraw"
 
 
-TRANSITIONS: dict[tuple[str, Verb], str] = {
-    ("pending", Verb.REVISE): "pending",
-    ("pending", Verb.ANSWER): "answered",
-    ("pending", Verb.EXPIRE): "expired",
-    ("pending", Verb.WITHDRAW): "withdrawn",
+TRANSITIONS: dict[tuple[str, RequestMove], str] = {
+    ("pending", RequestMove.REVISE): "pending",
+    ("pending", RequestMove.ANSWER): "answered",
+    ("pending", RequestMove.EXPIRE): "expired",
+    ("pending", RequestMove.WITHDRAW): "withdrawn",
 }
 
 _SEEN = ("title", "description", "schema", "ui", "show", "initial", "actions")
@@ -128,7 +128,7 @@ def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
 
     Answers to the former state are stale only if the person sees something else now.
     """
-    status = TRANSITIONS.get((state.row["status"], Verb.REVISE))
+    status = TRANSITIONS.get((state.row["status"], RequestMove.REVISE))
     if status is None:
         return state
     changes = entry.changes
@@ -155,7 +155,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 def answer(state: InputState, entry: InputAnswered) -> InputState:
     """Return the request as answered; unchanged if it was decided before."""
-    decided = _decided(state, Verb.ANSWER, entry.at, entry.by, action=entry.action)
+    decided = _decided(state, RequestMove.ANSWER, entry.at, entry.by, action=entry.action)
     if decided is not state and state.expose:
         decided.row["value"] = codec.conceal(codec.shown(entry.value), state.row["schema"])
     return decided
@@ -163,12 +163,12 @@ def answer(state: InputState, entry: InputAnswered) -> InputState:
 
 def expire(state: InputState, entry: InputExpired) -> InputState:
     """Return the request as expired; unchanged if it was decided before."""
-    return _decided(state, Verb.EXPIRE, entry.at, DecidedBy("timeout"))
+    return _decided(state, RequestMove.EXPIRE, entry.at, DecidedBy("timeout"))
 
 
 def withdraw(state: InputState, at: int, by: DecidedBy, reason: str | None) -> InputState:
     """Return the request as taken back; unchanged if it was decided before."""
-    return _decided(state, Verb.WITHDRAW, at, by, reason=reason)
+    return _decided(state, RequestMove.WITHDRAW, at, by, reason=reason)
 
 
 def take_back(state: InputState, at: int, by: DecidedBy, reason: str) -> InputState:
@@ -184,9 +184,15 @@ def reopen(state: InputState, revision: int, revised: str) -> InputState:
 
 
 def _decided(
-    state: InputState, verb: Verb, at: int, by: DecidedBy, *, action: str | None = None, reason: str | None = None
+    state: InputState,
+    move: RequestMove,
+    at: int,
+    by: DecidedBy,
+    *,
+    action: str | None = None,
+    reason: str | None = None,
 ) -> InputState:
-    status = TRANSITIONS.get((state.row["status"], verb))
+    status = TRANSITIONS.get((state.row["status"], move))
     if status is None:
         return state
     row = state.row | {

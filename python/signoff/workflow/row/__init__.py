@@ -1,1 +1,4 @@
-"""Rows of the application's own, for browsers."""
+"""Rows of the application's own, for browsers.
+
+Never here: the rows of runs, steps and requests, which are folded beside those.
+"""

@@ -33,7 +33,7 @@ from signoff.workflow.run.entries import (
 )
 from signoff.workflow.step.ask import cancel_all
 
-Outcome = RunCompleted | RunFailed | RunCancelled | RunTerminated
+RunEnd = RunCompleted | RunFailed | RunCancelled | RunTerminated
 
 
 class Execution:
@@ -49,7 +49,7 @@ class Execution:
     """
 
     def __init__(self, commands: Commands, definition: WorkflowDefinition) -> None:
-        self.outcome: Outcome | None = None
+        self.outcome: RunEnd | None = None
         self.started = False
         self._commands = commands
         self._definition = definition

@@ -50,11 +50,11 @@ def holds_cut(entries: Sequence[Entry]) -> bool:
     return any(type(entry) in CUTS and is_cut(entry) for entry in entries)
 
 
-Kept = list[tuple[int, Entry]]
+KeptEntries = list[tuple[int, Entry]]
 """Entries that stay, with the positions they had."""
 
 
-def kept(entries: Sequence[Entry], cut: Cut) -> tuple[Kept, Kept]:
+def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
     """Return those entries of an effective journal that a cut lets stay: before it, and behind it."""
     anew: Collection[str] = cut.anew if isinstance(cut, RunRetried) else ()
     keep = len(entries) if cut.keep is None else min(cut.keep, len(entries))

@@ -1,1 +1,4 @@
-"""Steps: what the code asks the world to do."""
+"""Steps: what the code asks the world to do.
+
+Never here: the running of a step, which is the runtime's.
+"""

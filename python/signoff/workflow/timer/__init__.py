@@ -1,1 +1,4 @@
-"""Timers: `ctx.sleep`, and asyncio's own timeouts."""
+"""Timers: `ctx.sleep`, and asyncio's own timeouts.
+
+Never here: a clock; when a timer is due is found by whoever keeps the run.
+"""

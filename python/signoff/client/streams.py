@@ -103,3 +103,28 @@ def _messages(data: bytes, *, json: bool) -> list[Any]:
         return [data.decode("utf-8", "replace")] if data else []
     found = orjson.loads(data) if data else []
     return found if isinstance(found, list) else [found]
+
+
+class WatchedRun:
+    """What is known of a run whose stream is read: whether it has failed."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._status: str | None = None
+
+    @classmethod
+    def of(cls, path: str) -> WatchedRun | None:
+        """Return what watches the run whose stream this is; None if it is none."""
+        kind, _, run_id = path.partition("/")
+        return cls(run_id) if kind == "runs" and run_id and "/" not in run_id else None
+
+    async def has_failed(self, batch: StreamBatch, get: Callable[[str], Awaitable[dict[str, Any]]]) -> bool:
+        """Tell whether the run had failed when this was read; `get` the run, if nothing that was read says so."""
+        for message in batch.messages:
+            if isinstance(message, dict) and message.get("type") == "run" and message.get("value"):
+                self._status = message["value"].get("status")
+        if not batch.up_to_date:
+            return False
+        if self._status is None:
+            self._status = (await get(self._run_id))["run"]["status"]
+        return self._status == "failed"

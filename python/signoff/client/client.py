@@ -7,27 +7,18 @@ the same exception the server raised. Asynchronous, because following a stream i
 from __future__ import annotations
 
 import asyncio
-import inspect
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import httpx
-import orjson
 
-from signoff import errors
-from signoff.client_streams import StreamBatch, catch_up
-from signoff.client_streams import follow as follow_stream
-from signoff.errors import Forbidden, InvalidName, ServerUnreachable, SignoffError
-
-__all__ = ["DEFAULT_URL", "SignoffClient", "StreamBatch", "from_problem", "stream_address"]
-
-DEFAULT_URL = "http://127.0.0.1:4437"
-
-Token = str | Callable[[], str | Awaitable[str | None] | None] | None
+from signoff.client.addresses import segment, stream_address
+from signoff.client.http_calls import HttpCalls
+from signoff.client.streams import StreamBatch, WatchedRun, catch_up
+from signoff.client.streams import follow as follow_stream
+from signoff.errors import Forbidden, SignoffError
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
@@ -35,14 +26,11 @@ _SLICE_S = 10.0
 """Seconds for which one request waits for the end of a run."""
 
 
-class SignoffClient:
-    """Call a Signoff server.
+class SignoffClient(HttpCalls):
+    """A client of a Signoff server.
 
     Args:
-        url: the server's address, without `/v1`.
-        token: a bearer token, or a function (async, too) that returns the current one.
-        timeout: seconds for one call.
-        transport: another way for requests to travel, e.g. into an application in the same process.
+        url, token, timeout, transport: see `HttpCalls`.
 
     Raises (every method):
         ServerUnreachable: nobody answered.
@@ -54,36 +42,6 @@ class SignoffClient:
         ...     async for batch in client.tail(f"runs/{started['run']['id']}"):
         ...         print(batch.messages)
     """
-
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        *,
-        token: Token = None,
-        timeout: float = 30.0,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.url = url.rstrip("/")
-        self._token = token
-        self._http = httpx.AsyncClient(
-            base_url=self.url,
-            timeout=timeout,
-            transport=transport,
-            # A proxy from the environment has no business between us and this machine.
-            trust_env=urlsplit(url).hostname not in {"localhost", "127.0.0.1", "::1"},
-        )
-
-    async def __aenter__(self) -> SignoffClient:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
 
     # -- runs ------------------------------------------------------------------------------------------------------
 
@@ -115,7 +73,7 @@ class SignoffClient:
 
     async def get(self, run_id: str) -> dict[str, Any]:
         """Return `{run, inputs, stream}`: the run row and the rows of its pending requests."""
-        return await self._get(f"/v1/runs/{_segment(run_id)}")
+        return await self._get(f"/v1/runs/{segment(run_id)}")
 
     async def list(
         self,
@@ -156,7 +114,7 @@ class SignoffClient:
             >>> await client.act("terminate", "claim-1", reason="a duplicate")
         """
         given = {name: value for name, value in body.items() if value is not None}
-        return await self._post(f"/v1/runs/{_segment(run_id)}/{_segment(verb)}", given)
+        return await self._post(f"/v1/runs/{segment(run_id)}/{segment(verb)}", given)
 
     async def cancel(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
         """Ask a run to stop. Returns `{run}`.
@@ -185,7 +143,7 @@ class SignoffClient:
         Raises:
             FailedRun, CancelledRun: it ended otherwise; `extra` has `run` and `error`.
         """
-        path = f"/v1/runs/{_segment(run_id)}/result"
+        path = f"/v1/runs/{segment(run_id)}/result"
         timeout = httpx.Timeout(self._http.timeout)
         timeout.read = None if timeout.read is None else timeout.read + wait
         return await self._call("GET", path, params={"wait": f"{wait:.3f}"}, timeout=timeout)
@@ -244,7 +202,7 @@ class SignoffClient:
 
     async def history(self, run_id: str) -> dict[str, Any]:
         """Return `{run_id, entries}`: the journal."""
-        return await self._get(f"/v1/runs/{_segment(run_id)}/history")
+        return await self._get(f"/v1/runs/{segment(run_id)}/history")
 
     async def prune(
         self,
@@ -294,12 +252,12 @@ class SignoffClient:
         key: str | None = None,
     ) -> dict[str, Any]:
         """Send an event to one run, once per `id`. Returns `{accepted, duplicate}`."""
-        path = f"/v1/runs/{_segment(run_id)}/events/{_segment(topic)}"
+        path = f"/v1/runs/{segment(run_id)}/events/{segment(topic)}"
         return await self._post(path, _event(id, payload, key))
 
     async def emit(self, topic: str, *, id: str, payload: Any = None, key: str | None = None) -> dict[str, Any]:  # noqa: A002
         """Send an event to every run that waits for the topic now. Returns `{delivered}`."""
-        return await self._post(f"/v1/events/{_segment(topic)}", _event(id, payload, key))
+        return await self._post(f"/v1/events/{segment(topic)}", _event(id, payload, key))
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
@@ -316,7 +274,7 @@ class SignoffClient:
 
     async def input(self, run_id: str, key: str) -> dict[str, Any]:
         """Return `{input}`: one request's row."""
-        return await self._get(f"/v1/runs/{_segment(run_id)}/inputs/{_segment(key)}")
+        return await self._get(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}")
 
     async def answer(
         self, run_id: str, key: str, *, submission_id: str, action: str, value: Any, seen_offset: str
@@ -333,7 +291,7 @@ class SignoffClient:
             Stale, AlreadyDecided, Expired, Withdrawn, RunClosed: `extra["row"]` is the request as it is now.
             NotInAudience: somebody else was asked.
         """
-        path = f"/v1/runs/{_segment(run_id)}/inputs/{_segment(key)}/answer"
+        path = f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/answer"
         body = {"submission_id": submission_id, "action": action, "value": value, "seen_offset": seen_offset}
         return await self._post(path, body)
 
@@ -357,7 +315,7 @@ class SignoffClient:
             StreamNotFound: there is no such stream.
         """
         url = stream_address(path)
-        run = _Watched.of(path) if follow and not past_failure else None
+        run = WatchedRun.of(path) if follow and not past_failure else None
         delay = _FIRST_DELAY_S
         found = False
         while True:
@@ -367,7 +325,7 @@ class SignoffClient:
                     offset, delay, found = batch.offset, _FIRST_DELAY_S, True
                     if batch.messages:
                         yield batch
-                    if batch.closed or (run is not None and await run.has_failed(self, batch)):
+                    if batch.closed or (run is not None and await run.has_failed(batch, self.get)):
                         return
             except SignoffError as error:
                 # What was there once may come back; what never was is told at once.
@@ -402,89 +360,6 @@ class SignoffClient:
             raise self._unreachable(error) from error
         return response
 
-    # -- the wire --------------------------------------------------------------------------------------------------
-
-    async def _get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        params = {
-            name: [*map(str, value)] if isinstance(value, list | tuple) else str(value)
-            for name, value in (query or {}).items()
-            if value is not None
-        }
-        return await self._call("GET", path, params=params)
-
-    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            content = orjson.dumps(body)
-        except TypeError as error:
-            raise errors.BadRequest(f"This cannot be sent as JSON: {error}.") from error
-        return await self._call("POST", path, content=content, headers={"content-type": "application/json"})
-
-    async def _call(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        response = await self._open(method, path, **how)
-        try:
-            data = await response.aread()
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        reply = orjson.loads(data)
-        assert isinstance(reply, dict)
-        return reply
-
-    async def _open(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """Send a request; return the response with its body unread.
-
-        Raises:
-            SignoffError: what the server refused.
-        """
-        headers = {**how.pop("headers", {}), **await self._authorization()}
-        try:
-            request = self._http.build_request(method, path, headers=headers, **how)
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise errors.BadRequest(f"This cannot be sent: {error}.") from error
-        try:
-            response = await self._http.send(request, stream=True)
-            if response.status_code >= 400:
-                await response.aread()
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        if response.status_code >= 400:
-            raise from_problem(response.status_code, response.content)
-        return response
-
-    def _unreachable(self, error: Exception) -> ServerUnreachable:
-        reason = str(error) or type(error).__name__
-        return ServerUnreachable(f"No Signoff server answers at {self.url} ({reason}); start one with: signoff dev")
-
-    async def _authorization(self) -> dict[str, str]:
-        token = self._token() if callable(self._token) else self._token
-        if inspect.isawaitable(token):
-            token = await token
-        return {"authorization": f"Bearer {token}"} if token else {}
-
-
-class _Watched:
-    """What is known of a run whose stream is read: whether it has failed."""
-
-    def __init__(self, run_id: str) -> None:
-        self._run_id = run_id
-        self._status: str | None = None
-
-    @classmethod
-    def of(cls, path: str) -> _Watched | None:
-        """Return what watches the run whose stream this is; None if it is none."""
-        kind, _, run_id = path.partition("/")
-        return cls(run_id) if kind == "runs" and run_id and "/" not in run_id else None
-
-    async def has_failed(self, client: SignoffClient, batch: StreamBatch) -> bool:
-        """Tell whether the run had failed when this was read; ask, if nothing that was read says so."""
-        for message in batch.messages:
-            if isinstance(message, dict) and message.get("type") == "run" and message.get("value"):
-                self._status = message["value"].get("status")
-        if not batch.up_to_date:
-            return False
-        if self._status is None:
-            self._status = (await client.get(self._run_id))["run"]["status"]
-        return self._status == "failed"
-
 
 def _output(reply: dict[str, Any]) -> Any:
     if "output" not in reply:
@@ -493,71 +368,9 @@ def _output(reply: dict[str, Any]) -> Any:
     return reply["output"]
 
 
-def stream_address(path: str) -> str:
-    """Return the path of a stream's URL.
-
-    Raises:
-        InvalidName: a segment is empty, `.` or `..`, or not Unicode.
-    """
-    return "/v1/stream/" + "/".join(_segment(part) for part in path.split("/"))
-
-
 def _rfc3339(time: datetime) -> str:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat(timespec="milliseconds")
 
 
-def _segment(text: str) -> str:
-    if text in {"", ".", ".."}:
-        raise InvalidName(f"{text!r} cannot be part of an address.")
-    try:
-        return quote(text, safe="")
-    except UnicodeEncodeError as error:
-        raise InvalidName(f"{text!r} is not Unicode text and cannot be part of an address.") from error
-
-
 def _event(id: str, payload: Any, key: str | None) -> dict[str, Any]:  # noqa: A002
     return {"id": id, "payload": payload, **({} if key is None else {"key": key})}
-
-
-# -- problems ----------------------------------------------------------------------------------------------------------
-
-
-def _tree(root: type[SignoffError]) -> dict[str, type[SignoffError]]:
-    found = {root.code: root}
-    for child in root.__subclasses__():
-        found = {**_tree(child), **found}
-    return found
-
-
-_BY_CODE: dict[str, type[SignoffError]] = _tree(SignoffError)
-_BY_STATUS: dict[int, type[SignoffError]] = {
-    kind.status: kind
-    for kind in (
-        errors.BadRequest,
-        errors.Unauthorized,
-        errors.Forbidden,
-        errors.NotFound,
-        errors.Conflict409,
-        errors.Gone,
-        errors.StoreError,
-    )
-}
-
-
-def from_problem(status: int, body: bytes) -> SignoffError:
-    """Return the exception a problem document stands for.
-
-    A code this version does not know gets the class of its status; a body that is no problem document of ours, such as
-    the 404 of an application Signoff is mounted in, the question whether the address is right.
-    """
-    try:
-        problem = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        problem = None
-    if not (isinstance(problem, dict) and "code" in problem):
-        problem = {"detail": f"The server answered {status} without saying why; does its address lead to Signoff?"}
-    kind = _BY_CODE.get(str(problem.get("code"))) or _BY_STATUS.get(status, SignoffError)
-    own = {"type", "title", "status", "detail", "code"}
-    error = kind(str(problem.get("detail") or ""))
-    error.extra = {name: value for name, value in problem.items() if name not in own}
-    return error

@@ -14,7 +14,7 @@ _BEGUN = CancelRequested | RunDescribed | RunUnblocked
 
 
 @dataclass(slots=True, eq=False)
-class Execution:
+class CachedRun:
     """A run's machine, and how much of the journal it stands for.
 
     Attributes:

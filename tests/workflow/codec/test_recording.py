@@ -565,7 +565,7 @@ def test_a_class_that_is_gone_is_told_by_name() -> None:
 
 
 def test_a_class_outside_the_declared_type_is_never_looked_up() -> None:
-    for name in ("Path", "tests.workflow.test_codec_recording.Path", "os.system", "Cat", "MOST_PARTS"):
+    for name in ("Path", "tests.workflow.codec.test_recording.Path", "os.system", "Cat", "MOST_PARTS"):
         with pytest.raises(UnsupportedValue, match="knows no such class"):
             decode({"$signoff": "exact", "v": {"$signoff": "object", "class": name, "v": {}}}, Approved | Rejected)
 

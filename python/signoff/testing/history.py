@@ -1,0 +1,56 @@
+"""The replay of a recorded run by today's code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+from signoff.workflow import journal
+from signoff.workflow.definition import WorkflowDefinition
+from signoff.workflow.entry import Command, Entry
+from signoff.workflow.machine import Machine
+
+
+def replay(workflow: WorkflowDefinition, history: Mapping[str, Any]) -> list[Command]:
+    """Replay a run's history by the code as it is now: no step is run, nothing is asked of anybody or written.
+
+    May be called from anywhere, a test that is a coroutine included: the code then runs in a thread of its own, and
+    the test's event loop waits for it.
+
+    Args:
+        workflow: what `App.get` returns.
+        history: what `signoff show RUN --history --json` prints: its `entries` are the run's journal.
+
+    Returns:
+        What the code asks for beyond what is recorded; empty if it asked for exactly that.
+
+    Raises:
+        NonDeterminism: the code asks for something else; says what was expected, what was found and where.
+
+    Example:
+        >>> replay(app.get("expense"), json.loads(Path("tests/claim-1.json").read_text()))
+        []
+    """
+    entries = [journal.from_json(entry) for entry in history["entries"]]
+    if not _in_a_task():
+        return _replay(workflow, entries)
+    with ThreadPoolExecutor(1, "signoff-replay") as thread:
+        return thread.submit(copy_context().run, _replay, workflow, entries).result()
+
+
+def _replay(workflow: WorkflowDefinition, entries: list[Entry]) -> list[Command]:
+    machine = Machine(workflow)
+    try:
+        return machine.advance(entries)
+    finally:
+        machine.close()
+
+
+def _in_a_task() -> bool:
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:
+        return False

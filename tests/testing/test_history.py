@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from signoff import App, Context, NonDeterminism
+from signoff.testing import replay
+from signoff.workflow import journal
+from tests.workflow.drive import Drive
+
+app = App()
+
+
+def price(of: str) -> int:
+    return len(of)
+
+
+@app.workflow
+async def flow(ctx: Context, of: str) -> int:
+    return await ctx.step("price", price, of) + 1
+
+
+@app.workflow(name="later")
+async def with_another_step(ctx: Context, of: str) -> int:
+    return await ctx.step("cost", price, of) + 1
+
+
+@pytest.fixture
+def history() -> dict[str, Any]:
+    drive = Drive(flow, "tea")
+    drive.done("price:0", 3)
+    return {"entries": [journal.to_json(entry) for entry in drive.journal], "next_offset": "0000000000000004"}
+
+
+def test_code_that_asks_for_what_is_recorded_asks_for_nothing_new(history: dict[str, Any]) -> None:
+    assert replay(app.get("flow"), history) == []
+
+
+def test_what_is_not_recorded_yet_is_returned(history: dict[str, Any]) -> None:
+    unfinished = {"entries": history["entries"][:-1]}
+    assert [command.type for command in replay(app.get("flow"), unfinished)] == ["run.completed"]
+
+
+def test_code_that_asks_for_something_else_is_told_where(history: dict[str, Any]) -> None:
+    with pytest.raises(NonDeterminism) as caught:
+        replay(app.get("later"), history)
+    assert "test_history.py" in caught.value.extra["where"]
+
+
+async def test_a_test_that_is_a_coroutine_may_replay(history: dict[str, Any]) -> None:
+    assert replay(app.get("flow"), history) == []
+    with pytest.raises(NonDeterminism):
+        replay(app.get("later"), history)
