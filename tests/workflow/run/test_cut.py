@@ -17,7 +17,7 @@ from signoff.workflow.input.entries import InputRequested
 from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import project, refold
-from signoff.workflow.run import decide
+from signoff.workflow.run import undo
 from signoff.workflow.run.cut import before_end, cut_of_failure, effective, id_of, is_cut
 from signoff.workflow.run.entries import (
     CancelRequested,
@@ -69,15 +69,13 @@ class RewoundWorld(World):
         run = self.loaded()
         ids = [id_ for entry in run.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
         if failed and self.choose(2):
-            self.write(decide.retry(run, {}, OPERATOR, self.now))
+            self.write(undo.retry(run, {}, OPERATOR, self.now))
         elif ids:
             self.write(
-                decide.rewind(
-                    run, {"to": ids[self.choose(len(ids))], "after": bool(self.choose(2))}, OPERATOR, self.now
-                )
+                undo.rewind(run, {"to": ids[self.choose(len(ids))], "after": bool(self.choose(2))}, OPERATOR, self.now)
             )
         elif failed:
-            self.write(decide.retry(run, {}, OPERATOR, self.now))
+            self.write(undo.retry(run, {}, OPERATOR, self.now))
 
     def write(self, decision: AppendEntries[Any]) -> None:
         self.journal += decision.entries
@@ -199,7 +197,7 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
     source = world.loaded()
     ids = [id_ for entry in source.past.entries if (id_ := id_of(entry)) is not None and not is_noise(id_)]
     at = random.Random(seed).choice([None, *ids])
-    other = decide.fork(source, {"run_id": "r2", "at": at}, OPERATOR, world.now + 1_000)
+    other = undo.fork(source, {"run_id": "r2", "at": at}, OPERATOR, world.now + 1_000)
     assert other.run_id == "r2"
     decision = other.decide(None)
     assert isinstance(decision, AppendEntries)
@@ -290,4 +288,4 @@ def test_where_a_command_has_come_to_its_end(id_: str, end: int | None) -> None:
 def test_an_unknown_command_is_named() -> None:
     run = RewoundWorld(app.get("sequence"), by_chance(1)).loaded()
     with pytest.raises(UnknownCommand, match="has not asked for 'nothing:0'"):
-        decide.rewind(run, {"to": "nothing:0"}, OPERATOR, 5)
+        undo.rewind(run, {"to": "nothing:0"}, OPERATOR, 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signoff.runtime.execution import begins
+from signoff.runtime.cached_run import begins
 from signoff.workflow.entry import Entry, Error
 from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.run.entries import (
