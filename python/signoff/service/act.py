@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from inspect import isawaitable
 from typing import Any, Final, TypeVar
 
 from signoff.clock import Clock
@@ -17,13 +16,13 @@ from signoff.errors import RunConflict, RunNotFound, WorkflowError
 from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
-from signoff.service.run_change import RunChange, RunSnapshot, run_deletion
+from signoff.service.run_change import RunChange, RunSnapshot, run_deletion, tails
 from signoff.service.workers import Workers
 from signoff.stores.base import LoadedSubject as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.workflow import journal
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Decision, DeleteRun, Loaded, StartAnother
+from signoff.workflow.decision import DECISIONS, AlreadyDone, AppendEntries, Decision, DeleteRun, Loaded, StartAnother
 from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.nouns import verbs
@@ -104,8 +103,8 @@ class Actor:
             RunNotFound: there is no such run.
             Whatever `decide` raises.
         """
-        names = [ledger_name(*ledger)] if ledger else []
-        wanted += tuple(PartsWanted(name.kind, name.key) for name in names)
+        if ledger is not None:
+            wanted += (PartsWanted(*ledger_name(*ledger)),)
         async with self._committer.turn(run_id):
             while True:
                 stored = await self._store.load(run_name(run_id), *wanted)
@@ -115,7 +114,7 @@ class Actor:
                 if run.status in journal:
                     run = replace(run, view=await whole_view(self._store, stored.subject))
                 decision = decide(run, self._clock.now_ms())
-                if isawaitable(decision):
+                if not isinstance(decision, DECISIONS):
                     decision = await decision
                 if isinstance(decision, AlreadyDone):
                     return decision.reply
@@ -203,7 +202,7 @@ async def whole_view(store: WorkflowStore, subject: Subject, *, past: bool = Tru
     """
     view = View()
     entries, _ = await read_journal(store, subject.name.id, 0)
-    refold(view, entries[: RunSnapshot(subject, view).journal_tail], past=past)
+    refold(view, entries[: tails(subject)[0]], past=past)
     return view
 
 
@@ -213,7 +212,7 @@ def loaded(stored: Stored) -> Loaded:
     ledger = stored.of(PartKind.LEDGER)
     return Loaded(
         view_of(stored),
-        RunSnapshot(subject, View()).public_tail,
+        tails(subject)[1],
         subject.wake_at,
         subject.lease_until,
         remembered(ledger[0]) if ledger else None,

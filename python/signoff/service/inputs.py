@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any, Final
 
@@ -57,12 +57,12 @@ class Inputs:
             PayloadTooLarge: it could not be judged in time; nothing was recorded.
         """
 
-        async def decided(run: Loaded, now: int) -> Decision[Accepted]:
+        def decided(run: Loaded, now: int) -> Decision[Accepted] | Awaitable[Decision[Accepted]]:
             state = run.view.inputs.get(key)
             judge = partial(decide.answer, run, key, request, who, now)
             if state is None or len(orjson.dumps([state.row["schema"], request.value])) <= _SMALL:
                 return judge()
-            return await self._judged(judge, state.row)
+            return self._judged(judge, state.row)
 
         wanted = PartsWanted(PartKind.INPUT, key)
         return await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from signoff.paths import inbox_path, journal_path, listing_path, run_path
 from signoff.service.kinds import PartKind, input_part, run_record, wait_part
@@ -42,12 +42,12 @@ class RunSnapshot:
     @property
     def journal_tail(self) -> int:
         """Return the number of entries the run's journal has."""
-        return _tails(self.subject)[0]
+        return tails(self.subject)[0]
 
     @property
     def public_tail(self) -> int:
         """Return the number of rows the run's public stream has."""
-        return _tails(self.subject)[1]
+        return tails(self.subject)[1]
 
 
 class RunChange:
@@ -79,7 +79,7 @@ class RunChange:
         epoch: int | None = None,
         release: bool = False,
     ) -> None:
-        journal_tail, public_tail = _tails(before.subject)
+        journal_tail, public_tail = tails(before.subject)
         self.delta = delta = project(before.view, entries, public_tail)
         fold = before.view.run
         assert fold is not None, "the first entry of a run is run.started"
@@ -114,9 +114,13 @@ class RunChange:
 
     def remember(self, part: Part) -> None:
         """Write one more part along."""
-        write = self.change.write
+        write, posts, mark = self.change
         assert isinstance(write, SubjectWrite)
-        self.change = self.change._replace(write=replace(write, parts=(*write.parts, part)))
+        parts = (*write.parts, part)
+        write = SubjectWrite(
+            write.subject, write.expect, parts, write.dropped, write.appends, write.epoch, write.release
+        )
+        self.change = Change(write, posts, mark)
 
 
 def run_deletion(subject: Subject, fold: RunFold, at: int) -> Change:
@@ -136,7 +140,7 @@ def run_deletion(subject: Subject, fold: RunFold, at: int) -> Change:
     return Change(write, (Post(listing_path(row["workflow"]), gone, 1),), new_mark())
 
 
-def _tails(subject: Subject | None) -> tuple[int, int]:
+def tails(subject: Subject | None) -> tuple[int, int]:
     """Return how many entries and rows a run has: its journal is the first of its streams, its rows are the second."""
     if subject is None:
         return 0, 0

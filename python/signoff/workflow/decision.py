@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from signoff.errors import SignoffError
 from signoff.workflow.entry import Entry
@@ -150,6 +150,9 @@ class DeleteRun(Generic[R]):
     reply: R
     at: int
 
+
+DECISIONS: Final = (AppendEntries, AlreadyDone, DeleteRun, StartAnother)
+"""What a decision is an instance of."""
 
 Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R] | StartAnother[R]
 

@@ -51,15 +51,25 @@ SELECT kind, name, version, state, terms, sort, queue, ready, wake_at, quiet, up
        lease_until, lost, id
 FROM subjects WHERE kind = ? AND name = ?
 
--- name: parts
--- Parts of a subject of one kind.
-SELECT kind, name, state, open, terms, sort, id FROM parts WHERE subject = ? AND kind = ?
+-- name: and_parts
+-- Parts of a subject of one kind, as further rows of `subject`: one statement sees one moment, and costs one call.
+SELECT kind, name, state, open, terms, sort, id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM parts WHERE subject = (SELECT id FROM subjects WHERE kind = ? AND name = ?) AND kind = ?
 
--- name: open_parts
-SELECT kind, name, state, open, terms, sort, id FROM parts WHERE subject = ? AND kind = ? AND open
+-- name: and_open_parts
+-- The same, those that are open.
+SELECT kind, name, state, open, terms, sort, id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM parts WHERE subject = (SELECT id FROM subjects WHERE kind = ? AND name = ?) AND kind = ? AND open
 
--- name: part
-SELECT kind, name, state, open, terms, sort, id FROM parts WHERE subject = ? AND kind = ? AND name = ?
+-- name: and_part
+-- The same, one of them.
+SELECT kind, name, state, open, terms, sort, id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM parts WHERE subject = (SELECT id FROM subjects WHERE kind = ? AND name = ?) AND kind = ? AND name = ?
+
+-- name: and_open_part
+-- The same, one of them if it is open.
+SELECT kind, name, state, open, terms, sort, id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM parts WHERE subject = (SELECT id FROM subjects WHERE kind = ? AND name = ?) AND kind = ? AND name = ? AND open
 
 -- name: subject_places
 -- Places of the subjects of a kind; the conditions are appended.
