@@ -18,7 +18,7 @@ from signoff.workflow.determinism import user_frame
 from signoff.workflow.entry import Command, Entry
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
-from signoff.workflow.run.ask import Execution, RunEnd
+from signoff.workflow.run.ask import UNHEARD, Execution, RunEnd
 from signoff.workflow.run.cut import Cut, effective, is_cut
 from signoff.workflow.run.entries import RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
@@ -150,7 +150,7 @@ class Machine:
             raise commands.loop.failure
         new = commands.new = []
         notifications: list[Entry] = []
-        last_turns: set[int] = set()
+        turn, last_turns = 0, set[int]()
         begun = self._execution.started
         if not begun:
             entries = effective(entries)
@@ -165,7 +165,9 @@ class Machine:
                     if begun:
                         raise WorkflowError(f"{entry.type} undoes what was fed; feed a new machine the whole journal.")
                     commands.recorded.queue.append(entry)
-                    last_turns.add(len(notifications) - 1)
+                    last_turns.add(turn)
+                if type(entry) not in UNHEARD:
+                    turn = len(notifications)
                 notifications.append(entry)
                 if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
                     commands.recorded.python = entry.python

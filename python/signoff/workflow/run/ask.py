@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from signoff.errors import NonDeterminism, UnsupportedValue, WorkflowError
@@ -238,3 +238,6 @@ FEEDS: Feeds = {
     CancelRequested: _cancel_requested,
     RunTerminated: _terminated,
 }
+
+UNHEARD: Final = frozenset({RunDescribed, *(kind for kind, feed in FEEDS.items() if feed is _pass_over)})
+"""Entries about a run of which its code hears nothing: it takes no turn at one."""
