@@ -55,6 +55,10 @@ export interface StartRun {
   readonly tags?: readonly string[];
 }
 
+/** What `act` takes after the run: the body, which may be left out where it need not have members. */
+type VerbArguments<V extends keyof Verbs> =
+  Record<never, never> extends Verbs[V]["body"] ? [body?: Verbs[V]["body"]] : [body: Verbs[V]["body"]];
+
 /** A client of one server. Create it once, outside rendering. */
 export interface Signoff {
   /** Watch one run. */
@@ -74,7 +78,7 @@ export interface Signoff {
   readonly act: <V extends keyof Verbs>(
     verb: V,
     runId: string,
-    body?: Verbs[V]["body"],
+    ...body: VerbArguments<V>
   ) => Promise<Result<{ readonly run: RunRow }>>;
   /** Ask a run to end: its code may clean up first. */
   readonly cancelRun: (runId: string, reason?: string) => Promise<Result<{ readonly run: RunRow }>>;

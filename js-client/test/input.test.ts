@@ -723,6 +723,21 @@ describe("the other calls", () => {
     expect(server.paths).toStrictEqual(["/v1/runs/r9/terminate", "/v1/runs/r9/retry", "/v1/runs/r9/retry"]);
   });
 
+  it("do to a run what is asked, with the body that it takes", async () => {
+    const client = connect();
+    server.acts = [
+      { status: 200, body: { run: runRow({ id: "r9" }) } },
+      { status: 201, body: { run: runRow({ id: "r10" }) } },
+      { status: 404, body: { code: "unknown_command", title: "No" } },
+    ];
+    expect(await client.act("rewind", "r9", { to: "pay:0", after: true })).toStrictEqual({ ok: true, run: runRow({ id: "r9" }) });
+    expect(await client.act("fork", "r9")).toStrictEqual({ ok: true, run: runRow({ id: "r10" }) });
+    // @ts-expect-error a rewind says to where
+    expect(await client.act("rewind", "r9")).toMatchObject({ ok: false, problem: { code: "unknown_command", status: 404 } });
+    expect(server.received).toStrictEqual([{ to: "pay:0", after: true }, {}, {}]);
+    expect(server.paths).toStrictEqual(["/v1/runs/r9/rewind", "/v1/runs/r9/fork", "/v1/runs/r9/rewind"]);
+  });
+
   it("take no success for one that is not from Signoff, such as a captive portal's", async () => {
     const client = connect();
     const portal = { status: 200, body: "<html>Sign in to the wifi</html>" };

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from signoff.cli.command import command
 from tests.cli.commands import FLOW, environment, run, running
 
 ROOT = Path(__file__).parents[2]
@@ -117,22 +118,22 @@ def test_the_command_is_a_module_too(place: Path, module: str) -> None:
 
 def test_the_help_names_every_command(place: Path) -> None:
     said = run(place, "--help").stdout
-    for name in [
-        "dev",
-        "server",
-        "worker",
-        "start",
-        "list",
-        "show",
-        "tail",
-        "inputs",
-        "answer",
-        "send",
-        "emit",
-        "cancel",
-        "stream",
-    ]:
+    names = list(command().commands)
+    assert {"dev", "start", "cancel", "rewind", "prune", "stream"} <= set(names)
+    for name in names:
         assert f" {name} " in said
+
+
+def test_no_help_has_what_the_terminal_takes_for_markup() -> None:
+    helps = [one.help for sub in command().commands.values() for one in sub.params if getattr(one, "help", None)]
+    assert len(helps) > 50
+    assert [help_ for help_ in helps if "[" in help_] == []
+
+
+def test_the_help_of_a_command_says_where_it_looks(place: Path) -> None:
+    said = run(place, "list", "--help").stdout
+    for name in ("SIGNOFF_STORE", "SIGNOFF_SERVER", "http://127.0.0.1:4437", "SIGNOFF_TOKEN"):
+        assert name in said
 
 
 @pytest.mark.parametrize("where", ["./flow.py:app", "flow.py:app", "sub/pack/flow.py:app", "{here}/flow.py:app"])

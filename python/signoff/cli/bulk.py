@@ -33,7 +33,7 @@ _PAGE: Final = 500
 class Chosen:
     """The runs a command is about: one, or all that filters take."""
 
-    run: Annotated[str | None, typer.Argument(help="The run's id.", show_default=False)] = None
+    run: Annotated[str | None, typer.Argument(help="The run's id; not with --all.", show_default=False)] = None
     every: Annotated[bool, typer.Option("--all", help="Every run that the filters take, instead of one.")] = False
     workflow: options.Workflow = None
     status: options.Statuses = None
@@ -51,10 +51,12 @@ class Chosen:
         filtered = self.workflow or self.status or self.tag or self.older_than is not None
         if self.run is None:
             if not self.every:
-                raise Misuse("Name a run, or say --all with --workflow, --status, --tag or --older-than.")
+                raise Misuse(
+                    "Name a run, or say --all for every run; --workflow, --status, --tag and --older-than narrow that."
+                )
             return None
         if self.every or filtered:
-            raise Misuse("Name a run, or say --all with filters; not both.")
+            raise Misuse("Name a run, or say --all, which filters may narrow; not both.")
         return self.run
 
 

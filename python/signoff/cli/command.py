@@ -40,6 +40,14 @@ _COMMANDS = {
 """Each sub-command with its function in the module of its name; only the one that is called is imported. What may be
 done to a run has commands beside these, made of what is declared (`verbs.py`)."""
 
+_PANELS = {
+    "Serve": ("dev", "server", "worker"),
+    "Runs and their requests": ("start", "list", "show", "tail", "inputs", "answer", "send", "emit"),
+    "Operate": ("prune", "doctor"),
+    "Streams": ("stream",),
+}
+"""How `signoff --help` groups them. What may be done to a run stands first in the third group."""
+
 
 def _build(names: Iterable[str]) -> typer.Typer:
     app = typer.Typer(
@@ -53,19 +61,26 @@ def _build(names: Iterable[str]) -> typer.Typer:
     app.callback()(_root)
     for name in names:
         if name not in _COMMANDS:
-            app.command(name)(_verbs()[name])
+            app.command(name, rich_help_panel="Operate")(_verbs()[name])
             continue
+        panel = next(panel for panel, names in _PANELS.items() if name in names)
         function = getattr(import_module(f"signoff.cli.{name}"), _COMMANDS[name])
         if name == "stream":
-            app.add_typer(function(), name=name)
+            app.add_typer(function(), name=name, rich_help_panel=panel)
         else:
-            app.command(name)(function)
+            app.command(name, rich_help_panel=panel)(function)
     return app
 
 
 def command(names: Iterable[str] | None = None) -> Any:
     """Return the command with these of its sub-commands; None: all."""
-    return get_command(_build([*_COMMANDS, *_verbs()] if names is None else names))
+    return get_command(_build(_everything() if names is None else names))
+
+
+def _everything() -> list[str]:
+    names = [name for names in _PANELS.values() for name in names]
+    operate = names.index("prune")
+    return [*names[:operate], *_verbs(), *names[operate:]]
 
 
 def _called(arguments: Sequence[str]) -> Iterable[str] | None:

@@ -27,10 +27,10 @@ def dev(
     app: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the application is, e.g. workflow:app.")],
     *,
     store: Annotated[
-        str | None, typer.Option("--store", metavar="URL", help="Keep data there. [env: SIGNOFF_STORE]")
+        str | None, typer.Option("--store", metavar="URL", help="Keep data there; or SIGNOFF_STORE.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Keep data in this folder. [default: .signoff]")
+        str | None, typer.Option("--data", metavar="DIR", help="Keep data in this folder; .signoff unless given.")
     ] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Start again whenever code in this folder changes.")] = False,
     activation_limit: options.ActivationLimit = ACTIVATION_S,

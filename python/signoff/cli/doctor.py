@@ -20,7 +20,7 @@ def doctor(
     server: options.Server = None,
     token: options.Token = None,
 ) -> int:
-    """Say what is wrong with a server or a store, and what to do. The exit code is 1 if something is."""
+    """Say what is wrong with a server, its store, workers and runs, and what to do; exit with 1 if something is."""
     target = Target.of(store, server, token)
     findings = run_here(_findings(target))
     if json:

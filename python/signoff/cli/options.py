@@ -20,14 +20,15 @@ def period(given: str) -> int:
 
 
 Store = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="Work on a store directly. [env: SIGNOFF_STORE]")
+    str | None,
+    typer.Option("--store", metavar="URL", help="Work on a store, without a server; or SIGNOFF_STORE."),
 ]
 Server = Annotated[
     str | None,
-    typer.Option("--server", metavar="URL", help="Ask a server. [env: SIGNOFF_SERVER; default: http://127.0.0.1:4437]"),
+    typer.Option("--server", metavar="URL", help="Ask a server; or SIGNOFF_SERVER, or http://127.0.0.1:4437."),
 ]
 Token = Annotated[
-    str | None, typer.Option("--token", metavar="JWT", help="The bearer token for --server. [env: SIGNOFF_TOKEN]")
+    str | None, typer.Option("--token", metavar="JWT", help="The bearer token for --server; or SIGNOFF_TOKEN.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 BindHost = Annotated[str, typer.Option("--host", help="The address to listen on.")]
@@ -42,8 +43,8 @@ AllowHeaders = Annotated[
     typer.Option(
         "--allow-header",
         metavar="NAME",
-        help="Let pages of other origins send this header too. May be repeated. "
-        "[default: traceparent, tracestate, baggage]",
+        help="Let pages of other origins send this header too. May be repeated; "
+        "traceparent, tracestate and baggage unless given.",
     ),
 ]
 PublicUrl = Annotated[
@@ -51,15 +52,16 @@ PublicUrl = Annotated[
     typer.Option(
         "--public-url",
         metavar="URL",
-        help="Where others reach this server, if not as it is called. [env: SIGNOFF_PUBLIC_URL]",
+        help="Where others reach this server, if not as it is called; or SIGNOFF_PUBLIC_URL.",
     ),
 ]
 WebhookTargets = Annotated[
     Targets | None,
     typer.Option(
         "--webhook-targets",
-        help="Where webhooks may be sent: to public addresses, to this machine too, or to private networks too. "
-        "[env: SIGNOFF_WEBHOOK_TARGETS; default: public, without a key loopback]",
+        metavar="WHERE",
+        help="Where webhooks may be sent: public addresses, loopback: also this machine, or private: all networks. "
+        "Or SIGNOFF_WEBHOOK_TARGETS; public unless given, loopback without a key.",
     ),
 ]
 AccessLog = Annotated[bool, typer.Option("--access-log", help="Log every request.")]
@@ -108,7 +110,7 @@ Retention = Annotated[
         "--retention",
         metavar="DURATION",
         parser=period,
-        help="Delete runs that ended so long ago, e.g. 30d. [default: they are kept]",
+        help="Delete runs that ended so long ago, e.g. 30d; they are kept unless given.",
     ),
 ]
 ActivationLimit = Annotated[
@@ -120,12 +122,14 @@ ActivationLimit = Annotated[
         help="How long workflow code may go on without waiting for anything; 0: for ever, for debuggers.",
     ),
 ]
-Workflow = Annotated[str | None, typer.Option("--workflow", help="Only of this workflow.")]
+Workflow = Annotated[str | None, typer.Option("--workflow", metavar="NAME", help="Only of this workflow.")]
 Statuses = Annotated[
     list[str] | None,
-    typer.Option("--status", help="Only with this status, e.g. waiting; repeated: with any of them."),
+    typer.Option("--status", metavar="STATUS", help="Only with this status, e.g. waiting; repeated: with any of them."),
 ]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag; repeated: with all of them.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="Only with this tag; repeated: with all of them.")
+]
 OlderThan = Annotated[
     int | None,
     typer.Option("--older-than", metavar="DURATION", parser=period, help="Only if started so long ago, e.g. 30d."),

@@ -30,7 +30,11 @@ def prune(
     ],
     status: Annotated[
         list[str] | None,
-        typer.Option("--status", help="completed, cancelled or failed; repeated: any. [default: completed, cancelled]"),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            help="completed, cancelled or failed; repeated: any of them. The first two unless given.",
+        ),
     ] = None,
     workflow: options.Workflow = None,
     tag: options.Tags = None,

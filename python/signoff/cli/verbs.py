@@ -17,6 +17,7 @@ from signoff.cli.bulk import Chosen, act_on_many, agreed
 from signoff.cli.misuse import Misuse
 from signoff.cli.target import Target, on
 from signoff.service.act import VERBS
+from signoff.workflow.run.status import STATUSES
 from signoff.workflow.verb import Member, Verb
 
 _TARGET = {"json": options.Json, "store": options.Store, "server": options.Server, "token": options.Token}
@@ -46,7 +47,7 @@ def command_of(verb: Verb) -> Callable[..., int]:
 
     annotations: dict[str, Any] = {"run": _CHOSEN["run"]}
     annotations |= {member.name: _annotation(member) for member in verb.members}
-    annotations |= {name: of for name, of in _CHOSEN.items() if name != "run"} | _TARGET
+    annotations |= {name: of for name, of in _CHOSEN.items() if name != "run"} | {"status": _statuses(verb)} | _TARGET
     do.__annotations__ = annotations
     do.__signature__ = Signature([_parameter(verb, name, of) for name, of in annotations.items()])  # type: ignore[attr-defined]
     do.__doc__ = f"{verb.summary}."
@@ -79,6 +80,12 @@ def _annotation(member: Member) -> Any:
         return Annotated[str | None, typer.Argument(help=member.help, show_default=False)]
     option = typer.Option(f"--{member.name.replace('_', '-')}", help=member.help)
     return Annotated[bool, option] if member.switch else Annotated[str | None, option]
+
+
+def _statuses(verb: Verb) -> Any:
+    taken = "all of them" if len(verb.statuses) == len(STATUSES) else ", ".join(verb.statuses)
+    told = f"Only with this status; repeated: with any of them. Unless given: {taken}."
+    return Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", help=told)]
 
 
 def _parameter(verb: Verb, name: str, annotation: Any) -> Parameter:
