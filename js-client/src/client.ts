@@ -57,7 +57,7 @@ export interface StartRun {
 
 /** What `act` takes after the run: the body, which may be left out where it need not have members. */
 type VerbArguments<V extends keyof Verbs> =
-  Record<never, never> extends Verbs[V]["body"] ? [body?: Verbs[V]["body"]] : [body: Verbs[V]["body"]];
+  Readonly<Record<string, never>> extends Verbs[V]["body"] ? [body?: Verbs[V]["body"]] : [body: Verbs[V]["body"]];
 
 /** A client of one server. Create it once, outside rendering. */
 export interface Signoff {
