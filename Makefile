@@ -29,8 +29,8 @@ check: setup ## Lint, types, import rules, and the shape of the code
 fix: setup-python ## Format, apply the safe fixes, write anew what is made from the schemas
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
-	npm --prefix js-client run --silent generate
 	.venv/bin/python .ci/openapi
+	npm --prefix js-client run --silent generate
 
 bench: setup-python js-client/node_modules/.package-lock.json ## Measure the engine and the stream server
 	$(PY) bench/engine.py

@@ -18,9 +18,9 @@ from signoff.workflow.determinism import user_frame
 from signoff.workflow.entry import Command, Entry
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
-from signoff.workflow.run.ask import UNHEARD, Execution, RunEnd
+from signoff.workflow.run.ask import Execution, RunEnd
 from signoff.workflow.run.cut import Cut, effective, is_cut
-from signoff.workflow.run.entries import RunDescribed, RunStarted, RunTerminated
+from signoff.workflow.run.entries import REMARKS, RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.timer.entries import TimerFired
 
@@ -166,7 +166,7 @@ class Machine:
                         raise WorkflowError(f"{entry.type} undoes what was fed; feed a new machine the whole journal.")
                     commands.recorded.queue.append(entry)
                     last_turns.add(turn)
-                if type(entry) not in UNHEARD:
+                if type(entry) not in REMARKS:
                     turn = len(notifications)
                 notifications.append(entry)
                 if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):

@@ -25,6 +25,8 @@ from signoff.workflow.run.entries import (
     RunCancelled,
     RunCompleted,
     RunFailed,
+    RunPaused,
+    RunResumed,
     RunTerminated,
     RunUnblocked,
 )
@@ -244,6 +246,7 @@ LET_PASS, RAISED = RunFailed(4, Error("step_failed", "no")), RunFailed(4, Error(
         pytest.param([A, StepCompleted(2, "a:0", 1, 1), B, RAISED], 3, (), id="what its last turn asked for goes"),
         pytest.param([RAISED], 1, (), id="at once"),
         pytest.param([A, A_BROKE, RunBlocked(3, ERROR), RunUnblocked(3), RAISED], 5, ("a:0",), id="after a block"),
+        pytest.param([A, A_BROKE, RunPaused(3), RunResumed(3), RAISED], 5, ("a:0",), id="while it was paused"),
     ],
 )
 def test_where_a_failed_run_goes_on(entries: list[Entry], keep: int, anew: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any, Final
+from typing import Any
 from zlib import crc32
 
 from signoff.errors import NonDeterminism, UnsupportedValue, WorkflowError
@@ -17,19 +17,14 @@ from signoff.workflow.failure import error_of
 from signoff.workflow.loop import CancelledError
 from signoff.workflow.offer import Feeds
 from signoff.workflow.run.entries import (
+    REMARKS,
     CancelRequested,
-    RunBlocked,
     RunCancelled,
     RunCompleted,
     RunDescribed,
     RunFailed,
-    RunPaused,
-    RunResumed,
-    RunRetried,
-    RunRewound,
     RunStarted,
     RunTerminated,
-    RunUnblocked,
 )
 from signoff.workflow.step.ask import cancel_all
 
@@ -226,18 +221,9 @@ def _pass_over(_commands: Commands, _entry: Entry) -> None:
     """Replay has no interest in this entry."""
 
 
-FEEDS: Feeds = {
+FEEDS: Feeds = dict.fromkeys(REMARKS, _pass_over) | {
     RunStarted: _started,
     RunDescribed: _described,
-    RunBlocked: _pass_over,
-    RunUnblocked: _pass_over,
-    RunRetried: _pass_over,
-    RunPaused: _pass_over,
-    RunResumed: _pass_over,
-    RunRewound: _pass_over,
     CancelRequested: _cancel_requested,
     RunTerminated: _terminated,
 }
-
-UNHEARD: Final = frozenset({RunDescribed, *(kind for kind, feed in FEEDS.items() if feed is _pass_over)})
-"""Entries about a run of which its code hears nothing: it takes no turn at one."""

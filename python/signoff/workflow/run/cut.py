@@ -18,8 +18,8 @@ from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.run.entries import (
     OUTCOMES,
+    REMARKS,
     CancelRequested,
-    RunBlocked,
     RunCancelled,
     RunDescribed,
     RunFailed,
@@ -28,7 +28,6 @@ from signoff.workflow.run.entries import (
     RunRetried,
     RunRewound,
     RunTerminated,
-    RunUnblocked,
 )
 from signoff.workflow.step.entries import StepFailed
 
@@ -37,7 +36,6 @@ Cut = RunRewound | RunRetried
 CUTS: Final = frozenset({RunRewound, RunRetried})
 """The types of entries that may be cuts, for where speed matters."""
 _SURVIVORS: Final = frozenset({EventReceived, CancelRequested, RunDescribed, RunPaused, RunResumed})
-_REMARKS: Final = frozenset({RunDescribed, RunBlocked, RunUnblocked, RunRetried, RunRewound})
 
 
 def is_cut(entry: Entry) -> bool:
@@ -144,7 +142,7 @@ def cut_of_failure(entries: Sequence[Entry]) -> tuple[int, tuple[str, ...]]:
         first -= 1
     failed = tuple(id_ for n in range(first, end) if (id_ := _failed_step(entries[n])) is not None)
     let_pass = any(isinstance(one, RunFailed) and one.error.code == "step_failed" for one in entries[-1:])
-    last = next((one for one in reversed(entries[first:end]) if type(one) not in _REMARKS), None)
+    last = next((one for one in reversed(entries[first:end]) if type(one) not in REMARKS), None)
     if failed and (let_pass or (last is not None and _failed_step(last))):
         return end, failed
     if let_pass:

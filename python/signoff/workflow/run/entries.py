@@ -182,3 +182,6 @@ class RunResumed(Notification):
 
 OUTCOMES = (RunCompleted, RunFailed, RunCancelled)
 """How the code itself ends a run."""
+
+REMARKS = frozenset({RunDescribed, RunBlocked, RunUnblocked, RunRetried, RunRewound, RunPaused, RunResumed})
+"""What is noted about a run and says nothing to its code, which takes no turn at it."""
