@@ -30,7 +30,11 @@ def prune(
     ],
     status: Annotated[
         list[str] | None,
-        typer.Option("--status", help="completed, cancelled or failed; repeated: any. [default: completed, cancelled]"),
+        typer.Option(
+            "--status",
+            callback=options.not_empty,
+            help="completed, cancelled or failed; repeated: any. [default: completed, cancelled]",
+        ),
     ] = None,
     workflow: options.Workflow = None,
     tag: options.Tags = None,
