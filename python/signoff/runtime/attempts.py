@@ -21,6 +21,10 @@ from signoff.workflow.step.entries import StepCompleted
 log = logging.getLogger("signoff.runtime")
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Attempts:
     """The attempts of one run.
 
@@ -107,6 +111,7 @@ class Attempts:
         """Cancel what is under way; nothing is heard of it any more."""
         while self.under_way:
             self.under_way.popitem()[1].cancel()
+        self._ended = self._untried = _nothing  # the driver holds this: without a way back both are freed at once
 
     def _start(self, call: StepCall) -> None:
         if self._observers.watched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -64,6 +65,15 @@ def check_terms(terms: tuple[str, ...]) -> None:
     Raises:
         BadRequest: one is not Unicode, too long, or has control characters.
     """
+    try:
+        _check_terms(terms)
+    except TypeError:  # one has no hash, so it is no text
+        _check_terms.__wrapped__(terms)
+
+
+@lru_cache(maxsize=8192)
+def _check_terms(terms: tuple[str, ...]) -> None:
+    # The same few come again and again: all runs of a workflow that have one status have the same.
     for term in terms:
         if not _fine(term, str):
             _check_value("a term", str, term)
