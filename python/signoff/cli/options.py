@@ -28,7 +28,7 @@ def not_empty(given: T) -> T:
     Raises:
         BadParameter: it is empty.
     """
-    if given is not None and (given == "" or "" in given):
+    if "" in ([given] if isinstance(given, str) else given or ()):
         raise typer.BadParameter("it is empty; nothing was done. Leave the option out to filter by something else.")
     return given
 
