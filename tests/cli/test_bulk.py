@@ -48,6 +48,17 @@ def ids(folder: Path, where: str, *filters: str) -> set[str]:
     return {row["id"] for row in json.loads(on(folder, where, "list", "--json", *filters).stdout)["runs"]}
 
 
+@pytest.mark.parametrize("option", ["--workflow", "--status", "--tag"])
+def test_an_empty_filter_is_refused(folder: Path, option: str) -> None:
+    """`--workflow "$NAME"` of a script in which NAME is not set does not end every run there is."""
+    start(folder, STORE, "r1")
+    for command in (("terminate", "--all", "--yes"), ("prune", "--older-than", "0s", "--yes"), ("list",)):
+        refused = on(folder, STORE, *command, option, "")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "is empty; nothing was done" in refused.stderr
+    assert json.loads(on(folder, STORE, "show", "r1", "--json").stdout)["run"]["status"] != "cancelled"
+
+
 def test_all_that_filters_take_on_a_server(folder: Path, dev: Running) -> None:
     for n in range(3):
         start(folder, dev.url, f"r{n}", "--tag", "odd" if n % 2 else "even")

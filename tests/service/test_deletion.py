@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from signoff import App, Context
-from signoff.errors import NotEnded, RunNotFound, StreamNotFound
+from signoff.errors import NotEnded, RunConflict, RunNotFound, StreamNotFound
 from signoff.paths import journal_path, listing_path, run_path
 from signoff.service.kinds import PartKind, RunFilter, run_name, waits_listing
 from signoff.stores.base import Listing, PartsWanted
@@ -111,6 +111,21 @@ async def test_what_was_forked_from_its_streams_stays_readable(url: str) -> None
         while await on.engine.store.purge():
             pass
         assert await messages(on, "copy") == before
+
+
+async def test_an_id_whose_stream_is_kept_for_its_forks_is_not_used_again(url: str) -> None:
+    async with stage(app_of(), url) as on:
+        run, other = await ended(on, "r1"), await ended(on, "r2")
+        await on.engine.streams.create("copy", NOTHING, fork=Branch(run_path(run)))
+        await on.engine.runs.act("delete", run, BY)
+        with pytest.raises(RunConflict, match="kept for those that were forked"):
+            await on.engine.runs.start("asking", 5, run_id=run)
+        with pytest.raises(RunConflict, match="kept for those that were forked"):
+            await on.engine.runs.act("fork", other, BY, run_id=run)
+        assert await on.engine.store.load(run_name(run)) is None
+        await on.engine.streams.delete("copy")
+        await ended(on, run, 5)
+        assert (await on.engine.runs.get(run))["output"] == [5, True]
 
 
 async def test_a_run_that_goes_on_is_not_deleted(url: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -17,6 +17,20 @@ def period(given: str) -> int:
         return duration_ms(given)
     except BadRequest as error:
         raise typer.BadParameter(error.detail) from error
+
+
+T = TypeVar("T", str | None, list[str] | None)
+
+
+def not_empty(given: T) -> T:
+    """Refuse an empty filter: it would take everything, where a script's variable that is not set was meant to narrow.
+
+    Raises:
+        BadParameter: it is empty.
+    """
+    if "" in ([given] if isinstance(given, str) else given or ()):
+        raise typer.BadParameter("it is empty; nothing was done. Leave the option out to filter by something else.")
+    return given
 
 
 Store = Annotated[
@@ -122,13 +136,21 @@ ActivationLimit = Annotated[
         help="How long workflow code may go on without waiting for anything; 0: for ever, for debuggers.",
     ),
 ]
-Workflow = Annotated[str | None, typer.Option("--workflow", metavar="NAME", help="Only of this workflow.")]
+Workflow = Annotated[
+    str | None, typer.Option("--workflow", metavar="NAME", callback=not_empty, help="Only of this workflow.")
+]
 Statuses = Annotated[
     list[str] | None,
-    typer.Option("--status", metavar="STATUS", help="Only with this status, e.g. waiting; repeated: with any of them."),
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        callback=not_empty,
+        help="Only with this status, e.g. waiting; repeated: with any of them.",
+    ),
 ]
 Tags = Annotated[
-    list[str] | None, typer.Option("--tag", metavar="TAG", help="Only with this tag; repeated: with all of them.")
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", callback=not_empty, help="Only with this tag; repeated: with all of them."),
 ]
 OlderThan = Annotated[
     int | None,

@@ -33,6 +33,7 @@ def prune(
         typer.Option(
             "--status",
             metavar="STATUS",
+            callback=options.not_empty,
             help="completed, cancelled or failed; repeated: any of them. The first two unless given.",
         ),
     ] = None,

@@ -131,11 +131,15 @@ class Actor:
 
     async def begin(self, run_id: str, decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]]) -> R:
         """Do the same for a run that is most likely new: it is looked at only if it exists."""
-        run, before, tries = None, RunSnapshot(None, View()), 0
+        stored: Stored | None = None
+        tries = 0
         while True:
+            # Loaded anew for each try: a commit moves the view it begins with, also one that is refused.
+            run = None if stored is None else loaded(stored)
             decision = decide(run)
             if isinstance(decision, AlreadyDone):
                 return decision.reply
+            before = RunSnapshot(None if stored is None else stored.subject, View() if run is None else run.view)
             reply = await self._commit(before, decision)
             if reply is not None:
                 return reply[0]
@@ -147,9 +151,6 @@ class Actor:
                         f"A run of the id {run_id!r} was deleted, and its streams are kept for those that were forked "
                         "from them; nothing was started. Use another id."
                     )
-            else:
-                run = loaded(stored)
-                before = RunSnapshot(stored.subject, run.view)
 
     async def _commit(self, run: RunSnapshot, decision: AppendEntries[R]) -> tuple[R] | None:
         """Commit a decision; return its reply, or None if somebody was faster."""

@@ -242,6 +242,18 @@ LET_PASS, RAISED = RunFailed(4, Error("step_failed", "no")), RunFailed(4, Error(
         pytest.param([A, B, A_BROKE, B_DONE, LET_PASS], 5, ("a:0",), id="another was done after it"),
         pytest.param([A, B, A_BROKE, B_DONE, RAISED], 5, (), id="the code went on, and raised"),
         pytest.param([A, A_BROKE, UNDO, StepCompleted(3, "undo:0", 1, 1), LET_PASS], 3, ("a:0",), id="cleaned up"),
+        pytest.param(
+            [A, B, A_BROKE, B_BROKE, UNDO, StepCompleted(3, "undo:0", 1, 1), LET_PASS],
+            5,
+            ("a:0", "b:0"),
+            id="cleaned up after two that failed meanwhile",
+        ),
+        pytest.param(
+            [A, A_BROKE, B, B_BROKE, UNDO, StepCompleted(3, "undo:0", 1, 1), LET_PASS],
+            5,
+            ("b:0",),
+            id="one that failed before the code went on stays failed",
+        ),
         pytest.param([A, A_BROKE, UNDO, StepCompleted(3, "undo:0", 1, 1), RAISED], 5, (), id="caught, then raised"),
         pytest.param([A, StepCompleted(2, "a:0", 1, 1), B, RAISED], 3, (), id="what its last turn asked for goes"),
         pytest.param([RAISED], 1, (), id="at once"),

@@ -137,18 +137,17 @@ def cut_of_failure(entries: Sequence[Entry]) -> tuple[int, tuple[str, ...]]:
     let pass; with all others that failed while the code asked for nothing. Else the code itself is to blame.
     """
     end = _before_commands(entries)
-    first = end
-    while first > 1 and not isinstance(entries[first - 1], Command):
-        first -= 1
-    failed = tuple(id_ for n in range(first, end) if (id_ := _failed_step(entries[n])) is not None)
+    first = _behind_command(entries, end)
+    failed = _failed_steps(entries[first:end])
     let_pass = any(isinstance(one, RunFailed) and one.error.code == "step_failed" for one in entries[-1:])
     last = next((one for one in reversed(entries[first:end]) if type(one) not in REMARKS), None)
     if failed and (let_pass or (last is not None and _failed_step(last))):
         return end, failed
     if let_pass:
         for n in range(first - 1, 0, -1):
-            if (id_ := _failed_step(entries[n])) is not None:
-                return next((m for m in range(n, end) if isinstance(entries[m], Command)), end), (id_,)
+            if _failed_step(entries[n]) is not None:
+                keep = next((m for m in range(n, end) if isinstance(entries[m], Command)), end)
+                return keep, _failed_steps(entries[_behind_command(entries, n) : keep])
     return end, ()
 
 
@@ -157,6 +156,17 @@ def _before_commands(entries: Sequence[Entry]) -> int:
     while count > 1 and isinstance(entries[count - 1], Command):
         count -= 1
     return count
+
+
+def _behind_command(entries: Sequence[Entry], end: int) -> int:
+    first = end
+    while first > 1 and not isinstance(entries[first - 1], Command):
+        first -= 1
+    return first
+
+
+def _failed_steps(entries: Sequence[Entry]) -> tuple[str, ...]:
+    return tuple(id_ for entry in entries if (id_ := _failed_step(entry)) is not None)
 
 
 def _failed_step(entry: Entry) -> str | None:
