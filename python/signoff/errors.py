@@ -26,6 +26,7 @@
     │   ├── TooManyEvents           the run holds as many events nobody awaits as it may
     │   ├── NoResult                the run has ended without one
     │   │   └── FailedRun · CancelledRun
+    │   ├── JournalUnreadable       the history has entries of a newer release
     │   ├── NotBlocked              there is nothing to try again
     │   ├── NotPaused               there is nothing to resume
     │   ├── NotEnded                the run goes on, and cannot be deleted
@@ -279,6 +280,12 @@ class CancelledRun(NoResult):
     """A run that was cancelled or terminated."""
 
     code, title = "run_cancelled", "The run was cancelled"
+
+
+class JournalUnreadable(Conflict409):
+    """Refusal of what needs a whole journal that has entries this release cannot read."""
+
+    code, title = "journal_unreadable", "The run's history has what this release cannot read"
 
 
 class NotBlocked(Conflict409):

@@ -14,7 +14,7 @@ import pytest
 
 from signoff import App, Context, EventTimedOut, PublicError, Retry, StepFailed, current_step, step
 from signoff.clock import JumpingClock, ManualClock
-from signoff.errors import RunClosed, RunConflict, UnknownWorkflow
+from signoff.errors import JournalUnreadable, RunClosed, RunConflict, UnknownWorkflow
 from signoff.service.engine import Engine
 from signoff.service.events import Emitted
 from signoff.service.kinds import RunFilter
@@ -440,6 +440,11 @@ async def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str)
         assert batch is not None
         assert b"99" in batch[1][-1].data
         assert (await on.engine.runs.record(run)).lease_owner is None
+        for verb, body in (("rewind", {"to": "go:0"}), ("fork", {})):
+            with pytest.raises(JournalUnreadable, match="Nothing was changed"):
+                await on.engine.runs.act(verb, run, OPERATOR, **body)
+        with pytest.raises(JournalUnreadable, match=run):
+            await on.engine.runs.history(run)
 
 
 async def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:

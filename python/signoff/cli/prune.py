@@ -15,7 +15,7 @@ import typer
 from signoff.cli import bulk, options, output
 from signoff.cli.target import Target, connect, run_here
 from signoff.client import SignoffClient
-from signoff.errors import RunNotFound, SignoffError
+from signoff.errors import JournalUnreadable, RunNotFound, SignoffError
 
 _PAGE: Final = 500
 _PIECE: Final = 50
@@ -93,6 +93,7 @@ async def _delete(
         piece = found[start : start + _PIECE]
         if archive is not None:
             piece = [run_id for run_id in piece if await _archived(client, run_id, archive)]
+            await asyncio.to_thread(_settle, archive)
         page = await client.prune(**where, runs=piece)
         deleted += [run["id"] for run in page["runs"]]
         progress.step(len(found[start : start + _PIECE]))
@@ -104,6 +105,9 @@ async def _archived(client: SignoffClient, run_id: str, folder: Path) -> bool:
     try:
         history = await client.history(run_id)
     except RunNotFound:
+        return False
+    except JournalUnreadable as error:
+        output.note(f"{error.detail} It is not deleted.")
         return False
     try:
         await asyncio.to_thread(keep, folder, history)
@@ -136,6 +140,17 @@ def keep(folder: Path, history: dict[str, Any]) -> Path:
     finally:
         new.unlink(missing_ok=True)
     return file
+
+
+def _settle(folder: Path) -> None:
+    """Have the names of what was written survive a loss of power: what follows is that the runs are deleted."""
+    if not folder.is_dir():
+        return  # there was nothing to write
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 def _report(found: Sequence[str], deleted: Sequence[str], *, dry_run: bool, json: bool) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from signoff.clock import Clock
-from signoff.errors import RunConflict, RunNotFound, WorkflowError
+from signoff.errors import JournalUnreadable, RunConflict, RunNotFound, WorkflowError
 from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
@@ -112,7 +112,7 @@ class Actor:
                     raise not_found(run_id)
                 run = loaded(stored)
                 if run.status in journal:
-                    run = replace(run, view=await whole_view(self._store, stored.subject))
+                    run = replace(run, view=await self._whole_view(stored.subject))
                 decision = decide(run, self._clock.now_ms())
                 if not isinstance(decision, DECISIONS):
                     decision = await decision
@@ -174,6 +174,12 @@ class Actor:
             raise decision.refusal(run.view)
         return (reply,)
 
+    async def _whole_view(self, subject: Subject) -> View:
+        try:
+            return await whole_view(self._store, subject)
+        except WorkflowError as error:
+            raise unreadable(subject.name.id, error) from error
+
     async def _with_steps(self, run: RunSnapshot) -> View:
         """Return a run's rows as far as its end concerns them: with its open steps, if it has any."""
         if run.subject is None or run.view.run is None or not run.view.run.steps:
@@ -218,6 +224,12 @@ def loaded(stored: Stored) -> Loaded:
         subject.lease_until,
         remembered(ledger[0]) if ledger else None,
     )
+
+
+def unreadable(run_id: str, error: WorkflowError) -> JournalUnreadable:
+    """Return the refusal for a run whose journal was written by a newer release, or damaged."""
+    what = f"The history of the run {run_id!r} cannot be read by this release: {error} Nothing was changed."
+    return JournalUnreadable(f"{what} Ask a server of the release that wrote it.")
 
 
 def not_found(run_id: str) -> RunNotFound:

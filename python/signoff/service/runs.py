@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from signoff.clock import Clock
-from signoff.errors import InvalidInput, UnknownWorkflow, UnsupportedValue
+from signoff.errors import InvalidInput, UnknownWorkflow, UnsupportedValue, WorkflowError
 from signoff.names import check_name
-from signoff.service.act import OPEN_INPUTS, VERBS, Actor, loaded, not_found, read_journal
+from signoff.service.act import OPEN_INPUTS, VERBS, Actor, loaded, not_found, read_journal, unreadable
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
@@ -198,7 +198,11 @@ class Runs:
 
         Raises:
             RunNotFound: there is no such run.
+            JournalUnreadable: it has entries of a newer release.
         """
         await self.record(run_id)
-        entries, _ = await read_journal(self._store, run_id, 0)
+        try:
+            entries, _ = await read_journal(self._store, run_id, 0)
+        except WorkflowError as error:
+            raise unreadable(run_id, error) from error
         return [journal.to_json(entry) for entry in entries]

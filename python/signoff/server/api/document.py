@@ -114,7 +114,7 @@ OPERATIONS: Final = (
         "Export a run's journal (§10.5)",
         "`operator`",
         {200: "history-reply.json"},
-        _GONE,
+        (*_GONE, errors.JournalUnreadable),
     ),
     *operations(),
     ApiOperation(

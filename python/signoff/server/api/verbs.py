@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signoff.errors import SignoffError
+from signoff.errors import JournalUnreadable, SignoffError
 from signoff.server.api.call import Call
 from signoff.server.api.openapi import ApiOperation
 from signoff.server.api.runs import visible
@@ -26,7 +26,7 @@ def operations() -> list[ApiOperation]:
             f"{verb.summary} (§{verb.section})",
             f"`{verb.grant}`" if verb.grant == OPERATOR else f"`{verb.grant}:{{run_id}}`",
             {verb.status: verb.reply},
-            verb.refusals,
+            (*verb.refusals, JournalUnreadable) if verb.needs.journal else verb.refusals,
             request=verb.request,
             of_a_run=True,
         )
