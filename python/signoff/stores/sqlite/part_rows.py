@@ -82,7 +82,7 @@ class PartRows:
         self._each("put_part", changed)
         self._each("drop_part", gone)
         if terms:
-            write_terms(self._connection, "part_term", sorted(terms, key=_drops_first))
+            write_terms(self._connection, "part_term", terms)
         self.clear()
 
     def clear(self) -> None:
@@ -104,10 +104,6 @@ class PartRows:
     def _each(self, name: str, rows: list[Row]) -> None:
         if rows:
             self._connection.executemany(SQL[name], rows)
-
-
-def _drops_first(one: tuple[str, Row]) -> bool:
-    return one[0] == "add"
 
 
 def _json(terms: tuple[str, ...]) -> str:

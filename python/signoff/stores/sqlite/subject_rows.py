@@ -27,7 +27,8 @@ class SubjectRows:
         self._created: dict[int, tuple[CachedSubject, Subject, int]] = {}
         self._written: dict[int, tuple[CachedSubject, Subject, int]] = {}
         self._indexed: set[int] = set()
-        self._terms: list[tuple[str, Row]] = []
+        self._moved: dict[int, tuple[CachedSubject, tuple[str, ...]]] = {}
+        """Subjects whose terms change, with those that the file has."""
 
     def write(self, write: SubjectWrite, mark: int) -> CachedSubject:
         """Gather a record; what is the store's own in it stays, but for what the write says about the lease."""
@@ -81,8 +82,7 @@ class SubjectRows:
 
     def _move_terms(self, cached: CachedSubject, terms: tuple[str, ...]) -> None:
         check_terms(terms)
-        for name, some in moved_terms(cached.terms, terms):
-            self._terms += [(name, (cached.name.kind, term, cached.sort, cached.id)) for term in some]
+        self._moved.setdefault(cached.id, (cached, cached.terms))
         cached.terms = terms
 
     def delete(self, cached: CachedSubject) -> None:
@@ -100,15 +100,24 @@ class SubjectRows:
             indexed = self._indexed
             self._each("move_subject", [_row(*one) for one in self._written.values() if one[0].id not in indexed])
             self._each("put_subject", [_indexed_row(*one) for one in self._written.values() if one[0].id in indexed])
-        write_terms(self._connection, "subject_term", self._terms)
+        if self._moved:
+            self._write_terms()
         self.clear()
+
+    def _write_terms(self) -> None:
+        terms: list[tuple[str, Row]] = []
+        for cached, before in self._moved.values():
+            kind, sort, number = cached.name.kind, cached.sort, cached.id
+            for verb, some in moved_terms(before, cached.terms):
+                terms += [(verb, (kind, term, sort, number)) for term in some]
+        write_terms(self._connection, "subject_term", terms)
 
     def clear(self) -> None:
         """Drop what was gathered and not flushed: it is written, or its Change was undone."""
         self._created.clear()
         self._written.clear()
         self._indexed.clear()
-        self._terms.clear()
+        self._moved.clear()
 
     def _write(self, name: str, rows: list[Row]) -> None:
         if rows:
@@ -130,18 +139,13 @@ def moved_terms(before: tuple[str, ...], after: tuple[str, ...]) -> list[tuple[s
 
 
 def write_terms(connection: sqlite3.Connection, table: str, rows: list[tuple[str, Row]]) -> None:
-    """Drop and add terms, in the order in which that was said, with few statements."""
-    start = 0
-    while start < len(rows):
-        name, end = rows[start][0], start
-        while end < len(rows) and rows[end][0] == name:
-            end += 1
-        some = [row for _, row in rows[start:end]]
-        if name == "add":
-            write_rows(connection, SQL, f"add_{table}", some)
-        else:
-            connection.executemany(SQL[f"drop_{table}"], some)
-        start = end
+    """Drop terms, then add those that come, with few statements."""
+    dropped = [row for verb, row in rows if verb == "drop"]
+    added = [row for verb, row in rows if verb == "add"]
+    if dropped:
+        connection.executemany(SQL[f"drop_{table}"], dropped)
+    if added:
+        write_rows(connection, SQL, f"add_{table}", added)
 
 
 def _new_row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
