@@ -6,6 +6,20 @@ SELECT id, own, tail, closed, last_batch, path, incarnation, version, content_ty
        compacted, rows_at, closed_by_producer, closed_by_epoch, closed_by_seq
 FROM heads WHERE path = ?
 
+-- name: head_and_last
+-- The same, with the last batch if that is all there is from a position on: what most who read have to catch up with.
+-- One statement sees one moment, and needs no transaction. Of streams of a subject's own it looks at the first two.
+SELECT heads.id, own, tail, closed, last_batch, path, incarnation, version, content_type, engine, created_at, base,
+       last_seq, ttl_s, expires_at, touched_at, refs, deleted, fork_path, fork_incarnation, fork_at, fork_depth,
+       compacted, rows_at, closed_by_producer, closed_by_epoch, closed_by_seq,
+       batches.start, batches.stop, batches.data
+FROM heads LEFT JOIN batches ON batches.id = CASE
+    WHEN own IS NULL THEN last_batch
+    WHEN json_extract(own, '$[0][0]') = heads.id THEN json_extract(own, '$[0][4]')
+    ELSE json_extract(own, '$[1][4]')
+  END AND batches.stream = heads.id AND batches.start <= ? AND batches.stop > ?
+WHERE path = ?
+
 -- name: producer
 SELECT producer_id, epoch, seq FROM producers WHERE stream = ? AND producer_id = ?
 

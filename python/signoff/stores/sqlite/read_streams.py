@@ -42,6 +42,14 @@ def load_stream(connection: sqlite3.Connection, path: str, producer_id: str | No
 
 def read(connection: sqlite3.Connection, path: str, start: int, max_bytes: int) -> tuple[Head, list[Batch]] | None:
     """Read batches from the one that holds `start` on, up to the one that brings the total to `max_bytes`."""
+    row = connection.execute(SQL["head_and_last"], (start, start, path)).fetchone()
+    if row is None:
+        return None
+    known, last = HeadRow(row[:-3]), row[-3:]
+    if last[0] is not None:
+        return known.head(), [Batch(*last)]
+    if known.tail <= start:
+        return known.head(), []
     with snapshot(connection) as execute:
         row = execute(SQL["head"], (path,)).fetchone()
         if row is None:
