@@ -7,7 +7,7 @@ is forgotten.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -129,29 +129,41 @@ class WriterCache:
 
     def learn(self, changes: Sequence[Change]) -> None:
         """Load what these Changes will be compared with and is not known yet, in as few statements as possible."""
-        names = dict.fromkeys(name for change in changes if (name := _subject_of(change)) not in self.subjects and name)
+        names: dict[Name, None] = {}
+        for change in changes:
+            name = _subject_of(change)
+            if name is not None and name not in self.subjects:
+                names[name] = None
         if names:
             self._learn_subjects(list(names))
-        paths = dict.fromkeys(path for change in changes for path in self._paths_of(change) if path not in self.streams)
+        paths: dict[str, None] = {}
+        for change in changes:
+            self._note_paths(change, paths)
         if paths:
             self._learn_streams(list(paths))
 
-    def _paths_of(self, change: Change) -> Iterator[str]:
-        """Yield the paths of streams that a Change concerns, but for those that its subject has and tells of."""
+    def _note_paths(self, change: Change, paths: dict[str, None]) -> None:
+        """Note which streams a Change concerns are not known, but for those that its subject has and tells of."""
+        streams = self.streams
         write, posts, _ = change
         match write:
             case SubjectWrite():
                 known = self.subjects[write.subject.name]
                 for append in write.appends:
-                    if known is None or known.stream(append.path) is None:
-                        yield append.path
+                    path = append.path
+                    if path not in streams and (known is None or known.stream(path) is None):
+                        paths[path] = None
             case FamilyWrite():
                 for one in write.streams:
-                    yield one.path if isinstance(one, StreamDelete) else one.head.path
+                    path = one.path if isinstance(one, StreamDelete) else one.head.path
+                    if path not in streams:
+                        paths[path] = None
             case RowsWrite():
-                yield write.path
+                if write.path not in streams:
+                    paths[write.path] = None
         for post in posts:
-            yield post.path
+            if post.path not in streams:
+                paths[post.path] = None
 
     def learn_own(self, owner: CachedSubject) -> None:
         """Load what is not known yet of a subject's own streams."""
@@ -174,11 +186,13 @@ class WriterCache:
 
     def number(self, kind: int, count: int = 1) -> int:
         """Return the first of `count` free row numbers of a kind (`STREAMS` …)."""
-        if not self._numbers:
+        numbers = self._numbers
+        if not numbers:
             row = self.connection.execute(SQL["last_numbers"]).fetchone()
-            self._numbers += [last or 0 for last in row]
-        self._numbers[kind] += count
-        return self._numbers[kind] - count + 1
+            numbers += [last or 0 for last in row]
+        first = numbers[kind] + 1
+        numbers[kind] += count
+        return first
 
     # -- what `compare` asks ---------------------------------------------------------------------------------------
 
@@ -236,12 +250,10 @@ class WriterCache:
 
 
 def _subject_of(change: Change) -> Name | None:
-    match change.write:
-        case SubjectWrite() as write:
-            return write.subject.name
-        case SubjectDelete() as write:
-            return write.name
-    return None
+    write = change.write
+    if isinstance(write, SubjectWrite):
+        return write.subject.name
+    return write.name if isinstance(write, SubjectDelete) else None
 
 
 def _stream(number: int, path: str, version: int, tail: int, closed: int, *rest: Any) -> CachedStream:

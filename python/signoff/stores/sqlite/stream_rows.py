@@ -60,14 +60,13 @@ class StreamRows:
         return stream
 
     def _add(self, stream: CachedStream, append: OwnAppend | Post, mark: int, appended: dict[str, Batch]) -> None:
-        start = stream.tail
+        start, data, path = stream.tail, append.data, append.path
         end = start + append.count
-        data = append.data
-        if append.count:
+        if end != start:
             self._batch(stream, start, end, data, mark)
             stream.tail = end
-        known = appended.get(append.path)
-        appended[append.path] = Batch(start, end, data) if known is None else known.joined(end, data)
+        known = appended.get(path)
+        appended[path] = Batch(start, end, data) if known is None else known.joined(end, data)
 
     def write(self, write: Write, mark: int) -> None:
         """Gather a write to a stream of an application, or of what forks move of one of the engine's."""
@@ -201,8 +200,8 @@ class StreamRows:
         number = self._cache.number(BATCHES)
         self._batches.append((number, stream.id, start, end, stream.last_batch, data, mark))
         stream.last_batch = number
-        stream.distance = next_distance(stream.distance, len(data))
-        if not stream.distance:
+        stream.distance = distance = next_distance(stream.distance, len(data))
+        if not distance:
             self._waypoints.append((stream.id, start, number))
 
     def _write(self, name: str, rows: list[Row]) -> None:
