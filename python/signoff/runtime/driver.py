@@ -232,7 +232,7 @@ class RunDriver:
         machine, draining = execution.machine, self._owner.draining
         now = self._clock.now_ms()
         runnable = [id_ for id_, call in machine.open_steps.items() if call.retry_at is None or call.retry_at <= now]
-        goes_on = any(id_ in self._attempts.under_way or not draining for id_ in runnable)
+        goes_on = bool(runnable) if not draining else not self._attempts.under_way.keys().isdisjoint(runnable)
         if machine.outcome is not None or not goes_on:
             self._append(execution, entries, release=True, ready=machine.outcome is None and bool(runnable))
         elif entries:

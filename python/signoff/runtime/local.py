@@ -34,7 +34,7 @@ from signoff.runtime.port import (
 from signoff.service.act import read_journal
 from signoff.service.engine import Engine
 from signoff.service.kinds import run_name
-from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.service.run_change import RunChange, RunSnapshot, tails
 from signoff.stores.bus import READY
 from signoff.stores.change import Committed, Outcome, Subject
 from signoff.workflow import failure
@@ -84,7 +84,7 @@ class RunCopy:
     @property
     def journal_tail(self) -> int:
         """Return the number of entries the journal has, by the record."""
-        return RunSnapshot(self.subject, self.view).journal_tail
+        return tails(self.subject)[0]
 
     def follow(self, entries: Sequence[Entry]) -> None:
         """Fold entries that are in the journal."""

@@ -86,17 +86,12 @@ class RunChange:
         run_id: str = fold.row["id"]
         journal_tail += len(entries)
         public_tail += len(delta.public)
-        appends = _appends(run_id, entries, delta)
-        self.after = run_record(
-            fold,
-            before.subject,
-            ready=ready,
-            wake_at=wake_at,
-            streams=(
-                OwnStream(journal_path(run_id), journal_tail, delta.close),
-                OwnStream(run_path(run_id), public_tail, delta.close),
-            ),
+        streams = (
+            OwnStream(journal_path(run_id), journal_tail, delta.close),
+            OwnStream(run_path(run_id), public_tail, delta.close),
         )
+        appends = _appends(streams, entries, delta)
+        self.after = run_record(fold, before.subject, ready=ready, wake_at=wake_at, streams=streams)
         put, dropped = _waits(delta, fold.last_at)
         self.change = Change(
             SubjectWrite(
@@ -148,16 +143,20 @@ def tails(subject: Subject | None) -> tuple[int, int]:
     return entries.tail, rows.tail
 
 
-def _appends(run_id: str, entries: Sequence[Entry], delta: Delta) -> tuple[OwnAppend, ...]:
-    appends = []
+def _appends(streams: tuple[OwnStream, OwnStream], entries: Sequence[Entry], delta: Delta) -> tuple[OwnAppend, ...]:
+    journal_stream, rows_stream = streams
+    appends: tuple[OwnAppend, ...] = ()
     if entries or delta.close:
-        appends.append(OwnAppend(journal_path(run_id), journal.dumps(entries), len(entries), delta.close))
+        appends = (OwnAppend(journal_stream.path, journal.dumps(entries), len(entries), delta.close),)
     if delta.public or delta.close:
-        appends.append(OwnAppend(run_path(run_id), b",".join(delta.public), len(delta.public), delta.close))
-    return tuple(appends)
+        rows = OwnAppend(rows_stream.path, b",".join(delta.public), len(delta.public), delta.close)
+        appends = (*appends, rows)
+    return appends
 
 
 def _posts(workflow: str, delta: Delta) -> tuple[Post, ...]:
+    if not delta.inboxes and not delta.listing:
+        return ()
     inboxes: dict[str, list[bytes]] = {}
     for principal, row in delta.inboxes:
         inboxes.setdefault(principal, []).append(row)

@@ -151,7 +151,8 @@ def _fold(projector: Projector, entry: Entry) -> None:
         if row["status"] in _SETTLED:
             return
         changes = {"status": status_of(run)}
-    if any(row.get(name, _ABSENT) != value for name, value in changes.items()):
-        run.row = row | changes | {"updated_at": rfc3339(max(entry.at, run.cut_at))}
-        txid = projector.txid_of(entry)
-        put_run(projector, run, Operation.UPDATE, entry.at, txid)
+    for name, value in changes.items():
+        if row.get(name, _ABSENT) != value:
+            run.row = row | changes | {"updated_at": rfc3339(max(entry.at, run.cut_at))}
+            put_run(projector, run, Operation.UPDATE, entry.at, projector.txid_of(entry))
+            return

@@ -45,7 +45,7 @@ def is_cut(entry: Entry) -> bool:
 
 def holds_cut(entries: Sequence[Entry]) -> bool:
     """Tell whether there is a cut among entries; then what came before them must be read again."""
-    return any(type(entry) in CUTS and is_cut(entry) for entry in entries)
+    return not CUTS.isdisjoint(map(type, entries)) and any(map(is_cut, entries))
 
 
 KeptEntries = list[tuple[int, Entry]]
