@@ -106,6 +106,9 @@ class Machine:
 
         What the code gives up or puts off meanwhile is passed over, and what it asks for meanwhile comes last.
         """
+        commands = self._commands
+        if not (commands.timers or commands.inputs or commands.waits):
+            return
         while overdue := sorted((one for one in self._times() if one[0] <= now_ms), key=itemgetter(0)):
             for _, kind, id_ in overdue:
                 at = self._due_at(kind, id_)

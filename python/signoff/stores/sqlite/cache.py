@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from signoff.stores.change import Change, FamilyWrite, Name, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
+from signoff.stores.sqlite.rows import terms_of
 from signoff.stores.sqlite.statements import Statements, chunks
 from signoff.streams.stream import StreamProperties
 
@@ -228,9 +229,8 @@ class WriterCache:
         for kind, name, *row in self._select("known_subjects", names):
             number, version, epoch, lease_owner, lease_until, sort, terms, queue, due_at, due_since, lost, own = row
             lease = (epoch, lease_owner, lease_until)
-            found = tuple(orjson.loads(terms))
             subject = CachedSubject(
-                number, Name(kind, name), version, *lease, sort, found, queue, due_at, due_since, lost, own
+                number, Name(kind, name), version, *lease, sort, terms_of(terms), queue, due_at, due_since, lost, own
             )
             for one, path, tail, closed, last_batch, distance in orjson.loads(own):
                 subject.streams.append(

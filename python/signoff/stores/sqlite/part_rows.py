@@ -15,7 +15,7 @@ import orjson
 from signoff.stores.change import Part, PartName
 from signoff.stores.check import check_terms
 from signoff.stores.sqlite.cache import PARTS, SQL, CachedSubject, WriterCache
-from signoff.stores.sqlite.rows import Row
+from signoff.stores.sqlite.rows import Row, terms_of
 from signoff.stores.sqlite.statements import chunks, write_rows
 from signoff.stores.sqlite.subject_rows import moved_terms, write_terms
 
@@ -50,7 +50,7 @@ class PartRows:
         """Delete all parts of a subject."""
         self.flush()
         rows = self._connection.execute(SQL["parts_of"], (owner.id,)).fetchall()
-        drops = [("drop", (kind, term, sort, number)) for number, kind, sort, terms in rows for term in _terms(terms)]
+        drops = [("drop", (kind, term, sort, number)) for number, kind, sort, terms in rows for term in terms_of(terms)]
         write_terms(self._connection, "part_term", drops)
         self._connection.execute(SQL["delete_parts"], (owner.id,))
 
@@ -97,7 +97,7 @@ class PartRows:
         for size in chunks(len(keys)):
             values = [one for key in keys[start : start + size] for one in key]
             for *key, number, sort, terms in self._connection.execute(SQL.rows("known_parts", size), values):
-                found[key[0], key[1], key[2]] = number, sort, _terms(terms)
+                found[key[0], key[1], key[2]] = number, sort, terms_of(terms)
             start += size
         return found
 
@@ -108,7 +108,3 @@ class PartRows:
 
 def _json(terms: tuple[str, ...]) -> str:
     return orjson.dumps(terms).decode() if terms else "[]"
-
-
-def _terms(text: str) -> tuple[str, ...]:
-    return tuple(orjson.loads(text))

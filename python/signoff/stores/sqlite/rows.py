@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -22,14 +23,14 @@ def subject(row: Row) -> Subject:
         Name(kind, name),
         version,
         state,
-        tuple(orjson.loads(terms)),
+        terms_of(terms),
         sort,
         queue,
         bool(ready),
         wake_at,
         bool(quiet),
         updated_at,
-        tuple(OwnStream(path, tail, bool(closed)) for _, path, tail, closed, *_ in orjson.loads(streams)),
+        tuple([OwnStream(one[1], one[2], bool(one[3])) for one in orjson.loads(streams)]),
         *lease,
     )
 
@@ -37,7 +38,13 @@ def subject(row: Row) -> Subject:
 def part(row: Row) -> Part:
     """Read a part: kind, name, state, open, terms, sort; what follows is ignored."""
     kind, key, state, is_open, terms, sort = row[:6]
-    return Part(kind, key, state, bool(is_open), tuple(orjson.loads(terms)), sort)
+    return Part(kind, key, state, bool(is_open), terms_of(terms), sort)
+
+
+@lru_cache(maxsize=4096)
+def terms_of(text: str) -> tuple[str, ...]:
+    """Read a column of terms. The same few come again and again: of all runs of a workflow that have one status."""
+    return tuple(orjson.loads(text))
 
 
 class HeadRow:
