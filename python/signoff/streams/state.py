@@ -80,7 +80,7 @@ def change(
         raise ValueError("a row needs a type and a key")
     head = b'{"type":' + orjson.dumps(row_type) + b',"key":' + orjson.dumps(key)
     body = b"" if operation is Operation.DELETE else b',"value":' + _encode(value)
-    headers = {"operation": operation.value, "txid": txid, "timestamp": timestamp}
+    headers = {"operation": operation._value_, "txid": txid, "timestamp": timestamp}
     if txid is None:
         del headers["txid"]
     return b"".join((head, body, b',"headers":', orjson.dumps(headers), b"}"))
