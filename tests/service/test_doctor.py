@@ -53,6 +53,7 @@ async def test_what_waits_is_blocked_or_has_failed_is_counted_by_reason(url: str
             error = Error(f"e{n % 2}", "no")
             await write(on, run, RunFailed(NOON, error) if n else RunBlocked(NOON, error))
         await on.start("expense", start_at=NOON + 900_000)
+        await on.engine.forsaken.close()  # it would block what waits, as soon as the time has passed
         clock.advance(70_000)
         facts = await on.engine.doctor.examine()
         assert [(run.run_id, run.since) for run in sorted(facts.ready, key=lambda run: run.since)] == [
