@@ -130,7 +130,7 @@ def answer(
         )
     _check_seen(request, loaded.public_tail)
     at = loaded.time(now_ms)
-    if isinstance(decide_answer(state, request, who, at), ExpireNow):
+    if isinstance(_decide(state, request, at), ExpireNow):
         expired = InputExpired(at, key)
         return AppendEntries(
             (expired,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key)
@@ -185,6 +185,11 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
         InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
     """
     check_audience(state, who)
+    return _decide(state, request, now_ms)
+
+
+def _decide(state: InputState, request: AnswerRequest, now_ms: int) -> Accept | ExpireNow:
+    """Decide on an answer of somebody who was asked."""
     row = state.row
     if not state.pending:
         raise _already(row)
