@@ -271,3 +271,14 @@ async def test_a_refused_fork_counts_nowhere(url: str) -> None:
         assert [write.head.path for write in writes if isinstance(write, Write)] == ["s", "taken"]
         with pytest.raises(StreamNotFound):
             await one.streams.create("self", TEXT, fork=Branch("self"))
+
+
+async def test_a_fork_is_let_go_of_by_whoever_knew_its_source_before_it_was_made_anew(url: str) -> None:
+    async with opened(url) as store, process(store) as one, process(store) as two:
+        await one.streams.create("s", text("x"))
+        await two.streams.close("s")
+        await one.streams.delete("s")
+        await one.streams.create("s", text("x"))
+        await one.streams.create("f", TEXT, fork=Branch("s"))
+        await two.streams.delete("f")
+        assert await refs(one, "s") == 0

@@ -232,8 +232,22 @@ class StreamWriter:
         if isinstance(decision, Unchanged):
             confirmed = await self._confirm_all(chains, heads)
             return WriteResult(decision.head, new=False, producer=decision.producer) if confirmed else None
+        if isinstance(decision, Remove) and not await self._confirm_others(chains, heads, decision):
+            return None
         done = await self._commit(chains, decision)
         return WriteResult(decision.head, new=True, producer=producer) if done and asked is command else None
+
+    async def _confirm_others(self, chains: _Chains, heads: Mapping[str, Head | None], decision: Remove) -> bool:
+        """Tell whether what a deletion leaves alone really is as it was decided on.
+
+        A source that seems to be another by now is not written, so no compare-and-swap would tell that it is not.
+        """
+        written = {part.head.path for part in (decision, *decision.also)}
+        others = {path: chain for path, chain in chains.items() if path not in written}
+        if not others:
+            return True
+        confirmed = await self._confirm_all(others, heads)
+        return confirmed and all(chain.head is heads[path] for path, chain in chains.items())
 
     async def _source_is_there(self, command: StreamCommand, heads: Mapping[str, Head | None]) -> bool:
         """Tell whether what is to be forked has not expired; if it has, delete it."""
