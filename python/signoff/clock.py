@@ -154,7 +154,7 @@ class JumpingClock(ManualClock):
         return alarm
 
     def hold(self) -> Callback:
-        """Keep the clock where it is until what is returned is called."""
+        """Stop the clock; return a function that lets it go on."""
         self._holds += 1
         held = True
 
@@ -168,7 +168,7 @@ class JumpingClock(ManualClock):
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Keep the clock where it is for the time of the block."""
+        """Stop the clock while the block runs."""
         let_go = self.hold()
         try:
             yield

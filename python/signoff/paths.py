@@ -37,5 +37,5 @@ def listing_path(workflow: str) -> str:
 
 
 def is_of_a_run(path: str) -> bool:
-    """Tell whether a stream is one of a run: there are many of them, and most are small."""
+    """Tell whether a path is that of a run's own stream: its rows, or its journal."""
     return path.startswith(_RUNS)

@@ -24,6 +24,7 @@ from signoff.errors import (
     SubmissionReused,
     Withdrawn,
 )
+from signoff.workflow.input.submission import AnswerRequest
 from tests.runtime.scene import Scene, person, scene, stage, working
 
 
@@ -266,3 +267,24 @@ async def test_answer_and_deadline_at_the_same_instant(url: str) -> None:
             assert [entry["type"] for entry in decided] == [f"input.{reply}"]
             assert row["status"] == reply
             assert done["output"]["outcome"] == reply
+
+
+async def test_a_stranger_learns_first_that_nobody_asked_them(url: str) -> None:
+    """Whatever else is wrong with the answer: a reused id, or an offset that nobody can have seen."""
+    app = approval_app()
+    stranger = person("mallory", "strangers")
+    async with scene(url) as on:
+        run = await on.start("approval")
+        async with working(app, on):
+            row = await on.asks(run, "approve:0")
+        beyond = AnswerRequest("s1", row["actions"][0], {"approved": True}, "9" * 16)
+        with pytest.raises(NotInAudience):
+            await on.engine.inputs.answer(run, "approve:0", beyond, stranger)
+        with pytest.raises(BadRequest, match="nobody can have seen it"):
+            await on.engine.inputs.answer(run, "approve:0", beyond, person())
+        await on.answer(row, {"approved": True}, submission="s2")
+        reused = AnswerRequest("s2", row["actions"][0], {"approved": False}, row["revised"])
+        with pytest.raises(NotInAudience):
+            await on.engine.inputs.answer(run, "approve:0", reused, stranger)
+        with pytest.raises(SubmissionReused):
+            await on.engine.inputs.answer(run, "approve:0", reused, person())

@@ -98,7 +98,7 @@ class Attempts:
         return taken
 
     def take_back(self) -> None:
-        """Keep what the machine was fed for the next one: the journal does not have it."""
+        """Take back results that a dropped machine was fed: the journal does not have them, so the next is fed them."""
         self.results[:0] = self.fed
         self.fed.clear()
 

@@ -345,7 +345,7 @@ class LocalRunPort:
     # -- who works -------------------------------------------------------------------------------------------------
 
     def announce(self, owner: str, workflows: Collection[str], lease_ms: int) -> None:
-        """Tell everybody what this worker knows."""
+        """Announce which workflows this worker knows."""
         self._engine.workers.announce(owner, workflows, lease_ms)
 
     async def leave(self, owner: str) -> None:

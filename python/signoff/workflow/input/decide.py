@@ -121,16 +121,19 @@ def answer(
     digest = codec.digest([key, request.action, value, who.by.kind, who.by.id])
     if loaded.remembered is not None and loaded.remembered.digest == digest:
         return AlreadyDone(Accepted.loads(loaded.remembered.outcome))
-    check_audience(state, who)
+    # Whoever was not asked learns that first. `decide_answer` sees to it; what is refused before it does, too.
     if loaded.remembered is not None:
+        check_audience(state, who)
         raise SubmissionReused(
             f"The submission id {request.submission_id!r} was already used for another answer in this run; "
             "this answer was not recorded. Send it under a new id.",
             row=state.row,
         )
-    _check_seen(request, loaded.public_tail)
+    if offset.decode(request.seen_offset) > loaded.public_tail:
+        check_audience(state, who)
+        raise _not_seen(request)
     at = loaded.time(now_ms)
-    if isinstance(_decide(state, request, at), ExpireNow):
+    if isinstance(decide_answer(state, request, who, at), ExpireNow):
         expired = InputExpired(at, key)
         return AppendEntries(
             (expired,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key)
@@ -161,12 +164,11 @@ def _late(key: str, view: View) -> Expired:
     return Expired(f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.", row=row)
 
 
-def _check_seen(request: AnswerRequest, tail: int) -> None:
-    if offset.decode(request.seen_offset) > tail:
-        raise BadRequest(
-            f"/seen_offset {request.seen_offset} is beyond the run's stream, so nobody can have seen it; "
-            "nothing was recorded. Send the `revised` of the row that was shown."
-        )
+def _not_seen(request: AnswerRequest) -> BadRequest:
+    return BadRequest(
+        f"/seen_offset {request.seen_offset} is beyond the run's stream, so nobody can have seen it; "
+        "nothing was recorded. Send the `revised` of the row that was shown."
+    )
 
 
 def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: int) -> Accept | ExpireNow:
@@ -185,11 +187,6 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
         InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
     """
     check_audience(state, who)
-    return _decide(state, request, now_ms)
-
-
-def _decide(state: InputState, request: AnswerRequest, now_ms: int) -> Accept | ExpireNow:
-    """Decide on an answer of somebody who was asked."""
     row = state.row
     if not state.pending:
         raise _already(row)
