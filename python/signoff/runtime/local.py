@@ -31,7 +31,7 @@ from signoff.runtime.port import (
     RunLease,
     RunPort,
 )
-from signoff.service.act import read_journal
+from signoff.service.act import read_journal, whole_view
 from signoff.service.engine import Engine
 from signoff.service.kinds import run_name
 from signoff.service.run_change import RunChange, RunSnapshot, tails
@@ -307,10 +307,7 @@ class LocalRunPort:
         loaded = await self._store.load(run_name(run_id))
         if loaded is None:
             return None
-        written, _ = await read_journal(self._store, run_id, 0)
-        run = RunSnapshot(loaded.subject, View())
-        refold(run.view, written[: run.journal_tail])
-        return run
+        return RunSnapshot(loaded.subject, await whole_view(self._store, loaded.subject, past=False))
 
     async def _park(self, lease: RunLease, how: Parking, before: RunSnapshot | None) -> AppendOutcome:
         if before is None:
