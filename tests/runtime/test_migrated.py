@@ -13,7 +13,7 @@ from signoff.errors import RunClosed
 from signoff.service.kinds import RunFilter
 from tests.runtime.scene import Scene, person, scene, working
 
-FILE = Path(__file__).parents[1] / "stores" / "files" / "schema-9.db.gz"
+FILE = Path(__file__).parents[1] / "stores" / "sqlite" / "files" / "schema-9.db.gz"
 
 app = App()
 

@@ -12,7 +12,7 @@ from signoff.errors import StoreError
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
 from signoff.stores.sqlite.store import SqliteStore
-from tests.stores.unprivileged import unprivileged
+from tests.stores.sqlite.unprivileged import unprivileged
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from signoff.stores.sqlite import writer
 from signoff.testing.store_contract.agreement import AgreementLaws
 from signoff.testing.store_contract.laws import advance, done, journal, record, start, tails, text
 from tests.service.streams.scene import opened
-from tests.stores.test_sqlite_chains import rows
+from tests.stores.sqlite.test_read_streams import rows
 
 R1 = Name("run", "r1")
 R2 = Name("run", "r2")

@@ -25,7 +25,7 @@ from signoff.streams.stream import Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import done, family, head, tails
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-from tests.stores.test_sqlite_chains import rows
+from tests.stores.sqlite.test_read_streams import rows
 
 PATHS = ("a", "b", "c")
 LIVES = {"b": 1, "c": 0}

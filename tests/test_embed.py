@@ -31,7 +31,7 @@ from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from tests.server.hosting import KEYED, bearer, problem
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 JSON = {"content-type": "application/json"}
 OCTETS = "application/octet-stream"
 app = App()

@@ -22,7 +22,7 @@ from signoff.testing.store_contract.laws import advance, done, load, start, tail
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @contextmanager

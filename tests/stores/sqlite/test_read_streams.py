@@ -20,7 +20,7 @@ from signoff.streams.stream import Write
 from signoff.testing.store_contract.laws import done, family
 from signoff.testing.store_contract.laws import head as application_head
 from tests.stores.blind import blind
-from tests.stores.test_sqlite_plans import _steps
+from tests.stores.sqlite.test_statements import _steps
 
 PATHS = ("inbox/a", "inbox/b", "workflows/c")
 

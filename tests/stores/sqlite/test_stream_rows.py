@@ -13,7 +13,7 @@ from signoff.streams.stream import Fork, Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import change, done, family, head, own, run, start, tails
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-from tests.stores.test_sqlite_plain_appends import append
+from tests.stores.sqlite.test_plain_appends import append
 
 MARK = ProducerMark("p", 1, 2)
 OLD = (

@@ -22,7 +22,7 @@ from signoff.stores.sqlite.statements import migrations, schema
 from signoff.testing.store_contract.laws import advance, done, journal, load, record, start, tails, text
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-from tests.stores.unprivileged import unprivileged
+from tests.stores.sqlite.unprivileged import unprivileged
 
 
 async def nothing(store: WorkflowStore) -> None:
