@@ -1,3 +1,5 @@
+"""Code that has been changed under a run is noticed before it does anything, and told in words."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -128,57 +130,3 @@ def test_the_right_code_heals() -> None:
     machine = Machine(define(right, "flow"))
     assert machine.advance(entries) == []
     assert machine.outcome in entries
-
-
-# -- patches -----------------------------------------------------------------------------------------------------------
-
-
-async def before(ctx: Context) -> int:
-    await ctx.step("check", work)
-    await ctx.step("pay", work)
-    return 1
-
-
-async def after(ctx: Context) -> int:
-    await ctx.step("check", work)
-    if ctx.patched("audit"):
-        await ctx.step("audit", work)
-    await ctx.step("pay", work)
-    return 2 if ctx.patched("audit") else 1
-
-
-async def at_last(ctx: Context) -> int:
-    await ctx.step("check", work)
-    await ctx.step("audit", work)
-    await ctx.step("pay", work)
-    return 2
-
-
-def test_a_run_that_passed_before_the_patch_keeps_the_old_branch() -> None:
-    drive = Drive(before)
-    drive.done("check:0")
-    machine = Machine(define(after, "flow"))
-    assert machine.advance(drive.journal) == []
-    machine.advance([StepCompleted(5_000, "pay:0", 1, None)])
-    assert machine.outcome is not None
-    assert getattr(machine.outcome, "output", None) == 1
-
-
-def test_a_run_that_has_not_passed_takes_the_new_branch() -> None:
-    drive = Drive(before)
-    machine = Machine(define(after, "flow"))
-    assert machine.advance(drive.journal) == []
-    new = machine.advance([StepCompleted(5_000, "check:0", 1, None)])
-    assert [command.type for command in new] == ["patch.marked", "step.scheduled"]
-
-
-def test_a_marked_journal_replays_with_and_without_the_question() -> None:
-    drive = Drive(after)
-    drive.done("check:0")
-    drive.done("audit:0")
-    drive.done("pay:0")
-    assert drive.output == 2
-    for flow in (after, at_last):
-        machine = Machine(define(flow, "flow"))
-        assert machine.advance(drive.journal) == []
-        assert machine.outcome in drive.journal

@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from signoff import WorkflowError
 from signoff.streams.state import fold
 from signoff.workflow.entry import DecidedBy, Entry, Error
-from signoff.workflow.event.entries import EventAbandoned, EventAwaited, EventReceived
-from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
 from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import project, refold
-from signoff.workflow.run.entries import CancelRequested, RunCompleted, RunFailed, RunStarted
+from signoff.workflow.run.entries import CancelRequested, RunCompleted, RunStarted
 from signoff.workflow.step.entries import StepCompleted, StepFailed, StepScheduled
-from signoff.workflow.timer.entries import TimerFired, TimerStarted
+from signoff.workflow.timer.entries import TimerFired
 from signoff.workflow.view import RunFold, View
 from tests.workflow.corpus import app
 from tests.workflow.world import World, by_chance
@@ -32,13 +31,6 @@ SHAPES = sorted(app.names())
 
 def shown(*entries: Entry, view: View | None = None, tail: int = 0) -> list[dict[str, Any]]:
     return [orjson.loads(message) for message in project(view or View(), (START, *entries), tail).public]
-
-
-def status_after(*entries: Entry) -> str:
-    view = View()
-    project(view, (START, *entries), 0)
-    assert view.run is not None
-    return str(view.run.row["status"])
 
 
 # -- laws --------------------------------------------------------------------------------------------------------------
@@ -156,41 +148,6 @@ def test_dashboards_get_narrow_rows() -> None:
     assert orjson.loads(delta.public[-1])["value"]["output"] == 2
 
 
-def test_the_status_follows_from_what_is_open() -> None:
-    step, timer, wait = StepScheduled(1, "a:0"), TimerStarted(1, "sleep:0", 9), EventAwaited(1, "e:0", "e")
-    asked = InputRequested(1, "i:0", SPEC)
-    assert status_after() == "running"
-    assert status_after(timer) == "sleeping"
-    assert status_after(timer, wait) == "waiting"
-    assert status_after(timer, asked) == "waiting"
-    assert status_after(timer, asked, step) == "running"
-    assert status_after(timer, TimerFired(2, "sleep:0"), TimerFired(2, "sleep:0")) == "running"
-    assert status_after(step, RunFailed(2, Error("x", "y"))) == "failed"
-
-
-def test_an_audience_that_changes_moves_the_request_between_inboxes() -> None:
-    asked = InputRequested(1, "i:0", SPEC, to=("user:a", "user:b"))
-    delta = project(View(), [START, asked, InputRevised(2, "i:0", {"to": ["user:b", "user:c"]})], 0)
-    operations = [(who, orjson.loads(message)["headers"]["operation"]) for who, message in delta.inboxes]
-    assert operations == [
-        ("user:a", "insert"),
-        ("user:b", "insert"),
-        ("user:b", "update"),
-        ("user:c", "insert"),
-        ("user:a", "delete"),
-    ]
-
-
-def test_an_answer_needs_only_the_run_and_the_request() -> None:
-    view = View()
-    project(view, [START, StepScheduled(1, "a:0"), InputRequested(1, "i:0", SPEC, to=("user:a",))], 0)
-    assert view.run is not None
-    partial = View(run=view.run, inputs={"i:0": view.inputs["i:0"]})
-    delta = project(partial, [InputAnswered(2, "i:0", "sub", "d", "submit", 1, BY)], 4)
-    assert [orjson.loads(message)["headers"].get("txid") for message in delta.public] == ["sub"]
-    assert delta.inputs["i:0"].row["status"] == "answered"
-
-
 def test_a_view_that_lacks_what_is_decided_is_refused_loudly() -> None:
     view = View()
     project(view, [START, InputRequested(1, "i:0", SPEC)], 0)
@@ -201,18 +158,3 @@ def test_a_view_that_lacks_what_is_decided_is_refused_loudly() -> None:
 def test_a_journal_without_its_start_is_refused() -> None:
     with pytest.raises(WorkflowError, match=r"begins with run\.started"):
         project(View(), [TimerFired(1, "sleep:0")], 0)
-
-
-def test_an_event_taken_by_a_wait_that_was_given_up_before_goes_to_the_next() -> None:
-    view = View()
-    entries: list[Entry] = [
-        START,
-        EventAwaited(1, "e:0", "e"),
-        EventReceived(2, "e", "e1", 1),
-        EventAbandoned(1, "e:0"),
-    ]
-    project(view, entries, 0)
-    assert view.run is not None
-    assert [event[1] for event in view.run.events] == ["e"]
-    delta = project(view, [EventAwaited(3, "e:1", "e")], 3)
-    assert (view.run.events, view.run.waits, delta.waits) == ([], [], ())
