@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         RunWaiting,
         StoreTrouble,
     )
+    from signoff.sql import Transaction
     from signoff.workflow.context import Context
     from signoff.workflow.definition import App
     from signoff.workflow.entry import DecidedBy
@@ -76,6 +77,7 @@ __all__ = [
     "StepFailed",
     "StepInfo",
     "StoreTrouble",
+    "Transaction",
     "UnsupportedValue",
     "WorkflowError",
     "__version__",
@@ -115,6 +117,7 @@ _HOMES = {
     "StepFailed": "signoff.errors",
     "StepInfo": "signoff.workflow.step.current",
     "StoreTrouble": "signoff.runtime.observe",
+    "Transaction": "signoff.sql",
     "UnsupportedValue": "signoff.errors",
     "WorkflowError": "signoff.errors",
     "current_step": "signoff.workflow.step.current",

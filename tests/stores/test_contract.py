@@ -6,7 +6,7 @@ from pathlib import Path
 
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
-from signoff.testing.store_contract import StoreContract
+from signoff.testing.store_contract import StoreContract, TransactionLaws
 
 
 class TestMemory(StoreContract):
@@ -16,6 +16,6 @@ class TestMemory(StoreContract):
         return open_store("memory:")
 
 
-class TestSqlite(StoreContract):
+class TestSqlite(TransactionLaws, StoreContract):
     def new_store(self, folder: Path) -> WorkflowStore:
         return open_store(f"sqlite:///{folder}/signoff.db")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from signoff.clock import Callback
 from signoff.runtime.observe import AttemptEnded, AttemptStarted, Observers
 from signoff.runtime.port import StepResult
-from signoff.runtime.steps import StepRunner
+from signoff.runtime.steps import Begin, StepRunner
 from signoff.workflow.entry import Entry
 from signoff.workflow.machine import Machine
 from signoff.workflow.step.ask import StepCall
@@ -33,7 +34,9 @@ class Attempts:
         steps: runs them.
         observers: are told of each.
         hold: keeps the clock from jumping, for as long as an attempt takes.
+        begin: begins a transaction, for a step that is one.
         ended: called when one has ended.
+        recorded: called when one has ended whose end the journal has by itself.
         untried: called when one could not even be tried.
 
     Attributes:
@@ -50,18 +53,22 @@ class Attempts:
         steps: StepRunner,
         observers: Observers,
         hold: Callable[[], Callback],
+        begin: Begin,
         ended: Callback,
+        recorded: Callback,
         untried: Callback,
     ) -> None:
         self.results: list[StepResult] = []
         self.fed: list[StepResult] = []
-        self.under_way: dict[str, asyncio.Task[StepResult]] = {}
+        self.under_way: dict[str, asyncio.Task[StepResult | None]] = {}
         self._run_id = run_id
         self._workflow = workflow
         self._steps = steps
         self._observers = observers
         self._hold = hold
+        self._begin = begin
         self._ended = ended
+        self._recorded = recorded
         self._untried = untried
 
     def settle(self, wanted: Iterable[StepCall], open_: Container[str]) -> None:
@@ -111,17 +118,24 @@ class Attempts:
         """Cancel what is under way; nothing is heard of it any more."""
         while self.under_way:
             self.under_way.popitem()[1].cancel()
-        self._ended = self._untried = _nothing  # the driver holds this: without a way back both are freed at once
+        self._ended = self._recorded = self._untried = (
+            _nothing  # the driver holds this: without a way back both are freed at once
+        )
 
     def _start(self, call: StepCall) -> None:
         if self._observers.watched:
             self._observers.tell(AttemptStarted(self._run_id, self._workflow, call.id, call.name, call.next_attempt))
-        task = asyncio.get_running_loop().create_task(self._steps.attempt(self._run_id, call))
+        attempt: Coroutine[Any, Any, StepResult | None]
+        if call.transaction:
+            attempt = self._steps.transact(self._run_id, call, self._begin)
+        else:
+            attempt = self._steps.attempt(self._run_id, call)
+        task = asyncio.get_running_loop().create_task(attempt)
         self.under_way[call.id] = task
         task.add_done_callback(partial(self._over, call, call.next_attempt, perf_counter(), self._hold()))
 
     def _over(
-        self, call: StepCall, attempt: int, began: float, let_go: Callback, task: asyncio.Task[StepResult]
+        self, call: StepCall, attempt: int, began: float, let_go: Callback, task: asyncio.Task[StepResult | None]
     ) -> None:
         let_go()
         duration = perf_counter() - began
@@ -130,7 +144,7 @@ class Attempts:
             return
         del self.under_way[call.id]
         if task.cancelled():  # not by us, who would have forgotten it first: the step has cancelled its own task
-            result: StepResult = self._steps.failed(call, asyncio.CancelledError())
+            result: StepResult | None = self._steps.failed(call, asyncio.CancelledError())
         elif (error := task.exception()) is not None:  # not the step's, which would be a result
             log.error("run %s: the step %s could not be tried (%s); trying again", self._run_id, call.id, error)
             self._tell_end(call, attempt, duration, None)
@@ -138,6 +152,10 @@ class Attempts:
             return
         else:
             result = task.result()
+        if result is None:
+            self._tell_end(call, attempt, duration, None)
+            self._recorded()
+            return
         self.results.append(result)
         self._tell_end(call, attempt, duration, result)
         self._ended()

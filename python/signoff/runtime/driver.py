@@ -143,7 +143,9 @@ class RunDriver:
             steps=owner.steps,
             observers=owner.observers,
             hold=self._clock.hold,
+            begin=partial(owner.port.transaction, run.lease),
             ended=self.pump,
+            recorded=self.news,
             untried=self._pump_later,
         )
         self._unwritten: list[Entry] = []  # what the code asked for when it was replayed, beyond the journal

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
-from signoff.errors import SignoffError, StoreError, WorkflowError
+from signoff.errors import BadRequest, SignoffError, StoreError, WorkflowError
 from signoff.paths import journal_path
 from signoff.runtime.port import (
     Appended,
@@ -30,11 +32,15 @@ from signoff.runtime.port import (
     Parking,
     RunLease,
     RunPort,
+    StepResult,
+    StepTransaction,
 )
+from signoff.runtime.transactions import LocalStepTransaction
 from signoff.service.act import read_journal, whole_view
 from signoff.service.engine import Engine
 from signoff.service.kinds import run_name
 from signoff.service.run_change import RunChange, RunSnapshot, tails
+from signoff.stores.base import SqlTransaction
 from signoff.stores.bus import READY
 from signoff.stores.change import Committed, Outcome, Subject
 from signoff.workflow import failure
@@ -44,6 +50,7 @@ from signoff.workflow.projection import refold
 from signoff.workflow.run.cut import holds_cut
 from signoff.workflow.run.entries import RunBlocked
 from signoff.workflow.run.status import ENDED
+from signoff.workflow.step.entries import StepCompleted
 from signoff.workflow.view import RunFold, View
 
 log = logging.getLogger("signoff.runtime")
@@ -157,6 +164,15 @@ class LocalRunPort:
         copy = await self._look(lease)
         if copy is None:
             return None
+        start, entries = await self._catch_up(copy, since)
+        fold = copy.view.run
+        if fold is None:
+            return JournalPart(entries[since - start :])
+        blocked = fold.row["status"] == "blocked"
+        return JournalPart(entries[since - start :], blocked, tuple(fold.stuck), fold.paused)
+
+    async def _catch_up(self, copy: RunCopy, since: int) -> tuple[int, list[Entry]]:
+        """Fold what the journal has beyond the view; return that, from `since` on if that is less, and the position."""
         start, entries = await self._read(copy, since)
         if copy.position and holds_cut(entries[copy.position - start :]):
             copy.begin_anew()
@@ -166,11 +182,7 @@ class LocalRunPort:
         except Exception as error:
             self._forget(copy)
             raise error if isinstance(error, WorkflowError) else WorkflowError(f"{error!r}") from error
-        fold = copy.view.run
-        if fold is None:
-            return JournalPart(entries[since - start :])
-        blocked = fold.row["status"] == "blocked"
-        return JournalPart(entries[since - start :], blocked, tuple(fold.stuck), fold.paused)
+        return start, entries
 
     async def _read(self, copy: RunCopy, since: int) -> tuple[int, list[Entry]]:
         """Return what the journal has beyond `since` or beyond the view, whichever is less, and the position."""
@@ -225,7 +237,9 @@ class LocalRunPort:
         else:
             self._write(copy, request, reply)
 
-    def _write(self, copy: RunCopy, request: JournalAppend, reply: JournalReply) -> None:
+    def _write(
+        self, copy: RunCopy, request: JournalAppend, reply: JournalReply, through: SqlTransaction | None = None
+    ) -> None:
         try:
             write = RunChange(
                 RunSnapshot(copy.subject, copy.view),
@@ -241,7 +255,11 @@ class LocalRunPort:
             return
         copy.writing = True
         self._appending += 1
-        self._committer.hand_in(write.change, partial(self._written, copy, request, write, reply))
+        written = partial(self._written, copy, request, write, reply)
+        if through is None:
+            self._committer.hand_in(write.change, written)
+        else:
+            self._committer.hand_in_through(through, write.change, written)
 
     def _written(
         self, copy: RunCopy, request: JournalAppend, write: RunChange, reply: JournalReply, outcome: Outcome | Exception
@@ -280,6 +298,43 @@ class LocalRunPort:
         run_id = copy.subject.name.id
         if self._copies.get(run_id) is copy:
             del self._copies[run_id]
+
+    # -- steps that are transactions -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def transaction(self, lease: RunLease) -> AsyncIterator[StepTransaction]:
+        """Begin a transaction for a step."""
+        async with self._store.transaction() as sql:
+            yield LocalStepTransaction(sql, partial(self._complete, lease, sql))
+
+    async def _complete(self, lease: RunLease, sql: SqlTransaction, result: StepCompleted) -> bool:
+        """Append a step's end on top of what is committed, and commit all of it; False: nobody waits for it any more.
+
+        The driver may be appending to the same run. It is not waited for, since it may wait for this transaction.
+        """
+        while True:
+            copy = await self._look(lease)
+            if copy is None:
+                return False
+            if copy.writing:
+                copy = RunCopy(copy.subject)
+            await self._catch_up(copy, copy.position)
+            row = copy.view.steps.get(result.id)
+            if copy.view.run is None or row is None or not _news(row, result):
+                return False
+            entry = replace(result, at=max(result.at, copy.view.run.last_at))
+            request = JournalAppend(lease, copy.position, (entry,), copy.subject.wake_at, ready=True)
+            ended: asyncio.Future[AppendOutcome | Exception] = asyncio.get_running_loop().create_future()
+            self._write(copy, request, ended.set_result, sql)
+            match await ended:
+                case LostRace():
+                    continue
+                case NotTaken(refused):
+                    raise BadRequest(refused.message)
+                case Exception() as error:
+                    raise error
+                case outcome:
+                    return isinstance(outcome, Appended)
 
     # -- giving a run up -------------------------------------------------------------------------------------------
 
@@ -368,13 +423,18 @@ def _outcome_of(outcome: Outcome | Exception, entries: Sequence[Entry]) -> Appen
     return LostLease() if outcome.what == "epoch" else LostRace()
 
 
+def _news(row: Mapping[str, Any], result: StepResult) -> bool:
+    """Tell whether the journal does not have this result yet, by the row of its step."""
+    return bool(row["status"] == "running" or row["attempt"] < result.attempt)
+
+
 def _parting_entries(view: View, fold: RunFold, how: Parking, now_ms: int) -> list[Entry]:
     """Return what to write before a run is left: results the journal has a use for, and a reason that is new."""
     now = max(now_ms, fold.last_at)
     entries: list[Entry] = []
     for result in how.results:
         row = view.steps.get(result.id)
-        if row is not None and (row["status"] == "running" or row["attempt"] < result.attempt):
+        if row is not None and _news(row, result):
             entries.append(replace(result, at=max(result.at, now)))
     reason = how.blocked
     if reason is None:

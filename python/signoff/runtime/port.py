@@ -8,10 +8,12 @@ crosses is one of the small frozen objects below. The laws of the port are `test
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from signoff.clock import Clock
+from signoff.sql import Transaction
 from signoff.workflow.entry import Entry, Error
 from signoff.workflow.step.entries import StepCompleted, StepFailed
 
@@ -147,6 +149,22 @@ class Listening(Protocol):
         ...
 
 
+class StepTransaction(Transaction, Protocol):
+    """A transaction of the engine's database in which a step runs."""
+
+    async def complete(self, result: StepCompleted) -> bool:
+        """Commit what was executed together with the step's end.
+
+        Returns:
+            whether it was. False: nobody waits for the step any more, or the lease is lost; all of it will be undone.
+
+        Raises:
+            StoreError: the store was lost; what became of it, the journal says.
+            Whatever the database refuses to commit with.
+        """
+        ...
+
+
 class RunPort(Protocol):
     """What a worker needs of the engine.
 
@@ -206,6 +224,16 @@ class RunPort(Protocol):
         Args:
             reply: called once with the outcome, on the event loop and never before this returns. It is no future: a
                 step that is alone would wait for one more turn of the loop, a twentieth of its time in memory.
+        """
+        ...
+
+    def transaction(self, lease: RunLease) -> AbstractAsyncContextManager[StepTransaction]:
+        """Begin a transaction for a step of a run; what was not committed is undone at its end.
+
+        Its end is written to the journal as anybody else's entries are: whoever drives the run learns of it by looking.
+
+        Raises:
+            NotSupported: the store has no transactions to give.
         """
         ...
 

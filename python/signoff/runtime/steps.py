@@ -7,15 +7,22 @@ import contextvars
 import inspect
 import random
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import lru_cache
 
 from signoff.clock import Clock
+from signoff.errors import NotSupported, StoreError
+from signoff.runtime.port import StepTransaction
 from signoff.runtime.threads import Raised, StepThreads
+from signoff.sql import Transaction
 from signoff.workflow.failure import error_of
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.step.current import StepInfo, entering_step
 from signoff.workflow.step.entries import StepCompleted, StepFailed
 from signoff.workflow.step.result import result_keeper
+
+Begin = Callable[[], AbstractAsyncContextManager[StepTransaction]]
 
 _known_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
@@ -34,12 +41,15 @@ class StepRunner:
         self._threads = threads
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, protects nothing
 
-    async def attempt(self, run_id: str, call: StepCall) -> StepCompleted | StepFailed:
+    async def attempt(
+        self, run_id: str, call: StepCall, transaction: Transaction | None = None
+    ) -> StepCompleted | StepFailed:
         """Run the next attempt of a step to its end; every outcome but cancellation is an entry.
 
         Args:
             run_id: the run the step belongs to.
             call: what to run; `next_attempt` counts from 1.
+            transaction: what its function is given first, if it is one of a transaction.
         """
         is_async = _is_async(call.fn)
         try:
@@ -47,7 +57,7 @@ class StepRunner:
                 keep = result_keeper(call)
                 if not is_async:
                     await self._threads.slot()  # waiting for a thread is no part of the attempt's timeout
-                outcome = await self._timed(call, is_async)
+                outcome = await self._timed(call, is_async, transaction)
                 if isinstance(outcome, Raised):
                     return self.failed(call, outcome.error)
                 result, shown = keep(outcome)
@@ -60,6 +70,34 @@ class StepRunner:
             return self.failed(call, error)
         now = self._clock.now_ms()
         return StepCompleted(at=now, id=call.id, attempt=call.next_attempt, result=result, shown=shown)
+
+    async def transact(self, run_id: str, call: StepCall, begin: Begin) -> StepFailed | None:
+        """Run the next attempt of a step in a transaction that records its end.
+
+        Args:
+            run_id: the run the step belongs to.
+            call: what to run.
+            begin: begins a transaction; at its end, what was not committed is undone.
+
+        Returns:
+            how the attempt failed. None: the journal says how the step has ended.
+
+        Raises:
+            StoreError: the store cannot be reached: what became of it, the journal says.
+        """
+        try:
+            async with begin() as transaction:
+                result = await self.attempt(run_id, call, transaction)
+                if isinstance(result, StepFailed):
+                    return result
+                await transaction.complete(result)
+        except NotSupported as error:
+            return replace(self.failed(call, error), retry_at=None)
+        except StoreError:
+            raise
+        except Exception as error:  # the database refuses to commit what the function did
+            return self.failed(call, error)
+        return None
 
     def failed(self, call: StepCall, error: BaseException) -> StepFailed:
         """Return the entry of an attempt that ended with `error`, whatever that is."""
@@ -76,19 +114,21 @@ class StepRunner:
             retry_at=None if delay is None else now + delay,
         )
 
-    async def _timed(self, call: StepCall, is_async: bool) -> object:
+    async def _timed(self, call: StepCall, is_async: bool, transaction: Transaction | None) -> object:
         if call.timeout_ms is None:
-            return await self._call(call, is_async)
+            return await self._call(call, is_async, transaction)
         try:
             # In real time, whatever the clock: a step is the real world.
             async with asyncio.timeout(call.timeout_ms / 1000) as scope:
-                return await self._call(call, is_async)
+                return await self._call(call, is_async, transaction)
         except TimeoutError:
             if scope.expired():
                 raise StepTimedOut(f"The step {call.id} took longer than {call.timeout_ms} ms.") from None
             raise
 
-    async def _call(self, call: StepCall, is_async: bool) -> object:
+    async def _call(self, call: StepCall, is_async: bool, transaction: Transaction | None) -> object:
+        if transaction is not None:
+            return await call.fn(transaction, *call.args, **call.kwargs)
         if is_async:
             return await call.fn(*call.args, **call.kwargs)
         # The context goes along, so that current_step() answers inside the thread too.

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from signoff.clock import Callback, Clock, SystemClock, sleep
 from signoff.errors import OutcomeUnknown, StoreUnavailable
-from signoff.stores.base import WorkflowStore
+from signoff.stores.base import SqlTransaction, WorkflowStore
 from signoff.stores.bus import READY, stream_topic
 from signoff.stores.change import (
     Change,
@@ -65,6 +65,7 @@ class GroupCommitter:
         self._gathering = False
         self._sizes = (1, 1)
         self._closed = False
+        self._through: set[asyncio.Task[Outcome]] = set()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, run_id: str) -> asyncio.Lock:
@@ -108,6 +109,13 @@ class GroupCommitter:
         self.hand_in(change, reply)
         return future
 
+    def hand_in_through(self, transaction: SqlTransaction, change: Change, reply: ChangeEnded) -> None:
+        """Have a Change committed together with what a transaction of the store's database has executed."""
+        task = asyncio.get_running_loop().create_task(self._commit_through(transaction, change))
+        self._through.add(task)
+        task.add_done_callback(self._through.discard)
+        task.add_done_callback(lambda ended: reply(_outcome(ended)))
+
     def hand_in(self, change: Change, reply: ChangeEnded) -> None:
         """Hand a Change in, and have `reply` called, never before this returns, with how it ended."""
         if self._closed:
@@ -132,6 +140,18 @@ class GroupCommitter:
         while self._waiting or self._under_way:
             self._start()
             await asyncio.wait([self._under_way[0][1]])
+
+    async def _commit_through(self, transaction: SqlTransaction, change: Change) -> Outcome:
+        try:
+            outcome: Outcome | Rejected = await transaction.commit(change)
+        except OutcomeUnknown:
+            [outcome] = await self._ask([change])
+        if isinstance(outcome, Rejected):
+            raise outcome.error
+        if isinstance(outcome, Committed):
+            self._announce([(change, outcome)])
+            self._emit(topics_of(change))
+        return outcome
 
     def _gather(self) -> None:
         """Begin a transaction once everybody who is about to hand something in has done so."""
@@ -176,21 +196,20 @@ class GroupCommitter:
             self._gather()
 
     def _find_out(self, changes: list[Change]) -> _Written:
-        """Ask the store which of these it has kept; those that it cannot tell stay unknown."""
-
-        async def ask() -> Sequence[Outcome | Rejected]:
-            found: Sequence[bool | None] = [None] * len(changes)
-            for pause in _PAUSES_S:
-                try:
-                    found = await self._store.find(changes)
-                    break
-                except StoreUnavailable:
-                    await sleep(self._clock, pause)
-            return [_found(one) for one in found]
-
-        asked: _Written = asyncio.ensure_future(ask())
+        asked: _Written = asyncio.ensure_future(self._ask(changes))
         asked.add_done_callback(self._written)
         return asked
+
+    async def _ask(self, changes: list[Change]) -> Sequence[Outcome | Rejected]:
+        """Ask the store which of these it has kept; those that it cannot tell stay unknown."""
+        found: Sequence[bool | None] = [None] * len(changes)
+        for pause in _PAUSES_S:
+            try:
+                found = await self._store.find(changes)
+                break
+            except StoreUnavailable:
+                await sleep(self._clock, pause)
+        return [_found(one) for one in found]
 
     def _settle(self, batch: list[_HandedIn], outcomes: Sequence[Outcome | Rejected | Exception]) -> None:
         durable = [
@@ -232,6 +251,14 @@ def _outcomes(written: _Written, count: int) -> Sequence[Outcome | Rejected | Ex
     if error is None:
         return written.result()
     return [error if isinstance(error, Exception) else StoreUnavailable(f"The store failed: {error!r}.")] * count
+
+
+def _outcome(ended: asyncio.Task[Outcome]) -> Outcome | Exception:
+    """Return how a Change ended whose task is over."""
+    if ended.cancelled():
+        return StoreUnavailable("The engine was stopped; whether the last write was kept is not known.")
+    error = ended.exception()
+    return ended.result() if error is None else error if isinstance(error, Exception) else StoreUnavailable(repr(error))
 
 
 def _found(kept: bool | None) -> Outcome | Rejected:

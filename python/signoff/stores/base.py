@@ -8,13 +8,21 @@ there (`compare.py`), writes all of it or nothing, and returns only after the du
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
+from signoff.sql import Transaction
 from signoff.stores.change import Batch, Change, Name, Outcome, Part, Rejected, Subject
 from signoff.streams.stream import Head, ProducerMark
 
 T = TypeVar("T")
+
+NO_SQL: Final = (
+    "The store is {}, which has no SQL, so a step cannot be a transaction of it. "
+    "Use SQLite or PostgreSQL, or a plain step."
+)
+"""What to refuse a transaction with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +297,21 @@ class Posts(Protocol):
         ...
 
 
+class SqlTransaction(Transaction, Protocol):
+    """A transaction of the store's own database, in which its users execute statements."""
+
+    async def commit(self, change: Change) -> Outcome | Rejected:
+        """Commit what was executed together with a Change; on a Conflict, or if it is rejected, leave it open.
+
+        The Change is compared as by `WorkflowStore.commit`, with what is there at this moment.
+
+        Raises:
+            StoreUnavailable, OutcomeUnknown: as `WorkflowStore.commit`.
+            What the database refuses to commit with, as the driver says it; nothing was written.
+        """
+        ...
+
+
 class WorkflowStore(Subjects, Streams, Work, Posts, Protocol):
     """Everything Signoff keeps.
 
@@ -331,6 +354,17 @@ class WorkflowStore(Subjects, Streams, Work, Posts, Protocol):
 
         None: that can no longer be told; whoever asks must look at what is there. Never a guess. A Change without a
         mark cannot be told.
+        """
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[SqlTransaction]:
+        """Begin a transaction of this store's database; what was not committed is undone at its end.
+
+        What it executes may be anything but what begins or ends a transaction, and does not touch the store's own
+        tables. A store may bound how long one may take.
+
+        Raises:
+            NotSupported: this store has no SQL.
         """
         ...
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from threading import RLock
 from typing import Final
 
-from signoff.errors import SignoffError, StoreUnavailable
+from signoff.errors import NotSupported, SignoffError, StoreUnavailable
 from signoff.stores.base import (
+    NO_SQL,
     Lanes,
     Listing,
     LoadedSubject,
     OwnedPart,
     Page,
     PartsWanted,
+    SqlTransaction,
     StoreDescription,
     StreamStart,
     StreamState,
@@ -154,6 +157,10 @@ class MemoryStore:
         if len(self._marks) > _MARKS:
             del self._marks[next(iter(self._marks))]
             self._forgotten = True
+
+    def transaction(self) -> AbstractAsyncContextManager[SqlTransaction]:
+        """Refuse: there is no SQL in memory."""
+        raise NotSupported(NO_SQL.format("in memory"))
 
     async def find(self, changes: Sequence[Change]) -> list[bool | None]:
         """Tell which Changes were committed, if that is not too long ago."""

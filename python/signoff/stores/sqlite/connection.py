@@ -21,6 +21,8 @@ CHECKPOINT_PAGES = 4000
 LOG_BYTES = 32 << 20
 """What the log's file is cut to when the log begins anew."""
 
+UNKNOWN = "Whether the last write was kept could not be found out: look before you repeat it."
+
 _PAUSE_S = 0.01
 
 _DETAILS = {

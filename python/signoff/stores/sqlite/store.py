@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from signoff.stores.base import (
     OwnedPart,
     Page,
     PartsWanted,
+    SqlTransaction,
     StoreDescription,
     StreamStart,
     StreamState,
@@ -26,6 +28,7 @@ from signoff.stores.sqlite import leases, read_streams, read_subjects
 from signoff.stores.sqlite.connection import schema_version, unavailable
 from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import Claim, Release, Renew
+from signoff.stores.sqlite.loans import SqliteTransaction
 from signoff.stores.sqlite.private import create, warn
 from signoff.stores.sqlite.purge import Purge, doomed
 from signoff.stores.sqlite.readers import Readers
@@ -102,6 +105,18 @@ class SqliteStore:
         outcome: asyncio.Future[list[Outcome | Rejected]] = asyncio.get_running_loop().create_future()
         outcome.set_exception(closed(self._path))
         return outcome
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqlTransaction]:
+        """Begin a transaction of the file, for at most `loans.LIMIT_S` seconds; nobody else writes meanwhile."""
+        loan = self._writing.lend()
+        transaction = SqliteTransaction(self._path, loan)
+        try:
+            await loan.begun()
+            await transaction.begin()
+            yield transaction
+        finally:
+            await transaction.end()
 
     async def find(self, changes: Sequence[Change]) -> list[bool | None]:
         """Tell which Changes were committed, by their marks; None: that cannot be told any more."""

@@ -25,9 +25,10 @@ from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected
 from signoff.stores.check import check
 from signoff.stores.compare import compare
 from signoff.stores.sqlite.cache import WriterCache
-from signoff.stores.sqlite.connection import connect, is_trouble, prepare, unavailable
+from signoff.stores.sqlite.connection import UNKNOWN, connect, is_trouble, prepare, unavailable
 from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import LeaseWork
+from signoff.stores.sqlite.loans import Loan
 from signoff.stores.sqlite.log import Log
 from signoff.stores.sqlite.plain_appends import SIZES, PlainAppends
 from signoff.stores.sqlite.plain_moves import PlainMoves
@@ -42,8 +43,6 @@ _LOOK_S: Final = 0.004
 
 _MOST: Final = SIZES[-1]
 """Changes in one transaction at most, if they did not come as more: so many can go the short way together."""
-
-_UNKNOWN: Final = "Whether the last write was kept could not be found out: look before you repeat it."
 
 
 @dataclass(slots=True)
@@ -74,8 +73,8 @@ class Writer:
     def __init__(self, path: Path, on_foreign: Callable[[], None]) -> None:
         self._path = path
         self._on_foreign = on_foreign
-        self._queue: queue.SimpleQueue[_Job | _Signal] = queue.SimpleQueue()
-        self._held: _Job | None = None
+        self._queue: queue.SimpleQueue[_Job | Loan | _Signal] = queue.SimpleQueue()
+        self._held: _Job | Loan | None = None
         self._watching = False
         self._thread = threading.Thread(target=self._main, name=f"signoff-writer {path.name}", daemon=True)
         self._opened: Future[None] = Future()
@@ -110,6 +109,12 @@ class Writer:
         reply = loop.create_future()
         self._queue.put(_Job(changes, lease, loop, reply))
         return reply
+
+    def lend(self) -> Loan:
+        """Lend the writer's turn to a transaction of a user's, once what was handed in before is written."""
+        loan = Loan()
+        self._queue.put(loan)
+        return loan
 
     def watch(self, watching: bool) -> None:
         """Look for other processes' commits from now on, or stop to."""
@@ -164,7 +169,7 @@ class Writer:
 
     def _take(self, jobs: list[_Job]) -> bool:
         """Wait for something to do, and take what waits up to a measure; return False when told to stop."""
-        item: _Job | _Signal
+        item: _Job | Loan | _Signal
         try:
             item = self._held or self._queue.get(timeout=_LOOK_S if self._watching else self._log.again_s)
         except queue.Empty:
@@ -175,6 +180,12 @@ class Writer:
             match item:
                 case _Signal.STOP:
                     return False
+                case Loan():
+                    if jobs:
+                        self._held = item
+                    else:
+                        item.stand_aside()
+                    return True
                 case _Job():
                     size += len(item.changes) or 1
                     if jobs and size > _MOST:
@@ -338,7 +349,7 @@ class Writer:
         except sqlite3.Error as second:
             error, kept = second, None
         if kept is None:
-            unknown = unavailable(self._path, error, _UNKNOWN)
+            unknown = unavailable(self._path, error, UNKNOWN)
             return [OutcomeUnknown(str(unknown), public_detail=unknown.public_detail)] * len(results)
         if not kept:
             raise error

@@ -26,6 +26,7 @@ from signoff.testing.store_contract.queues import QueueLaws
 from signoff.testing.store_contract.sharing import SharingLaws
 from signoff.testing.store_contract.streams import StreamLaws
 from signoff.testing.store_contract.subjects import SubjectLaws
+from signoff.testing.store_contract.transactions import TransactionLaws
 from signoff.testing.store_contract.wakeups import WakeLaws
 
 
@@ -47,7 +48,7 @@ class StoreContract(
     DescriptionLaws,
     AgreementLaws,
 ):
-    """All laws; inherit from it and say how a store is made."""
+    """All laws but `TransactionLaws`; inherit from it and say how a store is made."""
 
 
-__all__ = ["StoreContract"]
+__all__ = ["StoreContract", "TransactionLaws"]

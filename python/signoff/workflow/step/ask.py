@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from signoff.errors import StepFailed as StepFailedError
 from signoff.errors import UnsupportedValue
+from signoff.sql import Transaction
 from signoff.workflow.durations import Duration
 from signoff.workflow.futures import CommandFuture, JournalFuture, StepFuture
 from signoff.workflow.offer import Feeds, Offer
@@ -36,6 +38,7 @@ class StepCall:
         expose: its result may be seen by browsers.
         next_attempt: from 1.
         retry_at: do not try before this time (milliseconds); None: at once.
+        transaction: `fn` is given a transaction of the store's database, in which its end is recorded.
     """
 
     id: str
@@ -51,6 +54,7 @@ class StepCall:
     expose: bool = False
     next_attempt: int = 1
     retry_at: int | None = None
+    transaction: bool = False
 
     @property
     def return_type(self) -> Any:
@@ -90,9 +94,54 @@ class Steps(Offer):
         Example:
             >>> rate, memo = await asyncio.gather(ctx.step("rate", fetch_rate, "USD"), ctx.step("memo", write_memo))
         """
-        commands = self._commands
         if not callable(fn):
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
+        return self._ask(name, fn, args, kwargs)
+
+    def transaction(
+        self,
+        name: str,
+        fn: Callable[Concatenate[Transaction, P], Coroutine[Any, Any, T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> StepFuture[T]:
+        """Change the store's own database, exactly once: run `fn` in the transaction that records its result.
+
+        Either both what `fn` executed and its result are kept, or neither: a crash, a lost lease or a cancelled run in
+        between undoes all of it, and an attempt that fails leaves nothing behind. Otherwise it is a step.
+
+        It holds locks of the database, on SQLite those of the whole store, and is given 5 s there. Do in it what the
+        database does, nothing else; what takes long comes before it, in a step.
+
+        Args:
+            name: as of a step.
+            fn: an async function; its first argument is the open `Transaction`.
+            args, kwargs: its further arguments.
+
+        Raises:
+            StepFailed: when awaited, if it used up its attempts. Memory and Redis have no SQL, so there the first fails
+                for good.
+
+        Example:
+            >>> balance = await ctx.transaction("book", book, "acc-7", 1250)
+        """
+        if not iscoroutinefunction(fn):
+            raise TypeError(
+                f"ctx.transaction({name!r}, …) takes an async function whose first argument is the transaction."
+            )
+        return self._ask(name, fn, args, kwargs, transaction=True)
+
+    def _ask(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        transaction: bool = False,
+    ) -> StepFuture[Any]:
+        commands = self._commands
         if commands.loop.halts and commands.swallows_its_end():
             return commands.never_done()  # type: ignore[return-value]
         options = self._options
@@ -106,6 +155,8 @@ class Steps(Offer):
         commands.steps[id_] = StepCall(
             id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, context, asked.expose
         )
+        if transaction:
+            commands.steps[id_].transaction = True
         return future  # type: ignore[return-value]
 
     def options(
