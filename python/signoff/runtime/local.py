@@ -12,12 +12,12 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from signoff.errors import BadRequest, SignoffError, StoreError, WorkflowError
 from signoff.paths import journal_path
+from signoff.runtime.parting import is_news, parting_entries
 from signoff.runtime.port import (
     Appended,
     AppendOutcome,
@@ -32,23 +32,20 @@ from signoff.runtime.port import (
     Parking,
     RunLease,
     RunPort,
-    StepResult,
     StepTransaction,
 )
+from signoff.runtime.run_copy import RunCopy
 from signoff.runtime.transactions import LocalStepTransaction
 from signoff.service.act import read_journal, whole_view
 from signoff.service.engine import Engine
 from signoff.service.kinds import run_name
-from signoff.service.run_change import RunChange, RunSnapshot, tails
+from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.base import SqlTransaction
 from signoff.stores.bus import READY
 from signoff.stores.change import Committed, Outcome, Subject
-from signoff.workflow import failure
 from signoff.workflow.entry import Entry
 from signoff.workflow.failure import error_of
-from signoff.workflow.projection import refold
 from signoff.workflow.run.cut import holds_cut
-from signoff.workflow.run.entries import RunBlocked
 from signoff.workflow.run.status import ENDED
 from signoff.workflow.step.entries import StepCompleted
 from signoff.workflow.view import RunFold, View
@@ -66,41 +63,6 @@ Backing = Engine | RunPort
 def run_port(over: Backing, keep: int = KEPT) -> RunPort:
     """Return the port of a worker over an engine of this process; a port is returned as it is."""
     return LocalRunPort(over, keep) if isinstance(over, Engine) else over
-
-
-@dataclass(slots=True, eq=False)
-class RunCopy:
-    """A run as far as the port has read it.
-
-    Attributes:
-        subject: its record, as it was claimed, read or written last.
-        view: its rows, as of `position`.
-        position: the number of entries folded into the view.
-        public_tail: the number of rows they came to.
-        as_claimed: nobody has looked at the record since the claim.
-        writing: an append is under way; the view is ahead of `position` by it.
-    """
-
-    subject: Subject
-    view: View = field(default_factory=View)
-    position: int = 0
-    public_tail: int = 0
-    as_claimed: bool = False
-    writing: bool = False
-
-    @property
-    def journal_tail(self) -> int:
-        """Return the number of entries the journal has, by the record."""
-        return tails(self.subject)[0]
-
-    def follow(self, entries: Sequence[Entry]) -> None:
-        """Fold entries that are in the journal."""
-        self.public_tail = refold(self.view, entries, self.public_tail)
-        self.position += len(entries)
-
-    def begin_anew(self) -> None:
-        """Forget what was folded: a part of it is undone."""
-        self.view, self.position, self.public_tail = View(), 0, 0
 
 
 class LocalRunPort:
@@ -133,7 +95,7 @@ class LocalRunPort:
         assert record.queue is not None, "it was claimed from the queue of its workflow"
         run_id = record.name.id
         copy = self._copies.get(run_id)
-        if copy is None or copy.writing or not _continues(copy.subject, record):
+        if copy is None or copy.writing or not copy.continues(record):
             copy = RunCopy(record)
         copy.subject, copy.as_claimed = record, True
         self._put(copy)
@@ -200,7 +162,7 @@ class LocalRunPort:
         if loaded is None or loaded.subject.lease_owner is None or loaded.subject.epoch != lease.epoch:
             return None
         copy = self._copies.get(lease.run_id)
-        if copy is None or copy.writing or not _continues(copy.subject, loaded.subject):
+        if copy is None or copy.writing or not copy.continues(loaded.subject):
             copy = RunCopy(loaded.subject)
         copy.subject = loaded.subject
         self._put(copy)
@@ -320,7 +282,7 @@ class LocalRunPort:
                 copy = RunCopy(copy.subject)
             await self._catch_up(copy, copy.position)
             row = copy.view.steps.get(result.id)
-            if copy.view.run is None or row is None or not _news(row, result):
+            if copy.view.run is None or row is None or not is_news(row, result):
                 return False
             entry = replace(result, at=max(result.at, copy.view.run.last_at))
             request = JournalAppend(lease, copy.position, (entry,), copy.subject.wake_at, ready=True)
@@ -369,7 +331,7 @@ class LocalRunPort:
             return LostLease()
         fold = before.view.run
         assert fold is not None, "a claimed run has begun"
-        entries = _parting_entries(before.view, fold, how, self.clock.now_ms())
+        entries = parting_entries(before.view, fold, how, self.clock.now_ms())
         write = RunChange(
             before,
             entries,
@@ -405,11 +367,6 @@ class LocalRunPort:
         await self._engine.workers.leave(owner)
 
 
-def _continues(before: Subject, record: Subject) -> bool:
-    """Tell whether a record is a later one of the same run, and not of another that took the id of a deleted one."""
-    return before.sort == record.sort and before.epoch <= record.epoch
-
-
 def _unknown(error: Exception) -> bool:
     """Tell whether an error leaves open what became of a Change; otherwise the store works, and will never take it."""
     return isinstance(error, StoreError) or not isinstance(error, SignoffError)
@@ -421,27 +378,3 @@ def _outcome_of(outcome: Outcome | Exception, entries: Sequence[Entry]) -> Appen
     if isinstance(outcome, Exception):
         return NotTaken(error_of(outcome))
     return LostLease() if outcome.what == "epoch" else LostRace()
-
-
-def _news(row: Mapping[str, Any], result: StepResult) -> bool:
-    """Tell whether the journal does not have this result yet, by the row of its step."""
-    return bool(row["status"] == "running" or row["attempt"] < result.attempt)
-
-
-def _parting_entries(view: View, fold: RunFold, how: Parking, now_ms: int) -> list[Entry]:
-    """Return what to write before a run is left: results the journal has a use for, and a reason that is new."""
-    now = max(now_ms, fold.last_at)
-    entries: list[Entry] = []
-    for result in how.results:
-        row = view.steps.get(result.id)
-        if row is not None and _news(row, result):
-            entries.append(replace(result, at=max(result.at, now)))
-    reason = how.blocked
-    if reason is None:
-        return entries
-    known = (
-        fold.row["status"] == "blocked"
-        and fold.blocked == failure.reason(reason.error)
-        and (reason.fingerprint is None or reason.fingerprint in fold.stuck)
-    )
-    return entries if known else [*entries, RunBlocked(at=now, error=reason.error, fingerprint=reason.fingerprint)]

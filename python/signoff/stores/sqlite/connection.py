@@ -146,6 +146,11 @@ def unavailable(path: Path, error: sqlite3.Error, consequence: str = "Nothing wa
     )
 
 
+def closed(path: Path) -> StoreUnavailable:
+    """Make the error for using a store that is not open."""
+    return StoreUnavailable(f"The store {path} is not open; nothing was written. Open it before use.")
+
+
 def is_trouble(error: sqlite3.Error) -> bool:
     """Tell trouble with the file or disk from a row that cannot be kept."""
     return isinstance(error, sqlite3.OperationalError | sqlite3.InternalError) or type(error) is sqlite3.DatabaseError

@@ -22,7 +22,7 @@ from signoff.stores.compare import compare
 from signoff.stores.sqlite.cache import WriterCache
 from signoff.stores.sqlite.connection import UNKNOWN, connect, is_trouble, unavailable
 from signoff.stores.sqlite.statements import schema
-from signoff.stores.sqlite.transaction import Transaction as Rows
+from signoff.stores.sqlite.transaction import TransactionRows
 
 T = TypeVar("T")
 
@@ -213,7 +213,7 @@ class SqliteTransaction:
         conflict = compare(change, cache)
         if conflict is not None:
             return conflict
-        transaction = Rows(connection, cache)
+        transaction = TransactionRows(connection, cache)
         committed = transaction.add(change)
         transaction.flush()
         return committed

@@ -16,8 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from signoff.stores.sqlite.connection import connect, unavailable
-from signoff.stores.sqlite.writer import closed
+from signoff.stores.sqlite.connection import closed, connect, unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from signoff.stores.base import (
 from signoff.stores.bus import LocalBus
 from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subject
 from signoff.stores.sqlite import leases, read_streams, read_subjects
-from signoff.stores.sqlite.connection import schema_version, unavailable
+from signoff.stores.sqlite.connection import closed, schema_version, unavailable
 from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import Claim, Release, Renew
 from signoff.stores.sqlite.loans import SqliteTransaction
@@ -33,7 +33,7 @@ from signoff.stores.sqlite.private import create, warn
 from signoff.stores.sqlite.purge import Purge, doomed
 from signoff.stores.sqlite.readers import Readers
 from signoff.stores.sqlite.watch import Watch
-from signoff.stores.sqlite.writer import Writer, closed
+from signoff.stores.sqlite.writer import Writer
 from signoff.streams.stream import Head
 
 _SMALL: Final = 64 * 1024

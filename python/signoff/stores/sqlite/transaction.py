@@ -25,7 +25,7 @@ from signoff.stores.sqlite.stream_rows import StreamRows
 from signoff.stores.sqlite.subject_rows import SubjectRows
 
 
-class Transaction:
+class TransactionRows:
     """The rows that an open transaction is going to write, moving the cache on, until they are flushed into it."""
 
     def __init__(self, connection: sqlite3.Connection, cache: WriterCache) -> None:

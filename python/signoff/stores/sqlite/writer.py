@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from signoff.errors import BadRequest, OutcomeUnknown, SignoffError, StoreUnavailable
+from signoff.errors import BadRequest, OutcomeUnknown, SignoffError
 from signoff.stores.change import Change, Committed, Conflict, Outcome, Rejected, SubjectWrite
 from signoff.stores.check import check
 from signoff.stores.compare import compare
@@ -33,7 +33,7 @@ from signoff.stores.sqlite.log import Log
 from signoff.stores.sqlite.plain_appends import SIZES, PlainAppends
 from signoff.stores.sqlite.plain_moves import PlainMoves
 from signoff.stores.sqlite.purge import Purge
-from signoff.stores.sqlite.transaction import Transaction
+from signoff.stores.sqlite.transaction import TransactionRows
 
 T = TypeVar("T")
 
@@ -268,18 +268,18 @@ class Writer:
             raise
         return self._commit(jobs, results)
 
-    def _begin(self) -> Transaction:
+    def _begin(self) -> TransactionRows:
         self._connection.execute("BEGIN IMMEDIATE")
         self._look()
-        return Transaction(self._connection, self._cache)
+        return TransactionRows(self._connection, self._cache)
 
-    def _do(self, job: _Job, transaction: Transaction) -> Any:
+    def _do(self, job: _Job, transaction: TransactionRows) -> Any:
         if job.lease is not None:
             transaction.flush()
             return job.lease.run(self._connection, self._cache)
         return self._gather(job.changes, transaction)
 
-    def _gather(self, changes: Sequence[Change], transaction: Transaction) -> list[Outcome | Rejected]:
+    def _gather(self, changes: Sequence[Change], transaction: TransactionRows) -> list[Outcome | Rejected]:
         self._cache.learn(changes)
         outcomes: list[Outcome | Rejected] = []
         for change in changes:
@@ -287,13 +287,13 @@ class Writer:
             outcomes.append(transaction.add(change) if conflict is None else _refused(change, conflict))
         return outcomes
 
-    def _do_apart(self, job: _Job, transaction: Transaction) -> Any:
+    def _do_apart(self, job: _Job, transaction: TransactionRows) -> Any:
         """Do one piece of work so that its failure harms no other: one of them holds what cannot be kept."""
         if (lease := job.lease) is not None:
             return self._within(transaction, lambda: lease.run(self._connection, self._cache))
         return [self._commit_apart(change, transaction) for change in job.changes]
 
-    def _commit_apart(self, change: Change, transaction: Transaction) -> Outcome | Rejected:
+    def _commit_apart(self, change: Change, transaction: TransactionRows) -> Outcome | Rejected:
         def write() -> Outcome | Rejected:
             check(change)
             [outcome] = self._gather([change], transaction)
@@ -307,7 +307,7 @@ class Writer:
             return Rejected(BadRequest(f"The store cannot keep this: {result}. Nothing was written."))
         return result
 
-    def _within(self, transaction: Transaction, work: Callable[[], T]) -> T | Exception:
+    def _within(self, transaction: TransactionRows, work: Callable[[], T]) -> T | Exception:
         """Do work within a savepoint; return its error when it fails, with its effects undone."""
         self._connection.execute("SAVEPOINT apart")
         result: T | Exception
@@ -395,8 +395,3 @@ def _reply(replies: list[tuple[asyncio.Future[Any], Any]]) -> None:
             reply.set_exception(result)
         else:
             reply.set_result(result)
-
-
-def closed(path: Path) -> StoreUnavailable:
-    """Make the error for using a store that is not open."""
-    return StoreUnavailable(f"The store {path} is not open; nothing was written. Open it before use.")

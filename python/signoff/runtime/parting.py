@@ -1,0 +1,37 @@
+"""What is left to write about a run that its worker gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from signoff.runtime.port import Parking, StepResult
+from signoff.workflow import failure
+from signoff.workflow.entry import Entry
+from signoff.workflow.run.entries import RunBlocked
+from signoff.workflow.view import RunFold, View
+
+
+def is_news(row: Mapping[str, Any], result: StepResult) -> bool:
+    """Tell whether the journal does not have this result yet, by the row of its step."""
+    return bool(row["status"] == "running" or row["attempt"] < result.attempt)
+
+
+def parting_entries(view: View, fold: RunFold, how: Parking, now_ms: int) -> list[Entry]:
+    """Return what to write before a run is left: results the journal has a use for, and a reason that is new."""
+    now = max(now_ms, fold.last_at)
+    entries: list[Entry] = []
+    for result in how.results:
+        row = view.steps.get(result.id)
+        if row is not None and is_news(row, result):
+            entries.append(replace(result, at=max(result.at, now)))
+    reason = how.blocked
+    if reason is None:
+        return entries
+    known = (
+        fold.row["status"] == "blocked"
+        and fold.blocked == failure.reason(reason.error)
+        and (reason.fingerprint is None or reason.fingerprint in fold.stuck)
+    )
+    return entries if known else [*entries, RunBlocked(at=now, error=reason.error, fingerprint=reason.fingerprint)]
