@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 EXAMPLE := examples/react-approval
 
-.PHONY: help demo test check fix bench setup setup-python setup-js setup-browser clean
+.PHONY: help demo test check fix bench setup setup-python setup-js setup-browser setup-servers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -12,7 +12,7 @@ help: ## Show this list
 demo: setup-python-demo $(EXAMPLE)/dist/index.html ## Start the product with the example on the embedded store
 	@exec $(PY) $(EXAMPLE)/demo.py
 
-test: setup ## Run every suite against real servers and a real browser
+test: setup setup-servers ## Run every suite against real servers and a real browser
 	@.ci/suites
 
 check: setup ## Lint, types, import rules, and the shape of the code
@@ -73,6 +73,10 @@ tests/conformance/node_modules/.package-lock.json: tests/conformance/package.jso
 
 setup-browser: setup-python
 	@.ci/setup browser
+
+# Goes on without: then the tests that need a server fail, and all others tell what they have to tell.
+setup-servers:
+	@.ci/setup servers || true
 
 clean: ## Remove everything that was built or installed here
 	rm -rf .venv js-client/{node_modules,dist} $(EXAMPLE)/{node_modules,dist} tests/conformance/node_modules .demo

@@ -17,9 +17,8 @@ def packages() -> Path:
     return HERE / "node_modules"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    """A server process over a fresh store, once per backend."""
-    url = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'streams.db'}"
-    with running(url, store=request.param) as server:
+@pytest.fixture
+def server(backend: str, store_url: str) -> Iterator[Running]:
+    """A server process over a fresh store, once a backend."""
+    with running(store_url, store=backend) as server:
         yield server

@@ -74,11 +74,11 @@ def history(url: str) -> list[Any]:
             return got
 
 
-def test_rows_are_right_after_a_kill(tmp_path: Path) -> None:
+def test_rows_are_right_after_a_kill(shared_backend: str, shared_url: str) -> None:
     """Killed while appends are folded, again and again, and right each time it is back."""
-    store, n, folded = f"sqlite:///{tmp_path / 'streams.db'}", 0, 0
+    n = folded = 0
     for size in (64, 96, 130, 250):
-        with running(store, store="sqlite") as server:
+        with running(shared_url, store=shared_backend) as server:
             url = server.stream("readings")
             wanted = {"content-type": "application/json", "stream-compaction": "state"}
             httpx.put(url, headers=wanted).raise_for_status()

@@ -7,7 +7,6 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,10 +17,9 @@ JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Running, Running]]:
-    """Two processes over one file."""
-    url = f"sqlite:///{tmp_path / 'shared.db'}"
-    with running(url, store="sqlite") as one, running(url, store="sqlite") as two:
+def pair(shared_backend: str, shared_url: str) -> Iterator[tuple[Running, Running]]:
+    """Two processes over one store."""
+    with running(shared_url, store=shared_backend) as one, running(shared_url, store=shared_backend) as two:
         yield one, two
 
 

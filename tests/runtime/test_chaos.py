@@ -190,13 +190,13 @@ async def _ended(on: Scene, runs: list[str]) -> bool:
     return all(row["status"] in {"completed", "failed", "blocked"} for row in rows)
 
 
-async def test_bad_runs_take_no_good_ones_down(tmp_path: Path, sqlite_url: str) -> None:
+async def test_bad_runs_take_no_good_ones_down(tmp_path: Path, shared_url: str) -> None:
     program, effects = tmp_path / "worker.py", tmp_path / "effects"
     program.write_text(PROGRAM)
     effects.touch()
 
-    async with scene(sqlite_url) as on:
-        workers = Workers(program, sqlite_url, str(effects))
+    async with scene(shared_url) as on:
+        workers = Workers(program, shared_url, str(effects))
         try:
             good, bad = await _starts(on)
             every = [*good, *(run for runs in bad.values() for run in runs)]

@@ -100,18 +100,18 @@ async def _answer_what_is_asked(on: Scene, run: str, answered: set[str]) -> None
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_killed_at_every_commit_boundary(tmp_path: Path, sqlite_url: str, program: Path, moment: str) -> None:
+async def test_killed_at_every_commit_boundary(tmp_path: Path, shared_url: str, program: Path, moment: str) -> None:
     effects = tmp_path / "effects"
     allowed = 2 if moment == "before" else 1
 
     answered: set[str] = set()
-    async with scene(sqlite_url) as on:
+    async with scene(shared_url) as on:
         run = await on.start("long")
         kills = 0
         deadline = time.monotonic() + 200
         while (await on.engine.runs.get(run))["status"] != "completed":
             assert time.monotonic() < deadline, "the run does not get to its end"
-            process = spawn(program, sqlite_url, effects, allowed, moment)
+            process = spawn(program, shared_url, effects, allowed, moment)
             while process.poll() is None and (await on.engine.runs.get(run))["status"] != "completed":
                 await _answer_what_is_asked(on, run, answered)
                 await asyncio.sleep(0.02)
@@ -129,18 +129,18 @@ async def test_killed_at_every_commit_boundary(tmp_path: Path, sqlite_url: str, 
         assert happened == {f"{run}/{id_}" for id_ in results}
 
 
-async def test_a_frozen_worker_changes_nothing_when_it_thaws(tmp_path: Path, sqlite_url: str, program: Path) -> None:
+async def test_a_frozen_worker_changes_nothing_when_it_thaws(tmp_path: Path, shared_url: str, program: Path) -> None:
     effects = tmp_path / "effects"
 
-    async with scene(sqlite_url) as on:
+    async with scene(shared_url) as on:
         run = await on.start("slow")
-        first = spawn(program, sqlite_url, effects, lease=600)
+        first = spawn(program, shared_url, effects, lease=600)
         try:
             while not effects.exists():
                 await asyncio.sleep(0.01)
             os.kill(first.pid, signal.SIGSTOP)
             frozen_at = len(await on.entries(run))
-            second = spawn(program, sqlite_url, effects, lease=600)
+            second = spawn(program, shared_url, effects, lease=600)
             try:
                 while len(await on.entries(run, "step.completed")) < 3:
                     await asyncio.sleep(0.02)

@@ -219,10 +219,10 @@ asyncio.run(main())
 """
 
 
-async def test_a_run_that_spins_in_another_process_is_terminated(sqlite_url: str) -> None:
-    async with scene(sqlite_url) as on:
+async def test_a_run_that_spins_in_another_process_is_terminated(shared_url: str) -> None:
+    async with scene(shared_url) as on:
         run = await on.start("spins")
-        command = [sys.executable, "-c", SPINS, sqlite_url]
+        command = [sys.executable, "-c", SPINS, shared_url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
             try:
                 assert worker.stdout is not None

@@ -478,7 +478,7 @@ async def test_the_result_of_an_attempt_that_was_begun_before_never_counts(url: 
         assert [entry["result"] for entry in await on.entries(run, "step.completed")] == [0, 2]
 
 
-async def test_another_process_rewinds_what_a_worker_holds(sqlite_url: str) -> None:
+async def test_another_process_rewinds_what_a_worker_holds(shared_url: str) -> None:
     world = World()
     app = App()
 
@@ -486,7 +486,7 @@ async def test_another_process_rewinds_what_a_worker_holds(sqlite_url: str) -> N
     async def flow(ctx: Context) -> list[str]:
         return [await ctx.step("note", world.note, "n"), await ctx.step("slow", world.slow)]
 
-    async with stage(app, sqlite_url) as on, scene(sqlite_url) as elsewhere:
+    async with stage(app, shared_url) as on, scene(shared_url) as elsewhere:
         run = await on.start("flow")
         await world.begun.wait()
         world.begun.clear()

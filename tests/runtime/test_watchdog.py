@@ -391,7 +391,7 @@ def elsewhere(app: App, url: str, **options: Any) -> Iterator[None]:
 
 
 async def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
-    sqlite_url: str, caplog: pytest.LogCaptureFixture
+    shared_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[str] = []
 
@@ -404,8 +404,8 @@ async def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
         return await ctx.step("block", blocks)
 
     with caplog.at_level(logging.WARNING):
-        async with scene(sqlite_url) as on:
-            with elsewhere(app_of(body), sqlite_url, lease_ms=600, poll_ms=20):
+        async with scene(shared_url) as on:
+            with elsewhere(app_of(body), shared_url, lease_ms=600, poll_ms=20):
                 run = await on.start("flow")
                 while not calls:
                     await asyncio.sleep(0.01)
@@ -417,7 +417,7 @@ async def test_a_step_that_blocks_its_loop_keeps_its_lease_and_runs_once(
     assert "time.sleep(2.5)" in told[0]
 
 
-async def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(sqlite_url: str) -> None:
+async def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(shared_url: str) -> None:
     begun = threading.Event()
     go_on = threading.Event()
 
@@ -428,8 +428,8 @@ async def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(sqlite_u
     async def body(ctx: Context) -> None:
         await ctx.step("block", blocks)
 
-    async with scene(sqlite_url) as on:
-        with elsewhere(app_of(body), sqlite_url, lease_ms=600, poll_ms=20):
+    async with scene(shared_url) as on:
+        with elsewhere(app_of(body), shared_url, lease_ms=600, poll_ms=20):
             await on.start("flow")
             assert await asyncio.to_thread(begun.wait, 20)
             try:
@@ -443,7 +443,7 @@ async def test_a_worker_whose_loop_a_step_blocks_is_still_known_to_live(sqlite_u
 
 
 async def test_a_worker_that_is_frozen_by_one_run_gives_the_others_up(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    shared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "FROZEN_S", 0.3)
     gate = threading.Lock()
@@ -469,8 +469,8 @@ async def test_a_worker_that_is_frozen_by_one_run_gives_the_others_up(
 
     gate.acquire()
 
-    async with scene(sqlite_url) as on:
-        with elsewhere(app, sqlite_url, lease_ms=1_500, poll_ms=20, activation_s=0.1):
+    async with scene(shared_url) as on:
+        with elsewhere(app, shared_url, lease_ms=1_500, poll_ms=20, activation_s=0.1):
             try:
                 innocent = await on.start("patient")
                 while not waits.is_set():

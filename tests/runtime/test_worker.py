@@ -447,7 +447,7 @@ async def test_an_entry_of_a_newer_version_blocks_the_run_and_names_it(url: str)
             await on.engine.runs.history(run)
 
 
-async def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:
+async def test_a_long_run_is_cheap_to_suspend(shared_url: str) -> None:
     app = App()
 
     async def work(n: int) -> int:
@@ -459,7 +459,7 @@ async def test_a_long_run_is_cheap_to_suspend(sqlite_url: str) -> None:
         answer = await ctx.await_input("ok", bool, title="ok?", to=["group:finance"])
         return total if answer.value else -1
 
-    async with scene(sqlite_url) as on:
+    async with scene(shared_url) as on:
         run = await on.start("long")
         async with working(app, on):
             row = await on.asks(run, "ok:0")

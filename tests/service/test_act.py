@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
-
-import pytest
 
 from signoff.service.engine import Engine
 from signoff.stores.change import Change, Conflict, Outcome, Rejected
@@ -14,9 +11,7 @@ from signoff.stores.open import open_store
 from signoff.workflow.entry import DecidedBy
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite"])
-async def test_many_events_at_once_lose_no_race_among_themselves(tmp_path: Path, backend: str) -> None:
-    url = "memory:" if backend == "memory" else f"sqlite:///{tmp_path / 'test.db'}"
+async def test_many_events_at_once_lose_no_race_among_themselves(url: str) -> None:
     engine = await Engine.open(open_store(url))
     commit, lost = engine.store.commit, 0
 

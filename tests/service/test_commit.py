@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -207,8 +206,8 @@ def test_topics_are_the_streams_touched_and_whether_a_run_may_be_claimed() -> No
     assert topics_of(Change(FamilyWrite((StreamDelete("n", 1),)))) == ["stream:n"]
 
 
-async def test_commits_wake_those_who_wait(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/f.db")
+async def test_commits_wake_those_who_wait(shared_url: str) -> None:
+    store = open_store(shared_url)
     await store.open()
     committer = GroupCommitter(store)
     woken: dict[str, asyncio.Event] = {topic: asyncio.Event() for topic in ("ready", "stream:a", "stream:b")}
@@ -238,8 +237,8 @@ async def test_a_listener_that_fails_does_not_make_a_durable_write_look_lost() -
     await committer.close()
 
 
-async def test_many_writers_of_one_stream_and_of_many(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/f.db")
+async def test_many_writers_of_one_stream_and_of_many(shared_url: str) -> None:
+    store = open_store(shared_url)
     await store.open()
     committer = GroupCommitter(store)
     await done(store, *(start(f"r{n}") for n in range(20)))

@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from signoff.clock import ManualClock
 from signoff.errors import RunNotFound
 from signoff.service.engine import Engine
@@ -133,12 +131,12 @@ async def test_retention_deletes_whatever_ended_longer_ago(url: str) -> None:
         assert await left(on) == ["new", "open"]
 
 
-async def test_an_engine_with_a_retention_deletes_by_itself(sqlite_url: str) -> None:
+async def test_an_engine_with_a_retention_deletes_by_itself(shared_url: str) -> None:
     clock = ManualClock(NOON)
-    async with scene(sqlite_url, clock) as on:
+    async with scene(shared_url, clock) as on:
         await run_of(on, "r1", "completed")
         clock.advance(DAY)
-    engine = await Engine.open(open_store(sqlite_url), clock, retention_ms=DAY // 2)
+    engine = await Engine.open(open_store(shared_url), clock, retention_ms=DAY // 2)
     try:
         async with asyncio.timeout(10):
             while True:
@@ -150,8 +148,3 @@ async def test_an_engine_with_a_retention_deletes_by_itself(sqlite_url: str) -> 
         assert (await engine.runs.list(RunFilter())).items == ()
     finally:
         await engine.close()
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Any) -> str:
-    return f"sqlite:///{tmp_path / 'kept.db'}"

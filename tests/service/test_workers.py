@@ -31,9 +31,9 @@ async def _written(engine: Engine, count: int) -> None:
             await asyncio.sleep(0)
 
 
-async def test_another_process_knows_what_is_announced_until_it_is_taken_back(tmp_path: object) -> None:
-    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-    async with engine_at(url, clock) as one, engine_at(url, clock) as two:
+async def test_another_process_knows_what_is_announced_until_it_is_taken_back(shared_url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with engine_at(shared_url, clock) as one, engine_at(shared_url, clock) as two:
         one.workers.announce("a", ["expense", "travel"], 15_000)
         assert await one.workers.known() == {"expense", "travel"}  # at once, in its own process
         await _written(two, 1)
@@ -44,9 +44,9 @@ async def test_another_process_knows_what_is_announced_until_it_is_taken_back(tm
         assert await one.workers.known() == await two.workers.known() == {"expense"}
 
 
-async def test_an_announcement_outlives_its_worker_by_a_lease(tmp_path: object) -> None:
-    url, clock, stopped = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000), ManualClock(1_000_000)
-    async with engine_at(url, stopped) as one, engine_at(url, clock) as two:
+async def test_an_announcement_outlives_its_worker_by_a_lease(shared_url: str) -> None:
+    clock, stopped = ManualClock(1_000_000), ManualClock(1_000_000)
+    async with engine_at(shared_url, stopped) as one, engine_at(shared_url, clock) as two:
         one.workers.announce("a", ["expense"], 60_000)
         await _written(two, 1)
         clock.advance(59_999)
@@ -60,9 +60,9 @@ async def test_an_announcement_outlives_its_worker_by_a_lease(tmp_path: object) 
         assert await one.workers.known() == {"expense"}  # its own process sees it live
 
 
-async def test_announcements_are_renewed(tmp_path: object) -> None:
-    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-    async with engine_at(url, clock) as one, engine_at(url, clock) as two:
+async def test_announcements_are_renewed(shared_url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with engine_at(shared_url, clock) as one, engine_at(shared_url, clock) as two:
         one.workers.announce("a", ["expense"], 30_000)
         await _written(two, 1)
         clock.advance(100_000)
@@ -72,10 +72,10 @@ async def test_announcements_are_renewed(tmp_path: object) -> None:
                 await asyncio.sleep(0.005)
 
 
-async def test_an_engine_that_closes_takes_its_announcements_back(tmp_path: object) -> None:
-    url, clock = f"sqlite:///{tmp_path}/test.db", ManualClock(1_000_000)
-    async with engine_at(url, clock) as two:
-        async with engine_at(url, clock) as one:
+async def test_an_engine_that_closes_takes_its_announcements_back(shared_url: str) -> None:
+    clock = ManualClock(1_000_000)
+    async with engine_at(shared_url, clock) as two:
+        async with engine_at(shared_url, clock) as one:
             one.workers.announce("a", ["expense"], 15_000)
             await _written(two, 1)
         assert await _announced(two) == ()

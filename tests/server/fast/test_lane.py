@@ -7,6 +7,7 @@ import functools
 import tempfile
 from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from signoff.stores.open import open_store
 from tests.server.fast.scene import Line, Scene, post, request, running
 from tests.server.hosting import KEYED, bearer
 from tests.server.streams.scene import site
+from tests.servers import fresh_url
 from tests.service.streams.scene import JSON, until
 
 CONFIG = replace(KEYED, max_append=1000)
@@ -139,7 +141,7 @@ def outcomes(kind: str, way: Way, *, keyed: bool) -> dict[str, Outcome]:
 
     async def main() -> dict[str, Outcome]:
         with tempfile.TemporaryDirectory() as folder:
-            url = "memory:" if kind == "memory" else f"sqlite:///{folder}/test.db"
+            url = fresh_url(kind, Path(folder))
             async with running(open_store(url), CONFIG if keyed else ServerConfig(), lane=way.lane) as scene:
                 return {case.name: await outcome(scene, case, way) for case in (CASES if keyed else KEYLESS)}
 
@@ -176,7 +178,6 @@ async def send(scene: Scene, line: Line, data: bytes, *, split: bool) -> None:
     line.send(data)
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
 @pytest.mark.parametrize(
     ("keyed", "case"),
     [
@@ -184,12 +185,12 @@ async def send(scene: Scene, line: Line, data: bytes, *, split: bool) -> None:
         *(pytest.param(False, case, id=f"keyless, {case.name}") for case in KEYLESS),
     ],
 )
-def test_a_request_is_answered_alike_whichever_way_it_takes(kind: str, case: Case, *, keyed: bool) -> None:
-    short = outcomes(kind, SHORT, keyed=keyed)[case.name]
+def test_a_request_is_answered_alike_whichever_way_it_takes(backend: str, case: Case, *, keyed: bool) -> None:
+    short = outcomes(backend, SHORT, keyed=keyed)[case.name]
     assert [int(answer.split()[1]) for answer in short.answers] == list(case.statuses)
     assert short.taken == case.lane
     for way in (SPLIT, WITHOUT):
-        other = outcomes(kind, way, keyed=keyed)[case.name]
+        other = outcomes(backend, way, keyed=keyed)[case.name]
         assert other.answers == short.answers
         assert other.kept == short.kept
         assert other.taken == 0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import orjson
 import pytest
@@ -49,7 +48,7 @@ def offset_of(answer: bytes) -> bytes:
     return found[1]
 
 
-async def test_two_servers_append_to_one_stream_and_nothing_is_lost_nor_twice(tmp_path: Path) -> None:
+async def test_two_servers_append_to_one_stream_and_nothing_is_lost_nor_twice(shared_url: str) -> None:
     count = 100
 
     async def append(line: Line, name: str) -> list[bytes]:
@@ -59,8 +58,7 @@ async def test_two_servers_append_to_one_stream_and_nothing_is_lost_nor_twice(tm
             told.append(offset_of(await line.answer()))
         return told
 
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    async with running(open_store(url)) as one, running(open_store(url)) as other:
+    async with running(open_store(shared_url)) as one, running(open_store(shared_url)) as other:
         await one.engine.streams.create("s", JSON)
         lines = [await scene.line() for scene in (one, one, other, other)]
         told = await asyncio.gather(*(append(line, name) for line, name in zip(lines, "abcd", strict=True)))
@@ -74,9 +72,8 @@ async def test_two_servers_append_to_one_stream_and_nothing_is_lost_nor_twice(tm
         assert other.app.taken > 0
 
 
-async def test_what_conflicts_on_the_lane_is_decided_again_by_the_application(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    async with running(open_store(url)) as one, running(open_store(url)) as other:
+async def test_what_conflicts_on_the_lane_is_decided_again_by_the_application(shared_url: str) -> None:
+    async with running(open_store(shared_url)) as one, running(open_store(shared_url)) as other:
         await one.engine.streams.create("s", JSON)
         lines = [await one.line(), await other.line()]
         for n in range(10):
@@ -92,10 +89,10 @@ async def test_what_conflicts_on_the_lane_is_decided_again_by_the_application(tm
     ("error", "status"), [(StoreUnavailable("The disk is full; nothing was written."), 503), (RuntimeError("x"), 500)]
 )
 async def test_a_commit_that_fails_is_told_once(
-    store: str, error: Exception, status: int, monkeypatch: pytest.MonkeyPatch
+    new_store_url: Callable[[], str], error: Exception, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def answers(*, lane: bool) -> list[list[bytes]]:
-        kept = open_store(store if lane or store == "memory:" else f"{store}.other")
+        kept = open_store(new_store_url())
         gate = Gate(kept, monkeypatch)
         async with running(kept, lane=lane) as scene:
             await scene.engine.streams.create("s", JSON)
@@ -166,12 +163,11 @@ async def test_a_server_that_stops_answers_what_is_under_way(store: str, monkeyp
 
 
 async def test_a_conflict_while_the_server_stops_is_answered_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'test.db'}"
-    kept = open_store(url)
+    kept = open_store(shared_url)
     gate = Gate(kept, monkeypatch)
-    async with running(kept) as scene, running(open_store(url)) as other:
+    async with running(kept) as scene, running(open_store(shared_url)) as other:
         await scene.engine.streams.create("s", JSON)
         idle, line = await scene.line(), await scene.line()
         gate.go.clear()

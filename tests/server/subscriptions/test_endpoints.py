@@ -54,13 +54,11 @@ async def test_explicit_streams_come_and_go(store: str) -> None:
         refusal(await s.post("jobs/streams", streams=["wake"]), 400, "INVALID_REQUEST")
 
 
-async def test_a_webhook_is_signed_by_a_key_that_stays(tmp_path: Any) -> None:
-    url = f"sqlite:///{tmp_path}/f.db"
-
+async def test_a_webhook_is_signed_by_a_key_that_stays(shared_url: str) -> None:
     async with receiving() as receiver:
         kids = []
         for number in range(2):
-            async with site(url) as s:
+            async with site(shared_url) as s:
                 made = await s.put("jobs", 200 if number else 201, **hook(receiver))
                 await s.stream("e/a", {"n": number})
                 call = await receiver.got(number + 1)

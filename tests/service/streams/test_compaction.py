@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,11 +20,6 @@ from signoff.testing.store_contract.laws import grow
 from tests.service.streams.scene import JSON, Process, alone, opened, process
 
 AT = "2026-01-02T03:04:05.000Z"
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'test.db'}"
 
 
 def messages(count: int, *, keys: int = 20, seed: int = 1, start: int = 0) -> list[bytes]:
@@ -240,9 +234,13 @@ async def test_readers_and_writers_go_on_while_history_goes(url: str) -> None:
         assert reads > 20
 
 
-async def test_processes_compact_together(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'two.db'}"
-    async with opened(url) as first, opened(url) as second, process(first) as one, process(second) as other:
+async def test_processes_compact_together(shared_url: str) -> None:
+    async with (
+        opened(shared_url) as first,
+        opened(shared_url) as second,
+        process(first) as one,
+        process(second) as other,
+    ):
         sent = messages(4_000)
         for index in range(0, 4_000, 100):
             await emit(one if index % 200 else other, "inbox/a", sent[index : index + 100])

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -20,6 +19,7 @@ from signoff.errors import SignoffError
 from signoff.service.streams.writer import WriteResult
 from signoff.streams import offset
 from signoff.streams.stream import Branch, Payload, ProducerMark
+from tests.servers import fresh_url
 from tests.service.streams.scene import Process, opened, process
 from tests.service.streams.stream_model import FOREVER, Life, Model, Said
 
@@ -62,7 +62,7 @@ class Streams(RuleBasedStateMachine):
         self.runner.run(self._start())
 
     async def _start(self) -> None:
-        url = "memory:" if self.backend == "memory" else f"sqlite:///{self.folder.name}/f.db"
+        url = fresh_url(self.backend, Path(self.folder.name))
         self.store = await self.open.enter_async_context(opened(url))
         self.processes: list[Process] = [
             await self.open.enter_async_context(process(self.store, self.clock)) for _ in range(2)
@@ -237,7 +237,6 @@ async def _read(one: Process, path: str, start: int, size: int) -> tuple[list[by
         start = chunk.end
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite"])
 def test_streams_are_what_the_model_says(backend: str) -> None:
     machine = type(f"{backend}Streams", (Streams,), {"backend": backend})
     run_state_machine_as_test(

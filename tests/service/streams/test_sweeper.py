@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ from signoff.streams.stream import Branch
 from tests.service.streams.scene import TEXT, opened, process, text
 
 START = 1_800_000_000_000
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/f.db"
 
 
 async def test_what_is_over_goes_and_all_else_stays(url: str) -> None:

@@ -32,10 +32,8 @@ def hook(receiver: Receiver) -> dict[str, Any]:
     return {"type": "webhook", "pattern": "e/*", "webhook": {"url": receiver.url}, "lease_ttl_ms": 1_000}
 
 
-async def test_two_servers_over_one_file_deliver_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/f.db"
-
-    async with receiving() as receiver, site(url) as one, site(url) as two:
+async def test_two_servers_over_one_store_deliver_once(shared_url: str) -> None:
+    async with receiving() as receiver, site(shared_url) as one, site(shared_url) as two:
         await one.put("jobs", **hook(receiver))
         await until(lambda: _knows(two.subscriptions))
         for number in range(20):
@@ -57,12 +55,10 @@ async def _all_acked(one: Any, count: int) -> bool:
     return len(cursors) == count and set(cursors.values()) == {1}
 
 
-async def test_what_another_process_appends_wakes_within_a_moment(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/f.db"
-
-    async with receiving() as receiver, site(url) as server:
+async def test_what_another_process_appends_wakes_within_a_moment(shared_url: str) -> None:
+    async with receiving() as receiver, site(shared_url) as server:
         await server.put("jobs", **hook(receiver))
-        other = await Engine.open(open_store(url))  # a worker's process: no subscriptions there
+        other = await Engine.open(open_store(shared_url))  # a worker's process: no subscriptions there
         times = []
         for number in range(5):
             began = time.monotonic()
@@ -74,16 +70,14 @@ async def test_what_another_process_appends_wakes_within_a_moment(tmp_path: Path
         assert statistics.median(times) < SWEEP_S / 2, times
 
 
-async def test_what_grew_while_nobody_served_wakes_after_the_start(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/f.db"
-
+async def test_what_grew_while_nobody_served_wakes_after_the_start(shared_url: str) -> None:
     async with receiving() as receiver:
-        async with site(url) as server:
+        async with site(shared_url) as server:
             await server.put("jobs", **hook(receiver))
-        writer = await Engine.open(open_store(url))
+        writer = await Engine.open(open_store(shared_url))
         await writer.streams.create("e/a", Payload("application/json", b"1,2", 2))
         await writer.close()
-        async with site(url) as server:
+        async with site(shared_url) as server:
             call = await receiver.got()
             assert call.body["streams"][0]["tail_offset"] == "0000000000000002"
             await until(lambda: _acked(server, 2))
@@ -93,10 +87,10 @@ async def _acked(server: Any, position: int) -> bool:
     return bool((await server.cursors("jobs")).get("e/a") == position)
 
 
-async def test_a_server_killed_in_the_middle_of_a_delivery_delivers_again_after_its_restart(tmp_path: Path) -> None:
+async def test_a_server_killed_in_the_middle_of_a_delivery_delivers_again_after_its_restart(shared_url: str) -> None:
     hold = asyncio.Event()
     async with receiving(hold=hold) as receiver:
-        process, url = await _start(tmp_path)
+        process, url = await _start(shared_url)
         async with httpx.AsyncClient(base_url=f"{url}/v1/stream/", trust_env=False) as web:
             assert (await web.put("__ds/subscriptions/jobs", json=hook(receiver))).status_code == 201
             assert (await web.put("e/a", content=b"[1]", headers=JSON)).status_code == 201
@@ -104,7 +98,7 @@ async def test_a_server_killed_in_the_middle_of_a_delivery_delivers_again_after_
         with process:
             process.send_signal(signal.SIGKILL)
         hold.set()
-        process, url = await _start(tmp_path)
+        process, url = await _start(shared_url)
         with process:
             second = await receiver.got(2)
             assert second.body["generation"] == first.body["generation"] + 1
@@ -112,11 +106,11 @@ async def test_a_server_killed_in_the_middle_of_a_delivery_delivers_again_after_
             process.terminate()
 
 
-async def _start(folder: Path) -> tuple[subprocess.Popen[str], str]:
-    """Start the command over the store in a folder; return its process and its address."""
+async def _start(store: str) -> tuple[subprocess.Popen[str], str]:
+    """Start the command over a store; return its process and its address."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNOFF_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "signoff.cli", "server", "--store", f"sqlite:///{folder}/f.db", "--port", "0"],
+        [sys.executable, "-m", "signoff.cli", "server", "--store", store, "--port", "0"],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -124,13 +118,13 @@ async def _start(folder: Path) -> tuple[subprocess.Popen[str], str]:
     return process, line.split()[-1]
 
 
-async def test_the_schedule_of_retries_survives_a_restart(tmp_path: Path) -> None:
+async def test_the_schedule_of_retries_survives_a_restart(shared_url: str) -> None:
     """By a clock that is moved: the second process waits as long as the first would have."""
     clock = ManualClock(1_800_000_000_000)
 
     async with receiving(answer=(500, {})) as receiver:
         for round_, wait in enumerate((0, 1_250, 2_500)):
-            engine = await Engine.open(open_store(f"sqlite:///{tmp_path}/f.db"), clock)
+            engine = await Engine.open(open_store(shared_url), clock)
             subscriptions = _service(engine)
             if not round_:
                 await subscriptions.create("jobs", _config(receiver), "http://h/v1/stream/")
@@ -145,11 +139,11 @@ async def test_the_schedule_of_retries_survives_a_restart(tmp_path: Path) -> Non
             await engine.close()
 
 
-async def test_a_clock_that_is_set_back_stops_no_retry(tmp_path: Path) -> None:
+async def test_a_clock_that_is_set_back_stops_no_retry(shared_url: str) -> None:
     clock = ManualClock(1_800_000_000_000)
 
     async with receiving(answer=(500, {})) as receiver:
-        engine = await Engine.open(open_store(f"sqlite:///{tmp_path}/f.db"), clock)
+        engine = await Engine.open(open_store(shared_url), clock)
         subscriptions = _service(engine)
         await subscriptions.create("jobs", _config(receiver), "http://h/v1/stream/")
         await engine.streams.create("e/a", Payload("application/json", b"1", 1))
@@ -164,11 +158,11 @@ async def test_a_clock_that_is_set_back_stops_no_retry(tmp_path: Path) -> None:
         await engine.close()
 
 
-async def test_what_a_killed_server_gave_out_is_taken_back_by_the_other(tmp_path: Path) -> None:
+async def test_what_a_killed_server_gave_out_is_taken_back_by_the_other(shared_url: str) -> None:
     """A lease is the store's: its holder acknowledges to whichever server is there, and with no token but its own."""
 
-    one, url = await _start(tmp_path)
-    two, other = await _start(tmp_path)
+    one, url = await _start(shared_url)
+    two, other = await _start(shared_url)
     with one, two:
         async with httpx.AsyncClient(base_url=f"{url}/v1/stream/", trust_env=False) as web:
             assert (await web.put("wake", headers=JSON)).status_code == 201
@@ -194,8 +188,8 @@ async def test_what_a_killed_server_gave_out_is_taken_back_by_the_other(tmp_path
         two.terminate()
 
 
-async def test_an_answer_to_what_was_deleted_says_nothing_to_its_namesake(tmp_path: Path) -> None:
-    async with receiving(hold=asyncio.Event()) as receiver, site(f"sqlite:///{tmp_path}/f.db") as server:
+async def test_an_answer_to_what_was_deleted_says_nothing_to_its_namesake(shared_url: str) -> None:
+    async with receiving(hold=asyncio.Event()) as receiver, site(shared_url) as server:
         assert receiver.hold is not None
         await server.put("jobs", **hook(receiver) | {"lease_ttl_ms": 60_000})
         await server.stream("e/a", 1)
@@ -221,10 +215,8 @@ def _config(receiver: Receiver) -> Config:
     return Config("webhook", pattern="e/*", webhook=receiver.url)
 
 
-async def test_one_of_many_wins_each_claim(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/f.db"
-
-    async with site(url) as one, site(url) as two:
+async def test_one_of_many_wins_each_claim(shared_url: str) -> None:
+    async with site(shared_url) as one, site(shared_url) as two:
         await one.stream("wake")
         await one.put("jobs", type="pull-wake", pattern="e/*", wake_stream="wake")
         for number in range(10):

@@ -1,0 +1,68 @@
+"""Which stores the suites run over, and a fresh one of each."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
+
+BACKENDS: Final[tuple[str, ...]] = ("memory", "sqlite")
+"""The stores that every suite runs over."""
+
+SHARED_BACKENDS: Final[tuple[str, ...]] = tuple(name for name in BACKENDS if name != "memory")
+"""Those that several processes share."""
+
+_numbers = itertools.count(1)
+_leftovers: dict[str, Callable[[], None]] = {}
+
+
+@functools.cache
+def postgres() -> PostgresServer:
+    """Return the PostgreSQL server of this process, started by whoever asks first."""
+    server = PostgresServer()
+    server.start()
+    return server
+
+
+@functools.cache
+def redis() -> RedisServer:
+    """Return the Redis server of this process, started by whoever asks first."""
+    server = RedisServer()
+    server.start()
+    return server
+
+
+def fresh_url(backend: str, folder: Path | None = None, **options: str) -> str:
+    """Return the address of a store that is empty, and is dropped when the test ends.
+
+    Args:
+        backend: `memory`, `sqlite`, `postgres` or `redis`.
+        folder: two stores asked for with one folder are the same store; None (not for SQLite): a new one each time.
+        options: more for the query of the address, where the backend has one.
+    """
+    if backend == "memory":
+        return "memory:"
+    if backend == "sqlite":
+        assert folder is not None, "a SQLite store needs a folder"
+        return f"sqlite:///{folder}/test.db"
+    name = f"t{next(_numbers)}" if folder is None else f"t{hashlib.sha1(str(folder).encode()).hexdigest()[:16]}"
+    if backend == "postgres":
+        _leftovers[f"postgres {name}"] = lambda: postgres().drop_schema(name)
+        return postgres().url(schema=name, **options)
+    assert backend == "redis", f"there is no backend {backend}"
+    prefix = f"{name}."  # so that no prefix begins with another
+    _leftovers[f"redis {name}"] = lambda: redis().drop_prefix(prefix)
+    return redis().url(prefix=prefix, **options)
+
+
+def drop_leftovers() -> None:
+    """Drop the stores that were made since this was called last."""
+    while _leftovers:
+        _, drop = _leftovers.popitem()
+        drop()
