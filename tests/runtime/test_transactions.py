@@ -20,9 +20,16 @@ from signoff.workflow import codec
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.step.entries import StepCompleted, StepScheduled
 from tests.runtime.scene import Scene, scene, stage
+from tests.servers import fresh_url
+
 
 ONCE = Retry(attempts=1)
 OPERATOR = DecidedBy("operator", "local")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return fresh_url("sqlite", tmp_path)
 
 
 async def book(tx: Transaction, cents: int) -> int:
