@@ -22,7 +22,6 @@ from signoff.workflow.step.entries import StepCompleted, StepScheduled
 from tests.runtime.scene import Scene, scene, stage
 from tests.servers import fresh_url
 
-
 ONCE = Retry(attempts=1)
 OPERATOR = DecidedBy("operator", "local")
 
