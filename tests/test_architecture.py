@@ -63,6 +63,47 @@ ENTRIES: Final = re.compile(r"workflow/\w+/entries\.py")
 """An entry is called after what happened, and so is the error that the code gets for it."""
 
 
+OF_THE_WHOLE: Final = {"conformance", "docs", "protocol", "servers", "test_architecture.py"}
+"""Tests of what is no part of the package: the protocol, the documents, clients of others, the shape of the code."""
+
+SCENARIOS: Final = {
+    "cli/test_commands.py": "command after command on one server or one store, as somebody works with them",
+    "runtime/test_boundaries.py": "something happens between any two commits of a run",
+    "runtime/test_chaos.py": "workers with many good runs and all kinds of bad ones",
+    "runtime/test_clocks.py": "waits of worker, service and store by a clock that jumps",
+    "runtime/test_crash.py": "workers that die or freeze at any instruction",
+    "runtime/test_ends.py": "`terminate` and `cancel` against workers and people",
+    "runtime/test_migrated.py": "runs of an older file go on",
+    "runtime/test_never_stuck.py": "whatever steps, code, stores and workers do, somebody goes on",
+    "runtime/test_pause.py": "`pause` and `resume` against workers and people",
+    "runtime/test_people.py": "people, deadlines and withdrawals at one request",
+    "runtime/test_undoing.py": "`retry`, `rewind` and `fork` against workers and people",
+    "runtime/test_values.py": "a value's way from a step to code, journal and people",
+    "server/fast/test_lane.py": "the fast lane and the application, answer by answer",
+    "server/fast/test_lane_faults.py": "the fast lane among conflicts, failures and clients that leave",
+    "server/streams/test_compaction.py": "compaction as HTTP shows it",
+    "server/streams/test_crash.py": "a server that is killed while it is appended to",
+    "server/streams/test_forks.py": "forks as HTTP shows them",
+    "server/subscriptions/test_fuzz.py": "anything sent to the control API",
+    "service/streams/test_forking.py": "forks among writers, readers, expiry and deletion",
+    "service/subscriptions/test_processes.py": "several servers over one store, and some that die",
+    "service/test_deletion.py": "`delete`, and what is left in store, streams and workers",
+    "stores/sqlite/test_processes.py": "several processes with one file, and some that die",
+    "stores/test_contract.py": "the laws of the port, over each store",
+    "stores/test_later_posts.py": "the laws of the port, over a store that places posts later",
+    "workflow/test_closing.py": "how generators and whole machines end",
+    "workflow/test_golden.py": "journals of earlier releases",
+    "workflow/test_replay_laws.py": "replay of every shape of workflow, cut anywhere",
+    "workflow/test_typing.py": "what type checkers make of the public API",
+}
+"""Tests of several parts together, and what they play; all others have the name of the module or folder they test."""
+
+TESTED_ELSEWHERE: Final = {
+    "testing/store_contract": "stores/test_contract.py",
+}
+"""Folders of the package whose tests are not in a folder of the same name, and where they are."""
+
+
 class Module(NamedTuple):
     """A module of the package."""
 
@@ -282,12 +323,30 @@ def test_a_function_is_told_what_to_do() -> None:
 # -- tests ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_tests_stand_where_the_package_has_what_they_test() -> None:
-    of_the_whole = {"conformance", "docs", "protocol", "servers"}
-    folders = {
-        file.parent.relative_to(TESTS).as_posix()
-        for file in TESTS.rglob("test_*.py")
-        if "node_modules" not in file.parts
+def subject(file: Path) -> Path:
+    """Return where the package has what a test file is called after, without the ending of a module."""
+    return PACKAGE / file.relative_to(TESTS).parent / file.stem.removeprefix("test_")
+
+
+def mirroring() -> Iterator[Path]:
+    """Yield the test files that stand where the package has what they test."""
+    for file in sorted(TESTS.rglob("test_*.py")):
+        if file.relative_to(TESTS).parts[0] not in OF_THE_WHOLE:
+            yield file
+
+
+def test_a_test_is_called_after_what_it_tests_or_plays_a_scenario() -> None:
+    others = {
+        file.relative_to(TESTS).as_posix()
+        for file in mirroring()
+        if not subject(file).with_suffix(".py").exists() and not subject(file).is_dir()
     }
-    strange = {folder for folder in folders - of_the_whole - {"."} if not (PACKAGE / folder).is_dir()}
-    assert strange == set()
+    assert others - SCENARIOS.keys() == set(), "name it after a module or a folder beside it in the package, or list it"
+    assert SCENARIOS.keys() - others == set(), "it is gone, or called after what it tests"
+
+
+def test_every_folder_of_the_package_has_tests_in_the_same_place() -> None:
+    folders = {module.place.rpartition("/")[0] for module in MODULES}
+    with_tests = {file.parent.relative_to(TESTS).as_posix() for file in mirroring()}
+    assert {folder for folder in folders - with_tests if folder} == TESTED_ELSEWHERE.keys()
+    assert [place for place in TESTED_ELSEWHERE.values() if not (TESTS / place).exists()] == []

@@ -12,16 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import FLOW, Running, environment, run, running
+from tests.cli.commands import Running, environment, run, running
 
 STORE = "sqlite:///runs.db"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with an application."""
-    (tmp_path / "flow.py").write_text(FLOW)
-    return tmp_path
 
 
 @pytest.fixture

@@ -1,30 +1,17 @@
-"""The first minutes with the command: it starts quickly, takes what people write, and says what to do."""
+"""The command as a whole: it starts quickly, and its help says what there is."""
 
 from __future__ import annotations
 
 import importlib
-import json
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from signoff.cli.command import command
-from tests.cli.commands import FLOW, environment, run, running
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder with an application."""
-    (tmp_path / "flow.py").write_text(FLOW)
-    return tmp_path
+from tests.cli.commands import environment, run
 
 
 def imported_by(code: str) -> set[str]:
@@ -39,6 +26,8 @@ def imported_by(code: str) -> set[str]:
     )
     return set(told.stderr.splitlines()[-1].split())
 
+
+ROOT = Path(__file__).parents[2]
 
 HEAVY = {"starlette", "uvicorn", "httpx", "jwt", "cryptography", "jsonschema_rs", "rich", "typer", "sqlite3", "uvloop"}
 
@@ -107,7 +96,7 @@ def module_run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("module", ["signoff", "signoff.cli"])
-def test_the_command_is_a_module_too(place: Path, module: str) -> None:
+def test_the_command_is_a_module_too(folder: Path, module: str) -> None:
     for option in ("-V", "--version"):
         assert module_run(module, option).stdout.startswith("signoff 0.")
     for arguments in (["-h"], ["--help"], ["list", "-h"]):
@@ -116,8 +105,8 @@ def test_the_command_is_a_module_too(place: Path, module: str) -> None:
         assert "Usage: signoff" in told.stdout
 
 
-def test_the_help_names_every_command(place: Path) -> None:
-    said = run(place, "--help").stdout
+def test_the_help_names_every_command(folder: Path) -> None:
+    said = run(folder, "--help").stdout
     names = list(command().commands)
     assert {"dev", "start", "cancel", "rewind", "prune", "stream"} <= set(names)
     for name in names:
@@ -130,116 +119,7 @@ def test_no_help_has_what_the_terminal_takes_for_markup() -> None:
     assert [help_ for help_ in helps if "[" in help_] == []
 
 
-def test_the_help_of_a_command_says_where_it_looks(place: Path) -> None:
-    said = run(place, "list", "--help").stdout
+def test_the_help_of_a_command_says_where_it_looks(folder: Path) -> None:
+    said = run(folder, "list", "--help").stdout
     for name in ("SIGNOFF_STORE", "SIGNOFF_SERVER", "http://127.0.0.1:4437", "SIGNOFF_TOKEN"):
         assert name in said
-
-
-@pytest.mark.parametrize("where", ["./flow.py:app", "flow.py:app", "sub/pack/flow.py:app", "{here}/flow.py:app"])
-def test_an_application_is_found_by_its_file(place: Path, where: str) -> None:
-    (place / "sub" / "pack").mkdir(parents=True)
-    (place / "sub" / "pack" / "__init__.py").touch()
-    (place / "sub" / "pack" / "other.py").write_text("ready = True")
-    (place / "sub" / "pack" / "flow.py").write_text(f"from pack.other import ready\n{FLOW}")
-    with running(place, "dev", where.format(here=place), "--port", "0") as server:
-        assert run(place, "start", "waits", "--server", server.url).returncode == 0
-
-
-def test_a_file_that_is_not_there_is_told(place: Path) -> None:
-    told = run(place, "dev", "./flou.py:app")
-    assert told.returncode == 2
-    assert "There is no file flou.py" in told.stderr
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["list"], ["show", "r1"], ["tail", "r1"], ["cancel", "r1"], ["stream", "read", "a"]],
-    ids=lambda arguments: arguments[0],
-)
-def test_a_store_that_is_not_there_is_not_created(place: Path, arguments: list[str]) -> None:
-    before = sorted(place.iterdir())
-    told = run(place, *arguments, "--store", "sqlite:///deep/typo.db")
-    assert told.returncode == 1
-    assert "There is no store at" in told.stderr
-    assert sorted(place.iterdir()) == before
-
-
-def test_a_worker_on_a_store_of_its_own_warns(place: Path) -> None:
-    with running(place, "worker", "flow:app", "--store", "memory:") as worker:
-        _, errors = worker.stop()
-    assert "nobody can start a run in it" in errors
-
-
-def test_a_missing_token_is_told_with_its_option(place: Path) -> None:
-    with running(place, "dev", "flow:app", "--port", "0", SIGNOFF_SECRET="s" * 40) as server:
-        told = run(place, "list", "--server", server.url)
-    assert told.returncode == 1
-    assert "--token" in told.stderr
-
-
-def test_listings_take_several_statuses_and_tags(place: Path) -> None:
-    with running(place, "dev", "flow:app", "--port", "0") as server:
-
-        def command(*arguments: str) -> Any:
-            told = run(place, *arguments, "--json", "--server", server.url)
-            assert told.returncode == 0, told.stderr
-            return json.loads(told.stdout)
-
-        for name, tags in (("r1", ["a"]), ("r2", ["a", "b"]), ("r3", ["b"])):
-            options = [option for tag in tags for option in ("--tag", tag)]
-            command("start", "waits", "--input", "null", "--run-id", name, *options)
-        command("cancel", "r3")
-
-        def listed(*options: str) -> set[str]:
-            return {row["id"] for row in command("list", *options)["runs"]}
-
-        deadline = time.monotonic() + 30
-        while listed("--status", "cancelled") != {"r3"} or listed("--status", "waiting") != {"r1", "r2"}:
-            assert time.monotonic() < deadline
-        assert listed("--status", "cancelled", "--status", "waiting") == {"r1", "r2", "r3"}
-        assert listed("--tag", "a", "--tag", "b") == {"r2"}
-        assert listed("--tag", "b", "--status", "cancelled", "--status", "failed") == {"r3"}
-
-
-def test_changed_code_starts_the_application_again_and_no_run_is_lost(place: Path) -> None:
-    with running(place, "dev", "flow:app", "--port", "0", "--data", ".data") as first:
-        assert first.stop()[0] == 0
-    port = first.url.rsplit(":", 1)[1]
-    server = f"http://127.0.0.1:{port}"
-    with running(place, "dev", "flow:app", "--reload", "--port", port, "--data", ".data") as watching:
-
-        def until(*arguments: str, word: str) -> None:
-            deadline = time.monotonic() + 60
-            while word not in (told := run(place, *arguments, "--server", server)).stdout:
-                assert time.monotonic() < deadline, told
-
-        assert run(place, "start", "expense", "--input", "7", "--run-id", "r1", "--server", server).returncode == 0
-        until("inputs", word="approve:0")
-        (place / "flow.py").write_text(FLOW.replace('"paid"', '"paid by new code"'))
-        until("start", "waits", "--run-id", "r2", word="r2")
-        (place / "flow.py").write_text("def")  # code that cannot be imported waits for the next change
-        (place / "flow.py").write_text(
-            FLOW.replace('"paid"', '"paid by new code"').replace("app.workflow", "app.workflow(expose=('output',))")
-        )
-        until("show", "r1", word="waiting")
-        until("answer", "r1", "approve:0", "--value", '{"approved": true}', word="Accepted")
-        until("show", "r1", word="completed")
-        code, told = watching.stop(signal.SIGINT)
-        assert code in {0, 130}
-        assert "process already dead" not in told
-
-
-def test_tests_that_are_started_in_the_background_can_interrupt_what_they_start() -> None:
-    chosen = ["tests/cli/test_commands.py", "-k", "stopped or interrupted or signal or worked_on"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
-    told = subprocess.run(
-        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert told.returncode == 0, told.stdout
-    assert " passed" in told.stdout

@@ -1,3 +1,5 @@
+"""The commands one after another, as somebody uses them against one server or one store."""
+
 from __future__ import annotations
 
 import json

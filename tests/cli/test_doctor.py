@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.commands import FLOW, run, running
+from tests.cli.commands import run, running
 
 
-def test_a_server_that_is_well(tmp_path: Path) -> None:
-    (tmp_path / "flow.py").write_text(FLOW)
-    with running(tmp_path, "dev", "flow:app", "--port", "0", "--data", "data") as dev:
-        done = run(tmp_path, "doctor", "--server", dev.url)
+def test_a_server_that_is_well(folder: Path) -> None:
+    with running(folder, "dev", "flow:app", "--port", "0", "--data", "data") as dev:
+        done = run(folder, "doctor", "--server", dev.url)
         assert (done.returncode, done.stderr) == (0, "")
         assert "   ok  The server's clock and this machine's agree.\n" in done.stdout
-        told = json.loads(run(tmp_path, "doctor", "--server", dev.url, "--json").stdout)
+        told = json.loads(run(folder, "doctor", "--server", dev.url, "--json").stdout)
         assert {finding["check"] for finding in told["findings"]} >= {"clock", "store", "workers", "queue"}
         assert "wrong" not in {finding["level"] for finding in told["findings"]}
 

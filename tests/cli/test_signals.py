@@ -14,6 +14,8 @@ import pytest
 
 from tests.cli.commands import environment, run
 
+ROOT = Path(__file__).parents[2]
+
 FLOW = """
 import asyncio, re, threading
 from signoff import App, Context
@@ -140,3 +142,18 @@ def test_a_process_that_stood_still_for_long_goes_on(tmp_path: Path) -> None:
         worker.send_signal(signal.SIGCONT)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(20) == 0
+
+
+def test_tests_that_are_started_in_the_background_can_interrupt_what_they_start() -> None:
+    chosen = ["tests/cli/test_commands.py", "-k", "stopped or interrupted or signal or worked_on"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
+    told = subprocess.run(
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout
+    assert " passed" in told.stdout

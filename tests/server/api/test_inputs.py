@@ -6,6 +6,7 @@ from typing import Any
 from signoff.workflow.input.entries import InputRevised
 from signoff.workflow.run.entries import RunCompleted
 from tests.server.hosting import KEYED, Host, bearer, hosting, problem
+from tests.server.requests import GOOD, ROUTES, stage
 
 ANSWER = "/v1/runs/r1/inputs/approve:0/answer"
 FINANCE = ("finance",)
@@ -176,3 +177,27 @@ async def test_one_request_is_shown_to_those_it_concerns(store: str) -> None:
         problem(missing, 404, "input_not_found")
         percent = await host.http.get("/v1/runs/r1/inputs/approve%3A0", headers=bearer("carol", "run:read:*"))
         assert percent.json() == {"input": row}
+
+
+ANSWERS: list[tuple[dict[str, Any], str]] = [
+    ({"submission_id": ""}, "submission_id"),
+    ({"submission_id": 1}, "submission_id"),
+    ({"submission_id": "x" * 1000}, "submission_id"),
+    ({"action": None}, "action"),
+    ({"seen_offset": 5}, "seen_offset"),
+    ({"seen_offset": "yesterday"}, "seen_offset"),
+    ({"seen_offset": "-2"}, "seen_offset"),
+    ({"by": "alice"}, "by"),
+]
+
+
+async def test_answers_are_checked_member_by_member() -> None:
+    async with hosting() as host:
+        before = await stage(host)
+        for change, word in ANSWERS:
+            reply = await host.post(ROUTES["answer"], {**GOOD["answer"], **change})
+            assert word in problem(reply, 400, "bad_request")["detail"]
+        for member in GOOD["answer"]:
+            lacking = {name: value for name, value in GOOD["answer"].items() if name != member}
+            assert member in problem(await host.post(ROUTES["answer"], lacking), 400, "bad_request")["detail"]
+        assert await host.everything() == before

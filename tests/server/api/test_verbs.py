@@ -1,4 +1,4 @@
-"""Operators retry, rewind and fork runs over HTTP."""
+"""Verbs on runs over HTTP: retry, rewind, fork, pause, resume, delete; of two at once each has one defined outcome."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import asyncio
 from signoff.workflow.entry import Error
 from signoff.workflow.run.entries import RunCompleted, RunFailed
 from signoff.workflow.step.entries import StepFailed, StepScheduled
+from tests.protocol.material import complaints
 from tests.server.hosting import KEYED, bearer, hosting, problem
 
 ROOT = bearer("root", "operator")
+ALICE = bearer("alice", "run:cancel:*", "run:read:*", groups=("finance",))
 BROKEN = Error("os_error", "the bank is down")
 
 
 async def test_a_run_is_rewound_by_operators_alone(store: str) -> None:
     async with hosting(store, config=KEYED) as host:
         row = await host.ask("r1")
-        alice = bearer("alice", "run:cancel:*", "run:read:*", groups=("finance",))
-        problem(await host.post("/v1/runs/r1/rewind", {"to": "approve:0"}, **alice), 403, "forbidden")
+        problem(await host.post("/v1/runs/r1/rewind", {"to": "approve:0"}, **ALICE), 403, "forbidden")
         for body in ({}, {"to": None}, {"to": ""}, {"to": "approve:0", "after": "yes"}, {"to": "approve:0", "x": 1}):
             problem(await host.post("/v1/runs/r1/rewind", body, **ROOT), 400, "bad_request")
         unknown = problem(await host.post("/v1/runs/r1/rewind", {"to": "pay:7"}, **ROOT), 404, "unknown_command")
@@ -27,7 +28,7 @@ async def test_a_run_is_rewound_by_operators_alone(store: str) -> None:
         entry = (await host.engine.runs.history("r1"))[-1]
         assert (entry["type"], entry["to"], entry["reason"]) == ("run.rewound", "approve:0", "wrong")
         answer = {"submission_id": "s1", "action": "submit", "value": {"approved": True}, "seen_offset": row["revised"]}
-        late = problem(await host.post("/v1/runs/r1/inputs/approve:0/answer", answer, **alice), 409, "withdrawn")
+        late = problem(await host.post("/v1/runs/r1/inputs/approve:0/answer", answer, **ALICE), 409, "withdrawn")
         assert late["row"]["reason"] == "rewound"
         problem(await host.post("/v1/runs/r1/rewind", {"to": "approve:0"}, **ROOT), 404, "unknown_command")
 
@@ -95,3 +96,66 @@ async def test_a_run_that_is_over_is_forked(store: str) -> None:
         made_up = (await host.post("/v1/runs/r1/fork", {}, **ROOT)).json()["run"]["id"]
         listed = (await host.http.get("/v1/runs", headers=ROOT)).json()["runs"]
         assert {run["id"] for run in listed} == {"r1", "r2", made_up}
+
+
+async def test_a_run_is_paused_and_resumed_by_operators(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"}, **ROOT)
+        problem(await host.post("/v1/runs/r1/pause", {}, **ALICE), 403, "forbidden")
+        problem(await host.post("/v1/runs/r1/resume", {}, **ROOT), 409, "not_paused")
+        for reason in ("the bank is down", "again"):
+            paused = await host.post("/v1/runs/r1/pause", {"reason": reason}, **ROOT)
+            assert (paused.status_code, paused.json()["run"]["status"]) == (200, "paused")
+            assert complaints("verb-reply.json", paused.json()) == []
+        resumed = await host.post("/v1/runs/r1/resume", {}, **ROOT)
+        assert (resumed.status_code, resumed.json()["run"]["status"]) == (200, "running")
+        entries = await host.engine.runs.history("r1")
+        assert [entry["type"] for entry in entries[1:]] == ["run.paused", "run.resumed"]
+        assert (entries[1]["reason"], entries[1]["by"]["id"]) == ("the bank is down", "user:root")
+
+
+async def test_an_answer_and_a_pause_at_once_are_both_kept(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        row = await host.ask()
+        body = {"submission_id": "s1", "action": "submit", "value": {"approved": True}, "seen_offset": row["revised"]}
+        answered, paused = await asyncio.gather(
+            host.post("/v1/runs/r1/inputs/approve:0/answer", body, **ALICE), host.post("/v1/runs/r1/pause", {}, **ROOT)
+        )
+        assert (answered.status_code, paused.status_code) == (200, 200)
+        run = (await host.http.get("/v1/runs/r1", headers=ROOT)).json()["run"]
+        assert run["status"] == "paused"
+        entries = await host.engine.runs.history("r1")
+        assert {entry["type"] for entry in entries[2:]} == {"input.answered", "run.paused"}
+
+
+async def test_of_two_who_resume_one_is_told_that_it_goes_on(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"}, **ROOT)
+        await host.post("/v1/runs/r1/pause", {}, **ROOT)
+        both = await asyncio.gather(*(host.post("/v1/runs/r1/resume", {}, **ROOT) for _ in range(2)))
+        assert sorted(reply.status_code for reply in both) == [200, 409]
+
+
+async def test_resuming_never_outlives_an_end(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"}, **ROOT)
+        await host.post("/v1/runs/r1/pause", {}, **ROOT)
+        resumed, ended = await asyncio.gather(
+            host.post("/v1/runs/r1/resume", {}, **ROOT), host.post("/v1/runs/r1/terminate", {}, **ROOT)
+        )
+        assert ended.status_code == 200
+        assert resumed.status_code == 200 or resumed.json()["code"] == "run_closed"
+        assert (await host.http.get("/v1/runs/r1", headers=ROOT)).json()["run"]["status"] == "cancelled"
+
+
+async def test_a_run_that_has_ended_is_deleted_once(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"}, **ROOT)
+        refused = problem(await host.post("/v1/runs/r1/delete", {}, **ROOT), 409, "not_ended")
+        assert refused["run"]["id"] == "r1"
+        await host.record("r1", RunCompleted(at=host.engine.clock.now_ms(), output=None))
+        problem(await host.post("/v1/runs/r1/delete", {}, **ALICE), 403, "forbidden")
+        both = await asyncio.gather(*(host.post("/v1/runs/r1/delete", {}, **ROOT) for _ in range(2)))
+        assert sorted(reply.status_code for reply in both) == [200, 404]
+        problem(await host.http.get("/v1/runs/r1", headers=ROOT), 404, "run_not_found")
+        problem(await host.http.get("/v1/stream/runs/r1", headers=ROOT), 404, "stream_not_found")

@@ -10,7 +10,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ import pytest
 from signoff.stores.base import Listing, Page, PartsWanted, WorkflowStore
 from signoff.stores.change import Change, Committed, Name, OwnAppend, OwnStream, Part, Subject, SubjectWrite
 from signoff.stores.open import open_store
+from signoff.stores.sqlite.connection import statements
+from signoff.stores.sqlite.statements import migrations, schema
 from signoff.streams.stream import Fork, Head, ProducerMark
 
 FILES: Final = Path(__file__).parent / "files"
@@ -272,3 +276,23 @@ async def test_a_run_goes_on_where_it_was(path: Path) -> None:
         found = await store.read(journal, run["journal_tail"], 1)
         assert found is not None
         assert found[1][-1].data == b'{"more":1}'
+
+
+def tables(scripts: list[str]) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(":memory:")
+    for script in scripts:
+        for statement in statements(script):
+            connection.execute(statement)
+    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+    connection.close()
+    return [(*names, sql and _without_layout(sql)) for *names, sql in found]
+
+
+def _without_layout(sql: str) -> str:
+    """Return a statement without its line breaks: columns that were added later stand on the last one's line."""
+    return re.sub(r"\s*([(),])\s*", r"\1", re.sub(r"\s+", " ", sql))
+
+
+def test_migrations_lead_to_the_schema() -> None:
+    assert tables(migrations()) == tables([schema()])
+    assert len(tables([schema()])) > 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,50 +18,17 @@ from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Outcome, Rejected, StreamDelete
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
-from signoff.stores.sqlite import writer
 from signoff.stores.sqlite.plain_appends import SIZES
 from signoff.streams.stream import Head, ProducerMark, Write
 from signoff.testing.store_contract.laws import done, family, head, tails
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-from tests.stores.sqlite.test_read_streams import rows
+from tests.stores.sqlite.file import rows
+from tests.stores.sqlite.watched import Watched
 
 PATHS = ("a", "b", "c")
 LIVES = {"b": 1, "c": 0}
 """Seconds that some of them have to live."""
-
-
-class Watched(sqlite3.Connection):
-    """Count the statements of the short way, and lose the reply to one."""
-
-    short = 0
-    long = 0
-    fault: bool | None = None
-    """Whether the next one takes effect before its reply is lost."""
-
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        if sql == "COMMIT":
-            Watched.long += 1
-        if not sql.startswith(("INSERT INTO appends", "INSERT INTO produced")):
-            return super().execute(sql, *values)
-        Watched.short += 1
-        fault, Watched.fault = Watched.fault, None
-        if fault is None:
-            return super().execute(sql, *values)
-        if fault:
-            super().execute(sql, *values)
-        raise sqlite3.OperationalError("disk I/O error")
-
-
-@pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
-    def connect(path: Path) -> sqlite3.Connection:
-        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Watched)
-
-    monkeypatch.setattr(writer, "connect", connect)
-    Watched.short = Watched.long = 0
-    Watched.fault = None
-    return Watched
 
 
 def append(before: Head, data: bytes = b"x", **more: Any) -> tuple[Head, Change]:

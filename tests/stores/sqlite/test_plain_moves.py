@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -13,46 +12,14 @@ from signoff.errors import StoreUnavailable
 from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Change, Committed, Conflict, Name, Post
 from signoff.stores.open import open_store
-from signoff.stores.sqlite import writer
 from signoff.testing.store_contract.agreement import AgreementLaws
 from signoff.testing.store_contract.laws import advance, done, journal, record, start, tails, text
 from tests.service.streams.scene import opened
-from tests.stores.sqlite.test_read_streams import rows
+from tests.stores.sqlite.file import rows
+from tests.stores.sqlite.watched import Watched
 
 R1 = Name("run", "r1")
 R2 = Name("run", "r2")
-
-
-class Watched(sqlite3.Connection):
-    """A connection that counts the ways of transactions, and loses the reply to one."""
-
-    short = 0
-    long = 0
-    fault: bool | None = None
-    """Whether the next one takes effect before its reply is lost."""
-
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        Watched.long += sql == "COMMIT"
-        if not sql.startswith("INSERT INTO moves"):
-            return super().execute(sql, *values)
-        Watched.short += 1
-        fault, Watched.fault = Watched.fault, None
-        if fault is None:
-            return super().execute(sql, *values)
-        if fault:
-            super().execute(sql, *values)
-        raise sqlite3.OperationalError("disk I/O error")
-
-
-@pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
-    def connect(path: Path) -> sqlite3.Connection:
-        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Watched)
-
-    monkeypatch.setattr(writer, "connect", connect)
-    Watched.short = Watched.long = 0
-    Watched.fault = None
-    return Watched
 
 
 def step(run_id: str, version: int, **members: Any) -> Change:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -20,7 +19,7 @@ from signoff.streams.stream import Write
 from signoff.testing.store_contract.laws import done, family
 from signoff.testing.store_contract.laws import head as application_head
 from tests.stores.blind import blind
-from tests.stores.sqlite.test_statements import _steps
+from tests.stores.sqlite.file import cost, rows
 
 PATHS = ("inbox/a", "inbox/b", "workflows/c")
 
@@ -55,13 +54,6 @@ def within(batches: list[Batch], start: int, max_bytes: int) -> list[Batch]:
             if sum(len(one.data) for one in found) >= max_bytes:
                 break
     return found
-
-
-def rows(path: Path, table: str) -> int:
-    with sqlite3.connect(path) as connection:
-        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    connection.close()
-    return int(count)
 
 
 async def test_every_position_is_found(tmp_path: Path) -> None:
@@ -144,7 +136,7 @@ async def test_reading_a_little_of_a_long_stream_costs_what_it_costs_of_a_short_
         await done(store, *appends)
         starts = range(0, 500, 50)
         costs.append(
-            sum(_steps(connection, lambda at=at: read_streams.read(connection, "inbox/a", at, 1)) for at in starts)
+            sum(cost(connection, lambda at=at: read_streams.read(connection, "inbox/a", at, 1)) for at in starts)
         )
     connection.close()
     await store.close()

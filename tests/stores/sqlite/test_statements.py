@@ -17,6 +17,7 @@ from signoff.stores.sqlite.cache import WriterCache
 from signoff.stores.sqlite.connection import connect, prepare
 from signoff.stores.sqlite.leases import Claim, next_due, unclaimed
 from signoff.stores.sqlite.statements import Statements, chunks
+from tests.stores.sqlite.file import cost
 
 STATUSES = ((), ("waiting",), ("waiting", "running"))
 FILTERS = [
@@ -82,7 +83,7 @@ def test_appending_beside_10_000_streams_costs_what_it_costs_beside_a_hundred(co
         _add_streams(connection, first, last)
         row = (number, 50, number, number + 1, number - 1, b"x", number, number + 1, "", 7, 0, 9, 1)
         sql = plain_appends.SQL["append_produced"]
-        costs.append(_steps(connection, lambda row=row, sql=sql: connection.execute(sql, (*row, "p", 0, 0))))
+        costs.append(cost(connection, lambda row=row, sql=sql: connection.execute(sql, (*row, "p", 0, 0))))
     assert costs[1] < 1.1 * costs[0]
     assert connection.execute("SELECT version, tail FROM heads WHERE id = 50").fetchone() == (3, 3)
     assert read_streams.ended_streams(connection, 9, 9) == ["s50"]
@@ -139,12 +140,12 @@ def test_claiming_among_100_000_timers_costs_what_it_costs_among_a_thousand(conn
     sleeping = RunFilter(statuses=("sleeping",)).listing
     for first, last in ((1, 1_000), (1_001, 100_000)):
         _add_timers(connection, first, last)
-        steps = _steps(connection, lambda: next_due(connection, queues))
-        steps += _steps(connection, lambda: Claim("w", queues, 10**6, 1, 10).run(connection, WriterCache(connection)))
-        steps += _steps(connection, lambda: leases.due(connection, "w1", 10**6, 10))
-        steps += _steps(connection, lambda: leases.due_by_queue(connection))
-        steps += _steps(connection, lambda: unclaimed(connection, "run", queues, 10**6, 200))
-        steps += _steps(connection, lambda: read_subjects.list_subjects(connection, sleeping, 10, None))
+        steps = cost(connection, lambda: next_due(connection, queues))
+        steps += cost(connection, lambda: Claim("w", queues, 10**6, 1, 10).run(connection, WriterCache(connection)))
+        steps += cost(connection, lambda: leases.due(connection, "w1", 10**6, 10))
+        steps += cost(connection, lambda: leases.due_by_queue(connection))
+        steps += cost(connection, lambda: unclaimed(connection, "run", queues, 10**6, 200))
+        steps += cost(connection, lambda: read_subjects.list_subjects(connection, sleeping, 10, None))
         costs.append(steps)
     assert costs[1] < 1.1 * costs[0]
     connection.close()
@@ -175,25 +176,10 @@ def test_a_step_costs_beside_10_000_runs_what_it_costs_beside_a_hundred(connecti
     for number, (first, last) in enumerate(((1, 100), (101, 10_000)), 1):
         _add_timers(connection, first, last)
         row = (3, 50, number, number + 1, 7, 0, 1050, 0, 5, "[]", b"{}", 0, -1, 1050, "[]")
-        costs.append(_steps(connection, lambda row=row: connection.execute(plain_moves.SQL["move"], row)))
+        costs.append(cost(connection, lambda row=row: connection.execute(plain_moves.SQL["move"], row)))
     assert costs[1] < 1.1 * costs[0]
     assert connection.execute("SELECT version, mark FROM subjects WHERE id = 50").fetchone() == (3, 7)
     connection.close()
-
-
-def _steps(connection: sqlite3.Connection, work: Any) -> int:
-    """Count the instructions of SQLite's virtual machine."""
-    count = 0
-
-    def step() -> int:
-        nonlocal count
-        count += 1
-        return 0
-
-    connection.set_progress_handler(step, 1)
-    work()
-    connection.set_progress_handler(None, 1)
-    return count
 
 
 def test_rows_are_cut_into_few_sizes() -> None:
