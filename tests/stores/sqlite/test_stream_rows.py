@@ -8,7 +8,7 @@ from signoff.stores.change import Committed
 from signoff.stores.sqlite.cache import WAYPOINT_EVERY
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-from tests.stores.sqlite.test_read_streams import rows
+from tests.stores.sqlite.file import rows
 
 MANY = 50
 
