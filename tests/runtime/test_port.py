@@ -157,6 +157,29 @@ async def test_entries_come_in_order_from_any_position(bench: Bench) -> None:
         assert list(part.entries) == list(whole.entries[since:])
 
 
+async def test_what_this_process_has_just_appended_need_not_be_read_from_the_store(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise StoreUnavailable("gone")
+
+    await bench.start()
+    monkeypatch.setattr(bench.engine.store, "read", fails)
+    [run] = await bench.claim()
+    part = await bench.port.load(run.lease, 0)
+    assert part is not None
+    assert [type(entry) for entry in part.entries] == [RunStarted]
+    assert await bench.append(run.lease, 1, release=True) == Appended()
+    await bench.event("r1")
+    [run] = await bench.claim()
+    part = await bench.port.load(run.lease, 1)
+    assert part is not None
+    assert [type(entry) for entry in part.entries] == [EventReceived]
+    part = await bench.port.load(run.lease, 2)
+    assert part is not None
+    assert not part.entries
+
+
 async def test_nothing_is_read_by_a_lost_lease(bench: Bench) -> None:
     lease = await bench.claimed("w1")
     bench.clock.advance(LEASE_MS + 1)

@@ -39,10 +39,12 @@ from signoff.runtime.transactions import LocalStepTransaction
 from signoff.service.act import read_journal, whole_view
 from signoff.service.engine import Engine
 from signoff.service.kinds import run_name
+from signoff.service.recent import RecentAppends
 from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.base import SqlTransaction
 from signoff.stores.bus import READY
 from signoff.stores.change import Committed, Outcome, Subject
+from signoff.workflow import journal
 from signoff.workflow.entry import Entry
 from signoff.workflow.failure import error_of
 from signoff.workflow.run.cut import holds_cut
@@ -78,6 +80,8 @@ class LocalRunPort:
         self._engine = engine
         self._store = engine.store
         self._committer = engine.committer
+        self._recent = RecentAppends()
+        self._committer.listen(self._recent.committed)
         self._keep = keep
         self._copies: OrderedDict[str, RunCopy] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -148,9 +152,14 @@ class LocalRunPort:
 
     async def _read(self, copy: RunCopy, since: int) -> tuple[int, list[Entry]]:
         """Return what the journal has beyond `since` or beyond the view, whichever is less, and the position."""
-        start = min(since, copy.position)
+        start, tail = min(since, copy.position), copy.journal_tail
+        if start >= tail:
+            return start, []
+        batch = self._recent.take(copy.subject, start)
+        if batch is not None:
+            return start, journal.loads(batch.data)[start - batch.start :]
         entries, _ = await read_journal(self._store, copy.subject.name.id, start)
-        return start, entries[: copy.journal_tail - start]
+        return start, entries[: tail - start]
 
     async def _look(self, lease: RunLease) -> RunCopy | None:
         """Return the copy of a run with its record of now; None: the lease is lost."""
@@ -364,6 +373,7 @@ class LocalRunPort:
 
     async def leave(self, owner: str) -> None:
         """Take the announcement back."""
+        self._committer.forget(self._recent.committed)
         await self._engine.workers.leave(owner)
 
 

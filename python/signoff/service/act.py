@@ -223,6 +223,7 @@ def loaded(stored: Stored) -> Loaded:
         subject.wake_at,
         subject.lease_until,
         remembered(ledger[0]) if ledger else None,
+        size=sum([len(part.state) for part in stored.parts]),
     )
 
 

@@ -83,6 +83,11 @@ class GroupCommitter:
         """Call one more listener from now on."""
         self._listeners.append(listener)
 
+    def forget(self, listener: CommitListener) -> None:
+        """Call a listener no more, if it was called at all."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     async def commit(self, change: Change) -> Outcome:
         """Commit a Change together with others that wait; return when it is durable, or refused.
 
@@ -275,21 +280,26 @@ def _report(what: str, error: Exception) -> None:
 
 
 def topics_of(change: Change) -> list[str]:
-    """Return the topics a Change is news for: each stream it touches, and `ready` if its subject may be claimable."""
-    topics = [stream_topic(post.path) for post in change.posts]
-    match change.write:
-        case FamilyWrite(writes):
-            topics += [stream_topic(one.path if isinstance(one, StreamDelete) else one.head.path) for one in writes]
-        case SubjectWrite(subject=subject, appends=appends):
-            topics += [stream_topic(append.path) for append in appends]
+    """Return the topics a Change is news for: each stream it touches, and `ready` if its subject may be claimable.
+
+    One may come twice.
+    """
+    write, posts, _ = change
+    topics = [stream_topic(post.path) for post in posts]
+    match write:
+        case SubjectWrite():
+            topics += [stream_topic(append.path) for append in write.appends]
             # Without a queue nobody may claim it, but whoever holds it hears that it is paused or has been ended.
+            subject = write.subject
             if subject.ready or (subject.queue is not None and subject.wake_at is not None):
                 topics.append(READY)
+        case FamilyWrite(writes):
+            topics += [stream_topic(one.path if isinstance(one, StreamDelete) else one.head.path) for one in writes]
         case SubjectDelete(streams=paths):
             topics += [stream_topic(path) for path in paths]
         case RowsWrite():
             pass  # its readers get the same rows as before
-    return list(dict.fromkeys(topics))
+    return topics
 
 
 def _topics(durable: Iterable[Durable]) -> Iterator[str]:

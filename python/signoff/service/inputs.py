@@ -17,7 +17,7 @@ from signoff.service.kinds import PartKind, inputs_listing, run_name
 from signoff.stores.base import Page, PartsWanted, WorkflowStore
 from signoff.workflow.decision import Decision, Loaded
 from signoff.workflow.input import decide
-from signoff.workflow.input.decide import SCOPE, Accepted, Who
+from signoff.workflow.input.decide import SCOPE, Accepted, EncodedAnswer, Who
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import AnswerRequest
 
@@ -59,10 +59,13 @@ class Inputs:
 
         def decided(run: Loaded, now: int) -> Decision[Accepted] | Awaitable[Decision[Accepted]]:
             state = run.view.inputs.get(key)
-            judge = partial(decide.answer, run, key, request, who, now)
-            if state is None or len(orjson.dumps([state.row["schema"], request.value])) <= _SMALL:
-                return judge()
-            return self._judged(judge, state.row)
+            if state is None:
+                return decide.answer(run, key, request, who, now)
+            encoded = EncodedAnswer.of(key, request, who)
+            room = _SMALL - encoded.size
+            if run.size <= room or len(orjson.dumps(state.row["schema"])) <= room:
+                return decide.answer(run, key, request, who, now, encoded=encoded)
+            return self._judged(partial(decide.answer, run, key, request, who, now, encoded=encoded), state.row)
 
         wanted = PartsWanted(PartKind.INPUT, key)
         return await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))

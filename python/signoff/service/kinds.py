@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -120,27 +121,30 @@ def run_record(
     """
     row = fold.row
     workflow, status = row["workflow"], row["status"]
+    lease: tuple[int, str | None, int | None]
     if before is None:
         # The first version is drawn: no worker of a deleted run's fits the run that took its place.
-        before = Subject(run_name(row["id"]), first_version(), b"", sort=fold.last_at)
+        name, version, sort, lease = run_name(row["id"]), first_version(), fold.last_at, (0, None, None)
+    else:
+        name, version, sort = before.name, before.version, before.sort
+        lease = before.epoch, before.lease_owner, before.lease_until
     return Subject(
-        before.name,
-        before.version + 1,
+        name,
+        version + 1,
         fold.dumps(),
         _run_terms(workflow, status, tuple(row["tags"])),
-        before.sort,
+        sort,
         None if status in ENDED or fold.paused else workflow,
         ready,
         wake_at,
         status == "blocked",
         fold.last_at,
         streams,
-        before.epoch,
-        before.lease_owner,
-        before.lease_until,
+        *lease,
     )
 
 
+@lru_cache(maxsize=1024)
 def _run_terms(workflow: str, status: str, tags: tuple[str, ...]) -> tuple[str, ...]:
     led = (f"workflow/{workflow}", f"status/{status}", f"workflow/{workflow}/status/{status}")
     return (*led, *(f"tag/{tag}" for tag in tags)) if tags else led

@@ -79,43 +79,31 @@ class RunChange:
         epoch: int | None = None,
         release: bool = False,
     ) -> None:
-        journal_tail, public_tail = tails(before.subject)
+        subject = before.subject
+        journal_tail, public_tail = tails(subject)
         self.delta = delta = project(before.view, entries, public_tail)
         fold = before.view.run
         assert fold is not None, "the first entry of a run is run.started"
-        run_id: str = fold.row["id"]
-        journal_tail += len(entries)
-        public_tail += len(delta.public)
+        row = fold.row
+        if subject is None:
+            version, journal_at, rows_at = 0, journal_path(row["id"]), run_path(row["id"])
+        else:
+            version, (journal_at, rows_at) = subject.version, [stream.path for stream in subject.streams]
         streams = (
-            OwnStream(journal_path(run_id), journal_tail, delta.close),
-            OwnStream(run_path(run_id), public_tail, delta.close),
+            OwnStream(journal_at, journal_tail + len(entries), delta.close),
+            OwnStream(rows_at, public_tail + len(delta.public), delta.close),
         )
-        appends = _appends(streams, entries, delta)
-        self.after = run_record(fold, before.subject, ready=ready, wake_at=wake_at, streams=streams)
-        put, dropped = _waits(delta, fold.last_at)
-        self.change = Change(
-            SubjectWrite(
-                self.after,
-                0 if before.subject is None else before.subject.version,
-                (*map(input_part, delta.inputs.values()), *put),
-                dropped,
-                appends,
-                epoch,
-                release,
-            ),
-            _posts(fold.row["workflow"], delta),
-            new_mark(),
-        )
+        self.after = run_record(fold, subject, ready=ready, wake_at=wake_at, streams=streams)
+        parts, dropped = _parts(delta, fold.last_at)
+        appends = _appends(journal_at, rows_at, entries, delta)
+        write = SubjectWrite(self.after, version, parts, dropped, appends, epoch, release)
+        self.change = Change(write, _posts(row["workflow"], delta), new_mark())
 
     def remember(self, part: Part) -> None:
         """Write one more part along."""
         write, posts, mark = self.change
         assert isinstance(write, SubjectWrite)
-        parts = (*write.parts, part)
-        write = SubjectWrite(
-            write.subject, write.expect, parts, write.dropped, write.appends, write.epoch, write.release
-        )
-        self.change = Change(write, posts, mark)
+        self.change = Change(write._replace(parts=(*write.parts, part)), posts, mark)
 
 
 def run_deletion(subject: Subject, fold: RunFold, at: int) -> Change:
@@ -139,36 +127,35 @@ def tails(subject: Subject | None) -> tuple[int, int]:
     """Return how many entries and rows a run has: its journal is the first of its streams, its rows are the second."""
     if subject is None:
         return 0, 0
-    entries, rows, *_ = subject.streams
-    return entries.tail, rows.tail
+    return subject.streams[0].tail, subject.streams[1].tail
 
 
-def _appends(streams: tuple[OwnStream, OwnStream], entries: Sequence[Entry], delta: Delta) -> tuple[OwnAppend, ...]:
-    journal_stream, rows_stream = streams
+def _appends(journal_at: str, rows_at: str, entries: Sequence[Entry], delta: Delta) -> tuple[OwnAppend, ...]:
+    public, close = delta.public, delta.close
     appends: tuple[OwnAppend, ...] = ()
-    if entries or delta.close:
-        appends = (OwnAppend(journal_stream.path, journal.dumps(entries), len(entries), delta.close),)
-    if delta.public or delta.close:
-        rows = OwnAppend(rows_stream.path, b",".join(delta.public), len(delta.public), delta.close)
-        appends = (*appends, rows)
+    if entries or close:
+        appends = (OwnAppend(journal_at, journal.dumps(entries), len(entries), close),)
+    if public or close:
+        appends = (*appends, OwnAppend(rows_at, b",".join(public), len(public), close))
     return appends
 
 
 def _posts(workflow: str, delta: Delta) -> tuple[Post, ...]:
-    if not delta.inboxes and not delta.listing:
-        return ()
-    inboxes: dict[str, list[bytes]] = {}
-    for principal, row in delta.inboxes:
-        inboxes.setdefault(principal, []).append(row)
-    posts = [Post(inbox_path(who), b",".join(rows), len(rows)) for who, rows in inboxes.items()]
+    posts: tuple[Post, ...] = ()
+    if delta.inboxes:
+        inboxes: dict[str, list[bytes]] = {}
+        for principal, row in delta.inboxes:
+            inboxes.setdefault(principal, []).append(row)
+        posts = tuple([Post(inbox_path(who), b",".join(rows), len(rows)) for who, rows in inboxes.items()])
     if delta.listing:
-        posts.append(Post(listing_path(workflow), b",".join(delta.listing), len(delta.listing)))
-    return tuple(posts)
+        posts = (*posts, Post(listing_path(workflow), b",".join(delta.listing), len(delta.listing)))
+    return posts
 
 
-def _waits(delta: Delta, at: int) -> tuple[tuple[Part, ...], tuple[PartName, ...]]:
+def _parts(delta: Delta, at: int) -> tuple[tuple[Part, ...], tuple[PartName, ...]]:
+    inputs = tuple(map(input_part, delta.inputs.values())) if delta.inputs else ()
     if not delta.waits:
-        return (), ()
+        return inputs, ()
     put: dict[str, Part] = {}
     dropped = []
     for wait_id, topic, key, remove in delta.waits:
@@ -176,4 +163,4 @@ def _waits(delta: Delta, at: int) -> tuple[tuple[Part, ...], tuple[PartName, ...
             put[wait_id] = wait_part(wait_id, topic, key, at)
         elif put.pop(wait_id, None) is None:
             dropped.append(PartName(PartKind.WAIT, wait_id))
-    return tuple(put.values()), tuple(dropped)
+    return (*inputs, *put.values()), tuple(dropped)

@@ -88,9 +88,11 @@ class LocalBus:
             running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             running = None
+        interests = self._interests
         for topic in topics:
-            for interest in tuple(self._interests.get(topic, ())):
-                interest.notify(running)
+            if topic in interests:
+                for interest in tuple(interests.get(topic, ())):
+                    interest.notify(running)
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> LocalInterest:
         """Call `wake` on the running event loop whenever the topic may have news."""

@@ -51,8 +51,7 @@ class Name(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class OwnStream:
+class OwnStream(NamedTuple):
     """How far a stream of a subject's own has grown.
 
     It has no head that its appends would move: its tail is in the subject's record.
@@ -154,8 +153,7 @@ class OwnAppend:
     close: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectWrite:
+class SubjectWrite(NamedTuple):
     """Replace a subject's record, put and drop parts, and append to streams of its own.
 
     Attributes:

@@ -151,8 +151,9 @@ def due(path: str, start: int, end: int) -> bool:
 
     A run's rows are folded when somebody reads them from the start; only a very long one does not wait for that.
     """
-    every = _EVERY_OF_RUN if paths.is_of_a_run(path) else _EVERY
-    return start // every != end // every
+    if start // _EVERY == end // _EVERY:  # so it does not pass a multiple of the other either
+        return False
+    return not paths.is_of_a_run(path) or start // _EVERY_OF_RUN != end // _EVERY_OF_RUN
 
 
 def lagging(head: Head) -> bool:

@@ -78,12 +78,19 @@ def change(
     """
     if not row_type or not key:
         raise ValueError("a row needs a type and a key")
-    head = b'{"type":' + orjson.dumps(row_type) + b',"key":' + orjson.dumps(key)
-    body = b"" if operation is Operation.DELETE else b',"value":' + _encode(value)
+    message: dict[str, Any] = {"type": row_type, "key": key}
+    if operation is not Operation.DELETE:
+        message["value"] = orjson.Fragment(value) if isinstance(value, bytes) else value
     headers = {"operation": operation._value_, "txid": txid, "timestamp": timestamp}
     if txid is None:
         del headers["txid"]
-    return b"".join((head, body, b',"headers":', orjson.dumps(headers), b"}"))
+    message["headers"] = headers
+    try:
+        return orjson.dumps(message)
+    except TypeError:
+        # Integers beyond 64 bits are JSON, though orjson does not write them.
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return orjson.dumps(message | {"value": orjson.Fragment(text)})
 
 
 def validate(message: Any) -> None:
@@ -134,16 +141,6 @@ def fold(messages: Iterable[bytes | str | dict[str, Any]], rows: RowMap | None =
             case {"type": row_type, "key": key, "value": value}:
                 state[row_type, key] = value
     return state
-
-
-def _encode(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # Integers beyond 64 bits are JSON, though orjson does not write them.
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _text(value: Any) -> bool:

@@ -42,6 +42,7 @@ class Loaded:
         leased_until: milliseconds until which a worker holds it, or None.
         remembered: what was accepted under the id of this request, if anything was.
         forsaken: nobody who is there knows its workflow, as far as that was looked for.
+        size: bytes of the parts that were loaded, as they are stored.
     """
 
     view: View
@@ -50,6 +51,7 @@ class Loaded:
     leased_until: int | None = None
     remembered: Remembered | None = None
     forsaken: bool = False
+    size: int = 0
 
     @property
     def run(self) -> RunFold:

@@ -59,17 +59,14 @@ class Projector:
 
     def put(
         self, operation: state.Operation, row_type: str, key: str, row: Any, *, at: int, txid: str | None = None
-    ) -> None:
-        """Add a message to the run's stream."""
+    ) -> bytes | None:
+        """Add a message to the run's stream; return it, or None if none is made."""
         self.tail += 1
-        if self.write:
-            self.public.append(state.change(operation, row_type, key, row, timestamp=rfc3339(at), txid=txid))
-
-    def list_run(self, operation: state.Operation, row: dict[str, Any], at: int, txid: str | None) -> None:
-        """Add a message to the listing of the workflow's runs."""
-        if self.write:
-            message = state.change(operation, "run", row["id"], row, timestamp=rfc3339(at), txid=txid)
-            self.listing.append(message)
+        if not self.write:
+            return None
+        message = state.change(operation, row_type, key, row, timestamp=rfc3339(at), txid=txid)
+        self.public.append(message)
+        return message
 
     def tell(
         self,
@@ -103,13 +100,13 @@ class RecordingProjector(Projector):
 
     def put(
         self, operation: state.Operation, row_type: str, key: str, row: Any, *, at: int, txid: str | None = None
-    ) -> None:
-        """Add a message to the run's stream."""
-        super().put(operation, row_type, key, row, at=at, txid=txid)
+    ) -> bytes | None:
+        """Add a message to the run's stream; return it, or None if none is made."""
         if operation is state.Operation.DELETE:
             self.rows.pop((row_type, key), None)
         else:
             self.rows[row_type, key] = row
+        return super().put(operation, row_type, key, row, at=at, txid=txid)
 
 
 Fold = Callable[[Projector, RunFold, Any], dict[str, Any] | None]

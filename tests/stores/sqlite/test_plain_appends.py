@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from random import getrandbits
 from typing import Any
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from signoff.errors import StoreUnavailable
 from signoff.stores.base import WorkflowStore
-from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Outcome, Rejected, StreamDelete
+from signoff.stores.change import Batch, Change, Committed, Conflict, FamilyWrite, Outcome, Rejected, StreamDelete
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
 from signoff.stores.sqlite.plain_appends import SIZES
@@ -256,14 +258,22 @@ def told(act: Act, outcome: Outcome | Rejected) -> Any:
     return "refused" if act.kind == "wrong" and not isinstance(outcome, Committed) else outcome
 
 
+def one_batch(batches: Iterable[Batch]) -> Batch:
+    """Return what follows each other as if it had come at once."""
+    return reduce(lambda before, one: before.joined(one.end, one.data), batches)
+
+
 async def look(store: WorkflowStore) -> list[Any]:
     """Return all that can be seen of the streams."""
     seen: list[Any] = []
     for path in (*PATHS, *(f"inbox/{path}" for path in PATHS)):
         found = await store.read(path, 0, 1 << 30)
-        seen.append(
-            found and (found[0].changed(incarnation="-", version=0 if found[0].engine else found[0].version), found[1])
-        )
+        if found is None:
+            seen.append(None)
+        elif found[0].engine:  # what was posted in one commit, a store may keep together
+            seen.append((found[0].changed(incarnation="-", version=0), one_batch(found[1])))
+        else:
+            seen.append((found[0].changed(incarnation="-"), found[1]))
         for name in "pq":
             state = await store.load_stream(path, name)
             seen.append(state and state.producer)

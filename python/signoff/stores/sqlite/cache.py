@@ -131,9 +131,15 @@ class WriterCache:
     def learn(self, changes: Sequence[Change]) -> None:
         """Load what these Changes will be compared with and is not known yet, in as few statements as possible."""
         names: dict[Name, None] = {}
-        for change in changes:
-            name = _subject_of(change)
-            if name is not None and name not in self.subjects:
+        for write, _, _ in changes:
+            match write:
+                case SubjectWrite():
+                    name = write.subject.name
+                case SubjectDelete():
+                    name = write.name
+                case _:
+                    continue
+            if name not in self.subjects:
                 names[name] = None
         if names:
             self._learn_subjects(list(names))
@@ -247,13 +253,6 @@ class WriterCache:
             values = [part for key in keys[start : start + size] for part in key]
             yield from self.connection.execute(SQL.rows(name, size), values).fetchall()
             start += size
-
-
-def _subject_of(change: Change) -> Name | None:
-    write = change.write
-    if isinstance(write, SubjectWrite):
-        return write.subject.name
-    return write.name if isinstance(write, SubjectDelete) else None
 
 
 def _stream(number: int, path: str, version: int, tail: int, closed: int, *rest: Any) -> CachedStream:

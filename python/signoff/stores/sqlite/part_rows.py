@@ -10,12 +10,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-import orjson
-
 from signoff.stores.change import Part, PartName
 from signoff.stores.check import check_terms
 from signoff.stores.sqlite.cache import PARTS, SQL, CachedSubject, WriterCache
-from signoff.stores.sqlite.rows import Row, terms_of
+from signoff.stores.sqlite.rows import Row, terms_of, terms_text
 from signoff.stores.sqlite.statements import chunks, write_rows
 from signoff.stores.sqlite.subject_rows import moved_terms, write_terms
 
@@ -33,25 +31,26 @@ class PartRows:
 
     def write(self, owner: CachedSubject, parts: Sequence[Part], dropped: Sequence[PartName]) -> None:
         """Gather the parts that one Change puts and drops; what it drops goes first."""
-        keys = [(owner.id, part.kind, part.key) for part in parts]
-        gone = [(owner.id, *name) for name in dropped]
-        if any(self._put.get(key, key) is None for key in keys) or not set(gone).isdisjoint(keys):
-            # What is dropped and then put is a new one.
-            self.flush()
-        self._put.update(dict.fromkeys(gone))
-        if not set(gone).isdisjoint(keys):
-            self.flush()
-        for key, part in zip(keys, parts, strict=True):
+        number, put = owner.id, self._put
+        for name in dropped:
+            put[number, name.kind, name.key] = None
+        for part in parts:
             check_terms(part.terms)
-            before = self._put.get(key)
-            self._put[key] = part if before is None else replace(part, sort=before.sort)
+            key = number, part.kind, part.key
+            if key in put:
+                before = put[key]
+                if before is None:  # what is dropped and then put is a new one
+                    self.flush()
+                else:
+                    part = replace(part, sort=before.sort)  # noqa: PLW2901
+            put[key] = part
 
     def delete(self, owner: CachedSubject) -> None:
         """Delete all parts of a subject."""
         self.flush()
         rows = self._connection.execute(SQL["parts_of"], (owner.id,)).fetchall()
-        drops = [("drop", (kind, term, sort, number)) for number, kind, sort, terms in rows for term in terms_of(terms)]
-        write_terms(self._connection, "part_term", drops)
+        drops = [(kind, term, sort, number) for number, kind, sort, terms in rows for term in terms_of(terms)]
+        write_terms(self._connection, "part_term", drops, [])
         self._connection.execute(SQL["delete_parts"], (owner.id,))
 
     def flush(self) -> None:
@@ -62,27 +61,30 @@ class PartRows:
         new: list[Row] = []
         changed: list[Row] = []
         gone: list[Row] = []
-        terms: list[tuple[str, Row]] = []
+        dropped: list[Row] = []
+        added: list[Row] = []
         for key, part in self._put.items():
+            kind = key[1]
             number, sort, before = known.get(key, (0, 0, ()))
             if part is None:
                 if number:
                     gone.append((number,))
-                    terms += [("drop", (key[1], term, sort, number)) for term in before]
+                    dropped += [(kind, term, sort, number) for term in before]
                 continue
             if number:
-                changed.append((part.open, _json(part.terms), part.state, number))
+                changed.append((part.open, terms_text(part.terms), part.state, number))
             else:
                 number, sort = self._cache.number(PARTS), part.sort
-                new.append((number, *key, part.open, sort, _json(part.terms), part.state))
-            for verb, some in moved_terms(before, part.terms):
-                terms += [(verb, (key[1], term, sort, number)) for term in some]
+                new.append((number, *key, part.open, sort, terms_text(part.terms), part.state))
+            if part.terms != before:
+                old_terms, new_terms = moved_terms(before, part.terms)
+                dropped += [(kind, term, sort, number) for term in old_terms]
+                added += [(kind, term, sort, number) for term in new_terms]
         if new:
             write_rows(self._connection, SQL, "add_part", new)
         self._each("put_part", changed)
         self._each("drop_part", gone)
-        if terms:
-            write_terms(self._connection, "part_term", terms)
+        write_terms(self._connection, "part_term", dropped, added)
         self.clear()
 
     def clear(self) -> None:
@@ -104,7 +106,3 @@ class PartRows:
     def _each(self, name: str, rows: list[Row]) -> None:
         if rows:
             self._connection.executemany(SQL[name], rows)
-
-
-def _json(terms: tuple[str, ...]) -> str:
-    return orjson.dumps(terms).decode() if terms else "[]"

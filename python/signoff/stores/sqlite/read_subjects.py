@@ -25,10 +25,16 @@ def load(connection: sqlite3.Connection, name: Name, wanted: tuple[PartsWanted, 
     if not rows or rows[0][-1] is None:
         return None
     record, *others = rows
-    found = {one[_NUMBER]: one for one in others}
+    if len(others) > 1:
+        others = _in_order(others, wanted)
+    return LoadedSubject(subject(record), tuple([part(one) for one in others]))
+
+
+def _in_order(rows: list[Row], wanted: tuple[PartsWanted, ...]) -> list[Row]:
+    """Return rows of parts, each once, in the order in which their kinds are wanted and they were first put."""
+    found = {one[_NUMBER]: one for one in rows}
     kinds = {one.kind: place for place, one in reversed(list(enumerate(wanted)))}
-    parts = sorted(found.values(), key=lambda one: (kinds[one[0]], one[_NUMBER])) if len(found) > 1 else found.values()
-    return LoadedSubject(subject(record), tuple(map(part, parts)))
+    return sorted(found.values(), key=lambda one: (kinds[one[0]], one[_NUMBER]))
 
 
 def load_query(name: Name, wanted: tuple[PartsWanted, ...]) -> tuple[str, tuple[Any, ...]]:

@@ -47,6 +47,12 @@ def terms_of(text: str) -> tuple[str, ...]:
     return tuple(orjson.loads(text))
 
 
+@lru_cache(maxsize=4096)
+def terms_text(terms: tuple[str, ...]) -> str:
+    """Write a column of terms."""
+    return orjson.dumps(terms).decode()
+
+
 class HeadRow:
     """A row of the view `heads`, as `read_streams.sql` selects it.
 

@@ -64,7 +64,8 @@ LEFT JOIN subjects ON subjects.id = streams.subject;
 -- What was appended, one row an append, in order of writing. Each knows the one before it in its stream, and
 -- the last is noted beside the tail; so an append touches the end of this table and its stream's tail, and nothing else.
 -- An index by stream would make a commit write a page for each stream it touches (measured over 100 streams: a third of
--- the throughput; clustering the rows by stream: less). `mark` is that of the Change; 0: it had none.
+-- the throughput; clustering the rows by stream: less). `mark` is that of the Change; 0: it had none, or what many
+-- have posted is here together.
 CREATE TABLE batches (
   id INTEGER PRIMARY KEY,
   stream INTEGER NOT NULL,

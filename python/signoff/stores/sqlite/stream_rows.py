@@ -8,18 +8,43 @@ grown is written with the subject (`subject_rows.py`).
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from signoff.stores.change import Batch, OwnAppend, Post, RowsWrite, new_mark
 from signoff.stores.parting import batches
-from signoff.stores.sqlite.cache import BATCHES, SQL, STREAMS, CachedStream, CachedSubject, WriterCache, next_distance
+from signoff.stores.sqlite.cache import (
+    BATCHES,
+    SQL,
+    STREAMS,
+    WAYPOINT_EVERY,
+    CachedStream,
+    CachedSubject,
+    WriterCache,
+    next_distance,
+)
 from signoff.stores.sqlite.rows import Row
 from signoff.stores.sqlite.statements import write_rows
 from signoff.streams import expiry
 from signoff.streams.stream import JSON, Head, Write
 
 _random: Final = Random()  # noqa: S311 - as marks: they must differ, not be hard to guess
+
+
+@dataclass(slots=True, eq=False)
+class _Posted:
+    """What is posted to a stream, most of it a row by each of many Changes, to be written as one batch.
+
+    Attributes:
+        start: the position of the first of them.
+        size: bytes in `data`.
+    """
+
+    stream: CachedStream
+    start: int
+    data: list[bytes] = field(default_factory=list)
+    size: int = 0
 
 
 class StreamRows:
@@ -31,7 +56,7 @@ class StreamRows:
         self._created: list[tuple[CachedStream, int]] = []
         self._heads: dict[int, tuple[CachedStream, Head, int]] = {}
         self._appended: dict[int, tuple[CachedStream, Head]] = {}
-        self._posted: dict[int, CachedStream] = {}
+        self._posted: dict[int, _Posted] = {}
         self._batches: list[Row] = []
         self._waypoints: list[Row] = []
         self._others: list[tuple[str, Row]] = []
@@ -45,32 +70,46 @@ class StreamRows:
             stream.owner = owner
             owner.streams.append(stream)
             self._cache.own(stream)
-        self._add(stream, append, mark, appended)
+        start, data = stream.tail, append.data
+        end = start + append.count
+        if end != start:
+            self._batch(stream, start, end, data, mark)
+            stream.tail = end
+        _note(appended, path, Batch(start, end, data))
         if append.close:
             stream.closed = True
 
     def post(self, post: Post, mark: int, appended: dict[str, Batch]) -> None:
         """Place a post."""
-        stream = self._cache.streams[post.path]
+        path = post.path
+        stream = self._cache.streams[path]
         if stream is None:
-            stream = self._cache.streams[post.path] = self._create(post.path, mark)
-        self._posted[stream.id] = stream
-        self._add(stream, post, mark, appended)
+            stream = self._cache.streams[path] = self._create(path, mark)
+        posted = self._posted.get(stream.id)
+        if posted is None:
+            posted = self._posted[stream.id] = _Posted(stream, stream.tail)
+        start, data = stream.tail, post.data
+        end = start + post.count
+        if end != start:
+            posted.data.append(data)
+            posted.size += len(data)
+            stream.tail = end
+            if posted.size >= WAYPOINT_EVERY:
+                self._put_together(posted)
+        _note(appended, path, Batch(start, end, data))
+
+    def _put_together(self, posted: _Posted) -> None:
+        """Make one batch of what was posted to a stream. It bears no mark: nobody looks for a Change by its posts."""
+        if posted.data:
+            end = posted.stream.tail
+            self._batch(posted.stream, posted.start, end, b",".join(posted.data), 0)
+            posted.start, posted.data, posted.size = end, [], 0
 
     def _create(self, path: str, mark: int) -> CachedStream:
         number = self._cache.number(STREAMS)
         stream = CachedStream(number, path, new_mark(), 0, False, new_incarnation(), engine=True)
         self._created.append((stream, mark))
         return stream
-
-    def _add(self, stream: CachedStream, append: OwnAppend | Post, mark: int, appended: dict[str, Batch]) -> None:
-        start, data, path = stream.tail, append.data, append.path
-        end = start + append.count
-        if end != start:
-            self._batch(stream, start, end, data, mark)
-            stream.tail = end
-        known = appended.get(path)
-        appended[path] = Batch(start, end, data) if known is None else known.joined(end, data)
 
     def write(self, write: Write, mark: int) -> None:
         """Gather a write to a stream of an application, or of what forks move of one of the engine's."""
@@ -86,6 +125,8 @@ class StreamRows:
         elif stream.engine:
             self._write_engine(stream, head, mark)
             return
+        elif (posted := self._posted.get(stream.id)) is not None:
+            self._put_together(posted)
         if head.tail > stream.tail:
             for start, end, data in batches(write, stream.tail):
                 self._batch(stream, start, end, data, mark)
@@ -176,13 +217,15 @@ class StreamRows:
 
     def flush(self) -> None:
         """Write everything gathered so far."""
+        for posted in self._posted.values():
+            self._put_together(posted)
         for stream_id in self._heads:
             self._appended.pop(stream_id, None)
         heads = [_created_row(stream, mark) for stream, mark in self._created]
         heads += [_head_row(stream, head, mark) for stream, head, mark in self._heads.values()]
         tails = [_tail_row(stream, head) for stream, head, _ in self._heads.values()]
         tails += [_tail_row(stream, head) for stream, head in self._appended.values()]
-        tails += [_posted_tail(stream) for stream in self._posted.values()]
+        tails += [_posted_tail(posted.stream) for posted in self._posted.values()]
         ends = [(stream.id, expiry.end(head)) for stream, head in self._appended.values() if head.ttl_s is not None]
         self._write("put_head", heads)
         self._write("put_tail", tails)
@@ -211,6 +254,12 @@ class StreamRows:
     def _write(self, name: str, rows: list[Row]) -> None:
         if rows:
             write_rows(self._connection, SQL, name, rows)
+
+
+def _note(appended: dict[str, Batch], path: str, batch: Batch) -> None:
+    """Note for the answer what was appended where."""
+    known = appended.get(path)
+    appended[path] = batch if known is None else known.joined(batch.end, batch.data)
 
 
 def new_incarnation() -> str:

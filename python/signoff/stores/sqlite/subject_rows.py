@@ -7,14 +7,13 @@ They come from Changes that were compared; a subject that several Changes write 
 from __future__ import annotations
 
 import sqlite3
-
-import orjson
+from functools import lru_cache
 
 from signoff.stores.change import Subject, SubjectWrite
 from signoff.stores.check import check_terms
 from signoff.stores.compare import due_at
 from signoff.stores.sqlite.cache import SQL, SUBJECTS, CachedSubject, WriterCache
-from signoff.stores.sqlite.rows import Row
+from signoff.stores.sqlite.rows import Row, terms_text
 from signoff.stores.sqlite.statements import write_rows
 
 
@@ -105,12 +104,14 @@ class SubjectRows:
         self.clear()
 
     def _write_terms(self) -> None:
-        terms: list[tuple[str, Row]] = []
+        dropped: list[Row] = []
+        added: list[Row] = []
         for cached, before in self._moved.values():
             kind, sort, number = cached.name.kind, cached.sort, cached.id
-            for verb, some in moved_terms(before, cached.terms):
-                terms += [(verb, (kind, term, sort, number)) for term in some]
-        write_terms(self._connection, "subject_term", terms)
+            gone, new = moved_terms(before, cached.terms)
+            dropped += [(kind, term, sort, number) for term in gone]
+            added += [(kind, term, sort, number) for term in new]
+        write_terms(self._connection, "subject_term", dropped, added)
 
     def clear(self) -> None:
         """Drop what was gathered and not flushed: it is written, or its Change was undone."""
@@ -130,18 +131,15 @@ class SubjectRows:
             self._connection.executemany(SQL[name], rows)
 
 
-def moved_terms(before: tuple[str, ...], after: tuple[str, ...]) -> list[tuple[str, list[str]]]:
-    """Return the terms that go, and those that come, with the words of their statements."""
-    if not before:
-        return [("add", list(dict.fromkeys(after)))]
+@lru_cache(maxsize=4096)
+def moved_terms(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the terms that go, and those that come. The same few come again and again, as in `rows.py:terms_of`."""
     old, new = dict.fromkeys(before), dict.fromkeys(after)
-    return [("drop", [term for term in old if term not in new]), ("add", [term for term in new if term not in old])]
+    return tuple([term for term in old if term not in new]), tuple([term for term in new if term not in old])
 
 
-def write_terms(connection: sqlite3.Connection, table: str, rows: list[tuple[str, Row]]) -> None:
+def write_terms(connection: sqlite3.Connection, table: str, dropped: list[Row], added: list[Row]) -> None:
     """Drop terms, then add those that come, with few statements."""
-    dropped = [row for verb, row in rows if verb == "drop"]
-    added = [row for verb, row in rows if verb == "add"]
     if dropped:
         connection.executemany(SQL[f"drop_{table}"], dropped)
     if added:
@@ -155,7 +153,7 @@ def _new_row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
         subject.version,
         mark,
         cached.sort,
-        orjson.dumps(subject.terms).decode(),
+        terms_text(subject.terms),
         subject.queue,
         subject.ready,
         subject.wake_at,
@@ -184,5 +182,4 @@ def _row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
 
 def _indexed_row(cached: CachedSubject, subject: Subject, mark: int) -> Row:
     lease = (cached.lease_owner, cached.lease_until, cached.due_at, cached.due_since, cached.lost)
-    terms = orjson.dumps(subject.terms).decode()
-    return (*_row(cached, subject, mark)[:-1], subject.queue, terms, *lease, cached.id)
+    return (*_row(cached, subject, mark)[:-1], subject.queue, terms_text(subject.terms), *lease, cached.id)

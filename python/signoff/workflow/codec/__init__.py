@@ -7,7 +7,7 @@ says how all that looks to people. The protocol's section 13 is about the same. 
 """
 
 from signoff.workflow.codec.concealing import conceal
-from signoff.workflow.codec.digest import digest
+from signoff.workflow.codec.digest import canonical, digest, digest_of
 from signoff.workflow.codec.kinds import TAG
 from signoff.workflow.codec.reading import decode, receive
 from signoff.workflow.codec.recording import encode_as
@@ -20,10 +20,12 @@ __all__ = [
     "TAG",
     "Encoded",
     "adapter",
+    "canonical",
     "check",
     "conceal",
     "decode",
     "digest",
+    "digest_of",
     "encode",
     "encode_as",
     "pointers",

@@ -10,13 +10,22 @@ import orjson
 
 def digest(value: Any) -> str:
     """Return the SHA-256 (hex) of a JSON value in canonical form: the same for any order of members."""
+    return digest_of(canonical(value))
+
+
+def digest_of(canonical: bytes) -> str:
+    """Return the digest of a value that is written in canonical form already."""
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """Write a JSON value in canonical form."""
     try:
-        canonical = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, or a value nested deeper than orjson writes
         parts: list[bytes] = []
         _write(value, parts)
-        canonical = b"".join(parts)
-    return hashlib.sha256(canonical).hexdigest()
+        return b"".join(parts)
 
 
 def _write(value: Any, parts: list[bytes]) -> None:

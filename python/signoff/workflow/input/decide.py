@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -94,8 +94,29 @@ class Accepted:
         return cls(outcome["offset"], outcome["txid"], outcome["row"], replayed=True)
 
 
+class EncodedAnswer(NamedTuple):
+    """An answer as it is kept and compared.
+
+    Attributes:
+        value: as the journal has it.
+        digest: of all that was sent, to tell a retry from a reuse.
+        size: bytes of all that was sent, in canonical form.
+    """
+
+    value: Any
+    digest: str
+    size: int
+
+    @classmethod
+    def of(cls, key: str, request: AnswerRequest, who: Who) -> EncodedAnswer:
+        """Encode an answer of somebody to the request `key`."""
+        value = codec.encode(request.value)
+        sent = codec.canonical([key, request.action, value, who.by.kind, who.by.id])
+        return cls(value, codec.digest_of(sent), len(sent))
+
+
 def answer(
-    loaded: Loaded, key: str, request: AnswerRequest, who: Who, now_ms: int
+    loaded: Loaded, key: str, request: AnswerRequest, who: Who, now_ms: int, *, encoded: EncodedAnswer | None = None
 ) -> AppendEntries[Accepted] | AlreadyDone[Accepted]:
     """Decide what becomes of an answer. One that comes after the deadline ends the request, and is refused then.
 
@@ -105,6 +126,7 @@ def answer(
         request: the submission.
         who: the person, or the operator, that answers.
         now_ms: now, in milliseconds.
+        encoded: the submission, if it is encoded already.
 
     Raises:
         InputNotFound: nobody asked this.
@@ -117,8 +139,7 @@ def answer(
     state = loaded.view.inputs.get(key)
     if state is None:
         raise InputNotFound(f"The run {loaded.run.row['id']!r} has no request {key[:140]!r}.")
-    value = codec.encode(request.value)
-    digest = codec.digest([key, request.action, value, who.by.kind, who.by.id])
+    value, digest, _ = encoded or EncodedAnswer.of(key, request, who)
     if loaded.remembered is not None and loaded.remembered.digest == digest:
         return AlreadyDone(Accepted.loads(loaded.remembered.outcome))
     # Whoever was not asked learns that first. `decide_answer` sees to it; what is refused before it does, too.

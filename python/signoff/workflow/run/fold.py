@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from signoff.streams import state
 from signoff.streams.state import Operation
 from signoff.workflow import codec, failure
 from signoff.workflow.entry import DecidedBy
@@ -58,10 +59,13 @@ def begin(projector: Projector, entry: RunStarted) -> None:
 def put_run(projector: Projector, run: RunFold, operation: Operation, at: int, txid: str | None = None) -> None:
     """Write the run's row, and what of it stands in the listing."""
     row = run.row
-    projector.put(operation, "run", row["id"], row, at=at, txid=txid)
-    if projector.write:
+    message = projector.put(operation, "run", row["id"], row, at=at, txid=txid)
+    if message is None:
+        return
+    if "input" in row or "output" in row:
         narrow = {name: value for name, value in row.items() if name not in {"input", "output"}}
-        projector.list_run(operation, narrow, at, txid)
+        message = state.change(operation, "run", row["id"], narrow, timestamp=rfc3339(at), txid=txid)
+    projector.listing.append(message)
 
 
 def _completed(projector: Projector, run: RunFold, entry: RunCompleted) -> dict[str, Any]:
