@@ -283,7 +283,7 @@ def test_a_function_is_told_what_to_do() -> None:
 
 
 def test_the_tests_stand_where_the_package_has_what_they_test() -> None:
-    of_the_whole = {"conformance", "docs", "protocol"}
+    of_the_whole = {"conformance", "docs", "protocol", "servers"}
     folders = {
         file.parent.relative_to(TESTS).as_posix()
         for file in TESTS.rglob("test_*.py")
