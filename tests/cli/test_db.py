@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+from signoff.stores.open import open_store
 from signoff.stores.sqlite.statements import migration_names, migrations
-from tests.cli.commands import run
+from signoff.testing.store_contract.filled import comparable, dumped
+from signoff.testing.store_contract.laws import done, head, write
+from tests.cli.commands import environment, run
 
 STORE = ("--store", "sqlite:///runs.db")
 NEWEST = len(migrations())
@@ -64,3 +71,61 @@ def test_misuse_and_trouble_are_told_in_one_line(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
         assert "is not a SQLite database" in done.stderr
+
+
+# -- copying -----------------------------------------------------------------------------------------------------------
+
+COPY = ("db", "copy", "sqlite:///runs.db", "sqlite:///other.db")
+
+
+def test_a_store_is_copied_and_the_copy_is_used(tmp_path: Path) -> None:
+    run(tmp_path, "stream", "create", "chat/1", '{"n":1}', *STORE)
+    told = run(tmp_path, *COPY, "--verify")
+    assert (told.returncode, told.stderr) == (0, "")
+    *counts, said = told.stdout.splitlines()
+    assert counts == ["streams             1", "batches of streams  1"]
+    assert said.startswith("Copied, and compared: both hold the same. ")
+    assert run(tmp_path, "stream", "read", "chat/1", "--store", COPY[3]).stdout == '{"n":1}\n'
+    again = run(tmp_path, *COPY)
+    assert again.returncode == 1
+    assert (
+        again.stderr
+        == "signoff: The target holds something already; nothing was changed. Name a store that holds nothing.\n"
+    )
+
+
+def test_what_cannot_be_copied_is_refused_in_one_line(tmp_path: Path) -> None:
+    missing = run(tmp_path, *COPY)
+    assert missing.returncode == 1
+    assert missing.stderr.startswith(f"signoff: There is no store at {tmp_path}/runs.db")
+    assert list(tmp_path.iterdir()) == []
+    for pair in (("memory:", COPY[3]), (COPY[2], "memory:")):
+        done = run(tmp_path, "db", "copy", *pair)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+async def test_a_copy_that_is_killed_again_and_again_is_gone_on_with(tmp_path: Path) -> None:
+    source, target = open_store(f"sqlite:///{tmp_path}/runs.db"), open_store(f"sqlite:///{tmp_path}/other.db")
+    await source.open()
+    for number in range(30):
+        await done(source, write(head(f"s{number:02}", content_type="text/plain", tail=1 << 20), b"x" * (1 << 20)))
+    command = [sys.executable, "-m", "signoff.cli", *COPY, "--json"]
+    for _ in range(2):
+        with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
+            until = _size(tmp_path) + (6 << 20)
+            while _size(tmp_path) < until:
+                assert process.poll() is None, "it ended before it could be killed"
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+    ended = run(tmp_path, *COPY, "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    result = json.loads(ended.stdout)
+    assert (result["records"]["stream"], result["resumed"], result["verified"]) == (30, True, True)
+    await target.open()
+    assert comparable(await dumped(target)) == comparable(await dumped(source))
+    await source.close()
+    await target.close()
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("other.db*"))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from signoff.cli import options, output
+from signoff.cli.copying import copy
 from signoff.cli.misuse import Misuse
 from signoff.cli.target import run_here
 from signoff.stores.migrating import Migrating, SchemaStatus
@@ -20,7 +21,7 @@ NamedStore = Annotated[str | None, typer.Option("--store", metavar="URL", help="
 def build() -> typer.Typer:
     """Return the sub-commands as one application."""
     app = typer.Typer(no_args_is_help=True, help="Look after a store's schema; copy a store into another.")
-    for function in (status, upgrade, check, sql):
+    for function in (status, upgrade, check, sql, copy):
         app.command()(function)
     return app
 

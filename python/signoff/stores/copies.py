@@ -136,9 +136,10 @@ class Copies(Protocol):
     async def restore(self, records: Sequence[Record]) -> None:
         """Write records of another store's dump, in its order; return when they are durable.
 
-        The store held nothing before the first of them, and nobody else writes to it meanwhile. Records that are there
-        already stay as they are, so that whoever does not know whether a call was done can repeat it. Once all are
-        written, the store answers as the other one did: with its versions, epochs, incarnations, offsets, batches, and
-        the order of its listings. What is written afterwards ranks after all of it. Nobody is woken.
+        Before the first of them the store held no subject, and no stream that has a record; nobody else writes to
+        these. Records that are there already stay as they are, so that whoever does not know whether a call was done
+        can repeat it. Once all are written, the store answers as the other one did: with its versions, epochs,
+        incarnations, offsets, batches, and the order of its listings. What is written afterwards ranks after all of
+        it. Nobody is woken.
         """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from signoff.errors import StoreError
 from signoff.stores.base import WorkflowStore
@@ -70,6 +70,22 @@ def open_migrating(url: str) -> Migrating | None:
     from signoff.stores.sqlite.migrating import SqliteMigrating  # noqa: PLC0415  loaded only when asked for
 
     return SqliteMigrating(_sqlite_path(url, url.removeprefix("sqlite:")))
+
+
+def store_name(url: str) -> str:
+    """Return how a store may be called where others read it: without passwords, and a file by its whole path.
+
+    Example:
+        >>> store_name("postgresql://app:secret@db/claims")
+        'postgresql://app@db/claims'
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite":
+        return f"sqlite:///{_sqlite_path(url, rest)}"
+    found = urlsplit(url)
+    user, at, place = found.netloc.rpartition("@")
+    query = [(name, value) for name, value in parse_qsl(found.query) if "password" not in name]
+    return urlunsplit((scheme, f"{user.partition(':')[0]}{at}{place}", found.path, urlencode(query, safe="/"), ""))
 
 
 def _sqlite(url: str, rest: str, *, create: bool) -> WorkflowStore:
