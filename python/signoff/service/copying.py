@@ -157,7 +157,7 @@ class StoreCopying:
 
     @property
     def inventory(self) -> Inventory:
-        """What the source holds, as `begin` has found it."""
+        """Return what the source holds, as `begin` has found it."""
         return self._begun
 
     async def begin(self, told: Told = lambda _: None) -> None:
