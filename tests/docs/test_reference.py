@@ -23,6 +23,7 @@ from signoff.server.streams import wire
 from signoff.server.streams.read import Limits
 from signoff.service.runs import Runs
 from signoff.stores.base import Posts, Streams, Subjects, Work, WorkflowStore
+from signoff.stores.copies import Copies
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +140,9 @@ def test_every_public_name_is_listed(name: str) -> None:
     assert f"`{name}`" in _page("python.md")
 
 
-@pytest.mark.parametrize("facet", [Subjects, Streams, Work, Posts, WorkflowStore], ids=lambda facet: facet.__name__)
+@pytest.mark.parametrize(
+    "facet", [Subjects, Streams, Work, Posts, Copies, WorkflowStore], ids=lambda facet: facet.__name__
+)
 def test_every_method_of_the_store_port_is_listed(facet: type[Any]) -> None:
     table = _page("stores.md").partition("## The port\n")[2].partition("\n\nWhat is written")[0]
     members = [name for name in (*vars(facet), *facet.__annotations__) if not name.startswith("_")]

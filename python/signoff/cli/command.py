@@ -35,6 +35,7 @@ _COMMANDS = {
     "emit": "emit",
     "prune": "prune",
     "doctor": "doctor",
+    "db": "build",
     "stream": "build",
 }
 """Each sub-command with its function in the module of its name; only the one that is called is imported. What may be
@@ -43,7 +44,7 @@ done to a run has commands beside these, made of what is declared (`verbs.py`)."
 _PANELS = {
     "Serve": ("dev", "server", "worker"),
     "Runs and their requests": ("start", "list", "show", "tail", "inputs", "answer", "send", "emit"),
-    "Operate": ("prune", "doctor"),
+    "Operate": ("prune", "doctor", "db"),
     "Streams": ("stream",),
 }
 """How `signoff --help` groups them. What may be done to a run stands first in the third group."""
@@ -65,7 +66,7 @@ def _build(names: Iterable[str]) -> typer.Typer:
             continue
         panel = next(panel for panel, names in _PANELS.items() if name in names)
         function = getattr(import_module(f"signoff.cli.{name}"), _COMMANDS[name])
-        if name == "stream":
+        if _COMMANDS[name] == "build":
             app.add_typer(function(), name=name, rich_help_panel=panel)
         else:
             app.command(name, rich_help_panel=panel)(function)

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from signoff.clock import Clock, SystemClock
+from signoff.errors import SignoffError
 from signoff.service.commit import GroupCommitter
+from signoff.service.copying import check_complete
 from signoff.service.doctor import Doctor
 from signoff.service.events import Events
 from signoff.service.forsaken import Forsaken
@@ -71,9 +73,15 @@ class Engine:
         Raises:
             StoreUnavailable: the store cannot be reached.
             SchemaTooNew: the store was written by a newer version.
+            StoreError: a copy into the store is not finished.
         """
         clock = clock or SystemClock()
         await store.open()
+        try:
+            await check_complete(store)
+        except SignoffError:
+            await store.close()
+            raise
         hub = Hub(store, clock)
         compactor = Compactor(store)
         committer = GroupCommitter(store, hub.committed, compactor.committed, clock=clock)

@@ -14,6 +14,7 @@ from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from signoff.sql import Transaction
 from signoff.stores.change import Batch, Change, Name, Outcome, Part, Rejected, Subject
+from signoff.stores.copies import Copies
 from signoff.streams.stream import Head, ProducerMark
 
 T = TypeVar("T")
@@ -312,7 +313,7 @@ class SqlTransaction(Transaction, Protocol):
         ...
 
 
-class WorkflowStore(Subjects, Streams, Work, Posts, Protocol):
+class WorkflowStore(Subjects, Streams, Work, Posts, Copies, Protocol):
     """Everything Signoff keeps.
 
     Raises (every method):
@@ -341,8 +342,7 @@ class WorkflowStore(Subjects, Streams, Work, Posts, Protocol):
         Returns, in the order given, after everything is durable. What is in a Change is compared first: a worker's
         `epoch` before the version, since whoever has lost the lease need not look again; then `expect` of the subject,
         and that its own streams take what is appended, or `expect` of each stream; of a `RowsWrite` its `incarnation`,
-        `expect` and (when history goes) `refs`. On the first that does not hold the Change is a Conflict and has no
-        effect.
+        `expect` and (when history goes) `refs`. On the first that does not hold it is a Conflict, without effect.
 
         Of Changes about the same subject later ones see earlier ones, within a call and between calls in the order in
         which they were made. Nothing is promised about the order of others.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from signoff.errors import StoreError
 from signoff.stores.base import WorkflowStore
+from signoff.stores.migrating import Migrating
 
 _KNOWN = "memory:, sqlite:///relative.db or sqlite:////absolute/path.db"
 _LATER = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL", "redis": "Redis", "rediss": "Redis"}
@@ -49,15 +50,46 @@ def _memory(url: str, rest: str) -> WorkflowStore:
     return MemoryStore()
 
 
+def open_migrating(url: str) -> Migrating | None:
+    """Return what looks after the schema of the store a URL names; None: it has no schema.
+
+    Args:
+        url: as `open_store` takes it. Nothing is created or connected to by this alone.
+
+    Raises:
+        StoreError: as `open_store`.
+
+    Example:
+        >>> migrating = open_migrating("sqlite:///claims.db")
+        >>> (await migrating.status()).pending
+        ()
+    """
+    if not url.startswith("sqlite:"):
+        open_store(url)  # refuses what is no URL of a store
+        return None
+    from signoff.stores.sqlite.migrating import SqliteMigrating  # noqa: PLC0415  loaded only when asked for
+
+    return SqliteMigrating(_sqlite_path(url, url.removeprefix("sqlite:")))
+
+
+def store_name(url: str) -> str:
+    """Return how a store may be called where others read it: without passwords, and a file by its whole path.
+
+    Example:
+        >>> store_name("postgresql://app:secret@db/claims")
+        'postgresql://app@db/claims'
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite":
+        return f"sqlite:///{_sqlite_path(url, rest)}"
+    found = urlsplit(url)
+    user, at, place = found.netloc.rpartition("@")
+    query = [(name, value) for name, value in parse_qsl(found.query) if "password" not in name]
+    return urlunsplit((scheme, f"{user.partition(':')[0]}{at}{place}", found.path, urlencode(query, safe="/"), ""))
+
+
 def _sqlite(url: str, rest: str, *, create: bool) -> WorkflowStore:
-    if not rest.startswith("///"):
-        raise StoreError(f"{url!r} is not a SQLite URL; write sqlite:///relative.db or sqlite:////absolute/path.db.")
-    name = unquote(rest[3:])
-    if not name:
-        raise StoreError(f"{url!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db.")
-    if "?" in rest or "#" in rest or "\0" in name:
-        raise StoreError(f"{url!r} has options, which SQLite URLs do not take; give the path alone.")
-    path = Path(name).absolute()
+    path = _sqlite_path(url, rest)
     if not create and not path.exists():
         raise StoreError(
             f"There is no store at {path}, and none was created. Check the path; `signoff dev`, `server`, `worker` "
@@ -67,6 +99,17 @@ def _sqlite(url: str, rest: str, *, create: bool) -> WorkflowStore:
     from signoff.stores.sqlite.store import SqliteStore  # noqa: PLC0415  loaded only when asked for
 
     return SqliteStore(path, url)
+
+
+def _sqlite_path(url: str, rest: str) -> Path:
+    if not rest.startswith("///"):
+        raise StoreError(f"{url!r} is not a SQLite URL; write sqlite:///relative.db or sqlite:////absolute/path.db.")
+    name = unquote(rest[3:])
+    if not name:
+        raise StoreError(f"{url!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db.")
+    if "?" in rest or "#" in rest or "\0" in name:
+        raise StoreError(f"{url!r} has options, which SQLite URLs do not take; give the path alone.")
+    return Path(name).absolute()
 
 
 def _check_place(path: Path) -> None:

@@ -12,7 +12,17 @@ import pytest
 from signoff.service.kinds import RunFilter, inputs_listing, waits_listing
 from signoff.stores.base import Listing
 from signoff.stores.paging import place
-from signoff.stores.sqlite import cache, find, leases, plain_appends, plain_moves, purge, read_streams, read_subjects
+from signoff.stores.sqlite import (
+    cache,
+    copies,
+    find,
+    leases,
+    plain_appends,
+    plain_moves,
+    purge,
+    read_streams,
+    read_subjects,
+)
 from signoff.stores.sqlite.cache import WriterCache
 from signoff.stores.sqlite.connection import connect, prepare
 from signoff.stores.sqlite.leases import Claim, next_due, unclaimed
@@ -54,7 +64,7 @@ def scans(lines: list[str]) -> list[str]:
     ("statements", "name"),
     [
         (statements, name)
-        for statements in (read_streams.SQL, leases.SQL, cache.SQL, purge.SQL, find.SQL)
+        for statements in (read_streams.SQL, leases.SQL, cache.SQL, purge.SQL, find.SQL, copies.SQL)
         for name in statements.names
         if not name.startswith("list_") and "places" not in name
     ],

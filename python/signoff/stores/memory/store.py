@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from itertools import islice
 from threading import RLock
 from typing import Final
 
-from signoff.errors import NotSupported, SignoffError, StoreUnavailable
+from signoff.errors import BadRequest, NotSupported, SignoffError, StoreUnavailable
 from signoff.stores.base import (
     NO_SQL,
     Lanes,
@@ -41,6 +42,7 @@ from signoff.stores.change import (
 )
 from signoff.stores.check import check
 from signoff.stores.compare import compare
+from signoff.stores.copies import NO_CURSOR, Dump, PartCopy, Record, SubjectCopy, size_of
 from signoff.stores.memory.streams import KeptStreams
 from signoff.stores.memory.subjects import KeptSubjects
 from signoff.streams.stream import Head
@@ -278,6 +280,41 @@ class MemoryStore:
         """Return 0: no post ever waits."""
         self._check_open()
         return 0
+
+    # -- copies ----------------------------------------------------------------------------------------------------
+
+    async def dump(self, *, after: str = "", max_bytes: int) -> Dump:
+        """Return a piece of all there is: records, parts, then stream by stream."""
+        self._check_open()
+        if after and not after.isdecimal():
+            raise BadRequest(NO_CURSOR)
+        start, size = int(after or 0), 0
+        records: list[Record] = []
+        with self._leases:
+            for record in islice(self._copies(), start, None):
+                if size >= max_bytes and records:
+                    return Dump(tuple(records), str(start + len(records)))
+                records.append(record)
+                size += size_of(record)
+        return Dump(tuple(records), None)
+
+    def _copies(self) -> Iterator[Record]:
+        owners: dict[str, Name] = {}
+        for copy in self._subjects.copies():
+            if isinstance(copy, SubjectCopy):
+                owners.update({own.path: copy.subject.name for own in copy.subject.streams})
+            yield copy
+        yield from self._streams.copies(owners)
+
+    async def restore(self, records: Sequence[Record]) -> None:
+        """Take over records of another store."""
+        self._check_open()
+        with self._leases:
+            for record in records:
+                if isinstance(record, SubjectCopy | PartCopy):
+                    self._subjects.restore(record)
+                else:
+                    self._streams.restore(record)
 
 
 def _note(batches: dict[str, Batch], path: str, batch: Batch) -> None:

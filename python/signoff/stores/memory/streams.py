@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import islice
@@ -12,7 +12,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from signoff.stores.base import StreamStart, StreamState, StreamTail
-from signoff.stores.change import Batch, OwnAppend, OwnStream, Post, RowsWrite, StreamDelete, new_mark
+from signoff.stores.change import Batch, Name, OwnAppend, OwnStream, Post, RowsWrite, StreamDelete, new_mark
+from signoff.stores.copies import BatchCopy, ProducerCopy, RowCopy, StreamCopy
 from signoff.stores.parting import batches
 from signoff.streams import expiry
 from signoff.streams.compaction import LiveRow
@@ -172,6 +173,39 @@ class KeptStreams:
         """Return paths of streams whose life is over at `now`, the earliest first."""
         ends = [(end, path) for path in self._mortal if (end := expiry.end(self._streams[path].head)) is not None]
         return [path for end, path in nsmallest(limit, ends) if end <= now]
+
+    # -- copies ----------------------------------------------------------------------------------------------------
+
+    def copies(self, owners: Mapping[str, Name]) -> Iterator[StreamCopy | ProducerCopy | BatchCopy | RowCopy]:
+        """Yield all there is, stream by stream.
+
+        Args:
+            owners: of streams of a subject's own, by their paths, in the order of the subjects' records.
+        """
+        paths = [*owners, *(path for path in self._streams if path not in owners)]
+        for path in paths:
+            kept = self._streams[path]
+            yield StreamCopy(kept.head, owners.get(path))
+            yield from (ProducerCopy(path, mark) for mark in kept.producers.values())
+            yield from (BatchCopy(path, batch) for batch in kept.batches)
+            yield from (RowCopy(path, row) for row in kept.rows.values())
+
+    def restore(self, copy: StreamCopy | ProducerCopy | BatchCopy | RowCopy) -> None:
+        """Take over a head, or what belongs to it, of another store, unless it is there."""
+        match copy:
+            case StreamCopy(head):
+                if head.path not in self._streams:
+                    self._streams[head.path] = _Stream(head)
+                    if expiry.end(head) is not None:
+                        self._mortal.add(head.path)
+            case ProducerCopy(path, mark):
+                self._streams[path].producers.setdefault(mark.producer_id, mark)
+            case BatchCopy(path, batch):
+                batches = self._streams[path].batches
+                if not batches or batches[-1].end < batch.end:
+                    batches.append(batch)
+            case RowCopy(path, row):
+                self._streams[path].rows.setdefault((row.type, row.key), row)
 
 
 def _thin(entries: dict[Any, Any], most: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import islice
@@ -10,6 +10,7 @@ from itertools import islice
 from signoff.stores.base import Listing, LoadedSubject, OwnedPart, Page, PartsWanted
 from signoff.stores.change import Name, OwnStream, Part, PartName, Subject, SubjectWrite
 from signoff.stores.compare import due_at, is_far
+from signoff.stores.copies import PartCopy, SubjectCopy
 from signoff.stores.memory.agenda import Agenda
 from signoff.stores.memory.index import Index
 
@@ -238,6 +239,34 @@ class KeptSubjects:
         """Return what nobody of these queues could have claimed since `before`."""
         found = (self._subjects[name].record for name in self._agenda.others(queues, before) if name.kind == kind)
         return [one.name for one in islice((one for one in found if one.ready or not one.quiet), limit)]
+
+    # -- copies ----------------------------------------------------------------------------------------------------
+
+    def copies(self) -> Iterator[SubjectCopy | PartCopy]:
+        """Yield all there is: every record, then every part."""
+        for kept in self._subjects.values():
+            record = kept.record
+            yield SubjectCopy(record, kept.number, kept.lease_ms if record.lease_until is not None else 0)
+        for kept in self._subjects.values():
+            for part in kept.parts.values():
+                yield PartCopy(part.owner, part.part, part.number)
+
+    def restore(self, copy: SubjectCopy | PartCopy) -> None:
+        """Take over a record or a part of another store, unless it is there."""
+        self._numbers = max(self._numbers, copy.rank)
+        if isinstance(copy, SubjectCopy):
+            self._restore(copy)
+            return
+        kept, name = self._subjects[copy.owner], (copy.part.kind, copy.part.key)
+        if name not in kept.parts:
+            part = kept.parts[name] = _KeptPart(copy.rank, copy.owner, copy.part)
+            self._listed_parts.add(part)
+
+    def _restore(self, copy: SubjectCopy) -> None:
+        if copy.subject.name not in self._subjects:
+            kept = self._subjects[copy.subject.name] = _KeptSubject(copy.rank, copy.subject, copy.lease_ms)
+            self._listed.add(kept)
+            self._put(kept, copy.subject)
 
 
 def _is_wanted(part: Part, wanted: Collection[PartsWanted]) -> bool:

@@ -57,7 +57,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """
     connection.execute("BEGIN")  # one look: another process may be creating the schema at this moment
     try:
-        _check_owner(connection, path)
+        _check(connection, path)
     finally:
         connection.execute("ROLLBACK")
     _use_wal(connection)
@@ -86,11 +86,20 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
+def check_owner(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file of another application.
+
+    Raises:
+        StoreError: it is one.
+    """
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if owner != APPLICATION_ID and (owner or tables):
         raise StoreError(f"{path} is a SQLite database of another application; nothing was changed. Name another file.")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    check_owner(connection, path)
     newest = len(migrations())
     if (version := schema_version(connection)) > newest:
         raise SchemaTooNew(
@@ -102,7 +111,7 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _check_owner(connection, path)  # another process may have been faster
+        _check(connection, path)  # another process may have been faster
         version = schema_version(connection)
         steps = [schema()] if version == 0 else migrations()[version:]
         for step in steps:

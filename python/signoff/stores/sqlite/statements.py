@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)(?: \(rows\))?\n((?:--.*\n)*)", re.MULTILINE)
@@ -80,8 +81,17 @@ def _text(file: str) -> str:
 
 def migrations() -> list[str]:
     """Return the migrations in order; the n-th leads to schema version n + 1."""
+    return [one.read_text(encoding="utf-8") for one in _migrations()]
+
+
+def migration_names() -> list[str]:
+    """Return the names of the migrations in order, e.g. `0001_initial`."""
+    return [one.name.removesuffix(".sql") for one in _migrations()]
+
+
+def _migrations() -> list[Traversable]:
     found = [one for one in files(__package__).joinpath("migrations").iterdir() if one.name.endswith(".sql")]
-    return [one.read_text(encoding="utf-8") for one in sorted(found, key=lambda one: one.name)]
+    return sorted(found, key=lambda one: one.name)
 
 
 def schema() -> str:

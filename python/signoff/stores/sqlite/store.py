@@ -24,7 +24,8 @@ from signoff.stores.base import (
 )
 from signoff.stores.bus import LocalBus
 from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subject
-from signoff.stores.sqlite import leases, read_streams, read_subjects
+from signoff.stores.copies import Dump, Record
+from signoff.stores.sqlite import copies, leases, read_streams, read_subjects
 from signoff.stores.sqlite.connection import closed, schema_version, unavailable
 from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import Claim, Release, Renew
@@ -216,6 +217,16 @@ class SqliteStore:
     async def unplaced(self) -> int:
         """Return 0: no post ever waits."""
         return 0
+
+    # -- copies ----------------------------------------------------------------------------------------------------
+
+    async def dump(self, *, after: str = "", max_bytes: int) -> Dump:
+        """Return a piece of all there is, in the order of the file's tables."""
+        return await self._reading.slow(copies.dump, after, max_bytes)
+
+    async def restore(self, records: Sequence[Record]) -> None:
+        """Write records of another store's dump, all of them or none."""
+        await self._writing.submit(lease=copies.Restore(records))
 
     # -- its parts -------------------------------------------------------------------------------------------------
 

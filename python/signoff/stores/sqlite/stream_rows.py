@@ -222,7 +222,7 @@ class StreamRows:
         for stream_id in self._heads:
             self._appended.pop(stream_id, None)
         heads = [_created_row(stream, mark) for stream, mark in self._created]
-        heads += [_head_row(stream, head, mark) for stream, head, mark in self._heads.values()]
+        heads += [head_row(stream.id, head, mark) for stream, head, mark in self._heads.values()]
         tails = [_tail_row(stream, head) for stream, head, _ in self._heads.values()]
         tails += [_tail_row(stream, head) for stream, head in self._appended.values()]
         tails += [_posted_tail(posted.stream) for posted in self._posted.values()]
@@ -282,12 +282,19 @@ def _tail_row(stream: CachedStream, head: Head) -> Row:
     return (stream.id, head.version, head.tail, head.last_seq, head.touched_at, stream.last_batch, stream.distance)
 
 
-def _head_row(stream: CachedStream, head: Head, mark: int) -> Row:
+def head_row(number: int, head: Head, mark: int, own: tuple[int | None, int | None] = (None, None)) -> Row:
+    """Return the row of a head.
+
+    Args:
+        number: the stream's.
+        mark: of the Change that writes it.
+        own: the number of the subject whose own stream it is, and its version; of nobody's own both are None.
+    """
     by = head.closed_by
     closed_by = (by.producer_id, by.epoch, by.seq) if by else (None, None, None)
     fork = (one.path, one.incarnation, one.at, one.depth) if (one := head.fork) else (None, None, None, None)
     return (
-        stream.id,
+        number,
         head.path,
         head.incarnation,
         head.base,
@@ -303,7 +310,6 @@ def _head_row(stream: CachedStream, head: Head, mark: int) -> Row:
         head.deleted,
         head.compacted,
         expiry.end(head),
-        None,
-        None,
+        *own,
         mark,
     )

@@ -26,6 +26,7 @@ from signoff.stores.check import check
 from signoff.stores.compare import compare
 from signoff.stores.sqlite.cache import WriterCache
 from signoff.stores.sqlite.connection import UNKNOWN, connect, is_trouble, prepare, unavailable
+from signoff.stores.sqlite.copies import Restore
 from signoff.stores.sqlite.find import find
 from signoff.stores.sqlite.leases import LeaseWork
 from signoff.stores.sqlite.loans import Loan
@@ -44,13 +45,15 @@ _LOOK_S: Final = 0.004
 _MOST: Final = SIZES[-1]
 """Changes in one transaction at most, if they did not come as more: so many can go the short way together."""
 
+_Chore = LeaseWork | Purge | Restore  # what is written that is no Change
+
 
 @dataclass(slots=True)
 class _Job:
-    """Changes, or a lease operation or a purge, with who waits for them."""
+    """Changes, or a lease operation, a purge or records to restore, with who waits for them."""
 
     changes: Sequence[Change]
-    lease: LeaseWork | Purge | None
+    lease: _Chore | None
     loop: asyncio.AbstractEventLoop
     reply: asyncio.Future[Any]
 
@@ -103,8 +106,8 @@ class Writer:
         self._queue.put(_Signal.STOP)
         await asyncio.to_thread(self._thread.join)
 
-    def submit(self, changes: Sequence[Change] = (), lease: LeaseWork | Purge | None = None) -> asyncio.Future[Any]:
-        """Hand in Changes, or a lease operation or a purge; the future ends when it is written."""
+    def submit(self, changes: Sequence[Change] = (), lease: _Chore | None = None) -> asyncio.Future[Any]:
+        """Hand in Changes, or a lease operation, a purge or a restoration; the future ends when it is written."""
         loop = asyncio.get_running_loop()
         reply = loop.create_future()
         self._queue.put(_Job(changes, lease, loop, reply))
@@ -251,7 +254,7 @@ class Writer:
 
     def _transact(self, jobs: list[_Job]) -> list[Any]:
         # A claim lost to a power failure is harmless (so is its worker): leases alone need no fsync of their own.
-        self._synchronous(full=any(job.lease is None for job in jobs))
+        self._synchronous(full=any(job.lease is None or isinstance(job.lease, Restore) for job in jobs))
         try:
             transaction = self._begin()
             try:

@@ -14,6 +14,7 @@ Never here: what one backend alone does.
 from signoff.testing.store_contract.agreement import AgreementLaws
 from signoff.testing.store_contract.commits import CommitLaws
 from signoff.testing.store_contract.compaction import CompactionLaws
+from signoff.testing.store_contract.copies import CopyLaws
 from signoff.testing.store_contract.describing import DescriptionLaws
 from signoff.testing.store_contract.finding import FindLaws
 from signoff.testing.store_contract.leases import LeaseLaws
@@ -47,6 +48,7 @@ class StoreContract(
     WakeLaws,
     DescriptionLaws,
     AgreementLaws,
+    CopyLaws,
 ):
     """All laws but `TransactionLaws`; inherit from it and say how a store is made."""
 

@@ -30,7 +30,7 @@ from signoff.testing.store_contract.scripts import (
 LEASE_MS: Final = 2
 
 # Agreement needs no disk: where there is a folder in memory, files are kept there.
-_IN_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a new folder in it for each example
+IN_MEMORY: Final = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a new folder in it for each example
 
 _LISTINGS: Final = [
     Listing(kind, any_of, all_of, oldest_first=oldest_first)
@@ -52,37 +52,45 @@ class AgreementLaws(Laws):
     @given(script=scripts)
     def test_a_store_does_what_the_model_does(self, script: Script) -> None:
         """Changes end as `compare` says, claims take what is due, and what is readable is what was written."""
-        with tempfile.TemporaryDirectory(dir=_IN_MEMORY) as folder:
-            self.hold(Path(folder), _Play(script).run)
+        with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+            self.hold(Path(folder), lambda store: _run(store, script))
 
 
-class _Play:
-    """A script on its way through a store and a model.
+async def _run(store: WorkflowStore, script: Script) -> None:
+    play = ScriptPlay()
+    await play.play(store, script)
+    await play.check(store)
+    await play.check_outcomes(store)
 
-    Args:
-        script: what to do.
-    """
 
-    def __init__(self, script: Script) -> None:
-        self._script = script
+class ScriptPlay:
+    """Scripts on their way through a store and a model."""
+
+    def __init__(self) -> None:
         self._model = Model(LEASE_MS)
         self._numbers = 0
         self._ended: list[tuple[Change, bool]] = []
         self._versions: set[tuple[str, int]] = set()
 
-    async def run(self, store: WorkflowStore) -> None:
-        """Play all of it, and look at everything."""
-        for step in self._script:
+    async def play(self, store: WorkflowStore, script: Script) -> None:
+        """Play a script, on from what was played before."""
+        for step in script:
             if isinstance(step, Lease):
                 await self._lease(store, step)
             else:
                 await self._group(store, step)
+
+    async def check(self, store: WorkflowStore) -> None:
+        """Look at everything."""
         await self._check_subjects(store)
         await self._check_listings(store)
         for path in PATHS:
             await self._check_stream(store, path)
         await self._check_paths(store)
         await self._check_due(store)
+
+    async def check_outcomes(self, store: WorkflowStore) -> None:
+        """Ask what became of each Change."""
         found = await store.find([change for change, _ in self._ended])
         for (change, committed), there in zip(self._ended, found, strict=True):
             assert there in (committed, None), change
