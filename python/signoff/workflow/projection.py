@@ -144,13 +144,14 @@ def _fold(projector: Projector, entry: Entry) -> None:
             raise WorkflowError(f"A journal begins with run.started, not with {entry.type}.")
         begin(projector, entry)
         return
-    run.last_at = max(run.last_at, entry.at)
+    if entry.at > run.last_at:
+        run.last_at = entry.at
     changes = _FOLDS[type(entry)](projector, run, entry)
     row = run.row
     if changes is None:
-        if row["status"] in _SETTLED:
+        if row["status"] in _SETTLED or row["status"] == (status := status_of(run)):
             return
-        changes = {"status": status_of(run)}
+        changes = {"status": status}
     for name, value in changes.items():
         if row.get(name, _ABSENT) != value:
             run.row = row | changes | {"updated_at": rfc3339(max(entry.at, run.cut_at))}
