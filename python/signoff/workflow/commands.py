@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import random
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -121,19 +120,9 @@ class Commands:
         """Tell whether the code swallows the end of the machine: it is given what never comes, and so suspended."""
         return self.loop.halts >= MOST_HALTS and self.stopped()
 
-    def ask(self, id_: str, given_up: Callable[[JournalFuture[Any]], None]) -> CommandFuture[Any]:
-        """Return the future of something that is asked for; call it from the very method of `ctx` that the code calls.
-
-        Args:
-            id_: of the command.
-            given_up: called when the future is cancelled.
-        """
-        frame = sys._getframe(2)  # of who called the context
-        return self.loop.asked(id_, given_up, (frame.f_code, frame.f_lasti))
-
     def never_done(self) -> CommandFuture[Any]:
         """Return a future that nothing resolves."""
-        return self.loop.asked("", _ignore, None)
+        return self.loop.asked("", _ignore)
 
     def tell_unawaited(self) -> None:
         """Log what the code asked for and never awaited; call it when it has returned."""

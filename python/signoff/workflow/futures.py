@@ -114,7 +114,7 @@ class CommandFuture(JournalFuture[T]):
     # Nothing here runs when it is awaited, which is nearly always: who waits for it is seen in its callbacks.
     __slots__ = ("_was_awaited", "asked_at")
     _was_awaited: bool
-    asked_at: tuple[CodeType, int] | None
+    asked_at: tuple[CodeType, int]
 
     @property
     def awaited(self) -> bool:
@@ -124,8 +124,6 @@ class CommandFuture(JournalFuture[T]):
     @property
     def place(self) -> tuple[str, int]:
         """Return file and line of the code that asked for it."""
-        if self.asked_at is None:
-            return "", 0
         code, instruction = self.asked_at
         line = next(islice(code.co_positions(), instruction // 2, None))[0]
         return code.co_filename, line or 0

@@ -24,7 +24,6 @@ from collections.abc import AsyncGenerator, Callable
 from operator import attrgetter
 from pathlib import Path
 from sys import get_asyncgen_hooks, set_asyncgen_hooks
-from types import CodeType
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
@@ -110,7 +109,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 "was run. A test replays a history with signoff.testing.replay, from anywhere; other code advances a "
                 "machine from a plain callback (loop.call_soon) or a thread."
             )
-        if aio.wants_anyio():
+        if not aio.knows_anyio and "anyio" in sys.modules:
             aio.install_anyio()
         return Turn(self, host, True)
 
@@ -291,16 +290,20 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         future.given_up = given_up
         return future
 
-    def asked(
-        self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: tuple[CodeType, int] | None
-    ) -> CommandFuture[Any]:
-        """Return the same that also knows whether it was awaited."""
+    def asked(self, id_: str, given_up: Callable[[JournalFuture[Any]], None]) -> CommandFuture[Any]:
+        """Return the same that also knows who asked for it; call it from the very method of `ctx` that the code calls.
+
+        Args:
+            id_: of the command.
+            given_up: called when the future is cancelled.
+        """
         future: CommandFuture[Any] = CommandFuture(loop=self)
         self._count = count = self._count + 1
         future.number = self.salt + count
         future.id = id_
         future.given_up = given_up
-        future.asked_at = asked_at
+        frame = sys._getframe(2)  # of who called the context
+        future.asked_at = (frame.f_code, frame.f_lasti)
         future._was_awaited = False
         return future
 
@@ -406,14 +409,13 @@ class Turn:
         self._hooks = get_asyncgen_hooks()
         # Garbage is collected at no fixed time: only what the code itself lets go of may end while it runs.
         self._collects = gc.isenabled()
-        if self._collects:
-            gc.disable()
+        gc.disable()
         set_asyncgen_hooks(loop._began, loop._finalize)
         _set_running_loop(loop)
         self._entered = guard.enter()
         loop.active = self._active
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, _kind: object, _error: object, _trace: object) -> None:
         self._loop.active = False
         if self._entered:
             guard.leave()

@@ -144,8 +144,7 @@ def _fold(projector: Projector, entry: Entry) -> None:
             raise WorkflowError(f"A journal begins with run.started, not with {entry.type}.")
         begin(projector, entry)
         return
-    if entry.at > run.last_at:
-        run.last_at = entry.at
+    run.last_at = max(run.last_at, entry.at)
     changes = _FOLDS[type(entry)](projector, run, entry)
     row = run.row
     if changes is None:

@@ -70,7 +70,7 @@ class EventWaits(Offer):
         id_, _ = commands.next_id(topic, "topic")
         timeout_at = None if timeout_ms is None else commands.now_ms + timeout_ms
         awaited = commands.issue(EventAwaited, id_, id_, topic, key, timeout_at)
-        wait = Wait(topic, key, awaited.timeout_at, type, commands.ask(id_, self._wait_given_up))
+        wait = Wait(topic, key, awaited.timeout_at, type, commands.loop.asked(id_, self._wait_given_up))
         kept = commands.events.get(topic, [])
         for event in kept:
             if takes(topic, key, event.topic, event.key):

@@ -149,7 +149,7 @@ class Steps(Offer):
             options = options.over(defaults)
         id_, n = commands.next_id(name, "step name")
         asked = commands.issue(StepScheduled, id_, id_, options.label, options.expose or False)
-        future = commands.ask(id_, self._step_given_up)
+        future = commands.loop.asked(id_, self._step_given_up)
         retry = options.retry or DEFAULT
         context = copy_context()  # the step sees what the code has set by now
         commands.steps[id_] = StepCall(

@@ -29,7 +29,7 @@ class Sleeps(Offer):
             return commands.never_done()
         id_, _ = commands.next_id("sleep", "name")
         started = commands.issue(TimerStarted, id_, id_, commands.now_ms + ms)
-        future = commands.ask(id_, self._sleep_given_up)
+        future = commands.loop.asked(id_, self._sleep_given_up)
         commands.timers[id_] = (started.fire_at, future)
         return future
 
