@@ -29,7 +29,16 @@ from weakref import WeakValueDictionary
 
 from signoff.workflow import aio, guard
 from signoff.workflow.durations import duration_ms
-from signoff.workflow.futures import CommandFuture, Handle, JournalFuture, TimerHandle, Timers, WorkflowTask, nothing
+from signoff.workflow.futures import (
+    CommandFuture,
+    Handle,
+    JournalFuture,
+    Place,
+    TimerHandle,
+    Timers,
+    WorkflowTask,
+    nothing,
+)
 
 T = TypeVar("T")
 
@@ -93,6 +102,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self.active = False
         self._count = 0
         self._closed = False
+        self._turn = Turn(self, None, True)
 
     # -- driving ---------------------------------------------------------------------------------------------------
 
@@ -111,7 +121,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             )
         if not aio.knows_anyio and "anyio" in sys.modules:
             aio.install_anyio()
-        return Turn(self, host, True)
+        turn = self._turn
+        turn.host = host
+        return turn
 
     def drain(self, main: asyncio.Future[Any]) -> None:
         """Run callbacks until none is ready, the main task is done or something failed."""
@@ -290,20 +302,14 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         future.given_up = given_up
         return future
 
-    def asked(self, id_: str, given_up: Callable[[JournalFuture[Any]], None]) -> CommandFuture[Any]:
-        """Return the same that also knows who asked for it; call it from the very method of `ctx` that the code calls.
-
-        Args:
-            id_: of the command.
-            given_up: called when the future is cancelled.
-        """
+    def asked(self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: Place) -> CommandFuture[Any]:
+        """Return the same that also knows whether it was awaited, and where it was asked for."""
         future: CommandFuture[Any] = CommandFuture(loop=self)
         self._count = count = self._count + 1
         future.number = self.salt + count
         future.id = id_
         future.given_up = given_up
-        frame = sys._getframe(2)  # of who called the context
-        future.asked_at = (frame.f_code, frame.f_lasti)
+        future.asked_at = asked_at
         future._was_awaited = False
         return future
 
@@ -399,10 +405,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 class Turn:
     """The time in which code of a machine runs in this thread. A class, no generator: there is one a step."""
 
-    __slots__ = ("_active", "_collects", "_entered", "_hooks", "_host", "_loop")
+    __slots__ = ("_active", "_collects", "_entered", "_hooks", "_loop", "host")
 
     def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, active: bool) -> None:
-        self._loop, self._host, self._active = loop, host, active
+        self._loop, self.host, self._active = loop, host, active
 
     def __enter__(self) -> None:
         loop = self._loop
@@ -419,7 +425,7 @@ class Turn:
         self._loop.active = False
         if self._entered:
             guard.leave()
-        _set_running_loop(self._host)
+        _set_running_loop(self.host)
         set_asyncgen_hooks(*self._hooks)
         if self._collects:
             gc.enable()
