@@ -16,7 +16,7 @@ from signoff.names import check_name
 from signoff.workflow import codec
 from signoff.workflow.determinism import Recorded
 from signoff.workflow.entry import Command
-from signoff.workflow.futures import CommandFuture, JournalFuture, Place, TimerHandle, caller
+from signoff.workflow.futures import CallSite, CommandFuture, JournalFuture, TimerHandle, caller
 from signoff.workflow.loop import MOST_HALTS, Halt, new_loop
 from signoff.workflow.run.cut import Cut
 from signoff.workflow.timer import ask as timers
@@ -68,7 +68,7 @@ class Commands:
         self.waits: dict[str, Wait] = {}
         self.forever = 0
         self.unawaited: list[CommandFuture[Any]] = []
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, CallSite] = {}
         self.events: dict[str, list[EventReceived]] = {}
         self.seen_events: set[tuple[str, str]] = set()
         self.rows: set[tuple[str, str]] = set()

@@ -105,11 +105,11 @@ class JournalFuture(asyncio.Future[T]):
         return True
 
 
-Place = tuple[CodeType, int]
+CallSite = tuple[CodeType, int]
 """A place in the users' code: the code, and the instruction there. The line is looked for only if it is to be told."""
 
 
-def caller() -> Place:
+def caller() -> CallSite:
     """Return where the method of `ctx` was called that calls this."""
     frame = sys._getframe(2)
     return frame.f_code, frame.f_lasti
@@ -125,7 +125,7 @@ class CommandFuture(JournalFuture[T]):
     # Nothing here runs when it is awaited, which is nearly always: who waits for it is seen in its callbacks.
     __slots__ = ("_was_awaited", "asked_at")
     _was_awaited: bool
-    asked_at: Place
+    asked_at: CallSite
 
     @property
     def awaited(self) -> bool:

@@ -30,10 +30,10 @@ from weakref import WeakValueDictionary
 from signoff.workflow import aio, guard
 from signoff.workflow.durations import duration_ms
 from signoff.workflow.futures import (
+    CallSite,
     CommandFuture,
     Handle,
     JournalFuture,
-    Place,
     TimerHandle,
     Timers,
     WorkflowTask,
@@ -302,7 +302,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         future.given_up = given_up
         return future
 
-    def asked(self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: Place) -> CommandFuture[Any]:
+    def asked(self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: CallSite) -> CommandFuture[Any]:
         """Return the same that also knows whether it was awaited, and where it was asked for."""
         future: CommandFuture[Any] = CommandFuture(loop=self)
         self._count = count = self._count + 1
