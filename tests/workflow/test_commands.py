@@ -39,6 +39,19 @@ def test_what_is_never_awaited_is_told_with_its_line(caplog: pytest.LogCaptureFi
     assert caplog.records == []  # each place is told once
 
 
+def test_a_step_that_is_never_awaited_is_told_with_the_line_where_its_name_was_used_first(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def flow(ctx: Context) -> None:
+        await ctx.step("again", work)
+        ctx.step("again", work)
+
+    drive = Drive(flow)
+    drive.done("again:0")
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"{__file__}:{flow.__code__.co_firstlineno + 1}: RuntimeWarning: again:1 was never awaited")
+
+
 def test_what_was_awaited_once_is_not_told_though_nobody_waits_any_more(caplog: pytest.LogCaptureFixture) -> None:
     async def flow(ctx: Context) -> None:
         slow, late = ctx.step("slow", work), ctx.step("late", work)

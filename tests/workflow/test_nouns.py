@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
 
+from signoff.frozen import frozen
 from signoff.workflow import nouns
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.patch.entries import PatchMarked
@@ -27,7 +27,7 @@ def of_module(name: str, *classes: type[Entry]) -> ModuleType:
 
 def entry(name: str, type_: str, base: type[Entry]) -> type[Entry]:
     cls = type(name, (base,), {"__annotations__": {"type": ClassVar[str]}, "type": type_})
-    return dataclass(frozen=True)(cls)
+    return frozen(cls)
 
 
 def do(*_: Any) -> None:

@@ -290,8 +290,8 @@ class LocalRunPort:
             if copy.writing:
                 copy = RunCopy(copy.subject)
             await self._catch_up(copy, copy.position)
-            row = copy.view.steps.get(result.id)
-            if copy.view.run is None or row is None or not is_news(row, result):
+            step = copy.view.steps.get(result.id)
+            if copy.view.run is None or step is None or not is_news(step, result):
                 return False
             entry = replace(result, at=max(result.at, copy.view.run.last_at))
             request = JournalAppend(lease, copy.position, (entry,), copy.subject.wake_at, ready=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from signoff.runtime.port import Parking, StepResult
 from signoff.workflow import failure
 from signoff.workflow.entry import Entry
 from signoff.workflow.run.entries import RunBlocked
+from signoff.workflow.step.state import OpenStep
 from signoff.workflow.view import RunFold, View
 
 
-def is_news(row: Mapping[str, Any], result: StepResult) -> bool:
-    """Tell whether the journal does not have this result yet, by the row of its step."""
-    return bool(row["status"] == "running" or row["attempt"] < result.attempt)
+def is_news(step: OpenStep, result: StepResult) -> bool:
+    """Tell whether the journal does not have this result yet, by what it has of its step."""
+    return step.attempts < result.attempt
 
 
 def parting_entries(view: View, fold: RunFold, how: Parking, now_ms: int) -> list[Entry]:
@@ -23,8 +22,8 @@ def parting_entries(view: View, fold: RunFold, how: Parking, now_ms: int) -> lis
     now = max(now_ms, fold.last_at)
     entries: list[Entry] = []
     for result in how.results:
-        row = view.steps.get(result.id)
-        if row is not None and is_news(row, result):
+        step = view.steps.get(result.id)
+        if step is not None and is_news(step, result):
             entries.append(replace(result, at=max(result.at, now)))
     reason = how.blocked
     if reason is None:

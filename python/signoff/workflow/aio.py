@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import math
-import sys
 import types
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -24,7 +23,8 @@ from signoff.workflow import guard
 
 _original: dict[str, Callable[..., Any]] = {}
 _loop_type: Any = None
-_anyio = False
+knows_anyio = False
+"""What anyio does is ours already."""
 
 
 def install(loop_type: type) -> None:
@@ -70,8 +70,8 @@ def _exchange(function: Any, ours: Any) -> None:
 
 def install_anyio() -> None:
     """Let anyio's cancel scopes end in one order, and its endless sleep be one; once somebody has imported anyio."""
-    global _anyio  # noqa: PLW0603 - it is loaded once
-    _anyio = True
+    global knows_anyio  # noqa: PLW0603 - it is loaded once
+    knows_anyio = True
     backend = importlib.import_module("anyio._backends._asyncio")
     scopes, sleep = backend.CancelScope, backend.AsyncIOBackend.sleep.__func__
 
@@ -85,11 +85,6 @@ def install_anyio() -> None:
 
     scopes.__hash__ = number
     backend.AsyncIOBackend.sleep = classmethod(endless)
-
-
-def wants_anyio() -> bool:
-    """Tell whether anyio was imported since this was asked last."""
-    return not _anyio and "anyio" in sys.modules
 
 
 def _ours() -> Any:

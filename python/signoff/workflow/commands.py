@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-import sys
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from signoff.errors import NonDeterminism, NotAllowedInWorkflow, SignoffError, UnsupportedValue
@@ -18,7 +16,7 @@ from signoff.names import check_name
 from signoff.workflow import codec
 from signoff.workflow.determinism import Recorded
 from signoff.workflow.entry import Command
-from signoff.workflow.futures import CommandFuture, JournalFuture, TimerHandle
+from signoff.workflow.futures import CallSite, CommandFuture, JournalFuture, TimerHandle, caller
 from signoff.workflow.loop import MOST_HALTS, Halt, new_loop
 from signoff.workflow.run.cut import Cut
 from signoff.workflow.timer import ask as timers
@@ -48,6 +46,7 @@ class Commands:
         steps, timers, inputs, waits: what is open, by id, oldest first.
         forever: how many waits there are that only a cancellation ends.
         unawaited: what is done and was not awaited until then.
+        places: where the code has asked for steps, by name: the first of each.
         events, seen_events: events that nobody has taken yet, by topic, and the topics and ids of all.
         rows: types and keys of the rows that the run has published.
         patches: which branch it takes, by id.
@@ -69,6 +68,7 @@ class Commands:
         self.waits: dict[str, Wait] = {}
         self.forever = 0
         self.unawaited: list[CommandFuture[Any]] = []
+        self.places: dict[str, CallSite] = {}
         self.events: dict[str, list[EventReceived]] = {}
         self.seen_events: set[tuple[str, str]] = set()
         self.rows: set[tuple[str, str]] = set()
@@ -121,19 +121,9 @@ class Commands:
         """Tell whether the code swallows the end of the machine: it is given what never comes, and so suspended."""
         return self.loop.halts >= MOST_HALTS and self.stopped()
 
-    def ask(self, id_: str, given_up: Callable[[JournalFuture[Any]], None]) -> CommandFuture[Any]:
-        """Return the future of something that is asked for; call it from the very method of `ctx` that the code calls.
-
-        Args:
-            id_: of the command.
-            given_up: called when the future is cancelled.
-        """
-        frame = sys._getframe(2)  # of who called the context
-        return self.loop.asked(id_, given_up, (frame.f_code, frame.f_lasti))
-
     def never_done(self) -> CommandFuture[Any]:
         """Return a future that nothing resolves."""
-        return self.loop.asked("", _ignore, None)
+        return self.loop.asked("", _ignore, caller())
 
     def tell_unawaited(self) -> None:
         """Log what the code asked for and never awaited; call it when it has returned."""
@@ -219,27 +209,34 @@ class Commands:
     def receive(self, future: CommandFuture[Any], encoded: Any, type_: Any) -> None:
         """Resolve a future with a value from outside, which may not fit."""
         self.done(future)
-        _resolve(future, partial(codec.receive, again=self.replaying), encoded, type_)
+        if future.done():
+            return
+        try:
+            value = codec.receive(encoded, type_, again=self.replaying)
+        except (TypeError, ValueError, SignoffError) as error:
+            future.set_exception(_unreadable(error))
+        else:
+            future.set_result(value)
 
     def settle(self, future: CommandFuture[Any], encoded: Any, type_: Any) -> None:
         """Resolve a future with a recorded value."""
         if not future._callbacks:  # else somebody waits, as nearly always
             self.done(future)
-        _resolve(future, codec.decode, encoded, type_)
+        if future.done():
+            return
+        try:
+            value = codec.decode(encoded, type_)
+        except (TypeError, ValueError, SignoffError) as error:
+            future.set_exception(_unreadable(error))
+        else:
+            future.set_result(value)
 
 
 def _ignore(_future: JournalFuture[Any]) -> None:
     """Do nothing: what was given up had never begun."""
 
 
-def _resolve(future: CommandFuture[Any], read: Callable[[Any, Any], Any], encoded: Any, type_: Any) -> None:
-    if future.done():
-        return
-    try:
-        value = read(encoded, type_)
-    except UnsupportedValue as error:
-        future.set_exception(error)
-    except (TypeError, ValueError, SignoffError) as error:
-        future.set_exception(UnsupportedValue(f"A recorded value cannot be read: {error}"))
-    else:
-        future.set_result(value)
+def _unreadable(error: Exception) -> UnsupportedValue:
+    if isinstance(error, UnsupportedValue):
+        return error
+    return UnsupportedValue(f"A recorded value cannot be read: {error}")

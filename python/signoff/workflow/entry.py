@@ -14,8 +14,10 @@ with tags for what JSON cannot say.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final, Literal
+
+from signoff.frozen import frozen
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The Python that runs here, as journals record it."""
@@ -24,7 +26,7 @@ Encoded = Any
 """A value as `codec` writes it: JSON-ready."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One entry of a run's journal.
 
@@ -37,7 +39,7 @@ class Entry:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command(Entry):
     """An entry that the code asked for; replay compares it with what the code asks for again.
 
@@ -53,7 +55,7 @@ class Command(Entry):
         return getattr(self, "id", "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notification(Entry):
     """An entry that the world wrote; replay feeds it to the code."""
 
@@ -76,7 +78,7 @@ class Same:
 SAME: Final = Same()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StackFrame:
     """A place that an exception passed on its way.
 
@@ -93,7 +95,7 @@ class StackFrame:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Error:
     """An error as the journal keeps it.
 
@@ -113,7 +115,7 @@ class Error:
     frames: tuple[StackFrame, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DecidedBy:
     """Who decided: a person, a timeout, a policy or an operator."""
 

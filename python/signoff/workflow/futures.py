@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import Callable, Generator
 from itertools import islice
 from types import CodeType
@@ -104,17 +105,27 @@ class JournalFuture(asyncio.Future[T]):
         return True
 
 
+CallSite = tuple[CodeType, int]
+"""A place in the users' code: the code, and the instruction there. The line is looked for only if it is to be told."""
+
+
+def caller() -> CallSite:
+    """Return where the method of `ctx` was called that calls this."""
+    frame = sys._getframe(2)
+    return frame.f_code, frame.f_lasti
+
+
 class CommandFuture(JournalFuture[T]):
     """A future of something asked of the world that does nothing for the code unless it is awaited.
 
     Attributes:
-        asked_at: the code that asked for it, and the instruction there.
+        asked_at: where the code asked for it.
     """
 
     # Nothing here runs when it is awaited, which is nearly always: who waits for it is seen in its callbacks.
     __slots__ = ("_was_awaited", "asked_at")
     _was_awaited: bool
-    asked_at: tuple[CodeType, int] | None
+    asked_at: CallSite
 
     @property
     def awaited(self) -> bool:
@@ -124,8 +135,6 @@ class CommandFuture(JournalFuture[T]):
     @property
     def place(self) -> tuple[str, int]:
         """Return file and line of the code that asked for it."""
-        if self.asked_at is None:
-            return "", 0
         code, instruction = self.asked_at
         line = next(islice(code.co_positions(), instruction // 2, None))[0]
         return code.co_filename, line or 0

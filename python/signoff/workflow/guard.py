@@ -138,25 +138,27 @@ class _RefusedFunctions:
 
     def begin(self) -> None:
         """Put the watched functions in their place."""
-        if self._read(self._names) != self._seen:  # a test has put others there
-            self._originals = {name: self._names[name] for name in self._originals}
-            self._seen = self._read(self._originals)
-        self._names.update(self._watched)
+        names = self._names
+        if self._read(names) != self._seen:  # a test has put others there
+            self._originals = {name: names[name] for name in self._originals}
+            self._seen = self._read(names)
+        names.update(self._watched)
 
     def end(self) -> None:
         """Put the functions back, but not where somebody else has put others meanwhile."""
-        if self._read(self._names) == self._watching:
-            self._names.update(self._originals)
+        names = self._names
+        if self._read(names) == self._watching:
+            names.update(self._originals)
             return
         for name, original in self._originals.items():
-            if self._names[name] is self._watched[name]:
-                self._names[name] = original
+            if names[name] is self._watched[name]:
+                names[name] = original
 
 
 _clocks, _numbers = (_RefusedFunctions(module, acts) for module, acts in _EXCHANGED)
 
 
-def _watched_chance(generator: Any) -> dict[str, Callable[..., Any]]:
+def _watch_chance(generator: Any) -> dict[str, Callable[..., Any]]:
     number, bits = generator.random, generator.getrandbits
 
     def watched_number() -> float:
@@ -174,9 +176,11 @@ def _watched_chance(generator: Any) -> dict[str, Callable[..., Any]]:
 
 _generator: Any = getattr(random, "_inst", random.Random(0))  # noqa: S311 - stands where there is none
 _generators: dict[str, Any] = vars(_generator)
-_chance = _watched_chance(_generator)
-"""What the generator behind the functions of `random` (`randint`, `choice` and the rest) asks itself for, while code
-of a workflow runs: attributes of its own that hide its class's."""
+_chance = {"random": _generator.random, "getrandbits": _generator.getrandbits}
+_watched_chance = _watch_chance(_generator)
+_generators.update(_chance)
+"""What the generator behind the functions of `random` (`randint`, `choice` and the rest) asks itself for: attributes of
+its own that hide its class's, so that they can be exchanged."""
 
 
 def enter() -> bool:
@@ -191,7 +195,7 @@ def enter() -> bool:
             _install()
         _clocks.begin()
         _numbers.begin()
-        _generators.update(_chance)
+        _generators.update(_watched_chance)
     return True
 
 
@@ -201,8 +205,7 @@ def leave() -> None:
     if not _running:
         _clocks.end()
         _numbers.end()
-        for name in _chance:
-            _generators.pop(name, None)
+        _generators.update(_chance)
 
 
 def watching() -> bool:

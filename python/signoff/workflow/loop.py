@@ -24,13 +24,21 @@ from collections.abc import AsyncGenerator, Callable
 from operator import attrgetter
 from pathlib import Path
 from sys import get_asyncgen_hooks, set_asyncgen_hooks
-from types import CodeType
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from signoff.workflow import aio, guard
 from signoff.workflow.durations import duration_ms
-from signoff.workflow.futures import CommandFuture, Handle, JournalFuture, TimerHandle, Timers, WorkflowTask, nothing
+from signoff.workflow.futures import (
+    CallSite,
+    CommandFuture,
+    Handle,
+    JournalFuture,
+    TimerHandle,
+    Timers,
+    WorkflowTask,
+    nothing,
+)
 
 T = TypeVar("T")
 
@@ -94,6 +102,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self.active = False
         self._count = 0
         self._closed = False
+        self._turn = Turn(self, None, True)
 
     # -- driving ---------------------------------------------------------------------------------------------------
 
@@ -110,9 +119,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 "was run. A test replays a history with signoff.testing.replay, from anywhere; other code advances a "
                 "machine from a plain callback (loop.call_soon) or a thread."
             )
-        if aio.wants_anyio():
+        if not aio.knows_anyio and "anyio" in sys.modules:
             aio.install_anyio()
-        return Turn(self, host, True)
+        turn = self._turn
+        turn.host = host
+        return turn
 
     def drain(self, main: asyncio.Future[Any]) -> None:
         """Run callbacks until none is ready, the main task is done or something failed."""
@@ -291,10 +302,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         future.given_up = given_up
         return future
 
-    def asked(
-        self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: tuple[CodeType, int] | None
-    ) -> CommandFuture[Any]:
-        """Return the same that also knows whether it was awaited."""
+    def asked(self, id_: str, given_up: Callable[[JournalFuture[Any]], None], asked_at: CallSite) -> CommandFuture[Any]:
+        """Return the same that also knows whether it was awaited, and where it was asked for."""
         future: CommandFuture[Any] = CommandFuture(loop=self)
         self._count = count = self._count + 1
         future.number = self.salt + count
@@ -396,28 +405,27 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 class Turn:
     """The time in which code of a machine runs in this thread. A class, no generator: there is one a step."""
 
-    __slots__ = ("_active", "_collects", "_entered", "_hooks", "_host", "_loop")
+    __slots__ = ("_active", "_collects", "_entered", "_hooks", "_loop", "host")
 
     def __init__(self, loop: WorkflowLoop, host: asyncio.AbstractEventLoop | None, active: bool) -> None:
-        self._loop, self._host, self._active = loop, host, active
+        self._loop, self.host, self._active = loop, host, active
 
     def __enter__(self) -> None:
         loop = self._loop
         self._hooks = get_asyncgen_hooks()
         # Garbage is collected at no fixed time: only what the code itself lets go of may end while it runs.
         self._collects = gc.isenabled()
-        if self._collects:
-            gc.disable()
+        gc.disable()
         set_asyncgen_hooks(loop._began, loop._finalize)
         _set_running_loop(loop)
         self._entered = guard.enter()
         loop.active = self._active
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, _kind: object, _error: object, _trace: object) -> None:
         self._loop.active = False
         if self._entered:
             guard.leave()
-        _set_running_loop(self._host)
+        _set_running_loop(self.host)
         set_asyncgen_hooks(*self._hooks)
         if self._collects:
             gc.enable()

@@ -27,6 +27,9 @@ from signoff.workflow.timer.entries import TimerFired
 Due = TimerFired | InputExpired | EventTimedOut
 
 _FEEDS = nouns.feeds()
+_COMMANDS = frozenset(kind for kind in nouns.entries().values() if issubclass(kind, Command)) - {RunStarted}
+_ANSWERS = frozenset(_FEEDS) - REMARKS - {RunStarted, RunTerminated}
+"""What is fed to the code and is nothing more than that, as nearly all notifications are."""
 
 
 class Machine:
@@ -149,36 +152,37 @@ class Machine:
             RuntimeError: this was called inside a task of another event loop.
         """
         commands = self._commands
-        if isinstance(commands.loop.failure, NonDeterminism):
-            raise commands.loop.failure
+        loop, recorded = commands.loop, commands.recorded
+        if type(loop.failure) is NonDeterminism:
+            raise loop.failure
         new = commands.new = []
         notifications: list[Entry] = []
-        turn, last_turns = 0, set[int]()
+        last_turns: set[int] = set()
         begun = self._execution.started
-        if not begun:
-            entries = effective(entries)
-        for entry in entries:
-            if isinstance(entry, Command) and type(entry) is not RunStarted:
-                commands.recorded.queue.append(entry)
-            elif type(entry) is RunTerminated:
+        for entry in entries if begun else effective(entries):
+            kind = type(entry)
+            if kind in _ANSWERS:
+                notifications.append(entry)
+            elif kind in _COMMANDS:
+                recorded.queue.append(entry)  # type: ignore[arg-type]
+            elif kind is RunTerminated:
                 _FEEDS[RunTerminated](commands, entry)
                 return new
             else:
-                if isinstance(entry, Cut) and is_cut(entry):
+                if isinstance(entry, RunStarted) or (isinstance(entry, RunDescribed) and entry.python is not None):
+                    recorded.python = entry.python
+                elif isinstance(entry, Cut) and is_cut(entry):
                     if begun:
                         raise WorkflowError(f"{entry.type} undoes what was fed; feed a new machine the whole journal.")
-                    commands.recorded.queue.append(entry)
-                    last_turns.add(turn)
-                if type(entry) not in REMARKS:
-                    turn = len(notifications)
+                    recorded.queue.append(entry)
+                    last_turns.add(_last_turn(notifications))
                 notifications.append(entry)
-                if type(entry) is RunStarted or (type(entry) is RunDescribed and entry.python is not None):
-                    commands.recorded.python = entry.python
-        with commands.loop.running():
-            for n, notification in enumerate(notifications):
-                if self._execution.outcome is None:
+        if notifications:
+            with loop.running():
+                for n, notification in enumerate(notifications):
                     self._feed(notification, turning=n in last_turns)
-        self._check_left_over()
+        if recorded.queue:
+            self._check_left_over()
         return new
 
     def close(self) -> None:
@@ -191,6 +195,8 @@ class Machine:
 
     def _feed(self, notification: Entry, *, turning: bool) -> None:
         commands, execution = self._commands, self._execution
+        if execution.outcome is not None:
+            return
         self.fed += 1
         commands.now_ms = max(commands.now_ms, notification.at)
         if not execution.started and type(notification) is not RunStarted:
@@ -202,9 +208,6 @@ class Machine:
         execution.go_on()
 
     def _check_left_over(self) -> None:
-        queue = self._commands.recorded.queue
-        if not queue:
-            return
         frames = [user_frame(task.get_coro()) for task in self._commands.loop.open_tasks()]
         outcome = self._execution.outcome
         ended = None if outcome is None else outcome.type
@@ -213,3 +216,8 @@ class Machine:
         if error is not None:
             self._commands.loop.fail(error)
             raise error
+
+
+def _last_turn(notifications: Sequence[Entry]) -> int:
+    """Return which of them is the last at which the code takes a turn."""
+    return max((n for n, one in enumerate(notifications) if type(one) not in REMARKS), default=0)

@@ -148,9 +148,9 @@ def _fold(projector: Projector, entry: Entry) -> None:
     changes = _FOLDS[type(entry)](projector, run, entry)
     row = run.row
     if changes is None:
-        if row["status"] in _SETTLED:
+        if row["status"] in _SETTLED or row["status"] == (status := status_of(run)):
             return
-        changes = {"status": status_of(run)}
+        changes = {"status": status}
     for name, value in changes.items():
         if row.get(name, _ABSENT) != value:
             run.row = row | changes | {"updated_at": rfc3339(max(entry.at, run.cut_at))}

@@ -24,12 +24,18 @@ class Projector:
         tail: number of messages in the run's stream before.
         txid: stands in the headers of rows that an answer changed; the answer's own submission id if None.
         write: False: only the view is moved, and no messages are made.
+
+    Attributes:
+        needs_rows: somebody looks at the rows that are put. Where nobody does, a fold may count them instead (`tail`).
     """
 
-    __slots__ = ("close", "inboxes", "listing", "public", "tail", "touched", "txid", "view", "waits", "write")
+    __slots__ = (
+        *("close", "inboxes", "listing", "needs_rows", "public"),
+        *("tail", "touched", "txid", "view", "waits", "write"),
+    )
 
     def __init__(self, view: View, tail: int, txid: str | None = None, *, write: bool = True) -> None:
-        self.write = write
+        self.write = self.needs_rows = write
         self.view = view
         self.tail = tail  # those made here included
         self.txid = txid
@@ -97,6 +103,7 @@ class RecordingProjector(Projector):
     def __init__(self, view: View, tail: int, rows: ShownRows, txid: str | None = None, *, write: bool = True) -> None:
         super().__init__(view, tail, txid, write=write)
         self.rows = rows
+        self.needs_rows = True
 
     def put(
         self, operation: state.Operation, row_type: str, key: str, row: Any, *, at: int, txid: str | None = None

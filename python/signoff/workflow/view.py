@@ -9,6 +9,7 @@ import orjson
 
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.state import InputState
+from signoff.workflow.step.state import OpenStep
 
 
 @dataclass(slots=True)
@@ -108,13 +109,13 @@ class View:
 
     Attributes:
         run: None before `run.started`.
-        steps: rows of open steps by id.
+        steps: those that are open, by id.
         inputs: requests by id.
         past: what cuts need; None: it is not kept.
     """
 
     run: RunFold | None = None
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    steps: dict[str, OpenStep] = field(default_factory=dict)
     inputs: dict[str, InputState] = field(default_factory=dict)
     past: Past | None = field(default=None, compare=False, repr=False)
 

@@ -10,7 +10,7 @@ from signoff.names import check_text
 from signoff.workflow.durations import Duration, duration_ms
 from signoff.workflow.event.entries import EventAbandoned, EventAwaited, EventReceived, EventTimedOut
 from signoff.workflow.event.matching import takes
-from signoff.workflow.futures import CommandFuture, JournalFuture
+from signoff.workflow.futures import CommandFuture, JournalFuture, caller
 from signoff.workflow.offer import Feeds, Offer
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class EventWaits(Offer):
         id_, _ = commands.next_id(topic, "topic")
         timeout_at = None if timeout_ms is None else commands.now_ms + timeout_ms
         awaited = commands.issue(EventAwaited, id_, id_, topic, key, timeout_at)
-        wait = Wait(topic, key, awaited.timeout_at, type, commands.ask(id_, self._wait_given_up))
+        wait = Wait(topic, key, awaited.timeout_at, type, commands.loop.asked(id_, self._wait_given_up, caller()))
         kept = commands.events.get(topic, [])
         for event in kept:
             if takes(topic, key, event.topic, event.key):

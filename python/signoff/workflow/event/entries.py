@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import Command, Encoded, Notification
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventAwaited(Command):
     """A wait for an event on `topic` (with this key, or any), until `timeout_at`."""
 
@@ -19,7 +19,7 @@ class EventAwaited(Command):
     timeout_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventAbandoned(Command):
     """The end of a wait that was given up; it swallows no later event."""
 
@@ -27,7 +27,7 @@ class EventAbandoned(Command):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventReceived(Notification):
     """An event; kept until somebody awaits its topic."""
 
@@ -38,7 +38,7 @@ class EventReceived(Notification):
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventTimedOut(Notification):
     """The end of a wait whose event did not come in time."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import Command, DecidedBy, Encoded, Notification
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputRequested(Command):
     """A request to people for an input. `spec` is the request as the row carries it (see `state.py`)."""
 
@@ -21,7 +21,7 @@ class InputRequested(Command):
     expose: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputRevised(Command):
     """What people are shown instead: `changes` replaces members of the spec."""
 
@@ -30,7 +30,7 @@ class InputRevised(Command):
     changes: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputWithdrawn(Command):
     """The end of a request that the workflow takes back; without effect if it is already decided."""
 
@@ -39,7 +39,7 @@ class InputWithdrawn(Command):
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputAnswered(Notification):
     """An accepted answer. `submission_id` is the txid of the rows it changes."""
 
@@ -57,7 +57,7 @@ class InputAnswered(Notification):
         return self.submission_id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputExpired(Notification):
     """The end of a request whose deadline passed."""
 

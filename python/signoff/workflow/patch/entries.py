@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import Command
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PatchMarked(Command):
     """The mark of a run that took the new branch of a patch."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import Command
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RowPublished(Command):
     """One row of the application's own (`ctx.publish`, `ctx.progress`). `value` None: it is deleted.
 

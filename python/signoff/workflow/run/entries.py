@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import SAME, Command, DecidedBy, Encoded, Error, Notification
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForkedFrom:
     """Where a run was forked from.
 
@@ -23,7 +24,7 @@ class ForkedFrom:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted(Command):
     """The beginning of the run; always the first entry.
 
@@ -47,7 +48,7 @@ class RunStarted(Command):
     forked_from: ForkedFrom | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunCompleted(Command):
     """The end of the run, with a result. `expose`: browsers may see it, as `shown` if that is another form."""
 
@@ -57,7 +58,7 @@ class RunCompleted(Command):
     shown: Any = SAME
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFailed(Command):
     """The end of the run, with an error; it can be rewound."""
 
@@ -65,7 +66,7 @@ class RunFailed(Command):
     error: Error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunCancelled(Command):
     """The end of a run that was to stop, after its cleanup has run. `error`: what the cleanup raised, if it did."""
 
@@ -74,7 +75,7 @@ class RunCancelled(Command):
     error: Error | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelRequested(Notification):
     """Somebody's wish that the run stop; pending requests are withdrawn with it."""
 
@@ -83,7 +84,7 @@ class CancelRequested(Notification):
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunTerminated(Notification):
     """The end of the run from outside, without its code; whatever stands before, nothing comes after.
 
@@ -95,7 +96,7 @@ class RunTerminated(Notification):
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunDescribed(Notification):
     """What only the code knows of its run; written once, by the first worker that takes the run up.
 
@@ -112,7 +113,7 @@ class RunDescribed(Notification):
     python: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunBlocked(Notification):
     """The reason why the run cannot go on: code and journal disagree, or the code got stuck; replay passes over it.
 
@@ -124,14 +125,14 @@ class RunBlocked(Notification):
     fingerprint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunUnblocked(Notification):
     """The mark of a run that goes on after a deploy; replay passes over it."""
 
     type: ClassVar[str] = "run.unblocked"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRetried(Notification):
     """Somebody's wish that a run be tried again, with whatever code there is; replay passes over it.
 
@@ -146,7 +147,7 @@ class RunRetried(Notification):
     anew: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRewound(Notification):
     """The undoing of all but the first `keep` entries of the effective journal (see `cut.py`).
 
@@ -162,7 +163,7 @@ class RunRewound(Notification):
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunPaused(Notification):
     """Somebody's wish that nothing new be begun in the run until `run.resumed`; replay passes over it."""
 
@@ -171,7 +172,7 @@ class RunPaused(Notification):
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResumed(Notification):
     """The end of a pause; replay passes over it."""
 

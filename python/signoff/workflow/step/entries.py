@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import SAME, Command, Encoded, Error, Notification
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepScheduled(Command):
     """A step that the code asks for. `expose`: its result may be seen by browsers."""
 
@@ -18,7 +18,7 @@ class StepScheduled(Command):
     expose: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepCancelled(Command):
     """A step that the code waits for no more; a late result is ignored."""
 
@@ -26,7 +26,7 @@ class StepCancelled(Command):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepCompleted(Notification):
     """A step's result. `shown`: how people see it, if it is exposed and that is another form."""
 
@@ -37,7 +37,7 @@ class StepCompleted(Notification):
     shown: Any = SAME
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepFailed(Notification):
     """A failed attempt; `retry_at` None: it was the last one and the code gets the error."""
 

@@ -8,8 +8,8 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Self, TypeVar
-from weakref import WeakKeyDictionary
 
 
 def return_type(fn: Callable[..., Any]) -> Any:
@@ -21,16 +21,7 @@ def return_type(fn: Callable[..., Any]) -> Any:
     Raises:
         TypeError: the annotation names something that cannot be found.
     """
-    if type(fn) is not types.FunctionType:
-        return _return_type(fn)
-    try:
-        return _returns[fn]
-    except KeyError:
-        found = _returns[fn] = _return_type(fn)
-        return found
-
-
-_returns: WeakKeyDictionary[Callable[..., Any], Any] = WeakKeyDictionary()
+    return _of_function(fn) if type(fn) is types.FunctionType else _return_type(fn)
 
 
 def _return_type(fn: Any) -> Any:
@@ -43,6 +34,9 @@ def _return_type(fn: Any) -> Any:
     if typing.get_origin(hint) in _AWAITED:
         hint = typing.get_args(hint)[-1]
     return None if hint is Any or isinstance(hint, TypeVar) else hint
+
+
+_of_function = lru_cache(maxsize=1024)(_return_type)
 
 
 _AWAITED = (collections.abc.Awaitable, collections.abc.Coroutine)

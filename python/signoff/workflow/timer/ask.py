@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from signoff.workflow.durations import Duration, duration_ms
-from signoff.workflow.futures import CommandFuture, JournalFuture, TimerHandle
+from signoff.workflow.futures import CommandFuture, JournalFuture, TimerHandle, caller
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.timer.entries import TimerCancelled, TimerFired, TimerStarted
 
@@ -29,7 +29,7 @@ class Sleeps(Offer):
             return commands.never_done()
         id_, _ = commands.next_id("sleep", "name")
         started = commands.issue(TimerStarted, id_, id_, commands.now_ms + ms)
-        future = commands.ask(id_, self._sleep_given_up)
+        future = commands.loop.asked(id_, self._sleep_given_up, caller())
         commands.timers[id_] = (started.fire_at, future)
         return future
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import Command, Notification
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimerStarted(Command):
     """A timer that is due at `fire_at`."""
 
@@ -17,7 +17,7 @@ class TimerStarted(Command):
     fire_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimerCancelled(Command):
     """A timer that is needed no more."""
 
@@ -25,7 +25,7 @@ class TimerCancelled(Command):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimerFired(Notification):
     """A timer that is due."""
 
