@@ -25,7 +25,7 @@ MOST_LINES_OF_A_FUNCTION: Final = 60
 MOST_METHODS: Final = 20
 
 LONG_MODULES: Final = {
-    "errors.py": "the tree of errors is to be seen whole",
+    "errors.py": "the tree of errors is to be seen whole, and journals name its classes by this module",
     "runtime/driver.py": "the states of a driver and all that leads from one to another",
     "workflow/aio.py": "asyncio's functions, as workflow code finds them",
     "workflow/loop.py": "one class: an event loop as asyncio asks for it",

@@ -58,6 +58,15 @@ def test_two_entries_of_one_type_are_refused() -> None:
         nouns.collected([of_module("vote", one), of_module("ballot", other)])
 
 
+@pytest.mark.parametrize("kind", [Command, Notification])
+@pytest.mark.parametrize("member", sorted(nouns.TAKEN))
+def test_a_member_that_hides_what_an_entry_says_of_itself_is_refused(kind: type[Entry], member: str) -> None:
+    cast = entry("Cast", "vote.cast", kind)
+    cast.__annotations__ = {member: "str"}
+    with pytest.raises(TypeError, match=f"Cast has a member called {member}, which hides an entry's own"):
+        nouns.collected([of_module("vote", cast)])
+
+
 def test_an_entry_that_nobody_wrote_is_refused() -> None:
     with pytest.raises(TypeError, match="Cast is neither a Command nor a Notification"):
         nouns.collected([of_module("vote", entry("Cast", "vote.cast", Entry))])

@@ -9,11 +9,12 @@ import typer
 
 from signoff.cli import options, output
 from signoff.cli.misuse import Misuse
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import json_value
 from signoff.client import SignoffClient
 
 
+@aimed
 def answer(
     run: Annotated[str, typer.Argument(help="The run's id.")],
     key: Annotated[str, typer.Argument(help="The request's key, e.g. approve:0.")],
@@ -29,12 +30,9 @@ def answer(
         str | None, typer.Option("--seen-offset", help="The `revised` of the row you saw; the current one if absent.")
     ] = None,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Answer a request for input, exactly once."""
-    target = Target.of(store, server, token)
     body = {
         "action": action,
         "value": json_value(value, "--value"),

@@ -6,22 +6,20 @@ import time
 from typing import Any
 
 from signoff.cli import options, output
-from signoff.cli.target import Target, connect, run_here
+from signoff.cli.target import Target, aimed, connect, run_here
 from signoff.errors import ServerUnreachable, StoreError
 from signoff.service.diagnosis import HealthFinding, judge_clocks
 
 _SIGNS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
 
 
+@aimed
 def doctor(
     *,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> int:
     """Say what is wrong with a server, its store, workers and runs, and what to do; exit with 1 if something is."""
-    target = Target.of(store, server, token)
     findings = run_here(_findings(target))
     if json:
         output.as_json({"findings": findings})

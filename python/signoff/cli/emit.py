@@ -9,10 +9,11 @@ import typer
 
 from signoff.cli import options, output
 from signoff.cli.send import EventId, EventKey, PayloadText
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import json_value
 
 
+@aimed
 def emit(
     topic: Annotated[str, typer.Argument(help="What the runs await.")],
     *,
@@ -20,12 +21,9 @@ def emit(
     event_id: EventId = None,
     key: EventKey = None,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Send an event to every run that waits for the topic now."""
-    target = Target.of(store, server, token)
     value = json_value(payload, "--payload")
     chosen = str(uuid.uuid4()) if event_id is None else event_id
     reply = on(target, lambda client: client.emit(topic, id=chosen, payload=value, key=key))

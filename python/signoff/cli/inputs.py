@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from signoff.cli import options, output
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 
 
+@aimed
 def inputs(
     *,
     audience: Annotated[
@@ -19,12 +20,9 @@ def inputs(
     limit: options.Limit = 50,
     cursor: options.Cursor = None,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """List requests for input, newest first."""
-    target = Target.of(store, server, token)
     reply = on(target, lambda client: client.inputs(audience=audience, status=status, limit=limit, cursor=cursor))
     if json:
         output.as_json(reply)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from signoff.cli import options, output
 from signoff.cli.bulk import before
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 
 
+@aimed
 def list_runs(
     *,
     workflow: options.Workflow = None,
@@ -16,12 +17,9 @@ def list_runs(
     limit: options.Limit = 50,
     cursor: options.Cursor = None,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """List runs, newest first."""
-    target = Target.of(store, server, token)
     reply = on(
         target,
         lambda client: client.list(

@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from signoff.cli import bulk, options, output
-from signoff.cli.target import Target, connect, run_here
+from signoff.cli.target import Target, aimed, connect, run_here
 from signoff.client import SignoffClient
 from signoff.errors import JournalUnreadable, RunNotFound, SignoffError
 
@@ -22,6 +22,7 @@ _PIECE: Final = 50
 """Runs whose histories are written before they are deleted together."""
 
 
+@aimed
 def prune(
     *,
     older_than: Annotated[
@@ -45,12 +46,9 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
     yes: options.Yes = False,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> int:
     """Delete runs that ended long ago."""
-    target = Target.of(store, server, token)
     ended_before = bulk.before(older_than)
     where: dict[str, Any] = {
         "ended_before": ended_before,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from signoff.cli import options, output
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import json_value
 
 PayloadText = Annotated[
@@ -20,6 +20,7 @@ EventId = Annotated[
 EventKey = Annotated[str | None, typer.Option("--key", help="Narrows who takes it.")]
 
 
+@aimed
 def send(
     run: Annotated[str, typer.Argument(help="The run's id.")],
     topic: Annotated[str, typer.Argument(help="What the run awaits.")],
@@ -28,12 +29,9 @@ def send(
     event_id: EventId = None,
     key: EventKey = None,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Send an event to one run, which keeps it until it awaits the topic."""
-    target = Target.of(store, server, token)
     value = json_value(payload, "--payload")
     chosen = str(uuid.uuid4()) if event_id is None else event_id
     reply = on(target, lambda client: client.send(run, topic, id=chosen, payload=value, key=key))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
 
 from signoff.cli import options
+from signoff.cli.grouped import grouped
 from signoff.cli.misuse import Misuse
 from signoff.server.config import ServerConfig, is_header, is_origin
 from signoff.server.http11.limits import HttpLimits
@@ -81,23 +79,8 @@ class Serving:
         )
 
 
-def serves(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a sub-command the options of `Serving`, in place of its parameter `serving`."""
-    hints = get_type_hints(Serving, include_extras=True)
-    shared = [
-        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
-        for one in fields(Serving)
-    ]
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for parameter in signature.parameters.values() if parameter.name != "serving"]
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        told = {parameter.name: given.pop(parameter.name) for parameter in shared}
-        command(**given, serving=Serving(**told))
-
-    vars(run)["__signature__"] = signature.replace(parameters=[*own, *shared])
-    return run
+serves = grouped("serving", Serving)
+"""Give a sub-command the options of `Serving`, in place of its parameter `serving`."""
 
 
 def _each(option: str, given: list[str] | None, fits: Callable[[str], bool], what: str) -> tuple[str, ...]:

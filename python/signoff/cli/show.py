@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from signoff.cli import options, output
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.client import SignoffClient
 from signoff.errors import Forbidden
 from signoff.paths import run_path
@@ -16,17 +16,15 @@ from signoff.workflow.frames import traceback_of
 from signoff.workflow.journal import error_from_json
 
 
+@aimed
 def show(
     run: Annotated[str, typer.Argument(help="The run's id.")],
     *,
     history: Annotated[bool, typer.Option("--history", help="Show the journal instead, for operators.")] = False,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Show one run: its state, its steps, its requests."""
-    target = Target.of(store, server, token)
     if history:
         _history(on(target, lambda client: client.history(run)), json=json)
         return

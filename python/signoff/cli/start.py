@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from signoff.cli import options, output
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import json_value
 from signoff.client import SignoffClient
 from signoff.errors import FailedRun, Forbidden, NoResult
@@ -20,6 +20,7 @@ from signoff.errors import FailedRun, Forbidden, NoResult
 FAILED, CANCELLED = 3, 4
 
 
+@aimed
 def start(
     workflow: Annotated[str, typer.Argument(help="The workflow's name.")],
     *,
@@ -35,12 +36,10 @@ def start(
         typer.Option("--wait", help="Wait for its end and print its output; exit with 3 if it fails, 4 if cancelled."),
     ] = False,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Start a run."""
-    target = Target.of(store, server, token, create=True)
+    target = target.creating()
     value = json_value(input, "--input")
     reply = on(target, lambda client: client.start(workflow, value, run_id=run_id, tags=tag or ()))
     run = reply["run"]

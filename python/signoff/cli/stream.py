@@ -12,7 +12,7 @@ import typer
 from signoff.cli import options, output
 from signoff.cli.misuse import Misuse
 from signoff.cli.stream_facts import Facts, followed, messages, taken
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import content
 from signoff.client import SignoffClient, stream_address
 from signoff.errors import Forbidden, Gone, NotFound, StreamDeleted, StreamNotFound, Unauthorized
@@ -35,6 +35,7 @@ def build() -> typer.Typer:
     return app
 
 
+@aimed
 def create(
     path: Path,
     data: Data = None,
@@ -47,9 +48,7 @@ def create(
         bool, typer.Option("--compact", help="Give readers from the start its live rows, not all its history.")
     ] = False,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Create a stream, or find that it is there already."""
     headers = _headers(
@@ -61,12 +60,13 @@ def create(
     )
     body = content(data, "DATA")
     response = _call(
-        Target.of(store, server, token, create=True),
+        target.creating(),
         lambda client: client.on_stream("PUT", path, content=body, headers=headers),
     )
     _tell_created(path, response, json=json)
 
 
+@aimed
 def fork(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The path of the stream to begin with.")],
     path: Path,
@@ -80,9 +80,7 @@ def fork(
     ttl: Ttl = None,
     expires_at: Expires = None,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Create a stream that begins with what another holds."""
     headers = _headers(
@@ -92,10 +90,11 @@ def fork(
         ("stream-ttl", ttl),
         ("stream-expires-at", expires_at),
     )
-    response = _call(Target.of(store, server, token), lambda client: client.on_stream("PUT", path, headers=headers))
+    response = _call(target, lambda client: client.on_stream("PUT", path, headers=headers))
     _tell_created(path, response, json=json)
 
 
+@aimed
 def append(
     path: Path,
     data: Data,
@@ -107,9 +106,7 @@ def append(
     ] = None,
     close: Annotated[bool, typer.Option("--close", help="Nothing shall follow.")] = False,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Append to a stream; an array appends each of its elements to a stream of JSON."""
     body = content(data, "DATA")
@@ -123,7 +120,7 @@ def append(
             kind = Facts.of(path, looked).content_type
         return await client.on_stream("POST", path, content=body, headers={**said, **marks, "content-type": kind})
 
-    response = _call(Target.of(store, server, token), send)
+    response = _call(target, send)
     offset = response.headers["stream-next-offset"]
     repeated = bool(marks) and response.status_code == 204
     if json:
@@ -134,59 +131,55 @@ def append(
         output.line(f"Appended; {path} goes on at {offset}.")
 
 
+@aimed
 def read(
     path: Path,
     *,
     offset: Offset = "-1",
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Print what a stream holds: a message a line, or its bytes as they are."""
-    _print(Target.of(store, server, token), path, offset, follow=False, json=json)
+    _print(target, path, offset, follow=False, json=json)
 
 
+@aimed
 def tail(
     path: Path,
     *,
     offset: Offset = "-1",
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Print what a stream holds and what comes, until it is closed."""
-    _print(Target.of(store, server, token), path, offset, follow=True, json=json)
+    _print(target, path, offset, follow=True, json=json)
 
 
+@aimed
 def head(
     path: Path,
     *,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Show a stream's type, its end, and whether it is closed."""
-    facts = Facts.of(path, _call(Target.of(store, server, token), lambda client: _look(client, path)))
+    facts = Facts.of(path, _call(target, lambda client: _look(client, path)))
     if json:
         output.as_json(facts.members())
     else:
         output.table(("", ""), [(name.replace("_", " "), value) for name, value in facts.members().items()])
 
 
+@aimed
 def close(
     path: Path,
     *,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """End a stream as it is: nothing can be appended any more."""
     headers = {"stream-closed": "true"}
-    response = _call(Target.of(store, server, token), lambda client: client.on_stream("POST", path, headers=headers))
+    response = _call(target, lambda client: client.on_stream("POST", path, headers=headers))
     offset = response.headers["stream-next-offset"]
     if json:
         output.as_json({"path": path, "offset": offset, "closed": True})
@@ -194,16 +187,15 @@ def close(
         output.line(f"{path} is closed at {offset}.")
 
 
+@aimed
 def delete(
     path: Path,
     *,
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Delete a stream with all it holds."""
-    _call(Target.of(store, server, token), lambda client: client.on_stream("DELETE", path))
+    _call(target, lambda client: client.on_stream("DELETE", path))
     if json:
         output.as_json({"path": path, "deleted": True})
     else:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from signoff.cli import options, output
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.client import SignoffClient
 from signoff.errors import StreamNotFound
 from signoff.paths import run_path
@@ -16,18 +16,16 @@ from signoff.paths import run_path
 _FACTS = ("title", "workflow", "message", "fraction", "attempt", "action", "error")
 
 
+@aimed
 def tail(
     stream: Annotated[str, typer.Argument(metavar="STREAM|RUN", help="A run's id, or a path such as inbox/group:x.")],
     *,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on as it grows, or end at its tail.")] = True,
     offset: Annotated[str, typer.Option("--offset", help="Where to begin: -1, now, or an offset.")] = "-1",
     json: options.Json = False,
-    store: options.Store = None,
-    server: options.Server = None,
-    token: options.Token = None,
+    target: Target,
 ) -> None:
     """Follow a run until it ends, or any stream until it is closed."""
-    target = Target.of(store, server, token)
     path = stream if "/" in stream else run_path(stream)
     try:
         on(target, lambda client: _print(client, path, offset, follow=follow, json=json))

@@ -9,10 +9,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from signoff.cli import options
+from signoff.cli.grouped import grouped
 from signoff.cli.misuse import Misuse
 from signoff.client import DEFAULT_URL, SignoffClient
 
@@ -36,7 +38,7 @@ class Target:
     create: bool = False
 
     @classmethod
-    def of(cls, store: str | None, server: str | None, token: str | None, *, create: bool = False) -> Target:
+    def of(cls, store: str | None, server: str | None, token: str | None) -> Target:
         """Choose from options, else from the environment, else the server on this machine.
 
         Raises:
@@ -50,7 +52,24 @@ class Target:
             raise Misuse("--store and --server exclude each other.")
         if store is None:
             server = _http_url(server or DEFAULT_URL)
-        return cls(store, server, token or os.environ.get("SIGNOFF_TOKEN") or None, create)
+        return cls(store, server, token or os.environ.get("SIGNOFF_TOKEN") or None)
+
+    def creating(self) -> Target:
+        """Return the same place, where the store is made if there is none."""
+        return replace(self, create=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Where:
+    """The options that name a target."""
+
+    store: options.Store = None
+    server: options.Server = None
+    token: options.Token = None
+
+
+aimed = grouped("target", _Where, Target.of)
+"""Give a sub-command `--store`, `--server` and `--token`, in place of its parameter `target`."""
 
 
 def _http_url(url: str) -> str:

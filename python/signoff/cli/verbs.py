@@ -15,25 +15,25 @@ import typer
 from signoff.cli import options, output
 from signoff.cli.bulk import Chosen, act_on_many, agreed
 from signoff.cli.misuse import Misuse
-from signoff.cli.target import Target, on
+from signoff.cli.target import Target, aimed, on
 from signoff.service.act import VERBS
 from signoff.workflow.run.status import STATUSES
 from signoff.workflow.verb import Member, Verb
 
-_TARGET = {"json": options.Json, "store": options.Store, "server": options.Server, "token": options.Token}
+_WHERE = {"json": options.Json, "target": Target}
 _CHOSEN = get_type_hints(Chosen, include_extras=True)
-_UNLESS_GIVEN = {one.name: one.default for one in fields(Chosen)} | dict.fromkeys(_TARGET) | {"json": False}
+_UNLESS_GIVEN = {one.name: one.default for one in fields(Chosen)} | {"json": False, "target": Parameter.empty}
 
 
 def command_of(verb: Verb) -> Callable[..., int]:
     """Return the function of a verb's command: its parameters are the run, what the body takes, and where it is."""
 
-    def do(*, json: bool, store: str | None, server: str | None, token: str | None, **given: Any) -> int:
+    def do(*, json: bool, target: Target, **given: Any) -> int:
         chosen = Chosen(**{name: given.pop(name) for name in _CHOSEN})
         if chosen.every:
             chosen, given = _shifted(verb, chosen, given)
         body = {name: value for name, value in given.items() if value not in (None, False)}
-        run, target = chosen.one, Target.of(store, server, token)
+        run = chosen.one
         for member in verb.members:
             if member.required and member.name not in body:
                 raise Misuse(f"Missing argument {member.name.upper()}: {member.help}")
@@ -47,12 +47,12 @@ def command_of(verb: Verb) -> Callable[..., int]:
 
     annotations: dict[str, Any] = {"run": _CHOSEN["run"]}
     annotations |= {member.name: _annotation(member) for member in verb.members}
-    annotations |= {name: of for name, of in _CHOSEN.items() if name != "run"} | {"status": _statuses(verb)} | _TARGET
+    annotations |= {name: of for name, of in _CHOSEN.items() if name != "run"} | {"status": _statuses(verb)} | _WHERE
     do.__annotations__ = annotations
     do.__signature__ = Signature([_parameter(verb, name, of) for name, of in annotations.items()])  # type: ignore[attr-defined]
     do.__doc__ = f"{verb.summary}."
     do.__name__ = verb.name
-    return do
+    return aimed(do)
 
 
 def _tell(verb: Verb, run: str, reply: Mapping[str, Any], *, json: bool) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import get_annotations
 from itertools import chain
 from types import ModuleType
 from typing import Any, Final
@@ -22,6 +23,9 @@ from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.verb import Verb
 
 NOUNS: Final = ("run", "step", "timer", "event", "input", "row", "patch")
+
+TAKEN: Final = frozenset({"name", "txid"})
+"""Properties of `Command` and `Notification`: a member of the same name would silently be taken for them."""
 
 Table = dict[type[Entry], Callable[..., Any]]
 
@@ -59,7 +63,8 @@ def collected(modules: Iterable[ModuleType]) -> dict[str, type[Entry]]:
     """Return the entries that modules define, by their types.
 
     Raises:
-        TypeError: two have one type, or one is neither a command nor a notification.
+        TypeError: two have one type, one is neither a command nor a notification, or a member of one hides what replay
+            and projection ask of all.
     """
     found: dict[str, type[Entry]] = {}
     for module in modules:
@@ -68,6 +73,8 @@ def collected(modules: Iterable[ModuleType]) -> dict[str, type[Entry]]:
                 continue
             if not issubclass(value, Command | Notification):
                 raise TypeError(f"{value.__name__} is neither a Command nor a Notification.")
+            if taken := TAKEN.intersection(get_annotations(value)):
+                raise TypeError(f"{value.__name__} has a member called {min(taken)}, which hides an entry's own.")
             if found.setdefault(value.type, value) is not value:
                 raise TypeError(f"{value.type} is the type of both {found[value.type].__name__} and {value.__name__}.")
     return found

@@ -10,13 +10,15 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from signoff import errors
-from signoff.server.api.document import OPERATIONS, PUBLISHED, written
+from signoff.server.api.about import PUBLISHED
+from signoff.server.api.document import written
 from signoff.server.api.openapi import ApiDescription, ApiOperation, JsonObject, QueryParameter, build, component
-from signoff.server.api.routes import OPEN, ROUTES
+from signoff.server.api.routes import OPERATIONS, Endpoint, routes
 from tests.protocol.material import SCHEMAS, load
 from tests.server.hosting import KEYED, hosting, problem
 
 DOCUMENT: dict[str, Any] = json.loads(PUBLISHED.read_text())
+OPEN_TO_ALL = {"/health", "/v1/openapi.json"}
 PLAIN = ApiDescription("Test", "1", "A test.", {"id": {"type": "string"}})
 
 
@@ -33,15 +35,22 @@ def test_the_published_document_is_what_table_and_schemas_say() -> None:
 
 
 def test_every_route_is_described_and_every_description_is_a_route() -> None:
-    routes = {(method, path) for path, methods in ROUTES.items() for method in methods}
-    assert {(operation.method, operation.path) for operation in OPERATIONS} == routes
+    nothing: Any = None
+    served = set()
+    for route in routes(nothing, nothing, nothing):
+        assert isinstance(route.app, Endpoint)
+        served |= {(method, route.path) for method in route.app.operations}
+    described = [(operation.method, operation.path) for operation in OPERATIONS]
+    assert len(described) == len(set(described))
+    assert served == set(described)
+    assert {(m.upper(), path) for path, methods in DOCUMENT["paths"].items() for m in methods} == served
 
 
 def test_what_is_for_everybody_needs_nothing() -> None:
-    assert {operation.path for operation in OPERATIONS if operation.grant is None} == OPEN
+    assert {operation.path for operation in OPERATIONS if operation.grant is None} == OPEN_TO_ALL
     for path, methods in DOCUMENT["paths"].items():
         for operation in methods.values():
-            assert ("security" in operation) == (path not in OPEN)
+            assert ("security" in operation) == (path not in OPEN_TO_ALL)
 
 
 def test_every_reply_and_body_of_the_protocol_is_referred_to() -> None:

@@ -5,11 +5,26 @@ What is not for the caller looks the same whether it exists or not.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from signoff.errors import Forbidden, NotFound, NotInAudience, SignoffError
+from signoff.errors import (
+    AlreadyDecided,
+    Expired,
+    Forbidden,
+    InputNotFound,
+    InvalidAnswer,
+    NotFound,
+    NotInAudience,
+    RunNotFound,
+    SignoffError,
+    Stale,
+    SubmissionReused,
+    Withdrawn,
+)
 from signoff.server.access.identity import Identity
 from signoff.server.api.call import Call
+from signoff.server.api.openapi import QueryParameter
+from signoff.server.api.operation import PAGE, ServedOperation
 from signoff.server.http.query import limit
 from signoff.server.http.reply import Reply, ok
 from signoff.shapes import one_of, principal, text
@@ -94,3 +109,57 @@ def _audience(identity: Identity, one: str | None) -> frozenset[str] | None:
     if not identity.operator and one not in identity.principals:
         raise Forbidden("You may list the requests asked of you and of your groups.")
     return frozenset({one})
+
+
+OPERATIONS: Final = (
+    ServedOperation(
+        "POST",
+        "/v1/runs/{run_id}/inputs/{key}/answer",
+        "answer",
+        "Decide a request for input, exactly once (§8)",
+        "to be one of those asked",
+        {200: "answer-reply.json"},
+        (
+            RunNotFound,
+            InputNotFound,
+            NotInAudience,
+            SubmissionReused,
+            AlreadyDecided,
+            Expired,
+            Withdrawn,
+            Stale,
+            InvalidAnswer,
+        ),
+        request="answer-request.json",
+        replays=True,
+        handler=answer,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/runs/{run_id}/inputs/{key}",
+        "getInput",
+        "Show one request for input (§7.5)",
+        "to be one of those asked, or `run:read:{run_id}`",
+        {200: "input-reply.json"},
+        (RunNotFound, InputNotFound),
+        handler=get,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/inputs",
+        "listInputs",
+        "List requests for input, newest first (§7.5)",
+        "to be one of those asked, or `operator`",
+        {200: "input-list.json"},
+        query=(
+            QueryParameter(
+                "status",
+                {"enum": ["pending", "answered", "expired", "withdrawn", "any"], "default": "pending"},
+                "What became of them.",
+            ),
+            QueryParameter("audience", {"$ref": "common.json#/$defs/principal"}, "Asked of this person or group."),
+            *PAGE,
+        ),
+        handler=list_inputs,
+    ),
+)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from signoff.server.api.call import Call
+from signoff.server.api.operation import ServedOperation
 from signoff.server.http.query import LIMITS
 from signoff.server.http.reply import Reply, ok
 from signoff.service.prune import PIECE, PruneFilter
@@ -41,3 +44,17 @@ async def prune(call: Call) -> Reply:
         page = await call.engine.pruner.prune(where, limit, cursor, dry_run=dry_run)
     rows = [{member: row[member] for member in row if member not in {"input", "output"}} for row in page.items]
     return ok({"runs": rows, "cursor": page.cursor})
+
+
+OPERATIONS: Final = (
+    ServedOperation(
+        "POST",
+        "/v1/prune",
+        "prune",
+        "Delete runs that ended long ago (§10.16)",
+        "`operator`",
+        {200: "prune-reply.json"},
+        request="prune-request.json",
+        handler=prune,
+    ),
+)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
-from signoff.errors import Forbidden, UnknownWorkflow
+from signoff.errors import (
+    CancelledRun,
+    FailedRun,
+    Forbidden,
+    InvalidInput,
+    JournalUnreadable,
+    RunConflict,
+    RunNotFound,
+    UnknownWorkflow,
+)
 from signoff.paths import run_path
 from signoff.server.api.call import Call
+from signoff.server.api.openapi import QueryParameter
+from signoff.server.api.operation import NAME, PAGE, TIME, ServedOperation
 from signoff.server.http.address import url_of
 from signoff.server.http.query import Repeated, limit
 from signoff.server.http.reply import Reply, ok
@@ -17,6 +28,12 @@ from signoff.workflow.run.status import STATUSES
 
 LONGEST_WAIT_S = 30
 """Seconds for which one request may wait for the end of a run."""
+
+_WAIT: Final = QueryParameter(
+    "wait",
+    {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_S, "default": 0},
+    "Seconds to wait for the end.",
+)
 
 _START = Shape(
     required={"workflow": name},
@@ -123,3 +140,69 @@ async def history(call: Call) -> Reply:
     call.identity.require_operator()
     call.query({})
     return ok({"run_id": run_id, "entries": await call.engine.runs.history(run_id)})
+
+
+OPERATIONS: Final = (
+    ServedOperation(
+        "POST",
+        "/v1/runs",
+        "startRun",
+        "Start a run (§10.1)",
+        "`run:start:{workflow}`",
+        {200: "start-reply.json", 201: "start-reply.json"},
+        (UnknownWorkflow, RunConflict, InvalidInput),
+        request="start-request.json",
+        replays=True,
+        handler=start,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/runs",
+        "listRuns",
+        "List runs, newest first (§10.2)",
+        "`workflow:list:{name}`",
+        {200: "run-list.json"},
+        query=(
+            QueryParameter("workflow", NAME, "Runs of this workflow alone."),
+            QueryParameter("status", {"$ref": "run-row.json#/$defs/run_status"}, "In any of these.", repeated=True),
+            QueryParameter("created_after", TIME, "Started after this time."),
+            QueryParameter("created_before", TIME, "Started before this time."),
+            QueryParameter(
+                "tag", {"type": "string", "minLength": 1, "maxLength": 128}, "With all of them.", repeated=True
+            ),
+            *PAGE,
+        ),
+        handler=list_runs,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/runs/{run_id}",
+        "getRun",
+        "Show a run and what it asks (§10.3)",
+        "`run:read:{run_id}`",
+        {200: "run-reply.json"},
+        (RunNotFound,),
+        handler=get,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/runs/{run_id}/result",
+        "getResult",
+        "Tell how a run ended, or that it goes on (§10.9)",
+        "`run:read:{run_id}`",
+        {200: "result-reply.json", 202: "result-reply.json"},
+        (RunNotFound, FailedRun, CancelledRun),
+        query=(_WAIT,),
+        handler=result,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/runs/{run_id}/history",
+        "getHistory",
+        "Export a run's journal (§10.5)",
+        "`operator`",
+        {200: "history-reply.json"},
+        (RunNotFound, JournalUnreadable),
+        handler=history,
+    ),
+)

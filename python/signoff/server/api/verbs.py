@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from signoff.errors import JournalUnreadable, SignoffError
 from signoff.server.api.call import Call
-from signoff.server.api.openapi import ApiOperation
+from signoff.server.api.operation import ServedOperation
 from signoff.server.api.runs import visible
 from signoff.server.http.reply import Reply, ok
 from signoff.service.act import VERBS
 from signoff.workflow.verb import OPERATOR, Verb
-
-
-def address(verb: Verb) -> str:
-    """Return the path at which a verb is done to a run."""
-    return f"/v1/runs/{{run_id}}/{verb.name}"
-
-
-def operations() -> list[ApiOperation]:
-    """Return what there is to do to runs, as the OpenAPI document describes it."""
-    return [
-        ApiOperation(
-            "POST",
-            address(verb),
-            f"{verb.name}Run",
-            f"{verb.summary} (§{verb.section})",
-            f"`{verb.grant}`" if verb.grant == OPERATOR else f"`{verb.grant}:{{run_id}}`",
-            {verb.status: verb.reply},
-            (*verb.refusals, JournalUnreadable) if verb.needs.journal else verb.refusals,
-            request=verb.request,
-            of_a_run=True,
-        )
-        for verb in VERBS.values()
-    ]
 
 
 def listed() -> dict[str, dict[str, str | None]]:
@@ -68,3 +47,20 @@ class VerbHandler:
             shown = {**error.extra, "run": visible(call, error.extra["run"])}
             raise type(error)(error.detail, **shown) from error
         return ok({"run": visible(call, row)}, verb.status)
+
+
+OPERATIONS: Final = tuple(
+    ServedOperation(
+        "POST",
+        f"/v1/runs/{{run_id}}/{verb.name}",
+        f"{verb.name}Run",
+        f"{verb.summary} (§{verb.section})",
+        f"`{verb.grant}`" if verb.grant == OPERATOR else f"`{verb.grant}:{{run_id}}`",
+        {verb.status: verb.reply},
+        (*verb.refusals, JournalUnreadable) if verb.needs.journal else verb.refusals,
+        request=verb.request,
+        of_a_run=True,
+        handler=VerbHandler(verb),
+    )
+    for verb in VERBS.values()
+)

@@ -1,9 +1,0 @@
-from __future__ import annotations
-
-import pytest
-
-
-@pytest.fixture
-def url(store_url: str) -> str:
-    """The address of a fresh store, once a backend."""
-    return store_url
