@@ -96,7 +96,24 @@ class Steps(Offer):
         """
         if not callable(fn):
             raise TypeError(f"ctx.step({name!r}, …) takes a function and its arguments, not {type(fn).__name__}.")
-        return self._ask(name, fn, args, kwargs)
+        commands = self._commands
+        if commands.loop.halts and commands.swallows_its_end():
+            return commands.never_done()  # type: ignore[return-value]
+        options = self._options
+        if (defaults := getattr(fn, "__signoff_step__", None)) is not None:
+            options = options.over(defaults)
+        id_, n = commands.next_id(name, "step name")
+        asked = commands.issue(StepScheduled, id_, id_, options.label, options.expose or False)
+        place = commands.places.get(name)
+        if place is None:  # not for each, since Python tells audit hooks of such a look: that is a twelfth of a replay
+            place = commands.places[name] = caller()
+        future = commands.loop.asked(id_, self._step_given_up, place)
+        retry = options.retry or DEFAULT
+        context = copy_context()  # the step sees what the code has set by now
+        commands.steps[id_] = StepCall(
+            id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, context, asked.expose
+        )
+        return future  # type: ignore[return-value]
 
     def transaction(
         self,
@@ -130,37 +147,12 @@ class Steps(Offer):
             raise TypeError(
                 f"ctx.transaction({name!r}, …) takes an async function whose first argument is the transaction."
             )
-        return self._ask(name, fn, args, kwargs, transaction=True)
-
-    def _ask(
-        self,
-        name: str,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        *,
-        transaction: bool = False,
-    ) -> StepFuture[Any]:
-        commands = self._commands
-        if commands.loop.halts and commands.swallows_its_end():
-            return commands.never_done()  # type: ignore[return-value]
-        options = self._options
-        if (defaults := getattr(fn, "__signoff_step__", None)) is not None:
-            options = options.over(defaults)
-        id_, n = commands.next_id(name, "step name")
-        asked = commands.issue(StepScheduled, id_, id_, options.label, options.expose or False)
-        place = commands.places.get(name)
-        if place is None:  # not for each, since Python tells audit hooks of such a look: that is a twelfth of a replay
-            place = commands.places[name] = caller()
-        future = commands.loop.asked(id_, self._step_given_up, place)
-        retry = options.retry or DEFAULT
-        context = copy_context()  # the step sees what the code has set by now
-        commands.steps[id_] = StepCall(
-            id_, name, n, fn, args, kwargs, retry, options.timeout_ms, future, context, asked.expose
-        )
-        if transaction:
-            commands.steps[id_].transaction = True
-        return future  # type: ignore[return-value]
+        self._commands.places.setdefault(name, caller())
+        future = self.step(name, fn, *args, **kwargs)  # type: ignore[arg-type]
+        call = self._commands.steps.get(future.id)
+        if call is not None:
+            call.transaction = True
+        return future
 
     def options(
         self,
