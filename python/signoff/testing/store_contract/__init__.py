@@ -16,6 +16,7 @@ from signoff.testing.store_contract.commits import CommitLaws
 from signoff.testing.store_contract.compaction import CompactionLaws
 from signoff.testing.store_contract.describing import DescriptionLaws
 from signoff.testing.store_contract.finding import FindLaws
+from signoff.testing.store_contract.histories import HistoryLaws
 from signoff.testing.store_contract.leases import LeaseLaws
 from signoff.testing.store_contract.listings import ListingLaws
 from signoff.testing.store_contract.own_streams import OwnStreamLaws
@@ -47,6 +48,7 @@ class StoreContract(
     WakeLaws,
     DescriptionLaws,
     AgreementLaws,
+    HistoryLaws,
 ):
     """All laws but `TransactionLaws`; inherit from it and say how a store is made."""
 
