@@ -9,22 +9,34 @@ from random import Random
 
 from signoff.errors import OutcomeUnknown
 from signoff.stores.base import LoadedSubject, PartsWanted
-from signoff.stores.change import Batch, Change, Committed, Name, Outcome, Post, Rejected, Subject, SubjectWrite
+from signoff.stores.change import (
+    Batch,
+    Change,
+    Committed,
+    FamilyWrite,
+    Name,
+    Outcome,
+    Post,
+    Rejected,
+    Subject,
+    SubjectWrite,
+)
 from signoff.stores.memory import MemoryStore
-from signoff.streams.stream import Head
+from signoff.streams.stream import Head, Write
 
 
 class FaultyStore(MemoryStore):
-    """A store that is right; each kind does its own thing wrong, once in so many times."""
+    """A store that is right; each kind does its own thing wrong, once in so many times, while it is `faulty`."""
 
     once_in = 10
+    faulty = True
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._chance = Random(seed)
 
     def _now(self) -> bool:
-        return self._chance.randrange(self.once_in) == 0
+        return self.faulty and self._chance.randrange(self.once_in) == 0
 
 
 class LostUpdate(FaultyStore):
@@ -91,6 +103,20 @@ class DoubledAppend(FaultyStore):
         if not isinstance(write, SubjectWrite) or not self._now():
             return change
         return change._replace(write=replace(write, appends=(*write.appends, *write.appends)))
+
+
+class DoubledStreamAppend(FaultyStore):
+    """Appends to an application's stream twice."""
+
+    async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
+        return await super().commit([self._twice(change) for change in changes])
+
+    def _twice(self, change: Change) -> Change:
+        match change.write:
+            case FamilyWrite((Write(head, data=data) as write,)) if data and self._now():
+                twice = write._replace(head=head.changed(tail=head.tail + 1), data=b"%b,%b" % (data, data))
+                return change._replace(write=FamilyWrite((twice,)))
+        return change
 
 
 class DoubledPost(FaultyStore):

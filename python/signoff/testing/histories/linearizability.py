@@ -9,6 +9,7 @@ What a system keeps apart is checked apart: a history is linearizable if that of
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -138,10 +139,14 @@ class _OrderSearch(Generic[ModelState]):
         return _SearchLevel(done, state, self._tries(done, state), by)
 
     def _tries(self, done: int, state: ModelState) -> Iterator[tuple[int, ModelState]]:
-        """Yield what may come next: those with a reply first, as most of the others have an effect nobody saw."""
-        for number in sorted(self._next(done), key=lambda one: self._all[one].unknown):
+        """Yield what may come next, in the order of replies; few of those without one have had an effect."""
+        for number in sorted(self._next(done), key=self._returned):
             for after in self._model.step(state, self._all[number]):
                 yield number, after
+
+    def _returned(self, number: int) -> float:
+        returned = self._all[number].returned
+        return math.inf if returned is None else returned
 
     def _next(self, done: int) -> list[int]:
         """Return operations that are left and were called before any that is left had returned."""
