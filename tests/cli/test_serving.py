@@ -38,7 +38,8 @@ def test_dev_and_server_take_the_same_options() -> None:
         for name in ("dev", "server")
     }
     assert {name for name, _ in taken["dev"] & taken["server"]} >= {one.name for one in fields(Serving)}
-    assert {name for name, _ in taken["dev"] ^ taken["server"]} == {"app", "data", "reload", "activation_limit"}
+    apart = {"app", "data", "reload", "activation_limit", "workers"}
+    assert {name for name, _ in taken["dev"] ^ taken["server"]} == apart
 
 
 def test_each_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

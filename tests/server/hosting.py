@@ -21,7 +21,7 @@ from signoff.service.act import view_of
 from signoff.service.engine import Engine
 from signoff.service.kinds import PartKind, RunFilter, run_name
 from signoff.service.run_change import RunChange, RunSnapshot
-from signoff.stores.base import PartsWanted
+from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Committed
 from signoff.stores.open import open_store
 from signoff.workflow.entry import Entry
@@ -87,10 +87,11 @@ class Host:
 
 @asynccontextmanager
 async def hosting(
-    store: str = "memory:", config: ServerConfig | None = None, workflows: Collection[str] | None = None
+    store: str | WorkflowStore = "memory:", config: ServerConfig | None = None, workflows: Collection[str] | None = None
 ) -> AsyncIterator[Host]:
     """Serve a store for the time of the block."""
-    engine = await Engine.open(open_store(store), workflows=workflows)
+    opened = open_store(store) if isinstance(store, str) else store
+    engine = await Engine.open(opened, workflows=workflows)
     listening = socket.create_server(("127.0.0.1", 0))
     settings = uvicorn.Config(
         create_app(engine, config=config),

@@ -96,10 +96,11 @@ class HttpPart:
         self._engine = engine
         self._subscriptions = subscriptions_over(engine, config)
         self._socket = listening
+        self._listener = Listener(config.http)
         settings = uvicorn.Config(
             create_app(engine, config=config, subscriptions=self._subscriptions),
             loop="none",
-            http=Listener(config.http).protocol(),
+            http=self._listener.protocol(),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -109,6 +110,14 @@ class HttpPart:
             timeout_graceful_shutdown=GRACE_S,
         )
         self._server = _Uvicorn(settings, ready)
+
+    def leave(self) -> None:
+        """Have `stop` send clients to others on this address: each connection gets time for one more request.
+
+        Its response tells the client to connect anew. One that is closed while the client sends would fail a request.
+        """
+        self._listener.last_requests()
+        self._server.leaving = True
 
     async def run(self) -> None:
         """Serve until stopped."""
@@ -130,6 +139,7 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self.leaving = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -139,6 +149,15 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.leaving:
+            for server in self.servers:
+                server.close()
+            give_up = time.monotonic() + GRACE_S
+            while self.server_state.connections and time.monotonic() < give_up:  # noqa: ASYNC110 - uvicorn's own set
+                await asyncio.sleep(0.05)
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int, secret: bytes | None) -> socket.socket:
@@ -208,14 +227,19 @@ def tune() -> None:
     gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
-def run_to_end(main: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop, with warnings and errors logged to stderr."""
-    _allow_files()
+def log_to_stderr() -> None:
+    """Have warnings and errors logged, with SIGNOFF_DEBUG=1 everything."""
     logging.basicConfig(
         level=logging.DEBUG if os.environ.get("SIGNOFF_DEBUG") == "1" else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+
+
+def run_to_end(main: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop, with warnings and errors logged to stderr."""
+    _allow_files()
+    log_to_stderr()
     logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     tune()
     runner = asyncio.Runner(loop_factory=_Loop)

@@ -13,7 +13,7 @@ from signoff.cli.running import WorkerPart, run_to_end, until_stopped
 from signoff.cli.serving import store_url
 from signoff.runtime.worker import ACTIVATION_S, Worker
 from signoff.service.engine import Engine
-from signoff.stores.open import open_store
+from signoff.stores.open import is_private, open_store
 
 
 def worker(
@@ -28,7 +28,7 @@ def worker(
     """Run an application's workflows."""
     url = store_url(store)
     application = load_app(app)
-    if url.startswith("memory:"):
+    if is_private(url):
         output.note("memory: is this process's own: nobody can start a run in it. Take a file, or use `signoff dev`.")
 
     async def main() -> None:

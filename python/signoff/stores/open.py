@@ -42,6 +42,11 @@ def open_store(url: str, *, create: bool = True) -> WorkflowStore:
     raise StoreError(f"No store is known for {scheme + ':'!r}; use {_KNOWN}.")
 
 
+def is_private(url: str) -> bool:
+    """Tell whether a URL names a store that the process which opens it has alone."""
+    return url.partition(":")[0] == "memory"
+
+
 def _memory(url: str, rest: str) -> WorkflowStore:
     if rest not in ("", "//"):
         raise StoreError(f"{url!r} has something after memory:, which has no parts; use memory: alone.")

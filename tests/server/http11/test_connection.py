@@ -85,6 +85,8 @@ class Site:
 
     port: int
     lines: list[Line]
+    listener: Listener
+    server: uvicorn.Server
 
     async def line(self) -> Line:
         """Connect."""
@@ -97,10 +99,11 @@ async def serving(limits: HttpLimits = PATIENT) -> AsyncIterator[Site]:
     """Serve `echo`."""
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # much may be read at once
-    http = Listener(limits).protocol()
-    server = uvicorn.Server(uvicorn.Config(echo, http=http, ws="none", lifespan="off", log_config=None))
+    listener = Listener(limits)
+    settings = uvicorn.Config(echo, http=listener.protocol(), ws="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(settings)
     task = asyncio.create_task(server._serve([listening]))
-    site = Site(listening.getsockname()[1], [])
+    site = Site(listening.getsockname()[1], [], listener, server)
     try:
         yield site
     finally:
@@ -353,6 +356,36 @@ async def test_a_silent_connection_is_closed() -> None:
         assert await used.answer() == (200, b"GET / ")
         assert await silent.rest() == b""
         assert await used.rest() == b""
+
+
+async def test_a_last_request_is_answered_with_the_news_that_it_was_the_last() -> None:
+    async with serving() as site:
+        line = await site.line()
+        await line.send(get("/one"))
+        assert await line.answer() == (200, b"GET /one ")
+        site.listener.last_requests()
+        await line.send(get("/two"))
+        rest = await line.rest()
+        assert b"\r\nconnection: close\r\n" in rest
+        assert rest.endswith(b"GET /two ")
+
+
+async def test_a_server_that_stops_answers_what_has_begun_and_closes_what_is_silent() -> None:
+    """Also a request of which a part of the head is all that has come."""
+    async with serving() as site:
+        silent, begun, busy = await site.line(), await site.line(), await site.line()
+        await silent.send(get("/one"))
+        await silent.answer()
+        await begun.send(b"GET /begun HT")
+        await busy.send(b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n")
+        connections = site.server.server_state.connections
+        await until(lambda: len(connections) == 3 and sum(one._open for one in connections) == 2)  # type: ignore[union-attr]
+        site.server.should_exit = True
+        assert await silent.rest() == b""
+        await begun.send(b"TP/1.1\r\nhost: x\r\n\r\n")
+        assert (await begun.rest()).endswith(b"GET /begun ")
+        await busy.send(b"ab")
+        assert (await busy.rest()).endswith(b"POST /body ab")
 
 
 async def test_one_connection_more_than_allowed_is_refused_and_the_others_are_served() -> None:

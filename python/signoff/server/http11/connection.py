@@ -164,10 +164,11 @@ class Connection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Let the request under way finish and then close; called by uvicorn."""
-        if self._current is None:
+        self.listener.last_requests()
+        if (newest := self._newest()) is not None:
+            newest.keep_alive = False
+        elif not self._open:
             self._close()
-        else:
-            self._current.keep_alive = False
 
     # -- called by the parser --------------------------------------------------------------------------------------
 
@@ -208,7 +209,7 @@ class Connection(asyncio.Protocol):
         )
         if self._parser.should_upgrade():
             self._left = length_of(self._headers)
-        exchange = Exchange(self, scope, keep_alive=self._parser.should_keep_alive())
+        exchange = Exchange(self, scope, keep_alive=self._parser.should_keep_alive() and not self.listener.leaving)
         if self._current is None:
             self._start(exchange)
         else:

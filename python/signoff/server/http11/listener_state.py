@@ -33,6 +33,9 @@ class ListenerState:
 
     Args:
         limits: for all of them.
+
+    Attributes:
+        leaving: the next response on a connection is the last one there, and says so.
     """
 
     def __init__(self, limits: HttpLimits) -> None:
@@ -42,6 +45,7 @@ class ListenerState:
         self.root_path = ""
         self.log_access = False
         self.known_heads: KnownHeads | None = None
+        self.leaving = False
         self._sweep: asyncio.TimerHandle | None = None
         self._defaults: list[Header] = []
         self._default_lines = b""
@@ -59,8 +63,13 @@ class ListenerState:
         self.root_path = config.root_path
         self.log_access = config.access_log
         lane: FastLane | None = getattr(app, "lane", None)
-        if lane is not None and not self.log_access:
+        if lane is not None and not self.log_access and not self.leaving:
             self.known_heads = KnownHeads(lane, self.root_path, self.limits.header_bytes)
+
+    def last_requests(self) -> None:
+        """Have the next response on each connection be its last, and say so; none takes the fast lane any more."""
+        self.leaving = True
+        self.known_heads = None
 
     def default_lines(self) -> bytes:
         """Return the headers of every response, which uvicorn renews once a second."""

@@ -17,6 +17,7 @@ from signoff.testing.store_contract.compaction import CompactionLaws
 from signoff.testing.store_contract.copies import CopyLaws
 from signoff.testing.store_contract.describing import DescriptionLaws
 from signoff.testing.store_contract.finding import FindLaws
+from signoff.testing.store_contract.histories import HistoryLaws
 from signoff.testing.store_contract.leases import LeaseLaws
 from signoff.testing.store_contract.listings import ListingLaws
 from signoff.testing.store_contract.own_streams import OwnStreamLaws
@@ -49,6 +50,7 @@ class StoreContract(
     DescriptionLaws,
     AgreementLaws,
     CopyLaws,
+    HistoryLaws,
 ):
     """All laws but `TransactionLaws`; inherit from it and say how a store is made."""
 
