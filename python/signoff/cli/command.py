@@ -39,8 +39,8 @@ _COMMANDS = {
     "stream": ("Streams", "build"),
 }
 """Each sub-command with its group in `signoff --help`, and its function in the module of its name. Only the one that is
-called is imported. What may be done to a run has commands beside these, made of what is declared (`verbs.py`): they stand
-first among those of "Operate"."""
+called is imported. What may be done to a run has commands beside these, made of what is declared (`verbs.py`), at the
+beginning of "Operate"."""
 
 
 def _build(names: Iterable[str]) -> typer.Typer:
