@@ -22,32 +22,25 @@ from signoff.errors import SignoffError, Unauthorized
 REFUSED, USAGE, INTERRUPTED = 1, 2, 130
 
 _COMMANDS = {
-    "dev": "dev",
-    "server": "server",
-    "worker": "worker",
-    "start": "start",
-    "list": "list_runs",
-    "show": "show",
-    "tail": "tail",
-    "inputs": "inputs",
-    "answer": "answer",
-    "send": "send",
-    "emit": "emit",
-    "prune": "prune",
-    "doctor": "doctor",
-    "db": "build",
-    "stream": "build",
+    "dev": ("Serve", "dev"),
+    "server": ("Serve", "server"),
+    "worker": ("Serve", "worker"),
+    "start": ("Runs and their requests", "start"),
+    "list": ("Runs and their requests", "list_runs"),
+    "show": ("Runs and their requests", "show"),
+    "tail": ("Runs and their requests", "tail"),
+    "inputs": ("Runs and their requests", "inputs"),
+    "answer": ("Runs and their requests", "answer"),
+    "send": ("Runs and their requests", "send"),
+    "emit": ("Runs and their requests", "emit"),
+    "prune": ("Operate", "prune"),
+    "doctor": ("Operate", "doctor"),
+    "db": ("Operate", "build"),
+    "stream": ("Streams", "build"),
 }
-"""Each sub-command with its function in the module of its name; only the one that is called is imported. What may be
-done to a run has commands beside these, made of what is declared (`verbs.py`)."""
-
-_PANELS = {
-    "Serve": ("dev", "server", "worker"),
-    "Runs and their requests": ("start", "list", "show", "tail", "inputs", "answer", "send", "emit"),
-    "Operate": ("prune", "doctor", "db"),
-    "Streams": ("stream",),
-}
-"""How `signoff --help` groups them. What may be done to a run stands first in the third group."""
+"""Each sub-command with its group in `signoff --help`, and its function in the module of its name. Only the one that is
+called is imported. What may be done to a run has commands beside these, made of what is declared (`verbs.py`), at the
+beginning of "Operate"."""
 
 
 def _build(names: Iterable[str]) -> typer.Typer:
@@ -64,9 +57,9 @@ def _build(names: Iterable[str]) -> typer.Typer:
         if name not in _COMMANDS:
             app.command(name, rich_help_panel="Operate")(_verbs()[name])
             continue
-        panel = next(panel for panel, names in _PANELS.items() if name in names)
-        function = getattr(import_module(f"signoff.cli.{name}"), _COMMANDS[name])
-        if _COMMANDS[name] == "build":
+        panel, attribute = _COMMANDS[name]
+        function = getattr(import_module(f"signoff.cli.{name}"), attribute)
+        if attribute == "build":
             app.add_typer(function(), name=name, rich_help_panel=panel)
         else:
             app.command(name, rich_help_panel=panel)(function)
@@ -79,7 +72,7 @@ def command(names: Iterable[str] | None = None) -> Any:
 
 
 def _everything() -> list[str]:
-    names = [name for names in _PANELS.values() for name in names]
+    names = list(_COMMANDS)
     operate = names.index("prune")
     return [*names[:operate], *_verbs(), *names[operate:]]
 
