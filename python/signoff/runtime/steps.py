@@ -18,7 +18,7 @@ from signoff.runtime.threads import Raised, StepThreads
 from signoff.sql import Transaction
 from signoff.workflow.failure import error_of
 from signoff.workflow.step.ask import StepCall
-from signoff.workflow.step.current import StepInfo, entering_step
+from signoff.workflow.step.current import EnteredStep, StepInfo
 from signoff.workflow.step.entries import StepCompleted, StepFailed
 from signoff.workflow.step.result import result_keeper
 
@@ -53,11 +53,12 @@ class StepRunner:
         """
         is_async = _is_async(call.fn)
         try:
-            with entering_step(StepInfo(run_id, call.name, call.n, call.next_attempt), call.context):
+            with EnteredStep(StepInfo(run_id, call.name, call.n, call.next_attempt), call.context):
                 keep = result_keeper(call)
                 if not is_async:
                     await self._threads.slot()  # waiting for a thread is no part of the attempt's timeout
-                outcome = await self._timed(call, is_async, transaction)
+                attempt = self._call if call.timeout_ms is None else self._timed
+                outcome = await attempt(call, is_async, transaction)
                 if isinstance(outcome, Raised):
                     return self.failed(call, outcome.error)
                 result, shown = keep(outcome)
@@ -115,8 +116,7 @@ class StepRunner:
         )
 
     async def _timed(self, call: StepCall, is_async: bool, transaction: Transaction | None) -> object:
-        if call.timeout_ms is None:
-            return await self._call(call, is_async, transaction)
+        assert call.timeout_ms is not None
         try:
             # In real time, whatever the clock: a step is the real world.
             async with asyncio.timeout(call.timeout_ms / 1000) as scope:

@@ -19,9 +19,6 @@ from signoff.workflow.run.entries import ForkedFrom
 VERSION = 1
 
 _CLASSES = nouns.entries()
-_MEMBERS: dict[type[Entry], tuple[tuple[str, object], ...]] = {
-    cls: tuple((member.name, member.default) for member in fields(cls)) for cls in _CLASSES.values()
-}
 
 
 def error_from_json(value: Mapping[str, Any]) -> Error:
@@ -44,6 +41,12 @@ _READERS: dict[type[Entry], tuple[tuple[str, Callable[[Any], Any]], ...]] = {
     cls: tuple((name, _READ[hint]) for name, hint in get_type_hints(cls).items() if hint in _READ)
     for cls in _CLASSES.values()
 }
+_MEMBERS: dict[type[Entry], tuple[tuple[str, object, bool], ...]] = {
+    cls: tuple((one.name, one.default, one.name in dict(_READERS[cls])) for one in fields(cls))
+    for cls in _CLASSES.values()
+}
+"""Names and defaults, and which members are not what JSON makes of them."""
+
 _RECORDS: dict[type, tuple[str, ...]] = {
     Error: ("code", "message", "type", "public"),
     DecidedBy: ("kind", "id"),
@@ -59,18 +62,22 @@ def to_json(entry: Entry) -> dict[str, Any]:
         {'v': 1, 'type': 'timer.fired', 'at': 5, 'id': 'sleep:0'}
     """
     written: dict[str, Any] = {"v": VERSION, "type": entry.type}
-    for name, default in _MEMBERS[type(entry)]:
+    for name, default, special in _MEMBERS[type(entry)]:
         value = getattr(entry, name)
         if default is MISSING or value != default:
-            record = _RECORDS.get(type(value))
-            if record is not None:
-                frames = getattr(value, "frames", ())
-                value = {part: getattr(value, part) for part in record}
-                if frames:
-                    value["frames"] = [asdict(frame) for frame in frames]
-            elif type(value) is tuple:
-                value = list(value)
-            written[name] = value
+            written[name] = _member(value) if special else value
+    return written
+
+
+def _member(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    record = _RECORDS.get(type(value))
+    if record is None:
+        return value
+    written = {part: getattr(value, part) for part in record}
+    if frames := getattr(value, "frames", ()):
+        written["frames"] = [asdict(frame) for frame in frames]
     return written
 
 

@@ -96,12 +96,12 @@ class Machine:
         Args:
             under_way: steps whose retry need not be waited for, because it has begun.
         """
-        due = [at for at, _, _ in self._times()]
-        due += [
-            call.retry_at
-            for id_, call in self._commands.steps.items()
-            if call.retry_at is not None and id_ not in under_way
+        commands = self._commands
+        due = [
+            call.retry_at for id_, call in commands.steps.items() if call.retry_at is not None and id_ not in under_way
         ]
+        if commands.timers or commands.inputs or commands.waits:
+            due += [at for at, _, _ in self._times()]
         return min(due, default=None)
 
     def due(self, now_ms: int) -> Iterator[Due]:

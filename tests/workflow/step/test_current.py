@@ -7,13 +7,13 @@ from contextvars import ContextVar, copy_context
 import pytest
 
 from signoff import Context, StepInfo, current_step
-from signoff.workflow.step.current import entering_step
+from signoff.workflow.step.current import EnteredStep
 from tests.workflow.drive import Drive, work
 
 
 def test_a_step_knows_itself() -> None:
     info = StepInfo("r1", "pay", 2, 1)
-    with entering_step(info):
+    with EnteredStep(info):
         assert current_step() is info
         assert current_step().key == "r1/pay:2"
     with pytest.raises(RuntimeError, match="inside a function that runs as a step"):
@@ -22,7 +22,7 @@ def test_a_step_knows_itself() -> None:
 
 async def test_a_step_knows_itself_in_async_code_only() -> None:
     async def attempt(number: int) -> str:
-        with entering_step(StepInfo("r1", "pay", number, 1)):
+        with EnteredStep(StepInfo("r1", "pay", number, 1)):
             await asyncio.sleep(0)
             return current_step().key
 
@@ -48,7 +48,7 @@ def test_what_a_step_sets_stays_there() -> None:
     variables = Variables()
     variables.run(tenant.set, "alice")
     before = copy_context()
-    with entering_step(StepInfo("r1", "pay", 0, 1), variables):
+    with EnteredStep(StepInfo("r1", "pay", 0, 1), variables):
         assert tenant.get() == "alice"
         tenant.set("carol")
     assert tenant.get() == before.get(tenant, "nobody")

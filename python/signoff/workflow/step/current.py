@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, Token
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +43,26 @@ def current_step() -> StepInfo:
         raise RuntimeError("current_step() answers only inside a function that runs as a step.") from None
 
 
-@contextmanager
-def entering_step(info: StepInfo, variables: Context | None = None) -> Generator[None]:
-    """Let `current_step()` answer `info`, and see context variables; for whoever executes steps.
+class EnteredStep:
+    """The time in which `current_step()` answers `info` and context variables are seen; for whoever executes steps.
 
     Args:
         variables: what the workflow's code had set when it asked for the step (`StepCall.context`). What the step sets
             never comes back there.
     """
-    # What the loop of a workflow keeps for itself is not for the step: it runs on a loop, and with numbers, of its own.
-    given = [(var, value) for var, value in (variables or {}).items() if var.name not in _OF_THE_LOOP]
-    tokens = [(var, var.set(value)) for var, value in given]
-    token = _current.set(info)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-        for var, before in tokens:
+
+    __slots__ = ("_before", "_info", "_variables")
+
+    def __init__(self, info: StepInfo, variables: Context | None = None) -> None:
+        self._info = info
+        self._variables = variables
+
+    def __enter__(self) -> None:
+        # What a workflow's loop keeps for itself is not for the step: it runs on a loop, and with numbers, of its own.
+        given = [(var, value) for var, value in (self._variables or {}).items() if var.name not in _OF_THE_LOOP]
+        self._before: list[tuple[ContextVar[Any], Token[Any]]] = [(var, var.set(value)) for var, value in given]
+        self._before.append((_current, _current.set(self._info)))
+
+    def __exit__(self, _kind: object, _error: object, _trace: object) -> None:
+        for var, before in reversed(self._before):
             var.reset(before)
