@@ -63,8 +63,8 @@ ENTRIES: Final = re.compile(r"workflow/\w+/entries\.py")
 """An entry is called after what happened, and so is the error that the code gets for it."""
 
 
-OF_THE_WHOLE: Final = {"conformance", "docs", "protocol", "servers", "test_architecture.py"}
-"""Tests of what is no part of the package: the protocol, the documents, clients of others, the shape of the code."""
+OF_THE_WHOLE: Final = {"conformance", "docs", "histories", "protocol", "servers", "test_architecture.py"}
+"""Tests of what is no part of the package: the protocol, what many see at once, the documents, clients of others, the shape of the code."""
 
 SCENARIOS: Final = {
     "cli/test_commands.py": "command after command on one server or one store, as somebody works with them",
