@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from random import Random
 
 from signoff.errors import OutcomeUnknown
@@ -51,7 +50,7 @@ class LostUpdate(FaultyStore):
         if not isinstance(write, SubjectWrite) or not self._now():
             return change
         loaded = await super().load(write.subject.name)
-        return change._replace(write=replace(write, expect=loaded.subject.version if loaded else 0))
+        return change._replace(write=write._replace(expect=loaded.subject.version if loaded else 0))
 
 
 class LostWrite(FaultyStore):
@@ -103,7 +102,7 @@ class DoubledAppend(FaultyStore):
         write = change.write
         if not isinstance(write, SubjectWrite) or not self._now():
             return change
-        return change._replace(write=replace(write, appends=(*write.appends, *write.appends)))
+        return change._replace(write=write._replace(appends=(*write.appends, *write.appends)))
 
 
 class DoubledStreamAppend(FaultyStore):
@@ -203,7 +202,7 @@ class LeaseTwice(FaultyStore):
     async def claim(self, owner: str, queues: Collection[str], *, now: int, lease_ms: int, limit: int) -> list[Subject]:
         if self._given and self._now():
             _, taken = self._given.popitem()
-            return [replace(taken, lease_owner=owner)]
+            return [taken._replace(lease_owner=owner)]
         found = await super().claim(owner, queues, now=now, lease_ms=lease_ms, limit=limit)
         self._given |= {one.name: one for one in found}
         return found
@@ -231,7 +230,7 @@ def _unfenced(change: Change) -> Change:
     write = change.write
     if not isinstance(write, SubjectWrite) or write.release:
         return change
-    return change._replace(write=replace(write, epoch=None))
+    return change._replace(write=write._replace(epoch=None))
 
 
 class KeptLease(FaultyStore):
