@@ -64,8 +64,8 @@ ENTRIES: Final = re.compile(r"workflow/\w+/entries\.py")
 
 
 OF_THE_WHOLE: Final = {"conformance", "docs", "histories", "protocol", "servers", "test_architecture.py"}
-"""Tests of what is no part of the package: the protocol, the documents, clients of others, the shape of the code; and of
-what many see at once, by way of all of it."""
+"""Tests of what is no part of the package: the protocol, the documents, clients of others, the shape of the code; and
+of what many see at once, by way of all of it."""
 
 SCENARIOS: Final = {
     "cli/test_commands.py": "command after command on one server or one store, as somebody works with them",

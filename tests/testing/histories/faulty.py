@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from signoff.errors import OutcomeUnknown
@@ -202,7 +203,7 @@ class LeaseTwice(FaultyStore):
     async def claim(self, owner: str, queues: Collection[str], *, now: int, lease_ms: int, limit: int) -> list[Subject]:
         if self._given and self._now():
             _, taken = self._given.popitem()
-            return [taken._replace(lease_owner=owner)]
+            return [replace(taken, lease_owner=owner)]
         found = await super().claim(owner, queues, now=now, lease_ms=lease_ms, limit=limit)
         self._given |= {one.name: one for one in found}
         return found
