@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,3 +108,23 @@ def running(folder: Path, *arguments: str, **variables: str) -> Iterator[Running
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=30)
+
+
+def children(of: int) -> set[int]:
+    """Return the processes that a process has started and that have not ended."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(parent) == of and state != "Z":
+            found.add(int(stat.parent.name))
+    return found
+
+
+async def until(holds: Callable[[], bool], within_s: float = 20) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(within_s):
+        while not holds():
+            await asyncio.sleep(0.02)

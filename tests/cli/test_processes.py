@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pytest
 
 from signoff.cli import processes
 from signoff.cli.processes import ServerPlace, ServerProcess
-from tests.cli.commands import Running, run, running
+from tests.cli.commands import Running, children, run, running, until
 
 JSON = {"content-type": "application/json"}
 UNFINISHED = (
@@ -28,26 +28,6 @@ UNFINISHED = (
     b"expect: 100-continue\r\n\r\n"
 )
 COMMAND = ("server", "--store", "sqlite:///store.db", "--port", "0", "--workers")
-
-
-def children(of: int) -> set[int]:
-    """Return the processes that a process has started and that have not ended."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(parent) == of and state != "Z":
-            found.add(int(stat.parent.name))
-    return found
-
-
-async def until(holds: Callable[[], bool], within_s: float = 20) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(within_s):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 @contextmanager

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import httpx
 import pytest
 
 from signoff.streams import offset
-from signoff.testing.histories import RecordedCall, check
+from signoff.testing.histories import RecordedCall, Recorder, check
 from signoff.testing.histories.order import AppendCall, Reading, faults, missed
 from tests.histories.scene import LOST, Site, judge, serving
 from tests.histories.stream_model import AppendGiven, Content, StreamModel
@@ -26,11 +28,20 @@ LIVE, SHORT = ("live/a", "live/b"), ("short/a", "short/b")
 break: where replies are lost, too little is known of a stream that is gone to decide by."""
 
 
+class Records(Protocol):
+    """What has a recorder."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Return what the clients saw."""
+        ...
+
+
 class Writer:
     """Somebody who appends, with and without being a producer, and reads."""
 
     def __init__(
-        self, name: str, http: httpx.AsyncClient, site: Site, breaking: httpx.AsyncClient | None = None
+        self, name: str, http: httpx.AsyncClient, site: Records, breaking: httpx.AsyncClient | None = None
     ) -> None:
         self.name = name
         self._http = http
@@ -67,6 +78,20 @@ class Writer:
                 self._next[path] = 0
                 return
 
+    async def produce_for_ever(self, paths: Sequence[str]) -> None:
+        """Append as a producer to one stream after the other, each message until there is a reply."""
+        for number, path in zip(itertools.count(), itertools.cycle(paths)):
+            given = AppendGiven(f"{self.name}:{number}", self.name, self._next.get(path, 0))
+            while await self.do(path, "append", given) is None:
+                await asyncio.sleep(0.01)
+            self._next[path] = given.seq + 1
+            await asyncio.sleep(0.01)
+
+    async def until_known(self, path: str, name: str) -> None:
+        """Do something that may be done twice, until there is a reply."""
+        while await self.do(path, name) is None:
+            await asyncio.sleep(0.01)
+
     async def do(self, path: str, name: str, given: AppendGiven | None = None) -> object:
         """Do one thing, and record it."""
         return await self._site.recorder.record(self.name, path, name, given, lambda: self._call(path, name, given))
@@ -76,22 +101,29 @@ class Writer:
         http = self._breaking if path in LIVE else self._http
         match name:
             case "create":
-                reply = await http.put(url, headers=JSON)
+                reply = _known(await http.put(url, headers=JSON))
                 return {201: "created", 200: "exists", 409: "conflict"}[reply.status_code]
             case "close":
-                reply = await http.post(url, headers={"stream-closed": "true"})
+                reply = _known(await http.post(url, headers={"stream-closed": "true"}))
                 return {204: "closed", 404: "missing"}[reply.status_code]
             case "delete":
-                reply = await http.delete(url)
+                reply = _known(await http.delete(url))
                 return {204: "deleted", 404: "missing"}[reply.status_code]
             case "read":
-                reply = await http.get(url, params={"offset": "-1"})
+                reply = _known(await http.get(url, params={"offset": "-1"}))
                 if reply.status_code == 404:
                     return "missing"
                 assert "stream-up-to-date" in reply.headers
                 return Content(tuple(reply.json()), "stream-closed" in reply.headers)
         assert given is not None
-        return _appended(await http.post(url, headers=JSON | _marks(given), json=given.message), given)
+        return _appended(_known(await http.post(url, headers=JSON | _marks(given), json=given.message)), given)
+
+
+def _known(reply: httpx.Response) -> httpx.Response:
+    """Refuse a reply that does not say what became of the request."""
+    if reply.status_code == 503:
+        raise httpx.ReadError("The store is not there, or was lost.")
+    return reply
 
 
 def _marks(given: AppendGiven) -> dict[str, str]:
@@ -138,7 +170,8 @@ class LiveReader:
                 await asyncio.sleep(0.005)
 
     async def _poll(self, http: httpx.AsyncClient) -> bool:
-        reply = await http.get(f"/v1/stream/{self.path}", params={"offset": self._at, "live": "long-poll"})
+        params = {"offset": self._at, "live": "long-poll"}
+        reply = _known(await http.get(f"/v1/stream/{self.path}", params=params))
         assert reply.status_code in (200, 204), reply.text
         self._take(reply.json() if reply.status_code == 200 else [], reply.headers["stream-next-offset"])
         return "stream-closed" in reply.headers
@@ -146,7 +179,7 @@ class LiveReader:
     async def _events(self, http: httpx.AsyncClient) -> bool:
         params = {"offset": self._at, "live": "sse"}
         async with http.stream("GET", f"/v1/stream/{self.path}", params=params) as reply:
-            assert reply.status_code == 200
+            assert _known(reply).status_code == 200
             data: list[str] = []
             async for line in reply.aiter_lines():
                 if line.startswith("data:["):
@@ -239,7 +272,7 @@ def _faults(calls: Sequence[RecordedCall], readers: Sequence[LiveReader]) -> lis
     for path in LIVE:
         own = [one for one in calls if one.subject == path]
         final = own[-1].result.messages
-        appends = _appends([one for one in own if one.name == "append"])
+        appends = appends_of([one for one in own if one.name == "append"])
         whole = [reader.reading for reader in readers if reader.path == path]
         reads = [
             Reading(f"{one.client} at {one.called}", 0, one.result.messages, called=one.called)
@@ -252,7 +285,7 @@ def _faults(calls: Sequence[RecordedCall], readers: Sequence[LiveReader]) -> lis
     return found
 
 
-def _appends(calls: Sequence[RecordedCall]) -> list[AppendCall]:
+def appends_of(calls: Sequence[RecordedCall]) -> list[AppendCall]:
     """Put the tries of one append together: it began with the first, and was there by the first reply that says so."""
     found: dict[str, AppendCall] = {}
     for one in calls:

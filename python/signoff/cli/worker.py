@@ -11,7 +11,7 @@ from signoff.cli import options, output
 from signoff.cli.load import load_app
 from signoff.cli.running import WorkerPart, run_to_end, until_stopped
 from signoff.cli.serving import store_url
-from signoff.runtime.worker import ACTIVATION_S, Worker
+from signoff.runtime.worker import ACTIVATION_S, LEASE_MS, Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import is_private, open_store
 
@@ -24,6 +24,16 @@ def worker(
         int, typer.Option("--concurrency", min=1, max=10_000, help="How many runs are driven at a time.")
     ] = 128,
     activation_limit: options.ActivationLimit = ACTIVATION_S,
+    lease: Annotated[
+        float,
+        typer.Option(
+            "--lease",
+            metavar="SECONDS",
+            min=1,
+            max=3600,
+            help="How long others wait for a sign of life of it before they take its runs.",
+        ),
+    ] = LEASE_MS / 1000,
 ) -> None:
     """Run an application's workflows."""
     url = store_url(store)
@@ -34,7 +44,14 @@ def worker(
     async def main() -> None:
         engine = await Engine.open(open_store(url))
         try:
-            part = WorkerPart(Worker(application, engine, concurrency=concurrency, activation_s=activation_limit))
+            made = Worker(
+                application,
+                engine,
+                concurrency=concurrency,
+                activation_s=activation_limit,
+                lease_ms=round(1000 * lease),
+            )
+            part = WorkerPart(made)
             output.line(f"Signoff works on {', '.join(sorted(application.names())) or 'nothing'} from {url}")
             sys.stdout.flush()
             await until_stopped(part)

@@ -32,6 +32,8 @@ from signoff.workflow.definition import App
 
 log = logging.getLogger("signoff.runtime")
 
+LEASE_MS = 15_000
+"""How long a lease lasts without a heartbeat, in milliseconds, unless said otherwise."""
 
 ACTIVATION_S = 2.0
 """Seconds that workflow code may go on without waiting for anything, unless said otherwise."""
@@ -73,7 +75,7 @@ class Worker:
         cache: int = 256,
         threads: int = 32,
         activation_s: float = ACTIVATION_S,
-        lease_ms: int = 15_000,
+        lease_ms: int = LEASE_MS,
         poll_ms: int = 1_000,
         observers: Iterable[Observer] = (),
     ) -> None:

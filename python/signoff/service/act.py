@@ -224,6 +224,7 @@ def loaded(stored: Stored) -> Loaded:
         subject.lease_until,
         remembered(ledger[0]) if ledger else None,
         size=sum([len(part.state) for part in stored.parts]),
+        ready=subject.ready,
     )
 
 

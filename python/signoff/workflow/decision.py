@@ -43,6 +43,7 @@ class Loaded:
         remembered: what was accepted under the id of this request, if anything was.
         forsaken: nobody who is there knows its workflow, as far as that was looked for.
         size: bytes of the parts that were loaded, as they are stored.
+        ready: there is something to do about it for a worker now.
     """
 
     view: View
@@ -52,6 +53,7 @@ class Loaded:
     remembered: Remembered | None = None
     forsaken: bool = False
     size: int = 0
+    ready: bool = True
 
     @property
     def run(self) -> RunFold:

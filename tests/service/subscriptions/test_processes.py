@@ -139,6 +139,25 @@ async def test_the_schedule_of_retries_survives_a_restart(shared_url: str) -> No
             await engine.close()
 
 
+async def test_what_is_due_for_all_is_sent_by_one(shared_url: str) -> None:
+    """A retry is due: each process finds it at the same moment, and the receiver gets one wake of each generation."""
+    clock = ManualClock(1_800_000_000_000)
+    async with receiving(answer=(500, {})) as receiver:
+        engines = [await Engine.open(open_store(shared_url), clock) for _ in range(3)]
+        all_ = [_service(engine) for engine in engines]
+        await all_[0].create("jobs", _config(receiver), "http://h/v1/stream/")
+        await engines[0].streams.create("e/a", Payload("application/json", b"1", 1))
+        for _ in range(6):
+            await asyncio.gather(*(one.step() for one in all_))
+            clock.advance(3_600_000)
+        generations = [call.body["generation"] for call in receiver.calls]
+        assert len(generations) >= 6
+        assert generations == sorted(set(generations)), "nobody sent what another one sent"
+        for one, engine in zip(all_, engines, strict=True):
+            await one.close()
+            await engine.close()
+
+
 async def test_a_clock_that_is_set_back_stops_no_retry(shared_url: str) -> None:
     clock = ManualClock(1_800_000_000_000)
 

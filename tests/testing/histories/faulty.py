@@ -19,6 +19,7 @@ from signoff.stores.change import (
     Post,
     Rejected,
     Subject,
+    SubjectDelete,
     SubjectWrite,
 )
 from signoff.stores.memory import MemoryStore
@@ -138,17 +139,24 @@ class LostPost(FaultyStore):
 class TurnedPosts(FaultyStore):
     """Places a post of a sender after its next one."""
 
+    once_in = 4
+
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        self._kept: tuple[Post, ...] = ()
+        self._kept: dict[Name, tuple[Post, ...]] = {}
 
     async def commit(self, changes: Sequence[Change]) -> list[Outcome | Rejected]:
         outcomes = []
         for change in changes:
-            keep = change.posts and not self._kept and self._now()
-            [outcome] = await super().commit([change._replace(posts=() if keep else change.posts + self._kept)])
+            assert isinstance(change.write, SubjectWrite | SubjectDelete)
+            sender = change.write.subject.name if isinstance(change.write, SubjectWrite) else change.write.name
+            keep = change.posts and sender not in self._kept and self._now()
+            posts = () if keep else change.posts + self._kept.get(sender, ())
+            [outcome] = await super().commit([change._replace(posts=posts)])
             if isinstance(outcome, Committed):
-                self._kept = change.posts if keep else ()
+                self._kept.pop(sender, None)
+                if keep:
+                    self._kept[sender] = change.posts
             outcomes.append(outcome)
         return outcomes
 

@@ -28,6 +28,15 @@ async def test_a_reply_is_recorded_and_a_lost_one_is_unknown() -> None:
     assert (lost.given, lost.result, lost.unknown) == (2, None, True)
 
 
+async def test_what_a_process_saw_is_told_as_it_goes() -> None:
+    told: list[tuple[int, bool | None]] = []
+    recorder = Recorder(sink=lambda number, call: told.append((number, None if call is None else call.unknown)))
+    await recorder.record("c", "s", "get", 1, lambda: _returns(7))
+    recorder.forget(recorder.begin("c", "s", "claim", None))
+    assert told == [(0, True), (0, False), (1, True), (1, None)]
+    assert [one.name for one in recorder.operations] == ["get"]
+
+
 async def test_any_other_error_is_the_test_s_own() -> None:
     recorder = Recorder(unknown=(ConnectionError,))
     with pytest.raises(ZeroDivisionError):

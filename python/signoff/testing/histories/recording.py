@@ -53,14 +53,21 @@ class Recorder:
 
     Args:
         unknown: errors after which nobody can tell whether it happened.
+        sink: called with the number of each call and the call as it begins, and again when it has returned, or with
+            None if it is forgotten: so what a process saw is known also if it is killed.
 
     Example:
         >>> recorder = Recorder(unknown=(OutcomeUnknown,))
         >>> await recorder.record("c1", "s", "append", b"a", lambda: append(b"a"))
     """
 
-    def __init__(self, unknown: tuple[type[BaseException], ...] = ()) -> None:
+    def __init__(
+        self,
+        unknown: tuple[type[BaseException], ...] = (),
+        sink: Callable[[int, RecordedCall | None], None] = lambda _, __: None,
+    ) -> None:
         self._unknown = unknown
+        self._sink = sink
         self._operations: dict[int, RecordedCall] = {}
         self._numbers = itertools.count()
         self._last = 0
@@ -83,18 +90,30 @@ class Recorder:
     @contextmanager
     def calling(self, client: str, subject: str, name: str, given: Any) -> Iterator[Callable[[Any], None]]:
         """Record an operation that is done in the block, which calls what it is given with the result."""
-        number = next(self._numbers)
-        begun = self._operations[number] = RecordedCall(client, subject, name, given, self.now())
-
-        def returned(result: Any) -> None:
-            self._operations[number] = replace(begun, returned=self.now(), result=result)
-
+        number = self.begin(client, subject, name, given)
         with suppress(*self._unknown):
-            yield returned
+            yield lambda result: self.end(number, result)
 
-    def add(self, operation: RecordedCall) -> None:
-        """Take an operation that was recorded elsewhere, or whose subject was only known from its result."""
-        self._operations[next(self._numbers)] = operation
+    def begin(self, client: str, subject: str, name: str, given: Any) -> int:
+        """Record that an operation begins; return its number."""
+        number = next(self._numbers)
+        self._keep(number, RecordedCall(client, subject, name, given, self.now()))
+        return number
+
+    def end(self, number: int, result: Any) -> None:
+        """Record that an operation has returned."""
+        self._keep(number, replace(self._operations[number], returned=self.now(), result=result))
+
+    def forget(self, number: int) -> None:
+        """Take back an operation that has certainly not happened."""
+        self._keep(number, None)
+
+    def _keep(self, number: int, operation: RecordedCall | None) -> None:
+        if operation is None:
+            del self._operations[number]
+        else:
+            self._operations[number] = operation
+        self._sink(number, operation)
 
     def now(self) -> int:
         """Return the time in nanoseconds; no two are equal."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -101,19 +102,53 @@ async def play(
         []
     """
     recorder = Recorder(unknown=(OutcomeUnknown,))
+    await act(stores, recorder, seed, clients=clients, operations=operations, subjects=subjects)
+    return await finish(stores, recorder.operations, seed, subjects=subjects)
+
+
+async def act(
+    stores: Sequence[WorkflowStore],
+    recorder: Recorder,
+    seed: int,
+    *,
+    name: str = "c",
+    clients: int = CLIENTS,
+    operations: int = OPERATIONS,
+    subjects: int = SUBJECTS,
+) -> None:
+    """Have clients use stores, as one of several processes that do so at once.
+
+    Args:
+        recorder: of what they see.
+        name: what their names begin with; another one in each process.
+    """
     names = [f"s{number}" for number in range(subjects)]
     all_ = [
-        _Client(f"c{number}", stores[number % len(stores)], Random(f"{seed} {number}"), names, recorder)  # noqa: S311
+        _Client(f"{name}{number}", stores[number % len(stores)], Random(f"{seed} {name}{number}"), names, recorder)  # noqa: S311
         for number in range(clients)
     ]
     await asyncio.gather(*(client.play(operations) for client in all_))
+
+
+async def finish(
+    stores: Sequence[WorkflowStore], operations: Sequence[RecordedCall], seed: int, *, subjects: int = SUBJECTS
+) -> StoreHistory:
+    """Look at what has become of everything, once nobody uses it any more.
+
+    Args:
+        operations: of all processes.
+    """
+    recorder = Recorder()
+    names = [f"s{number}" for number in range(subjects)]
+    last = _Client("last", stores[0], Random(seed), names, recorder)  # noqa: S311
     for name in names:
-        await all_[0].read(name)
+        await last.read(name)
     while await stores[0].place():
         pass
     found = await stores[-1].read(INBOX, 0, 1 << 30)
     joined = b"" if found is None else b",".join(batch.data for batch in found[1])
-    return StoreHistory(seed, recorder.operations, orjson.loads(b"[%b]" % joined))
+    calls = sorted([*operations, *recorder.operations], key=lambda one: one.called)
+    return StoreHistory(seed, calls, orjson.loads(b"[%b]" % joined))
 
 
 @dataclass(slots=True)
@@ -182,23 +217,19 @@ class _Client:
         await self._call(subject, "read", None, call)
 
     async def claim(self, _: str) -> None:
-        """Claim one or two; which they are is known only from the result."""
-        called = self.recorder.now()
-        try:
+        """Claim one or two; which they are is known only from the result, so it begins as a claim of each."""
+        begun = {one: self.recorder.begin(self.name, one, "claim", self.name) for one in self.subjects}
+        with suppress(OutcomeUnknown):
             await self._turns()
             now = time.time_ns() // 1_000_000
             limit = self.chance.choice((1, 1, 2))
             taken = await self.store.claim(self.name, [QUEUE], now=now, lease_ms=LEASE_MS, limit=limit)
             await self._turns()
-        except OutcomeUnknown:
-            for subject in self.subjects:
-                self.recorder.add(RecordedCall(self.name, subject, "claim", self.name, called))
-            return
-        for one in taken:
-            lease = HeldLease(one.lease_owner or "", one.epoch)
-            returned = self.recorder.now()
-            self.recorder.add(RecordedCall(self.name, one.name.id, "claim", self.name, called, returned, lease))
-            self.leases[one.name.id] = one.epoch
+            for one in taken:
+                self.recorder.end(begun.pop(one.name.id), HeldLease(one.lease_owner or "", one.epoch))
+                self.leases[one.name.id] = one.epoch
+            for number in begun.values():
+                self.recorder.forget(number)
 
     async def renew(self, subject: str) -> None:
         epoch = self.leases.get(subject)

@@ -180,10 +180,11 @@ def delete(loaded: Loaded, _body: Body, _by: DecidedBy, now_ms: int) -> DeleteRu
 def forsake(loaded: Loaded, now_ms: int) -> AppendEntries[bool] | AlreadyDone[bool]:
     """Block a run that no living worker knows, or end it if it was asked to stop; reply whether it is written to.
 
-    That nobody knows it is for the caller to find out. What somebody holds, or has paused or ended meanwhile,
-    is left alone.
+    That nobody knows it is for the caller to find out. What somebody holds, or has paused or ended meanwhile, is left
+    alone, and so is what another process that looks has blocked.
     """
-    if loaded.status in ENDED or loaded.run.paused or (loaded.leased_until or 0) > now_ms:
+    told = loaded.status == "blocked" and not loaded.ready
+    if told or loaded.status in ENDED or loaded.run.paused or (loaded.leased_until or 0) > now_ms:
         return AlreadyDone(False)
     at = loaded.time(now_ms)
     if loaded.run.cancel_requested:
