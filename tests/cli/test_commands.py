@@ -197,20 +197,19 @@ def test_a_failure_is_shown_with_its_place(folder: Path, dev: Running) -> None:
     assert tail.stderr == "Run f1 has failed (value_error). Its stream stays open: it can be taken up again.\n"
 
 
-def test_a_store_is_worked_on_without_a_server(folder: Path, tmp_path: Path) -> None:
-    store = f"sqlite:///{tmp_path / 'own.db'}"
-    started = run(folder, "start", "expense", "--input", "7", "--run-id", "r1", "--store", store)
+def test_a_store_is_worked_on_without_a_server(folder: Path, shared_url: str) -> None:
+    started = run(folder, "start", "expense", "--input", "7", "--run-id", "r1", "--store", shared_url)
     assert (started.returncode, started.stderr) == (0, "")
     assert "Run r1 of expense is running" in started.stdout
-    with running(folder, "worker", "flow:app", SIGNOFF_STORE=store) as worker:
-        assert worker.line == f"Signoff works on double, expense, fails, waits from {store}"
-        tail = run(folder, "tail", "r1", "--offset", "now", "--no-follow", "--store", store)
+    with running(folder, "worker", "flow:app", SIGNOFF_STORE=shared_url) as worker:
+        assert worker.line == f"Signoff works on double, expense, fails, waits from {shared_url}"
+        tail = run(folder, "tail", "r1", "--offset", "now", "--no-follow", "--store", shared_url)
         assert tail.returncode == 0
-        seen = _until_waiting(folder, store)
+        seen = _until_waiting(folder, shared_url)
         assert seen["value"]["status"] == "waiting"
-        answered = run(folder, "answer", "r1", "approve:0", "--value", '{"approved": false}', "--store", store)
+        answered = run(folder, "answer", "r1", "approve:0", "--value", '{"approved": false}', "--store", shared_url)
         assert (answered.returncode, answered.stderr) == (0, "")
-        last = run(folder, "tail", "r1", "--json", "--store", store).stdout.splitlines()[-1]
+        last = run(folder, "tail", "r1", "--json", "--store", shared_url).stdout.splitlines()[-1]
         assert json.loads(last)["value"]["status"] == "completed"
         assert worker.stop(signal.SIGINT) == (0, "")
 
@@ -241,10 +240,9 @@ def test_a_signal_ends_everything_cleanly(folder: Path, tmp_path: Path, number: 
             assert tail.wait(timeout=20) == 130
 
 
-def test_a_server_alone_keeps_what_it_is_told(folder: Path, tmp_path: Path) -> None:
-    store = f"sqlite:///{tmp_path / 'own.db'}"
+def test_a_server_alone_keeps_what_it_is_told(folder: Path, shared_url: str) -> None:
     for expected in (201, 200):
-        with running(folder, "server", "--port", "0", "--store", store) as server:
+        with running(folder, "server", "--port", "0", "--store", shared_url) as server:
             started = run(folder, "start", "expense", "--run-id", "r1", "--server", server.url, "--json")
             assert json.loads(started.stdout)["run"]["id"] == "r1", expected
             assert server.stop() == (0, "")

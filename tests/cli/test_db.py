@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from signoff.stores.open import open_store
@@ -125,6 +128,52 @@ async def test_a_copy_that_is_killed_again_and_again_is_gone_on_with(tmp_path: P
     assert comparable(await dumped(target)) == comparable(await dumped(source))
     await source.close()
     await target.close()
+
+
+def test_a_person_sees_how_far_it_is(tmp_path: Path) -> None:
+    run(tmp_path, "stream", "create", "chat/1", '{"n":1}', *STORE)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "signoff.cli", *COPY, "--verify"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        with suppress(OSError):  # how a terminal ends
+            while some := os.read(ours, 65_536):
+                seen += some
+    os.close(ours)
+    assert process.returncode == 0
+    for step in (b"Looking at the source", b"Copying", b"Comparing"):
+        assert step in seen
+    assert "━━━━━━━━".encode() in seen
+
+
+def test_half_a_copy_is_refused_in_one_line(tmp_path: Path) -> None:
+    run(tmp_path, "stream", "create", "chat/1", '{"n":1}', *STORE)
+    with subprocess.Popen(
+        [sys.executable, "-c", HALF], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as half:
+        assert half.wait(timeout=60) == 9
+    refused = run(tmp_path, "server", "--port", "0", "--store", COPY[3])
+    assert (refused.returncode, refused.stdout) == (1, "")
+    wanted = f"signoff: This store is being filled by `signoff db copy` from sqlite:///{tmp_path}/runs.db, and not all"
+    assert refused.stderr.splitlines()[-1].startswith(wanted)
+    assert run(tmp_path, *COPY).returncode == 0
+    assert run(tmp_path, "stream", "read", "chat/1", "--store", COPY[3]).stdout == '{"n":1}\n'
+
+
+HALF = """
+import os
+from signoff.cli import main
+from signoff.service.copying import StoreCopying
+
+async def end(*_):
+    os._exit(9)
+
+StoreCopying.finish = end
+main(["db", "copy", "sqlite:///runs.db", "sqlite:///other.db"])
+"""
 
 
 def _size(folder: Path) -> int:

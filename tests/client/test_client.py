@@ -211,10 +211,9 @@ async def test_an_output_that_may_not_be_seen_is_refused() -> None:
                 await client.result("r1", timeout=5)
 
 
-async def test_a_result_is_waited_for_across_a_restart(tmp_path: object) -> None:
-    store = f"sqlite:///{tmp_path}/test.db"
+async def test_a_result_is_waited_for_across_a_restart(shared_url: str) -> None:
     async with Relay() as relay, SignoffClient(f"http://127.0.0.1:{relay.port}") as client, asyncio.timeout(30):
-        async with hosting(store) as first:
+        async with hosting(shared_url) as first:
             relay.to(first)
             await first.engine.runs.start("expense", run_id="r1")
             told = asyncio.Event()
@@ -222,7 +221,7 @@ async def test_a_result_is_waited_for_across_a_restart(tmp_path: object) -> None
             while not first.engine.hub.watched:
                 await asyncio.sleep(0.001)
         await told.wait()  # the server that ended said that the run goes on
-        async with hosting(store) as second:
+        async with hosting(shared_url) as second:
             relay.to(second)
             await second.record("r1", RunCompleted(second.engine.clock.now_ms(), 7))
             assert await waiting == 7
@@ -241,8 +240,7 @@ async def test_a_stream_of_text_is_followed() -> None:
         assert seen == "hello\nbye"
 
 
-async def test_a_lost_connection_loses_and_doubles_nothing(tmp_path: object) -> None:
-    store = f"sqlite:///{tmp_path}/test.db"
+async def test_a_lost_connection_loses_and_doubles_nothing(shared_url: str) -> None:
     seen: list[str] = []
     async with Relay() as relay, SignoffClient(f"http://127.0.0.1:{relay.port}") as client:
 
@@ -251,12 +249,12 @@ async def test_a_lost_connection_loses_and_doubles_nothing(tmp_path: object) -> 
                 seen.extend(f"{m['type']} {m['value']['status']}" for m in batch.messages)
                 relay.news.set()
 
-        async with hosting(store) as first:
+        async with hosting(shared_url) as first:
             relay.to(first)
             await first.engine.runs.start("expense", {"amount": 120}, run_id="r1")
             following = asyncio.create_task(follow())
             await relay.until(lambda: "run running" in seen)
-        async with hosting(store) as second:
+        async with hosting(shared_url) as second:
             await second.ask("r1")
             await second.record("r1", RunCompleted(at=second.engine.clock.now_ms(), output=None))
             relay.to(second)

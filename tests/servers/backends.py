@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,8 @@ SHARED_BACKENDS: Final[tuple[str, ...]] = tuple(name for name in BACKENDS if nam
 """Those that several processes share."""
 
 _numbers = itertools.count(1)
-_leftovers: dict[str, Callable[[], None]] = {}
+_schemas: set[str] = set()
+_prefixes: set[str] = set()
 
 
 @functools.cache
@@ -53,16 +53,19 @@ def fresh_url(backend: str, folder: Path | None = None, **options: str) -> str:
         return f"sqlite:///{folder}/test.db"
     name = f"t{next(_numbers)}" if folder is None else f"t{hashlib.sha1(str(folder).encode()).hexdigest()[:16]}"
     if backend == "postgres":
-        _leftovers[f"postgres {name}"] = lambda: postgres().drop_schema(name)
+        _schemas.add(name)
         return postgres().url(schema=name, **options)
     assert backend == "redis", f"there is no backend {backend}"
     prefix = f"{name}."  # so that no prefix begins with another
-    _leftovers[f"redis {name}"] = lambda: redis().drop_prefix(prefix)
+    _prefixes.add(prefix)
     return redis().url(prefix=prefix, **options)
 
 
 def drop_leftovers() -> None:
     """Drop the stores that were made since this was called last."""
-    while _leftovers:
-        _, drop = _leftovers.popitem()
-        drop()
+    if _schemas:
+        postgres().drop_schemas(*_schemas)
+    if _prefixes:
+        redis().drop_prefixes(*_prefixes)
+    _schemas.clear()
+    _prefixes.clear()

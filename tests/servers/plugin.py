@@ -104,6 +104,38 @@ def new_proxy() -> Iterator[Callable[[int], Proxy]]:
         proxy.close()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run be parted by backend: what `.ci/suites` has run side by side."""
+    parser.addoption(
+        "--store-backend",
+        choices=(*BACKENDS, "none"),
+        help="run what is about this store alone; none: what is about no store in particular",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what other runs are for."""
+    wanted = config.getoption("--store-backend")
+    if wanted is None:
+        return
+    mine = [item for item in items if backend_of(item) == wanted]
+    config.hook.pytest_deselected(items=[item for item in items if backend_of(item) != wanted])
+    items[:] = mine
+
+
+def backend_of(item: pytest.Item) -> str:
+    """Return which backend a test is about: exactly one of `BACKENDS`, or `none`.
+
+    One that is about two is about that of them which has the higher place among `BACKENDS`.
+    """
+    callspec = getattr(item, "callspec", None)
+    about: list[object] = [*callspec.params.values()] if callspec else []
+    about += [name for value in about if isinstance(value, tuple) for name in value]
+    about += [getattr(getattr(item, "cls", None), "backend", None), item.path.parent.name]
+    named = [name for name in BACKENDS if name in about]
+    return named[-1] if named else "none"
+
+
 def pytest_sessionfinish() -> None:
     """End the servers of this process."""
     stop_keeper()

@@ -95,10 +95,11 @@ class RedisServer:
                 reply += some
         return reply.decode(errors="replace").removesuffix("\r\n")
 
-    def drop_prefix(self, prefix: str) -> None:
-        """Delete all keys whose name has this text in it."""
-        reply = self.command("EVAL", _DROP, "0", f"*{prefix}*")
-        assert reply.startswith(":"), reply
+    def drop_prefixes(self, *prefixes: str) -> None:
+        """Delete all keys whose names have one of these texts in them."""
+        for prefix in prefixes:
+            reply = self.command("EVAL", _DROP, "0", f"*{prefix}*")
+            assert reply.startswith(":"), reply
 
 
 _DROP: Final = """

@@ -7,15 +7,22 @@ from pathlib import Path
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract import StoreContract, TransactionLaws
+from tests.servers import fresh_url
 
 
-class TestMemory(StoreContract):
+class OfBackend(StoreContract):
+    """The laws, over the stores of a backend of ours."""
+
+    backend = ""
+
+    def new_store(self, folder: Path) -> WorkflowStore:
+        return open_store(fresh_url(self.backend, folder))
+
+
+class TestMemory(OfBackend):
+    backend = "memory"
     shared = False
 
-    def new_store(self, folder: Path) -> WorkflowStore:
-        return open_store("memory:")
 
-
-class TestSqlite(TransactionLaws, StoreContract):
-    def new_store(self, folder: Path) -> WorkflowStore:
-        return open_store(f"sqlite:///{folder}/signoff.db")
+class TestSqlite(TransactionLaws, OfBackend):
+    backend = "sqlite"

@@ -103,9 +103,11 @@ def _check(http: httpx.Client, load: Load) -> None:
 
 
 @pytest.mark.parametrize("rounds", [4])
-async def test_every_acknowledged_append_survives_a_kill_and_none_is_there_twice(tmp_path: Path, rounds: int) -> None:
+async def test_every_acknowledged_append_survives_a_kill_and_none_is_there_twice(
+    tmp_path: Path, rounds: int, shared_url: str
+) -> None:
     load = Load()
-    command = ("server", "--store", "sqlite:///streams.db", "--port", "0")
+    command = ("server", "--store", shared_url, "--port", "0")
     for n in range(rounds):
         with running(tmp_path, *command) as server:
             with httpx.Client(base_url=server.url, trust_env=False) as http:
