@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract import StoreContract, TransactionLaws
+from tests.servers import fresh_url
 
 
 class TestMemory(StoreContract):
@@ -19,3 +21,10 @@ class TestMemory(StoreContract):
 class TestSqlite(TransactionLaws, StoreContract):
     def new_store(self, folder: Path) -> WorkflowStore:
         return open_store(f"sqlite:///{folder}/signoff.db")
+
+
+class TestPostgres(TransactionLaws, StoreContract):
+    def new_store(self, folder: Path) -> WorkflowStore:
+        url = fresh_url("postgres", folder)
+        [schema] = parse_qs(urlsplit(url).query)["schema"]
+        return open_store(f"{url}&search_path={schema}")  # users' tables are this store's alone too

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from signoff.errors import StoreError
 
@@ -30,6 +30,7 @@ class Address:
         statement_timeout_ms: after how long the server gives a statement up.
         connect_timeout_s: after how long we give up to connect.
         application_name: as the server lists us.
+        user: as whom we connect; empty: the URL does not say.
     """
 
     dsn: str
@@ -41,6 +42,7 @@ class Address:
     statement_timeout_ms: int = 30_000
     connect_timeout_s: int = 10
     application_name: str = "signoff"
+    user: str = ""
 
 
 def read_address(url: str) -> Address:
@@ -67,7 +69,7 @@ def read_address(url: str) -> Address:
     schema = ours.get("schema", "signoff")
     if not _SCHEMA.fullmatch(schema):
         raise StoreError(
-            f"{schema!r} cannot be the name of a schema: use letters, digits and _, beginning with a letter, 63 at most."
+            f"{schema!r} cannot be the name of a schema: use at most 63 letters, digits and _, beginning with a letter."
         )
     return Address(
         dsn=dsn,
@@ -79,6 +81,7 @@ def read_address(url: str) -> Address:
         statement_timeout_ms=_number(ours, "statement_timeout", 30, most=86_400) * 1000,
         connect_timeout_s=_number(ours, "connect_timeout", 10, most=3_600),
         application_name=ours.get("application_name", "signoff"),
+        user=unquote(parts.username or options.get("user", "")),
     )
 
 

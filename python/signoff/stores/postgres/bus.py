@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
-import asyncpg
 import orjson
 
 from signoff.errors import StoreError
 from signoff.stores.bus import ELSEWHERE, LocalBus
 from signoff.stores.postgres.address import POLL
 from signoff.stores.postgres.connections import Connection, Connector, close
+from signoff.stores.postgres.trouble import CAUGHT
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +129,9 @@ class ServerBus(LocalBus):
         try:
             await connection.add_listener(self._channel, self._heard)
             await gone.wait()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        except CAUGHT as error:
             log.warning("Wake-ups of other processes are not heard for now: %s", error)
         finally:
-            connection.remove_listener if connection.is_closed() else None
             await close(connection)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, text: object) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from signoff.stores.postgres.address import Address
-from signoff.stores.postgres.trouble import is_lost, unavailable
+from signoff.stores.postgres.trouble import CAUGHT, is_lost, unavailable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -85,7 +85,7 @@ class Pool:
             async with self.connection() as connection:
                 try:
                     return await connection.fetch(sql, *values)
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+                except CAUGHT as error:
                     if last or not is_lost(error):
                         raise unavailable(self._address, error) from error
                     connection.terminate()

@@ -76,8 +76,8 @@ def subject_row(place: int, change: Change, known: KnownSubject | None, numbers:
     stays = known is not None and known.queue == queue and not write.release
     agenda = not (stays and (write.epoch is not None or queue is None))
     values = (
-        number or -1 - place, *new.name, write.expect, write.epoch, new.version, mark, sort, terms_text(new.terms), queue, new.ready,
-        new.wake_at, new.quiet, new.updated_at, own_text(own), bool(write.appends), write.release, agenda, new.state,
+        number or -1 - place, *new.name, write.expect, write.epoch, new.version, mark, sort, terms_text(new.terms), queue,
+        new.ready, new.wake_at, new.quiet, new.updated_at, own_text(own), bool(write.appends), write.release, agenda, new.state,
     )  # fmt: skip
     row = WriteRow(
         place,

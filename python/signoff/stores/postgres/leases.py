@@ -8,12 +8,10 @@ from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import asyncpg
-
 from signoff.stores.change import Name
 from signoff.stores.postgres.connections import Connection, Connector, close
 from signoff.stores.postgres.statements import Statements
-from signoff.stores.postgres.trouble import closed, is_collision, is_lost, unavailable
+from signoff.stores.postgres.trouble import CAUGHT, closed, is_collision, is_lost, unavailable
 
 T = TypeVar("T")
 
@@ -107,7 +105,7 @@ class LeaseKeeper:
                     self._connection = await self._connector.connect()
                 try:
                     return await self._connection.fetch(self._sql[name], *values)
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+                except CAUGHT as error:
                     if is_lost(error):
                         self._connection.terminate()
                     elif not is_collision(error):

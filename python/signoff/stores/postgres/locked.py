@@ -27,11 +27,11 @@ from signoff.stores.change import (
 from signoff.stores.compare import compare
 from signoff.stores.parting import batches
 from signoff.stores.postgres.connections import Connection
+from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.find import DELETIONS, deleted_name
 from signoff.stores.postgres.gather import arrays, subject_row
 from signoff.stores.postgres.known import KnownSubject
 from signoff.stores.postgres.rows import Row, moved, own_of, terms_of
-from signoff.stores.postgres.statements import Statements
 from signoff.streams import expiry
 from signoff.streams.stream import Head, Write
 
@@ -101,18 +101,15 @@ class Locked:
 
     Args:
         connection: in a transaction.
-        sql: the statements of `write.sql`.
-        commit: calls `commit_v1`.
+        context: of the store.
         session: of the connection.
         numbers: of new streams.
     """
 
-    def __init__(
-        self, connection: Connection, sql: Statements, commit: str, session: int, numbers: Iterator[int]
-    ) -> None:
+    def __init__(self, connection: Connection, context: WriteContext, session: int, numbers: Iterator[int]) -> None:
         self._connection = connection
-        self._sql = sql
-        self._commit = commit
+        self._sql = context.sql
+        self._call = context.call
         self._session = session
         self._numbers = numbers
         self._present = _Present()
@@ -207,7 +204,7 @@ class Locked:
         before = self._present.subject(write.subject.name)
         row = subject_row(0, change, before.known if before else None, self._numbers)
         try:
-            [written] = await self._connection.fetch(self._commit, *arrays(self._session, [row]))
+            [written] = await self._connection.fetch(self._call, *arrays(self._session, [row]))
         except asyncpg.UniqueViolationError as error:
             raise MovedMeanwhileError from error
         if written["stale"]:

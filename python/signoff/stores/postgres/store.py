@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Any, Final
 
@@ -25,12 +26,13 @@ from signoff.stores.parting import TOGETHER
 from signoff.stores.postgres.address import Address
 from signoff.stores.postgres.bus import ServerBus
 from signoff.stores.postgres.connections import Connector, Pool
+from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.find import Finding
-from signoff.stores.postgres.known import Known
 from signoff.stores.postgres.leases import LeaseKeeper
+from signoff.stores.postgres.loans import PostgresTransaction, lend
 from signoff.stores.postgres.migrating import PostgresMigrating, lock_of
 from signoff.stores.postgres.reading import Reading
-from signoff.stores.postgres.statements import Statements, for_schema
+from signoff.stores.postgres.statements import Statements
 from signoff.stores.postgres.trouble import closed
 from signoff.stores.postgres.writer import GROUP, Writer
 from signoff.streams.stream import Head
@@ -42,7 +44,6 @@ _PIECE_BYTES: Final = 4 << 20
 _PLACING_S: Final = 0.002
 """Seconds until one looks again whether the other process that places posts has ended."""
 
-_ARGUMENTS: Final = 56
 _random: Final = Random()  # noqa: S311 - it must differ, not be hard to guess
 
 
@@ -59,16 +60,16 @@ class PostgresStore:
         self.lanes = Lanes(group=GROUP, at_once=address.lanes, begins_at_call=True)
         self._address = address
         self._connector = Connector(address)
-        self._known = Known()
-        self._write = Statements("write.sql", address.schema)
+        self._context = WriteContext(address)
+        self._known = self._context.known
+        self._write = self._context.sql
         self._finding = Statements("find.sql", address.schema)
         self._reads = Statements("read.sql", address.schema)
-        arguments = ", ".join(f"${number}" for number in range(1, _ARGUMENTS + 1))
-        self._commit = for_schema(f"SELECT stale, ids FROM signoff.commit_v1({arguments})", address.schema)
         self._bus = ServerBus(
             self._connector, self._ask, f"signoff_{address.schema}"[:63], f"{_random.getrandbits(64):016x}"
         )
         self._pool: Pool | None = None
+        self._loans: Pool | None = None
         self._writer: Writer | None = None
         self._leases: LeaseKeeper | None = None
 
@@ -84,29 +85,37 @@ class PostgresStore:
             return
         pool = Pool(self._connector.connect, self._address)
         async with pool.connection() as connection:
-            await PostgresMigrating(self._connector).upgrade(connection)
+            await PostgresMigrating(self._address, self._connector).upgrade_on(connection)
         self._known.forget()
         self._pool = pool
-        self._writer = Writer(self._connector, self._known, self._write, self._commit)
+        self._loans = Pool(self._connector.connect, self._address)
+        self._writer = Writer(self._connector, self._context)
         self._leases = LeaseKeeper(self._connector, self._write)
         self._bus.start()
 
     async def close(self) -> None:
         """Finish what is under way and let go of connections."""
-        pool, writer, leases = self._pool, self._writer, self._leases
-        if pool is None or writer is None or leases is None:
+        pool, loans, writer, leases = self._pool, self._loans, self._writer, self._leases
+        if pool is None or loans is None or writer is None or leases is None:
             return
         await writer.close()
         await self._bus.stop()
         await leases.stop()
-        self._pool = self._writer = self._leases = None
+        self._pool = self._loans = self._writer = self._leases = None
+        await loans.close()
         await pool.close()
 
     async def describe(self) -> StoreDescription:
         """Return what this store is."""
         async with self._reader.connection() as connection:
-            versions = await PostgresMigrating(self._connector).versions(connection)
-        return StoreDescription("postgresql", len(versions), "power")
+            applied = await PostgresMigrating(self._address, self._connector).applied(connection)
+        return StoreDescription("postgresql", max((step.number for step in applied), default=0), "power")
+
+    def transaction(self) -> AbstractAsyncContextManager[PostgresTransaction]:
+        """Begin a transaction of this database; what was not committed is undone at its end."""
+        if self._loans is None:
+            raise closed(self._address)
+        return lend(self._loans, self._context)
 
     def bus(self) -> ServerBus:
         """Return the bus that carries this store's wake-ups, and those of other processes."""
@@ -128,10 +137,9 @@ class PostgresStore:
 
     async def _fence(self) -> None:
         """See that what lost its connection in the middle of a commit cannot be committed any more."""
-        lost = self._writer.lost if self._writer else set()
-        for session in [*lost]:
+        for session in [*self._context.lost]:
             await self._ask(self._write["fence"], session)
-            lost.discard(session)
+            self._context.lost.discard(session)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 

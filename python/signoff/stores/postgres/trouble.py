@@ -47,6 +47,10 @@ Lost = (
 """What is raised when a connection is gone. The driver says InternalClientError where a backend ended in a query."""
 
 
+CAUGHT = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What a server and its driver raise."""
+
+
 def code_of(error: BaseException) -> str:
     """Return the SQLSTATE of an error; empty if the server has not said any."""
     return getattr(error, "sqlstate", None) or ""

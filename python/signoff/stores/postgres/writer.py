@@ -29,11 +29,11 @@ from signoff.stores.change import (
 )
 from signoff.stores.check import check
 from signoff.stores.postgres.connections import Connection, Connector, close
+from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.gather import WriteRow, arrays, stream_row, subject_row
 from signoff.stores.postgres.known import Known, KnownStream, KnownSubject
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
-from signoff.stores.postgres.statements import Statements
-from signoff.stores.postgres.trouble import is_collision, is_lost, is_unkept, unavailable
+from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_unkept, unavailable
 from signoff.streams.stream import Write
 
 T = TypeVar("T")
@@ -41,9 +41,11 @@ T = TypeVar("T")
 GROUP: Final = 64
 """Changes in one transaction at most: with more, locks are held longer for nothing."""
 
-_BLOCK: Final = 64
+BLOCK: Final = 64
+"""Numbers of new streams that the server gives at a time."""
+
 _TRIES: Final = 20
-_UNKNOWN: Final = "Whether the last write was kept is not known yet."
+UNKNOWN: Final = "Whether the last write was kept is not known yet."
 
 _Result = list[Outcome | Rejected]
 _Key = Name | str
@@ -77,23 +79,18 @@ class Writer:
 
     Args:
         connector: makes connections.
-        known: what is remembered.
-        sql: the statements of `write.sql`.
-        commit: the text that calls `commit_v1`.
+        context: of the store.
     """
 
-    def __init__(self, connector: Connector, known: Known, sql: Statements, commit: str) -> None:
+    def __init__(self, connector: Connector, context: WriteContext) -> None:
         self._connector = connector
-        self._known = known
-        self._sql = sql
-        self._commit = commit
+        self._context = context
+        self._known = context.known
         self._jobs: list[_Job] = []
         self._busy: set[_Key] = set()
         self._idle: list[_Lane] = []
         self._room = connector.address.lanes
         self._tasks: set[asyncio.Task[None]] = set()
-        self.lost: set[int] = set()
-        """Sessions that have lost their connection in the middle of a commit, and are not fenced yet."""
 
     def submit(self, changes: Sequence[Change]) -> asyncio.Future[_Result]:
         """Hand in Changes; the future ends when they are durable, or refused."""
@@ -168,7 +165,7 @@ class Writer:
         lane = await self._lane()
         try:
             return await self._write_on(lane, changes)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        except CAUGHT as error:
             raise self._failed(lane, error) from error
         finally:
             if not lane.connection.is_closed():
@@ -187,8 +184,8 @@ class Writer:
         if not is_lost(error):
             return unavailable(address, error)
         lane.connection.terminate()
-        self.lost.add(lane.session)
-        unknown = unavailable(address, error, _UNKNOWN)
+        self._context.lost.add(lane.session)
+        unknown = unavailable(address, error, UNKNOWN)
         return OutcomeUnknown(str(unknown), public_detail=unknown.public_detail)
 
     async def _write_on(self, lane: _Lane, changes: list[Change]) -> _Result:
@@ -209,76 +206,56 @@ class Writer:
 
     async def _supply(self, lane: _Lane, changes: Sequence[Change]) -> None:
         """Have numbers for as many new streams as these may make."""
-        need = sum(
-            len(write.appends) if isinstance(write := change.write, SubjectWrite) else _streams_of(write)
-            for change in changes
-        )
+        need = sum(map(streams_of, changes))
         if len(lane.numbers) < need:
-            blocks = await lane.connection.fetch(self._sql["numbers"], need // _BLOCK + 1)
-            lane.numbers = [number for (first,) in blocks for number in range(first + _BLOCK - 1, first - 1, -1)]
+            blocks = await lane.connection.fetch(self._context.sql["numbers"], need // BLOCK + 1)
+            lane.numbers = [number for (first,) in blocks for number in range(first + BLOCK - 1, first - 1, -1)]
 
     def _gather(self, lane: _Lane, changes: list[Change]) -> tuple[list[WriteRow], list[int]]:
         """Make rows of Changes that can go together; return them, and the places of those that cannot."""
         rows: list[WriteRow] = []
         rest: list[int] = []
+        moved: dict[_Key, KnownSubject | KnownStream] = {}
         apart: set[_Key] = set()
-        subjects: dict[Name, KnownSubject] = {}
-        streams: dict[str, KnownStream] = {}
-        all_apart = False
         for place, change in enumerate(changes):
-            write = change.write
-            row: WriteRow | None = None
-            if all_apart:
-                pass
-            elif isinstance(write, SubjectWrite):
-                name = write.subject.name
-                if name not in apart:
-                    before = subjects.get(name) or self._known.subjects.get(name)
-                    row = self._subject_row(place, change, before, lane)
-                    if row is None:
-                        apart.add(name)
-                    else:
-                        subjects[name] = row.known  # type: ignore[assignment]
-            elif isinstance(write, FamilyWrite) and len(write.streams) == 1 and isinstance(write.streams[0], Write):
-                one = write.streams[0]
-                path = one.head.path
-                stream = streams.get(path) or self._known.streams.get(path)
-                if path in apart or stream is None or stream.version != one.expect or not one.data:
-                    apart.add(path)
-                elif not stream.has(one.head.properties):
-                    apart.add(path)
-                else:
-                    row = stream_row(place, change, one, stream)
-                    streams[path] = row.known  # type: ignore[assignment]
-            else:
-                all_apart = True
+            [key, *others] = _keys(change)
+            row = None
+            if others or not _is_plain(change):
+                rest += range(place, len(changes))  # what follows may be about the same
+                break
+            if key not in apart:
+                row = self._row(place, change, moved.get(key), lane)
             if row is None:
+                apart.add(key)
                 rest.append(place)
             else:
+                moved[key] = row.known
                 rows.append(row)
         rows.sort(key=lambda row: row.order)
         return rows, rest
 
-    def _subject_row(self, place: int, change: Change, before: KnownSubject | None, lane: _Lane) -> WriteRow | None:
+    def _row(
+        self, place: int, change: Change, moved: KnownSubject | KnownStream | None, lane: _Lane
+    ) -> WriteRow | None:
+        """Make a row of a Change, if what it was decided on is what is remembered, or what those before it leave."""
         write = change.write
-        assert isinstance(write, SubjectWrite)
-        if before is None:
-            if write.expect or write.epoch is not None:
-                return None
-        elif before.version != write.expect or not before.id:
+        if isinstance(write, SubjectWrite):
+            before = moved or self._known.subjects.get(write.subject.name)
+            assert before is None or isinstance(before, KnownSubject)
+            return subject_row(place, change, before, lane.number()) if _fits(write, before) else None
+        assert isinstance(write, FamilyWrite)
+        [one] = write.streams
+        assert isinstance(one, Write)
+        stream = moved or self._known.streams.get(one.head.path)
+        if not isinstance(stream, KnownStream) or stream.version != one.expect or not one.data:
             return None
-        closed = {path: shut for _, path, _, shut in before.own} if before else {}
-        for append in write.appends:
-            if closed.get(append.path):
-                return None
-            closed[append.path] = append.close
-        return subject_row(place, change, before, lane.number())
+        return stream_row(place, change, one, stream) if stream.has(one.head.properties) else None
 
     async def _call(self, lane: _Lane, rows: list[WriteRow], outcomes: list[Outcome | Rejected | None]) -> list[int]:
         """Write rows in one call; return the places of Changes of which something else was there than remembered."""
         values = arrays(lane.session, rows)
         try:
-            [written] = await self._repeat(lambda: lane.connection.fetch(self._commit, *values))
+            [written] = await self._repeat(lambda: lane.connection.fetch(self._context.call, *values))
         except asyncpg.UniqueViolationError:
             # A new stream is where another is.
             return [row.change for row in rows]
@@ -309,17 +286,17 @@ class Writer:
         self, lane: _Lane, changes: list[Change], places: list[int], outcomes: list[Outcome | Rejected | None]
     ) -> None:
         chosen = [changes[place] for place in places]
-        self._forget(chosen)
+        forget(self._known, chosen)
 
         async def transact() -> list[Outcome]:
             await self._supply(lane, chosen)
-            locked = Locked(lane.connection, self._sql, self._commit, lane.session, lane.number())
+            locked = Locked(lane.connection, self._context, lane.session, lane.number())
             async with lane.connection.transaction():
                 return await locked.run(chosen)
 
         written = await self._repeat(transact)
         self._known.writes += 1
-        self._forget(chosen)
+        forget(self._known, chosen)
         for place, change, outcome in zip(places, chosen, written, strict=True):
             outcomes[place] = outcome if isinstance(outcome, Committed) else _refused(change, outcome)
 
@@ -337,14 +314,6 @@ class Writer:
             "the same. Nothing was written. Try again in a while, with the same ids."
         )
 
-    def _forget(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            for key in _keys(change):
-                if isinstance(key, Name):
-                    self._known.subjects.pop(key, None)
-                else:
-                    self._known.streams.pop(key, None)
-
     async def _write_apart(self, lane: _Lane, changes: list[Change], outcomes: list[Outcome | Rejected | None]) -> None:
         """Write those that have no outcome yet each for itself: one of them holds what cannot be kept."""
         for place, change in enumerate(changes):
@@ -358,15 +327,51 @@ class Writer:
             except Exception as error:
                 if is_lost(error) or is_collision(error) or not is_unkept(error):
                     raise
-                outcomes[place] = Rejected(_cannot_keep(error))
+                outcomes[place] = Rejected(cannot_keep(error))
 
 
-def _streams_of(write: FamilyWrite | SubjectDelete | RowsWrite) -> int:
+def streams_of(change: Change) -> int:
+    """Return how many new streams a Change may make at most."""
+    write = change.write
+    if isinstance(write, SubjectWrite):
+        return len(write.appends)
     return len(write.streams) if isinstance(write, FamilyWrite) else 0
 
 
-def _cannot_keep(error: Exception) -> BadRequest:
+def forget(known: Known, changes: Sequence[Change]) -> None:
+    """Forget what Changes are about."""
+    for change in changes:
+        for key in _keys(change):
+            if isinstance(key, Name):
+                known.subjects.pop(key, None)
+            else:
+                known.streams.pop(key, None)
+
+
+def cannot_keep(error: Exception) -> BadRequest:
+    """Make the error for a Change that holds what the server refuses to keep."""
     return BadRequest(f"The store cannot keep this: {' '.join(str(error).split()).rstrip('.')}. Nothing was written.")
+
+
+def _is_plain(change: Change) -> bool:
+    """Tell whether a Change writes a record, or appends to one stream."""
+    write = change.write
+    return isinstance(write, SubjectWrite) or (isinstance(write, FamilyWrite) and isinstance(write.streams[0], Write))
+
+
+def _fits(write: SubjectWrite, before: KnownSubject | None) -> bool:
+    """Tell whether a write may go through, as far as is known."""
+    if before is None:
+        if write.expect or write.epoch is not None:
+            return False
+    elif before.version != write.expect or not before.id:
+        return False
+    closed = {path: shut for _, path, _, shut in before.own} if before else {}
+    for append in write.appends:
+        if closed.get(append.path):
+            return False
+        closed[append.path] = append.close
+    return True
 
 
 def _refused(change: Change, conflict: Outcome) -> Outcome | Rejected:
