@@ -57,7 +57,7 @@ class PostgresStore:
 
     def __init__(self, address: Address, url: str) -> None:
         self.url = url
-        self.lanes = Lanes(group=GROUP, at_once=address.lanes, begins_at_call=True)
+        self.lanes = Lanes(group=GROUP, at_once=address.lanes, begins_at_call=True, places_at_once=False)
         self._address = address
         self._connector = Connector(address)
         self._context = WriteContext(address)
