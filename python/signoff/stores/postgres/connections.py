@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
@@ -14,6 +14,16 @@ from signoff.stores.postgres.address import Address
 from signoff.stores.postgres.trouble import CAUGHT, is_lost, unavailable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+PLANS: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""Settings by which a plan leads through indexes, whatever is known of the tables by the time it is made."""
 
 
 class Connector:
@@ -30,8 +40,12 @@ class Connector:
         self.address = address
         self.pooled: bool | None = None
 
-    async def connect(self, *, dsn: str | None = None) -> Connection:
+    async def connect(self, *, dsn: str | None = None, plain: bool = False) -> Connection:
         """Make a connection.
+
+        Args:
+            dsn: where, if not at the address itself.
+            plain: without our settings of how statements are planned, for others' statements.
 
         Raises:
             StoreUnavailable: the server cannot be reached, or does not let us in.
@@ -45,15 +59,15 @@ class Connector:
                 if self.pooled:
                     return connection
                 await connection.close()
-            return await self._connect(dsn, pooled=self.pooled and dsn is None)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+            return await self._connect(dsn, pooled=self.pooled and dsn is None, plain=plain)
+        except (*CAUGHT, ValueError) as error:
             raise unavailable(self.address, error) from error
 
-    async def _connect(self, dsn: str | None, *, pooled: bool) -> Connection:
+    async def _connect(self, dsn: str | None, *, pooled: bool, plain: bool = False) -> Connection:
         address = self.address
         settings = {"application_name": address.application_name}
         if not pooled:
-            settings |= {"statement_timeout": str(address.statement_timeout_ms), "jit": "off"}
+            settings |= {"statement_timeout": str(address.statement_timeout_ms), **({} if plain else PLANS)}
         return await asyncpg.connect(
             dsn or address.dsn,
             timeout=address.connect_timeout_s,

@@ -24,6 +24,7 @@ _random: Final = Random()  # noqa: S311 - they must differ, not be hard to guess
 _SUBJECT: Final = 19
 _STREAM: Final = 10
 
+_STEP_APPENDS: Final = 8
 _STREAMS: Final = 2
 """The first of what rows of application streams are sorted by."""
 
@@ -164,7 +165,22 @@ def arrays(session: int, rows: Sequence[WriteRow]) -> list[Any]:
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Sequence[Any]:
-    return [*zip(*rows, strict=True)] if rows else [()] * count
+    return [*zip(*rows, strict=True)] if rows else (None,) * count
+
+
+def step(session: int, row: WriteRow) -> tuple[Any, ...] | None:
+    """Return the arguments of `step_v1`, if a row of a record is as a step leaves it."""
+    if row.order[0] or row.made or row.terms or row.parts or row.posts or len(row.batches) > 2:
+        return None
+    number, _, _, expect, epoch, version, mark, _, _, _, *rest = row.values
+    ready, wake, quiet, updated, own, appended, release, agenda, state = rest
+    if epoch is None or release or agenda:
+        return None
+    appends = [value for stream, start, stop, _, data in row.batches for value in (stream, start, stop, data)]
+    fill = (None,) * (_STEP_APPENDS - len(appends))
+    return (
+        session, number, expect, epoch, version, mark, ready, wake, quiet, updated, appended, own, state, *appends, *fill,
+    )  # fmt: skip
 
 
 def new_incarnation() -> str:

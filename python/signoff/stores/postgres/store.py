@@ -87,8 +87,10 @@ class PostgresStore:
         async with pool.connection() as connection:
             await PostgresMigrating(self._address, self._connector).upgrade_on(connection)
         self._known.forget()
+        if self._connector.pooled:
+            self._context.pooled()
         self._pool = pool
-        self._loans = Pool(self._connector.connect, self._address)
+        self._loans = Pool(lambda: self._connector.connect(plain=True), self._address)
         self._writer = Writer(self._connector, self._context)
         self._leases = LeaseKeeper(self._connector, self._write)
         self._bus.start()

@@ -30,7 +30,7 @@ from signoff.stores.change import (
 from signoff.stores.check import check
 from signoff.stores.postgres.connections import Connection, Connector, close
 from signoff.stores.postgres.context import WriteContext
-from signoff.stores.postgres.gather import WriteRow, arrays, stream_row, subject_row
+from signoff.stores.postgres.gather import WriteRow, arrays, step, stream_row, subject_row
 from signoff.stores.postgres.known import Known, KnownStream, KnownSubject
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
 from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_unkept, unavailable
@@ -253,14 +253,18 @@ class Writer:
 
     async def _call(self, lane: _Lane, rows: list[WriteRow], outcomes: list[Outcome | Rejected | None]) -> list[int]:
         """Write rows in one call; return the places of Changes of which something else was there than remembered."""
-        values = arrays(lane.session, rows)
-        try:
-            [written] = await self._repeat(lambda: lane.connection.fetch(self._context.call, *values))
-        except asyncpg.UniqueViolationError:
-            # A new stream is where another is.
-            return [row.change for row in rows]
-        stale = frozenset(written["stale"])
-        ids = written["ids"]
+        connection, context = lane.connection, self._context
+        if len(rows) == 1 and (one := step(lane.session, rows[0])):
+            [(done,)] = await self._repeat(lambda: connection.fetch(context.step, *one))
+            stale, ids = frozenset(() if done else (1,)), [one[1]]
+        else:
+            values = arrays(lane.session, rows)
+            try:
+                [written] = await self._repeat(lambda: connection.fetch(context.call, *values))
+            except asyncpg.UniqueViolationError:
+                # A new stream is where another is.
+                return [row.change for row in rows]
+            stale, ids = frozenset(written["stale"]), written["ids"]
         known = self._known
         known.writes += 1
         for number, row in enumerate(rows, 1):

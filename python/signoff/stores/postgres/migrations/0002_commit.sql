@@ -10,6 +10,8 @@
 --   t_, p_   terms and parts that come or go, in order
 --   f_       application streams that are appended to
 --   b_, o_   batches and posts, of any row
+-- An array that would be empty is NULL. The caller sees to it that plans lead through indexes (`context.py`): to have a
+-- function do so takes a tenth of the time of the smallest commit.
 CREATE FUNCTION signoff.commit_v1(
   session bigint,
   s_id bigint[], s_kind text[], s_name text[], s_expect bigint[], s_epoch bigint[], s_version bigint[], s_mark bigint[],
@@ -24,12 +26,9 @@ CREATE FUNCTION signoff.commit_v1(
   b_row int[], b_stream bigint[], b_start bigint[], b_stop bigint[], b_mark bigint[], b_data bytea[],
   o_row int[], o_path text[], o_count bigint[], o_data bytea[],
   OUT stale int[], OUT ids bigint[]
-) LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET jit = off
-AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
-  n int := cardinality(s_id);
+  n int := coalesce(cardinality(s_id), 0);
   i int;
   t int := 1;
   p int := 1;
@@ -121,7 +120,7 @@ BEGIN
     END LOOP;
   END LOOP;
 
-  FOR i IN 1..cardinality(f_stream) LOOP
+  FOR i IN 1..coalesce(cardinality(f_stream), 0) LOOP
     UPDATE signoff.tails
     SET version = f_version[i], tail = f_tail[i], last_seq = f_seq[i], touched_at = f_touched[i]
     WHERE stream = f_stream[i] AND version = f_expect[i];
@@ -145,7 +144,14 @@ BEGIN
     FROM unnest(n_row, n_id, n_path, n_incarnation, n_version) AS one (row, id, path, incarnation, version)
     WHERE one.row <> ALL (stale);
   END IF;
-  IF cardinality(b_row) > 0 THEN
+  IF cardinality(b_row) <= 4 THEN
+    FOR i IN 1..cardinality(b_row) LOOP
+      IF b_row[i] <> ALL (stale) THEN
+        INSERT INTO signoff.batches (stream, start, stop, mark, data)
+        VALUES (b_stream[i], b_start[i], b_stop[i], b_mark[i], b_data[i]);
+      END IF;
+    END LOOP;
+  ELSIF cardinality(b_row) > 0 THEN
     INSERT INTO signoff.batches (stream, start, stop, mark, data)
     SELECT one.stream, one.start, one.stop, one.mark, one.data
     FROM unnest(b_row, b_stream, b_start, b_stop, b_mark, b_data) AS one (row, stream, start, stop, mark, data)
@@ -203,4 +209,32 @@ BEGIN
     WHERE kind = its_kind AND sort = gone.sort AND part = gone.id
       AND term IN (SELECT jsonb_array_elements_text(gone.terms::jsonb));
   END IF;
+END $$;
+
+-- Write one record as a step leaves it, with what it appends to one or two streams of its own: what is written most, and
+-- a third of the time of `commit_v1`. Its terms, its queue and its lease stay. Return whether it was written.
+CREATE FUNCTION signoff.step_v1(
+  session bigint, number bigint, expect bigint, its_epoch bigint, its_version bigint, its_mark bigint, its_ready boolean,
+  its_wake bigint, its_quiet boolean, its_updated bigint, appended boolean, its_own text, its_state bytea,
+  stream1 bigint, start1 bigint, stop1 bigint, data1 bytea, stream2 bigint, start2 bigint, stop2 bigint, data2 bytea
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(session);
+  IF EXISTS (SELECT 1 FROM signoff.lost_sessions WHERE lost_sessions.id = session) THEN
+    RAISE EXCEPTION 'this session was given up' USING ERRCODE = 'SG001';
+  END IF;
+  UPDATE signoff.subjects
+  SET version = its_version, mark = its_mark, ready = its_ready, quiet = its_quiet, wake_at = its_wake,
+      updated_at = its_updated, own = its_own, state = its_state, lost = CASE WHEN appended THEN 0 ELSE lost END
+  WHERE id = number AND version = expect AND epoch = its_epoch AND lease_owner IS NOT NULL;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  IF stream2 IS NOT NULL THEN
+    INSERT INTO signoff.batches (stream, start, stop, mark, data)
+    VALUES (stream1, start1, stop1, its_mark, data1), (stream2, start2, stop2, its_mark, data2);
+  ELSIF stream1 IS NOT NULL THEN
+    INSERT INTO signoff.batches (stream, start, stop, mark, data) VALUES (stream1, start1, stop1, its_mark, data1);
+  END IF;
+  RETURN true;
 END $$;
