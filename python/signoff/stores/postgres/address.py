@@ -62,7 +62,7 @@ def read_address(url: str) -> Address:
     """
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    ours = {name: options.pop(name) for name in _OURS if name in options}
+    ours: dict[str, str] = {name: options.pop(name) for name in _OURS if name in options}
     if parts.fragment:
         raise StoreError("A PostgreSQL URL has no part behind `#`; write a `#` in a password as %23.")
     dsn = urlunsplit(("postgresql", parts.netloc, parts.path or "/", urlencode(options), ""))

@@ -98,7 +98,8 @@ class Pool:
         for last in (False, True):
             async with self.connection() as connection:
                 try:
-                    return await connection.fetch(sql, *values)
+                    rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
+                    return rows
                 except CAUGHT as error:
                     if last or not is_lost(error):
                         raise unavailable(self._address, error) from error

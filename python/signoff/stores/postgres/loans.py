@@ -14,8 +14,8 @@ from signoff.stores.check import check
 from signoff.stores.postgres.connections import Connection, Pool
 from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
-from signoff.stores.postgres.trouble import CAUGHT, is_lost, unavailable
-from signoff.stores.postgres.writer import BLOCK, UNKNOWN, cannot_keep, forget, is_unkept, streams_of
+from signoff.stores.postgres.trouble import CAUGHT, is_lost, is_unkept, unavailable
+from signoff.stores.postgres.writer import BLOCK, UNKNOWN, cannot_keep, forget, streams_of
 
 LIMIT_S: Final = 30.0
 """Seconds that a transaction may take: it keeps rows locked, and old ones from being cleared away."""

@@ -129,7 +129,8 @@ class Locked:
         return outcomes
 
     async def _ask(self, name: str, *values: Any) -> list[Any]:
-        return await self._connection.fetch(self._sql[name], *values)
+        rows: list[Any] = await self._connection.fetch(self._sql[name], *values)
+        return rows
 
     async def _lock(self, changes: Sequence[Change]) -> None:
         names: dict[Name, None] = {}
@@ -238,12 +239,12 @@ class Locked:
                 owned=False,
             )  # fmt: skip
             try:
-                await self._ask("make_stream", *_head_row(there.id, head, mark))
+                await self._ask("make_stream", *head_row(there.id, head, mark))
             except asyncpg.UniqueViolationError as error:
                 raise MovedMeanwhileError from error
             self._present.streams[head.path] = there
         else:
-            await self._ask("put_stream", *_head_row(there.id, head, mark))
+            await self._ask("put_stream", *head_row(there.id, head, mark))
         await self._ask("put_tail", there.id, head.version, head.tail, head.last_seq, head.touched_at)
         if head.tail > there.tail:
             for start, end, data in batches(write, there.tail):
@@ -292,7 +293,8 @@ class Locked:
             await self._ask("move_own_version" if stream.owned else "move_version", stream.id, stream.version)
 
 
-def _head_row(number: int, head: Head, mark: int) -> tuple[Any, ...]:
+def head_row(number: int, head: Head, mark: int) -> tuple[Any, ...]:
+    """Return what `make_stream` and `put_stream` write of a head."""
     by = head.closed_by
     closed_by = (by.producer_id, by.epoch, by.seq) if by else (None, None, None)
     fork = (one.path, one.incarnation, one.at, one.depth) if (one := head.fork) else (None, None, None, None)

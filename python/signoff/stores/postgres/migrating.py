@@ -170,7 +170,7 @@ class PostgresMigrating:
             texts += [
                 f"GRANT USAGE ON SCHEMA {schema} TO {who};",
                 f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {who};",
-                f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {who};",
+                f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {who};",
                 f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {who};",
             ]
         return "\n\n".join(texts) + "\n"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
 from typing import Any, Final
 
@@ -22,18 +22,20 @@ from signoff.stores.base import (
 )
 from signoff.stores.bus import stream_topic
 from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subject
+from signoff.stores.copies import Dump, Record
 from signoff.stores.parting import TOGETHER
 from signoff.stores.postgres.address import Address
 from signoff.stores.postgres.bus import ServerBus
-from signoff.stores.postgres.connections import Connector, Pool
+from signoff.stores.postgres.connections import Connection, Connector, Pool
 from signoff.stores.postgres.context import WriteContext
+from signoff.stores.postgres.copies import Dumping, Restoring
 from signoff.stores.postgres.find import Finding
 from signoff.stores.postgres.leases import LeaseKeeper
 from signoff.stores.postgres.loans import PostgresTransaction, lend
 from signoff.stores.postgres.migrating import PostgresMigrating, lock_of
 from signoff.stores.postgres.reading import Reading
 from signoff.stores.postgres.statements import Statements
-from signoff.stores.postgres.trouble import closed
+from signoff.stores.postgres.trouble import CAUGHT, closed, unavailable
 from signoff.stores.postgres.writer import GROUP, Writer
 from signoff.streams.stream import Head
 
@@ -63,6 +65,7 @@ class PostgresStore:
         self._context = WriteContext(address)
         self._known = self._context.known
         self._write = self._context.sql
+        self._copies = Statements("copies.sql", address.schema)
         self._finding = Statements("find.sql", address.schema)
         self._reads = Statements("read.sql", address.schema)
         self._bus = ServerBus(
@@ -243,6 +246,27 @@ class PostgresStore:
         """Return how many posts wait for being placed."""
         [(count,)] = await self._ask(self._reads["unplaced"])
         return int(count)
+
+    # -- copies ----------------------------------------------------------------------------------------------------
+
+    async def dump(self, *, after: str = "", max_bytes: int) -> Dump:
+        """Return records from where `after` says."""
+        async with self._alone() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            return await Dumping(connection, self._copies).dump(after, max_bytes)
+
+    async def restore(self, records: Sequence[Record]) -> None:
+        """Write records of another store's dump."""
+        async with self._alone() as connection, connection.transaction():
+            await Restoring(connection, self._copies, self._context).restore(records)
+        self._known.forget()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Connection]:
+        async with self._reader.connection() as connection:
+            try:
+                yield connection
+            except CAUGHT as error:
+                raise unavailable(self._address, error) from error
 
     # -- its parts -------------------------------------------------------------------------------------------------
 

@@ -140,8 +140,9 @@ CREATE TABLE signoff.subject_terms (
 );
 
 -- Small documents of subjects. `terms` is a JSON array; part_terms is its index.
+CREATE SEQUENCE signoff.part_numbers;
 CREATE TABLE signoff.parts (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id bigint PRIMARY KEY DEFAULT nextval('signoff.part_numbers'),
   subject bigint NOT NULL,
   kind text COLLATE "C" NOT NULL,
   name text COLLATE "C" NOT NULL,
