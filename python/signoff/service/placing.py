@@ -75,7 +75,7 @@ class Placer:
         try:
             while self._again:
                 self._again = False
-                while await self._store.place():
+                while await self._store.place():  # noqa: ASYNC110 - the store alone knows what others have sent
                     await asyncio.sleep(_PAUSE_S)
         except SignoffError as error:
             log.warning("Inboxes and listings lag behind for now: %s", error)

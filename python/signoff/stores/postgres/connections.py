@@ -98,13 +98,14 @@ class Pool:
         for last in (False, True):
             async with self.connection() as connection:
                 try:
-                    rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
-                    return rows
+                    found: list[asyncpg.Record] = await connection.fetch(sql, *values)
                 except CAUGHT as error:
                     if last or not is_lost(error):
                         raise unavailable(self._address, error) from error
                     connection.terminate()
                     self._drop_idle()
+                else:
+                    return found
         raise AssertionError
 
     async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:

@@ -84,7 +84,9 @@ class Finding:
                 return there if there or await self._never_deleted(write.subject.name) else None
         return None
 
-    async def _find_in_family(self, write: Write | StreamDelete, mark: int) -> bool | None:
+    async def _find_in_family(  # noqa: PLR0911 - one for each thing that is known
+        self, write: Write | StreamDelete, mark: int
+    ) -> bool | None:
         path = write.path if isinstance(write, StreamDelete) else write.head.path
         row = await self._one("stream", path)
         if isinstance(write, StreamDelete):

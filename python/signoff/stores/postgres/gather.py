@@ -65,29 +65,25 @@ def subject_row(place: int, change: Change, known: KnownSubject | None, numbers:
     if new.version < 1:
         raise BadRequest("A subject's version is 1 or more, since 0 says that there is none; nothing was written.")
     check_terms(new.terms)
-    own: Own = known.own if known else ()
-    outcome: dict[str, Batch] = {}
-    made: list[tuple[Any, ...]] = []
-    kept: list[tuple[Any, ...]] = []
-    if write.appends:
-        own = _append(own, write.appends, mark, numbers, outcome, made, kept)
+    added = _Added()
+    before_own: Own = known.own if known else ()
+    own = added.to(before_own, write.appends, mark, numbers) if write.appends else before_own
     number, sort = (None, new.sort) if known is None else (known.id, known.sort)
     queue = new.queue
     # Whoever holds the lease, and keeps it, does not move the time at which it ends.
     stays = known is not None and known.queue == queue and not write.release
     agenda = not (stays and (write.epoch is not None or queue is None))
-    values = (
-        number or -1 - place, *new.name, write.expect, write.epoch, new.version, mark, sort, terms_text(new.terms), queue,
-        new.ready, new.wake_at, new.quiet, new.updated_at, own_text(own), bool(write.appends), write.release, agenda, new.state,
-    )  # fmt: skip
+    record = (new.version, mark, sort, terms_text(new.terms), queue, new.ready, new.wake_at, new.quiet, new.updated_at)
+    marks = (bool(write.appends), write.release, agenda, new.state)
+    values = (number or -1 - place, *new.name, write.expect, write.epoch, *record, own_text(own), *marks)
     row = WriteRow(
         place,
         (1, new.name) if number is None else (0, number),
         values,
         KnownSubject(number or 0, new.version, sort, new.terms, queue, own),
-        outcome,
-        made,
-        batches=kept,
+        added.outcome,
+        added.made,
+        batches=added.batches,
         posts=_posts(posts),
     )
     before = known.terms if known else ()
@@ -102,30 +98,37 @@ def subject_row(place: int, change: Change, known: KnownSubject | None, numbers:
     return row
 
 
-def _append(
-    own: Own,
-    appends: Sequence[OwnAppend],
-    mark: int,
-    numbers: Iterator[int],
-    outcome: dict[str, Batch],
-    made: list[tuple[Any, ...]],
-    kept: list[tuple[Any, ...]],
-) -> Own:
-    """Append to streams of a subject's own; return what they are then."""
-    streams = {one[1]: one for one in own}
-    for path, data, count, close in [(one.path, one.data, one.count, one.close) for one in appends]:
-        known = streams.get(path)
-        if known is None:
-            known = (next(numbers), path, 0, False)
-            made.append((known[0], path, new_incarnation(), new_mark()))
-        number, _, start, _ = known
-        end = start + count
-        if count:
-            kept.append((number, start, end, mark, data))
-        streams[path] = (number, path, end, close)
-        before = outcome.get(path)
-        outcome[path] = Batch(start, end, data) if before is None else before.joined(end, data)
-    return tuple(streams.values())
+@dataclass(slots=True)
+class _Added:
+    """What appends add to streams of a subject's own.
+
+    Attributes:
+        outcome: the batches by path, as their sender learns of them.
+        made: new streams: number, path, incarnation, version.
+        batches: number of the stream, start, end, mark, data.
+    """
+
+    outcome: dict[str, Batch] = field(default_factory=dict)
+    made: list[tuple[Any, ...]] = field(default_factory=list)
+    batches: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def to(self, own: Own, appends: Sequence[OwnAppend], mark: int, numbers: Iterator[int]) -> Own:
+        """Append; return what the streams are then."""
+        streams = {one[1]: one for one in own}
+        for append in appends:
+            path, data, count = append.path, append.data, append.count
+            known = streams.get(path)
+            if known is None:
+                known = (next(numbers), path, 0, False)
+                self.made.append((known[0], path, new_incarnation(), new_mark()))
+            number, _, start, _ = known
+            end = start + count
+            if count:
+                self.batches.append((number, start, end, mark, data))
+            streams[path] = (number, path, end, append.close)
+            before = self.outcome.get(path)
+            self.outcome[path] = Batch(start, end, data) if before is None else before.joined(end, data)
+        return tuple(streams.values())
 
 
 def stream_row(place: int, change: Change, write: Write, known: KnownStream) -> WriteRow:
@@ -178,9 +181,8 @@ def step(session: int, row: WriteRow) -> tuple[Any, ...] | None:
         return None
     appends = [value for stream, start, stop, _, data in row.batches for value in (stream, start, stop, data)]
     fill = (None,) * (_STEP_APPENDS - len(appends))
-    return (
-        session, number, expect, epoch, version, mark, ready, wake, quiet, updated, appended, own, state, *appends, *fill,
-    )  # fmt: skip
+    record = (number, expect, epoch, version, mark, ready, wake, quiet, updated, appended, own, state)
+    return (session, *record, *appends, *fill)
 
 
 def new_incarnation() -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from signoff.stores.change import Name, Subject
 from signoff.stores.postgres.rows import Own, Row, own_of, subject
+from signoff.stores.server_clock import ServerClock
 from signoff.streams.stream import Head, StreamProperties
 
 _MOST: Final = 20_000
@@ -69,11 +70,14 @@ class Known:
         self.subjects: OrderedDict[Name, KnownSubject] = OrderedDict()
         self.streams: OrderedDict[str, KnownStream] = OrderedDict()
         self.writes = 0
+        self.clock = ServerClock()
 
     def read_subject(self, row: Row, since: int) -> Subject:
         """Return the record of a row, and learn it, unless we have written it after the look that brought it began."""
         own = own_of(row[12])
         record = subject(row, own)
+        if record.lease_until is not None and self.clock.shift:
+            record = replace(record, lease_until=self.clock.at_home(record.lease_until))
         known = self.subjects.get(record.name)
         if known is None or known.written <= since:
             entry = KnownSubject(row[0], record.version, record.sort, record.terms, record.queue, own)

@@ -36,9 +36,15 @@ class LeaseKeeper:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    async def renew(self, owner: str, leases: Mapping[Name, int], until: int, along: Name | None) -> set[Name]:
-        """Extend leases; return the names of those that are lost."""
-        return await self._elsewhere(self._renew(owner, dict(leases), until, along))
+    async def renew(
+        self, owner: str, leases: Mapping[Name, int], until: int, along: Name | None, *, shift: int
+    ) -> set[Name]:
+        """Extend leases; return the names of those that are lost.
+
+        Args:
+            shift: how far the server's clock is ahead of ours.
+        """
+        return await self._elsewhere(self._renew(owner, dict(leases), until, along, shift))
 
     async def release(self, owner: str, leases: Mapping[Name, int]) -> None:
         """Give leases up."""
@@ -87,12 +93,14 @@ class LeaseKeeper:
 
     # -- on the thread ---------------------------------------------------------------------------------------------
 
-    async def _renew(self, owner: str, leases: dict[Name, int], until: int, along: Name | None) -> set[Name]:
+    async def _renew(
+        self, owner: str, leases: dict[Name, int], until: int, along: Name | None, shift: int
+    ) -> set[Name]:
         if along is not None:
             await self._ask("wake", *along, until)
         if not leases:
             return set()
-        held = {row[0] for row in await self._ask("renew", owner, *_columns(leases), until)}
+        held = {row[0] for row in await self._ask("renew", owner, *_columns(leases), until + shift)}
         return {name for place, name in enumerate(leases, 1) if place not in held}
 
     async def _ask(self, name: str, *values: Any) -> Any:

@@ -192,8 +192,9 @@ class PostgresMigrating:
         breaking = next((step for step in applied if step.number > newest and step.breaking), None)
         if breaking is not None:
             raise SchemaTooNew(
-                f"{self._address.shown}, schema {self._address.schema}, was changed by a newer version of Signoff so "
-                f"that this one cannot use it: migration {breaking.number} ({breaking.name}); this version knows {newest}. "
+                f"{self._address.shown}, schema {self._address.schema}, was changed by a newer version of Signoff "
+                f"so that this one cannot use it: migration {breaking.number} ({breaking.name}); this version knows "
+                f"{newest}. "
                 "Nothing was changed. Use the newer version."
             )
 

@@ -136,9 +136,11 @@ FROM (
 ) AS found JOIN signoff.records ON records.id = found.subject ORDER BY found.since, found.subject
 
 -- name: next_due
+-- The ends of leases are times of the server, so they are shifted to those of whoever asks.
 SELECT min(coalesce(
   (SELECT due_at FROM signoff.agenda WHERE queue = names.name AND due_at <= 0 LIMIT 1),
-  (SELECT due_at FROM signoff.agenda WHERE queue = names.name AND due_at > 0 ORDER BY due_at LIMIT 1)
+  (SELECT due_at - CASE WHEN lease_until IS NULL THEN 0 ELSE $2::bigint END
+   FROM signoff.agenda WHERE queue = names.name AND due_at > 0 ORDER BY due_at LIMIT 1)
 )) FROM unnest($1::text[]) AS names (name)
 
 -- name: unclaimed

@@ -184,7 +184,7 @@ class Reading:
 
     async def next_due(self, queues: Collection[str]) -> int | None:
         """Return the earliest time (ms) at which a claim could find a subject."""
-        [(due,)] = await self._ask("next_due", list(queues))
+        [(due,)] = await self._ask("next_due", list(queues), self._known.clock.shift)
         return None if due is None else int(due)
 
     async def unclaimed(self, kind: str, queues: Collection[str], before: int, limit: int) -> list[Name]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
 from typing import Any, Final
 
+from signoff.clock import SystemClock
 from signoff.stores.base import (
     Lanes,
     Listing,
@@ -37,6 +39,7 @@ from signoff.stores.postgres.reading import Reading
 from signoff.stores.postgres.statements import Statements
 from signoff.stores.postgres.trouble import CAUGHT, closed, unavailable
 from signoff.stores.postgres.writer import GROUP, Writer
+from signoff.stores.server_clock import LOOK_EVERY_S
 from signoff.streams.stream import Head
 
 _PIECE_ROWS: Final = 2_000
@@ -71,6 +74,8 @@ class PostgresStore:
         self._bus = ServerBus(
             self._connector, self._ask, f"signoff_{address.schema}"[:63], f"{_random.getrandbits(64):016x}"
         )
+        self._clock = SystemClock()
+        self._look_at: float | None = None
         self._pool: Pool | None = None
         self._loans: Pool | None = None
         self._writer: Writer | None = None
@@ -87,8 +92,12 @@ class PostgresStore:
         if self._pool is not None:
             return
         pool = Pool(self._connector.connect, self._address)
-        async with pool.connection() as connection:
-            await PostgresMigrating(self._address, self._connector).upgrade_on(connection)
+        try:
+            async with pool.connection() as connection:
+                await PostgresMigrating(self._address, self._connector).upgrade_on(connection)
+        except BaseException:
+            await pool.close()
+            raise
         self._known.forget()
         if self._connector.pooled:
             self._context.pooled()
@@ -96,6 +105,8 @@ class PostgresStore:
         self._loans = Pool(lambda: self._connector.connect(plain=True), self._address)
         self._writer = Writer(self._connector, self._context)
         self._leases = LeaseKeeper(self._connector, self._write)
+        self._look_at = None
+        await self._look_at_clock()
         self._bus.start()
 
     async def close(self) -> None:
@@ -203,15 +214,17 @@ class PostgresStore:
         """Take a lease on up to `limit` subjects of these queues that are due, and have no live lease."""
         if not queues or limit <= 0:
             return []
+        await self._look_at_clock()
         since = self._known.writes
-        rows = await self._ask(self._write["claim"], owner, list(queues), now, lease_ms, limit)
+        at = self._known.clock.at_server(now)
+        rows = await self._ask(self._write["claim"], owner, list(queues), at, now, lease_ms, limit)
         return [self._known.read_subject(row, since) for row in rows]
 
     async def renew(
         self, owner: str, leases: Mapping[Name, int], *, until: int, along: Name | None = None
     ) -> set[Name]:
         """Extend leases to `until`; return the names whose lease is lost or given up."""
-        return await self._keeper.renew(owner, leases, until, along)
+        return await self._keeper.renew(owner, leases, until, along, shift=self._known.clock.shift)
 
     async def release(self, owner: str, leases: Mapping[Name, int]) -> None:
         """Give leases up before the subjects' own work is done; each is ready at once."""
@@ -228,6 +241,15 @@ class PostgresStore:
     async def unclaimed(self, kind: str, queues: Collection[str], *, before: int, limit: int) -> list[Name]:
         """Return subjects of a kind that `claim` could have found since `before`, of any other queue than these."""
         return await self._reading.unclaimed(kind, queues, before, limit)
+
+    async def _look_at_clock(self) -> None:
+        """See now and then how far our clock is from the server's, by which leases go."""
+        if self._look_at is not None and time.monotonic() < self._look_at:
+            return
+        before = self._clock.now_ms()
+        [(server,)] = await self._ask(self._write["clock"])
+        self._known.clock.note(before, server, self._clock.now_ms())
+        self._look_at = time.monotonic() + LOOK_EVERY_S
 
     # -- posts -----------------------------------------------------------------------------------------------------
 

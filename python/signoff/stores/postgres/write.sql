@@ -119,7 +119,10 @@ SELECT placed, paths FROM signoff.place_v1($1, $2, $3)
 -- name: claim
 SELECT id, kind, name, version, state, terms, sort, queue, ready, wake_at, quiet, updated_at, own, epoch, lease_owner,
        lease_until, lost
-FROM signoff.claim_v1($1, $2, $3, $4, $5)
+FROM signoff.claim_v1($1, $2, $3, $4, $5, $6)
+
+-- name: clock
+SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
 
 -- name: renew
 SELECT signoff.renew_v1($1, $2, $3, $4, $5)

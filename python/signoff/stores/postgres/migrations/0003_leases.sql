@@ -2,7 +2,8 @@
 
 -- Take a lease on up to `most` subjects that are due, oldest first. Whoever is at one of them at this moment is not
 -- waited for. For each queue what is ready and what has a time are looked up apart, so that each look ends in an index.
-CREATE FUNCTION signoff.claim_v1(owner text, queues text[], at bigint, span bigint, most int)
+-- Leases go by the clock of the server (`at`), times to wake by that of whoever asks (`here`).
+CREATE FUNCTION signoff.claim_v1(owner text, queues text[], at bigint, here bigint, span bigint, most int)
 RETURNS TABLE (
   id bigint, kind text, name text, version bigint, state bytea, terms text, sort bigint, queue text, ready boolean,
   wake_at bigint, quiet boolean, updated_at bigint, own text, epoch bigint, lease_owner text, lease_until bigint,
@@ -27,7 +28,8 @@ BEGIN
     SELECT found.subject, found.since FROM names, LATERAL (
       SELECT agenda.subject, agenda.due_at AS since
       FROM signoff.agenda JOIN signoff.subjects ON subjects.id = agenda.subject
-      WHERE agenda.queue = names.name AND agenda.due_at > 0 AND agenda.due_at <= at
+      WHERE agenda.queue = names.name AND agenda.due_at > 0 AND agenda.due_at <= greatest(at, here)
+        AND agenda.due_at <= CASE WHEN agenda.lease_until IS NULL THEN here ELSE at END
       ORDER BY agenda.due_at, agenda.subject LIMIT most FOR UPDATE SKIP LOCKED
     ) AS found
   ),
