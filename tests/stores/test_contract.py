@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
@@ -26,3 +27,12 @@ class TestMemory(OfBackend):
 
 class TestSqlite(TransactionLaws, OfBackend):
     backend = "sqlite"
+
+
+class TestPostgres(TransactionLaws, OfBackend):
+    backend = "postgres"
+
+    def new_store(self, folder: Path) -> WorkflowStore:
+        url = fresh_url(self.backend, folder)
+        [schema] = parse_qs(urlsplit(url).query)["schema"]
+        return open_store(f"{url}&search_path={schema}")  # users' tables are this store's alone too

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from pathlib import Path
 
-from signoff.stores.base import WorkflowStore
+from signoff.stores.base import Lanes, WorkflowStore
 from signoff.stores.change import Batch, Post
 from signoff.stores.memory import MemoryStore
 from signoff.testing.store_contract import StoreContract
@@ -14,6 +14,8 @@ from signoff.testing.store_contract import StoreContract
 
 class LaterStore(MemoryStore):
     """A store in memory that records posts with their Change, and waits for somebody to place them."""
+
+    lanes = Lanes(at_once=8, places_at_once=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,6 +14,7 @@ from signoff.service.events import Events
 from signoff.service.forsaken import Forsaken
 from signoff.service.inputs import Inputs
 from signoff.service.outcomes import Outcomes
+from signoff.service.placing import Placer
 from signoff.service.prune import Pruner
 from signoff.service.runs import Runs
 from signoff.service.streams.compaction import Compactor
@@ -39,6 +40,7 @@ class Engine:
     clock: Clock
     committer: GroupCommitter
     compactor: Compactor
+    placer: Placer
     hub: Hub
     streams: StreamService
     runs: Runs
@@ -84,7 +86,9 @@ class Engine:
             raise
         hub = Hub(store, clock)
         compactor = Compactor(store)
-        committer = GroupCommitter(store, hub.committed, compactor.committed, clock=clock)
+        placer = Placer(store, clock)
+        committer = GroupCommitter(store, hub.committed, compactor.committed, placer.committed, clock=clock)
+        placer.start()
         streams = StreamService(store, committer, hub, clock, compactor)
         sweeper = Sweeper(store, streams)
         sweeper.start()
@@ -97,6 +101,7 @@ class Engine:
             clock=clock,
             committer=committer,
             compactor=compactor,
+            placer=placer,
             hub=hub,
             streams=streams,
             runs=runs,
@@ -126,5 +131,6 @@ class Engine:
         while self._ends:
             await self._ends.pop()()
         await self.committer.close()
+        await self.placer.close()
         await self.compactor.close()
         await self.store.close()

@@ -135,11 +135,13 @@ class Lanes:
         group: Changes in one call of `commit` at most.
         at_once: calls of `commit` under way at a time.
         begins_at_call: `commit` begins when it is called, not when it is awaited.
+        places_at_once: a post is placed in the commit of its Change; `Posts.place` has never anything to do.
     """
 
     group: int = 256
     at_once: int = 1
     begins_at_call: bool = False
+    places_at_once: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from signoff.errors import StoreError
 from signoff.stores.base import WorkflowStore
 from signoff.stores.migrating import Migrating
 
-_KNOWN = "memory:, sqlite:///relative.db or sqlite:////absolute/path.db"
-_LATER = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL", "redis": "Redis", "rediss": "Redis"}
+_KNOWN = "memory:, sqlite:///relative.db, sqlite:////absolute/path.db or postgresql://user@host/database"
+_POSTGRES = ("postgresql:", "postgres:")
+_LATER = {"redis": "Redis", "rediss": "Redis"}
 
 
 def open_store(url: str, *, create: bool = True) -> WorkflowStore:
@@ -37,6 +38,8 @@ def open_store(url: str, *, create: bool = True) -> WorkflowStore:
         return _memory(url, rest)
     if scheme == "sqlite":
         return _sqlite(url, rest, create=create)
+    if url.startswith(_POSTGRES):
+        return _postgres(url)
     if name := _LATER.get(scheme):
         raise StoreError(f"The {name} backend is not part of this version; use {_KNOWN}.")
     raise StoreError(f"No store is known for {scheme + ':'!r}; use {_KNOWN}.")
@@ -69,6 +72,8 @@ def open_migrating(url: str) -> Migrating | None:
         >>> (await migrating.status()).pending
         ()
     """
+    if url.startswith(_POSTGRES):
+        return _postgres_migrating(url)
     if not url.startswith("sqlite:"):
         open_store(url)  # refuses what is no URL of a store
         return None
@@ -115,6 +120,20 @@ def _sqlite_path(url: str, rest: str) -> Path:
     if "?" in rest or "#" in rest or "\0" in name:
         raise StoreError(f"{url!r} has options, which SQLite URLs do not take; give the path alone.")
     return Path(name).absolute()
+
+
+def _postgres(url: str) -> WorkflowStore:
+    from signoff.stores.postgres.address import read_address  # noqa: PLC0415  loaded only when asked for
+    from signoff.stores.postgres.store import PostgresStore  # noqa: PLC0415
+
+    return PostgresStore(read_address(url), url)
+
+
+def _postgres_migrating(url: str) -> Migrating:
+    from signoff.stores.postgres.address import read_address  # noqa: PLC0415  loaded only when asked for
+    from signoff.stores.postgres.migrating import PostgresMigrating  # noqa: PLC0415
+
+    return PostgresMigrating(read_address(url))
 
 
 def _check_place(path: Path) -> None:

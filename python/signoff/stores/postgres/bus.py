@@ -1,0 +1,165 @@
+"""Wake-ups across processes: what is told after commits, in batches, and what is heard.
+
+A notice in the transaction of a commit would hold a lock that all commits with notices share; so one connection tells
+afterwards, some topics at a time. A notice is a hint. Where it cannot be heard (behind a pooler), or may have been
+missed (after a lost connection), everybody looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from signoff.errors import StoreError
+from signoff.stores.bus import ELSEWHERE, LocalBus
+from signoff.stores.postgres.address import POLL
+from signoff.stores.postgres.connections import Connection, Connector, close
+from signoff.stores.postgres.trouble import CAUGHT
+
+log = logging.getLogger(__name__)
+
+_LARGEST: Final = 7_900
+"""Bytes of a notice at most; the server takes 7,999."""
+
+_APART_S: Final = 0.002
+"""Seconds between two notices of one process: what comes meanwhile goes together."""
+
+_POLL_S: Final = 0.1
+_AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+_LOOK: Final = "*"
+"""A notice that names no topic: look yourself."""
+
+_TELL: Final = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
+_STATE: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+
+_Ask = Callable[..., Awaitable[Any]]
+
+
+class ServerBus(LocalBus):
+    """The bus of a store on a server.
+
+    Args:
+        connector: makes the connection that hears.
+        ask: asks the server a statement; what tells goes this way.
+        channel: the name both sides use.
+        me: what marks our own notices.
+    """
+
+    def __init__(self, connector: Connector, ask: _Ask, channel: str, me: str) -> None:
+        super().__init__()
+        self._connector = connector
+        self._ask = ask
+        self._channel = channel
+        self._me = me
+        self._pending: dict[str, None] = {}
+        self._telling: asyncio.Task[None] | None = None
+        self._hearing: asyncio.Task[None] | None = None
+        self._open = False
+
+    def start(self) -> None:
+        """Begin to hear."""
+        self._open = True
+        self._hearing = asyncio.get_running_loop().create_task(self._hear())
+
+    async def stop(self) -> None:
+        """Tell what is left, and hear no more."""
+        self._open = False
+        if self._telling is not None:
+            await self._telling
+        if self._hearing is not None:
+            self._hearing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._hearing
+
+    def emit(self, topics: Iterable[str]) -> None:
+        """Wake the subscribers of these topics here, and tell other processes."""
+        topics = tuple(topics)
+        self.wake(topics)
+        if self._open and topics:
+            self._pending.update(dict.fromkeys(topics))
+            if self._telling is None:
+                self._telling = asyncio.get_running_loop().create_task(self._tell())
+
+    async def _tell(self) -> None:
+        try:
+            while self._pending:
+                topics, self._pending = [*self._pending], {}
+                text = orjson.dumps([self._me, *topics]).decode()
+                if len(text.encode()) > _LARGEST:
+                    text = orjson.dumps([self._me, _LOOK]).decode()
+                try:
+                    await self._ask(_TELL, self._channel, text)
+                except StoreError as error:
+                    log.debug("wake-ups for other processes were lost: %s", error)
+                await asyncio.sleep(_APART_S)
+        finally:
+            self._telling = None
+
+    # -- hearing ---------------------------------------------------------------------------------------------------
+
+    async def _hear(self) -> None:
+        address = self._connector.address
+        if address.listen == POLL or (address.listen is None and self._connector.pooled):
+            await self._poll()
+            return
+        tried = 0
+        while True:
+            try:
+                connection = await self._connector.connect(dsn=address.listen)
+            except StoreError as error:
+                log.warning("Wake-ups of other processes are not heard for now: %s", error)
+            else:
+                if tried:
+                    self._look()
+                tried = 0
+                await self._listen(connection)
+            await asyncio.sleep(_AGAIN_S[min(tried, len(_AGAIN_S) - 1)])
+            tried += 1
+
+    async def _listen(self, connection: Connection) -> None:
+        """Hear until the connection is gone."""
+        gone = asyncio.Event()
+        connection.add_termination_listener(lambda _: gone.set())
+        try:
+            await connection.add_listener(self._channel, self._heard)
+            await gone.wait()
+        except CAUGHT as error:
+            log.warning("Wake-ups of other processes are not heard for now: %s", error)
+        finally:
+            await close(connection)
+
+    def _heard(self, _connection: object, _pid: int, _channel: str, text: object) -> None:
+        try:
+            sender, *topics = orjson.loads(str(text))
+        except (orjson.JSONDecodeError, TypeError, ValueError):
+            return
+        if sender == self._me:
+            return
+        if topics == [_LOOK]:
+            self._look()
+        else:
+            self.wake([*topics, ELSEWHERE])
+
+    def _look(self) -> None:
+        self.wake(self.topics)
+
+    async def _poll(self) -> None:
+        """Look whether anything was committed on the server, and wake everybody if so."""
+        state = None
+        while True:
+            await asyncio.sleep(_POLL_S)
+            if not self.topics:
+                continue
+            try:
+                rows = await self._ask(_STATE)
+            except StoreError:
+                continue
+            if rows[0][0] != state:
+                state = rows[0][0]
+                self._look()

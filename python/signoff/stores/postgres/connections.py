@@ -1,0 +1,182 @@
+"""Connections to the server: how one is made, and those that are shared by readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+
+from signoff.stores.postgres.address import Address
+from signoff.stores.postgres.trouble import CAUGHT, is_lost, unavailable
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+PLANS: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""Settings by which a plan leads through indexes, whatever is known of the tables by the time it is made."""
+
+
+class Connector:
+    """What connects to one server, once it is known whether a pooler stands before it.
+
+    Behind one that lends its connections for single transactions (PgBouncer) nothing may be left in a session: no
+    prepared statement, no setting.
+
+    Args:
+        address: where.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.pooled: bool | None = None
+
+    async def connect(self, *, dsn: str | None = None, plain: bool = False) -> Connection:
+        """Make a connection.
+
+        Args:
+            dsn: where, if not at the address itself.
+            plain: without our settings of how statements are planned, for others' statements.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached, or does not let us in.
+        """
+        try:
+            if self.pooled is None:
+                connection = await self._connect(dsn, pooled=True)
+                # A pooler makes up the process that it names at the beginning.
+                pid = await connection.fetchval("SELECT pg_backend_pid()")
+                self.pooled = pid != connection.get_server_pid()
+                if self.pooled:
+                    return connection
+                await connection.close()
+            return await self._connect(dsn, pooled=self.pooled and dsn is None, plain=plain)
+        except (*CAUGHT, ValueError) as error:
+            raise unavailable(self.address, error) from error
+
+    async def _connect(self, dsn: str | None, *, pooled: bool, plain: bool = False) -> Connection:
+        address = self.address
+        settings = {"application_name": address.application_name}
+        if not pooled:
+            settings |= {"statement_timeout": str(address.statement_timeout_ms), **({} if plain else PLANS)}
+        return await asyncpg.connect(
+            dsn or address.dsn,
+            timeout=address.connect_timeout_s,
+            command_timeout=address.statement_timeout_ms / 1000 + 5,
+            statement_cache_size=0 if pooled else 200,
+            max_cached_statement_lifetime=0,
+            server_settings=settings,
+        )
+
+
+class Pool:
+    """Connections that readers take for one statement, the one used last first.
+
+    Args:
+        connect: makes one.
+        address: of the server.
+    """
+
+    def __init__(self, connect: Callable[[], Any], address: Address) -> None:
+        self._connect = connect
+        self._address = address
+        self._idle: list[Connection] = []
+        self._count = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """Ask one thing, which writes nothing that may not be written twice; a dead connection is no reason to fail."""
+        for last in (False, True):
+            async with self.connection() as connection:
+                try:
+                    found: list[asyncpg.Record] = await connection.fetch(sql, *values)
+                except CAUGHT as error:
+                    if last or not is_lost(error):
+                        raise unavailable(self._address, error) from error
+                    connection.terminate()
+                    self._drop_idle()
+                else:
+                    return found
+        raise AssertionError
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        """Return the first row of an answer."""
+        rows = await self.fetch(sql, *values)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Have a connection of one's own for a while."""
+        connection = await self._take()
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
+
+    async def _take(self) -> Connection:
+        while True:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.is_closed():
+                    return connection
+                self._count -= 1
+            if self._count < self._address.pool:
+                self._count += 1
+                try:
+                    connection = await self._connect()
+                except BaseException:
+                    self._count -= 1
+                    self._wake()
+                    raise
+                return connection
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self._wake()
+                raise
+
+    def _give_back(self, connection: Connection) -> None:
+        if connection.is_closed():
+            self._count -= 1
+        else:
+            self._idle.append(connection)
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _drop_idle(self) -> None:
+        """Let go of the others that are idle: what has ended one has most likely ended all."""
+        for connection in self._idle:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Close what is idle."""
+        idle, self._idle = self._idle, []
+        self._count -= len(idle)
+        for connection in idle:
+            await close(connection)
+
+
+async def close(connection: Connection) -> None:
+    """Close a connection, and at once if the server does not answer."""
+    try:
+        await connection.close(timeout=2)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError):
+        connection.terminate()
