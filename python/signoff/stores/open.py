@@ -10,8 +10,8 @@ from signoff.errors import StoreError
 from signoff.stores.base import WorkflowStore
 from signoff.stores.migrating import Migrating
 
-_KNOWN = "memory:, sqlite:///relative.db or sqlite:////absolute/path.db"
-_LATER = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL", "redis": "Redis", "rediss": "Redis"}
+_KNOWN = "memory:, sqlite:///relative.db, sqlite:////absolute/path.db or redis://host:port/0"
+_LATER = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL"}
 
 
 def open_store(url: str, *, create: bool = True) -> WorkflowStore:
@@ -19,7 +19,8 @@ def open_store(url: str, *, create: bool = True) -> WorkflowStore:
 
     Args:
         url: `memory:`, or `sqlite:///` and a path: `sqlite:///claims.db` is relative to the working folder,
-            `sqlite:////var/lib/claims.db` is absolute.
+            `sqlite:////var/lib/claims.db` is absolute; or `redis://host:port/0`, `rediss://` with TLS
+            (docs/operations/redis.md has the options).
         create: make the file and its folder when absent; False: refuse, and leave nothing behind.
 
     Raises:
@@ -37,6 +38,8 @@ def open_store(url: str, *, create: bool = True) -> WorkflowStore:
         return _memory(url, rest)
     if scheme == "sqlite":
         return _sqlite(url, rest, create=create)
+    if scheme in ("redis", "rediss"):
+        return _redis(url)
     if name := _LATER.get(scheme):
         raise StoreError(f"The {name} backend is not part of this version; use {_KNOWN}.")
     raise StoreError(f"No store is known for {scheme + ':'!r}; use {_KNOWN}.")
@@ -115,6 +118,16 @@ def _sqlite_path(url: str, rest: str) -> Path:
     if "?" in rest or "#" in rest or "\0" in name:
         raise StoreError(f"{url!r} has options, which SQLite URLs do not take; give the path alone.")
     return Path(name).absolute()
+
+
+def _redis(url: str) -> WorkflowStore:
+    try:
+        from signoff.stores.redis.store import RedisStore  # noqa: PLC0415  loaded only when asked for
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"{error.name} is not installed, which the Redis store needs: pip install 'redis[hiredis]'."
+        ) from error
+    return RedisStore(url)
 
 
 def _check_place(path: Path) -> None:

@@ -1,0 +1,439 @@
+-- Write a group of Changes, in their order, each on its own.
+--
+-- Redis undoes nothing: whatever a Change writes is written after its last comparison.
+--
+-- KEYS  agenda, index, marks, meta, paths, ends, far, doomed, outbox; then what each Change names.
+-- ARGV  how many, the time in microseconds by which numbers are given (0: count them), how many marks are remembered;
+--       then for each Change: sort, mark, its own arguments, how many posts, their arguments.
+-- Returns for each Change {0, starts of what was appended}, {1} its epoch is past, {2, n} the version of its n-th stream
+-- is another (0: of the subject), or {3} it must be sent anew with other keys; what follows that was not looked at.
+local AGENDA, INDEX, MARKS, META, PATHS, ENDS, FAR, DOOMED, OUTBOX = unpack(KEYS, 1, 9)
+local a, k = 4, 10 -- the next argument and the next key
+local stamp, given = tonumber(ARGV[2]), nil
+local SMALL = 1000
+
+local function args(count)
+  a = a + count
+  return unpack(ARGV, a - count, a - 1)
+end
+
+local function keys(count)
+  k = k + count
+  return unpack(KEYS, k - count, k - 1)
+end
+
+-- A number for what is listed: in the order of first writing.
+local function number()
+  if not given then given = tonumber(call('HGET', META, 'number') or 0) end
+  given = math.max(given + 1, stamp)
+  return pack('>I7', given)
+end
+
+-- ---------------------------------------------------------------------------------------------------- listings
+
+local function terms_of(text)
+  local found = {}
+  for term in string.gmatch(text, '%z([^%z]*)') do found[term] = true end
+  return found
+end
+
+local function list_terms(kind, old, new, rest)
+  if old == new then return end
+  local before, after = terms_of(old), terms_of(new)
+  for term in pairs(before) do
+    if not after[term] then call('ZREM', INDEX, kind .. '=' .. term .. '\0' .. rest) end
+  end
+  for term in pairs(after) do
+    if not before[term] then call('ZADD', INDEX, 0, kind .. '=' .. term .. '\0' .. rest) end
+  end
+end
+
+-- ------------------------------------------------------------------------------------------------------- parts
+-- A part is kept as place 1-15, open 16, length of its terms 17-20, terms, state.
+
+local function part_terms(value)
+  return sub(value, 21, 20 + parse('>I4', value, 17))
+end
+
+local function drop_part(owner, hash, kind, field, value)
+  local rest = sub(value, 1, 15) .. owner .. field
+  list_terms(kind, part_terms(value), '', rest)
+  call('ZREM', INDEX, kind .. '*' .. rest)
+  call('HDEL', hash, field)
+end
+
+local function put_part(owner, hash, kind, field, sort, value)
+  local old = call('HGET', hash, field)
+  local place = old and sub(old, 1, 15) or sort .. number()
+  local rest = place .. owner .. field
+  if not old then call('ZADD', INDEX, 0, kind .. '*' .. rest) end
+  call('HSET', hash, field, place .. value)
+  list_terms(kind, old and part_terms(old) or '', part_terms(place .. value), rest)
+  return not old
+end
+
+-- ----------------------------------------------------------------------------------------------------- streams
+-- An own stream in a subject is closed 1, tail 2-9, length of the path, path.
+
+local function own_streams(text)
+  local at, found, order = 1, {}, {}
+  while at <= #text do
+    local size = parse('>I4', text, at + 9)
+    local path = sub(text, at + 13, at + 12 + size)
+    found[path] = {closed = sub(text, at, at) == '1', tail = parse('>I8', text, at + 1)}
+    order[#order + 1] = path
+    at = at + 13 + size
+  end
+  return found, order
+end
+
+local function own_text(found, order)
+  local parts = {}
+  for i, path in ipairs(order) do
+    local one = found[path]
+    parts[i] = (one.closed and '1' or '0') .. pack('>I8I4', one.tail, #path) .. path
+  end
+  return table.concat(parts)
+end
+
+-- Take a stream's name away at once. What it held, if it is much, goes later.
+local function doom(path, head, list, rows, producers, id, old_list, old_rows, old_producers)
+  call('DEL', head)
+  call('ZREM', PATHS, path)
+  call('ZREM', ENDS, path)
+  local much = false
+  for _, pair in ipairs({{list, old_list, 'LLEN'}, {rows, old_rows, 'HLEN'}, {producers, old_producers, 'HLEN'}}) do
+    local held = call(pair[3], pair[1])
+    if held > SMALL then
+      call('RENAME', pair[1], pair[2])
+      much = true
+    elseif held > 0 then
+      call('UNLINK', pair[1])
+    end
+  end
+  if much then call('RPUSH', DOOMED, id) end
+end
+
+-- ---------------------------------------------------------------------------------------------------- subjects
+
+-- Find the first append to an own stream that is closed, or that would be new where another stream is.
+local function refused_append(own, first, key, count)
+  local closed = {}
+  for i = 0, count - 1 do
+    local path = ARGV[first + i * 4]
+    local is = closed[path]
+    if is == nil and own[path] then is = own[path].closed end
+    if is or (is == nil and call('EXISTS', KEYS[key + i * 2]) == 1) then return i + 1 end
+    closed[path] = ARGV[first + i * 4 + 3] == '1'
+  end
+end
+
+local function append_all(own, order, count, seed, result)
+  for i = 1, count do
+    local path, data, units, close = args(4)
+    local head, list = keys(2)
+    local one = own[path]
+    if not one then
+      one = {tail = 0}
+      own[path] = one
+      order[#order + 1] = path
+      make_engine(PATHS, head, path, seed, #order)
+    end
+    result[#result + 1] = one.tail
+    units = tonumber(units)
+    if units > 0 then call('RPUSH', list, pack('>I8I4', one.tail, units) .. data) end
+    one.tail, one.closed = one.tail + units, close == '1'
+    if one.closed then
+      local core = call('HGET', head, 'c')
+      call('HSET', head, 'c', sub(core, 1, 41) .. '1' .. sub(core, 43))
+    end
+  end
+end
+
+local function write_parts(owner, kinds, dropped, put)
+  for _ = 1, dropped do
+    local kind, field = args(2)
+    local hash = keys(1)
+    local old = call('HGET', hash, field)
+    if old then drop_part(owner, hash, kind, field, old) end
+  end
+  for _ = 1, put do
+    local kind, field, sort, value = args(4)
+    local hash = keys(1)
+    if put_part(owner, hash, kind, field, sort, value) then
+      local named = pack('>I4', #kind) .. kind
+      if not string.find(kinds, named, 1, true) then kinds = kinds .. named end
+    end
+  end
+  return kinds
+end
+
+local function write_subject()
+  local ref, kind, id, expect, epoch, release, h, sort, terms, state, seed = args(11)
+  local appends, dropped, put = args(3)
+  appends, dropped, put = tonumber(appends), tonumber(dropped), tonumber(put)
+  local key = keys(1)
+  local after_a, after_k = a + appends * 4 + dropped * 2 + put * 4, k + appends * 2 + dropped + put
+  local old = call('HMGET', key, 'h', 'l', 't', 'o', 'k')
+  local old_h, l = old[1], old[2]
+  local conflict
+  if epoch ~= '' and (not old_h or sub(l, 1, 4) ~= epoch or sub(l, 49, 49) ~= '1') then
+    conflict = {1}
+  elseif (old_h and sub(old_h, 1, 8) or ordered(0)) ~= expect then
+    conflict = {2, 0}
+  end
+  local own, order
+  if not conflict and appends > 0 then
+    own, order = own_streams(old[4] or '')
+    local refused = refused_append(own, a, k, appends)
+    if refused then conflict = {2, refused} end
+  end
+  if conflict then
+    a, k = after_a, after_k
+    return conflict
+  end
+  local result = {0}
+  local fields = {'h', h, 's', state}
+  local old_terms = old[3] or ''
+  if not old_h then
+    l = NO_LEASE .. sort .. number() .. '0'
+    call('ZADD', INDEX, 0, kind .. '*' .. sub(l, 34, 48) .. id)
+  end
+  if appends > 0 then
+    append_all(own, order, appends, seed, result)
+    fields[#fields + 1], fields[#fields + 2] = 'o', own_text(own, order)
+    l = sub(l, 1, 4) .. '\0\0\0\0' .. sub(l, 9)
+  end
+  if release == '1' and sub(l, 49, 49) == '1' then
+    l = sub(l, 1, 16) .. NONE .. sub(l, 25, 48) .. '0'
+    call('ZREM', FAR, ref)
+  end
+  l = schedule(AGENDA, ref, old_h or h, h, l)
+  if l ~= old[2] then fields[#fields + 1], fields[#fields + 2] = 'l', l end
+  if terms ~= old_terms then
+    list_terms(kind, old_terms, terms, sub(l, 34, 48) .. id)
+    fields[#fields + 1], fields[#fields + 2] = 't', terms
+  end
+  if dropped + put > 0 then
+    local kinds = write_parts(pack('>I4', #ref) .. ref, old[5] or '', dropped, put)
+    if kinds ~= old[5] then fields[#fields + 1], fields[#fields + 2] = 'k', kinds end
+  end
+  call('HSET', key, unpack(fields))
+  return result
+end
+
+-- Delete the streams of a subject that goes. One that has forks is kept for them.
+local function disown(own, order, seed)
+  for _, path in ipairs(order) do
+    local id = args(1)
+    local head, list, rows, producers, old_list, old_rows, old_producers = keys(7)
+    local core = call('HGET', head, 'c')
+    if sub(core, 17, 24) == ordered(0) then
+      doom(path, head, list, rows, producers, id, old_list, old_rows, old_producers)
+    else
+      core = sub(seed, 1, 8) .. sub(core, 9, 42) .. '1' .. sub(core, 44)
+      call('HSET', head, 'c', core)
+      call('ZREM', PATHS, path)
+    end
+  end
+end
+
+local function delete_subject()
+  local ref, kind, id, expect, known_own, known_kinds, seed, streams, kinds = args(9)
+  streams, kinds = tonumber(streams), tonumber(kinds)
+  local key = keys(1)
+  local after_a, after_k = a + streams + kinds, k + streams * 7 + kinds
+  local old = call('HMGET', key, 'h', 'l', 't', 'o', 'k')
+  local h, l = old[1], old[2]
+  local conflict
+  if not h or sub(h, 1, 8) ~= expect then
+    conflict = {2, 0}
+  elseif (old[4] or '') ~= known_own or (old[5] or '') ~= known_kinds then
+    conflict = {3}
+  end
+  if conflict then
+    a, k = after_a, after_k
+    return conflict
+  end
+  local place = sub(l, 34, 48)
+  disown(own_streams(known_own), select(2, own_streams(known_own)), seed)
+  local owner = pack('>I4', #ref) .. ref
+  for _ = 1, kinds do
+    local part_kind = args(1)
+    local hash = keys(1)
+    local all = call('HGETALL', hash)
+    for i = 1, #all, 2 do drop_part(owner, hash, part_kind, all[i], all[i + 1]) end
+  end
+  list_terms(kind, old[3] or '', '', place .. id)
+  call('ZREM', INDEX, kind .. '*' .. place .. id)
+  if sub(l, 25, 25) ~= '-' then call('ZREM', AGENDA, entry(h, sub(l, 25, 25), sub(l, 26, 33), ref)) end
+  call('ZREM', FAR, ref)
+  call('DEL', key)
+  return {0}
+end
+
+-- ---------------------------------------------------------------------------------------- applications' streams
+-- A write is: w, path, expect, version, core, incarnation, rest, end of its life, producer, its mark, batches;
+-- keys: head, list, producers. A deletion is: d, path, expect, id; keys: the stream's four and what they are renamed to.
+
+local function refused_write(count)
+  local versions, at, key = {}, a, k
+  local refused
+  for i = 1, count do
+    local what, path, expect, version = unpack(ARGV, at, at + 3)
+    local now = versions[path]
+    if not now then
+      local core = call('HGET', KEYS[key], 'c')
+      now = core and sub(core, 1, 8) or ordered(0)
+    end
+    if not refused and (now ~= expect or (what == 'd' and now == ordered(0))) then refused = i end
+    versions[path] = version
+    if what == 'd' then at, key = at + 5, key + 7 else at, key = at + 11 + tonumber(ARGV[at + 10]), key + 3 end
+  end
+  return refused, at, key
+end
+
+local function write_stream(mark)
+  local path, _, _, core, incarnation, rest, ends, producer, producer_mark, batches = args(10)
+  local head, list, producers = keys(3)
+  local old = call('HGET', head, 'c')
+  if old then
+    local engine = sub(old, 41, 41)
+    core = sub(core, 1, 8) .. sub(old, 9, 16) .. sub(core, 17, 32) .. sub(old, 33, 40) .. engine
+      .. (engine == '1' and sub(old, 42, 42) or sub(core, 42, 42)) .. sub(core, 43)
+  end
+  call('HSET', head, 'c', core, 'i', incarnation, 'd', rest, 'm', mark)
+  local deleted, was_deleted = sub(core, 43, 43), old and sub(old, 43, 43)
+  if deleted == '0' and was_deleted ~= '0' then call('ZADD', PATHS, 0, path) end
+  if deleted == '1' and was_deleted == '0' then call('ZREM', PATHS, path) end
+  if sub(core, 44, 44) == '1' then
+    call('ZADD', ENDS, ends, path)
+  elseif old and sub(old, 44, 44) == '1' then
+    call('ZREM', ENDS, path)
+  end
+  for _ = 1, tonumber(batches) do call('RPUSH', list, args(1)) end
+  if producer_mark ~= '' then call('HSET', producers, producer, producer_mark) end
+end
+
+local function write_family(mark)
+  local count = tonumber(args(1))
+  local refused, after_a, after_k = refused_write(count)
+  if refused then
+    a, k = after_a, after_k
+    return {2, refused}
+  end
+  for _ = 1, count do
+    if args(1) == 'd' then
+      local path, _, _, id = args(4)
+      local head, list, rows, producers, old_list, old_rows, old_producers = keys(7)
+      doom(path, head, list, rows, producers, id, old_list, old_rows, old_producers)
+    else
+      write_stream(mark)
+    end
+  end
+  return {0}
+end
+
+-- --------------------------------------------------------------------------------------------------- live rows
+
+local function drop_history(list, core, base)
+  local tail = tail_of(list, core)
+  while true do
+    local some = call('LRANGE', list, 0, 99)
+    local gone = 0
+    for _, batch in ipairs(some) do
+      local start, count = parse('>I8I4', batch)
+      if start + count > base then break end
+      gone = gone + 1
+    end
+    if gone > 0 then call('LTRIM', list, gone, -1) end
+    if gone < 100 then break end
+  end
+  if call('EXISTS', list) == 1 then return sub(core, 33, 40) end
+  return pack('>I8', tail)
+end
+
+local function write_rows(mark)
+  local incarnation, expect, at, clear, base, base_ordered, refs, version, gone, put = args(10)
+  gone, put = tonumber(gone), tonumber(put)
+  local head, list, rows = keys(3)
+  local after_a = a + gone + put * 2
+  local old = call('HMGET', head, 'c', 'i')
+  local core = old[1]
+  if not core or old[2] ~= incarnation or sub(core, 9, 16) ~= expect or at > ordered(tail_of(list, core))
+    or (base ~= '' and sub(core, 17, 24) ~= refs) then
+    a = after_a
+    return {2, 1}
+  end
+  local bytes = 0
+  if clear == '1' then
+    call('UNLINK', rows)
+    bytes = -tonumber(call('HGET', head, 'b') or 0)
+  end
+  for _ = 1, gone do
+    local field = args(1)
+    local row = call('HGET', rows, field)
+    if row then
+      bytes = bytes - #row + 8
+      call('HDEL', rows, field)
+    end
+  end
+  for _ = 1, put do
+    local field, row = args(2)
+    local before = call('HGET', rows, field)
+    if before then row = sub(before, 1, 8) .. sub(row, 9) end
+    bytes = bytes + #row - (before and #before or 8)
+    call('HSET', rows, field, row)
+  end
+  if bytes ~= 0 then call('HINCRBY', head, 'b', bytes) end
+  core = sub(core, 1, 8) .. at .. sub(core, 17)
+  if base ~= '' then
+    local floor = drop_history(list, core, tonumber(base))
+    core = version .. sub(core, 9, 24) .. base_ordered .. floor .. sub(core, 41)
+  end
+  call('HSET', head, 'c', core)
+  return {0}
+end
+
+-- ------------------------------------------------------------------------------------------------------- posts
+-- A post is placed here and now, or left for another shard: then it has no keys, and its data is all the relay needs.
+
+local function send(result)
+  for _ = 1, tonumber(args(1)) do
+    local here, path, units, data, seed = args(5)
+    if result[1] ~= 0 then
+      if here == '1' then k = k + 2 end
+    elseif here == '1' then
+      local head, list = keys(2)
+      local core = call('HGET', head, 'c')
+      if not core then core = make_engine(PATHS, head, path, seed, 1) end
+      local tail = tail_of(list, core)
+      units = tonumber(units)
+      if units > 0 then call('RPUSH', list, pack('>I8I4', tail, units) .. data) end
+      result[#result + 1] = tail
+    else
+      call('RPUSH', OUTBOX, pack('>I8', call('HINCRBY', META, 'sent', 1)) .. data)
+      result[#result + 1] = -1
+    end
+  end
+end
+
+-- ---------------------------------------------------------------------------------------------------- the group
+
+local writers = {S = write_subject, D = delete_subject, F = write_family, R = write_rows}
+local results, marks = {}, {}
+for i = 1, tonumber(ARGV[1]) do
+  local what, mark = args(2)
+  local result = writers[what](mark)
+  send(result)
+  results[i] = result
+  if result[1] == 3 then break end
+  if result[1] == 0 and mark ~= NONE then marks[#marks + 1] = mark end
+end
+if given then call('HSET', META, 'number', string.format('%.0f', given)) end
+if #marks > 0 then
+  local kept = call('RPUSH', MARKS, unpack(marks))
+  local most = tonumber(ARGV[3])
+  if kept > most then call('LTRIM', MARKS, -most, -1) end
+end
+return results
