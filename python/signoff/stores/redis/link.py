@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import hiredis
 
@@ -130,9 +130,9 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(high=1 << 30)  # whoever calls waits for replies, so little is ever under way
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        # Whoever calls waits for the reply, so little is ever under way.
+        self._transport.set_write_buffer_limits(high=1 << 30)
         self._why = None
 
     def data_received(self, data: bytes) -> None:
