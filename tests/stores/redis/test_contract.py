@@ -26,3 +26,7 @@ class TestRedisStore(StoreContract):
     def new_store(self, folder: Path) -> WorkflowStore:
         prefix = sha1(str(folder).encode(), usedforsecurity=False).hexdigest()[:12]
         return open_store(self.server.url(prefix=f"{prefix}.{self.shards}", shards=self.shards))
+
+
+class TestRedisStoreOfFourShards(TestRedisStore):
+    shards = 4

@@ -34,6 +34,8 @@ MARKS: Final = 250_000
 _NO_EPOCH: Final = 2**32
 _random: Final = Random()  # noqa: S311 - as marks: they must differ, not be hard to guess
 
+_SORTS: Final = {SubjectWrite: b"S", SubjectDelete: b"D", FamilyWrite: b"F", RowsWrite: b"R"}
+
 _Raw = bytes | str | int
 
 
@@ -50,13 +52,17 @@ class Call:
     """The keys and arguments of one call of `commit.lua`.
 
     Args:
-        keys: of the shard.
-        stamp: the time in microseconds by which what is new is numbered; 0: numbers are counted.
+        of: the keys of the shard.
+        shard: its number.
+        stamp: tells the time in microseconds by which so many that are new are numbered; 0: numbers are counted.
+        here: tells of a path whether a stream may be made there in this shard, as `is_ours` in `common.lua` takes it.
         leave: tells of a post whether it is placed here (None), or the text by which it is left for another shard.
     """
 
     of: Keys
-    stamp: int
+    shard: int
+    stamp: Callable[[int], int]
+    here: Callable[[str], bytes]
     leave: Callable[[Post], bytes | None]
     keys: list[bytes] = field(default_factory=list)
     args: list[_Raw] = field(default_factory=list)
@@ -64,28 +70,26 @@ class Call:
 
     def arguments(self) -> tuple[list[bytes], list[_Raw]]:
         """Return all keys and arguments."""
-        return [*self.of.shared, *self.keys], [self.count, self.stamp, MARKS, *self.args]
+        return [*self.of.shared, *self.keys], [self.count, MARKS, self.shard, *self.args]
 
     def add(self, change: Change, known: KnownStreams | None = None) -> None:
         """Add a Change, which was checked."""
         write, posts, mark = change
         keys, args = len(self.keys), len(self.args)
         try:
+            self.args += (_SORTS[type(write)], ordered(mark) if mark else NONE)
+            self._posts(posts)
             match write:
                 case SubjectWrite():
-                    self.args += (b"S", ordered(mark) if mark else NONE)
                     self._write(write, mark)
                 case SubjectDelete():
-                    self.args += (b"D", ordered(mark) if mark else NONE)
                     self._delete(write, known or KnownStreams())
                 case FamilyWrite(streams):
-                    self.args += (b"F", ordered(mark) if mark else NONE, len(streams))
+                    self.args.append(len(streams))
                     for one in streams:
                         self._stream_delete(one) if isinstance(one, StreamDelete) else self._stream_write(one)
                 case RowsWrite():
-                    self.args += (b"R", ordered(mark) if mark else NONE)
                     self._rows(write)
-            self._posts(posts)
         except BaseException:
             del self.keys[keys:], self.args[args:]
             raise
@@ -107,6 +111,7 @@ class Call:
             records.terms_text(subject.terms),
             subject.state,
             new_seed() if write.appends else b"",
+            self.stamp(1 + len(write.parts)),
             len(write.appends),
             len(write.dropped),
             len(write.parts),
@@ -114,7 +119,7 @@ class Call:
         self.keys.append(self.of.subject(told))
         for append in write.appends:
             path = append.path.encode()
-            self.args += (path, append.data, append.count, records.flag(append.close))
+            self.args += (path, append.data, append.count, records.flag(append.close), self.here(append.path))
             self.keys += self.of.stream(path)
         for gone in write.dropped:
             kind = gone.kind.encode()
@@ -151,7 +156,7 @@ class Call:
 
     def _stream_delete(self, write: StreamDelete) -> None:
         path, ident = write.path.encode(), new_ident()
-        self.args += (b"d", path, ordered(write.expect), ordered(0), ident)
+        self.args += (b"d", path, ordered(write.expect), ordered(0), self.here(write.path), ident)
         self.keys += (*self.of.all_of_stream(path), *self.of.doomed_stream(ident))
 
     def _stream_write(self, write: Write) -> None:
@@ -165,6 +170,7 @@ class Call:
             path,
             ordered(write.expect),
             ordered(head.version),
+            self.here(head.path),
             records.core(head),
             head.incarnation.encode(),
             records.rest(head),
@@ -181,6 +187,8 @@ class Call:
         changes, base = write.changes, write.base
         path = write.path.encode()
         self.args += (
+            path,
+            self.here(write.path),
             write.incarnation.encode(),
             ordered(write.expect),
             ordered(changes.at),
@@ -198,15 +206,18 @@ class Call:
         self.keys += self.of.all_of_stream(path)[:3]
 
     def _posts(self, posts: Sequence[Post]) -> None:
-        self.args.append(len(posts))
-        for post in posts:
-            left = self.leave(post)
+        if not posts:
+            self.args += (0, 0)
+            return
+        left = [self.leave(post) for post in posts]
+        self.args += (len(posts), left.count(None))
+        for post, text in zip(posts, left, strict=True):
             path = post.path.encode()
-            if left is None:
-                self.args += (b"1", path, post.count, post.data, new_seed())
+            if text is None:
+                self.args += (b"1", path, post.count, post.data, new_seed(), self.here(post.path))
                 self.keys += self.of.stream(path)
             else:
-                self.args += (b"0", b"", b"", left, b"")
+                self.args += (b"0", path, post.count, text, b"", b"")
 
 
 def outcome(change: Change, answer: Sequence[int]) -> Outcome:

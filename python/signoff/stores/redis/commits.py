@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,13 @@ from signoff.stores.redis.shards import Shards
 _Ended = Outcome | Rejected | None
 
 _TIMES: Final = 10
-"""How often a deletion is sent again because others wrote to its subject since its streams were looked up."""
+"""How often a Change is sent again because others wrote to its subject since its streams were looked up, or moved them
+to another shard."""
+
+_ANEW: Final = 3
+"""From this on an answer says that a Change must be sent anew."""
+
+"""From this on an answer says that a Change must be sent anew."""
 
 
 @dataclass(slots=True)
@@ -82,7 +88,10 @@ class Commits:
             sent = self._send_at_once(changes, ended)
         if sent is not None:
             return self._finish(changes, ended, sent)
-        task = asyncio.ensure_future(self._in_turn(changes, self._last))
+        return self._later(changes, [None] * len(changes))
+
+    def _later(self, changes: Sequence[Change], ended: list[_Ended]) -> asyncio.Task[list[Outcome | Rejected]]:
+        task = asyncio.ensure_future(self._in_turn(changes, ended, self._last))
         self._last = task
         return task
 
@@ -95,19 +104,32 @@ class Commits:
 
     def _send_at_once(self, changes: Sequence[Change], ended: list[_Ended]) -> list[_Sent] | None:
         """Send all calls now; None: something must be looked up, or connected, before."""
-        if not self._shards.one or any(isinstance(change.write, SubjectDelete) for change in changes):
-            return None
-        link = self._shards.nodes.link(0)
-        if link is None:
-            return None
-        group = self._group(0)
-        for place, change in enumerate(changes):
-            ended[place] = group.add(place, change)
-        return [self._send(0, group, link)] if group.places else []
-
-    def _group(self, shard: int) -> _Group:
         shards = self._shards
-        return _Group(Call(shards.keys[shard], shards.stamp(), lambda post: shards.leave(shard, post)), [])
+        groups: dict[int, _Group] = {}
+        links: dict[int, Link] = {}
+        for place, change in enumerate(changes):
+            if isinstance(change.write, SubjectDelete):
+                return None
+            try:
+                shard = shards.of_change(change)
+            except (AttributeError, UnicodeError):  # of what cannot be kept
+                shard = 0
+            if shard not in groups:
+                link = shards.nodes.link(shard)
+                if link is None:
+                    return None
+                groups[shard], links[shard] = self._group(shard), link
+            ended[place] = groups[shard].add(place, change)
+        return [self._send(shard, group, links[shard]) for shard, group in groups.items() if group.places]
+
+    def _group(self, shard: int, taken: Collection[str] = ()) -> _Group:
+        shards = self._shards
+
+        def here(path: str) -> bytes:
+            return b"x" if path in taken else shards.here(shard, path)
+
+        call = Call(shards.keys[shard], shard, shards.stamp, here, lambda post: shards.leave(shard, post))
+        return _Group(call, [])
 
     def _send(self, shard: int, group: _Group, link: Link) -> _Sent:
         keys, args = group.call.arguments()
@@ -115,7 +137,7 @@ class Commits:
         return _Sent(shard, group.places, keys, args, link, reply, self._durable.sync(link))
 
     async def _finish(
-        self, changes: Sequence[Change], ended: list[_Ended], sent: Sequence[_Sent]
+        self, changes: Sequence[Change], ended: list[_Ended], sent: Sequence[_Sent], *, in_turn: bool = False
     ) -> list[Outcome | Rejected]:
         failed: list[tuple[_Sent, StoreUnavailable]] = []
         for one in sent:
@@ -126,10 +148,12 @@ class Commits:
                 failed.append((one, error))
                 continue
             for place, answer in zip(one.places, answers, strict=False):
-                if answer[0] != _ANEW:
+                if answer[0] < _ANEW:
                     ended[place] = outcome(changes[place], answer)
         self._fail(failed, sent, ended)
-        return ended  # type: ignore[return-value]  # who calls sees to those that are None
+        if None in ended and not in_turn:
+            return await self._later(changes, ended)
+        return ended  # type: ignore[return-value]  # who calls in turn sees to those that are None
 
     def _fail(
         self, failed: Sequence[tuple[_Sent, StoreUnavailable]], sent: Sequence[_Sent], ended: list[_Ended]
@@ -149,20 +173,22 @@ class Commits:
 
     # -- the long way ----------------------------------------------------------------------------------------------
 
-    async def _in_turn(self, changes: Sequence[Change], before: asyncio.Task[Any] | None) -> list[Outcome | Rejected]:
+    async def _in_turn(
+        self, changes: Sequence[Change], ended: list[_Ended], before: asyncio.Task[Any] | None
+    ) -> list[Outcome | Rejected]:
         """Write Changes once those before them are written; what deletes begins a call of its own."""
         if before is not None:
             await asyncio.wait([before])
-        ended: list[_Ended] = [None] * len(changes)
-        for _ in range(_TIMES + sum(isinstance(change.write, SubjectDelete) for change in changes)):
+        first = all(one is None for one in ended)
+        for _ in range(_TIMES + len(changes)):
             left = [place for place, one in enumerate(ended) if one is None]
             if not left:
                 break
             try:
                 sent = await self._send_some(changes, left, ended)
-                await self._finish(changes, ended, sent)
+                await self._finish(changes, ended, sent, in_turn=True)
             except StoreUnavailable as error:
-                if isinstance(error, OutcomeUnknown) or len(left) == len(changes):
+                if isinstance(error, OutcomeUnknown) or (first and len(left) == len(changes)):
                     raise
                 raise self._half(error) from error
         for place, one in enumerate(ended):
@@ -185,14 +211,17 @@ class Commits:
             except SignoffError as error:
                 ended[place] = Rejected(error)
                 continue
-            shard = await self._shards.shard_of(change)
+            shards = self._shards
+            taken = frozenset() if shards.one else await shards.settle(change)
+            shard = shards.of_change(change)
             if shard in full:
                 continue
-            deletes = isinstance(change.write, SubjectDelete)
-            if deletes and shard in groups:
+            if shard in groups and (taken or isinstance(change.write, SubjectDelete)):
                 full.add(shard)
                 continue
-            group = groups.setdefault(shard, self._group(shard))
+            if taken:
+                full.add(shard)
+            group = groups.setdefault(shard, self._group(shard, taken))
             known = await self._known(shard, change.write) if isinstance(change.write, SubjectDelete) else None
             ended[place] = group.add(place, change, known)
         links = {shard: await self._shards.nodes.reach(shard) for shard in groups}
@@ -203,6 +232,3 @@ class Commits:
         key = self._shards.keys[shard].subject(ref(write.name))
         streams, kinds = await self._shards.nodes.ask(shard, "HMGET", key, "o", "k")
         return KnownStreams(streams or b"", kinds or b"")
-
-
-_ANEW: Final = 3

@@ -77,7 +77,7 @@ class Durable:
         await self._shut_out()
         by_shard: dict[int, list[int]] = {}
         for place, change in enumerate(changes):
-            by_shard.setdefault(await self._shards.shard_of(change), []).append(place)
+            by_shard.setdefault(self._shards.of_change(change), []).append(place)
         found: list[bool | None] = [None] * len(changes)
         for shard, places in by_shard.items():
             marked = [place for place in places if changes[place].mark]

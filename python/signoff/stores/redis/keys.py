@@ -15,7 +15,7 @@ _MIDDLE: Final = 1 << 63
 _number: Final = struct.Struct(">Q")
 _length: Final = struct.Struct(">I")
 
-SHARED: Final = ("agenda", "index", "marks", "meta", "paths", "ends", "far", "doomed", "outbox")
+SHARED: Final = ("agenda", "index", "marks", "meta", "paths", "ends", "far", "doomed", "outbox", "moved")
 """The keys of a shard that every commit names, in the order in which `commit.lua` takes them."""
 
 
@@ -84,14 +84,10 @@ class Keys:
 
     def __init__(self, tag: str) -> None:
         self.tag = tag.encode()
-        self.slot_key = self.tag
         self.shared = tuple(self.named(one) for one in SHARED)
-        self.agenda, self.index, self.marks, self.meta, self.paths, self.ends, self.far, self.doomed, self.outbox = (
-            self.shared
-        )
-        self.placed = self.named("placed")
+        self.agenda, self.index, self.marks, self.meta, self.paths = self.shared[:5]
+        self.ends, self.far, self.doomed, self.outbox, self.moved = self.shared[5:]
         self.schema = self.named("schema")
-        self.moved = self.named("moved")
         self._subject, self._part = self.named("s:"), self.named("p:")
         self._head, self._list = self.named("h:"), self.named("b:")
         self._rows, self._producers, self._old = self.named("r:"), self.named("d:"), self.named("x:")

@@ -130,7 +130,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         # Whoever calls waits for the reply, so little is ever under way.
         self._transport.set_write_buffer_limits(high=1 << 30)
         self._why = None

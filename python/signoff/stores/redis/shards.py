@@ -13,12 +13,21 @@ from typing import Final
 from zlib import crc32
 
 from signoff import paths
+from signoff.errors import StoreError
 from signoff.stores.change import Change, FamilyWrite, Name, Post, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
-from signoff.stores.redis.keys import Keys, ordered
+from signoff.stores.redis.keys import Keys, ordered, sized
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.options import MOST_SHARDS, Options
+from signoff.stores.redis.scripts import MOVE, NOTE
+from signoff.streams.stream import Write
 
 _MOST: Final = (1 << 56) - 1
+
+_NOTES: Final = 20
+"""How many notes are followed of where a path went."""
+
+_REMEMBERED: Final = 10_000
+"""Of how many paths it is remembered that they went elsewhere."""
 
 
 def keys_of(options: Options) -> tuple[Keys, ...]:
@@ -41,6 +50,7 @@ class Shards:
         self.keys = keys
         self.one = len(keys) == 1
         self._stamp = 0
+        self._known: dict[str, int] = {}
 
     def of_name(self, name: Name) -> int:
         """Return the shard of a subject."""
@@ -55,35 +65,121 @@ class Shards:
     def _of(self, text: str) -> int:
         return crc32(text.encode()) % len(self.keys)
 
-    async def locate(self, path: str) -> int:
-        """Return the shard where a stream is, or would be."""
-        return self.home(path)
+    # -- where streams are -----------------------------------------------------------------------------------------
 
-    async def shard_of(self, change: Change) -> int:
-        """Return the shard of what a Change is about."""
+    def known(self, path: str) -> int:
+        """Return the shard where a stream is, as far as we know: whoever asks there learns if it is elsewhere."""
+        if self.one:
+            return 0
+        found = self._known.get(path)
+        return self.home(path) if found is None else found
+
+    def here(self, shard: int, path: str) -> bytes:
+        """Tell a script whether a stream may be made there, unless it knows better (`is_ours` in `common.lua`)."""
+        if self.one:
+            return b"o"
+        return b"1" if self.home(path) == shard else b"0"
+
+    async def locate(self, path: str) -> int:
+        """Find the shard where a stream is, or would be made."""
+        return 0 if self.one else (await self._follow(path))[0]
+
+    async def _follow(self, path: str) -> tuple[int, int]:
+        """Follow the notes of where a path went; return the shard, and the number of the last note."""
+        at, number = self.home(path), 0
+        for _ in range(_NOTES):
+            note = await self.nodes.ask(at, "HGET", self.keys[at].moved, path.encode())
+            if note is None:
+                break
+            newer, to = map(int, note.split())
+            if newer < number or to == at:
+                break
+            at, number = to, newer
+        self._remember(path, at)
+        return at, number
+
+    def _remember(self, path: str, shard: int) -> None:
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+        if shard == self.home(path):
+            self._known.pop(path, None)
+        else:
+            self._known[path] = shard
+
+    async def bring(self, path: str, shard: int) -> bool:
+        """Have the streams at a path made in a shard from now on; False: there is one in another."""
+        for _ in range(_NOTES):
+            at, number = await self._follow(path)
+            if at == shard:
+                if number:
+                    await self._note(shard, path, number, shard)
+                return True
+            head, _ = self.keys[at].stream(path.encode())
+            moved = await self.nodes.read(at, MOVE, [self.keys[at].moved, head], [path.encode(), number, at, shard])
+            if moved[0] < 0:
+                return False
+            if moved[1] == shard:
+                await self._note(shard, path, moved[0], shard)
+                await self._note(self.home(path), path, moved[0], shard)
+                self._remember(path, shard)
+                return True
+        raise StoreError(f"The stream {path} is made in another shard all the time. Try again.")
+
+    async def _note(self, at: int, path: str, number: int, shard: int) -> None:
+        await self.nodes.read(at, NOTE, [self.keys[at].moved], [path.encode(), number, shard])
+
+    # -- where Changes go ------------------------------------------------------------------------------------------
+
+    def of_change(self, change: Change) -> int:
+        """Return the shard of what a Change is about, as far as we know."""
         match change.write:
             case SubjectWrite(subject=subject):
                 return self.of_name(subject.name)
             case SubjectDelete(name):
                 return self.of_name(name)
             case FamilyWrite(streams):
-                one = streams[0]
-                return await self.locate(one.path if isinstance(one, StreamDelete) else one.head.path)
+                return self.known(_path(_first(streams)))
             case RowsWrite(path):
-                return await self.locate(path)
+                return self.known(path)
+
+    async def settle(self, change: Change) -> frozenset[str]:
+        """See to it that all streams of a Change are, or can be made, in the shard where it goes (`of_change`).
+
+        Returns:
+            Paths where there is a stream in another shard.
+        """
+        wanted: list[str] = []
+        match change.write:
+            case SubjectWrite(appends=appends):
+                wanted = [append.path for append in appends]
+            case FamilyWrite(streams):
+                first = _path(_first(streams))
+                await self.locate(first)
+                wanted = [_path(one) for one in streams]
+            case RowsWrite(path):
+                await self.locate(path)
+            case SubjectDelete():
+                pass
+        for post in change.posts:
+            await self.locate(post.path)
+        shard = self.of_change(change)
+        return frozenset([path for path in dict.fromkeys(wanted) if not await self.bring(path, shard)])
 
     def leave(self, shard: int, post: Post) -> bytes | None:
         """Return the text by which a post is left for another shard; None: it is placed in this one."""
-        return None if self.home(post.path) == shard else post.data
+        if self.known(post.path) == shard:
+            return None
+        return sized(post.path.encode()) + post.count.to_bytes(4) + post.data
 
     # -- numbers of what is listed ---------------------------------------------------------------------------------
 
-    def stamp(self) -> int:
-        """Return by what the next that is new is numbered: each shard counts alone, so several go by the time."""
+    def stamp(self, count: int) -> int:
+        """Return by what the next `count` that are new are numbered: each shard counts alone, so several go by time."""
         if self.one:
             return 0
-        self._stamp = max(self._stamp + 1, time.time_ns() // 1_000)
-        return self._stamp
+        first = max(self._stamp, time.time_ns() // 1_000)
+        self._stamp = first + count
+        return first
 
     def place(self, shard: int, text: bytes) -> tuple[int, int]:
         """Read the place of a member of an index, which is another in each shard."""
@@ -103,3 +199,12 @@ class Shards:
         if not self.one:
             number = -((shard - number) // MOST_SHARDS)
         return ordered(sort) + min(max(number, 0), _MOST).to_bytes(7)
+
+
+def _first(streams: Sequence[Write | StreamDelete]) -> Write | StreamDelete:
+    """Return that of a family's writes which says where the family is: the first to a stream that is there."""
+    return next((one for one in streams if one.expect), streams[0])
+
+
+def _path(write: Write | StreamDelete) -> str:
+    return write.path if isinstance(write, StreamDelete) else write.head.path

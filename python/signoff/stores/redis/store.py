@@ -19,7 +19,7 @@ from signoff.stores.base import (
     StreamState,
     StreamTail,
 )
-from signoff.stores.bus import LocalBus
+from signoff.stores.bus import LocalBus, stream_topic
 from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subject
 from signoff.stores.redis import options, posts, server, streams, subjects, work
 from signoff.stores.redis.commits import Commits
@@ -193,9 +193,10 @@ class RedisStore:
 
     async def place(self, *, limit: int = 1_000) -> int:
         """Place up to `limit` posts that were left for other shards; return how many."""
-        paths = await posts.place(self._shards, limit)
-        self._watch.bus.emit(f"stream:{path}" for path in dict.fromkeys(paths))
-        return len(paths)
+        placed, paths = await posts.place(self._shards, limit)
+        if paths:
+            self._watch.bus.emit(map(stream_topic, paths))
+        return placed
 
     async def unplaced(self) -> int:
         """Return how many posts wait for being placed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 from typing import Any, Final
@@ -56,13 +56,21 @@ async def rows_bytes(shards: Shards, path: str) -> int:
 async def find_streams(shards: Shards, paths: Sequence[str]) -> dict[str, StreamTail]:
     """Return how far those of `paths` that exist have grown."""
     asked = list(dict.fromkeys(paths))
+    found = await _find(shards, {path: shards.known(path) for path in asked})
+    if len(found) < len(asked) and not shards.one:
+        # Few are ever elsewhere than their name says; those that are nowhere are looked for twice.
+        there = {path: await shards.locate(path) for path in asked if path not in found}
+        found |= await _find(shards, there)
+    return {path: found[path] for path in asked if path in found}
+
+
+async def _find(shards: Shards, places: Mapping[str, int]) -> dict[str, StreamTail]:
     by_shard: dict[int, list[str]] = {}
-    for path in asked:
-        by_shard.setdefault(await shards.locate(path), []).append(path)
+    for path, shard in places.items():
+        by_shard.setdefault(shard, []).append(path)
     looks = [_tails(shards, shard, some[at : at + _AT_ONCE]) for shard, some in by_shard.items()
              for at in range(0, len(some), _AT_ONCE)]  # fmt: skip
-    found = {tail.path: tail for some in await asyncio.gather(*looks) for tail in some}
-    return {path: found[path] for path in asked if path in found}
+    return {tail.path: tail for some in await asyncio.gather(*looks) for tail in some}
 
 
 async def list_streams(shards: Shards, prefix: str, limit: int, after: str) -> list[StreamTail]:
@@ -122,10 +130,18 @@ async def purge(shards: Shards) -> bool:
 
 
 async def _read(shards: Shards, path: str, start: bytes, max_bytes: int, producer: bytes = b"") -> Any:
-    shard = await shards.locate(path)
-    return await shards.nodes.read(
-        shard, READ, shards.keys[shard].all_of_stream(path.encode()), [start, max_bytes, producer]
-    )
+    shard, name = shards.known(path), path.encode()
+    keys = shards.keys[shard]
+    args = [start, max_bytes, producer, name]
+    found = await shards.nodes.read(shard, READ, [*keys.all_of_stream(name), keys.moved], args)
+    if isinstance(found, list) or shards.one:
+        return found
+    elsewhere = await shards.locate(path)
+    if elsewhere == shard:
+        return None
+    keys = shards.keys[elsewhere]
+    found = await shards.nodes.read(elsewhere, READ, [*keys.all_of_stream(name), keys.moved], args)
+    return found if isinstance(found, list) else None
 
 
 def _head(path: str, found: Sequence[Any]) -> Head:

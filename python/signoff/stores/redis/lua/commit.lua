@@ -2,15 +2,18 @@
 --
 -- Redis undoes nothing: whatever a Change writes is written after its last comparison.
 --
--- KEYS  agenda, index, marks, meta, paths, ends, far, doomed, outbox; then what each Change names.
--- ARGV  how many, the time in microseconds by which numbers are given (0: count them), how many marks are remembered;
---       then for each Change: sort, mark, its own arguments, how many posts, their arguments.
+-- KEYS  agenda, index, marks, meta, paths, ends, far, doomed, outbox, moved; then what each Change names.
+-- ARGV  how many, how many marks are remembered, the number of this shard; then for each Change: sort, mark, how many posts, how
+--       many of them are placed here, their arguments, its own arguments.
 -- Returns for each Change {0, starts of what was appended}, {1} its epoch is past, {2, n} the version of its n-th stream
--- is another (0: of the subject), or {3} it must be sent anew with other keys; what follows that was not looked at.
-local AGENDA, INDEX, MARKS, META, PATHS, ENDS, FAR, DOOMED, OUTBOX = unpack(KEYS, 1, 9)
-local a, k = 4, 10 -- the next argument and the next key
-local stamp, given = tonumber(ARGV[2]), nil
+-- is another (0: of the subject), {3} it must be sent anew with other keys, or {4} to another shard; what follows one
+-- of these two was not looked at.
+local AGENDA, INDEX, MARKS, META, PATHS, ENDS, FAR, DOOMED, OUTBOX, MOVED = unpack(KEYS, 1, 10)
+local a, k = 4, 11 -- the next argument and the next key
+local stamp, given = 0, nil
+local ME = ARGV[3]
 local SMALL = 1000
+local ELSEWHERE = 4
 
 local function args(count)
   a = a + count
@@ -22,7 +25,7 @@ local function keys(count)
   return unpack(KEYS, k - count, k - 1)
 end
 
--- A number for what is listed: in the order of first writing.
+-- A number for what is listed: in the order of first writing. A shard alone counts; several go by the time (`stamp`).
 local function number()
   if not given then given = tonumber(call('HGET', META, 'number') or 0) end
   given = math.max(given + 1, stamp)
@@ -120,17 +123,21 @@ end
 local function refused_append(own, first, key, count)
   local closed = {}
   for i = 0, count - 1 do
-    local path = ARGV[first + i * 4]
+    local path, here = ARGV[first + i * 5], ARGV[first + i * 5 + 4]
     local is = closed[path]
     if is == nil and own[path] then is = own[path].closed end
-    if is or (is == nil and call('EXISTS', KEYS[key + i * 2]) == 1) then return i + 1 end
-    closed[path] = ARGV[first + i * 4 + 3] == '1'
+    if is then return {2, i + 1} end
+    if is == nil then
+      if here == 'x' or call('EXISTS', KEYS[key + i * 2]) == 1 then return {2, i + 1} end
+      if not is_ours(MOVED, path, here, ME) then return {ELSEWHERE} end
+    end
+    closed[path] = ARGV[first + i * 5 + 3] == '1'
   end
 end
 
 local function append_all(own, order, count, seed, result)
   for i = 1, count do
-    local path, data, units, close = args(4)
+    local path, data, units, close = args(5)
     local head, list = keys(2)
     local one = own[path]
     if not one then
@@ -169,11 +176,11 @@ local function write_parts(owner, kinds, dropped, put)
 end
 
 local function write_subject()
-  local ref, kind, id, expect, epoch, release, h, sort, terms, state, seed = args(11)
+  local ref, kind, id, expect, epoch, release, h, sort, terms, state, seed, time = args(12)
   local appends, dropped, put = args(3)
   appends, dropped, put = tonumber(appends), tonumber(dropped), tonumber(put)
   local key = keys(1)
-  local after_a, after_k = a + appends * 4 + dropped * 2 + put * 4, k + appends * 2 + dropped + put
+  local after_a, after_k = a + appends * 5 + dropped * 2 + put * 4, k + appends * 2 + dropped + put
   local old = call('HMGET', key, 'h', 'l', 't', 'o', 'k')
   local old_h, l = old[1], old[2]
   local conflict
@@ -185,13 +192,13 @@ local function write_subject()
   local own, order
   if not conflict and appends > 0 then
     own, order = own_streams(old[4] or '')
-    local refused = refused_append(own, a, k, appends)
-    if refused then conflict = {2, refused} end
+    conflict = refused_append(own, a, k, appends)
   end
   if conflict then
     a, k = after_a, after_k
     return conflict
   end
+  stamp = tonumber(time)
   local result = {0}
   local fields = {'h', h, 's', state}
   local old_terms = old[3] or ''
@@ -273,28 +280,30 @@ local function delete_subject()
 end
 
 -- ---------------------------------------------------------------------------------------- applications' streams
--- A write is: w, path, expect, version, core, incarnation, rest, end of its life, producer, its mark, batches;
--- keys: head, list, producers. A deletion is: d, path, expect, id; keys: the stream's four and what they are renamed to.
+-- A write is: w, path, expect, version, whether it may be made here, core, incarnation, rest, end of its life, producer,
+-- its mark, batches; keys: head, list, producers. A deletion is: d, path, expect, version, whether it may be made here,
+-- id; keys: the stream's four and what they are renamed to.
 
 local function refused_write(count)
   local versions, at, key = {}, a, k
   local refused
   for i = 1, count do
-    local what, path, expect, version = unpack(ARGV, at, at + 3)
+    local what, path, expect, version, here = unpack(ARGV, at, at + 4)
     local now = versions[path]
     if not now then
       local core = call('HGET', KEYS[key], 'c')
-      now = core and sub(core, 1, 8) or ordered(0)
+      now = core and sub(core, 1, 8) or here == 'x' and NONE or ordered(0)
+      if not core and not refused and here ~= 'x' and not is_ours(MOVED, path, here, ME) then refused = {ELSEWHERE} end
     end
-    if not refused and (now ~= expect or (what == 'd' and now == ordered(0))) then refused = i end
+    if not refused and (now ~= expect or (what == 'd' and now == ordered(0))) then refused = {2, i} end
     versions[path] = version
-    if what == 'd' then at, key = at + 5, key + 7 else at, key = at + 11 + tonumber(ARGV[at + 10]), key + 3 end
+    if what == 'd' then at, key = at + 6, key + 7 else at, key = at + 12 + tonumber(ARGV[at + 11]), key + 3 end
   end
   return refused, at, key
 end
 
 local function write_stream(mark)
-  local path, _, _, core, incarnation, rest, ends, producer, producer_mark, batches = args(10)
+  local path, _, _, _, core, incarnation, rest, ends, producer, producer_mark, batches = args(11)
   local head, list, producers = keys(3)
   local old = call('HGET', head, 'c')
   if old then
@@ -320,11 +329,11 @@ local function write_family(mark)
   local refused, after_a, after_k = refused_write(count)
   if refused then
     a, k = after_a, after_k
-    return {2, refused}
+    return refused
   end
   for _ = 1, count do
     if args(1) == 'd' then
-      local path, _, _, id = args(4)
+      local path, _, _, _, id = args(5)
       local head, list, rows, producers, old_list, old_rows, old_producers = keys(7)
       doom(path, head, list, rows, producers, id, old_list, old_rows, old_producers)
     else
@@ -354,12 +363,16 @@ local function drop_history(list, core, base)
 end
 
 local function write_rows(mark)
-  local incarnation, expect, at, clear, base, base_ordered, refs, version, gone, put = args(10)
+  local path, here, incarnation, expect, at, clear, base, base_ordered, refs, version, gone, put = args(12)
   gone, put = tonumber(gone), tonumber(put)
   local head, list, rows = keys(3)
   local after_a = a + gone + put * 2
   local old = call('HMGET', head, 'c', 'i')
   local core = old[1]
+  if not core and not is_ours(MOVED, path, here, ME) then
+    a = after_a
+    return {ELSEWHERE}
+  end
   if not core or old[2] ~= incarnation or sub(core, 9, 16) ~= expect or at > ordered(tail_of(list, core))
     or (base ~= '' and sub(core, 17, 24) ~= refs) then
     a = after_a
@@ -396,17 +409,28 @@ local function write_rows(mark)
 end
 
 -- ------------------------------------------------------------------------------------------------------- posts
--- A post is placed here and now, or left for another shard: then it has no keys, and its data is all the relay needs.
+-- A post is: where (1 here, 0 in another shard), path, units, data, what a new stream is made of, whether it may be made
+-- here; keys, if it is placed here: head, list. For another shard its data is all that the relay needs.
 
-local function send(result)
-  for _ = 1, tonumber(args(1)) do
-    local here, path, units, data, seed = args(5)
-    if result[1] ~= 0 then
-      if here == '1' then k = k + 2 end
-    elseif here == '1' then
-      local head, list = keys(2)
-      local core = call('HGET', head, 'c')
-      if not core then core = make_engine(PATHS, head, path, seed, 1) end
+-- Find out whether all that shall be placed here can be.
+local function are_ours(posts, first, key)
+  for i = 0, posts - 1 do
+    local where, path, here = ARGV[first + i * 6], ARGV[first + i * 6 + 1], ARGV[first + i * 6 + 5]
+    if where == '1' then
+      if here ~= 'o' and call('EXISTS', KEYS[key]) == 0 and not is_ours(MOVED, path, here, ME) then return false end
+      key = key + 2
+    end
+  end
+  return true
+end
+
+local function send(posts, first, key, result)
+  for i = 0, posts - 1 do
+    local where, path, units, data, seed = unpack(ARGV, first + i * 6, first + i * 6 + 4)
+    if where == '1' then
+      local head, list = KEYS[key], KEYS[key + 1]
+      key = key + 2
+      local core = call('HGET', head, 'c') or make_engine(PATHS, head, path, seed, 1)
       local tail = tail_of(list, core)
       units = tonumber(units)
       if units > 0 then call('RPUSH', list, pack('>I8I4', tail, units) .. data) end
@@ -423,17 +447,23 @@ end
 local writers = {S = write_subject, D = delete_subject, F = write_family, R = write_rows}
 local results, marks = {}, {}
 for i = 1, tonumber(ARGV[1]) do
-  local what, mark = args(2)
-  local result = writers[what](mark)
-  send(result)
+  local what, mark, posts, placed = args(4)
+  posts = tonumber(posts)
+  local first, key = a, k
+  a, k = a + posts * 6, k + tonumber(placed) * 2
+  local result
+  if posts > 0 and not are_ours(posts, first, key) then result = {ELSEWHERE} else result = writers[what](mark) end
   results[i] = result
-  if result[1] == 3 then break end
-  if result[1] == 0 and mark ~= NONE then marks[#marks + 1] = mark end
+  if result[1] > 2 then break end
+  if result[1] == 0 then
+    if posts > 0 then send(posts, first, key, result) end
+    if mark ~= NONE then marks[#marks + 1] = mark end
+  end
 end
 if given then call('HSET', META, 'number', string.format('%.0f', given)) end
 if #marks > 0 then
   local kept = call('RPUSH', MARKS, unpack(marks))
-  local most = tonumber(ARGV[3])
+  local most = tonumber(ARGV[2])
   if kept > most then call('LTRIM', MARKS, -most, -1) end
 end
 return results

@@ -56,6 +56,16 @@ local function tail_of(list, core)
   return (parse('>I8', core, 33))
 end
 
+-- Whether a stream may be made here. Each path has one shard that makes its streams: the one that its name says
+-- (`here`: 1), unless that gave it away; each note of where it went has a number, and the highest is right.
+-- Who has one shard alone asks nobody (`here`: o); `x` says that there is a stream in another shard.
+local function is_ours(moved, path, here, me)
+  if here == 'o' then return true end
+  local note = call('HGET', moved, path)
+  if not note then return here == '1' end
+  return string.match(note, ' (.*)') == me
+end
+
 -- Make a stream of the engine's, which has no version that any stream had before; return its core.
 -- A head is a hash: c version 1-8, rows_at 9-16, refs 17-24, base 25-32, floor 33-40, engine 41, closed 42, deleted 43,
 -- mortal 44; i incarnation; d the rest of an application's; m the mark of its last write; b bytes of live rows.

@@ -1,10 +1,12 @@
 -- Read a stream: its head, its batches from the one on that holds a position, and, if asked for, its live rows.
 --
--- KEYS  head, list, live rows, producers.
--- ARGV  the position ('rows': where the live rows are; '': no batches), how many bytes, a producer's id after a '=' ('' none).
--- Returns {core, incarnation, rest, tail, batches, rows, producer's mark}; nothing if there is no such stream.
+-- KEYS  head, list, live rows, producers, moved.
+-- ARGV  the position ('rows': where the live rows are; '': no batches), how many bytes, a producer's id after a '=' (''
+--       none), the path.
+-- Returns {core, incarnation, rest, tail, batches, rows, producer's mark}; if there is no such stream nothing, or a note
+-- of the shard where it may be.
 local head = call('HMGET', KEYS[1], 'c', 'i', 'd')
-if not head[1] then return false end
+if not head[1] then return call('HGET', KEYS[5], ARGV[4]) end
 local list, most = KEYS[2], tonumber(ARGV[2])
 local tail = tail_of(list, head[1])
 local found, rows, producer = {}, {}, false
