@@ -13,6 +13,7 @@ from signoff.stores.redis.keys import Keys
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.options import Options
 from signoff.stores.redis.shards import Shards
+from signoff.stores.server_clock import ServerClock
 
 T = TypeVar("T")
 
@@ -23,9 +24,11 @@ class LeaseThread:
     Args:
         options: what the URL says.
         keys: of each shard.
+        clock: what is known of the servers' clock.
     """
 
-    def __init__(self, options: Options, keys: Sequence[Keys]) -> None:
+    def __init__(self, options: Options, keys: Sequence[Keys], clock: ServerClock) -> None:
+        self._clock = clock
         self._options = options
         self._keys = keys
         self._loop = asyncio.new_event_loop()
@@ -56,7 +59,7 @@ class LeaseThread:
         if self._shards is None:
             nodes = Nodes(self._options, self._keys)
             await nodes.open()
-            self._shards = Shards(nodes, self._keys)
+            self._shards = Shards(nodes, self._keys, self._clock)
         return self._shards
 
     async def stop(self) -> None:

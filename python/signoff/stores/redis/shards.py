@@ -9,16 +9,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from zlib import crc32
 
 from signoff import paths
 from signoff.errors import StoreError
-from signoff.stores.change import Change, FamilyWrite, Name, Post, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
+from signoff.stores.change import (
+    Change,
+    FamilyWrite,
+    Name,
+    Post,
+    RowsWrite,
+    StreamDelete,
+    Subject,
+    SubjectDelete,
+    SubjectWrite,
+)
+from signoff.stores.redis import records
 from signoff.stores.redis.keys import Keys, ordered, sized
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.options import MOST_SHARDS, Options
 from signoff.stores.redis.scripts import MOVE, NOTE
+from signoff.stores.server_clock import LOOK_EVERY_S, ServerClock
 from signoff.streams.stream import Write
 
 _MOST: Final = (1 << 56) - 1
@@ -43,13 +56,16 @@ class Shards:
     Args:
         nodes: the servers.
         keys: of each shard.
+        clock: what is known of the servers' clock; nothing if None.
     """
 
-    def __init__(self, nodes: Nodes, keys: Sequence[Keys]) -> None:
+    def __init__(self, nodes: Nodes, keys: Sequence[Keys], clock: ServerClock | None = None) -> None:
         self.nodes = nodes
         self.keys = keys
         self.one = len(keys) == 1
         self._stamp = 0
+        self.clock = clock or ServerClock()
+        self._looked_at = -LOOK_EVERY_S
         self._known: dict[str, int] = {}
 
     def of_name(self, name: Name) -> int:
@@ -64,6 +80,26 @@ class Shards:
 
     def _of(self, text: str) -> int:
         return crc32(text.encode()) % len(self.keys)
+
+    # -- the clock of leases ---------------------------------------------------------------------------------------
+
+    async def look_at_clock(self) -> None:
+        """Look from time to time how far our clock is from that of the first server."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        before = time.time_ns()
+        seconds, micros = map(int, await self.nodes.ask(0, "TIME"))
+        server = seconds * 1_000 + micros // 1_000
+        self.clock.note(before // 1_000_000, server, time.time_ns() // 1_000_000)
+
+    def subject_of(self, name: Name, fields: records.Fields) -> Subject:
+        """Read a subject, with the end of its lease by our clock."""
+        subject = records.subject_of(name, fields)
+        if subject.lease_until is None or not self.clock.shift:
+            return subject
+        return replace(subject, lease_until=self.clock.at_home(subject.lease_until))
 
     # -- where streams are -----------------------------------------------------------------------------------------
 

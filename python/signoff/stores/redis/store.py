@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
-from signoff.errors import StoreUnavailable
+from signoff.errors import NotSupported, StoreUnavailable
 from signoff.stores.base import (
+    NO_SQL,
     Lanes,
     Listing,
     LoadedSubject,
     OwnedPart,
     Page,
     PartsWanted,
+    SqlTransaction,
     StoreDescription,
     StreamStart,
     StreamState,
@@ -74,12 +77,13 @@ class RedisStore:
         try:
             await self._nodes.open()
             await server.begin(shards, self._options)
+            await shards.look_at_clock()
             await self._watch.open()
         except BaseException:
             await self._nodes.close()
             raise
         durable = Durable(shards, self._options)
-        leases = LeaseThread(self._options, self._keys)
+        leases = LeaseThread(self._options, self._keys, shards.clock)
         self._opened = _Opened(shards, durable, Commits(shards, durable), leases)
 
     async def close(self) -> None:
@@ -108,6 +112,10 @@ class RedisStore:
         outcome: asyncio.Future[list[Outcome | Rejected]] = asyncio.get_running_loop().create_future()
         outcome.set_exception(_closed())
         return outcome
+
+    def transaction(self) -> AbstractAsyncContextManager[SqlTransaction]:
+        """Refuse: there is no SQL in Redis."""
+        raise NotSupported(NO_SQL.format("Redis"))
 
     async def find(self, changes: Sequence[Change]) -> list[bool | None]:
         """Tell which Changes were committed, by their marks; None: that cannot be told any more."""

@@ -132,7 +132,7 @@ async def purge(shards: Shards) -> bool:
 async def _read(shards: Shards, path: str, start: bytes, max_bytes: int, producer: bytes = b"") -> Any:
     shard, name = shards.known(path), path.encode()
     keys = shards.keys[shard]
-    args = [start, max_bytes, producer, name]
+    args: list[bytes | int] = [start, max_bytes, producer, name]
     found = await shards.nodes.read(shard, READ, [*keys.all_of_stream(name), keys.moved], args)
     if isinstance(found, list) or shards.one:
         return found

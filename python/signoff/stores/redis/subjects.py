@@ -44,7 +44,7 @@ async def load(shards: Shards, name: Name, wanted: Sequence[PartsWanted]) -> Loa
     # In the order of first putting, which their numbers are.
     order = sorted(parts.items(), key=lambda item: item[1][8:_PLACE])
     return LoadedSubject(
-        records.subject_of(name, found[0]), tuple(records.part_of(kind, key, text) for (kind, key), text in order)
+        shards.subject_of(name, found[0]), tuple(records.part_of(kind, key, text) for (kind, key), text in order)
     )
 
 
@@ -65,7 +65,7 @@ class _Sort(Generic[T]):
     what: str
     kind: Callable[[str], bytes]
     key: Callable[[Shards, int, str, bytes], tuple[bytes, bytes]]
-    item: Callable[[str, bytes, Any], T | None]
+    item: Callable[[Shards, str, bytes, Any], T | None]
 
 
 class _Lister(Generic[T]):
@@ -160,7 +160,7 @@ class _Lister(Generic[T]):
             yield from (b"[" + head + low, b"(" + head + high, records.flag(not where.oldest_first), b"%d" % most)
 
     def _item(self, rest: bytes, record: Any) -> T | None:
-        item: T | None = self._sort.item(self._where.kind, rest, record)
+        item: T | None = self._sort.item(self._shards, self._where.kind, rest, record)
         if item is None:
             return None
         terms = set(item.part.terms if isinstance(item, OwnedPart) else item.terms)
@@ -174,10 +174,10 @@ def _subject_key(shards: Shards, shard: int, kind: str, rest: bytes) -> tuple[by
     return shards.keys[shard].subject(ref(Name(kind, rest[_PLACE:].decode()))), b""
 
 
-def _subject(kind: str, rest: bytes, fields: Any) -> Subject | None:
+def _subject(shards: Shards, kind: str, rest: bytes, fields: Any) -> Subject | None:
     if not fields[0] or records.place_of_subject(fields) != rest[:_PLACE]:
         return None
-    return records.subject_of(Name(kind, rest[_PLACE:].decode()), fields)
+    return shards.subject_of(Name(kind, rest[_PLACE:].decode()), fields)
 
 
 def _owner(rest: bytes) -> tuple[bytes, bytes]:
@@ -191,7 +191,7 @@ def _part_key(shards: Shards, shard: int, kind: str, rest: bytes) -> tuple[bytes
     return shards.keys[shard].parts(owner, kind.encode()), field
 
 
-def _part(kind: str, rest: bytes, text: Any) -> OwnedPart | None:
+def _part(_: Shards, kind: str, rest: bytes, text: Any) -> OwnedPart | None:
     if text is None or text[:_PLACE] != rest[:_PLACE]:
         return None
     owner, field = _owner(rest)

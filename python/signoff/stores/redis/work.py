@@ -9,7 +9,6 @@ from random import Random
 from typing import Final
 
 from signoff.stores.change import Name, Subject
-from signoff.stores.redis import records
 from signoff.stores.redis.changes import epoch_text
 from signoff.stores.redis.keys import name_of, number_of, ordered, position, ref, sized
 from signoff.stores.redis.scripts import CLAIM, RANGES, RELEASE, RENEW
@@ -33,14 +32,23 @@ class _Due:
     ref: bytes
 
 
-def _ranges(queues: Collection[str], now: bytes, limit: int) -> list[bytes]:
-    """Return for each queue the range of those that are ready, and the range of those whose time has come."""
+def _ranges(shards: Shards, queues: Collection[str], now: int, limit: int) -> list[bytes]:
+    """Return for each queue the ranges of those whose lease has ended, who are ready, and whose time has come."""
     args: list[bytes] = []
     for queue in dict.fromkeys(queues):
-        head = sized(queue.encode())
-        args += (b"[" + head + b"r", b"(" + head + b"s", b"0", b"%d" % limit)
-        args += (b"[" + head + b"t", b"(" + head + b"t" + now + b"\xff", b"0", b"%d" % limit)
+        for first, last in _parts(shards, sized(queue.encode()), now):
+            args += (first, last, b"0", b"%d" % limit)
     return args
+
+
+def _parts(shards: Shards, head: bytes, now: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the ranges of a queue that are due at `now`."""
+    leases = ordered(shards.clock.at_server(now)) + b"\xff"
+    return (
+        (b"[" + head + b"l", b"(" + head + b"l" + leases),
+        (b"[" + head + b"r", b"(" + head + b"s"),
+        (b"[" + head + b"t", b"(" + head + b"t" + ordered(now) + b"\xff"),
+    )
 
 
 def _due_of(shard: int, member: bytes) -> _Due:
@@ -50,7 +58,7 @@ def _due_of(shard: int, member: bytes) -> _Due:
 
 async def _find(shards: Shards, queues: Collection[str], now: int, limit: int) -> list[_Due]:
     """Find up to `limit` subjects that are due, the oldest first."""
-    ranges = _ranges(queues, ordered(now), limit)
+    ranges = _ranges(shards, queues, now, limit)
     if not ranges or limit <= 0:
         return []
     looks = [_members(shards, shard, ranges) for shard in range(len(shards.keys))]
@@ -67,7 +75,7 @@ async def _members(shards: Shards, shard: int, ranges: Sequence[bytes]) -> list[
 async def _find_far(shards: Shards, now: int) -> list[_Due]:
     """Find subjects whose lease is further ahead than twice its length, in whatever queue."""
     looks = [
-        shards.nodes.ask(shard, "ZRANGEBYSCORE", keys.far, f"({now}", "+inf", "LIMIT", 0, _FAR)
+        shards.nodes.ask(shard, "ZRANGEBYSCORE", keys.far, f"({shards.clock.at_server(now)}", "+inf", "LIMIT", 0, _FAR)
         for shard, keys in enumerate(shards.keys)
     ]
     found = await asyncio.gather(*looks)
@@ -86,6 +94,7 @@ class Claim:
 
 async def claim(shards: Shards, asked: Claim, limit: int) -> list[Subject]:
     """Take up to `limit` leases on what is due, the oldest first."""
+    await shards.look_at_clock()
     now = asked.now
     taken: list[Subject] = []
     for tries in range(_TRIES):
@@ -110,9 +119,10 @@ async def _take(shards: Shards, found: Sequence[_Due], asked: Claim) -> list[Sub
     by_shard: dict[int, list[bytes]] = {}
     for one in found:
         by_shard.setdefault(one.shard, []).append(one.ref)
-    now, lease_ms = asked.now, asked.lease_ms
+    lease_ms, now = asked.lease_ms, shards.clock.at_server(asked.now)
     common = (
-        asked.owner.encode(), ordered(now + lease_ms), position(lease_ms), ordered(now), now - lease_ms,
+        asked.owner.encode(), ordered(now + lease_ms), position(lease_ms), now - lease_ms, ordered(now),
+        ordered(asked.now),
         b"".join(sized(queue.encode()) for queue in asked.queues),
     )  # fmt: skip
     calls = []
@@ -123,7 +133,7 @@ async def _take(shards: Shards, found: Sequence[_Due], asked: Claim) -> list[Sub
     subjects: dict[bytes, Subject] = {}
     for (_, refs), answer in zip(by_shard.items(), await asyncio.gather(*calls), strict=True):
         for nth, *fields in answer:
-            subjects[refs[nth]] = records.subject_of(name_of(refs[nth]), fields)
+            subjects[refs[nth]] = shards.subject_of(name_of(refs[nth]), fields)
     return [subjects[one.ref] for one in found if one.ref in subjects]
 
 
@@ -133,12 +143,13 @@ async def renew(shards: Shards, owner: str, leases: Mapping[Name, int], until: i
     if along is not None:
         by_shard.setdefault(shards.of_name(along), [])
     lost: set[Name] = set()
+    ends = shards.clock.at_server(until)
     for shard, names in by_shard.items():
         keys = shards.keys[shard]
         beside = ref(along) if along is not None and shards.of_name(along) == shard else b""
         for some in _pieces(names) or [[]]:
             told = [ref(name) for name in some]
-            args: list[bytes | int] = [owner.encode(), ordered(until), until, beside, ordered(until)]
+            args: list[bytes | int] = [owner.encode(), ordered(ends), ends, beside, ordered(until)]
             for name, one in zip(some, told, strict=True):
                 args += (one, epoch_text(leases[name]))
             named = [keys.agenda, keys.far, keys.subject(beside) if beside else keys.named(_NO_KEY)]
@@ -188,7 +199,7 @@ async def _load_all(shards: Shards, found: Sequence[_Due]) -> list[Subject | Non
         # No range, and the digest of none: only the records.
         answer = await shards.nodes.read(at, RANGES, [keys.agenda, *map(keys.subject, refs)], [_NOTHING, b"subject", 0])
         for told, fields in zip(refs, answer[2], strict=True):
-            loaded[told] = records.subject_of(name_of(told), fields) if fields[0] else None
+            loaded[told] = shards.subject_of(name_of(told), fields) if fields[0] else None
     return [loaded[one.ref] for one in found]
 
 
@@ -201,17 +212,19 @@ async def next_due(shards: Shards, queues: Collection[str]) -> int | None:
     ranges: list[bytes] = []
     for queue in dict.fromkeys(queues):
         head = sized(queue.encode())
-        ranges += (b"[" + head + b"r", b"(" + head + b"u", b"0", b"1")
+        for class_, after in (b"lm", b"rs", b"tu"):
+            ranges += (b"[" + head + bytes([class_]), b"(" + head + bytes([after]), b"0", b"1")
     if not ranges:
         return None
     looks = [_members(shards, shard, ranges) for shard in range(len(shards.keys))]
-    times = [_time_of(member) for some in await asyncio.gather(*looks) for member in some]
+    times = [_time_of(shards, member) for some in await asyncio.gather(*looks) for member in some]
     return min(times, default=None)
 
 
-def _time_of(member: bytes) -> int:
+def _time_of(shards: Shards, member: bytes) -> int:
     at = 4 + int.from_bytes(member[:4])
-    return 0 if member[at : at + 1] == b"r" else number_of(member[at + 1 : at + 9])
+    class_, time = member[at : at + 1], number_of(member[at + 1 : at + 9])
+    return 0 if class_ == b"r" else shards.clock.at_home(time) if class_ == b"l" else time
 
 
 async def unclaimed(shards: Shards, kind: str, queues: Collection[str], before: int, limit: int) -> list[Name]:
@@ -233,16 +246,22 @@ async def _waiting(shards: Shards, shard: int, known: Collection[bytes], before:
     async for head in _queues(shards, shard):
         if head in known:
             continue
-        for class_ in (b"r", b"t"):
-            first = b"[" + head + class_
-            last = b"(" + head + class_ + ordered(before) + b"\xff"
-            while some := await shards.nodes.ask(
-                shard, "ZRANGEBYLEX", shards.keys[shard].agenda, first, last, "LIMIT", 0, _AT_ONCE
-            ):
-                first = b"(" + some[-1]
+        leased, _, timed = _parts(shards, head, before)
+        # Those that are ready stand in the order of since when they are.
+        ready = (b"[" + head + b"r", b"(" + head + b"r" + ordered(before) + b"\xff")
+        for first, last in (leased, ready, timed):
+            async for some in _pages(shards, shard, first, last):
                 for subject in await _load_all(shards, [_due_of(shard, member) for member in some]):
                     if subject is not None:
                         yield subject
+
+
+async def _pages(shards: Shards, shard: int, first: bytes, last: bytes) -> AsyncIterator[list[bytes]]:
+    """Go through a range of the agenda."""
+    agenda = shards.keys[shard].agenda
+    while some := await shards.nodes.ask(shard, "ZRANGEBYLEX", agenda, first, last, "LIMIT", 0, _AT_ONCE):
+        yield some
+        first = b"(" + some[-1]
 
 
 async def _queues(shards: Shards, shard: int) -> AsyncIterator[bytes]:

@@ -14,11 +14,12 @@ local call, sub, pack, parse = redis.call, string.sub, struct.pack, struct.unpac
 local NONE = string.rep('\0', 8)
 local NO_LEASE = pack('>I4I4', 0, 0) .. NONE .. NONE .. '-' .. NONE
 
--- From when on a claim may find a subject: its class (- never, r at once, t at a time) and the time.
+-- From when on a claim may find a subject: its class and the time. Never (-), when its lease ends (l), which is a time
+-- of the server's clock, at once (r), or at a time (t) of whoever said it.
 local function due(h, l)
   if sub(h, 35, 35) ~= '1' then return '-', NONE end
   local ends, wake = sub(l, 17, 24), sub(h, 19, 26)
-  if ends ~= NONE then return 't', ends end
+  if ends ~= NONE then return 'l', ends end
   if sub(h, 17, 17) == '1' then return 'r', NONE end
   if wake ~= NONE then return 't', wake end
   return '-', NONE
