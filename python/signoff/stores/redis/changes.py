@@ -54,14 +54,12 @@ class Call:
     Args:
         of: the keys of the shard.
         shard: its number.
-        stamp: tells the time in microseconds by which so many that are new are numbered; 0: numbers are counted.
         here: tells of a path whether a stream may be made there in this shard, as `is_ours` in `common.lua` takes it.
         leave: tells of a post whether it is placed here (None), or the text by which it is left for another shard.
     """
 
     of: Keys
     shard: int
-    stamp: Callable[[int], int]
     here: Callable[[str], bytes]
     leave: Callable[[Post], bytes | None]
     keys: list[bytes] = field(default_factory=list)
@@ -72,8 +70,13 @@ class Call:
         """Return all keys and arguments."""
         return [*self.of.shared, *self.keys], [self.count, MARKS, self.shard, *self.args]
 
-    def add(self, change: Change, known: KnownStreams | None = None) -> None:
-        """Add a Change, which was checked."""
+    def add(self, change: Change, stamp: int, known: KnownStreams | None = None) -> None:
+        """Add a Change, which was checked.
+
+        Args:
+            stamp: the time in microseconds by which what is new is numbered; 0: numbers are counted.
+            known: of a subject that is deleted.
+        """
         write, posts, mark = change
         keys, args = len(self.keys), len(self.args)
         try:
@@ -81,7 +84,7 @@ class Call:
             self._posts(posts)
             match write:
                 case SubjectWrite():
-                    self._write(write, mark)
+                    self._write(write, mark, stamp)
                 case SubjectDelete():
                     self._delete(write, known or KnownStreams())
                 case FamilyWrite(streams):
@@ -95,7 +98,7 @@ class Call:
             raise
         self.count += 1
 
-    def _write(self, write: SubjectWrite, mark: int) -> None:
+    def _write(self, write: SubjectWrite, mark: int, stamp: int) -> None:
         subject, epoch = write.subject, write.epoch
         name = subject.name
         told = ref(name)
@@ -111,7 +114,7 @@ class Call:
             records.terms_text(subject.terms),
             subject.state,
             new_seed() if write.appends else b"",
-            self.stamp(1 + len(write.parts)),
+            stamp,
             len(write.appends),
             len(write.dropped),
             len(write.parts),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from enum import Enum, auto
 from typing import Any, Final
 
 from signoff.errors import OutcomeUnknown, StoreUnavailable
@@ -53,9 +54,10 @@ class Durable:
         if local < 1 or replicas < self._options.replicas:
             raise OutcomeUnknown(_UNSYNCED, public_detail=_UNSYNCED)
 
-    def lost(self, link: Link) -> None:
-        """Note a connection on which a command was lost: it may be on its way still."""
-        self._lost[link.address, link.client_id] = link.name
+    def lost(self, error: StoreUnavailable) -> None:
+        """Note the connection on which a command was lost, if one was: it may be on its way still."""
+        if isinstance(cause := error.__cause__, ReplyLost):
+            self._lost[cause.link.address, cause.link.client_id] = cause.link.name
 
     async def _shut_out(self) -> None:
         """Break connections at the server, so that nothing that was lost on its way arrives after we have looked."""
@@ -75,26 +77,35 @@ class Durable:
         if not changes:
             return []
         await self._shut_out()
-        by_shard: dict[int, list[int]] = {}
-        for place, change in enumerate(changes):
-            by_shard.setdefault(self._shards.of_change(change), []).append(place)
-        found: list[bool | None] = [None] * len(changes)
-        for shard, places in by_shard.items():
-            marked = [place for place in places if changes[place].mark]
-            if not marked:
+        found: list[set[_Trace]] = [set() for _ in changes]
+        for shard in range(len(self._shards.keys)):
+            places = [place for place, change in enumerate(changes) if change.mark and self._may_be(shard, change)]
+            if not places:
                 continue
-            keys = [self._shards.keys[shard].marks]
-            args: list[bytes] = []
-            for place in marked:
-                key, name = self._about(shard, changes[place])
-                keys.append(key)
-                args += (ordered(changes[place].mark), name)
-            kept, *answers = await self._shards.nodes.read(shard, FIND, keys, args)
-            if self._options.durability == "wait":
-                await self._sync_all(shard)
-            for place, (there, holds) in zip(marked, answers, strict=True):
-                found[place] = _found(changes[place], kept, bool(there), holds)
-        return found
+            traces = await self._find_in(shard, [changes[place] for place in places])
+            for place, trace in zip(places, traces, strict=True):
+                found[place].add(trace)
+        return [_told(traces) for traces in found]
+
+    def _may_be(self, shard: int, change: Change) -> bool:
+        """Tell whether a Change may have been committed in a shard: streams may be made anew in others."""
+        if isinstance(change.write, SubjectWrite | SubjectDelete):
+            return self._shards.of_change(change) == shard
+        return True
+
+    async def _find_in(self, shard: int, changes: Sequence[Change]) -> list[_Trace]:
+        keys = [self._shards.keys[shard].marks]
+        args: list[bytes] = []
+        for change in changes:
+            key, name = self._about(shard, change)
+            keys.append(key)
+            args += (ordered(change.mark), name)
+        kept, *answers = await self._shards.nodes.read(shard, FIND, keys, args)
+        if self._options.durability == "wait":
+            await self._sync_all(shard)
+        return [
+            _found(change, kept, bool(there), holds) for change, (there, holds) in zip(changes, answers, strict=True)
+        ]
 
     def _about(self, shard: int, change: Change) -> tuple[bytes, bytes]:
         """Return the key, and its field, that tell whether what a Change expects still holds."""
@@ -123,16 +134,34 @@ class Durable:
         await self.wait(synced)
 
 
-def _found(change: Change, kept: int, there: bool, holds: bytes | None) -> bool | None:
-    """Tell of one Change: its mark is there; or nothing was forgotten; or what it expects still holds."""
-    if there:
+class _Trace(Enum):
+    """What a shard knows of a Change: its mark, that what it expects still holds, that it was never here, or nothing."""
+
+    THERE = auto()
+    UNMOVED = auto()
+    ABSENT = auto()
+    UNKNOWN = auto()
+
+
+def _told(traces: Collection[_Trace]) -> bool | None:
+    """Tell of a Change by its traces in all shards where it may be."""
+    if _Trace.THERE in traces:
         return True
+    if _Trace.UNMOVED in traces:
+        return False
+    return None if _Trace.UNKNOWN in traces or not traces else False
+
+
+def _found(change: Change, kept: int, there: bool, holds: bytes | None) -> _Trace:
+    """Tell of one Change in one shard."""
+    if there:
+        return _Trace.THERE
     version, mark = (holds[:8], holds[8:16]) if holds else (ordered(0), NONE)
     write = change.write
     match write:
         case SubjectWrite():
             if mark == ordered(change.mark):
-                return True
+                return _Trace.THERE
             unmoved = write.expect != 0 and version == ordered(write.expect)
         case SubjectDelete():
             unmoved = write.expect != 0 and version == ordered(write.expect)
@@ -142,4 +171,6 @@ def _found(change: Change, kept: int, there: bool, holds: bytes | None) -> bool 
         case RowsWrite():
             # Where its live rows stand: only a move of them moves that.
             unmoved = holds is not None and holds[8:16] == ordered(write.expect) and write.changes.at != write.expect
-    return False if unmoved or kept < MARKS else None
+    if unmoved:
+        return _Trace.UNMOVED
+    return _Trace.ABSENT if kept < MARKS else _Trace.UNKNOWN

@@ -23,7 +23,16 @@ _numbers: Final = count()
 
 
 class ReplyLost(StoreUnavailable):
-    """The connection broke after a command was sent: whether it was run is not known."""
+    """The connection broke after a command was sent: whether it was run is not known.
+
+    Args:
+        link: the connection; what was sent may be on its way still.
+        why: what happened to it.
+    """
+
+    def __init__(self, link: Link, why: str) -> None:
+        super().__init__(f"The connection to Redis at {link.address} was lost: {why}.")
+        self.link = link
 
 
 class Refused(Exception):
@@ -161,7 +170,7 @@ class Link(asyncio.Protocol):
         waiting, self._waiting = self._waiting, deque()
         for _, future in waiting:
             if not future.done():
-                future.set_exception(ReplyLost(f"The connection to Redis at {self.address} was lost: {self._why}."))
+                future.set_exception(ReplyLost(self, self._why))
         self._ended.set()
 
     async def ended(self) -> None:

@@ -209,13 +209,16 @@ class Shards:
 
     # -- numbers of what is listed ---------------------------------------------------------------------------------
 
-    def stamp(self, count: int) -> int:
-        """Return by what the next `count` that are new are numbered: each shard counts alone, so several go by time."""
+    def stamps(self, changes: Sequence[Change]) -> Sequence[int]:
+        """Return by what is numbered that is new in each Change: each shard counts alone, so several go by time."""
         if self.one:
-            return 0
-        first = max(self._stamp, time.time_ns() // 1_000)
-        self._stamp = first + count
-        return first
+            return (0,) * len(changes)
+        found, at = [], max(self._stamp, time.time_ns() // 1_000)
+        for change in changes:
+            found.append(at)
+            at += 1 + (len(change.write.parts) if isinstance(change.write, SubjectWrite) else 0)
+        self._stamp = at
+        return found
 
     def place(self, shard: int, text: bytes) -> tuple[int, int]:
         """Read the place of a member of an index, which is another in each shard."""
