@@ -72,6 +72,11 @@ def open_migrating(url: str) -> Migrating | None:
         >>> (await migrating.status()).pending
         ()
     """
+    if url.startswith(("redis:", "rediss:")):
+        open_store(url)
+        from signoff.stores.redis.migrating import RedisMigrating  # noqa: PLC0415  loaded only when asked for
+
+        return RedisMigrating(url)
     if not url.startswith("sqlite:"):
         open_store(url)  # refuses what is no URL of a store
         return None

@@ -135,7 +135,7 @@ class Durable:
 
 
 class _Trace(Enum):
-    """What a shard knows of a Change: its mark, that what it expects still holds, that it was never here, or nothing."""
+    """What a shard knows of a Change: it has its mark, what it expects still holds, it never was here, or nothing."""
 
     THERE = auto()
     UNMOVED = auto()

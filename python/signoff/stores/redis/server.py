@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -117,12 +118,30 @@ async def begin(shards: Shards, options: Options) -> list[ServerState]:
     states = await look_at_all(shards)
     if found := [fault for state in states for fault in faults(state, options)]:
         raise StoreError(found[0])
-    for shard, keys in enumerate(shards.keys):
-        await shards.nodes.ask(shard, "SETNX", keys.schema, SCHEMA)
-        known = int(await shards.nodes.ask(shard, "GET", keys.schema))
+    await write_schema(options)(shards)
+    return states
+
+
+async def schemas(shards: Shards) -> list[int]:
+    """Return the version of each shard's data; 0: it has none yet."""
+    return [int(await shards.nodes.ask(shard, "GET", keys.schema) or 0) for shard, keys in enumerate(shards.keys)]
+
+
+def write_schema(options: Options) -> Callable[[Shards], Awaitable[None]]:
+    """Return what writes down the version of the data where there is none.
+
+    Raises (when it does):
+        SchemaTooNew: a newer version of Signoff wrote the data.
+    """
+
+    async def write(shards: Shards) -> None:
+        known = max(await schemas(shards))
         if known > SCHEMA:
             raise SchemaTooNew(
                 f"The data under the prefix {options.prefix!r} was written by a newer version of Signoff (schema "
                 f"{known}, this one knows {SCHEMA}); nothing was changed. Install the newer version."
             )
-    return states
+        for shard, keys in enumerate(shards.keys):
+            await shards.nodes.ask(shard, "SETNX", keys.schema, SCHEMA)
+
+    return write
