@@ -24,7 +24,7 @@ from signoff.stores.change import (
 )
 from signoff.stores.parting import batches
 from signoff.stores.redis import records
-from signoff.stores.redis.keys import NONE, Keys, ordered, position, ref, sized, sizes
+from signoff.stores.redis.keys import NONE, Keys, ordered, ref, sized, sizes
 from signoff.streams import expiry
 from signoff.streams.stream import Write
 
@@ -74,7 +74,7 @@ class Call:
         """Add a Change, which was checked.
 
         Args:
-            stamp: the time in microseconds by which what is new is numbered; 0: numbers are counted.
+            stamp: the time by which what is new is numbered; 0: numbers are counted.
             known: of a subject that is deleted.
         """
         write, posts, mark = change
@@ -284,6 +284,3 @@ def new_seed() -> bytes:
 def new_ident() -> bytes:
     """Draw a name for what a deleted stream held."""
     return b"%016x" % _random.getrandbits(64)
-
-
-__all__ = ["MARKS", "Call", "KnownStreams", "new_seed", "outcome", "part_kind", "position", "subject_kind"]

@@ -33,6 +33,7 @@ class LeaseThread:
         self._keys = keys
         self._loop = asyncio.new_event_loop()
         self._shards: Shards | None = None
+        self._reaching = asyncio.Lock()
         self._thread = threading.Thread(target=self._main, name="signoff-redis-leases", daemon=True)
         self._thread.start()
 
@@ -56,10 +57,15 @@ class LeaseThread:
         return await asyncio.wrap_future(done)
 
     async def _reach(self) -> Shards:
-        if self._shards is None:
-            nodes = Nodes(self._options, self._keys)
-            await nodes.open()
-            self._shards = Shards(nodes, self._keys, self._clock)
+        async with self._reaching:
+            if self._shards is None:
+                nodes = Nodes(self._options, self._keys)
+                try:
+                    await nodes.open()
+                except BaseException:
+                    await nodes.close()
+                    raise
+                self._shards = Shards(nodes, self._keys, self._clock)
         return self._shards
 
     async def stop(self) -> None:

@@ -11,8 +11,9 @@ import orjson
 
 from signoff.stores.base import StreamTail
 from signoff.stores.change import Batch, Name, OwnStream, Part, Subject
-from signoff.stores.redis.keys import NONE, number_of, number_or_none, ordered, ordered_or_none, position, position_of
+from signoff.stores.redis.keys import NONE, number_of, number_or_none, ordered, ordered_or_none, position
 from signoff.streams import expiry
+from signoff.streams.compaction import LiveRow
 from signoff.streams.stream import JSON, Fork, Head, ProducerMark
 
 Fields = Sequence[bytes | None]
@@ -125,14 +126,14 @@ def batch_of(text: bytes) -> Batch:
     return Batch(start, start + count, text[_batch.size :])
 
 
-def core(head: Head) -> bytes:
-    """Write what is compared of a head, and what scripts must know of it."""
+def core(head: Head, *, floor: int | None = None) -> bytes:
+    """Write what is compared of a head, and what scripts must know of it; `floor`: where it ends without batches."""
     return b"".join((
         ordered(head.version),
         ordered(head.rows_at),
         ordered(head.refs),
         ordered(head.base),
-        position(max(head.base, head.own)),
+        position(max(head.base, head.own) if floor is None else floor),
         flag(head.engine),
         flag(head.closed),
         flag(head.deleted),
@@ -216,8 +217,8 @@ def row_text(at: int, message: bytes) -> bytes:
     return ordered(at) + message
 
 
-__all__ = [
-    "Fields", "batch_of", "batch_text", "core", "flag", "head_of", "own_streams", "part_of", "part_text",
-    "place_of_subject", "position_of", "producer_of", "producer_text", "rest", "row_field", "row_text",
-    "subject_header", "subject_of", "tail_of", "terms_text",
-]  # fmt: skip
+def row_of(field: bytes, text: bytes) -> LiveRow:
+    """Read a live row."""
+    size, _, rest = field.partition(b":")
+    end = int(size)
+    return LiveRow(rest[:end].decode(), rest[end + 1 :].decode(), number_of(text[:8]), text[8:])

@@ -7,7 +7,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-_WITH_COMMON: Final = frozenset({"commit", "claim", "renew", "release", "tails", "read", "place"})
+_WITH_COMMON: Final = frozenset({"commit", "claim", "renew", "release", "tails", "read", "place", "restore", "heads"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +45,24 @@ PLACED: Final = load("placed")
 MOVE: Final = load("move")
 NOTE: Final = load("note")
 FIND: Final = load("find")
+RESTORE: Final = load("restore")
+HEADS: Final = load("heads")
 
-ALL: Final = (COMMIT, CLAIM, RENEW, RELEASE, LOAD, RANGES, TAILS, READ, PURGE, PLACE, PLACED, MOVE, NOTE, FIND)
+ALL: Final = (
+    COMMIT,
+    CLAIM,
+    RENEW,
+    RELEASE,
+    LOAD,
+    RANGES,
+    TAILS,
+    READ,
+    PURGE,
+    PLACE,
+    PLACED,
+    MOVE,
+    NOTE,
+    FIND,
+    RESTORE,
+    HEADS,
+)

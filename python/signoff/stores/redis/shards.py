@@ -7,6 +7,7 @@ own at a path that says nothing of it. What is elsewhere is noted (`moved`): whe
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,12 +30,16 @@ from signoff.stores.change import (
 from signoff.stores.redis import records
 from signoff.stores.redis.keys import Keys, ordered, sized
 from signoff.stores.redis.nodes import Nodes
-from signoff.stores.redis.options import MOST_SHARDS, Options
+from signoff.stores.redis.options import Options
 from signoff.stores.redis.scripts import MOVE, NOTE
 from signoff.stores.server_clock import LOOK_EVERY_S, ServerClock
 from signoff.streams.stream import Write
 
 _MOST: Final = (1 << 56) - 1
+
+_EPOCH_NS: Final = 1_735_689_600 * 10**9  # 2025
+_TICK_NS: Final = 1_000_000 // 64
+"""Nanoseconds by which numbers of what is new follow each other: with 256 shards they stay below 2^53 until 2042."""
 
 _NOTES: Final = 20
 """How many notes are followed of where a path went."""
@@ -209,11 +214,17 @@ class Shards:
 
     # -- numbers of what is listed ---------------------------------------------------------------------------------
 
+    async def look_at_numbers(self) -> None:
+        """Number what is new behind all that is there: a copy may have brought greater numbers than the time is."""
+        if not self.one:
+            asked = [self.nodes.ask(shard, "HGET", keys.meta, "number") for shard, keys in enumerate(self.keys)]
+            self._stamp = max(self._stamp, *(int(found or 0) + 1 for found in await asyncio.gather(*asked)))
+
     def stamps(self, changes: Sequence[Change]) -> Sequence[int]:
         """Return by what is numbered that is new in each Change: each shard counts alone, so several go by time."""
         if self.one:
             return (0,) * len(changes)
-        found, at = [], max(self._stamp, time.time_ns() // 1_000)
+        found, at = [], max(self._stamp, _time())
         for change in changes:
             found.append(at)
             at += 1 + (len(change.write.parts) if isinstance(change.write, SubjectWrite) else 0)
@@ -223,21 +234,23 @@ class Shards:
     def place(self, shard: int, text: bytes) -> tuple[int, int]:
         """Read the place of a member of an index, which is another in each shard."""
         sort, number = int.from_bytes(text[:8]) - (1 << 63), int.from_bytes(text[8:15])
-        return sort, number if self.one else number * MOST_SHARDS + shard
+        return sort, number * len(self.keys) + shard
 
     def lower(self, shard: int, place: tuple[int, int]) -> bytes:
         """Return the first place of a shard that comes after `place`."""
         sort, number = place
-        if not self.one:
-            number = (number - shard) // MOST_SHARDS
-        return ordered(sort) + min(max(number + 1, 0), _MOST).to_bytes(7)
+        number = (number - shard) // len(self.keys) + 1
+        return ordered(sort) + min(max(number, 0), _MOST).to_bytes(7)
 
     def upper(self, shard: int, place: tuple[int, int]) -> bytes:
         """Return the first place of a shard that does not come before `place`."""
         sort, number = place
-        if not self.one:
-            number = -((shard - number) // MOST_SHARDS)
+        number = -((shard - number) // len(self.keys))
         return ordered(sort) + min(max(number, 0), _MOST).to_bytes(7)
+
+
+def _time() -> int:
+    return (time.time_ns() - _EPOCH_NS) // _TICK_NS
 
 
 def _first(streams: Sequence[Write | StreamDelete]) -> Write | StreamDelete:

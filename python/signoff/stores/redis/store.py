@@ -24,7 +24,8 @@ from signoff.stores.base import (
 )
 from signoff.stores.bus import LocalBus, stream_topic
 from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subject
-from signoff.stores.redis import options, posts, server, streams, subjects, work
+from signoff.stores.copies import Dump, Record
+from signoff.stores.redis import copies, options, posts, server, streams, subjects, work
 from signoff.stores.redis.commits import Commits
 from signoff.stores.redis.durable import Durable
 from signoff.stores.redis.leases import LeaseThread
@@ -78,6 +79,7 @@ class RedisStore:
             await self._nodes.open()
             await server.begin(shards, self._options)
             await shards.look_at_clock()
+            await shards.look_at_numbers()
             await self._watch.open()
         except BaseException:
             await self._nodes.close()
@@ -209,6 +211,16 @@ class RedisStore:
     async def unplaced(self) -> int:
         """Return how many posts wait for being placed."""
         return await posts.unplaced(self._shards)
+
+    # -- copies ----------------------------------------------------------------------------------------------------
+
+    async def dump(self, *, after: str = "", max_bytes: int) -> Dump:
+        """Return records from where `after` says."""
+        return await copies.dump(self._shards, after, max_bytes)
+
+    async def restore(self, records: Sequence[Record]) -> None:
+        """Write records of another store's dump; those that are there already stay as they are."""
+        await copies.restore(self._shards, records)
 
     # -- its parts -------------------------------------------------------------------------------------------------
 

@@ -32,25 +32,6 @@ local function number()
   return pack('>I7', given)
 end
 
--- ---------------------------------------------------------------------------------------------------- listings
-
-local function terms_of(text)
-  local found = {}
-  for term in string.gmatch(text, '%z([^%z]*)') do found[term] = true end
-  return found
-end
-
-local function list_terms(kind, old, new, rest)
-  if old == new then return end
-  local before, after = terms_of(old), terms_of(new)
-  for term in pairs(before) do
-    if not after[term] then call('ZREM', INDEX, kind .. '=' .. term .. '\0' .. rest) end
-  end
-  for term in pairs(after) do
-    if not before[term] then call('ZADD', INDEX, 0, kind .. '=' .. term .. '\0' .. rest) end
-  end
-end
-
 -- ------------------------------------------------------------------------------------------------------- parts
 -- A part is kept as place 1-15, open 16, length of its terms 17-20, terms, state.
 
@@ -60,7 +41,7 @@ end
 
 local function drop_part(owner, hash, kind, field, value)
   local rest = sub(value, 1, 15) .. owner .. field
-  list_terms(kind, part_terms(value), '', rest)
+  list_terms(INDEX, kind, part_terms(value), '', rest)
   call('ZREM', INDEX, kind .. '*' .. rest)
   call('HDEL', hash, field)
 end
@@ -71,34 +52,11 @@ local function put_part(owner, hash, kind, field, sort, value)
   local rest = place .. owner .. field
   if not old then call('ZADD', INDEX, 0, kind .. '*' .. rest) end
   call('HSET', hash, field, place .. value)
-  list_terms(kind, old and part_terms(old) or '', part_terms(place .. value), rest)
+  list_terms(INDEX, kind, old and part_terms(old) or '', part_terms(place .. value), rest)
   return not old
 end
 
 -- ----------------------------------------------------------------------------------------------------- streams
--- An own stream in a subject is closed 1, tail 2-9, length of the path, path.
-
-local function own_streams(text)
-  local at, found, order = 1, {}, {}
-  while at <= #text do
-    local size = parse('>I4', text, at + 9)
-    local path = sub(text, at + 13, at + 12 + size)
-    found[path] = {closed = sub(text, at, at) == '1', tail = parse('>I8', text, at + 1)}
-    order[#order + 1] = path
-    at = at + 13 + size
-  end
-  return found, order
-end
-
-local function own_text(found, order)
-  local parts = {}
-  for i, path in ipairs(order) do
-    local one = found[path]
-    parts[i] = (one.closed and '1' or '0') .. pack('>I8I4', one.tail, #path) .. path
-  end
-  return table.concat(parts)
-end
-
 -- Take a stream's name away at once. What it held, if it is much, goes later.
 local function doom(path, head, list, rows, producers, id, old_list, old_rows, old_producers)
   call('DEL', head)
@@ -135,7 +93,7 @@ local function refused_append(own, first, key, count)
   end
 end
 
-local function append_all(own, order, count, seed, result)
+local function append_all(ref, own, order, count, seed, result)
   for i = 1, count do
     local path, data, units, close = args(5)
     local head, list = keys(2)
@@ -144,7 +102,7 @@ local function append_all(own, order, count, seed, result)
       one = {tail = 0}
       own[path] = one
       order[#order + 1] = path
-      make_engine(PATHS, head, path, seed, #order)
+      make_engine(PATHS, head, path, seed, #order, ref)
     end
     result[#result + 1] = one.tail
     units = tonumber(units)
@@ -207,7 +165,7 @@ local function write_subject()
     call('ZADD', INDEX, 0, kind .. '*' .. sub(l, 34, 48) .. id)
   end
   if appends > 0 then
-    append_all(own, order, appends, seed, result)
+    append_all(ref, own, order, appends, seed, result)
     fields[#fields + 1], fields[#fields + 2] = 'o', own_text(own, order)
     l = sub(l, 1, 4) .. '\0\0\0\0' .. sub(l, 9)
   end
@@ -218,7 +176,7 @@ local function write_subject()
   l = schedule(AGENDA, ref, old_h or h, h, l)
   if l ~= old[2] then fields[#fields + 1], fields[#fields + 2] = 'l', l end
   if terms ~= old_terms then
-    list_terms(kind, old_terms, terms, sub(l, 34, 48) .. id)
+    list_terms(INDEX, kind, old_terms, terms, sub(l, 34, 48) .. id)
     fields[#fields + 1], fields[#fields + 2] = 't', terms
   end
   if dropped + put > 0 then
@@ -240,7 +198,7 @@ local function disown(own, order, seed)
     else
       core = sub(seed, 1, 8) .. sub(core, 9, 42) .. '1' .. sub(core, 44)
       call('HSET', head, 'c', core)
-      call('ZREM', PATHS, path)
+      call('HDEL', head, 'o')
     end
   end
 end
@@ -271,7 +229,7 @@ local function delete_subject()
     local all = call('HGETALL', hash)
     for i = 1, #all, 2 do drop_part(owner, hash, part_kind, all[i], all[i + 1]) end
   end
-  list_terms(kind, old[3] or '', '', place .. id)
+  list_terms(INDEX, kind, old[3] or '', '', place .. id)
   call('ZREM', INDEX, kind .. '*' .. place .. id)
   if sub(l, 25, 25) ~= '-' then call('ZREM', AGENDA, entry(h, sub(l, 25, 25), sub(l, 26, 33), ref)) end
   call('ZREM', FAR, ref)
@@ -312,9 +270,7 @@ local function write_stream(mark)
       .. (engine == '1' and sub(old, 42, 42) or sub(core, 42, 42)) .. sub(core, 43)
   end
   call('HSET', head, 'c', core, 'i', incarnation, 'd', rest, 'm', mark)
-  local deleted, was_deleted = sub(core, 43, 43), old and sub(old, 43, 43)
-  if deleted == '0' and was_deleted ~= '0' then call('ZADD', PATHS, 0, path) end
-  if deleted == '1' and was_deleted == '0' then call('ZREM', PATHS, path) end
+  if not old then call('ZADD', PATHS, 0, path) end
   if sub(core, 44, 44) == '1' then
     call('ZADD', ENDS, ends, path)
   elseif old and sub(old, 44, 44) == '1' then

@@ -69,11 +69,52 @@ end
 
 -- Make a stream of the engine's, which has no version that any stream had before; return its core.
 -- A head is a hash: c version 1-8, rows_at 9-16, refs 17-24, base 25-32, floor 33-40, engine 41, closed 42, deleted 43,
--- mortal 44; i incarnation; d the rest of an application's; m the mark of its last write; b bytes of live rows.
+-- mortal 44; i incarnation; d the rest of an application's; m the mark of its last write; b bytes of live rows; o the subject whose own it is.
 -- A batch is start 1-8, count 9-12, data.
-local function make_engine(paths, head, path, seed, nth)
+local function make_engine(paths, head, path, seed, nth, owner)
   local core = sub(seed, 1, 8) .. ordered(0) .. ordered(0) .. ordered(0) .. NONE .. '1000'
   call('HSET', head, 'c', core, 'i', sub(seed, 9) .. string.format('%08x', nth))
+  if owner then call('HSET', head, 'o', owner) end
   call('ZADD', paths, 0, path)
   return core
+end
+
+local function terms_of(text)
+  local found = {}
+  for term in string.gmatch(text, '%z([^%z]*)') do found[term] = true end
+  return found
+end
+
+local function list_terms(index, kind, old, new, rest)
+  if old == new then return end
+  local before, after = terms_of(old), terms_of(new)
+  for term in pairs(before) do
+    if not after[term] then call('ZREM', index, kind .. '=' .. term .. '\0' .. rest) end
+  end
+  for term in pairs(after) do
+    if not before[term] then call('ZADD', index, 0, kind .. '=' .. term .. '\0' .. rest) end
+  end
+end
+
+-- An own stream in a subject is closed 1, tail 2-9, length of the path, path.
+
+local function own_streams(text)
+  local at, found, order = 1, {}, {}
+  while at <= #text do
+    local size = parse('>I4', text, at + 9)
+    local path = sub(text, at + 13, at + 12 + size)
+    found[path] = {closed = sub(text, at, at) == '1', tail = parse('>I8', text, at + 1)}
+    order[#order + 1] = path
+    at = at + 13 + size
+  end
+  return found, order
+end
+
+local function own_text(found, order)
+  local parts = {}
+  for i, path in ipairs(order) do
+    local one = found[path]
+    parts[i] = (one.closed and '1' or '0') .. pack('>I8I4', one.tail, #path) .. path
+  end
+  return table.concat(parts)
 end
