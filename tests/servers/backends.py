@@ -11,7 +11,7 @@ from typing import Final
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 
-BACKENDS: Final[tuple[str, ...]] = ("memory", "sqlite", "postgres")
+BACKENDS: Final[tuple[str, ...]] = ("memory", "sqlite", "postgres", "redis")
 """The stores that every suite runs over."""
 
 SHARED_BACKENDS: Final[tuple[str, ...]] = tuple(name for name in BACKENDS if name != "memory")

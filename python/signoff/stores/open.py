@@ -10,9 +10,12 @@ from signoff.errors import StoreError
 from signoff.stores.base import WorkflowStore
 from signoff.stores.migrating import Migrating
 
-_KNOWN = "memory:, sqlite:///relative.db, sqlite:////absolute/path.db or postgresql://user@host/database"
-_POSTGRES = ("postgresql:", "postgres:")
-_LATER = {"redis": "Redis", "rediss": "Redis"}
+_KNOWN = (
+    "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/database or "
+    "redis://host:port/0"
+)
+_POSTGRES = ("postgresql", "postgres")
+_REDIS = ("redis", "rediss")
 
 
 def open_store(url: str, *, create: bool = True) -> WorkflowStore:
@@ -20,12 +23,13 @@ def open_store(url: str, *, create: bool = True) -> WorkflowStore:
 
     Args:
         url: `memory:`, or `sqlite:///` and a path: `sqlite:///claims.db` is relative to the working folder,
-            `sqlite:////var/lib/claims.db` is absolute.
+            `sqlite:////var/lib/claims.db` is absolute; `postgresql://user@host/database`; or `redis://host:port/0`,
+            with TLS `rediss://`. What options the last two take stands in docs/operations/.
         create: make the file and its folder when absent; False: refuse, and leave nothing behind.
 
     Raises:
-        StoreError: the URL is not understood, the backend is not part of this version, the path cannot be used,
-            or there is nothing there and nothing shall be created.
+        StoreError: the URL is not understood, the path cannot be used, or there is nothing there and nothing shall be
+            created.
 
     Example:
         >>> store = open_store("sqlite:///claims.db")
@@ -38,10 +42,10 @@ def open_store(url: str, *, create: bool = True) -> WorkflowStore:
         return _memory(url, rest)
     if scheme == "sqlite":
         return _sqlite(url, rest, create=create)
-    if url.startswith(_POSTGRES):
+    if scheme in _POSTGRES:
         return _postgres(url)
-    if name := _LATER.get(scheme):
-        raise StoreError(f"The {name} backend is not part of this version; use {_KNOWN}.")
+    if scheme in _REDIS:
+        return _redis(url)
     raise StoreError(f"No store is known for {scheme + ':'!r}; use {_KNOWN}.")
 
 
@@ -72,14 +76,19 @@ def open_migrating(url: str) -> Migrating | None:
         >>> (await migrating.status()).pending
         ()
     """
-    if url.startswith(_POSTGRES):
+    scheme, _, rest = url.partition(":")
+    if scheme in _POSTGRES:
         return _postgres_migrating(url)
-    if not url.startswith("sqlite:"):
+    if scheme in _REDIS:
+        from signoff.stores.redis.migrating import RedisMigrating  # noqa: PLC0415  loaded only when asked for
+
+        return RedisMigrating(url)
+    if scheme != "sqlite":
         open_store(url)  # refuses what is no URL of a store
         return None
     from signoff.stores.sqlite.migrating import SqliteMigrating  # noqa: PLC0415  loaded only when asked for
 
-    return SqliteMigrating(_sqlite_path(url, url.removeprefix("sqlite:")))
+    return SqliteMigrating(_sqlite_path(url, rest))
 
 
 def store_name(url: str) -> str:
@@ -134,6 +143,12 @@ def _postgres_migrating(url: str) -> Migrating:
     from signoff.stores.postgres.migrating import PostgresMigrating  # noqa: PLC0415
 
     return PostgresMigrating(read_address(url))
+
+
+def _redis(url: str) -> WorkflowStore:
+    from signoff.stores.redis.store import RedisStore  # noqa: PLC0415  loaded only when asked for
+
+    return RedisStore(url)
 
 
 def _check_place(path: Path) -> None:

@@ -30,8 +30,8 @@ BIG = ("subjects", "agenda", "batches", "streams", "tails", "parts", "subject_te
 
 FILL = """
 INSERT INTO signoff.subjects (id, kind, name, sort, version, mark, ready, quiet, updated_at, queue, terms, own, state)
-SELECT g, 'run', 'f' || g, g, 1, 0, false, false, g, CASE WHEN g % 10 = 0 THEN 'q' || g % 7 END, '["status/done"]', '[]',
-       ''
+SELECT g, 'run', 'f' || g, g, 1, 0, false, false, g, CASE WHEN g % 10 = 0 THEN 'q' || g % 7 END, '["status/done"]',
+       '[]', ''
 FROM generate_series(100001, 120000) AS g;
 INSERT INTO signoff.subject_terms SELECT 'run', 'status/done', g, g FROM generate_series(100001, 120000) AS g;
 INSERT INTO signoff.agenda (subject, queue, due_at, due_since, epoch)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from itertools import islice
+from operator import attrgetter
 
 from signoff.stores.base import Listing, LoadedSubject, OwnedPart, Page, PartsWanted
 from signoff.stores.change import Name, OwnStream, Part, PartName, Subject, SubjectWrite
@@ -154,12 +155,12 @@ class KeptSubjects:
             return None
         if not wanted:
             return LoadedSubject(kept.record)
+        some: Iterable[_KeptPart] = kept.parts.values()
         if all(one.key is not None for one in wanted):
             named = {(one.kind, one.key or "") for one in wanted}
-            # In the order of first putting, which their numbers are.
-            found = sorted((kept.parts[name] for name in named if name in kept.parts), key=lambda one: one.number)
-        else:
-            found = list(kept.parts.values())
+            some = [kept.parts[name] for name in named if name in kept.parts]
+        # In the order of first putting, which their numbers are; a copy may bring them in another.
+        found = sorted(some, key=attrgetter("number"))
         return LoadedSubject(kept.record, tuple(one.part for one in found if _is_wanted(one.part, wanted)))
 
     def page(self, where: Listing, limit: int, cursor: str | None) -> Page[Subject]:

@@ -1,0 +1,241 @@
+"""Commits: Changes become calls of one script a shard, in the order in which they are made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from signoff.errors import OutcomeUnknown, SignoffError, StoreUnavailable
+from signoff.stores.change import (
+    Change,
+    Committed,
+    Outcome,
+    Rejected,
+    SubjectDelete,
+)
+from signoff.stores.check import check
+from signoff.stores.redis.changes import Call, KnownStreams, outcome
+from signoff.stores.redis.durable import Durable
+from signoff.stores.redis.keys import ref
+from signoff.stores.redis.link import Link
+from signoff.stores.redis.nodes import send
+from signoff.stores.redis.scripts import COMMIT
+from signoff.stores.redis.shards import Shards
+
+_TIMES: Final = 10
+"""How often a Change is sent again because others wrote to its subject since its streams were looked up, or moved them
+to another shard."""
+
+_ANEW: Final = 3
+"""From this on an answer says that a Change must be sent anew."""
+
+"""From this on an answer says that a Change must be sent anew."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The Changes of one call of `commit`: by what each is numbered, and how it ended so far."""
+
+    changes: Sequence[Change]
+    stamps: Sequence[int]
+    ended: list[Outcome | Rejected | None]
+
+    @property
+    def left(self) -> list[int]:
+        """Return the places of those that have not ended."""
+        return [place for place, one in enumerate(self.ended) if one is None]
+
+    @property
+    def written(self) -> bool:
+        """Tell whether something is committed."""
+        return any(isinstance(one, Committed) for one in self.ended)
+
+    def outcomes(self) -> list[Outcome | Rejected]:
+        """Return how all ended; those that never came to their turn are unharmed."""
+        why = "Others write to it all the time; nothing of this Change was written. Try again."
+        late = Rejected(StoreUnavailable(why, public_detail=why))
+        return [late if one is None else one for one in self.ended]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Changes that go in one call of the script, by their places in the batch."""
+
+    batch: _Batch
+    call: Call
+    places: list[int] = field(default_factory=list)
+
+    def add(self, place: int, known: KnownStreams | None = None) -> None:
+        """Add a Change; one that cannot be kept ends here."""
+        change = self.batch.changes[place]
+        try:
+            check(change)
+            self.call.add(change, self.batch.stamps[place], known)
+        except SignoffError as error:
+            self.batch.ended[place] = Rejected(error)
+        else:
+            self.places.append(place)
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A call under way, and the reply to come."""
+
+    shard: int
+    places: list[int]
+    keys: list[bytes]
+    args: list[Any]
+    reply: asyncio.Future[Any]
+    synced: asyncio.Future[Any] | None
+
+
+class Commits:
+    """What writes Changes.
+
+    Args:
+        shards: where to.
+        durable: how a commit is made durable.
+    """
+
+    def __init__(self, shards: Shards, durable: Durable) -> None:
+        self._shards = shards
+        self._durable = durable
+        self._last: asyncio.Task[Any] | None = None
+
+    def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:
+        """Write Changes, beginning at the call where nothing must be looked up before."""
+        batch = _Batch(changes, self._shards.stamps(changes), [None] * len(changes))
+        if self._last is None or self._last.done():
+            self._last = None
+            sent = self._send_at_once(batch)
+            if sent is not None:
+                return self._finish(batch, sent)
+        return self._later(batch)
+
+    def _later(self, batch: _Batch) -> asyncio.Task[list[Outcome | Rejected]]:
+        task = asyncio.ensure_future(self._in_turn(batch, self._last))
+        self._last = task
+        return task
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        if self._last is not None:
+            await asyncio.wait([self._last])
+
+    # -- the short way ---------------------------------------------------------------------------------------------
+
+    def _send_at_once(self, batch: _Batch) -> list[_Sent] | None:
+        """Send all calls now; None: something must be looked up, or connected, before."""
+        shards = self._shards
+        groups: dict[int, _Group] = {}
+        links: dict[int, Link] = {}
+        for place, change in enumerate(batch.changes):
+            if isinstance(change.write, SubjectDelete):
+                return None
+            try:
+                shard = shards.of_change(change)
+            except (AttributeError, TypeError, UnicodeError):  # of what cannot be kept
+                shard = 0
+            if shard not in groups:
+                link = shards.nodes.link(shard)
+                if link is None:
+                    return None
+                groups[shard], links[shard] = self._group(batch, shard), link
+            groups[shard].add(place)
+        return [self._send(shard, group, links[shard]) for shard, group in groups.items() if group.places]
+
+    def _group(self, batch: _Batch, shard: int, taken: Collection[str] = ()) -> _Group:
+        shards = self._shards
+
+        def here(path: str) -> bytes:
+            return b"x" if path in taken else shards.here(shard, path)
+
+        return _Group(batch, Call(shards.keys[shard], shard, here, lambda post: shards.leave(shard, post)))
+
+    def _send(self, shard: int, group: _Group, link: Link) -> _Sent:
+        keys, args = group.call.arguments()
+        reply = send(link, COMMIT, keys, args)
+        return _Sent(shard, group.places, keys, args, reply, self._durable.sync(link))
+
+    async def _finish(self, batch: _Batch, sent: Sequence[_Sent]) -> list[Outcome | Rejected]:
+        await self._receive(batch, sent)
+        if None in batch.ended:
+            return await self._later(batch)
+        return batch.outcomes()
+
+    async def _receive(self, batch: _Batch, sent: Sequence[_Sent]) -> None:
+        """Wait for all replies; tell of calls that failed: of each alone if nothing of it was written.
+
+        Raises:
+            OutcomeUnknown: that is not known of all.
+            StoreUnavailable: nothing of the batch was written.
+        """
+        failed: list[tuple[_Sent, StoreUnavailable]] = []
+        for one in sent:
+            try:
+                answers = await self._shards.nodes.finish(one.shard, one.reply, COMMIT, one.keys, one.args)
+                await self._durable.wait(one.synced)
+            except StoreUnavailable as error:
+                self._durable.lost(error)
+                failed.append((one, error))
+                continue
+            for place, answer in zip(one.places, answers, strict=False):
+                if answer[0] < _ANEW:
+                    batch.ended[place] = outcome(batch.changes[place], answer)
+        for _, why in failed:
+            if isinstance(why, OutcomeUnknown) or not batch.written:
+                raise why
+        for one, why in failed:
+            for place in one.places:
+                batch.ended[place] = Rejected(why)
+
+    # -- the long way ----------------------------------------------------------------------------------------------
+
+    async def _in_turn(self, batch: _Batch, before: asyncio.Task[Any] | None) -> list[Outcome | Rejected]:
+        """Write Changes once those before them are written; what deletes begins a call of its own."""
+        if before is not None:
+            await asyncio.wait([before])
+        for _ in range(_TIMES + len(batch.changes)):
+            if None not in batch.ended:
+                break
+            try:
+                await self._receive(batch, await self._send_some(batch))
+            except StoreUnavailable as error:
+                if isinstance(error, OutcomeUnknown) or not batch.written:
+                    raise
+                raise OutcomeUnknown(f"{error} Some of what came with it is kept.") from error
+        return batch.outcomes()
+
+    async def _send_some(self, batch: _Batch) -> list[_Sent]:
+        """Send what can be sent together: in each shard up to the next that must begin a call."""
+        groups: dict[int, _Group] = {}
+        full: set[int] = set()
+        shards = self._shards
+        for place in batch.left:
+            change = batch.changes[place]
+            try:
+                check(change)
+            except SignoffError as error:
+                batch.ended[place] = Rejected(error)
+                continue
+            taken: Collection[str] = () if shards.one else await shards.settle(change)
+            shard = shards.of_change(change)
+            if shard in groups and (taken or isinstance(change.write, SubjectDelete)):
+                full.add(shard)
+            if shard in full:
+                continue
+            if taken:
+                full.add(shard)
+            group = groups.setdefault(shard, self._group(batch, shard, taken))
+            known = await self._known(shard, change.write) if isinstance(change.write, SubjectDelete) else None
+            group.add(place, known)
+        links = {shard: await shards.nodes.reach(shard) for shard in groups}
+        return [self._send(shard, group, links[shard]) for shard, group in groups.items() if group.places]
+
+    async def _known(self, shard: int, write: SubjectDelete) -> KnownStreams:
+        """Look up the streams and parts of a subject, whose keys its deletion must name."""
+        key = self._shards.keys[shard].subject(ref(write.name))
+        streams, kinds = await self._shards.nodes.ask(shard, "HMGET", key, "o", "k")
+        return KnownStreams(streams or b"", kinds or b"")

@@ -1,0 +1,189 @@
+"""One connection to a server: commands go out in the order of the calls, and none is ever sent twice.
+
+The protocol is spoken here and not by a client library: a commit begins at the call, calls share the connection without
+waiting for one another, and whoever has lost a reply knows that it was lost. A client that repeats what got no answer
+would run a command twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final, cast
+
+import hiredis
+
+from signoff.errors import StoreUnavailable
+from signoff.stores.redis.options import Address, Options
+
+_LOOK_S: Final = 1.0
+_numbers: Final = count()
+
+
+class ReplyLost(StoreUnavailable):
+    """The connection broke after a command was sent: whether it was run is not known.
+
+    Args:
+        link: the connection; what was sent may be on its way still.
+        why: what happened to it.
+    """
+
+    def __init__(self, link: Link, why: str) -> None:
+        super().__init__(f"The connection to Redis at {link.address} was lost: {why}.")
+        self.link = link
+
+
+class Refused(Exception):
+    """A server's error in answer to a command."""
+
+    @property
+    def code(self) -> str:
+        """Return the first word, e.g. `NOSCRIPT`."""
+        return str(self).partition(" ")[0]
+
+
+class Link(asyncio.Protocol):
+    """A connection, until it breaks.
+
+    Args:
+        address: of the server.
+        options: how to log in, how long to wait.
+        on_push: called with what is published on a channel that was subscribed to.
+    """
+
+    def __init__(self, address: Address, options: Options, on_push: Callable[[list[Any]], None] | None = None) -> None:
+        self.address = address
+        self.client_id = 0
+        self.name = f"{options.client_name}-{next(_numbers)}"
+        self._options = options
+        self._on_push = on_push
+        self._reader = hiredis.Reader(replyError=Refused)
+        self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._why: str | None = "it is not connected"
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._ended = asyncio.Event()
+
+    @property
+    def up(self) -> bool:
+        """Tell whether commands can be sent."""
+        return self._why is None
+
+    async def connect(self) -> None:
+        """Connect and log in.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached, or does not let us in.
+        """
+        loop, options, address = asyncio.get_running_loop(), self._options, self.address
+        try:
+            async with asyncio.timeout(options.connect_s):
+                if address.socket:
+                    await loop.create_unix_connection(lambda: self, address.socket)
+                else:
+                    await loop.create_connection(
+                        lambda: self, address.host, address.port, ssl=options.tls, server_hostname=options.server_name
+                    )
+                await self._log_in()
+        except (OSError, TimeoutError, Refused, ReplyLost) as error:
+            self.abort()
+            why = str(error) or "no answer in time"
+            raise StoreUnavailable(f"Redis at {address} cannot be used: {why}. Nothing was written.") from error
+        self._watchdog = loop.call_later(_LOOK_S, self._watch)
+
+    async def _log_in(self) -> None:
+        options = self._options
+        if options.password is not None:
+            user = () if options.user is None else (options.user,)
+            await self.call("AUTH", *user, options.password)
+        if options.database:
+            await self.call("SELECT", options.database)
+        await self.call("CLIENT", "SETNAME", self.name)
+        self.client_id = await self.call("CLIENT", "ID")
+
+    def call(self, *command: bytes | str | int) -> asyncio.Future[Any]:
+        """Send a command now; the future ends with the reply.
+
+        Raises (through the future):
+            Refused: the server answered with an error.
+            ReplyLost: the connection broke, and the command may have been run.
+            StoreUnavailable: there is no connection, and nothing was sent.
+        """
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Any] = loop.create_future()
+        transport = self._transport
+        if transport is None:
+            reply.set_exception(StoreUnavailable(f"The connection to Redis is lost: {self._why}. Nothing was written."))
+            return reply
+        self._waiting.append((loop.time(), reply))
+        transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]  # of any number of them
+        return reply
+
+    def abort(self) -> None:
+        """Break the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def close(self) -> None:
+        """Close the connection once what was sent is answered."""
+        waiting = [reply for _, reply in self._waiting]
+        if waiting:
+            await asyncio.wait(waiting, timeout=self._options.reply_s)
+        if self._transport is not None:
+            self._transport.close()
+            await self._ended.wait()
+
+    # -- what the loop calls ---------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        # Whoever calls waits for the reply, so little is ever under way.
+        self._transport.set_write_buffer_limits(high=1 << 30)
+        self._why = None
+
+    def data_received(self, data: bytes) -> None:
+        """Hand replies to those who wait for them."""
+        self._reader.feed(data)
+        waiting = self._waiting
+        while (reply := self._reader.gets()) is not False:
+            if not waiting or (self._on_push is not None and _is_push(reply)):
+                if self._on_push is not None:
+                    self._on_push(reply)
+                continue
+            _, future = waiting.popleft()
+            if future.done():
+                continue
+            if isinstance(reply, Refused):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell all who wait that their replies will not come."""
+        self._transport = None
+        self._why = str(exc) if exc else "the server closed it"
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        waiting, self._waiting = self._waiting, deque()
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(ReplyLost(self, self._why))
+        self._ended.set()
+
+    async def ended(self) -> None:
+        """Wait until the connection is gone."""
+        await self._ended.wait()
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._waiting and loop.time() - self._waiting[0][0] > self._options.reply_s:
+            self.abort()
+            return
+        self._watchdog = loop.call_later(_LOOK_S, self._watch)
+
+
+def _is_push(reply: Any) -> bool:
+    return isinstance(reply, list) and len(reply) == 3 and reply[0] == b"message"

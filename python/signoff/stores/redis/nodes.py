@@ -1,0 +1,238 @@
+"""The servers, as one event loop reaches them: which connection carries which shard, and scripts run there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from signoff.errors import OutcomeUnknown, StoreUnavailable
+from signoff.stores.redis.keys import Keys
+from signoff.stores.redis.link import Link, Refused, ReplyLost
+from signoff.stores.redis.options import Address, Options
+from signoff.stores.redis.scripts import ALL, Script
+from signoff.stores.redis.slots import slot_of, slots_of
+
+Raw = bytes | str | int
+
+_TIMES: Final = 5
+"""How often a command that was refused before it was run is sent again: to another node, or with its script."""
+
+_PAUSE_S: Final = 0.1
+
+_REFUSED_BEFORE: Final = re.compile(
+    r"-?\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|BUSY|NOAUTH|NOPERM|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|MOVED|ASK)\b"
+)
+"""Errors by which a server refuses the first write of a script, or all of it, so that nothing of it was written."""
+
+
+class Nodes:
+    """The servers of a store.
+
+    Args:
+        options: what the URL says.
+        shards: the keys of each shard.
+    """
+
+    def __init__(self, options: Options, shards: Sequence[Keys]) -> None:
+        self._options = options
+        self._slots = [slot_of(keys.tag) for keys in shards]
+        self._links: dict[Address, Link] = {}
+        self._connecting: dict[Address, asyncio.Task[Link]] = {}
+        self._addresses: list[Address] = [options.address] * len(shards)
+        self._clustered = False
+        self._closed = False
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Return where the shards are, each server once."""
+        return tuple(dict.fromkeys(self._addresses))
+
+    @property
+    def clustered(self) -> bool:
+        """Tell whether the servers are a cluster."""
+        return self._clustered
+
+    async def open(self) -> None:
+        """Connect, find the shards and load the scripts.
+
+        Raises:
+            StoreUnavailable: a server cannot be reached.
+        """
+        self._closed = False
+        first = await self._link(self._options.address)
+        about = await self._plain(first, "INFO", "cluster")
+        self._clustered = b"cluster_enabled:1" in about
+        if self._clustered:
+            await self._find_shards(first)
+        for address in self.addresses:
+            await self._link(address)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._closed = True
+        for task in tuple(self._connecting.values()):
+            task.cancel()
+        links, self._links = self._links, {}
+        await asyncio.gather(*(link.close() for link in links.values()))
+
+    def link(self, shard: int) -> Link | None:
+        """Return the connection to a shard if it is there; None: connect first."""
+        link = self._links.get(self._addresses[shard])
+        return link if link is not None and link.up else None
+
+    async def reach(self, shard: int) -> Link:
+        """Return the connection to a shard."""
+        return self.link(shard) or await self._link(self._addresses[shard])
+
+    async def at(self, address: Address) -> Link:
+        """Return the connection to a server."""
+        return await self._link(address)
+
+    # -- scripts ---------------------------------------------------------------------------------------------------
+
+    async def run(self, shard: int, script: Script, keys: Sequence[bytes], args: Sequence[Raw]) -> Any:
+        """Run a script that writes.
+
+        Raises:
+            OutcomeUnknown: the reply was lost, or the script failed.
+            StoreUnavailable: nothing was written.
+        """
+        link = await self.reach(shard)
+        return await self.finish(shard, send(link, script, keys, args), script, keys, args)
+
+    async def finish(
+        self, shard: int, sent: asyncio.Future[Any], script: Script, keys: Sequence[bytes], args: Sequence[Raw]
+    ) -> Any:
+        """Wait for the reply to a script; what was refused before it was run is sent again."""
+        for _ in range(_TIMES):
+            try:
+                return await sent
+            except ReplyLost as error:
+                why = "The connection to Redis was lost; whether the last write was kept is not known yet."
+                raise OutcomeUnknown(why, public_detail=why) from error
+            except Refused as error:
+                again = await self._again(shard, error, script, keys, args)
+                if again is None:
+                    raise told(error) from error
+                sent = again
+        raise StoreUnavailable("Redis sends every command elsewhere; nothing was written. Is the cluster in order?")
+
+    async def read(self, shard: int, script: Script, keys: Sequence[bytes], args: Sequence[Raw] = ()) -> Any:
+        """Run a script that reads: that can be done again when the connection was lost.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached.
+        """
+        try:
+            return await self.run(shard, script, keys, args)
+        except OutcomeUnknown:
+            return await self._read_again(shard, script, keys, args)
+
+    async def _read_again(self, shard: int, script: Script, keys: Sequence[bytes], args: Sequence[Raw]) -> Any:
+        try:
+            return await self.run(shard, script, keys, args)
+        except OutcomeUnknown as error:
+            why = "The store cannot be read: the connection to Redis was lost."
+            raise StoreUnavailable(why, public_detail=why) from error
+
+    async def ask(self, shard: int, *command: Raw) -> Any:
+        """Send a command that reads.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached.
+        """
+        for last in (False, True):
+            link = await self.reach(shard)
+            try:
+                return await link.call(*command)
+            except ReplyLost:
+                if last:
+                    raise
+            except Refused as error:
+                if last or not await self._moved(shard, error):
+                    raise told(error) from error
+        raise AssertionError
+
+    async def _again(
+        self, shard: int, error: Refused, script: Script, keys: Sequence[bytes], args: Sequence[Raw]
+    ) -> asyncio.Future[Any] | None:
+        """Send again what was not run; None: that does not help."""
+        if error.code == "NOSCRIPT":
+            link = await self.reach(shard)
+            await self._plain(link, "SCRIPT", "LOAD", script.text)
+            return send(link, script, keys, args)
+        if error.code == "ASK":
+            link = await self._link(_address(str(error).split()[2], self._options))
+            await self._plain(link, "SCRIPT", "LOAD", script.text)
+            link.call("ASKING")
+            return send(link, script, keys, args)
+        if await self._moved(shard, error):
+            return send(await self.reach(shard), script, keys, args)
+        return None
+
+    async def _moved(self, shard: int, error: Refused) -> bool:
+        """Find the shards anew if a server says that they are elsewhere, or are about to be."""
+        if error.code == "MOVED":
+            self._addresses[shard] = _address(str(error).split()[2], self._options)
+            await self._find_shards(await self.reach(shard))
+            return True
+        if error.code in {"TRYAGAIN", "CLUSTERDOWN", "LOADING"}:
+            await asyncio.sleep(_PAUSE_S)
+            return True
+        return False
+
+    # -- connections -----------------------------------------------------------------------------------------------
+
+    async def _find_shards(self, link: Link) -> None:
+        ranges = slots_of(await self._plain(link, "CLUSTER", "SLOTS"), link.address, self._options)
+        for shard, slot in enumerate(self._slots):
+            found = next((address for first, last, address in ranges if first <= slot <= last), None)
+            if found is None:
+                raise StoreUnavailable(f"No node of the Redis cluster has slot {slot}; nothing was written.")
+            self._addresses[shard] = found
+
+    async def _link(self, address: Address) -> Link:
+        link = self._links.get(address)
+        if link is not None and link.up:
+            return link
+        if self._closed:
+            raise StoreUnavailable("The store is not open; nothing was written. Open it before use.")
+        task = self._connecting.get(address)
+        if task is None:
+            task = self._connecting[address] = asyncio.ensure_future(self._connect(address))
+            task.add_done_callback(lambda _: self._connecting.pop(address, None))
+        return await asyncio.shield(task)
+
+    async def _connect(self, address: Address) -> Link:
+        link = Link(address, self._options)
+        await link.connect()
+        for script in ALL:
+            await self._plain(link, "SCRIPT", "LOAD", script.text)
+        self._links[address] = link
+        return link
+
+    async def _plain(self, link: Link, *command: Raw) -> Any:
+        try:
+            return await link.call(*command)
+        except Refused as error:
+            raise told(error) from error
+
+
+def send(link: Link, script: Script, keys: Sequence[bytes], args: Sequence[Raw]) -> asyncio.Future[Any]:
+    """Send a script by its digest, here and now."""
+    return link.call(b"EVALSHA", script.digest, len(keys), *keys, *args)
+
+
+def told(error: Refused) -> StoreUnavailable:
+    """Make of a server's error what the port says."""
+    text = str(error)
+    if _REFUSED_BEFORE.search(text):
+        return StoreUnavailable(f"Redis refuses: {text}. Nothing was written.")
+    return OutcomeUnknown(f"Redis failed: {text}. Whether the last write was kept is not known yet.")
+
+
+def _address(text: str, options: Options) -> Address:
+    host, _, port = text.rpartition(":")
+    return Address(host or options.address.host, int(port))
