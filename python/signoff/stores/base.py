@@ -7,12 +7,13 @@ there (`compare.py`), writes all of it or nothing, and returns only after the du
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from signoff.sql import Transaction
+from signoff.stores.bus import EventBus
 from signoff.stores.change import Batch, Change, Name, Outcome, Part, Rejected, Subject
 from signoff.stores.copies import Copies
 from signoff.streams.stream import Head, ProducerMark
@@ -372,31 +373,4 @@ class WorkflowStore(Subjects, Streams, Work, Posts, Copies, Protocol):
 
     def bus(self) -> EventBus:
         """Return the bus that carries this store's wake-ups."""
-        ...
-
-
-class Interest(Protocol):
-    """An interest in a topic, until it is closed."""
-
-    def close(self) -> None:
-        """Stop the wake-ups."""
-        ...
-
-
-class EventBus(Protocol):
-    """A carrier of wake-ups between processes. A wake-up is a hint: it may be lost or doubled.
-
-    Topics: `stream:{path}` (something was appended, closed or deleted), `ready` (some subject may be claimable) and
-    `elsewhere` (another process has committed something, whatever it is).
-    """
-
-    def emit(self, topics: Iterable[str]) -> None:
-        """Wake the subscribers of these topics, and no others. Called after a commit, on the event loop.
-
-        A backend that must talk to a server for it does so in the background.
-        """
-        ...
-
-    def subscribe(self, topic: str, wake: Callable[[], None]) -> Interest:
-        """Call `wake` on the subscriber's event loop whenever the topic may have news."""
         ...

@@ -1,4 +1,4 @@
-"""Wake-ups within one process; a backend adds what it hears from other processes by calling `wake`."""
+"""Wake-ups: what carries them, and the carrier within one process, which a backend wakes by what it hears of others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,33 @@ ELSEWHERE = "elsewhere"
 def stream_topic(path: str) -> str:
     """Return the topic that tells of news in a stream."""
     return f"stream:{path}"
+
+
+class Interest(Protocol):
+    """An interest in a topic, until it is closed."""
+
+    def close(self) -> None:
+        """Stop the wake-ups."""
+        ...
+
+
+class EventBus(Protocol):
+    """A carrier of wake-ups between processes. A wake-up is a hint: it may be lost or doubled.
+
+    Topics: `stream:{path}` (something was appended, closed or deleted), `ready` (some subject may be claimable) and
+    `elsewhere` (another process has committed something, whatever it is).
+    """
+
+    def emit(self, topics: Iterable[str]) -> None:
+        """Wake the subscribers of these topics, and no others. Called after a commit, on the event loop.
+
+        A backend that must talk to a server for it does so in the background.
+        """
+        ...
+
+    def subscribe(self, topic: str, wake: Callable[[], None]) -> Interest:
+        """Call `wake` on the subscriber's event loop whenever the topic may have news."""
+        ...
 
 
 class LocalInterest:

@@ -21,7 +21,8 @@ from signoff.clock import Alarm, Clock, SystemClock, sleep
 from signoff.errors import StoreError
 from signoff.service.commit import Durable
 from signoff.service.streams.channel import Channel, Reader
-from signoff.stores.base import Interest, WorkflowStore
+from signoff.stores.base import WorkflowStore
+from signoff.stores.bus import Interest
 from signoff.stores.change import Batch, Change, Committed, FamilyWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.stores.parting import batches
 from signoff.streams.stream import Head, Write

@@ -21,8 +21,8 @@ from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
 from signoff.service.commit import Durable
 from signoff.service.kinds import Kind
 from signoff.service.subscriptions.records import PAGE, SubscriptionRecords
-from signoff.stores.base import Interest, StreamTail, WorkflowStore
-from signoff.stores.bus import ELSEWHERE
+from signoff.stores.base import StreamTail, WorkflowStore
+from signoff.stores.bus import ELSEWHERE, Interest
 from signoff.stores.change import Change, Committed, FamilyWrite, StreamDelete, SubjectDelete
 from signoff.streams.subscriptions import rules
 from signoff.streams.subscriptions.limits import SubscriptionLimits
