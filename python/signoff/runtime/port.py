@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from signoff.clock import Clock
+from signoff.frozen import frozen
 from signoff.sql import Transaction
 from signoff.workflow.entry import Entry, Error
 from signoff.workflow.step.entries import StepCompleted, StepFailed
@@ -27,7 +28,7 @@ class RunLease(NamedTuple):
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClaimedRun:
     """A run that was leased to us.
 
@@ -43,7 +44,7 @@ class ClaimedRun:
     lost: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalPart:
     """What a run's journal has from a position on.
 

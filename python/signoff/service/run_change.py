@@ -103,7 +103,11 @@ class RunChange:
         """Write one more part along."""
         write, posts, mark = self.change
         assert isinstance(write, SubjectWrite)
-        self.change = Change(write._replace(parts=(*write.parts, part)), posts, mark)
+        parts = (*write.parts, part)
+        write = SubjectWrite(
+            write.subject, write.expect, parts, write.dropped, write.appends, write.epoch, write.release
+        )
+        self.change = Change(write, posts, mark)
 
 
 def run_deletion(subject: Subject, fold: RunFold, at: int) -> Change:

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
+from signoff.frozen import frozen
 from signoff.sql import Transaction
 from signoff.stores.bus import EventBus
 from signoff.stores.change import Batch, Change, Name, Outcome, Part, Rejected, Subject
@@ -74,7 +75,7 @@ class PartsWanted:
     open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoadedSubject:
     """A subject and those of its parts that were asked for, as of one moment; each kind in the order of first put."""
 

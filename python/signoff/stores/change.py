@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
 from signoff.errors import SignoffError
+from signoff.frozen import frozen
 from signoff.streams.compaction import RowChanges
 from signoff.streams.stream import Write
 
@@ -51,7 +52,8 @@ class Name(NamedTuple):
     id: str
 
 
-class OwnStream(NamedTuple):
+@frozen
+class OwnStream:
     """How far a stream of a subject's own has grown.
 
     It has no head that its appends would move: its tail is in the subject's record.
@@ -62,7 +64,7 @@ class OwnStream(NamedTuple):
     closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """A subject's record: what must be known of it without reading its streams.
 
@@ -110,7 +112,7 @@ class Subject:
         return next((one.tail for one in self.streams if one.path == path), 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """A small document of a subject, such as a request for input.
 
@@ -137,7 +139,7 @@ class PartName(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnAppend:
     """An append of JSON messages to a stream of the subject's own, which is created when absent.
 
@@ -153,7 +155,8 @@ class OwnAppend:
     close: bool = False
 
 
-class SubjectWrite(NamedTuple):
+@frozen
+class SubjectWrite:
     """Replace a subject's record, put and drop parts, and append to streams of its own.
 
     Attributes:
@@ -242,7 +245,7 @@ class RowsWrite:
     refs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Post:
     """Messages for a stream that several subjects share, such as an inbox.
 

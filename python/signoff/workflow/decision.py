@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from signoff.errors import SignoffError
+from signoff.frozen import frozen
 from signoff.workflow.entry import Entry
 from signoff.workflow.view import Past, RunFold, View
 
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remembered:
     """What was accepted before under the id that a client chose.
 
@@ -31,7 +32,7 @@ class Remembered:
     outcome: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """A run as it was loaded for a decision.
 
@@ -77,7 +78,7 @@ class Loaded:
         return max(now_ms, self.run.last_at)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remember(Generic[R]):
     """The id a client chose, under which the reply is kept: the same request again gets the first reply.
 
@@ -94,7 +95,7 @@ class Remember(Generic[R]):
     dumps: Callable[[R], bytes] = field(default=lambda _: b"{}", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppendEntries(Generic[R]):
     """The decision to write to a run.
 
@@ -135,7 +136,7 @@ class StartAnother(Generic[R]):
     decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]] = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AlreadyDone(Generic[R]):
     """The decision to write nothing, because it was done before."""
 

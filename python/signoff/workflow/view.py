@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
+from signoff.frozen import frozen
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.step.state import OpenStep
@@ -120,7 +121,8 @@ class View:
     past: Past | None = field(default=None, compare=False, repr=False)
 
 
-class Delta(NamedTuple):
+@frozen
+class Delta:
     """What entries change in public.
 
     Attributes:

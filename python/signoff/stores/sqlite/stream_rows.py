@@ -75,7 +75,7 @@ class StreamRows:
         if end != start:
             self._batch(stream, start, end, data, mark)
             stream.tail = end
-        _note(appended, path, Batch(start, end, data))
+        appended[path] = appended[path].joined(end, data) if path in appended else Batch(start, end, data)
         if append.close:
             stream.closed = True
 
@@ -96,7 +96,7 @@ class StreamRows:
             stream.tail = end
             if posted.size >= WAYPOINT_EVERY:
                 self._put_together(posted)
-        _note(appended, path, Batch(start, end, data))
+        appended[path] = appended[path].joined(end, data) if path in appended else Batch(start, end, data)
 
     def _put_together(self, posted: _Posted) -> None:
         """Make one batch of what was posted to a stream. It bears no mark: nobody looks for a Change by its posts."""
@@ -254,12 +254,6 @@ class StreamRows:
     def _write(self, name: str, rows: list[Row]) -> None:
         if rows:
             write_rows(self._connection, SQL, name, rows)
-
-
-def _note(appended: dict[str, Batch], path: str, batch: Batch) -> None:
-    """Note for the answer what was appended where."""
-    known = appended.get(path)
-    appended[path] = batch if known is None else known.joined(batch.end, batch.data)
 
 
 def new_incarnation() -> str:

@@ -23,6 +23,7 @@ from signoff.errors import (
     SubmissionReused,
     Withdrawn,
 )
+from signoff.frozen import frozen
 from signoff.streams import offset
 from signoff.workflow import codec
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, Remember
@@ -67,7 +68,7 @@ class ExpireNow:
     """The deadline has passed: `input.expired` is recorded, and the answer refused with `Expired`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """An answer that was accepted.
 

@@ -10,12 +10,13 @@ What is not in the table has no effect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
+from signoff.frozen import frozen
 from signoff.timestamps import rfc3339
 from signoff.workflow import codec
 from signoff.workflow.entry import DecidedBy
@@ -43,7 +44,7 @@ _SEEN = ("title", "description", "schema", "ui", "show", "initial", "actions")
 until when, is not part of that."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputState:
     """A request: its public row and what the rules need beside it.
 
