@@ -56,8 +56,6 @@ async def test_a_path_is_relative_or_absolute_and_its_folder_is_made(elsewhere: 
         ("claims.db", "not a store URL"),
         ("mysql://host/db", "No store is known for 'mysql:'"),
         ("SQLITE:///x.db", "No store is known for 'SQLITE:'"),
-        ("postgresql://host/db", "PostgreSQL backend is not part of this version"),
-        ("postgres://host/db", "PostgreSQL backend is not part of this version"),
         ("redis:", "names no server"),
         ("redis://host/x", "The database of a Redis URL is a whole number"),
         ("redis://host/0?shards=0", "shards of a Redis URL is a whole number from 1"),
