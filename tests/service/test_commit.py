@@ -13,7 +13,7 @@ from signoff.stores.base import Lanes
 from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Name, Outcome, Rejected, StreamDelete
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import advance, done, grow, head, send, start, text, write
+from signoff.testing.store_contract.laws import advance, done, grow, head, send, settle, start, text, write
 
 
 class Slow(MemoryStore):
@@ -249,6 +249,7 @@ async def test_many_writers_of_one_stream_and_of_many(shared_url: str) -> None:
             await committer.commit(send(f"{run_id}-", tail - 1, "inbox/user:a", b"1"))
 
     await asyncio.gather(*(run(f"r{n}") for n in range(20)))
+    await settle(store)
     found = await store.find_streams(["inbox/user:a"])
     assert (found["inbox/user:a"].tail, found["inbox/user:a"].closed) == (200, False)
     for number in range(20):

@@ -18,6 +18,7 @@ class StreamChain:
     """A stream as it will be when everything under way is committed.
 
     Attributes:
+        loading: what asks the store for producers that are not known yet.
         begun, ended: how many commits were handed over, and how many of them ended; they end in the order they began.
         broken: one of them failed, so that all this is not what the stream is.
         waiting: who waits until so many have ended.
@@ -25,6 +26,7 @@ class StreamChain:
 
     head: Head | None
     producers: dict[str, ProducerMark | None] = field(default_factory=dict)
+    loading: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     begun: int = 0
     ended: int = 0
     broken: bool = False

@@ -334,7 +334,18 @@ class StreamWriter:
             del self._loading[path]
 
     async def _load_producer(self, chain: StreamChain, path: str, producer_id: str) -> None:
-        state: StreamState | None = await self._store.load_stream(path, producer_id)
+        """Learn where a producer is, once for all who wait for it: they go on in the order in which they came."""
+        loading = chain.loading.get(producer_id)
+        if loading is None:
+            loading = asyncio.get_running_loop().create_task(self._look_for_producer(chain, path, producer_id))
+            chain.loading[producer_id] = loading
+        await asyncio.shield(loading)
+
+    async def _look_for_producer(self, chain: StreamChain, path: str, producer_id: str) -> None:
+        try:
+            state: StreamState | None = await self._store.load_stream(path, producer_id)
+        finally:
+            del chain.loading[producer_id]
         same = state is not None and chain.head is not None and state.head.incarnation == chain.head.incarnation
         # Whoever came first knows better: an append of this producer may be under way by now.
         chain.producers.setdefault(producer_id, state.producer if state is not None and same else None)
