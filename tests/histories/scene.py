@@ -53,13 +53,15 @@ class Site:
         return Random(f"{self.seed} {name}")
 
     @asynccontextmanager
-    async def troubled(self, every_s: float = 0.03) -> AsyncIterator[None]:
-        """Cut connections, and lose replies, while the block runs."""
+    async def troubled(self) -> AsyncIterator[None]:
+        """Cut connections, and lose replies, while the block runs: one in so many replies, however fast they come."""
 
         async def trouble() -> None:
-            chance = self.chance("trouble")
+            chance, wanted = self.chance("trouble"), 0
             while True:
-                await asyncio.sleep(every_s * chance.random() * 2)
+                wanted += chance.randrange(4, 12)
+                while self._replies() < wanted:
+                    await asyncio.sleep(0.005)
                 proxy = chance.choice(self.proxies)
                 if chance.random() < 0.6:
                     proxy.lose_reply()
@@ -72,6 +74,9 @@ class Site:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    def _replies(self) -> int:
+        return sum(not one.unknown for one in self.recorder.operations)
 
 
 @asynccontextmanager

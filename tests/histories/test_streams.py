@@ -67,7 +67,7 @@ class Writer:
         if chance.random() < 0.05:
             await self.do(path, "append", AppendGiven(f"{message}!", self.name, seq + 2))
         again = chance.random() < 0.2
-        for _ in range(9):
+        while True:
             result = await self.do(path, "append", AppendGiven(message, self.name, seq))
             if isinstance(result, int) or result == "repeated":
                 self._next[path] = seq + 1
