@@ -51,7 +51,7 @@ class LostUpdate(FaultyStore):
         if not isinstance(write, SubjectWrite) or not self._now():
             return change
         loaded = await super().load(write.subject.name)
-        return change._replace(write=write._replace(expect=loaded.subject.version if loaded else 0))
+        return change._replace(write=replace(write, expect=loaded.subject.version if loaded else 0))
 
 
 class LostWrite(FaultyStore):
@@ -103,7 +103,7 @@ class DoubledAppend(FaultyStore):
         write = change.write
         if not isinstance(write, SubjectWrite) or not self._now():
             return change
-        return change._replace(write=write._replace(appends=(*write.appends, *write.appends)))
+        return change._replace(write=replace(write, appends=(*write.appends, *write.appends)))
 
 
 class DoubledStreamAppend(FaultyStore):
@@ -231,7 +231,7 @@ def _unfenced(change: Change) -> Change:
     write = change.write
     if not isinstance(write, SubjectWrite) or write.release:
         return change
-    return change._replace(write=write._replace(epoch=None))
+    return change._replace(write=replace(write, epoch=None))
 
 
 class KeptLease(FaultyStore):
