@@ -287,14 +287,14 @@ def topics_of(change: Change) -> list[str]:
     write, posts, _ = change
     topics = [stream_topic(post.path) for post in posts]
     match write:
+        case FamilyWrite(writes):
+            topics += [stream_topic(one.path if isinstance(one, StreamDelete) else one.head.path) for one in writes]
         case SubjectWrite():
             topics += [stream_topic(append.path) for append in write.appends]
             # Without a queue nobody may claim it, but whoever holds it hears that it is paused or has been ended.
             subject = write.subject
             if subject.ready or (subject.queue is not None and subject.wake_at is not None):
                 topics.append(READY)
-        case FamilyWrite(writes):
-            topics += [stream_topic(one.path if isinstance(one, StreamDelete) else one.head.path) for one in writes]
         case SubjectDelete(streams=paths):
             topics += [stream_topic(path) for path in paths]
         case RowsWrite():
