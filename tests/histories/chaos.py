@@ -52,6 +52,9 @@ async def claim(ctx: Context, number: int) -> list[int]:
     return [first, second]
 """
 
+Trouble = Callable[[], Awaitable[None]]
+"""Something that is done to the processes, or to what they use."""
+
 LOST = (httpx.TransportError, TimeoutError)
 """What a client gets whose request may have been done, or not; as after a 503."""
 
@@ -167,7 +170,7 @@ class Theatre:
         self.proxy.lose_reply()
 
     @property
-    def troubles(self) -> list[Callable[[], Awaitable[None]]]:
+    def troubles(self) -> list[Trouble]:
         """Return all of these, the cheap ones more often."""
         kills = [self.kill_a_worker, self.kill_a_server]
         freezes = [self.freeze_a_worker, self.freeze_a_server]
@@ -247,7 +250,7 @@ async def _answer(http: httpx.AsyncClient, row: dict[str, object], given: Answer
     return "replayed" if "idempotency-replayed" in reply.headers else str(document["outcome"])
 
 
-async def storm(on: Theatre, troubles: Sequence[Callable[[], Awaitable[None]]], every_s: float) -> None:
+async def storm(on: Theatre, troubles: Sequence[Trouble], every_s: float) -> None:
     """Do one thing after another to them."""
     for trouble in troubles:
         await asyncio.sleep(every_s)
