@@ -92,12 +92,14 @@ class Workers:
         self.died = 0
 
     def look(self) -> None:
-        """Start another in place of each that has died; by a kill alone may they."""
+        """Start another in place of each that has died: of a kill, or at its start, as there was no store then."""
         for place, process in enumerate(self.processes):
-            if process.poll() is not None:
-                assert process.returncode == -signal.SIGKILL, (self._folder / "workers.log").read_text()[-4000:]
-                self.died += 1
-                self.processes[place] = self._spawn()
+            if process.poll() is None:
+                continue
+            killed, said = process.returncode == -signal.SIGKILL, (self._folder / "workers.log").read_text()
+            assert killed or (process.returncode == 1 and " cannot be used: " in said.splitlines()[-1]), said[-4000:]
+            self.died += killed
+            self.processes[place] = self._spawn()
 
     def close(self) -> None:
         """End all."""
