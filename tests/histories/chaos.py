@@ -52,6 +52,9 @@ async def claim(ctx: Context, number: int) -> list[int]:
     return [first, second]
 """
 
+Trouble = Callable[[], Awaitable[None]]
+"""Something that is done to the processes, or to what they use."""
+
 LOST = (httpx.TransportError, TimeoutError)
 """What a client gets whose request may have been done, or not; as after a 503."""
 
@@ -89,12 +92,14 @@ class Workers:
         self.died = 0
 
     def look(self) -> None:
-        """Start another in place of each that has died; by a kill alone may they."""
+        """Start another in place of each that has died: of a kill, or at its start, as there was no store then."""
         for place, process in enumerate(self.processes):
-            if process.poll() is not None:
-                assert process.returncode == -signal.SIGKILL, (self._folder / "workers.log").read_text()[-4000:]
-                self.died += 1
-                self.processes[place] = self._spawn()
+            if process.poll() is None:
+                continue
+            killed, said = process.returncode == -signal.SIGKILL, (self._folder / "workers.log").read_text()
+            assert killed or (process.returncode == 1 and " cannot be used: " in said.splitlines()[-1]), said[-4000:]
+            self.died += killed
+            self.processes[place] = self._spawn()
 
     def close(self) -> None:
         """End all."""
@@ -167,7 +172,7 @@ class Theatre:
         self.proxy.lose_reply()
 
     @property
-    def troubles(self) -> list[Callable[[], Awaitable[None]]]:
+    def troubles(self) -> list[Trouble]:
         """Return all of these, the cheap ones more often."""
         kills = [self.kill_a_worker, self.kill_a_server]
         freezes = [self.freeze_a_worker, self.freeze_a_server]
@@ -247,7 +252,7 @@ async def _answer(http: httpx.AsyncClient, row: dict[str, object], given: Answer
     return "replayed" if "idempotency-replayed" in reply.headers else str(document["outcome"])
 
 
-async def storm(on: Theatre, troubles: Sequence[Callable[[], Awaitable[None]]], every_s: float) -> None:
+async def storm(on: Theatre, troubles: Sequence[Trouble], every_s: float) -> None:
     """Do one thing after another to them."""
     for trouble in troubles:
         await asyncio.sleep(every_s)

@@ -15,7 +15,7 @@ from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from signoff.testing.histories import RecordedCall, Recorder, check, write
 from signoff.testing.histories.order import faults
-from tests.histories.chaos import Answer, Theatre, answer_all, ended, serving_again, start, storm, theatre
+from tests.histories.chaos import Answer, Theatre, Trouble, answer_all, ended, serving_again, start, storm, theatre
 from tests.histories.test_streams import LIVE, LiveReader, Writer, appends_of
 
 ONCE = ("run.started", "step.completed", "input.requested", "input.answered", "timer.fired", "run.completed")
@@ -49,16 +49,25 @@ class AnswerModel:
 
 @pytest.mark.parametrize("seed", [1])
 async def test_what_was_acknowledged_stands_once_and_every_run_ends(shared_url: str, tmp_path: Path, seed: int) -> None:
-    with theatre(tmp_path, shared_url, seed) as on:
-        readers = await _play(on)
-        found = await _look(on, shared_url, readers)
+    await play(shared_url, tmp_path, seed)
+
+
+async def play(url: str, folder: Path, seed: int, more: Sequence[Trouble] = ()) -> None:
+    """Have it all happen, and look what has come of it.
+
+    Args:
+        more: what is done besides, such as to the server of a database.
+    """
+    with theatre(folder, url, seed) as on:
+        readers = await _use(on, more)
+        found = await _look(on, url, readers)
         code, _ = on.server.stop()
     calls = on.recorder.operations
     answers = [one for one in calls if one.subject in on.runs]
     violation = check(answers, AnswerModel())
     if found or violation:
         why = "\n".join([*([str(violation)] if violation else []), *found])
-        file = write(tmp_path / "history.txt", calls, seed=seed, why=why)
+        file = write(folder / "history.txt", calls, seed=seed, why=why)
         raise AssertionError(f"seed {seed}, history in {file}:\n{why}")
     assert Counter(one.result for one in answers)["accepted"] > RUNS / 2
     assert any(one.unknown for one in calls)
@@ -66,9 +75,9 @@ async def test_what_was_acknowledged_stands_once_and_every_run_ends(shared_url: 
     assert code == 0
 
 
-async def _play(on: Theatre) -> list[LiveReader]:
+async def _use(on: Theatre, more: Sequence[Trouble]) -> list[LiveReader]:
     """Start runs, have people answer and writers append while there is trouble; end when all runs have ended."""
-    troubles = on.troubles
+    troubles = [*on.troubles, *more]
     on.chance.shuffle(troubles)
     amounts = itertools.count(1_000)
     async with on.client() as http:
