@@ -38,6 +38,20 @@ def test_a_schema_is_looked_at_made_and_checked(tmp_path: Path) -> None:
     assert run(tmp_path, "list", *STORE).returncode == 0
 
 
+def test_every_schema_is_made_and_checked(tmp_path: Path, shared_url: str) -> None:
+    before = json.loads(run(tmp_path, "db", "status", "--json", SIGNOFF_STORE=shared_url).stdout)
+    assert (before["schema"], before["breaking"]) == (0, False)
+    assert before["pending"]
+    assert run(tmp_path, "db", "check", SIGNOFF_STORE=shared_url).returncode == 1
+    made = run(tmp_path, "db", "upgrade", SIGNOFF_STORE=shared_url)
+    assert (made.returncode, made.stderr) == (0, "")
+    after = json.loads(run(tmp_path, "db", "status", "--json", SIGNOFF_STORE=shared_url).stdout)
+    assert after == {**before, "schema": before["newest"], "pending": []}
+    checked = run(tmp_path, "db", "check", SIGNOFF_STORE=shared_url)
+    assert (checked.returncode, checked.stdout) == (0, "Nothing is wrong.\n")
+    assert run(tmp_path, "db", "sql", SIGNOFF_STORE=shared_url).returncode == 0
+
+
 def test_what_programs_read(tmp_path: Path) -> None:
     def told(*arguments: str) -> object:
         return json.loads(run(tmp_path, "db", *arguments, "--json", *STORE).stdout)
@@ -95,6 +109,19 @@ def test_a_store_is_copied_and_the_copy_is_used(tmp_path: Path) -> None:
         again.stderr
         == "signoff: The target holds something already; nothing was changed. Name a store that holds nothing.\n"
     )
+
+
+def test_a_store_is_moved_to_every_other_and_back(tmp_path: Path, shared_url: str) -> None:
+    run(tmp_path, "start", "expense", "--run-id", "r1", *STORE)
+    there = run(tmp_path, "db", "copy", STORE[1], shared_url, "--verify")
+    assert (there.returncode, there.stderr) == (0, "")
+    back = run(tmp_path, "db", "copy", shared_url, COPY[3], "--verify")
+    assert (back.returncode, back.stderr, back.stdout) == (0, "", there.stdout)
+    shown = [
+        run(tmp_path, "show", "r1", "--history", "--json", "--store", url).stdout
+        for url in (STORE[1], shared_url, COPY[3])
+    ]
+    assert shown[0] == shown[1] == shown[2] != ""
 
 
 def test_what_cannot_be_copied_is_refused_in_one_line(tmp_path: Path) -> None:

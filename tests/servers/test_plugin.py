@@ -27,9 +27,7 @@ def test_the_parts_are_the_whole() -> None:
     assert all(parts.values())
     for name in BACKENDS:
         assert f"tests/conformance/test_official.py::test_the_official_suite[{name}]" in parts[name]
-        laws = [one for one in parts[name] if "test_contract.py::" in one]
-        assert len({one.split("::")[1] for one in laws}) == 1
-        assert len(laws) > 100
+        assert len([one for one in parts[name] if "test_contract.py::" in one]) > 100, "it has laws of its own"
     assert any("[memory-sqlite]" in one for one in parts["sqlite"])
     assert any("tests/stores/sqlite/" in one for one in parts["sqlite"])
     assert not any("tests/stores/sqlite/" in one for one in parts["none"])

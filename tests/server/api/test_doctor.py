@@ -14,7 +14,7 @@ async def test_operators_are_told_what_is_wrong(store: str) -> None:
         assert (reply.status_code, complaints("doctor-reply.json", reply.json())) == (200, [])
         found = {finding["check"]: finding["level"] for finding in reply.json()["findings"]}
         assert (found["store"], found["queue"], found["workers"]) == (
-            "note" if store == "memory:" else "ok",
+            "ok" if store.startswith(("sqlite:", "postgresql:")) else "note",  # Redis flushes its log every second
             "ok",
             "note",
         )
