@@ -180,7 +180,7 @@ async def test_a_withdrawn_request_takes_no_answer(url: str) -> None:
     @app.workflow(expose=("output",))
     async def impatient(ctx: Context) -> str:
         try:
-            async with asyncio.timeout(0.1):
+            async with asyncio.timeout(1.5):  # long enough for the test to see it
                 await ctx.await_input("approve", Decision, title="Quick!", to=["group:finance"])
         except TimeoutError:
             await ctx.await_event("end")
@@ -220,7 +220,7 @@ async def test_a_request_left_open_is_withdrawn_when_the_run_ends(url: str) -> N
 
 
 async def test_a_deadline_without_a_worker_is_kept_by_the_answer(url: str) -> None:
-    app = approval_app(deadline="50ms")
+    app = approval_app(deadline="1500ms")
 
     async with scene(url) as on:
         run = await on.start("approval")
@@ -239,25 +239,33 @@ async def test_a_deadline_without_a_worker_is_kept_by_the_answer(url: str) -> No
 
 async def test_answer_and_deadline_at_the_same_instant(url: str) -> None:
     app, clock = approval_app(deadline="1h"), ManualClock(1_800_000_000_000)
+    answered, struck = asyncio.Event(), asyncio.Event()
 
     async def answers(on: Scene, row: dict[str, Any]) -> str:
         try:
             await on.answer(row, {"approved": True})
         except Expired:
             return "expired"
+        answered.set()
         return "answered"
+
+    async def answers_late(on: Scene, row: dict[str, Any]) -> str:
+        await struck.wait()
+        return await answers(on, row)
 
     async with scene(url, clock) as on, working(app, on):
         runs = await asyncio.gather(*(on.start("approval") for _ in range(1000)))
         rows = [await on.asks(run, "approve:0") for run in runs]
 
         async def the_hour_strikes() -> str:
+            await answered.wait()
             clock.advance(1)
             on.engine.store.bus().emit(["ready"])
+            struck.set()
             return ""
 
         clock.advance(3_600_000 - 1)
-        early, late = [answers(on, row) for row in rows[:500]], [answers(on, row) for row in rows[500:]]
+        early, late = [answers(on, row) for row in rows[:500]], [answers_late(on, row) for row in rows[500:]]
         said = [reply for reply in await asyncio.gather(*early, the_hour_strikes(), *late) if reply]
         assert set(said) == {"answered", "expired"}
         for run, reply in zip(runs, said, strict=True):

@@ -1,14 +1,15 @@
 """Wake-ups across processes: what is told after commits, in batches, and what is heard.
 
 A notice in the transaction of a commit would hold a lock that all commits with notices share; so one connection tells
-afterwards, some topics at a time. A notice is a hint. Where it cannot be heard (behind a pooler), or may have been
-missed (after a lost connection), everybody looks.
+afterwards, some topics at a time, and only while another process is known to listen. A notice is a hint. Where it
+cannot be heard (behind a pooler), or may have been missed (after a lost connection), everybody looks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
@@ -34,6 +35,14 @@ _AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 _LOOK: Final = "*"
 """A notice that names no topic: look yourself."""
+
+_HELLO, _HERE, _GONE = "?", "+", "-"
+_NO_NEWS: Final = frozenset((_HELLO, _HERE, _GONE))
+"""Notices by which those who listen know of each other: who has come asks who is here, and who goes says so."""
+
+_HERE_EVERY_S: Final = 20.0
+_FORGET_S: Final = 70.0
+"""Seconds after which one who has not said that it is here counts as gone."""
 
 _TELL: Final = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 _STATE: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
@@ -61,6 +70,8 @@ class ServerBus(LocalBus):
         self._telling: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None
         self._open = False
+        self._others: dict[str, float] = {}
+        self._deaf = False
 
     def start(self) -> None:
         """Begin to hear."""
@@ -69,6 +80,8 @@ class ServerBus(LocalBus):
 
     async def stop(self) -> None:
         """Tell what is left, and hear no more."""
+        if self._others:
+            self._tell_later([_GONE])
         self._open = False
         if self._telling is not None:
             await self._telling
@@ -81,7 +94,18 @@ class ServerBus(LocalBus):
         """Wake the subscribers of these topics here, and tell other processes."""
         topics = tuple(topics)
         self.wake(topics)
-        if self._open and topics:
+        if topics and self._heard_by_others():
+            self._tell_later(topics)
+
+    def _heard_by_others(self) -> bool:
+        """Tell whether another process listens, as far as can be known."""
+        if self._others and min(self._others.values()) < time.monotonic() - _FORGET_S:
+            since = time.monotonic() - _FORGET_S
+            self._others = {one: at for one, at in self._others.items() if at >= since}
+        return bool(self._others) or self._deaf
+
+    def _tell_later(self, topics: Iterable[str]) -> None:
+        if self._open:
             self._pending.update(dict.fromkeys(topics))
             if self._telling is None:
                 self._telling = asyncio.get_running_loop().create_task(self._tell())
@@ -106,6 +130,7 @@ class ServerBus(LocalBus):
     async def _hear(self) -> None:
         address = self._connector.address
         if address.listen == POLL or (address.listen is None and self._connector.pooled):
+            self._deaf = True
             await self._poll()
             return
         tried = 0
@@ -128,7 +153,12 @@ class ServerBus(LocalBus):
         connection.add_termination_listener(lambda _: gone.set())
         try:
             await connection.add_listener(self._channel, self._heard)
-            await gone.wait()
+            self._tell_later([_HELLO])
+            while not gone.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_HERE_EVERY_S):
+                        await gone.wait()
+                self._tell_later([_HERE])
         except CAUGHT as error:
             log.warning("Wake-ups of other processes are not heard for now: %s", error)
         finally:
@@ -141,10 +171,15 @@ class ServerBus(LocalBus):
             return
         if sender == self._me:
             return
-        if topics == [_LOOK]:
+        self._others[sender] = time.monotonic()
+        if _HELLO in topics:
+            self._tell_later([_HERE])
+        if _GONE in topics:
+            del self._others[sender]
+        if _LOOK in topics:
             self._look()
-        else:
-            self.wake([*topics, ELSEWHERE])
+        elif news := [topic for topic in topics if topic not in _NO_NEWS]:
+            self.wake([*news, ELSEWHERE])
 
     def _look(self) -> None:
         self.wake(self.topics)
