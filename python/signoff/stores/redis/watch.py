@@ -16,7 +16,7 @@ from signoff.stores.redis.link import Link
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.options import Address, Options
 
-_POLL_S: Final = 1.0
+POLL_S: Final = 1.0
 """Seconds between two looks while nothing is heard."""
 
 _MOST: Final = 200
@@ -98,7 +98,7 @@ class Watch:
             self._heard.set()
             self._alone = False
             self._wake_all()
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(POLL_S)
 
     async def _listen_once(self) -> None:
         link = Link(self._address(), self._options, self._hear)
