@@ -157,7 +157,7 @@ async def test_marks_do_not_grow_for_ever_and_what_was_forgotten_is_not_denied(
         assert False not in found[:6]
         assert found[2] is True
         assert found[6:] == [False, None]
-    redis().drop_prefix("marks")
+    redis().drop_prefixes("marks")
 
 
 @pytest.mark.parametrize("fsync", ["everysec", "always"])

@@ -9,16 +9,16 @@ import pytest
 
 from signoff.errors import StoreUnavailable
 from signoff.stores.redis import options
-from signoff.stores.redis.link import Link, Refused, ReplyLost
+from signoff.stores.redis.link import DroppedReply, Refused, ServerLink
 from tests.servers import Proxy, RedisServer
 
 NewProxy = Callable[[int], Proxy]
 
 
-async def connected(url: str) -> Link:
+async def connected(url: str) -> ServerLink:
     """Connect to a server."""
     read = options.read(url)
-    link = Link(read.address, read)
+    link = ServerLink(read.address, read)
     await link.connect()
     return link
 
@@ -45,7 +45,7 @@ async def test_a_call_whose_reply_is_lost_was_run_once(own_redis: RedisServer, n
     proxy = new_proxy(own_redis.port)
     link = await connected(own_redis.url(port=proxy.port))
     proxy.lose_reply(b"RPUSH")
-    with pytest.raises(ReplyLost):
+    with pytest.raises(DroppedReply):
         await link.call("RPUSH", "list", "x")
     assert own_redis.command("LLEN", "list") == ":1"
     assert not link.up

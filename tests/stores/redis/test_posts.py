@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from signoff.stores.open import open_store
-from signoff.stores.redis.nodes import Nodes, Raw
-from signoff.stores.redis.scripts import Script
+from signoff.stores.redis.link import RedisArg
+from signoff.stores.redis.nodes import Nodes
+from signoff.stores.redis.scripts import LuaScript
 from signoff.stores.redis.store import RedisStore
 from signoff.testing.store_contract.laws import done, send, settle, text
 from tests.servers import RedisServer
@@ -33,7 +34,9 @@ async def test_a_relay_that_dies_between_any_two_commands_loses_and_doubles_noth
     read = Nodes.read
     relays: set[Nodes] = set()
 
-    async def dying(self: Nodes, shard: int, script: Script, keys: Sequence[bytes], args: Sequence[Raw] = ()) -> Any:
+    async def dying(
+        self: Nodes, shard: int, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg] = ()
+    ) -> Any:
         nonlocal left
         if self not in relays:
             return await read(self, shard, script, keys, args)

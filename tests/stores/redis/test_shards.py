@@ -9,7 +9,6 @@ import pytest
 from signoff.stores.base import Listing
 from signoff.stores.change import Committed, Conflict, FamilyWrite, Name, StreamDelete
 from signoff.stores.open import open_store
-from signoff.stores.redis import shards
 from signoff.stores.redis.store import RedisStore
 from signoff.streams.stream import Fork, Write
 from signoff.testing.store_contract.laws import (
@@ -137,7 +136,7 @@ async def test_how_far_the_clock_is_off_is_looked_up(own_redis: RedisServer, mon
         assert isinstance(store, RedisStore)
         assert store._shards.clock.shift == 0
     right = time.time_ns
-    monkeypatch.setattr(shards.time, "time_ns", lambda: right() - HOUR * 1_000_000)
+    monkeypatch.setattr("signoff.stores.redis.shards.time.time_ns", lambda: right() - HOUR * 1_000_000)
     async with opened(own_redis.url()) as store:
         assert isinstance(store, RedisStore)
         assert abs(store._shards.clock.shift - HOUR) < 5_000

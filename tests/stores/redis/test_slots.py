@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signoff.stores.redis.options import Address, Options
+from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.slots import slot_of, slots_of
 from tests.stores.redis.cluster import cluster
 
@@ -15,9 +15,9 @@ def test_a_slot_is_what_the_server_says(tag: str) -> None:
 
 
 def test_a_node_that_does_not_know_its_name_is_where_it_was_asked() -> None:
-    options = Options(Address("first", 1))
+    options = Options(NodeAddress("first", 1))
     answer = [[0, 99, [None, 7000, b"id"]], [100, 200, [b"10.0.0.9", 7001, b"id"], [b"10.0.0.8", 7002, b"replica"]]]
-    assert slots_of(answer, Address("asked", 6379), options) == [
-        (0, 99, Address("asked", 7000)),
-        (100, 200, Address("10.0.0.9", 7001)),
+    assert slots_of(answer, NodeAddress("asked", 6379), options) == [
+        (0, 99, NodeAddress("asked", 7000)),
+        (100, 200, NodeAddress("10.0.0.9", 7001)),
     ]

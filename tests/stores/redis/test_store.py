@@ -16,11 +16,6 @@ from tests.servers import fresh_url
 from tests.stores.redis.cluster import cluster
 
 
-class TestRedisStore(StoreContract):
-    def new_store(self, folder: Path) -> WorkflowStore:
-        return open_store(fresh_url("redis", folder))
-
-
 class TestRedisCluster(StoreContract):
     def new_store(self, folder: Path) -> WorkflowStore:
         prefix = sha1(str(folder).encode(), usedforsecurity=False).hexdigest()[:16]

@@ -111,9 +111,9 @@ async def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(url: st
 
     store = open_store(url)
     await store.open()
-    whole = {run_id: await whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
+    there = {run_id: await whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
     for run_id, number in acknowledged:
-        assert int(number) < whole[run_id]
-    assert await tails(store, "workflows/expense") == {"workflows/expense": (sum(whole.values()), False)}
+        assert int(number) < there[run_id]
+    assert await tails(store, "workflows/expense") == {"workflows/expense": (sum(there.values()), False)}
     await done(store, blind("after", b"1"))
     await store.close()
