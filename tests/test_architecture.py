@@ -94,7 +94,6 @@ SCENARIOS: Final = {
     "stores/postgres/test_pgbouncer.py": "the store behind PgBouncer, in transaction mode",
     "stores/postgres/test_plans.py": "the plans of all statements, among many rows",
     "stores/postgres/test_posts.py": "several who place at once, and some that die",
-    "stores/redis/test_contract.py": "the laws of the port, over few and many shards",
     "stores/test_contract.py": "the laws of the port, over each store",
     "stores/test_later_posts.py": "the laws of the port, over a store that places posts later",
     "workflow/test_closing.py": "how generators and whole machines end",

@@ -7,10 +7,22 @@ import sys
 import time
 
 from signoff.service.commit import GroupCommitter
-from signoff.stores.base import WorkflowStore
-from signoff.stores.change import Change, Committed, Part, Post, StreamDelete
+from signoff.stores.base import PartsWanted, WorkflowStore
+from signoff.stores.change import Change, Committed, Name, Part, Post, StreamDelete
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import advance, change, done, family, own, record, run, start
+from signoff.testing.store_contract.laws import (
+    advance,
+    change,
+    done,
+    family,
+    own,
+    record,
+    run,
+    start,
+    tails,
+    text,
+)
+from signoff.testing.store_contract.laws import load as load_run
 from tests.stores.blind import blind
 
 
@@ -76,6 +88,24 @@ def marked(run_id: str, number: int) -> Change:
         appends=(own(f"runs/{run_id}/journal", mark), own(f"runs/{run_id}", mark)),
         parts=(Part("answer", str(number), mark),),
     )
+
+
+async def whole(store: WorkflowStore, run_id: str) -> int:
+    """Check that all parts of a run tell of the same last Change; return how many Changes it has."""
+    loaded = await load_run(store, run_id)
+    if loaded is None:
+        assert await tails(store, f"runs/{run_id}", f"runs/{run_id}/journal") == {}
+        return 0
+    tail = loaded.subject.version
+    marks = b",".join(b'{"n":%d}' % number for number in range(tail))
+    assert await text(store, f"runs/{run_id}/journal") == await text(store, f"runs/{run_id}") == marks
+    assert loaded.subject.tail(f"runs/{run_id}") == loaded.subject.tail(f"runs/{run_id}/journal") == tail
+    assert loaded.subject.state == b'{"n":%d}' % (tail - 1)
+    for number, there in ((tail - 1, True), (tail, False)):
+        found = await store.load(Name("run", run_id), PartsWanted("answer", str(number)))
+        assert found is not None
+        assert bool(found.parts) == there
+    return tail
 
 
 async def main(role: str, url: str, *args: str) -> None:

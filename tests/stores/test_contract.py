@@ -36,3 +36,7 @@ class TestPostgres(TransactionLaws, OfBackend):
         url = fresh_url(self.backend, folder)
         [schema] = parse_qs(urlsplit(url).query)["schema"]
         return open_store(f"{url}&search_path={schema}")  # users' tables are this store's alone too
+
+
+class TestRedis(OfBackend):
+    backend = "redis"

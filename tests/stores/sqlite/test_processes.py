@@ -6,42 +6,18 @@ import asyncio
 import signal
 import statistics
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from signoff.stores.base import PartsWanted, WorkflowStore
-from signoff.stores.change import Name
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import advance, done, load, start, tails, text
+from signoff.testing.store_contract.laws import advance, done, start, tails, text
 from tests.service.streams.scene import opened
 from tests.stores.blind import blind
-
-ROOT = Path(__file__).parents[3]
-
-
-@contextmanager
-def peer(role: str, url: str, *args: str) -> Iterator[subprocess.Popen[str]]:
-    """Run another process; it has opened the store when this returns."""
-    command = [sys.executable, "-m", "tests.stores.peer", role, url, *args]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def lines(process: subprocess.Popen[str]) -> list[str]:
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    return out.splitlines()
+from tests.stores.peer import whole
+from tests.stores.processes import lines, peer
 
 
 @pytest.fixture
@@ -135,27 +111,9 @@ async def test_kill_9_loses_nothing_acknowledged_and_leaves_nothing_half(url: st
 
     store = open_store(url)
     await store.open()
-    whole = {run_id: await _whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
+    there = {run_id: await whole(store, run_id) for run_id in (f"r{n}" for n in range(8))}
     for run_id, number in acknowledged:
-        assert int(number) < whole[run_id]
-    assert await tails(store, "workflows/expense") == {"workflows/expense": (sum(whole.values()), False)}
+        assert int(number) < there[run_id]
+    assert await tails(store, "workflows/expense") == {"workflows/expense": (sum(there.values()), False)}
     await done(store, blind("after", b"1"))
     await store.close()
-
-
-async def _whole(store: WorkflowStore, run_id: str) -> int:
-    """Check that all parts of a run tell of the same last Change; return how many Changes it has."""
-    loaded = await load(store, run_id)
-    if loaded is None:
-        assert await tails(store, f"runs/{run_id}", f"runs/{run_id}/journal") == {}
-        return 0
-    tail = loaded.subject.version
-    marks = b",".join(b'{"n":%d}' % number for number in range(tail))
-    assert await text(store, f"runs/{run_id}/journal") == await text(store, f"runs/{run_id}") == marks
-    assert loaded.subject.tail(f"runs/{run_id}") == loaded.subject.tail(f"runs/{run_id}/journal") == tail
-    assert loaded.subject.state == b'{"n":%d}' % (tail - 1)
-    for number, there in ((tail - 1, True), (tail, False)):
-        found = await store.load(Name("run", run_id), PartsWanted("answer", str(number)))
-        assert found is not None
-        assert bool(found.parts) == there
-    return tail

@@ -15,8 +15,8 @@ from signoff.stores.open import open_store
 from signoff.stores.sqlite.purge import PIECE_BYTES, PIECE_ROWS
 from signoff.testing.store_contract.laws import done, family
 from signoff.testing.store_contract.purging import fill
+from tests.stores.processes import peer
 from tests.stores.sqlite.file import rows
-from tests.stores.sqlite.test_processes import peer
 
 HELD = ("batches", "waypoints", "producers", "live_rows", "doomed")
 

@@ -24,7 +24,8 @@ from signoff.stores.change import (
 )
 from signoff.stores.parting import batches
 from signoff.stores.redis import records
-from signoff.stores.redis.keys import NONE, Keys, ordered, ref, sized, sizes
+from signoff.stores.redis.keys import NONE, KeyNames, ordered, ref, sized, sizes
+from signoff.stores.redis.link import RedisArg
 from signoff.streams import expiry
 from signoff.streams.stream import Write
 
@@ -36,8 +37,6 @@ _random: Final = Random()  # noqa: S311 - as marks: they must differ, not be har
 
 _SORTS: Final = {SubjectWrite: b"S", SubjectDelete: b"D", FamilyWrite: b"F", RowsWrite: b"R"}
 
-_Raw = bytes | str | int
-
 
 @dataclass(slots=True)
 class KnownStreams:
@@ -48,7 +47,7 @@ class KnownStreams:
 
 
 @dataclass(slots=True)
-class Call:
+class CommitCall:
     """The keys and arguments of one call of `commit.lua`.
 
     Args:
@@ -58,15 +57,15 @@ class Call:
         leave: tells of a post whether it is placed here (None), or the text by which it is left for another shard.
     """
 
-    of: Keys
+    of: KeyNames
     shard: int
     here: Callable[[str], bytes]
     leave: Callable[[Post], bytes | None]
     keys: list[bytes] = field(default_factory=list)
-    args: list[_Raw] = field(default_factory=list)
+    args: list[RedisArg] = field(default_factory=list)
     count: int = 0
 
-    def arguments(self) -> tuple[list[bytes], list[_Raw]]:
+    def arguments(self) -> tuple[list[bytes], list[RedisArg]]:
         """Return all keys and arguments."""
         return [*self.of.shared, *self.keys], [self.count, MARKS, self.shard, *self.args]
 

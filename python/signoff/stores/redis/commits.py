@@ -16,10 +16,10 @@ from signoff.stores.change import (
     SubjectDelete,
 )
 from signoff.stores.check import check
-from signoff.stores.redis.changes import Call, KnownStreams, outcome
-from signoff.stores.redis.durable import Durable
+from signoff.stores.redis.changes import CommitCall, KnownStreams, outcome
+from signoff.stores.redis.durable import Durability
 from signoff.stores.redis.keys import ref
-from signoff.stores.redis.link import Link
+from signoff.stores.redis.link import ServerLink
 from signoff.stores.redis.nodes import send
 from signoff.stores.redis.scripts import COMMIT
 from signoff.stores.redis.shards import Shards
@@ -35,7 +35,7 @@ _ANEW: Final = 3
 
 
 @dataclass(slots=True)
-class _Batch:
+class _CommitGroup:
     """The Changes of one call of `commit`: by what each is numbered, and how it ended so far."""
 
     changes: Sequence[Change]
@@ -60,11 +60,11 @@ class _Batch:
 
 
 @dataclass(slots=True)
-class _Group:
+class _ShardGroup:
     """Changes that go in one call of the script, by their places in the batch."""
 
-    batch: _Batch
-    call: Call
+    batch: _CommitGroup
+    call: CommitCall
     places: list[int] = field(default_factory=list)
 
     def add(self, place: int, known: KnownStreams | None = None) -> None:
@@ -80,7 +80,7 @@ class _Group:
 
 
 @dataclass(slots=True)
-class _Sent:
+class _SentGroup:
     """A call under way, and the reply to come."""
 
     shard: int
@@ -99,14 +99,14 @@ class Commits:
         durable: how a commit is made durable.
     """
 
-    def __init__(self, shards: Shards, durable: Durable) -> None:
+    def __init__(self, shards: Shards, durable: Durability) -> None:
         self._shards = shards
         self._durable = durable
         self._last: asyncio.Task[Any] | None = None
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:
         """Write Changes, beginning at the call where nothing must be looked up before."""
-        batch = _Batch(changes, self._shards.stamps(changes), [None] * len(changes))
+        batch = _CommitGroup(changes, self._shards.stamps(changes), [None] * len(changes))
         if self._last is None or self._last.done():
             self._last = None
             sent = self._send_at_once(batch)
@@ -114,7 +114,7 @@ class Commits:
                 return self._finish(batch, sent)
         return self._later(batch)
 
-    def _later(self, batch: _Batch) -> asyncio.Task[list[Outcome | Rejected]]:
+    def _later(self, batch: _CommitGroup) -> asyncio.Task[list[Outcome | Rejected]]:
         task = asyncio.ensure_future(self._in_turn(batch, self._last))
         self._last = task
         return task
@@ -126,11 +126,11 @@ class Commits:
 
     # -- the short way ---------------------------------------------------------------------------------------------
 
-    def _send_at_once(self, batch: _Batch) -> list[_Sent] | None:
+    def _send_at_once(self, batch: _CommitGroup) -> list[_SentGroup] | None:
         """Send all calls now; None: something must be looked up, or connected, before."""
         shards = self._shards
-        groups: dict[int, _Group] = {}
-        links: dict[int, Link] = {}
+        groups: dict[int, _ShardGroup] = {}
+        links: dict[int, ServerLink] = {}
         for place, change in enumerate(batch.changes):
             if isinstance(change.write, SubjectDelete):
                 return None
@@ -146,33 +146,33 @@ class Commits:
             groups[shard].add(place)
         return [self._send(shard, group, links[shard]) for shard, group in groups.items() if group.places]
 
-    def _group(self, batch: _Batch, shard: int, taken: Collection[str] = ()) -> _Group:
+    def _group(self, batch: _CommitGroup, shard: int, taken: Collection[str] = ()) -> _ShardGroup:
         shards = self._shards
 
         def here(path: str) -> bytes:
             return b"x" if path in taken else shards.here(shard, path)
 
-        return _Group(batch, Call(shards.keys[shard], shard, here, lambda post: shards.leave(shard, post)))
+        return _ShardGroup(batch, CommitCall(shards.keys[shard], shard, here, lambda post: shards.leave(shard, post)))
 
-    def _send(self, shard: int, group: _Group, link: Link) -> _Sent:
+    def _send(self, shard: int, group: _ShardGroup, link: ServerLink) -> _SentGroup:
         keys, args = group.call.arguments()
         reply = send(link, COMMIT, keys, args)
-        return _Sent(shard, group.places, keys, args, reply, self._durable.sync(link))
+        return _SentGroup(shard, group.places, keys, args, reply, self._durable.sync(link))
 
-    async def _finish(self, batch: _Batch, sent: Sequence[_Sent]) -> list[Outcome | Rejected]:
+    async def _finish(self, batch: _CommitGroup, sent: Sequence[_SentGroup]) -> list[Outcome | Rejected]:
         await self._receive(batch, sent)
         if None in batch.ended:
             return await self._later(batch)
         return batch.outcomes()
 
-    async def _receive(self, batch: _Batch, sent: Sequence[_Sent]) -> None:
+    async def _receive(self, batch: _CommitGroup, sent: Sequence[_SentGroup]) -> None:
         """Wait for all replies; tell of calls that failed: of each alone if nothing of it was written.
 
         Raises:
             OutcomeUnknown: that is not known of all.
             StoreUnavailable: nothing of the batch was written.
         """
-        failed: list[tuple[_Sent, StoreUnavailable]] = []
+        failed: list[tuple[_SentGroup, StoreUnavailable]] = []
         for one in sent:
             try:
                 answers = await self._shards.nodes.finish(one.shard, one.reply, COMMIT, one.keys, one.args)
@@ -193,7 +193,7 @@ class Commits:
 
     # -- the long way ----------------------------------------------------------------------------------------------
 
-    async def _in_turn(self, batch: _Batch, before: asyncio.Task[Any] | None) -> list[Outcome | Rejected]:
+    async def _in_turn(self, batch: _CommitGroup, before: asyncio.Task[Any] | None) -> list[Outcome | Rejected]:
         """Write Changes once those before them are written; what deletes begins a call of its own."""
         if before is not None:
             await asyncio.wait([before])
@@ -208,9 +208,9 @@ class Commits:
                 raise OutcomeUnknown(f"{error} Some of what came with it is kept.") from error
         return batch.outcomes()
 
-    async def _send_some(self, batch: _Batch) -> list[_Sent]:
+    async def _send_some(self, batch: _CommitGroup) -> list[_SentGroup]:
         """Send what can be sent together: in each shard up to the next that must begin a call."""
-        groups: dict[int, _Group] = {}
+        groups: dict[int, _ShardGroup] = {}
         full: set[int] = set()
         shards = self._shards
         for place in batch.left:

@@ -34,10 +34,10 @@ _PAGE: Final = 100
 _CHUNK: Final = 1 << 20
 _PLACE: Final = 15
 
-_Cursor = list[Any]
+_CopyCursor = list[Any]
 """Where a dump is: phase, shard, and the last of what that phase goes through, as its texts in hexadecimal."""
 
-_Unit = tuple[_Cursor, list[Record]]
+_Unit = tuple[_CopyCursor, list[Record]]
 """Records that go together, and where the dump is behind them."""
 
 
@@ -59,7 +59,7 @@ async def dump(shards: Shards, after: str, max_bytes: int) -> Dump:
     return Dump(tuple(found), None)
 
 
-def _read_cursor(after: str) -> _Cursor:
+def _read_cursor(after: str) -> _CopyCursor:
     if not after:
         return [0, 0, ""]
     try:
@@ -73,7 +73,7 @@ def _read_cursor(after: str) -> _Cursor:
     return [phase, shard, *rest]
 
 
-async def _all(shards: Shards, cursor: _Cursor) -> AsyncIterator[_Unit]:
+async def _all(shards: Shards, cursor: _CopyCursor) -> AsyncIterator[_Unit]:
     first_phase, first_shard, *place = cursor
     for phase in range(first_phase, len(_PHASES)):
         for shard in range(len(shards.keys)):

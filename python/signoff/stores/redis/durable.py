@@ -11,15 +11,15 @@ from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.change import Change, FamilyWrite, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.stores.redis.changes import MARKS
 from signoff.stores.redis.keys import NONE, ordered, ref
-from signoff.stores.redis.link import Link, Refused, ReplyLost
-from signoff.stores.redis.options import Address, Options
+from signoff.stores.redis.link import DroppedReply, Refused, ServerLink
+from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.scripts import FIND
 from signoff.stores.redis.shards import Shards
 
 _UNSYNCED: Final = "The write is on its way, but not known to be on a disk yet. Look before you repeat it."
 
 
-class Durable:
+class Durability:
     """What waits for the append-only file, if that is asked for, and shuts out what was lost on its way.
 
     Args:
@@ -30,9 +30,9 @@ class Durable:
     def __init__(self, shards: Shards, options: Options) -> None:
         self._shards = shards
         self._options = options
-        self._lost: dict[tuple[Address, int], str] = {}
+        self._lost: dict[tuple[NodeAddress, int], str] = {}
 
-    def sync(self, link: Link) -> asyncio.Future[Any] | None:
+    def sync(self, link: ServerLink) -> asyncio.Future[Any] | None:
         """Ask, behind a write on the same connection, for word when it is on a disk; None: that is not asked for."""
         if self._options.durability != "wait":
             return None
@@ -49,14 +49,14 @@ class Durable:
             return
         try:
             local, replicas = await synced
-        except (Refused, ReplyLost) as error:
+        except (Refused, DroppedReply) as error:
             raise OutcomeUnknown(_UNSYNCED, public_detail=_UNSYNCED) from error
         if local < 1 or replicas < self._options.replicas:
             raise OutcomeUnknown(_UNSYNCED, public_detail=_UNSYNCED)
 
     def lost(self, error: StoreUnavailable) -> None:
         """Note the connection on which a command was lost, if one was: it may be on its way still."""
-        if isinstance(cause := error.__cause__, ReplyLost):
+        if isinstance(cause := error.__cause__, DroppedReply):
             self._lost[cause.link.address, cause.link.client_id] = cause.link.name
 
     async def _shut_out(self) -> None:
@@ -129,7 +129,7 @@ class Durable:
         synced = self.sync(link)
         try:
             await written
-        except (Refused, ReplyLost) as error:
+        except (Refused, DroppedReply) as error:
             raise StoreUnavailable(str(error)) from error
         await self.wait(synced)
 

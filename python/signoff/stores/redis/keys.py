@@ -75,7 +75,7 @@ def name_of(text: bytes) -> Name:
     return Name(rest[:end].decode(), rest[end + 1 :].decode())
 
 
-class Keys:
+class KeyNames:
     """The names of the keys of one shard, which are all in one slot.
 
     Args:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from signoff.errors import StoreUnavailable
-from signoff.stores.redis.keys import Keys
+from signoff.stores.redis.keys import KeyNames
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.options import Options
 from signoff.stores.redis.shards import Shards
@@ -27,7 +27,7 @@ class LeaseThread:
         clock: what is known of the servers' clock.
     """
 
-    def __init__(self, options: Options, keys: Sequence[Keys], clock: ServerClock) -> None:
+    def __init__(self, options: Options, keys: Sequence[KeyNames], clock: ServerClock) -> None:
         self._clock = clock
         self._options = options
         self._keys = keys

@@ -16,13 +16,16 @@ from typing import Any, Final, cast
 import hiredis
 
 from signoff.errors import StoreUnavailable
-from signoff.stores.redis.options import Address, Options
+from signoff.stores.redis.options import NodeAddress, Options
+
+RedisArg = bytes | str | int
+"""What commands are made of."""
 
 _LOOK_S: Final = 1.0
 _numbers: Final = count()
 
 
-class ReplyLost(StoreUnavailable):
+class DroppedReply(StoreUnavailable):
     """The connection broke after a command was sent: whether it was run is not known.
 
     Args:
@@ -30,7 +33,7 @@ class ReplyLost(StoreUnavailable):
         why: what happened to it.
     """
 
-    def __init__(self, link: Link, why: str) -> None:
+    def __init__(self, link: ServerLink, why: str) -> None:
         super().__init__(f"The connection to Redis at {link.address} was lost: {why}.")
         self.link = link
 
@@ -44,7 +47,7 @@ class Refused(Exception):
         return str(self).partition(" ")[0]
 
 
-class Link(asyncio.Protocol):
+class ServerLink(asyncio.Protocol):
     """A connection, until it breaks.
 
     Args:
@@ -53,7 +56,9 @@ class Link(asyncio.Protocol):
         on_push: called with what is published on a channel that was subscribed to.
     """
 
-    def __init__(self, address: Address, options: Options, on_push: Callable[[list[Any]], None] | None = None) -> None:
+    def __init__(
+        self, address: NodeAddress, options: Options, on_push: Callable[[list[Any]], None] | None = None
+    ) -> None:
         self.address = address
         self.client_id = 0
         self.name = f"{options.client_name}-{next(_numbers)}"
@@ -87,7 +92,7 @@ class Link(asyncio.Protocol):
                         lambda: self, address.host, address.port, ssl=options.tls, server_hostname=options.server_name
                     )
                 await self._log_in()
-        except (OSError, TimeoutError, Refused, ReplyLost) as error:
+        except (OSError, TimeoutError, Refused, DroppedReply) as error:
             self.abort()
             why = str(error) or "no answer in time"
             raise StoreUnavailable(f"Redis at {address} cannot be used: {why}. Nothing was written.") from error
@@ -103,12 +108,12 @@ class Link(asyncio.Protocol):
         await self.call("CLIENT", "SETNAME", self.name)
         self.client_id = await self.call("CLIENT", "ID")
 
-    def call(self, *command: bytes | str | int) -> asyncio.Future[Any]:
+    def call(self, *command: RedisArg) -> asyncio.Future[Any]:
         """Send a command now; the future ends with the reply.
 
         Raises (through the future):
             Refused: the server answered with an error.
-            ReplyLost: the connection broke, and the command may have been run.
+            DroppedReply: the connection broke, and the command may have been run.
             StoreUnavailable: there is no connection, and nothing was sent.
         """
         loop = asyncio.get_running_loop()
@@ -170,7 +175,7 @@ class Link(asyncio.Protocol):
         waiting, self._waiting = self._waiting, deque()
         for _, future in waiting:
             if not future.done():
-                future.set_exception(ReplyLost(self, self._why))
+                future.set_exception(DroppedReply(self, self._why))
         self._ended.set()
 
     async def ended(self) -> None:

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from signoff.errors import OutcomeUnknown, StoreUnavailable
-from signoff.stores.redis.keys import Keys
-from signoff.stores.redis.link import Link, Refused, ReplyLost
-from signoff.stores.redis.options import Address, Options
-from signoff.stores.redis.scripts import ALL, Script
+from signoff.stores.redis.keys import KeyNames
+from signoff.stores.redis.link import DroppedReply, RedisArg, Refused, ServerLink
+from signoff.stores.redis.options import NodeAddress, Options
+from signoff.stores.redis.scripts import ALL, LuaScript
 from signoff.stores.redis.slots import slot_of, slots_of
-
-Raw = bytes | str | int
 
 _TIMES: Final = 5
 """How often a command that was refused before it was run is sent again: to another node, or with its script."""
@@ -35,17 +33,17 @@ class Nodes:
         shards: the keys of each shard.
     """
 
-    def __init__(self, options: Options, shards: Sequence[Keys]) -> None:
+    def __init__(self, options: Options, shards: Sequence[KeyNames]) -> None:
         self._options = options
         self._slots = [slot_of(keys.tag) for keys in shards]
-        self._links: dict[Address, Link] = {}
-        self._connecting: dict[Address, asyncio.Task[Link]] = {}
-        self._addresses: list[Address] = [options.address] * len(shards)
+        self._links: dict[NodeAddress, ServerLink] = {}
+        self._connecting: dict[NodeAddress, asyncio.Task[ServerLink]] = {}
+        self._addresses: list[NodeAddress] = [options.address] * len(shards)
         self._clustered = False
         self._closed = False
 
     @property
-    def addresses(self) -> tuple[Address, ...]:
+    def addresses(self) -> tuple[NodeAddress, ...]:
         """Return where the shards are, each server once."""
         return tuple(dict.fromkeys(self._addresses))
 
@@ -77,22 +75,22 @@ class Nodes:
         links, self._links = self._links, {}
         await asyncio.gather(*(link.close() for link in links.values()))
 
-    def link(self, shard: int) -> Link | None:
+    def link(self, shard: int) -> ServerLink | None:
         """Return the connection to a shard if it is there; None: connect first."""
         link = self._links.get(self._addresses[shard])
         return link if link is not None and link.up else None
 
-    async def reach(self, shard: int) -> Link:
+    async def reach(self, shard: int) -> ServerLink:
         """Return the connection to a shard."""
         return self.link(shard) or await self._link(self._addresses[shard])
 
-    async def at(self, address: Address) -> Link:
+    async def at(self, address: NodeAddress) -> ServerLink:
         """Return the connection to a server."""
         return await self._link(address)
 
     # -- scripts ---------------------------------------------------------------------------------------------------
 
-    async def run(self, shard: int, script: Script, keys: Sequence[bytes], args: Sequence[Raw]) -> Any:
+    async def run(self, shard: int, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg]) -> Any:
         """Run a script that writes.
 
         Raises:
@@ -103,13 +101,18 @@ class Nodes:
         return await self.finish(shard, send(link, script, keys, args), script, keys, args)
 
     async def finish(
-        self, shard: int, sent: asyncio.Future[Any], script: Script, keys: Sequence[bytes], args: Sequence[Raw]
+        self,
+        shard: int,
+        sent: asyncio.Future[Any],
+        script: LuaScript,
+        keys: Sequence[bytes],
+        args: Sequence[RedisArg],
     ) -> Any:
         """Wait for the reply to a script; what was refused before it was run is sent again."""
         for _ in range(_TIMES):
             try:
                 return await sent
-            except ReplyLost as error:
+            except DroppedReply as error:
                 why = "The connection to Redis was lost; whether the last write was kept is not known yet."
                 raise OutcomeUnknown(why, public_detail=why) from error
             except Refused as error:
@@ -119,7 +122,7 @@ class Nodes:
                 sent = again
         raise StoreUnavailable("Redis sends every command elsewhere; nothing was written. Is the cluster in order?")
 
-    async def read(self, shard: int, script: Script, keys: Sequence[bytes], args: Sequence[Raw] = ()) -> Any:
+    async def read(self, shard: int, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg] = ()) -> Any:
         """Run a script that reads: that can be done again when the connection was lost.
 
         Raises:
@@ -130,14 +133,14 @@ class Nodes:
         except OutcomeUnknown:
             return await self._read_again(shard, script, keys, args)
 
-    async def _read_again(self, shard: int, script: Script, keys: Sequence[bytes], args: Sequence[Raw]) -> Any:
+    async def _read_again(self, shard: int, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg]) -> Any:
         try:
             return await self.run(shard, script, keys, args)
         except OutcomeUnknown as error:
             why = "The store cannot be read: the connection to Redis was lost."
             raise StoreUnavailable(why, public_detail=why) from error
 
-    async def ask(self, shard: int, *command: Raw) -> Any:
+    async def ask(self, shard: int, *command: RedisArg) -> Any:
         """Send a command that reads.
 
         Raises:
@@ -147,7 +150,7 @@ class Nodes:
             link = await self.reach(shard)
             try:
                 return await link.call(*command)
-            except ReplyLost:
+            except DroppedReply:
                 if last:
                     raise
             except Refused as error:
@@ -156,7 +159,7 @@ class Nodes:
         raise AssertionError
 
     async def _again(
-        self, shard: int, error: Refused, script: Script, keys: Sequence[bytes], args: Sequence[Raw]
+        self, shard: int, error: Refused, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg]
     ) -> asyncio.Future[Any] | None:
         """Send again what was not run; None: that does not help."""
         if error.code == "NOSCRIPT":
@@ -185,7 +188,7 @@ class Nodes:
 
     # -- connections -----------------------------------------------------------------------------------------------
 
-    async def _find_shards(self, link: Link) -> None:
+    async def _find_shards(self, link: ServerLink) -> None:
         ranges = slots_of(await self._plain(link, "CLUSTER", "SLOTS"), link.address, self._options)
         for shard, slot in enumerate(self._slots):
             found = next((address for first, last, address in ranges if first <= slot <= last), None)
@@ -193,7 +196,7 @@ class Nodes:
                 raise StoreUnavailable(f"No node of the Redis cluster has slot {slot}; nothing was written.")
             self._addresses[shard] = found
 
-    async def _link(self, address: Address) -> Link:
+    async def _link(self, address: NodeAddress) -> ServerLink:
         link = self._links.get(address)
         if link is not None and link.up:
             return link
@@ -205,22 +208,22 @@ class Nodes:
             task.add_done_callback(lambda _: self._connecting.pop(address, None))
         return await asyncio.shield(task)
 
-    async def _connect(self, address: Address) -> Link:
-        link = Link(address, self._options)
+    async def _connect(self, address: NodeAddress) -> ServerLink:
+        link = ServerLink(address, self._options)
         await link.connect()
         for script in ALL:
             await self._plain(link, "SCRIPT", "LOAD", script.text)
         self._links[address] = link
         return link
 
-    async def _plain(self, link: Link, *command: Raw) -> Any:
+    async def _plain(self, link: ServerLink, *command: RedisArg) -> Any:
         try:
             return await link.call(*command)
         except Refused as error:
             raise told(error) from error
 
 
-def send(link: Link, script: Script, keys: Sequence[bytes], args: Sequence[Raw]) -> asyncio.Future[Any]:
+def send(link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg]) -> asyncio.Future[Any]:
     """Send a script by its digest, here and now."""
     return link.call(b"EVALSHA", script.digest, len(keys), *keys, *args)
 
@@ -233,6 +236,6 @@ def told(error: Refused) -> StoreUnavailable:
     return OutcomeUnknown(f"Redis failed: {text}. Whether the last write was kept is not known yet.")
 
 
-def _address(text: str, options: Options) -> Address:
+def _address(text: str, options: Options) -> NodeAddress:
     host, _, port = text.rpartition(":")
-    return Address(host or options.address.host, int(port))
+    return NodeAddress(host or options.address.host, int(port))

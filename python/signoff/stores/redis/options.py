@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from signoff.errors import StoreError
 
-Durability = Literal["aof", "wait", "none"]
+DurabilityOption = Literal["aof", "wait", "none"]
 
-_DURABILITIES: Final[tuple[Durability, ...]] = ("aof", "wait", "none")
+_DURABILITIES: Final[tuple[DurabilityOption, ...]] = ("aof", "wait", "none")
 
 MOST_SHARDS: Final = 256
 
@@ -36,7 +36,7 @@ _KNOWN: Final = frozenset(
 )
 
 
-class Address(NamedTuple):
+class NodeAddress(NamedTuple):
     """Where a server listens."""
 
     host: str
@@ -61,13 +61,13 @@ class Options:
         connect_s, reply_s: seconds to wait for a connection, and for a reply.
     """
 
-    address: Address
+    address: NodeAddress
     user: str | None = None
     password: str | None = None
     database: int = 0
     prefix: str = "signoff"
     shards: int = 1
-    durability: Durability = "aof"
+    durability: DurabilityOption = "aof"
     replicas: int = 0
     tls: ssl.SSLContext | None = None
     server_name: str | None = None
@@ -99,7 +99,7 @@ def read(url: str) -> Options:
     if not secure and (wrong := given.keys() & {"ca", "cert", "key", "verify"}):
         raise StoreError(f"{_shown(url)} has TLS options ({', '.join(sorted(wrong))}) without TLS; write rediss://.")
     return Options(
-        address=Address(host, port or 6379, socket),
+        address=NodeAddress(host, port or 6379, socket),
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password is not None else None,
         database=_number(parts.path.strip("/") or "0", "The database", 0, 1_000_000),
@@ -138,7 +138,7 @@ def _prefix(text: str) -> str:
     return text
 
 
-def _durability(text: str) -> Durability:
+def _durability(text: str) -> DurabilityOption:
     for one in _DURABILITIES:
         if text == one:
             return one

@@ -9,7 +9,7 @@ from typing import Final
 from signoff.stores.copies import BatchCopy, PartCopy, ProducerCopy, Record, RowCopy, StreamCopy, SubjectCopy
 from signoff.stores.redis import records
 from signoff.stores.redis.changes import part_kind, subject_kind
-from signoff.stores.redis.keys import NONE, Keys, ordered, ordered_or_none, position, ref, sized
+from signoff.stores.redis.keys import NONE, KeyNames, ordered, ordered_or_none, position, ref, sized
 from signoff.stores.redis.scripts import RESTORE
 from signoff.stores.redis.shards import Shards
 from signoff.streams import expiry
@@ -19,10 +19,10 @@ _BYTES_AT_ONCE: Final = 4 << 20
 
 
 @dataclass(slots=True)
-class _Call:
+class _RestoreCall:
     """Records for one shard, as `restore.lua` takes them."""
 
-    of: Keys
+    of: KeyNames
     keys: list[bytes] = field(default_factory=list)
     args: list[bytes | str | int] = field(default_factory=list)
     count: int = 0
@@ -112,10 +112,10 @@ class _Call:
 
 async def restore(shards: Shards, copies: Sequence[Record]) -> None:
     """Write records, in their order in each shard."""
-    calls: dict[int, _Call] = {}
+    calls: dict[int, _RestoreCall] = {}
     for copy in copies:
         shard = await _shard(shards, copy)
-        call = calls.setdefault(shard, _Call(shards.keys[shard]))
+        call = calls.setdefault(shard, _RestoreCall(shards.keys[shard]))
         match copy:
             case SubjectCopy(subject):
                 until = subject.lease_until
@@ -155,7 +155,7 @@ async def _shard(shards: Shards, copy: Record) -> int:
             return await shards.locate(copy.path)
 
 
-async def _run(shards: Shards, shard: int, call: _Call) -> None:
+async def _run(shards: Shards, shard: int, call: _RestoreCall) -> None:
     keys = call.of
     names = [keys.agenda, keys.index, keys.meta, keys.paths, keys.ends, keys.far, *call.keys]
     # It can be run again: what is there already stays.

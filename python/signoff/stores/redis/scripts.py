@@ -11,7 +11,7 @@ _WITH_COMMON: Final = frozenset({"commit", "claim", "renew", "release", "tails",
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class LuaScript:
     """A script: its text, and the digest a server knows it by."""
 
     name: str
@@ -19,12 +19,12 @@ class Script:
     digest: bytes
 
 
-def load(name: str) -> Script:
+def load(name: str) -> LuaScript:
     """Load a script from the file beside this module; what all share is put before it."""
     text = _text(name)
     if name in _WITH_COMMON:
         text = _text("common") + text
-    return Script(name, text, sha1(text, usedforsecurity=False).hexdigest().encode())
+    return LuaScript(name, text, sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
 def _text(name: str) -> bytes:

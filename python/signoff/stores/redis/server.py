@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from signoff.errors import SchemaTooNew, StoreError
-from signoff.stores.redis.link import Link, Refused
-from signoff.stores.redis.options import Address, Options
+from signoff.stores.redis.link import Refused, ServerLink
+from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.shards import Shards
 
 SCHEMA: Final = 1
@@ -29,7 +29,7 @@ class ServerState:
         version: e.g. (7, 2, 4).
     """
 
-    address: Address
+    address: NodeAddress
     aof: bool
     fsync: str | None
     eviction: str | None
@@ -43,7 +43,7 @@ class ServerState:
         return "power" if self.fsync == "always" else "process"
 
 
-async def look(link: Link) -> ServerState:
+async def look(link: ServerLink) -> ServerState:
     """Ask a server how it is set up."""
     about = _lines(await link.call("INFO", "server")) | _lines(await link.call("INFO", "persistence"))
     about |= _lines(await link.call("INFO", "memory"))
@@ -57,7 +57,7 @@ async def look(link: Link) -> ServerState:
     )
 
 
-async def _setting(link: Link, name: str) -> str | None:
+async def _setting(link: ServerLink, name: str) -> str | None:
     try:
         found = await link.call("CONFIG", "GET", name)
     except Refused:  # a managed server does not tell

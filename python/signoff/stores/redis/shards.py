@@ -28,7 +28,7 @@ from signoff.stores.change import (
     SubjectWrite,
 )
 from signoff.stores.redis import records
-from signoff.stores.redis.keys import Keys, ordered, sized
+from signoff.stores.redis.keys import KeyNames, ordered, sized
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.options import Options
 from signoff.stores.redis.scripts import MOVE, NOTE
@@ -48,11 +48,11 @@ _REMEMBERED: Final = 10_000
 """Of how many paths it is remembered that they went elsewhere."""
 
 
-def keys_of(options: Options) -> tuple[Keys, ...]:
+def keys_of(options: Options) -> tuple[KeyNames, ...]:
     """Return the keys of each shard."""
     if options.shards == 1:
-        return (Keys(f"{{{options.prefix}}}"),)
-    return tuple(Keys(f"{{{options.prefix}:{number:02}}}") for number in range(options.shards))
+        return (KeyNames(f"{{{options.prefix}}}"),)
+    return tuple(KeyNames(f"{{{options.prefix}:{number:02}}}") for number in range(options.shards))
 
 
 class Shards:
@@ -64,7 +64,7 @@ class Shards:
         clock: what is known of the servers' clock; nothing if None.
     """
 
-    def __init__(self, nodes: Nodes, keys: Sequence[Keys], clock: ServerClock | None = None) -> None:
+    def __init__(self, nodes: Nodes, keys: Sequence[KeyNames], clock: ServerClock | None = None) -> None:
         self.nodes = nodes
         self.keys = keys
         self.one = len(keys) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from signoff.stores.redis.options import Address, Options
+from signoff.stores.redis.options import NodeAddress, Options
 
 SLOTS: Final = 16_384
 
@@ -31,7 +31,7 @@ def slot_of(tag: bytes) -> int:
     return crc % SLOTS
 
 
-def slots_of(answer: Sequence[Any], asked: Address, options: Options) -> list[tuple[int, int, Address]]:
+def slots_of(answer: Sequence[Any], asked: NodeAddress, options: Options) -> list[tuple[int, int, NodeAddress]]:
     """Read `CLUSTER SLOTS`: first and last slot of each range, and the node that has it.
 
     Args:
@@ -42,5 +42,5 @@ def slots_of(answer: Sequence[Any], asked: Address, options: Options) -> list[tu
     found = []
     for first, last, node, *_ in answer:
         host = node[0].decode() if node[0] else asked.host or options.address.host
-        found.append((first, last, Address(host, node[1])))
+        found.append((first, last, NodeAddress(host, node[1])))
     return found

@@ -27,7 +27,7 @@ from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subjec
 from signoff.stores.copies import Dump, Record
 from signoff.stores.redis import copies, options, posts, server, streams, subjects, work
 from signoff.stores.redis.commits import Commits
-from signoff.stores.redis.durable import Durable
+from signoff.stores.redis.durable import Durability
 from signoff.stores.redis.leases import LeaseThread
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.shards import Shards, keys_of
@@ -39,7 +39,7 @@ class _Opened(NamedTuple):
     """What there is while the store is open."""
 
     shards: Shards
-    durable: Durable
+    durable: Durability
     commits: Commits
     leases: LeaseThread
 
@@ -54,11 +54,10 @@ class RedisStore:
         StoreError: the URL is not understood.
     """
 
-    lanes = Lanes(group=256, at_once=2, begins_at_call=True)
-
     def __init__(self, url: str) -> None:
         self.url = url
         self._options = options.read(url)
+        self.lanes = Lanes(group=256, at_once=2, begins_at_call=True, places_at_once=self._options.shards == 1)
         self._keys = keys_of(self._options)
         self._nodes = Nodes(self._options, self._keys)
         self._watch = Watch(self._options, self._nodes)
@@ -84,7 +83,7 @@ class RedisStore:
         except BaseException:
             await self._nodes.close()
             raise
-        durable = Durable(shards, self._options)
+        durable = Durability(shards, self._options)
         leases = LeaseThread(self._options, self._keys, shards.clock)
         self._opened = _Opened(shards, durable, Commits(shards, durable), leases)
 

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from signoff.errors import StoreUnavailable
 from signoff.stores.bus import ELSEWHERE, LocalBus
-from signoff.stores.redis.link import Link
+from signoff.stores.redis.link import ServerLink
 from signoff.stores.redis.nodes import Nodes
-from signoff.stores.redis.options import Address, Options
+from signoff.stores.redis.options import NodeAddress, Options
 
-_POLL_S: Final = 1.0
+POLL_S: Final = 1.0
 """Seconds between two looks while nothing is heard."""
 
 _MOST: Final = 200
@@ -98,10 +98,10 @@ class Watch:
             self._heard.set()
             self._alone = False
             self._wake_all()
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(POLL_S)
 
     async def _listen_once(self) -> None:
-        link = Link(self._address(), self._options, self._hear)
+        link = ServerLink(self._address(), self._options, self._hear)
         try:
             await link.connect()
             await link.call("SUBSCRIBE", self._channel)
@@ -113,7 +113,7 @@ class Watch:
         finally:
             link.abort()
 
-    def _address(self) -> Address:
+    def _address(self) -> NodeAddress:
         return self._nodes.addresses[0]
 
     def _hear(self, message: list[Any]) -> None:

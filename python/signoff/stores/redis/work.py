@@ -24,7 +24,7 @@ _NO_KEY: Final = "none"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Due:
+class _DueWork:
     """A subject in the agenda: since when it is due, and where it is."""
 
     since: bytes
@@ -51,12 +51,12 @@ def _parts(shards: Shards, head: bytes, now: int) -> tuple[tuple[bytes, bytes], 
     )
 
 
-def _due_of(shard: int, member: bytes) -> _Due:
+def _due_of(shard: int, member: bytes) -> _DueWork:
     at = 5 + int.from_bytes(member[:4])
-    return _Due(member[at : at + 8], shard, member[at + 8 :])
+    return _DueWork(member[at : at + 8], shard, member[at + 8 :])
 
 
-async def _find(shards: Shards, queues: Collection[str], now: int, limit: int) -> list[_Due]:
+async def _find(shards: Shards, queues: Collection[str], now: int, limit: int) -> list[_DueWork]:
     """Find up to `limit` subjects that are due, the oldest first."""
     ranges = _ranges(shards, queues, now, limit)
     if not ranges or limit <= 0:
@@ -72,14 +72,14 @@ async def _members(shards: Shards, shard: int, ranges: Sequence[bytes]) -> list[
     return [member for some in answer[0] for member in some]
 
 
-async def _find_far(shards: Shards, now: int) -> list[_Due]:
+async def _find_far(shards: Shards, now: int) -> list[_DueWork]:
     """Find subjects whose lease is further ahead than twice its length, in whatever queue."""
     looks = [
         shards.nodes.ask(shard, "ZRANGEBYSCORE", keys.far, f"({shards.clock.at_server(now)}", "+inf", "LIMIT", 0, _FAR)
         for shard, keys in enumerate(shards.keys)
     ]
     found = await asyncio.gather(*looks)
-    return [_Due(b"", shard, one) for shard, some in enumerate(found) for one in some]
+    return [_DueWork(b"", shard, one) for shard, some in enumerate(found) for one in some]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ async def claim(shards: Shards, asked: Claim, limit: int) -> list[Subject]:
     return taken
 
 
-async def _take(shards: Shards, found: Sequence[_Due], asked: Claim) -> list[Subject]:
+async def _take(shards: Shards, found: Sequence[_DueWork], asked: Claim) -> list[Subject]:
     """Take leases on those that were found and are still there."""
     found = list({one.ref: one for one in reversed(found)}.values())[::-1]
     by_shard: dict[int, list[bytes]] = {}
@@ -189,7 +189,7 @@ async def due(shards: Shards, queue: str, now: int, limit: int) -> list[Subject]
     return [one for one in subjects if one is not None]
 
 
-async def _load_all(shards: Shards, found: Sequence[_Due]) -> list[Subject | None]:
+async def _load_all(shards: Shards, found: Sequence[_DueWork]) -> list[Subject | None]:
     by_shard: dict[int, list[bytes]] = {}
     for one in found:
         by_shard.setdefault(one.shard, []).append(one.ref)

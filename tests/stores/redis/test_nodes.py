@@ -1,0 +1,84 @@
+"""A store finds its shards in a cluster, also when they move, and says when a server cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from signoff.errors import StoreUnavailable
+from signoff.stores.open import open_store
+from signoff.stores.redis.store import RedisStore
+from signoff.testing.store_contract.laws import advance, done, record, send, settle, start, tails, text
+from tests.servers import RedisServer
+from tests.service.streams.scene import opened
+from tests.stores.redis.cluster import Cluster, cluster
+
+
+async def test_shards_are_on_both_nodes() -> None:
+    store = open_store(cluster().url(prefix="both", shards="8"))
+    assert isinstance(store, RedisStore)
+    await store.open()
+    assert len(store._nodes.addresses) == 2
+    await done(store, *(start(f"r{number}") for number in range(40)))
+    assert len(await tails(store, *(f"runs/r{number}" for number in range(40)))) == 40
+    assert [one.path for one in await store.list_streams("runs/", limit=99)] == sorted(
+        path for number in range(40) for path in (f"runs/r{number}", f"runs/r{number}/journal")
+    )
+    await store.close()
+
+
+async def test_a_slot_that_moves_to_another_node_is_followed() -> None:
+    moving = Cluster().start()
+    one, other = moving.nodes
+    async with opened(moving.url(prefix="x")) as store:
+        await done(store, start("r1"))
+        slot = one.command("CLUSTER", "KEYSLOT", "{x}").removeprefix(":")
+        source, target = (one, other) if int(slot) < 8192 else (other, one)
+        ids = [node.command("CLUSTER", "MYID").split("\r\n")[1] for node in (source, target)]
+        assert target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0]) == "+OK"
+        assert source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1]) == "+OK"
+        keys = source.command("CLUSTER", "GETKEYSINSLOT", slot, "1000").split("\r\n")[2::2]
+        moved = source.command("MIGRATE", "127.0.0.1", str(target.port), "", "0", "10000", "KEYS", *keys)
+        assert moved == "+OK"
+        for node in (target, source):
+            assert node.command("CLUSTER", "SETSLOT", slot, "NODE", ids[1]) == "+OK"
+        await done(store, advance("r1", 1))
+        assert (await record(store)).version == 2
+        await done(store, send("s", 0, "inbox/a", b"1"))
+        await settle(store)
+        assert await text(store, "inbox/a") == b"1"
+    for node in moving.nodes:
+        node.remove()
+
+
+async def test_nobody_at_the_address_is_said_in_words() -> None:
+    with pytest.raises(StoreUnavailable, match=r"Redis at 127\.0\.0\.1:1 cannot be used"):
+        await open_store("redis://127.0.0.1:1/0").open()
+
+
+async def test_a_password_is_sent_and_a_wrong_one_is_said_in_words(own_redis: RedisServer) -> None:
+    url = own_redis.url()
+    own_redis.command("ACL", "SETUSER", "ada", "on", ">secret", "~*", "&*", "+@all")
+    async with opened(url.replace("redis://", "redis://ada:secret@")) as store:
+        await done(store, start("r1"))
+    with pytest.raises(StoreUnavailable, match="WRONGPASS") as caught:
+        await open_store(url.replace("redis://", "redis://ada:false@")).open()
+    assert "false" not in str(caught.value).removeprefix("WRONGPASS")
+
+
+async def test_a_store_on_a_socket(own_redis: RedisServer) -> None:
+    async with opened(f"redis:///0?socket={own_redis.folder}/redis.sock") as store:
+        await done(store, start("r1"))
+
+
+async def test_a_server_that_restarts_is_found_again(own_redis: RedisServer) -> None:
+    async with opened(own_redis.url()) as store:
+        await done(store, start("r1"))
+        await asyncio.to_thread(own_redis.restart)
+        assert (await record(store)).version == 1
+        await done(store, advance("r1", 1))
+        assert await store.renew("w", {}, until=5) == set()
+        await asyncio.to_thread(own_redis.restart)
+        await done(store, advance("r1", 2))
+        assert await tails(store, "runs/r1") == {"runs/r1": (3, False)}

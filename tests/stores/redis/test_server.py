@@ -1,0 +1,72 @@
+"""A server that would lose what it is given is refused, and what a store says of itself is true of its server."""
+
+from __future__ import annotations
+
+import pytest
+
+from signoff.errors import OutcomeUnknown, SchemaTooNew, StoreError, StoreUnavailable
+from signoff.stores.open import open_store
+from signoff.testing.store_contract.laws import advance, done, record, start
+from tests.servers import RedisServer
+from tests.service.streams.scene import opened
+
+
+async def refused(url: str) -> str:
+    """Open a store that must not be; return why not."""
+    with pytest.raises(StoreError) as caught:
+        await open_store(url).open()
+    return str(caught.value)
+
+
+async def test_a_server_without_an_append_only_file_is_refused_unless_the_url_says_so(own_redis: RedisServer) -> None:
+    own_redis.command("CONFIG", "SET", "appendonly", "no")
+    assert "CONFIG SET appendonly yes" in await refused(own_redis.url())
+    async with opened(own_redis.url(durability="none")) as store:
+        assert (await store.describe()).survives == "nothing"
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+async def test_a_server_that_drops_keys_is_refused_unless_the_url_says_so(own_redis: RedisServer, policy: str) -> None:
+    own_redis.command("CONFIG", "SET", "maxmemory-policy", policy)
+    why = await refused(own_redis.url())
+    assert policy in why
+    assert "CONFIG SET maxmemory-policy noeviction" in why
+    async with opened(own_redis.url(durability="none")):
+        pass
+
+
+async def test_waiting_for_the_disk_needs_a_server_that_can(own_redis: RedisServer) -> None:
+    version = own_redis.command("INFO", "server").partition("redis_version:")[2].split(".")
+    if (int(version[0]), int(version[1])) < (7, 2):
+        assert "WAITAOF" in await refused(own_redis.url(durability="wait"))
+        return
+    async with opened(own_redis.url(durability="wait")) as store:
+        assert (await store.describe()).survives == "power"
+
+
+@pytest.mark.parametrize(("fsync", "survives"), [("always", "power"), ("everysec", "process"), ("no", "process")])
+async def test_a_store_says_what_its_server_survives(own_redis: RedisServer, fsync: str, survives: str) -> None:
+    own_redis.command("CONFIG", "SET", "appendfsync", fsync)
+    async with opened(own_redis.url()) as store:
+        assert (await store.describe()).survives == survives
+        own_redis.command("CONFIG", "SET", "appendonly", "no")
+        assert (await store.describe()).survives == "nothing"
+
+
+async def test_data_of_a_newer_version_is_refused_and_left_alone(own_redis: RedisServer) -> None:
+    own_redis.command("SET", "{signoff}:schema", "99")
+    with pytest.raises(SchemaTooNew, match="schema 99"):
+        await open_store(own_redis.url()).open()
+    assert own_redis.command("DBSIZE") == ":1"
+
+
+async def test_a_full_server_refuses_a_write_whole(own_redis: RedisServer) -> None:
+    async with opened(own_redis.url()) as store:
+        await done(store, start("r1"))
+        own_redis.command("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(StoreUnavailable, match="OOM") as caught:
+            await store.commit([advance("r1", 1)])
+        assert not isinstance(caught.value, OutcomeUnknown)
+        assert (await record(store)).version == 1
+        own_redis.command("CONFIG", "SET", "maxmemory", "0")
+        await done(store, advance("r1", 1))
