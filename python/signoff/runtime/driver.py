@@ -257,8 +257,10 @@ class RunDriver:
             return
         self._enter(Phase.WAITING)
         match outcome:
-            case Appended():
+            case Appended(entries) if entries is request.entries:
                 self._written(request)
+            case Appended(entries):  # a run that was retried goes on instead of failing
+                self._written(request._replace(entries=entries, ready=True))
             case LostRace():
                 self._fall_back(drop=bool(request.entries))
                 self.pump()

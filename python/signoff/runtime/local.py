@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -48,7 +48,9 @@ from signoff.workflow import journal
 from signoff.workflow.entry import Entry
 from signoff.workflow.failure import error_of
 from signoff.workflow.run.cut import holds_cut
+from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.run.status import ENDED
+from signoff.workflow.run.undo import retried_on
 from signoff.workflow.step.entries import StepCompleted
 from signoff.workflow.view import RunFold, View
 
@@ -187,11 +189,16 @@ class LocalRunPort:
             or copy.subject.epoch != request.lease.epoch
             or copy.view.run is None
         ):
-            task = asyncio.get_running_loop().create_task(self._append_anew(request, reply))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._append_anew(request, reply))
+        elif _fails_again(copy, request):
+            self._begin(self._append_end(copy, request, reply))
         else:
             self._write(copy, request, reply)
+
+    def _begin(self, append: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(append)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _append_anew(self, request: JournalAppend, reply: JournalReply) -> None:
         """Append without having the view that it was decided on."""
@@ -205,8 +212,26 @@ class LocalRunPort:
             reply(LostLease())
         elif copy is None or copy.writing or copy.position != request.at:
             reply(LostRace())
+        elif _fails_again(copy, request):
+            await self._append_end(copy, request, reply)
         else:
             self._write(copy, request, reply)
+
+    async def _append_end(self, copy: RunCopy, request: JournalAppend, reply: JournalReply) -> None:
+        """Append that a retried run fails, or rather what it goes on by if that had failed before the retry."""
+        copy.writing = True
+        try:
+            view = await whole_view(self._store, copy.subject)
+        except Exception as error:
+            self._forget(copy)
+            reply(error)
+            return
+        assert view.past is not None
+        cut = retried_on([*view.past.entries, *request.entries])
+        if cut is not None:
+            copy.view = view
+            request = request._replace(entries=(*request.entries[:-1], cut), ready=True)
+        self._write(copy, request, reply)
 
     def _write(
         self, copy: RunCopy, request: JournalAppend, reply: JournalReply, through: SqlTransaction | None = None
@@ -241,7 +266,7 @@ class LocalRunPort:
             copy.subject, copy.as_claimed = write.after, False
             copy.position += len(request.entries)
             copy.public_tail += len(write.delta.public)
-            if copy.view.run is not None and copy.view.run.row["status"] in ENDED:
+            if copy.view.past is not None or (copy.view.run is not None and copy.view.run.row["status"] in ENDED):
                 self._forget(copy)
             # Alone it goes on at once, which spares a step a turn of the loop (6 us of 110). Among others it takes its
             # turn after all replies of the transaction: else those that end together do not hand in together, and
@@ -375,6 +400,11 @@ class LocalRunPort:
         """Take the announcement back."""
         self._committer.forget(self._recent.committed)
         await self._engine.workers.leave(owner)
+
+
+def _fails_again(copy: RunCopy, request: JournalAppend) -> bool:
+    run = copy.view.run
+    return run is not None and run.retried_at != 0 and any(type(entry) is RunFailed for entry in request.entries)
 
 
 def _unknown(error: Exception) -> bool:

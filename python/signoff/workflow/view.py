@@ -35,6 +35,7 @@ class RunFold:
         blocked: why the run is blocked (`failure.reason`); empty if it is not.
         stuck: fingerprints of the code that got stuck in this run, the last ones.
         paused: somebody wants nothing new to be begun; whether it is blocked is remembered meanwhile.
+        retried_at: when somebody wished that the failed run be tried again, in milliseconds; 0: not since the last cut.
         cut_at: when the run was last cut, in milliseconds: what was said before and is said again changes the row then.
     """
 
@@ -53,6 +54,7 @@ class RunFold:
     blocked: str = ""
     stuck: list[str] = field(default_factory=list)
     paused: bool = False
+    retried_at: int = 0
     cut_at: int = 0
 
     def dumps(self) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,8 +13,8 @@ from signoff.errors import UnknownCommand
 from signoff.streams import state
 from signoff.workflow.decision import AppendEntries, Loaded
 from signoff.workflow.entry import DecidedBy, Entry, Error
-from signoff.workflow.event.entries import EventAwaited, EventReceived
-from signoff.workflow.input.entries import InputRequested
+from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
+from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
 from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import project, refold
@@ -27,10 +28,13 @@ from signoff.workflow.run.entries import (
     RunFailed,
     RunPaused,
     RunResumed,
+    RunRetried,
+    RunRewound,
     RunTerminated,
     RunUnblocked,
 )
 from signoff.workflow.run.place import end_of
+from signoff.workflow.run.undo import retried_on
 from signoff.workflow.step.entries import StepCompleted, StepFailed, StepScheduled
 from signoff.workflow.view import RunFold, View
 from tests.workflow.corpus import app
@@ -229,6 +233,8 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
 A, B, UNDO = StepScheduled(1, "a:0"), StepScheduled(1, "b:0"), StepScheduled(3, "undo:0")
 A_BROKE, B_BROKE = StepFailed(2, "a:0", 1, ERROR), StepFailed(2, "b:0", 1, ERROR)
 B_DONE = StepCompleted(2, "b:0", 1, None)
+ASKED = InputRequested(2, "i:0", {"title": "?", "schema": {}}, deadline=9)
+WAITS = EventAwaited(2, "e:0", "e", timeout_at=10)
 LET_PASS, RAISED = RunFailed(4, Error("step_failed", "no")), RunFailed(4, Error("key_error", "no"))
 
 
@@ -263,6 +269,73 @@ LET_PASS, RAISED = RunFailed(4, Error("step_failed", "no")), RunFailed(4, Error(
 )
 def test_where_a_failed_run_goes_on(entries: list[Entry], keep: int, anew: tuple[str, ...]) -> None:
     assert cut_of_failure([started(), *entries]) == (keep, anew)
+
+
+def failed_by(*causes: str) -> RunFailed:
+    return RunFailed(4, Error("key_error", "no"), causes)
+
+
+@pytest.mark.parametrize(
+    ("entries", "keep", "anew"),
+    [
+        pytest.param([A, A_BROKE, failed_by("a:0")], 3, ("a:0",), id="the step it failed by"),
+        pytest.param([A, A_BROKE, failed_by()], 3, (), id="its code, having swallowed the error"),
+        pytest.param([A, B, A_BROKE, B_BROKE, failed_by("b:0")], 5, ("b:0",), id="one, the other was swallowed"),
+        pytest.param([A, B, A_BROKE, B_BROKE, failed_by("b:0", "a:0")], 5, ("a:0", "b:0"), id="both"),
+        pytest.param([A, A_BROKE, B, B_BROKE, failed_by("a:0")], 3, ("a:0",), id="one from before"),
+        pytest.param(
+            [A, A_BROKE, UNDO, StepCompleted(3, "undo:0", 1, 1), failed_by("a:0")], 3, ("a:0",), id="cleaned up"
+        ),
+        pytest.param([A, StepCompleted(2, "a:0", 1, 1), B, failed_by("a:0")], 3, (), id="a result that cannot be read"),
+        pytest.param([A, StepFailed(2, "a:0", 1, ERROR, 9), failed_by("a:0")], 3, (), id="an attempt of a step alone"),
+        pytest.param([ASKED, InputExpired(9, "i:0"), failed_by("i:0")], 3, ("i:0",), id="a request"),
+        pytest.param([WAITS, EventTimedOut(9, "e:0"), UNDO, failed_by("e:0")], 3, ("e:0",), id="a wait for an event"),
+    ],
+)
+def test_where_a_run_that_says_why_it_failed_goes_on(entries: list[Entry], keep: int, anew: tuple[str, ...]) -> None:
+    assert cut_of_failure([started(), *entries]) == (keep, anew)
+
+
+def test_what_is_open_again_has_as_much_time_as_it_had() -> None:
+    revised = InputRevised(3, "i:0", {"title": "!", "deadline": 8})
+    entries = [
+        started(),
+        ASKED,
+        WAITS,
+        revised,
+        InputExpired(9, "i:0"),
+        EventTimedOut(9, "e:0"),
+        failed_by("i:0", "e:0"),
+    ]
+    retried = RunRetried(100, OPERATOR, 6, ("i:0", "e:0"))
+    assert effective([*entries, retried]) == [
+        started(),
+        replace(ASKED, deadline=107),
+        replace(WAITS, timeout_at=108),
+        replace(revised, changes={"title": "!", "deadline": 105}),
+        replace(retried, keep=4, anew=()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failed", "goes_on"),
+    [
+        pytest.param([failed_by("b:0")], True, id="by what had failed before the retry"),
+        pytest.param([replace(B_BROKE, at=50), failed_by("b:0")], False, id="by what failed since"),
+        pytest.param(
+            [StepFailed(50, "a:0", 1, ERROR), failed_by("b:0", "a:0")], False, id="by that and by what failed since"
+        ),
+        pytest.param([failed_by()], False, id="by its code"),
+        pytest.param([RunRewound(60, 3), failed_by("b:0")], False, id="once it was rewound"),
+        pytest.param([RunRetried(60, OPERATOR, 3, ("a:0",), 40), failed_by("b:0")], True, id="once it went on so"),
+    ],
+)
+def test_a_retry_gets_over_all_that_had_failed(failed: list[Entry], goes_on: bool) -> None:
+    old = [] if failed[0] == replace(B_BROKE, at=50) else [replace(B_BROKE, at=9)]
+    cut = retried_on([started(), A, B, RunRetried(40, OPERATOR, 3), *old, *failed])
+    assert (cut is not None) == goes_on
+    if cut is not None:
+        assert (cut.anew, cut.since) == (("b:0",), 40)
 
 
 @pytest.mark.parametrize(
