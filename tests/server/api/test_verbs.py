@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
+import pytest
+
 from signoff.workflow.entry import Error
-from signoff.workflow.run.entries import RunCompleted, RunFailed
+from signoff.workflow.run.entries import RunCompleted, RunFailed, RunRetried
 from signoff.workflow.step.entries import StepFailed, StepScheduled
 from tests.protocol.material import complaints
 from tests.server.hosting import KEYED, bearer, hosting, problem
@@ -159,3 +162,40 @@ async def test_a_run_that_has_ended_is_deleted_once(store: str) -> None:
         assert sorted(reply.status_code for reply in both) == [200, 404]
         problem(await host.http.get("/v1/runs/r1", headers=ROOT), 404, "run_not_found")
         problem(await host.http.get("/v1/stream/runs/r1", headers=ROOT), 404, "stream_not_found")
+
+
+@pytest.mark.parametrize("live", [{}, {"live": "long-poll"}, {"live": "sse"}], ids=["catch-up", "long-poll", "sse"])
+async def test_who_has_read_a_deleted_run_does_not_go_on_in_another_of_its_id(store: str, live: dict[str, str]) -> None:
+    stream = "/v1/stream/runs/r1"
+    async with hosting(store) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"})
+        await host.record("r1", RunFailed(host.engine.clock.now_ms(), Error("e", "no")))
+        read = await host.http.get(stream, params={"offset": "-1"})
+        offset = read.headers["stream-next-offset"]
+        assert (await host.http.get(stream, params={"offset": offset})).status_code == 200
+        assert (await host.http.head(stream)).headers["stream-next-offset"] == offset
+        await host.post("/v1/runs/r1/delete", {})
+        problem(await host.http.get(stream, params={"offset": offset, **live}), 404, "stream_not_found")
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1", "input": "another"})
+        await host.record("r1", RunFailed(host.engine.clock.now_ms(), Error("e", "no")))
+        await host.record("r1", RunRetried(host.engine.clock.now_ms()))
+        problem(await host.http.get(stream, params={"offset": offset, **live}), 410, "gone")
+        bare = await host.http.get(stream, params={"offset": offset.partition("-")[0]})
+        assert bare.status_code == 200, "what names no stream is a position in whatever is there"
+
+
+async def test_a_reader_who_follows_a_run_is_told_where_to_read_on_by_a_name_of_the_stream(store: str) -> None:
+    async with hosting(store) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"})
+        at = (await host.http.head("/v1/stream/runs/r1")).headers["stream-next-offset"]
+        told = []
+        async with host.http.stream("GET", "/v1/stream/runs/r1", params={"offset": "-1", "live": "sse"}) as response:
+            async for line in response.aiter_lines():
+                if line.startswith('data:{"streamNextOffset'):
+                    told.append(orjson.loads(line.removeprefix("data:"))["streamNextOffset"])
+                    if len(told) == 2:
+                        break
+                    await host.record("r1", RunCompleted(host.engine.clock.now_ms(), None))
+        assert told[0] == at
+        assert told[1] > told[0]
+        assert told[1].partition("-")[2] == at.partition("-")[2] != ""
