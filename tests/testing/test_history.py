@@ -63,7 +63,7 @@ def test_a_part_of_a_history_is_none(history: dict[str, Any], entries: slice, sa
 
 @pytest.mark.parametrize("workflow", ["flow", None, price])
 def test_what_can_be_replayed_is_said(history: dict[str, Any], workflow: Any) -> None:
-    with pytest.raises(TypeError, match="takes the App, or what App.get returns, and the history; not"):
+    with pytest.raises(TypeError, match=r"takes the App, or what App\.get returns, and the history; not"):
         replay(workflow, history)
 
 

@@ -111,7 +111,7 @@ class Attempts:
         return tuple(self.fed)
 
     def take_back(self) -> None:
-        """Take back results that were taken and not written: the journal does not have them, so the next is fed them."""
+        """Take back results that were taken and not written: the next machine is fed them."""
         self.results[:0] = self.fed
         self.fed.clear()
 
