@@ -36,7 +36,6 @@ class RunFold:
         stuck: fingerprints of the code that got stuck in this run, the last ones.
         paused: somebody wants nothing new to be begun; whether it is blocked is remembered meanwhile.
         retried_at: when somebody wished that the failed run be tried again, in milliseconds; 0: not since the last cut.
-        cut_at: when the run was last cut, in milliseconds: what was said before and is said again changes the row then.
     """
 
     row: dict[str, Any]
@@ -55,7 +54,6 @@ class RunFold:
     stuck: list[str] = field(default_factory=list)
     paused: bool = False
     retried_at: int = 0
-    cut_at: int = 0
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""
@@ -64,7 +62,9 @@ class RunFold:
     @classmethod
     def loads(cls, data: bytes) -> RunFold:
         """Read what `dumps` wrote."""
-        return cls(**orjson.loads(data))
+        members = orjson.loads(data)
+        members.pop("cut_at", None)  # of records by earlier releases
+        return cls(**members)
 
 
 @dataclass(frozen=True, slots=True)
