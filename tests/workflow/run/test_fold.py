@@ -40,7 +40,7 @@ def test_the_time_of_the_last_change_never_goes_back() -> None:
     """A command bears the time of what caused it, also when it could be written only after a pause."""
     step, asked = StepScheduled(5, "a:0"), InputRequested(6, "i:0", SPEC)
     paused = [RunPaused(20), RunResumed(30)]
-    delta = project(View(), [started(), step, StepCompleted(6, "a:0", 1, 1), *paused, asked], 0)
+    delta = project(View(), [started(1), step, StepCompleted(6, "a:0", 1, 1), *paused, asked], 0)
     rows = [orjson.loads(message)["value"] for message in delta.listing]
     assert [row["status"] for row in rows] == ["running", "paused", "running", "waiting"]
     times = [row["updated_at"] for row in rows]
