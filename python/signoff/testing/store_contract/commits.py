@@ -14,9 +14,9 @@ from signoff.stores.change import (
     Committed,
     Conflict,
     FamilyWrite,
+    Name,
     OwnAppend,
     OwnStream,
-    Name,
     PartName,
     Post,
     Rejected,
@@ -279,7 +279,7 @@ class CommitLaws(Laws):
             for use in (
                 lambda: store.commit([start("r1")]),
                 lambda: store.find([start("r1")]),
-                lambda: store.describe(),
+                store.describe,
                 lambda: load(store),
                 lambda: store.list_subjects(Listing("run"), limit=1),
                 lambda: store.list_parts(Listing("input"), limit=1),
@@ -290,15 +290,15 @@ class CommitLaws(Laws):
                 lambda: store.find_streams(["notes"]),
                 lambda: store.list_streams("", limit=1),
                 lambda: store.ended_streams(now=0, limit=1),
-                lambda: store.purge(),
+                store.purge,
                 lambda: store.claim("w1", ["expense"], now=0, lease_ms=1, limit=1),
                 lambda: store.renew("w1", {Name("run", "r1"): 1}, until=1),
                 lambda: store.release("w1", {Name("run", "r1"): 1}),
                 lambda: store.due("expense", now=0, limit=1),
                 lambda: store.next_due(["expense"]),
                 lambda: store.unclaimed("run", ["expense"], before=1, limit=1),
-                lambda: store.place(),
-                lambda: store.unplaced(),
+                store.place,
+                store.unplaced,
             ):
                 with pytest.raises(StoreUnavailable, match="open"):
                     await use()
