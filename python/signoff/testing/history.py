@@ -39,9 +39,7 @@ def replay(workflow: App | WorkflowDefinition, history: Mapping[str, Any]) -> li
         >>> replay(app, json.loads(Path("tests/claim-1.json").read_text()))
         []
     """
-    if not isinstance(workflow, App | WorkflowDefinition):
-        what = f"replay takes the App, or what App.get returns, and the history; not {type(workflow).__name__}."
-        raise TypeError(what)
+    _check(workflow)
     entries = [journal.from_json(entry) for entry in history["entries"]]
     if isinstance(workflow, App):
         workflow = workflow.get(_name(entries))
@@ -49,6 +47,12 @@ def replay(workflow: App | WorkflowDefinition, history: Mapping[str, Any]) -> li
         return _replay(workflow, entries)
     with ThreadPoolExecutor(1, "signoff-replay") as thread:
         return thread.submit(copy_context().run, _replay, workflow, entries).result()
+
+
+def _check(workflow: object) -> None:
+    if not isinstance(workflow, App | WorkflowDefinition):
+        what = f"replay takes the App, or what App.get returns, and the history; not {type(workflow).__name__}."
+        raise TypeError(what)
 
 
 def _name(entries: list[Entry]) -> str:
