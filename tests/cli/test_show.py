@@ -41,7 +41,7 @@ def test_who_has_paused_a_run_when_and_why(store: str, capfd: pytest.CaptureFixt
     assert main(["show", "r1", "--store", store]) == 0
     [told] = [line for line in capfd.readouterr().out.splitlines() if line.startswith("Paused")]
     assert told.endswith(" by user:root: the bank is down")
-    assert " ago)" in told
+    assert told.startswith("Paused    20")
     assert main(["show", "r1", "--json", "--store", store]) == 0
     pause = json.loads(capfd.readouterr().out)["paused"]
     assert (pause["by"], pause["reason"]) == ({"kind": "operator", "id": "user:root"}, "the bank is down")
