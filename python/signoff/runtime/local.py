@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
-from signoff.errors import BadRequest, SignoffError, StoreError, WorkflowError
+from signoff.errors import BadRequest, JournalTooLong, SignoffError, StoreError, WorkflowError
 from signoff.paths import journal_path
 from signoff.runtime.parting import is_news, parting_entries
 from signoff.runtime.port import (
@@ -220,15 +220,18 @@ class LocalRunPort:
     async def _append_end(self, copy: RunCopy, request: JournalAppend, reply: JournalReply) -> None:
         """Append that a retried run fails, or rather what it goes on by if that had failed before the retry."""
         copy.writing = True
+        cut = view = None
         try:
             view = await whole_view(self._store, copy.subject)
+        except JournalTooLong:  # it has grown since, and nobody could retry it by hand either
+            pass
         except Exception as error:
             self._forget(copy)
             reply(error)
             return
-        assert view.past is not None
-        cut = retried_on([*view.past.entries, *request.entries])
-        if cut is not None:
+        if view is not None and view.past is not None:
+            cut = retried_on([*view.past.entries, *request.entries])
+        if view is not None and cut is not None:
             copy.view = view
             request = request._replace(entries=(*request.entries[:-1], cut), ready=True)
         self._write(copy, request, reply)
@@ -358,7 +361,7 @@ class LocalRunPort:
         loaded = await self._store.load(run_name(run_id))
         if loaded is None:
             return None
-        return RunSnapshot(loaded.subject, await whole_view(self._store, loaded.subject, past=False))
+        return RunSnapshot(loaded.subject, await whole_view(self._store, loaded.subject, past=False, bounded=False))
 
     async def _park(self, lease: RunLease, how: Parking, before: RunSnapshot | None) -> AppendOutcome:
         if before is None:
