@@ -406,8 +406,12 @@ class LocalRunPort:
 
 
 def _fails_again(copy: RunCopy, request: JournalAppend) -> bool:
+    """Tell whether a run that was retried is to fail by what it has asked for."""
     run = copy.view.run
-    return run is not None and run.retried_at != 0 and any(type(entry) is RunFailed for entry in request.entries)
+    if run is None or not run.retried_at or not request.entries:
+        return False
+    last = request.entries[-1]
+    return isinstance(last, RunFailed) and bool(last.causes)
 
 
 def _unknown(error: Exception) -> bool:
