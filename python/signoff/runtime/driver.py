@@ -56,7 +56,7 @@ from signoff.workflow.entry import Entry, Error, Notification
 from signoff.workflow.failure import error_of
 from signoff.workflow.machine import Machine
 from signoff.workflow.run.cut import holds_cut
-from signoff.workflow.run.entries import RunDescribed, RunStarted, RunUnblocked
+from signoff.workflow.run.entries import RunDescribed, RunRetried, RunStarted, RunUnblocked
 
 MOST_DUE: Final = 1_000
 """How many timers and deadlines fire in one commit, so that a run with very many holds up no other."""
@@ -257,10 +257,10 @@ class RunDriver:
             return
         self._enter(Phase.WAITING)
         match outcome:
-            case Appended(entries) if entries is request.entries:
+            case Appended(entries):
+                if entries is not request.entries and entries and isinstance(entries[-1], RunRetried):
+                    request = request._replace(entries=entries, ready=True)  # it goes on instead of failing
                 self._written(request)
-            case Appended(entries):  # a run that was retried goes on instead of failing
-                self._written(request._replace(entries=entries, ready=True))
             case LostRace():
                 self._fall_back(drop=bool(request.entries))
                 self.pump()
