@@ -133,6 +133,33 @@ async def failed_meanwhile(ctx: Context, shop: Shop) -> None:
         await asyncio.wait([ship])
 
 
+async def gone_on_beside(ctx: Context, shop: Shop) -> None:
+    async def branch() -> None:
+        for name in ("a", "b", "c"):
+            await shop.step(ctx, name)
+
+    found = await asyncio.gather(shop.step(ctx, "pay"), branch(), return_exceptions=True)
+    if isinstance(found[0], BaseException):
+        raise found[0]
+
+
+async def cleaned_up_beside(ctx: Context, shop: Shop) -> None:
+    async def branch() -> None:
+        for name in ("a", "b", "c"):
+            await shop.step(ctx, name)
+
+    async def paying() -> None:
+        try:
+            await shop.step(ctx, "pay")
+        except StepFailed:
+            await shop.step(ctx, "undo")
+            raise
+
+    found = await asyncio.gather(paying(), branch(), return_exceptions=True)
+    if isinstance(found[0], BaseException):
+        raise found[0]
+
+
 async def swallowed_before(ctx: Context, shop: Shop) -> None:
     await asyncio.gather(shop.step(ctx, "optional"), return_exceptions=True)
     await shop.step(ctx, "a")
@@ -167,6 +194,8 @@ async def swallowed_in_the_cleanup(ctx: Context, shop: Shop) -> None:
         (all_of_several, ["pay", "ship"]),
         (failed_in_its_cleanup, ["pay", "ship"]),
         (failed_meanwhile, ["pay", "ship", "undo"]),
+        (gone_on_beside, ["pay"]),
+        (cleaned_up_beside, ["b", "c", "pay"]),
         (swallowed_before, ["pay"]),
         (swallowed_beside, ["pay"]),
         (swallowed_in_the_cleanup, ["optional", "pay"]),

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
-from signoff.errors import BadRequest, JournalTooLong, SignoffError, StoreError, WorkflowError
+from signoff.errors import BadRequest, JournalTooLong, NonDeterminism, SignoffError, StoreError, WorkflowError
 from signoff.paths import journal_path
 from signoff.runtime.parting import is_news, parting_entries
 from signoff.runtime.port import (
@@ -50,7 +50,7 @@ from signoff.workflow.failure import error_of
 from signoff.workflow.run.cut import holds_cut
 from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.run.status import ENDED
-from signoff.workflow.run.undo import retried_on
+from signoff.workflow.run.undo import retried_on, retried_otherwise
 from signoff.workflow.step.entries import StepCompleted
 from signoff.workflow.view import RunFold, View
 
@@ -340,6 +340,10 @@ class LocalRunPort:
     async def park(self, lease: RunLease, how: Parking) -> AppendOutcome:
         """Give a run up, on top of what is committed."""
         self._copies.pop(lease.run_id, None)
+        if how.blocked is not None and how.blocked.error.code == NonDeterminism.code:
+            gone_on = await self._retry_otherwise(lease, how)
+            if gone_on is not None:
+                return gone_on
         if how.results:
             try:
                 return await self._park(lease, how, await self._with_steps(lease.run_id))
@@ -355,6 +359,26 @@ class LocalRunPort:
             return LostLease()
         view = View(run=RunFold.loads(loaded.subject.state))
         return await self._park(lease, how, RunSnapshot(loaded.subject, view))
+
+    async def _retry_otherwise(self, lease: RunLease, how: Parking) -> AppendOutcome | None:
+        """Have a run go on whose code does not agree with what a retry has kept of it; None: there is no such thing."""
+        loaded = await self._store.load(run_name(lease.run_id))
+        if loaded is None or not RunFold.loads(loaded.subject.state).retried_at:
+            return None
+        try:
+            view = await whole_view(self._store, loaded.subject)
+        except (JournalTooLong, WorkflowError):
+            return None
+        assert view.past is not None
+        assert view.run is not None
+        now = max(self.clock.now_ms(), view.run.last_at)
+        cut = retried_otherwise(view.past.entries, now)
+        if cut is None:
+            return None
+        entries = [*parting_entries(view, view.run, replace(how, blocked=None), now), cut]
+        before = RunSnapshot(loaded.subject, view)
+        write = RunChange(before, entries, ready=True, wake_at=None, epoch=lease.epoch, release=True)
+        return _outcome_of(await self._committer.commit(write.change), entries)
 
     async def _with_steps(self, run_id: str) -> RunSnapshot | None:
         """Return the run with what its record does not have: the rows of its open steps."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
@@ -158,25 +158,54 @@ def before_end(entries: Sequence[Entry]) -> int:
     return _before_commands(entries) if isinstance(end, OUTCOMES) else len(entries)
 
 
-def cut_of_failure(entries: Sequence[Entry]) -> tuple[int, tuple[str, ...]]:
-    """Return where to cut the journal of a failed run that is to be tried again, and the ids of what is open again.
+def last_cut(entries: Sequence[Entry]) -> Cut | None:
+    """Return the last cut among entries; None: there is none."""
+    return next((entry for entry in reversed(entries) if isinstance(entry, Cut) and is_cut(entry)), None)
 
-    Those are the commands whose errors ended the code, as it said when it failed. If there are none, or they have come
-    to a result that the code cannot read, the code itself is to blame.
+
+class RetryCut(NamedTuple):
+    """Where to cut the journal of a failed run that is to be tried again.
+
+    Attributes:
+        keep: how many entries stay.
+        anew: the ids of what is open again.
+        otherwise: how many stay, once that is open, if the code then does not ask for all that `keep` keeps.
+    """
+
+    keep: int
+    anew: tuple[str, ...] = ()
+    otherwise: int | None = None
+
+
+def cut_of_failure(entries: Sequence[Entry]) -> RetryCut:
+    """Return where to cut the journal of a failed run that is to be tried again.
+
+    What is open again are the commands whose errors ended the code, as it said when it failed. If there are none, or
+    they have come to a result that the code cannot read, the code itself is to blame.
+
+    What the code has asked for since may be because of the failure, or beside it: only the code can tell, when it is
+    run with that open. So all of it stays at first.
     """
     end = _before_commands(entries)
     last = entries[-1]
     if not isinstance(last, RunFailed) or last.causes is None:
         return _cut_of_guess(entries, end)
     failed = {id_: n for n, entry in enumerate(entries) if (id_ := failed_id(entry)) in last.causes}
-    if not failed:
-        return end, ()
-    keep = next((n for n in range(min(failed.values()), end) if isinstance(entries[n], Command)), end)
-    asked = {id_of(entry) for entry in entries[:keep] if isinstance(entry, Command)}
-    return keep, tuple(id_ for id_ in failed if id_ in asked)
+    asked = {id_of(entry) for entry in entries[:end] if isinstance(entry, Command)}
+    anew = tuple(id_ for id_ in failed if id_ in asked)
+    if not anew:
+        return RetryCut(end)
+    since = next((n for n in range(min(failed.values()), end) if isinstance(entries[n], Command)), end)
+    before = last_cut(entries)
+    if isinstance(before, RunRetried) and before.otherwise is not None:  # what was kept then may be because of this
+        since = min(since, before.otherwise)
+    if since == end:
+        return RetryCut(end, anew)
+    gone = sum(isinstance(entry, Failure) and entry.id in anew for entry in entries[:since])
+    return RetryCut(end, anew, since - gone)
 
 
-def _cut_of_guess(entries: Sequence[Entry], end: int) -> tuple[int, tuple[str, ...]]:
+def _cut_of_guess(entries: Sequence[Entry], end: int) -> RetryCut:
     """Return the same for a run that failed before it was recorded why.
 
     If a step had failed for good when the code raised, it is that step: one the code learned of last, or whose error it
@@ -187,13 +216,13 @@ def _cut_of_guess(entries: Sequence[Entry], end: int) -> tuple[int, tuple[str, .
     let_pass = any(isinstance(one, RunFailed) and one.error.code == "step_failed" for one in entries[-1:])
     last = next((one for one in reversed(entries[first:end]) if type(one) not in REMARKS), None)
     if failed and (let_pass or (last is not None and _failed_step(last))):
-        return end, failed
+        return RetryCut(end, failed)
     if let_pass:
         for n in range(first - 1, 0, -1):
             if _failed_step(entries[n]) is not None:
                 keep = next((m for m in range(n, end) if isinstance(entries[m], Command)), end)
-                return keep, _failed_steps(entries[_behind_command(entries, n) : keep])
-    return end, ()
+                return RetryCut(keep, _failed_steps(entries[_behind_command(entries, n) : keep]))
+    return RetryCut(end)
 
 
 def _before_commands(entries: Sequence[Entry]) -> int:

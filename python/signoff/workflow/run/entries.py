@@ -144,7 +144,8 @@ class RunRetried(Notification):
     A blocked run goes on as it is. In a failed one what led to the failure is undone (see `cut.py`): `keep` entries of
     the effective journal stay, with the outcomes of what they ask for; what `anew` names is open again: the attempts of
     a step begin anew, the deadline of a request or a wait counts from here. `since`: when that was wished for, if the
-    run has gone on since, and came to what had failed by then (see `undo.retried_on`).
+    run has gone on since, and came to what had failed by then (see `undo.retried_on`). `otherwise`: how many stay if
+    the code, with that open, does not ask for all that is kept: what it had asked for because of the failure goes, too.
     """
 
     type: ClassVar[str] = "run.retried"
@@ -152,6 +153,7 @@ class RunRetried(Notification):
     keep: int | None = None
     anew: tuple[str, ...] = ()
     since: int | None = None
+    otherwise: int | None = None
 
 
 @frozen

@@ -13,7 +13,7 @@ from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, StartA
 from signoff.workflow.entry import Command, DecidedBy, Entry
 from signoff.workflow.event.decide import known
 from signoff.workflow.event.entries import EventReceived
-from signoff.workflow.run.cut import Cut, before_end, cut_of_failure, failed_id, find_command, id_of, is_cut
+from signoff.workflow.run.cut import before_end, cut_of_failure, failed_id, find_command, id_of, last_cut
 from signoff.workflow.run.entries import (
     ForkedFrom,
     RunFailed,
@@ -51,9 +51,10 @@ def retry(loaded: Loaded, _body: Body, by: DecidedBy, now_ms: int) -> AppendEntr
         case "blocked":
             return AppendEntries((RunRetried(loaded.time(now_ms), by),), run_row, wake_at=loaded.wake_at)
         case "failed":
-            keep, anew = cut_of_failure(loaded.past.entries)
+            cut = cut_of_failure(loaded.past.entries)
             at = loaded.time(max(now_ms, loaded.run.last_at + 1))  # so that what fails from here on is later
-            return AppendEntries((RunRetried(at, by, keep, anew),), run_row, release=True)
+            retried = RunRetried(at, by, cut.keep, cut.anew, otherwise=cut.otherwise)
+            return AppendEntries((retried,), run_row, release=True)
     raise NotBlocked(
         f"The run {loaded.run.row['id']!r} is {loaded.status}, and only a blocked or a failed one can be tried again; "
         f"nothing was changed.{_FORK if loaded.status in FINAL else ''}",
@@ -71,15 +72,30 @@ def retried_on(entries: Sequence[Entry]) -> RunRetried | None:
         entries: the effective journal, with the `run.failed` that is about to be written.
     """
     failed = entries[-1]
-    wish = next((entry for entry in reversed(entries) if isinstance(entry, Cut) and is_cut(entry)), None)
+    wish = last_cut(entries)
     if not isinstance(failed, RunFailed) or not isinstance(wish, RunRetried):
         return None
     since = wish.since or wish.at
     ends = [entry.at for entry in entries if failed_id(entry) in (failed.causes or ())]
     if not ends or max(ends) >= since:
         return None
-    keep, anew = cut_of_failure(entries)
-    return RunRetried(failed.at, wish.by, keep, anew, since)
+    cut = cut_of_failure(entries)
+    return RunRetried(failed.at, wish.by, cut.keep, cut.anew, since, cut.otherwise)
+
+
+def retried_otherwise(entries: Sequence[Entry], now_ms: int) -> RunRetried | None:
+    """Return the cut by which a run goes on whose code does not ask for all that its retry has kept; None: no such.
+
+    Args:
+        entries: the effective journal.
+        now_ms: now, in milliseconds.
+    """
+    wish = last_cut(entries)
+    if not isinstance(wish, RunRetried) or wish.otherwise is None:
+        return None
+    if any(isinstance(entry, Command) for entry in entries[entries.index(wish) :]):  # the code has agreed, and gone on
+        return None
+    return RunRetried(max(now_ms, wish.at), wish.by, wish.otherwise, (), wish.since or wish.at)
 
 
 def rewind(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[RunRow]:
