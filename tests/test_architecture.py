@@ -27,6 +27,7 @@ MOST_METHODS: Final = 20
 LONG_MODULES: Final = {
     "errors.py": "the tree of errors is to be seen whole, and journals name its classes by this module",
     "runtime/driver.py": "the states of a driver and all that leads from one to another",
+    "runtime/local.py": "one class: the port of a worker, all of which meets the services",
     "workflow/aio.py": "asyncio's functions, as workflow code finds them",
     "workflow/loop.py": "one class: an event loop as asyncio asks for it",
 }
@@ -79,6 +80,7 @@ SCENARIOS: Final = {
     "runtime/test_never_stuck.py": "whatever steps, code, stores and workers do, somebody goes on",
     "runtime/test_pause.py": "`pause` and `resume` against workers and people",
     "runtime/test_people.py": "people, deadlines and withdrawals at one request",
+    "runtime/test_retry.py": "`retry` after every way in which an error comes to the top",
     "runtime/test_undoing.py": "`retry`, `rewind` and `fork` against workers and people",
     "runtime/test_values.py": "a value's way from a step to code, journal and people",
     "server/fast/test_lane.py": "the fast lane and the application, answer by answer",

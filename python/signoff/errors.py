@@ -27,6 +27,7 @@
     │   ├── NoResult                the run has ended without one
     │   │   └── FailedRun · CancelledRun
     │   ├── JournalUnreadable       the history has entries of a newer release
+    │   ├── JournalTooLong          the history is too long to be undone or copied at once
     │   ├── NotBlocked              there is nothing to try again
     │   ├── NotPaused               there is nothing to resume
     │   ├── NotEnded                the run goes on, and cannot be deleted
@@ -286,6 +287,12 @@ class JournalUnreadable(Conflict409):
     """Refusal of what needs a whole journal that has entries this release cannot read."""
 
     code, title = "journal_unreadable", "The run's history has what this release cannot read"
+
+
+class JournalTooLong(Conflict409):
+    """A run whose history is too long to be undone in part, or copied, in one piece."""
+
+    code, title = "journal_too_long", "The run's history is too long for this"
 
 
 class NotBlocked(Conflict409):

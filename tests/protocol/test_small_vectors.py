@@ -31,6 +31,12 @@ def test_a_position_and_its_offset(case: dict[str, Any]) -> None:
     assert offset.decode(case["offset"]) == position
 
 
+@pytest.mark.parametrize("case", cases("offsets.json", "marked"))
+def test_an_offset_may_name_its_stream(case: Any) -> None:
+    assert (offset.decode(case["token"]), offset.mark(case["token"])) == (case["position"], case["mark"])
+    assert offset.marked(case["position"], case["mark"]) == case["token"]
+
+
 @pytest.mark.parametrize("case", cases("offsets.json", "sentinels"))
 def test_a_word_in_place_of_an_offset(case: dict[str, Any]) -> None:
     tail = 7

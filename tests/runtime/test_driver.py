@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from signoff import App, Context
 from signoff.clock import ManualClock
 from signoff.runtime.driver import NEXT, Phase, RunDriver
+from signoff.runtime.local import LocalRunPort
+from signoff.runtime.port import AppendOutcome
 from signoff.service.kinds import forget_record
 from signoff.stores.change import Committed
 from tests.runtime.scene import scene, stage, working
@@ -94,3 +97,39 @@ async def test_a_step_s_result_survives_lost_races(url: str) -> None:
             assert (await on.reaches(run, "completed"))["output"] == [1, 2]
         types = [entry["type"] for entry in await on.entries(run)]
         assert types.count("event.received") == types.count("step.completed") == 2
+
+
+async def test_a_step_s_result_survives_lost_races_of_giving_the_run_up(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else writes just before a run is given up as stuck: the result goes along at the next try."""
+    app, calls, tries = App(), 0, 0
+    park = LocalRunPort._park
+
+    async def once() -> int:
+        nonlocal calls
+        calls += 1
+        return calls
+
+    @app.workflow
+    async def flow(ctx: Context) -> None:
+        await ctx.step("once", once)
+        while True:
+            pass
+
+    async with scene(url) as on:
+
+        async def outrun(port: LocalRunPort, *how: Any) -> AppendOutcome:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                await on.engine.events.send("r1", "poke", id="e1", payload=None)
+            return await park(port, *how)
+
+        monkeypatch.setattr(LocalRunPort, "_park", outrun)
+        async with working(app, on, poll_ms=600_000, activation_s=0.2):
+            run = await on.start("flow", run_id="r1")
+            assert (await on.reaches(run, "blocked"))["error"]["code"] == "workflow_stuck"
+        assert (calls, tries) == (1, 2)
+        types = [entry["type"] for entry in await on.entries(run)]
+        assert types == ["run.started", "step.scheduled", "event.received", "step.completed", "run.blocked"]

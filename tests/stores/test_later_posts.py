@@ -26,6 +26,7 @@ class LaterStore(MemoryStore):
         self._waiting.append(post)
 
     async def place(self, *, limit: int = 1_000) -> int:
+        self._check_open()
         placed = 0
         async with self._placing:
             while self._waiting and placed < limit:
@@ -35,6 +36,7 @@ class LaterStore(MemoryStore):
         return placed
 
     async def unplaced(self) -> int:
+        self._check_open()
         return len(self._waiting)
 
 

@@ -159,9 +159,17 @@ def test_bytes_that_are_not_utf8_become_a_valid_event_stream() -> None:
     assert event == ("data", "a\ufffd\ufffdb")
 
 
+HEAD = Head.of("s", "i1", 1, 7, "text/plain")
+
+
+def test_offsets_of_the_engines_streams_name_the_stream() -> None:
+    assert live.token(HEAD, 7) == "0000000000000007"
+    assert live.token(HEAD.changed(engine=True), 7) == "0000000000000007-i1"
+
+
 def test_control_events() -> None:
     def told(**how: bool) -> dict[str, object]:
-        (event,) = events(live.control_event(7, cursor="12", **how))
+        (event,) = events(live.control_event(HEAD, 7, cursor="12", **how))
         assert event[0] == "control"
         parsed: dict[str, object] = json.loads(event[1])
         return parsed

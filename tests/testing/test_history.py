@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from signoff import App, Context, NonDeterminism
+from signoff.errors import UnknownWorkflow, WorkflowError
 from signoff.testing import replay
 from signoff.workflow import journal
 from tests.workflow.drive import Drive
@@ -46,6 +47,24 @@ def test_code_that_asks_for_something_else_is_told_where(history: dict[str, Any]
     with pytest.raises(NonDeterminism) as caught:
         replay(app.get("later"), history)
     assert "test_history.py" in caught.value.extra["where"]
+
+
+def test_an_application_replays_its_own_workflow(history: dict[str, Any]) -> None:
+    assert replay(app, history) == []
+    with pytest.raises(UnknownWorkflow, match="no workflow 'flow' here; known: none"):
+        replay(App(), history)
+
+
+@pytest.mark.parametrize(("entries", "said"), [(slice(0, 0), "is empty"), (slice(1, 2), "begins with step.scheduled")])
+def test_a_part_of_a_history_is_none(history: dict[str, Any], entries: slice, said: str) -> None:
+    with pytest.raises(WorkflowError, match=said):
+        replay(app, {"entries": history["entries"][entries]})
+
+
+@pytest.mark.parametrize("workflow", ["flow", None, price])
+def test_what_can_be_replayed_is_said(history: dict[str, Any], workflow: Any) -> None:
+    with pytest.raises(TypeError, match=r"takes the App, or what App\.get returns, and the history; not"):
+        replay(workflow, history)
 
 
 async def test_a_test_that_is_a_coroutine_may_replay(history: dict[str, Any]) -> None:

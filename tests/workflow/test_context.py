@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from signoff import Context
+from signoff.workflow.run.entries import RunFailed
 from tests.workflow.drive import Drive, work
 
 
@@ -49,3 +50,41 @@ def test_recorded_times_count_when_the_code_has_other_ones() -> None:
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["ended", "waits"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda ctx: ctx.step("b", work),
+        lambda ctx: ctx.sleep("1s"),
+        lambda ctx: ctx.await_event("go"),
+        lambda ctx: ctx.await_input("ask", bool, title="?"),
+        lambda ctx: ctx.publish("row", "key", {}),
+        lambda ctx: ctx.patched("new"),
+    ],
+    ids=["step", "sleep", "event", "input", "row", "patch"],
+)
+def test_the_context_of_another_run_is_refused_in_words(use: Any, ends: bool) -> None:
+    kept: list[Context] = []
+
+    async def keeps(ctx: Context) -> None:
+        kept.append(ctx)
+        await ctx.step("a", work)
+
+    async def borrows(ctx: Context) -> None:
+        await ctx.step("a", work)
+        use(kept[0])
+
+    first = Drive(keeps)
+    if ends:
+        first.done("a:0")
+    other = Drive(borrows)
+    other.done("a:0")
+    outcome = other.machine.outcome
+    assert isinstance(outcome, RunFailed)
+    assert outcome.error.code == "not_allowed_in_workflow"
+    assert ("which has ended" if ends else "which does not run now") in outcome.error.message
+    assert "'r1'" in outcome.error.message
+    if not ends:
+        assert [command.type for command in first.done("a:0")] == ["run.completed"], "nothing was asked of it"

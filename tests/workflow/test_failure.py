@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from signoff import InputExpired, PublicError, StepFailed
-from signoff.workflow.failure import error_of
+from signoff import EventTimedOut, InputExpired, InputWithdrawn, PublicError, StepFailed
+from signoff.workflow.failure import causes_of, error_of
 
 
 class CardDeclined(PublicError):
@@ -130,6 +131,45 @@ def test_an_exception_that_cannot_be_asked_is_told_by_what_is_known(
 def test_how_exceptions_stand_in_the_journal(error: Exception, code: str, message: str, public: bool) -> None:
     found = error_of(error)
     assert (found.code, found.message, found.public) == (code, message, public)
+
+
+def raised(error: Exception, cause: BaseException | None = None, *, context: BaseException | None = None) -> Exception:
+    error.__cause__, error.__context__ = cause, context
+    return error
+
+
+PAY, NOTE = StepFailed("no", step="pay:0"), StepFailed("no", step="note:0")
+LOOP = raised(KeyError("a"))
+LOOP.__context__ = raised(KeyError("b"), LOOP)
+
+
+class Unasked(ExceptionGroup[Exception]):
+    @property
+    def exceptions(self) -> Any:
+        raise AttributeError
+
+
+@pytest.mark.parametrize(
+    ("error", "causes"),
+    [
+        (PAY, ["pay:0"]),
+        (InputExpired("late", input="approve:0"), ["approve:0"]),
+        (EventTimedOut("late", wait="paid:1"), ["paid:1"]),
+        (ExceptionGroup("two", [ExceptionGroup("one", [NOTE]), PAY, NOTE]), ["note:0", "pay:0"]),
+        (Unasked("one", [PAY]), ["pay:0"]),
+        (raised(ValueError(), PAY), ["pay:0"]),
+        (raised(ValueError(), raised(KeyError(), NOTE), context=PAY), ["note:0"]),
+        (raised(ValueError(), context=ExceptionGroup("two", [PAY, NOTE])), ["pay:0", "note:0"]),
+        (raised(StepFailed("no", step="undo:0"), context=PAY), ["undo:0"]),
+        (raised(StepFailed("made up"), PAY), ["pay:0"]),
+        (InputWithdrawn("no", input="approve:0"), []),
+        (ValueError(), []),
+        (LOOP, []),
+        (None, []),
+    ],
+)
+def test_whose_errors_ended_the_code(error: BaseException | None, causes: list[str]) -> None:
+    assert causes_of(error) == tuple(causes)
 
 
 def test_several_errors_stay_a_group() -> None:

@@ -39,6 +39,7 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "DecidedBy": people,
     "ForkedFrom | None": st.none() | st.builds(ForkedFrom, plain, st.integers(1, 99), st.integers(0, 2**50)),
     "tuple[str, ...]": st.lists(plain).map(tuple),
+    "tuple[str, ...] | None": st.none() | st.lists(plain).map(tuple),
     "dict[str, Any]": st.dictionaries(plain, json),
     "dict[str, Any] | None": st.none() | st.dictionaries(plain, json),
 }

@@ -19,6 +19,7 @@ from signoff.cli import options, output
 from signoff.cli.misuse import Misuse
 from signoff.cli.target import Target, connect, run_here
 from signoff.client import SignoffClient
+from signoff.counts import counted
 from signoff.errors import SignoffError
 
 Act = Callable[[SignoffClient, str], Awaitable[Any]]
@@ -82,7 +83,7 @@ def act_on_many(
             found = await _find(client, chosen, status)
             if not found:
                 return _report(verb, 0, [], json=json)
-            if not agreed(f"This will {verb} {runs(len(found))}.", yes=chosen.yes):
+            if not agreed(f"This will {verb} {counted(len(found), 'run')}.", yes=chosen.yes):
                 return 1
             refused = await _act(client, found, act)
             return _report(verb, len(found), refused, json=json)
@@ -102,11 +103,6 @@ def agreed(said: str, *, yes: bool) -> bool:
         raise Misuse(f"{said} Say --yes to do it without being asked; nothing was changed.")
     output.note(said)
     return typer.confirm("Go on?", err=True)
-
-
-def runs(count: int) -> str:
-    """Return so many runs in words."""
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 class Progress:
@@ -185,5 +181,5 @@ def _report(verb: str, count: int, refused: Sequence[tuple[str, SignoffError]], 
         output.line(f"There is no run to {verb}.")
     else:
         rest = f"; {len(refused)} refused" if refused else ""
-        output.line(f"{verb}: {runs(count - len(refused))} done{rest}.")
+        output.line(f"{verb}: {counted(count - len(refused), 'run')} done{rest}.")
     return int(bool(refused))

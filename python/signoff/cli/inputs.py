@@ -16,7 +16,15 @@ def inputs(
     audience: Annotated[
         str | None, typer.Option("--audience", metavar="PRINCIPAL", help="Only asked of this one, e.g. group:finance.")
     ] = None,
-    status: Annotated[str | None, typer.Option("--status", help="Another status than pending; any for all.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            callback=options.among("pending", "answered", "expired", "withdrawn", "any"),
+            help="Another status than pending: answered, expired or withdrawn; any for all.",
+        ),
+    ] = None,
     limit: options.Limit = 50,
     cursor: options.Cursor = None,
     json: options.Json = False,

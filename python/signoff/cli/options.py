@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from signoff.errors import BadRequest
 from signoff.streams.subscriptions.target import Targets
 from signoff.workflow.durations import duration_ms
+from signoff.workflow.run.status import STATUSES
 
 
 def period(given: str) -> int:
@@ -31,6 +33,18 @@ def not_empty(given: T) -> T:
     if "" in ([given] if isinstance(given, str) else given or ()):
         raise typer.BadParameter("it is empty; nothing was done. Leave the option out to filter by something else.")
     return given
+
+
+def among(*allowed: str) -> Callable[[T], T]:
+    """Return what refuses a filter that names something else: nothing would ever fit it."""
+
+    def check(given: T) -> T:
+        for one in [given] if isinstance(given, str) else given or ():
+            if not_empty(one) not in allowed:
+                raise typer.BadParameter(f"{one!r:.100} is none; it is one of: {', '.join(allowed)}.")
+        return given
+
+    return check
 
 
 Store = Annotated[
@@ -144,7 +158,7 @@ Statuses = Annotated[
     typer.Option(
         "--status",
         metavar="STATUS",
-        callback=not_empty,
+        callback=among(*STATUSES),
         help="Only with this status, e.g. waiting; repeated: with any of them.",
     ),
 ]

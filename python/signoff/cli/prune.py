@@ -15,6 +15,7 @@ import typer
 from signoff.cli import bulk, options, output
 from signoff.cli.target import Target, aimed, connect, run_here
 from signoff.client import SignoffClient
+from signoff.counts import counted
 from signoff.errors import JournalUnreadable, RunNotFound, SignoffError
 
 _PAGE: Final = 500
@@ -34,7 +35,7 @@ def prune(
         typer.Option(
             "--status",
             metavar="STATUS",
-            callback=options.not_empty,
+            callback=options.among("completed", "cancelled", "failed"),
             help="completed, cancelled or failed; repeated: any of them. The first two unless given.",
         ),
     ] = None,
@@ -63,7 +64,7 @@ def prune(
             if dry_run or not found:
                 return _report(found, [], dry_run=dry_run, json=json)
             ended = output.local(ended_before.isoformat())
-            if not bulk.agreed(f"This will delete {bulk.runs(len(found))} that ended before {ended}.", yes=yes):
+            if not bulk.agreed(f"This will delete {counted(len(found), 'run')} that ended before {ended}.", yes=yes):
                 return 1
             return _report(found, await _delete(client, where, found, archive), dry_run=False, json=json)
 
@@ -157,8 +158,8 @@ def _report(found: Sequence[str], deleted: Sequence[str], *, dry_run: bool, json
     elif not found:
         output.line("There is no run to delete.")
     elif dry_run:
-        output.line(f"This would delete {bulk.runs(len(found))}.")
+        output.line(f"This would delete {counted(len(found), 'run')}.")
     else:
         left = len(found) - len(deleted)
-        output.line(f"{bulk.runs(len(deleted))} deleted{f'; {left} no longer to be deleted' if left else ''}.")
+        output.line(f"{counted(len(deleted), 'run')} deleted{f'; {left} no longer to be deleted' if left else ''}.")
     return 0

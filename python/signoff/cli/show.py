@@ -1,4 +1,4 @@
-"""`signoff show`: one run, its steps and its requests; and where it failed, for operators."""
+"""`signoff show`: one run, its steps and its requests; for operators also where it failed, and who paused it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from signoff.client import SignoffClient
 from signoff.errors import Forbidden
 from signoff.paths import run_path
 from signoff.streams.state import RowMap, fold
+from signoff.timestamps import rfc3339
 from signoff.workflow.frames import traceback_of
 from signoff.workflow.journal import error_from_json
 
@@ -42,15 +43,32 @@ async def _look(client: SignoffClient, run_id: str) -> dict[str, Any]:
         fold(batch.messages, rows)
     steps = [row for (kind, _), row in rows.items() if kind == "step"]
     failed = reply["run"]["error"] or any(step["error"] for step in steps)
-    return {**reply, "steps": steps, "failures": await _failures(client, run_id) if failed else []}
+    paused = reply["run"]["status"] == "paused"
+    entries = await _entries(client, run_id) if failed or paused else []
+    return {
+        **reply,
+        "steps": steps,
+        "failures": _failures(entries) if failed else [],
+        "paused": _pause(entries) if paused else None,
+    }
 
 
-async def _failures(client: SignoffClient, run_id: str) -> list[dict[str, Any]]:
-    """Return the last error of each step, of the run and of what blocks it; empty for who may not see the journal."""
+async def _entries(client: SignoffClient, run_id: str) -> list[dict[str, Any]]:
+    """Return the journal; empty for who may not see it."""
     try:
-        entries = (await client.history(run_id))["entries"]
+        return list((await client.history(run_id))["entries"])
     except Forbidden:
         return []
+
+
+def _pause(entries: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return who has paused the run, when, and why."""
+    last = next((entry for entry in reversed(entries) if entry["type"] == "run.paused"), None)
+    return None if last is None else {"at": rfc3339(last["at"]), "by": last["by"], "reason": last.get("reason")}
+
+
+def _failures(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the last error of each step, of the run and of what blocks it."""
     last: dict[str, dict[str, Any]] = {}
     for entry in entries:
         what = entry.get("id", "run")
@@ -74,6 +92,10 @@ def _draw(reply: dict[str, Any]) -> None:
     facts += [
         (name.capitalize(), run[name]) for name in ("tags", "parent", "error", "input", "output") if run.get(name)
     ]
+    if (pause := reply["paused"]) is not None:
+        why = f": {pause['reason']}" if pause["reason"] else ""
+        by = pause["by"]["id"] or pause["by"]["kind"]
+        facts.append(("Paused", f"{output.when(pause['at'])} by {by}{why}"))
     output.table(("", ""), facts)
     if reply["steps"]:
         output.table(

@@ -85,9 +85,8 @@ def _annotation(member: Member) -> Any:
 def _statuses(verb: Verb) -> Any:
     taken = "all of them" if len(verb.statuses) == len(STATUSES) else ", ".join(verb.statuses)
     told = f"Only with this status; repeated: with any of them. Unless given: {taken}."
-    return Annotated[
-        list[str] | None, typer.Option("--status", metavar="STATUS", callback=options.not_empty, help=told)
-    ]
+    checked = options.among(*STATUSES)
+    return Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", callback=checked, help=told)]
 
 
 def _parameter(verb: Verb, name: str, annotation: Any) -> Parameter:

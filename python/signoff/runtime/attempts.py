@@ -104,14 +104,15 @@ class Attempts:
         self.fed += taken
         return taken
 
-    def take_back(self) -> None:
-        """Take back results that a dropped machine was fed: the journal does not have them, so the next is fed them."""
-        self.results[:0] = self.fed
-        self.fed.clear()
+    def hand_over(self) -> tuple[StepResult, ...]:
+        """Take all results, for whoever writes them when the run is given up."""
+        self.take_back()
+        self.fed, self.results = self.results, []
+        return tuple(self.fed)
 
-    def forget(self) -> None:
-        """Drop all results."""
-        self.results.clear()
+    def take_back(self) -> None:
+        """Take back results that were taken and not written: the next machine is fed them."""
+        self.results[:0] = self.fed
         self.fed.clear()
 
     def stop(self) -> None:

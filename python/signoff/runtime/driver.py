@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from itertools import islice
@@ -47,7 +48,6 @@ from signoff.runtime.port import (
     NotTaken,
     Parking,
     RunPort,
-    StepResult,
 )
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.watchdog import Watchdog
@@ -56,7 +56,7 @@ from signoff.workflow.entry import Entry, Error, Notification
 from signoff.workflow.failure import error_of
 from signoff.workflow.machine import Machine
 from signoff.workflow.run.cut import holds_cut
-from signoff.workflow.run.entries import RunDescribed, RunStarted, RunUnblocked
+from signoff.workflow.run.entries import RunDescribed, RunRetried, RunStarted, RunUnblocked
 
 MOST_DUE: Final = 1_000
 """How many timers and deadlines fire in one commit, so that a run with very many holds up no other."""
@@ -190,7 +190,7 @@ class RunDriver:
             entries = self._owner.watchdog.run(self.run_id, machine, lambda: self._advance(machine))
         except Exception as error:  # the code and the journal disagree, or the code asks for what cannot be written
             self._attempts.take_back()
-            self._block(error, self._attempts.results)
+            self._block(error)
             return
         self._settle(self._execution, entries)
 
@@ -257,7 +257,9 @@ class RunDriver:
             return
         self._enter(Phase.WAITING)
         match outcome:
-            case Appended():
+            case Appended(entries):
+                if entries is not request.entries and entries and isinstance(entries[-1], RunRetried):
+                    request = request._replace(entries=entries, ready=True)  # it goes on instead of failing
                 self._written(request)
             case LostRace():
                 self._fall_back(drop=bool(request.entries))
@@ -266,7 +268,7 @@ class RunDriver:
                 self._lose()
             case NotTaken(refused):
                 self._attempts.take_back()
-                self._leave_blocked(refused, None, self._attempts.results, BLOCKED_RETRY_MS)
+                self._leave_blocked(refused, None, BLOCKED_RETRY_MS)
             case Exception():
                 what = f"the outcome of a commit is unknown ({outcome})"
                 self._look_it_up(what, drop=bool(request.entries))
@@ -316,15 +318,15 @@ class RunDriver:
 
     # -- giving the run up, with a reason --------------------------------------------------------------------------
 
-    def _block(self, error: Exception, results: Sequence[StepResult] = ()) -> None:
+    def _block(self, error: Exception) -> None:
         """Park the run until a deploy of the right code heals it. Nothing is lost."""
         if isinstance(error, WorkflowStuck | WorkerLost):
-            self._leave_blocked(error_of(error), fingerprint(self._definition), results, STUCK_RETRY_MS)
+            self._leave_blocked(error_of(error), fingerprint(self._definition), STUCK_RETRY_MS)
         else:
-            self._leave_blocked(error_of(error), None, results, BLOCKED_RETRY_MS)
+            self._leave_blocked(error_of(error), None, BLOCKED_RETRY_MS)
 
-    def _leave_blocked(self, error: Error, code: str | None, results: Sequence[StepResult], again_ms: int) -> None:
-        self._park(Parking(self._clock.now_ms() + again_ms, BlockReason(error, code), tuple(results)))
+    def _leave_blocked(self, error: Error, code: str | None, again_ms: int) -> None:
+        self._park(Parking(self._clock.now_ms() + again_ms, BlockReason(error, code)))
 
     def _refuses(self, part: JournalPart) -> bool:
         """Leave the run, without running its code, if that was stuck in it, or costs worker after worker."""
@@ -338,13 +340,13 @@ class RunDriver:
             "came to its next entry; nothing is lost. Look what their logs say of it. Deploy code that does not do "
             f"that, or let this try again with: signoff retry {self.run_id}."
         )
-        self._block(lost, self._attempts.results)
+        self._block(lost)
         return True
 
     def _park(self, how: Parking) -> None:
-        """Let go of the run, and forget what is not in the journal."""
+        """Let go of the run, and forget what is not in the journal; the results of steps go along."""
         self._drop()
-        self._attempts.forget()
+        how = replace(how, results=self._attempts.hand_over())
         self._enter(Phase.PARKING)
         task = self._owner.loop.create_task(self._port.park(self.lease, how))
         task.add_done_callback(self._parked)
@@ -362,7 +364,7 @@ class RunDriver:
             case LostLease():
                 self._finish(keep=False)
             case LostRace():
-                self._behind = True
+                self._fall_back(drop=False)
                 self.pump()
             case NotTaken(refused):
                 self._look_it_up(f"it could not be given up ({refused.message})")
@@ -415,7 +417,7 @@ class RunDriver:
             self._unwritten += self._owner.watchdog.run(self.run_id, machine, partial(machine.advance, entries))
             self._unwritten[:0] = self._remarks(machine, entries, blocked=blocked)
         except Exception as error:
-            self._block(error, self._attempts.results)
+            self._block(error)
             return False
         if entries:
             replayed = RunReplayed(self.run_id, self._run.workflow, len(entries), perf_counter() - began)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
-from signoff.errors import BadRequest, SignoffError, StoreError, WorkflowError
+from signoff.errors import BadRequest, JournalTooLong, NonDeterminism, SignoffError, StoreError, WorkflowError
 from signoff.paths import journal_path
 from signoff.runtime.parting import is_news, parting_entries
 from signoff.runtime.port import (
@@ -48,7 +48,9 @@ from signoff.workflow import journal
 from signoff.workflow.entry import Entry
 from signoff.workflow.failure import error_of
 from signoff.workflow.run.cut import holds_cut
+from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.run.status import ENDED
+from signoff.workflow.run.undo import retried_on, retried_otherwise
 from signoff.workflow.step.entries import StepCompleted
 from signoff.workflow.view import RunFold, View
 
@@ -187,11 +189,16 @@ class LocalRunPort:
             or copy.subject.epoch != request.lease.epoch
             or copy.view.run is None
         ):
-            task = asyncio.get_running_loop().create_task(self._append_anew(request, reply))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._append_anew(request, reply))
+        elif _fails_again(copy, request):
+            self._begin(self._append_end(copy, request, reply))
         else:
             self._write(copy, request, reply)
+
+    def _begin(self, append: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(append)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _append_anew(self, request: JournalAppend, reply: JournalReply) -> None:
         """Append without having the view that it was decided on."""
@@ -205,8 +212,29 @@ class LocalRunPort:
             reply(LostLease())
         elif copy is None or copy.writing or copy.position != request.at:
             reply(LostRace())
+        elif _fails_again(copy, request):
+            await self._append_end(copy, request, reply)
         else:
             self._write(copy, request, reply)
+
+    async def _append_end(self, copy: RunCopy, request: JournalAppend, reply: JournalReply) -> None:
+        """Append that a retried run fails, or rather what it goes on by if that had failed before the retry."""
+        copy.writing = True
+        cut = view = None
+        try:
+            view = await whole_view(self._store, copy.subject)
+        except JournalTooLong:  # it has grown since, and nobody could retry it by hand either
+            pass
+        except Exception as error:
+            self._forget(copy)
+            reply(error)
+            return
+        if view is not None and view.past is not None:
+            cut = retried_on([*view.past.entries, *request.entries])
+        if view is not None and cut is not None:
+            copy.view = view
+            request = request._replace(entries=(*request.entries[:-1], cut), ready=True)
+        self._write(copy, request, reply)
 
     def _write(
         self, copy: RunCopy, request: JournalAppend, reply: JournalReply, through: SqlTransaction | None = None
@@ -241,7 +269,7 @@ class LocalRunPort:
             copy.subject, copy.as_claimed = write.after, False
             copy.position += len(request.entries)
             copy.public_tail += len(write.delta.public)
-            if copy.view.run is not None and copy.view.run.row["status"] in ENDED:
+            if copy.view.past is not None or (copy.view.run is not None and copy.view.run.row["status"] in ENDED):
                 self._forget(copy)
             # Alone it goes on at once, which spares a step a turn of the loop (6 us of 110). Among others it takes its
             # turn after all replies of the transaction: else those that end together do not hand in together, and
@@ -312,6 +340,10 @@ class LocalRunPort:
     async def park(self, lease: RunLease, how: Parking) -> AppendOutcome:
         """Give a run up, on top of what is committed."""
         self._copies.pop(lease.run_id, None)
+        if how.blocked is not None and how.blocked.error.code == NonDeterminism.code:
+            gone_on = await self._retry_otherwise(lease, how)
+            if gone_on is not None:
+                return gone_on
         if how.results:
             try:
                 return await self._park(lease, how, await self._with_steps(lease.run_id))
@@ -328,12 +360,32 @@ class LocalRunPort:
         view = View(run=RunFold.loads(loaded.subject.state))
         return await self._park(lease, how, RunSnapshot(loaded.subject, view))
 
+    async def _retry_otherwise(self, lease: RunLease, how: Parking) -> AppendOutcome | None:
+        """Have a run go on whose code does not agree with what a retry has kept of it; None: there is no such thing."""
+        loaded = await self._store.load(run_name(lease.run_id))
+        if loaded is None or not RunFold.loads(loaded.subject.state).retried_at:
+            return None
+        try:
+            view = await whole_view(self._store, loaded.subject)
+        except (JournalTooLong, WorkflowError):
+            return None
+        assert view.past is not None
+        assert view.run is not None
+        now = max(self.clock.now_ms(), view.run.last_at)
+        cut = retried_otherwise(view.past.entries, now)
+        if cut is None:
+            return None
+        entries = [*parting_entries(view, view.run, replace(how, blocked=None), now), cut]
+        before = RunSnapshot(loaded.subject, view)
+        write = RunChange(before, entries, ready=True, wake_at=None, epoch=lease.epoch, release=True)
+        return _outcome_of(await self._committer.commit(write.change), entries)
+
     async def _with_steps(self, run_id: str) -> RunSnapshot | None:
         """Return the run with what its record does not have: the rows of its open steps."""
         loaded = await self._store.load(run_name(run_id))
         if loaded is None:
             return None
-        return RunSnapshot(loaded.subject, await whole_view(self._store, loaded.subject, past=False))
+        return RunSnapshot(loaded.subject, await whole_view(self._store, loaded.subject, past=False, bounded=False))
 
     async def _park(self, lease: RunLease, how: Parking, before: RunSnapshot | None) -> AppendOutcome:
         if before is None:
@@ -375,6 +427,15 @@ class LocalRunPort:
         """Take the announcement back."""
         self._committer.forget(self._recent.committed)
         await self._engine.workers.leave(owner)
+
+
+def _fails_again(copy: RunCopy, request: JournalAppend) -> bool:
+    """Tell whether a run that was retried is to fail by what it has asked for."""
+    run = copy.view.run
+    if run is None or not run.retried_at or not request.entries:
+        return False
+    last = request.entries[-1]
+    return isinstance(last, RunFailed) and bool(last.causes)
 
 
 def _unknown(error: Exception) -> bool:

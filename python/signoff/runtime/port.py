@@ -113,7 +113,8 @@ class Appended(NamedTuple):
     """The outcome of an append that is durable.
 
     Attributes:
-        entries: what was added to the journal.
+        entries: what was added to the journal: what was handed in, but that a `run.retried` may stand in place of a
+            `run.failed`. Then the run, which was retried, goes on.
     """
 
     entries: Sequence[Entry] = ()

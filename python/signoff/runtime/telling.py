@@ -40,7 +40,7 @@ def tell_written(observers: Observers, run: ClaimedRun, machine: Machine, reques
     if not request.release:
         return
     outcome = machine.outcome
-    if outcome is not None:
+    if outcome is not None and not request.ready:
         error = outcome.error if isinstance(outcome, RunFailed | RunCancelled) else None
         observers.tell(RunEnded(run_id, workflow, _ENDS[type(outcome)], error))
     elif request.ready:

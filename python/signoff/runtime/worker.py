@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
 from signoff.clock import Alarm
+from signoff.counts import counted
 from signoff.errors import StoreError
 from signoff.runtime.cached_run import CachedRun
 from signoff.runtime.driver import MOST_LOST, RunDriver
@@ -157,7 +158,8 @@ class Worker:
             async with asyncio.timeout(timeout_s):
                 await self._empty.wait()
         except TimeoutError:
-            log.warning("%d runs did not settle in %.0f s; their steps will run again", len(self._drivers), timeout_s)
+            left = counted(len(self._drivers), "run")
+            log.warning("%s did not settle in %.0f s; their steps will run again", left, timeout_s)
             await self._let_go()
         self._stopping = True
         self._wake.set()

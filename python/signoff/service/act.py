@@ -7,12 +7,14 @@ that ends.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from signoff.clock import Clock
-from signoff.errors import JournalUnreadable, RunConflict, RunNotFound, WorkflowError
+from signoff.errors import JournalTooLong, JournalUnreadable, RunConflict, RunNotFound, WorkflowError
 from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
@@ -40,6 +42,16 @@ VERBS: Final = verbs()
 """What outsiders may do to a run, by name."""
 
 MOST_TRIES: Final = 3
+
+MOST_ENTRIES: Final = 50_000
+MOST_BYTES: Final = 64 << 20
+"""The length of a journal of which a decision is about the whole: it is read, folded and, by a fork, written at once.
+
+That takes some 6 KB of memory and 0.1 ms an entry, most of it in a thread.
+"""
+
+_LONG: Final = 2_000
+"""Entries that are folded on the event loop at most; more of them in a thread."""
 
 OPEN_INPUTS: Final = PartsWanted(PartKind.INPUT, open=True)
 """Load the requests that are pending, for what may withdraw them."""
@@ -101,6 +113,8 @@ class Actor:
 
         Raises:
             RunNotFound: there is no such run.
+            JournalTooLong: the decision is about all it has done, and that is too much.
+            JournalUnreadable: the same, and some of it was written by a newer release.
             Whatever `decide` raises.
         """
         if ledger is not None:
@@ -158,13 +172,16 @@ class Actor:
             run.view = await self._with_steps(run)
         # A run that ends is `ready` too: nobody can claim it, but the worker that may hold it is woken to let go. So is
         # one that is cut: the lease it held is over, and with it whatever its attempts come to.
-        written = RunChange(
+        change = partial(
+            RunChange,
             run,
             decision.entries,
             ready=decision.ready,
             wake_at=decision.wake_at,
             release=decision.ends or decision.release,
         )
+        long = len(decision.entries) > _LONG or (run.view.past is not None and len(run.view.past.folded) > _LONG)
+        written = await asyncio.to_thread(change) if long else change()
         reply = decision.reply(run.view, run.public_tail + len(written.delta.public))
         for one in decision.known if decision.remember is None else (decision.remember, *decision.known):
             written.remember(ledger_part(one.scope, one.id, one.digest, one.dumps(reply)))
@@ -186,7 +203,7 @@ class Actor:
             return run.view
         try:
             return await whole_view(self._store, run.subject, past=False)
-        except WorkflowError:  # an entry of a newer version: the run ends all the same
+        except (WorkflowError, JournalTooLong):  # an entry of a newer version, say: the run ends all the same
             return run.view
 
 
@@ -196,20 +213,28 @@ def view_of(stored: Stored) -> View:
     return View(run=RunFold.loads(stored.subject.state), inputs=inputs)
 
 
-async def whole_view(store: WorkflowStore, subject: Subject, *, past: bool = True) -> View:
+async def whole_view(store: WorkflowStore, subject: Subject, *, past: bool = True, bounded: bool = True) -> View:
     """Return all rows of a run, as of its record.
 
     Args:
         store: where its journal is.
         subject: its record.
         past: with what cuts need.
+        bounded: refuse what is very long.
 
     Raises:
+        JournalTooLong: its journal has more than `MOST_ENTRIES` entries or `MOST_BYTES` bytes.
         WorkflowError: the journal has an entry that this version cannot read.
     """
     view = View()
-    entries, _ = await read_journal(store, subject.name.id, 0)
-    refold(view, entries[: tails(subject)[0]], past=past)
+    run_id, tail = subject.name.id, tails(subject)[0]
+    if bounded and tail > MOST_ENTRIES:
+        raise too_long(run_id)
+    entries, _ = await read_journal(store, run_id, 0, MOST_BYTES if bounded else None)
+    if tail > _LONG:
+        await asyncio.to_thread(refold, view, entries[:tail], past=past)
+    else:
+        refold(view, entries[:tail], past=past)
     return view
 
 
@@ -234,6 +259,16 @@ def unreadable(run_id: str, error: WorkflowError) -> JournalUnreadable:
     return JournalUnreadable(f"{what} Ask a server of the release that wrote it.")
 
 
+def too_long(run_id: str) -> JournalTooLong:
+    """Return the refusal for a run of which more was to be read at once than may be."""
+    most = f"{MOST_ENTRIES:,} entries or {MOST_BYTES >> 20} MiB"
+    return JournalTooLong(
+        f"The history of the run {run_id!r} has more than {most}, and retry, rewind and fork take it whole; nothing "
+        f"was changed. To end the run for good: signoff terminate {run_id}. What it was started with and has done: "
+        f"signoff show {run_id} --history."
+    )
+
+
 def not_found(run_id: str) -> RunNotFound:
     """Return the refusal for a run that does not exist."""
     return RunNotFound(f"There is no run {run_id[:140]!r}.")
@@ -244,19 +279,32 @@ _CHUNK = 4 << 20
 """Bytes of a journal that are read at once: few at first, which spares short ones a hop to a thread of the store."""
 
 
-async def read_journal(store: WorkflowStore, run_id: str, start: int) -> tuple[list[Entry], int]:
-    """Read a run's entries from position `start` to the tail of this moment; return them and the tail."""
+async def read_journal(
+    store: WorkflowStore, run_id: str, start: int, limit: int | None = None
+) -> tuple[list[Entry], int]:
+    """Read a run's entries from position `start` to the tail of this moment; return them and the tail.
+
+    Raises:
+        JournalTooLong: there are more than `limit` bytes of them.
+        WorkflowError: there is an entry that this version cannot read.
+    """
     entries: list[Entry] = []
-    position, most = start, _FIRST
+    position, most, size = start, _FIRST, 0
     while True:
         found = await store.read(journal_path(run_id), position, most)
         most = _CHUNK
         if found is None:
             return entries, position
         head, batches = found
+        size += sum(len(batch.data) for batch in batches)
+        if limit is not None and size > limit:
+            raise too_long(run_id)
         if batches:
             # All of them as one text: a long journal has an entry or two in each.
-            entries += journal.loads(b",".join([batch.data for batch in batches]))[position - batches[0].start :]
+            data = b",".join([batch.data for batch in batches])
+            beside = limit is not None and size > _FIRST
+            read = await asyncio.to_thread(journal.loads, data) if beside else journal.loads(data)
+            entries += read[position - batches[0].start :]
             position = batches[-1].end
         if position >= head.tail or not batches:
             return entries, position

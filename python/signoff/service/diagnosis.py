@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from signoff.counts import counted
 from signoff.timestamps import rfc3339
 
 SLOW_MS: Final = 200
@@ -237,7 +238,7 @@ def _failed(facts: HealthFacts) -> HealthFinding:
 def _posts(facts: HealthFacts) -> HealthFinding:
     if not facts.unplaced:
         return HealthFinding("posts", "ok", "Inboxes and listings are up to date.", count=0)
-    said = f"{facts.unplaced} messages for inboxes and listings are on their way"
+    said = f"{counted(facts.unplaced, 'message')} on the way to inboxes and listings"
     if facts.unplaced < facts.most:
         return HealthFinding("posts", "ok", f"{said}.", count=facts.unplaced)
     return HealthFinding(
@@ -248,7 +249,7 @@ def _posts(facts: HealthFacts) -> HealthFinding:
 def _runs(count: int, most: int) -> str:
     if count >= most:
         return f"{count} runs or more are"
-    return "1 run is" if count == 1 else f"{count} runs are"
+    return f"{counted(count, 'run')} {'is' if count == 1 else 'are'}"
 
 
 def _by_code(counts: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ import random
 from typing import Final
 
 from signoff.clock import Clock, sleep
+from signoff.counts import counted
 from signoff.errors import RunNotFound, StoreError
 from signoff.service.kinds import Kind
 from signoff.service.runs import Runs
@@ -90,6 +91,6 @@ class Forsaken:
             await sleep(self._clock, pause, idle=True)
             try:
                 if count := await self.sweep():
-                    log.warning("%d runs wait for workflows that no running worker knows", count)
+                    log.warning("%s waiting for workflows that no running worker knows", counted(count, "run"))
             except Exception as error:  # whatever it is: nobody else would look
                 log.warning("cannot look for runs that no worker knows: %s", error)

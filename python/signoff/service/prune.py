@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.clock import Clock
+from signoff.counts import counted
 from signoff.errors import NotEnded, RunNotFound, SignoffError
 from signoff.service.act import Actor
 from signoff.service.commit import GroupCommitter
@@ -170,7 +171,7 @@ class Pruner:
         while True:
             try:
                 if count := await self.sweep(retention_ms):
-                    log.info("deleted %d runs that ended longer ago than they are kept", count)
+                    log.info("deleted %s that ended longer ago than they are kept", counted(count, "run"))
             except SignoffError as error:
                 log.warning("cannot delete runs that ended long ago; trying again in a while: %s", error)
             await asyncio.sleep(EVERY_S * random.uniform(2 / 3, 4 / 3))  # noqa: S311 - apart, not hard to guess

@@ -109,16 +109,26 @@ def data_event(head: Head, data: bytes) -> bytes:
     return b"event: data\n" + _lines(_utf8(data)) + b"\n"
 
 
-def control_event(position: int, *, cursor: str, up_to_date: bool, closed: bool) -> bytes:
+def token(head: Head, position: int) -> str:
+    """Return the offset of a position, as readers of a stream get it.
+
+    That of a run's stream names it: the run can be deleted and its id used again, and who has read the one shall not go
+    on in the other. Offsets of applications' streams hold in forks, too.
+    """
+    return offset.marked(position, head.incarnation) if head.engine else offset.encode(position)
+
+
+def control_event(head: Head, position: int, *, cursor: str, up_to_date: bool, closed: bool) -> bytes:
     """Return the SSE event that follows every data event: where the reader is (§5.8).
 
     Args:
+        head: of the stream.
         position: up to where the reader has everything.
         cursor: to send along when reconnecting; left out at the end of a closed stream.
         up_to_date: the reader has all there is.
         closed: the stream has ended at `position`.
     """
-    control: dict[str, object] = {"streamNextOffset": offset.encode(position)}
+    control: dict[str, object] = {"streamNextOffset": token(head, position)}
     if not closed:
         control["streamCursor"] = cursor
     if up_to_date or closed:

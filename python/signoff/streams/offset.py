@@ -2,10 +2,15 @@
 
 A position is the number of units before it: messages in JSON mode, bytes otherwise. Its token is the number in sixteen
 decimal digits, so that tokens sort as their positions do. Two words are reserved: `-1` is the start, `now` is the tail.
+
+A token may also name its stream: `-` and the stream's incarnation follow the digits. It is no position in another, such
+as one that was made at the same path after a deletion. All tokens of a stream that have a mark have the same, so
+they sort as before, and behind the one without.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from signoff.errors import InvalidOffset
@@ -20,6 +25,7 @@ PATTERN: Final = b"%%0%dd" % WIDTH
 """What writes a position below `LAST` as its token in ASCII."""
 
 _DIGITS: Final = frozenset("0123456789")
+_MARK: Final = re.compile(r"-([0-9A-Za-z]{1,64})", re.ASCII)
 
 
 def encode(position: int) -> str:
@@ -35,6 +41,27 @@ def encode(position: int) -> str:
     if not 0 <= position <= LAST:
         raise ValueError(f"position {position} has no offset")
     return f"{position:016d}"
+
+
+def marked(position: int, incarnation: str) -> str:
+    """Write a position as a token that names the stream, too.
+
+    Example:
+        >>> marked(42, "5f0c")
+        '0000000000000042-5f0c'
+    """
+    return f"{encode(position)}-{incarnation}"
+
+
+def mark(token: str) -> str | None:
+    """Return the incarnation of the stream that a token names; None: it names none.
+
+    Example:
+        >>> mark("0000000000000042-5f0c")
+        '5f0c'
+    """
+    found = _MARK.fullmatch(token, WIDTH)
+    return None if found is None else found[1]
 
 
 def line(position: int) -> bytes:
@@ -63,6 +90,8 @@ def decode(token: str) -> int:
         return int(token)
     if token == START:
         return 0
+    if len(token) > WIDTH and _DIGITS.issuperset(token[:WIDTH]) and mark(token) is not None:
+        return int(token[:WIDTH])
     raise InvalidOffset(
         "This offset was not handed out by this server. Send `-1` to read from the start, `now` to read from the tail, "
         "or the last `Stream-Next-Offset` unchanged."

@@ -112,6 +112,12 @@ class Commands:
 
     def refusal(self) -> BaseException:
         """Return what whoever asks for something then is refused with."""
+        if self.loop.another_runs():
+            ended = "which has ended" if self.loop.is_closed() else "which does not run now"
+            return NotAllowedInWorkflow(
+                f"This context is that of the run {self.run_id!r}, {ended}: code of another run has kept it, as in a "
+                "global variable. Nothing was asked for. Use the context that the workflow is called with."
+            )
         if self.loop.is_closed() or self.loop.failure is not None:
             self.loop.halts += 1
             return Halt()

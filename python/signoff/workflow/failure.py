@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from signoff.errors import NonDeterminism, PublicError, SignoffError, StepFailed, WorkflowStuck
+from signoff.errors import (
+    EventTimedOut,
+    InputExpired,
+    NonDeterminism,
+    PublicError,
+    SignoffError,
+    StepFailed,
+    WorkflowStuck,
+)
 from signoff.workflow import codec
 from signoff.workflow.entry import Error, StackFrame
 from signoff.workflow.frames import frames_of
@@ -13,6 +21,12 @@ from signoff.workflow.frames import frames_of
 _MOST = 4_000
 _PLACED = (NonDeterminism, WorkflowStuck)
 """Whose messages name the place in the workflow's code; they are raised in ours."""
+
+_ENDS = {StepFailed: "step", EventTimedOut: "wait", InputExpired: "input"}
+"""How the code learns that something it asked for has come to no result, and what of the error names it."""
+
+_MOST_LINKS = 1_000
+"""How many exceptions are looked at for what they were raised for."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,127}")
 
@@ -47,6 +61,37 @@ def _error_of(error: BaseException) -> Error:
     frames = () if kind in _PLACED else _frames(error)
     name = _plain(f"{kind.__module__}.{kind.__qualname__}")
     return Error(_plain(_code(error)), message[:_MOST], name, public, frames)
+
+
+def causes_of(error: BaseException | None) -> tuple[str, ...]:
+    """Return the ids of the commands whose errors ended the code, given the exception that it raised.
+
+    That is the error itself, the members of a group, and what an exception was raised `from`, or while it was handled.
+
+    Example:
+        >>> causes_of(ExceptionGroup("two", [StepFailed("no", step="pay:0"), StepFailed("no", step="note:0")]))
+        ('pay:0', 'note:0')
+    """
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+    left = [error]
+    while left and len(seen) < _MOST_LINKS:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        kind = type(one)
+        if (named := next((name for end, name in _ENDS.items() if issubclass(kind, end)), None)) is not None:
+            id_ = _member(_member(one, "extra"), "get", lambda get, named=named: get(named))
+            if type(id_) is str:
+                found[id_] = None
+                continue
+        if issubclass(kind, BaseExceptionGroup):
+            left += reversed(_inner(one))
+        else:
+            cause = BaseException.__dict__["__cause__"].__get__(one)
+            left.append(BaseException.__dict__["__context__"].__get__(one) if cause is None else cause)
+    return tuple(found)
 
 
 def reason(error: Error) -> str:

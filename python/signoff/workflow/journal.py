@@ -34,6 +34,7 @@ _READ: dict[Any, Callable[[Any], Any]] = {
     DecidedBy: lambda value: DecidedBy(**value),
     ForkedFrom | None: lambda value: value and ForkedFrom(**value),
     tuple[str, ...]: tuple,
+    tuple[str, ...] | None: lambda value: None if value is None else tuple(value),
 }
 """How members are read that are not what JSON makes of them, by their types."""
 

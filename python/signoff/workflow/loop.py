@@ -232,6 +232,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Tell whether the machine is running now."""
         return asyncio._get_running_loop() is self
 
+    def another_runs(self) -> bool:
+        """Tell whether it is another machine that is running now."""
+        running = _get_running_loop()
+        return isinstance(running, WorkflowLoop) and running is not self
+
     def is_closed(self) -> bool:
         """Tell whether the machine was closed."""
         return self._closed

@@ -153,6 +153,6 @@ def _fold(projector: Projector, entry: Entry) -> None:
         changes = {"status": status}
     for name, value in changes.items():
         if row.get(name, _ABSENT) != value:
-            run.row = row | changes | {"updated_at": rfc3339(max(entry.at, run.cut_at))}
+            run.row = row | changes | {"updated_at": rfc3339(run.last_at)}
             put_run(projector, run, Operation.UPDATE, entry.at, projector.txid_of(entry))
             return

@@ -35,7 +35,7 @@ class RunFold:
         blocked: why the run is blocked (`failure.reason`); empty if it is not.
         stuck: fingerprints of the code that got stuck in this run, the last ones.
         paused: somebody wants nothing new to be begun; whether it is blocked is remembered meanwhile.
-        cut_at: when the run was last cut, in milliseconds: what was said before and is said again changes the row then.
+        retried_at: when somebody wished that the failed run be tried again, in milliseconds; 0: not since the last cut.
     """
 
     row: dict[str, Any]
@@ -53,7 +53,7 @@ class RunFold:
     blocked: str = ""
     stuck: list[str] = field(default_factory=list)
     paused: bool = False
-    cut_at: int = 0
+    retried_at: int = 0
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""
@@ -62,7 +62,9 @@ class RunFold:
     @classmethod
     def loads(cls, data: bytes) -> RunFold:
         """Read what `dumps` wrote."""
-        return cls(**orjson.loads(data))
+        members = orjson.loads(data)
+        members.pop("cut_at", None)  # of records by earlier releases
+        return cls(**members)
 
 
 @dataclass(frozen=True, slots=True)

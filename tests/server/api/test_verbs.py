@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
+import pytest
+
+from signoff.service import act
+from signoff.streams import state
 from signoff.workflow.entry import Error
-from signoff.workflow.run.entries import RunCompleted, RunFailed
-from signoff.workflow.step.entries import StepFailed, StepScheduled
+from signoff.workflow.run.entries import RunCompleted, RunFailed, RunRetried
+from signoff.workflow.step.entries import StepCompleted, StepFailed, StepScheduled
 from tests.protocol.material import complaints
 from tests.server.hosting import KEYED, bearer, hosting, problem
 
@@ -159,3 +164,81 @@ async def test_a_run_that_has_ended_is_deleted_once(store: str) -> None:
         assert sorted(reply.status_code for reply in both) == [200, 404]
         problem(await host.http.get("/v1/runs/r1", headers=ROOT), 404, "run_not_found")
         problem(await host.http.get("/v1/stream/runs/r1", headers=ROOT), 404, "stream_not_found")
+
+
+@pytest.mark.parametrize("live", [{}, {"live": "long-poll"}, {"live": "sse"}], ids=["catch-up", "long-poll", "sse"])
+async def test_who_has_read_a_deleted_run_does_not_go_on_in_another_of_its_id(store: str, live: dict[str, str]) -> None:
+    stream = "/v1/stream/runs/r1"
+    async with hosting(store) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"})
+        await host.record("r1", RunFailed(host.engine.clock.now_ms(), Error("e", "no")))
+        read = await host.http.get(stream, params={"offset": "-1"})
+        offset = read.headers["stream-next-offset"]
+        assert (await host.http.get(stream, params={"offset": offset})).status_code == 200
+        assert (await host.http.head(stream)).headers["stream-next-offset"] == offset
+        await host.post("/v1/runs/r1/delete", {})
+        problem(await host.http.get(stream, params={"offset": offset, **live}), 404, "stream_not_found")
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1", "input": "another"})
+        await host.record("r1", RunFailed(host.engine.clock.now_ms(), Error("e", "no")))
+        await host.record("r1", RunRetried(host.engine.clock.now_ms()))
+        problem(await host.http.get(stream, params={"offset": offset, **live}), 410, "gone")
+        bare = await host.http.get(stream, params={"offset": offset.partition("-")[0]})
+        assert bare.status_code == 200, "what names no stream is a position in whatever is there"
+
+
+async def test_a_reader_who_follows_a_run_is_told_where_to_read_on_by_a_name_of_the_stream(store: str) -> None:
+    async with hosting(store) as host:
+        await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"})
+        at = (await host.http.head("/v1/stream/runs/r1")).headers["stream-next-offset"]
+        told = []
+        async with host.http.stream("GET", "/v1/stream/runs/r1", params={"offset": "-1", "live": "sse"}) as response:
+            async for line in response.aiter_lines():
+                if line.startswith('data:{"streamNextOffset'):
+                    told.append(orjson.loads(line.removeprefix("data:"))["streamNextOffset"])
+                    if len(told) == 2:
+                        break
+                    await host.record("r1", RunCompleted(host.engine.clock.now_ms(), None))
+        assert told[0] == at
+        assert told[1] > told[0]
+        assert told[1].partition("-")[2] == at.partition("-")[2] != ""
+
+
+async def test_a_history_that_is_too_long_is_refused_and_the_run_can_still_be_ended(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosting(store) as host:
+        for run in ("long", "large", "fits"):
+            await host.post("/v1/runs", {"workflow": "expense", "run_id": run})
+        now = host.engine.clock.now_ms()
+        steps = [StepScheduled(now, f"pay:{n}") for n in range(5)]
+        await host.record("fits", *steps)
+        await host.record("long", *steps, StepScheduled(now, "note:0"))
+        await host.record("large", StepScheduled(now, "pay:0"), StepCompleted(now, "pay:0", 1, "x" * 2_000))
+        monkeypatch.setattr(act, "MOST_ENTRIES", 6)
+        monkeypatch.setattr(act, "MOST_BYTES", 1_900)
+        for run in ("long", "large"):
+            before = await host.engine.runs.history(run)
+            for verb, body in (("rewind", {"to": "pay:0"}), ("fork", {"run_id": "other"})):
+                said = problem(await host.post(f"/v1/runs/{run}/{verb}", body), 409, "journal_too_long")["detail"]
+                assert "nothing was changed" in said
+                assert f"signoff terminate {run}" in said
+            assert await host.engine.runs.history(run) == before
+            problem(await host.http.get("/v1/runs/other"), 404, "run_not_found")
+            assert (await host.post(f"/v1/runs/{run}/terminate", {})).status_code == 200
+        assert (await host.post("/v1/runs/fits/fork", {"run_id": "other"})).status_code == 201
+        assert (await host.post("/v1/runs/fits/rewind", {"to": "pay:0"})).status_code == 200
+
+
+async def test_a_long_history_is_folded_beside_the_event_loop(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of it is the same."""
+    rows = []
+    for long in (2_000, 1):
+        monkeypatch.setattr(act, "_LONG", long)
+        async with hosting(store if long == 1 else "memory:") as host:
+            await host.ask("r1")
+            assert (await host.post("/v1/runs/r1/fork", {"run_id": "r2"})).status_code == 201
+            assert (await host.post("/v1/runs/r1/rewind", {"to": "approve:0"})).status_code == 200
+            for run in ("r1", "r2"):
+                found = state.fold((await host.http.get(f"/v1/stream/runs/{run}")).json())
+                rows.append({name: (row["id"], row["status"]) for name, row in found.items()})
+    assert rows[:2] == rows[2:]

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from signoff.clock import ManualClock
+from signoff.errors import Gone
 from signoff.service.streams import channel as channels
 from signoff.service.streams.hub import POLL_S
 from signoff.stores.bus import LocalBus
@@ -217,6 +218,27 @@ async def test_lost_wake_ups_cost_one_poll(monkeypatch: pytest.MonkeyPatch) -> N
             await until(lambda: clock.waiting == 1)
             clock.advance(round(POLL_S * 1000))
             await until(lambda: reader.channel.closed)
+
+
+async def test_another_stream_of_the_same_length_in_the_place_of_one_ends_its_readers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LocalBus, "wake", lambda _bus, _topics: None)
+    clock = ManualClock(1_800_000_000_000)
+    async with opened("memory:") as store, process(store, clock) as one, process(store) as two:
+        await one.streams.create("s", text("first"))
+        with one.hub.watch("s") as reader:
+            at = await seen(one, reader)
+            await two.streams.delete("s")
+            await two.streams.create("s", text("other"))
+            await until(lambda: clock.waiting == 1)
+            assert not reader.channel.ended
+            clock.advance(round(POLL_S * 1000))
+            await until(lambda: reader.channel.deleted)
+            head = reader.channel.head
+            assert head is not None
+            with pytest.raises(Gone, match="another has taken its place"):
+                await one.streams.read("s", offset.marked(at, head.incarnation))
 
 
 async def test_a_close_after_an_append_by_another_process_does_not_hide_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from signoff.errors import UnknownCommand
+from signoff.errors import NonDeterminism, UnknownCommand
 from signoff.streams import state
 from signoff.workflow.decision import AppendEntries, Loaded
 from signoff.workflow.entry import DecidedBy, Entry, Error
-from signoff.workflow.event.entries import EventAwaited, EventReceived
-from signoff.workflow.input.entries import InputRequested
+from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
+from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
 from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import project, refold
@@ -27,10 +28,13 @@ from signoff.workflow.run.entries import (
     RunFailed,
     RunPaused,
     RunResumed,
+    RunRetried,
+    RunRewound,
     RunTerminated,
     RunUnblocked,
 )
 from signoff.workflow.run.place import end_of
+from signoff.workflow.run.undo import retried_on, retried_otherwise
 from signoff.workflow.step.entries import StepCompleted, StepFailed, StepScheduled
 from signoff.workflow.view import RunFold, View
 from tests.workflow.corpus import app
@@ -82,7 +86,15 @@ class RewoundWorld(World):
     def write(self, decision: AppendEntries[Any]) -> None:
         self.journal += decision.entries
         self.machine = Machine(self.definition)
-        self.journal += self.machine.advance(self.journal)
+        try:
+            new = self.machine.advance(self.journal)
+        except NonDeterminism:
+            cut = retried_otherwise(effective(self.journal), self.now)
+            assert cut is not None
+            self.journal.append(cut)
+            self.machine = Machine(self.definition)
+            new = self.machine.advance(self.journal)
+        self.journal += new
 
 
 def is_noise(id_: str) -> bool:
@@ -229,6 +241,9 @@ def test_a_fork_shows_what_it_shares_and_goes_on_from_there(name: str, seed: int
 A, B, UNDO = StepScheduled(1, "a:0"), StepScheduled(1, "b:0"), StepScheduled(3, "undo:0")
 A_BROKE, B_BROKE = StepFailed(2, "a:0", 1, ERROR), StepFailed(2, "b:0", 1, ERROR)
 B_DONE = StepCompleted(2, "b:0", 1, None)
+ASKED = InputRequested(2, "i:0", {"title": "?", "schema": {}}, deadline=9)
+WAITS = EventAwaited(2, "e:0", "e", timeout_at=10)
+UNDONE = StepCompleted(3, "undo:0", 1, 1)
 LET_PASS, RAISED = RunFailed(4, Error("step_failed", "no")), RunFailed(4, Error("key_error", "no"))
 
 
@@ -262,7 +277,106 @@ LET_PASS, RAISED = RunFailed(4, Error("step_failed", "no")), RunFailed(4, Error(
     ],
 )
 def test_where_a_failed_run_goes_on(entries: list[Entry], keep: int, anew: tuple[str, ...]) -> None:
-    assert cut_of_failure([started(), *entries]) == (keep, anew)
+    assert cut_of_failure([started(), *entries]) == (keep, anew, None)
+
+
+def failed_by(*causes: str) -> RunFailed:
+    return RunFailed(4, Error("key_error", "no"), causes)
+
+
+@pytest.mark.parametrize(
+    ("entries", "keep", "anew", "otherwise"),
+    [
+        pytest.param([A, A_BROKE, failed_by("a:0")], 3, ("a:0",), None, id="the step it failed by"),
+        pytest.param([A, A_BROKE, failed_by()], 3, (), None, id="its code, having swallowed the error"),
+        pytest.param([A, B, A_BROKE, B_BROKE, failed_by("b:0")], 5, ("b:0",), None, id="one, the other was swallowed"),
+        pytest.param([A, B, A_BROKE, B_BROKE, failed_by("b:0", "a:0")], 5, ("a:0", "b:0"), None, id="both"),
+        pytest.param([A, A_BROKE, B, B_BROKE, failed_by("a:0")], 5, ("a:0",), 2, id="one from before"),
+        pytest.param([A, A_BROKE, UNDO, UNDONE, failed_by("a:0")], 5, ("a:0",), 2, id="cleaned up, or gone on beside"),
+        pytest.param(
+            [A, B, StepFailed(2, "a:0", 1, ERROR, 9), A_BROKE, UNDO, B_DONE, failed_by("a:0")],
+            7,
+            ("a:0",),
+            3,
+            id="after attempts",
+        ),
+        pytest.param(
+            [A, UNDO, RunRetried(3, OPERATOR, 3, otherwise=2), A_BROKE, failed_by("a:0")],
+            5,
+            ("a:0",),
+            2,
+            id="what an earlier retry kept may be because of this",
+        ),
+        pytest.param(
+            [A, StepCompleted(2, "a:0", 1, 1), B, failed_by("a:0")], 3, (), None, id="a result nobody can read"
+        ),
+        pytest.param([A, StepFailed(2, "a:0", 1, ERROR, 9), failed_by("a:0")], 3, (), None, id="an attempt alone"),
+        pytest.param([ASKED, InputExpired(9, "i:0"), failed_by("i:0")], 3, ("i:0",), None, id="a request"),
+        pytest.param([WAITS, EventTimedOut(9, "e:0"), UNDO, UNDONE, failed_by("e:0")], 5, ("e:0",), 2, id="a wait"),
+    ],
+)
+def test_where_a_run_that_says_why_it_failed_goes_on(
+    entries: list[Entry], keep: int, anew: tuple[str, ...], otherwise: int | None
+) -> None:
+    assert cut_of_failure([started(), *entries]) == (keep, anew, otherwise)
+
+
+@pytest.mark.parametrize(
+    ("behind", "goes_on"),
+    [
+        pytest.param([], True, id="at once"),
+        pytest.param([B_DONE], True, id="something was kept behind it"),
+        pytest.param([StepScheduled(9, "c:0")], False, id="the code had agreed, and asked for more"),
+        pytest.param([RunRewound(9, 3)], False, id="it was rewound since"),
+        pytest.param([RunRetried(9, OPERATOR, 2, (), 5)], False, id="that was it"),
+    ],
+)
+def test_a_retry_whose_code_does_not_ask_for_all_that_is_kept_undoes_more(behind: list[Entry], goes_on: bool) -> None:
+    wish = RunRetried(5, OPERATOR, 4, ("a:0",), otherwise=2)
+    cut = retried_otherwise([started(), A, UNDO, UNDONE, wish, *behind], 9)
+    assert cut == (RunRetried(9, OPERATOR, 2, (), 5) if goes_on else None)
+
+
+def test_what_is_open_again_has_as_much_time_as_it_had() -> None:
+    revised = InputRevised(3, "i:0", {"title": "!", "deadline": 8})
+    entries = [
+        started(),
+        ASKED,
+        WAITS,
+        revised,
+        InputExpired(9, "i:0"),
+        EventTimedOut(9, "e:0"),
+        failed_by("i:0", "e:0"),
+    ]
+    retried = RunRetried(100, OPERATOR, 6, ("i:0", "e:0"))
+    assert effective([*entries, retried]) == [
+        started(),
+        replace(ASKED, deadline=107),
+        replace(WAITS, timeout_at=108),
+        replace(revised, changes={"title": "!", "deadline": 105}),
+        replace(retried, keep=4, anew=()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failed", "goes_on"),
+    [
+        pytest.param([failed_by("b:0")], True, id="by what had failed before the retry"),
+        pytest.param([replace(B_BROKE, at=50), failed_by("b:0")], False, id="by what failed since"),
+        pytest.param(
+            [StepFailed(50, "a:0", 1, ERROR), failed_by("b:0", "a:0")], False, id="by that and by what failed since"
+        ),
+        pytest.param([failed_by()], False, id="by its code"),
+        pytest.param([RunRewound(60, 3), failed_by("b:0")], False, id="once it was rewound"),
+        pytest.param([RunRetried(60, OPERATOR, 3, ("a:0",), 40), failed_by("b:0")], True, id="once it went on so"),
+    ],
+)
+def test_a_retry_gets_over_all_that_had_failed(failed: list[Entry], goes_on: bool) -> None:
+    old = [] if failed[0] == replace(B_BROKE, at=50) else [replace(B_BROKE, at=9)]
+    cut = retried_on([started(), A, B, RunRetried(40, OPERATOR, 3), *old, *failed])
+    assert (cut is not None) == goes_on
+    if cut is not None:
+        assert (cut.anew, cut.since) == (("b:0",), 40)
 
 
 @pytest.mark.parametrize(

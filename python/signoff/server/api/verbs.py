@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from signoff.errors import JournalUnreadable, SignoffError
+from signoff.errors import JournalTooLong, JournalUnreadable, SignoffError
 from signoff.server.api.call import Call
 from signoff.server.api.operation import ServedOperation
 from signoff.server.api.runs import visible
@@ -57,7 +57,7 @@ OPERATIONS: Final = tuple(
         f"{verb.summary} (§{verb.section})",
         f"`{verb.grant}`" if verb.grant == OPERATOR else f"`{verb.grant}:{{run_id}}`",
         {verb.status: verb.reply},
-        (*verb.refusals, JournalUnreadable) if verb.needs.journal else verb.refusals,
+        (*verb.refusals, JournalUnreadable, JournalTooLong) if verb.needs.journal else verb.refusals,
         request=verb.request,
         of_a_run=True,
         handler=VerbHandler(verb),

@@ -56,7 +56,7 @@ def append_status(written: WriteResult, producer: ProducerMark | None) -> int:
 
 def append_headers(written: WriteResult) -> tuple[Header, ...]:
     """Return the headers that say what was written."""
-    headers: list[Header] = [wire.next_offset(written.head.tail)]
+    headers: list[Header] = [wire.next_offset(written.head, written.head.tail)]
     if written.head.closed:
         headers.append(wire.CLOSED)
     if written.producer is not None:

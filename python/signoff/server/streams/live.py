@@ -38,7 +38,7 @@ async def long_poll(read: StreamRead, receive: Receive) -> Reply | LongReply | N
         chunk = await read.chunk(token)
         reader.channel.observe(chunk.head)
         if chunk.end == chunk.start and not chunk.closed:
-            token = offset.encode(chunk.end)
+            token = offset.marked(chunk.end, chunk.head.incarnation)
             departure = asyncio.create_task(_listen(receive, reader))
             try:
                 chunk = await _await_news(read, reader, chunk)
@@ -65,7 +65,7 @@ async def _await_news(read: StreamRead, reader: Reader, chunk: Chunk) -> Chunk:
         if reader.channel.deleted:
             await read.streams.head(read.path)
             raise StreamNotFound("The stream was deleted, and another has taken its place.")
-        chunk = await read.chunk(offset.encode(chunk.end))
+        chunk = await read.chunk(offset.marked(chunk.end, chunk.head.incarnation))
         reader.channel.observe(chunk.head)
         if chunk.end > chunk.start or chunk.closed or reader.channel.ended:
             break
@@ -123,7 +123,7 @@ class _EventFeed:
     Of text it may have taken the beginning of a character, which it sends with the rest: the position is before that.
     """
 
-    __slots__ = ("_chunk", "_cursor", "_held", "_position", "_reader", "_send", "_stream_read", "_token")
+    __slots__ = ("_chunk", "_cursor", "_head", "_held", "_position", "_reader", "_send", "_stream_read", "_token")
 
     def __init__(self, read: StreamRead, reader: Reader, send: Send) -> None:
         self._stream_read = read
@@ -133,6 +133,7 @@ class _EventFeed:
         self._position = 0
         self._held = b""
         self._chunk: Chunk | None = None
+        self._head: Head
         self._token = offset.START
 
     @property
@@ -171,11 +172,11 @@ class _EventFeed:
     async def _read(self, token: str) -> None:
         chunk = await self._stream_read.chunk(token, PIECE)
         self._reader.channel.observe(chunk.head)
-        self._chunk, self._token = chunk, token
+        self._chunk, self._head, self._token = chunk, chunk.head, token
 
     async def _from_store(self) -> bool:
         try:
-            await self._read(offset.encode(self._seen))
+            await self._read(offset.marked(self._seen, self._head.incarnation))
         except SignoffError as error:
             # The response has begun; ending it makes the client connect anew and learn the reason.
             log.info("ended a live read of %s: %s", self._stream_read.path, error)
@@ -237,7 +238,7 @@ class _EventFeed:
         return long.closed
 
     def _control(self, position: int, *, up_to_date: bool, closed: bool = False) -> bytes:
-        return live.control_event(position, cursor=str(self._cursor), up_to_date=up_to_date, closed=closed)
+        return live.control_event(self._head, position, cursor=str(self._cursor), up_to_date=up_to_date, closed=closed)
 
     def _closing(self, head: Head | None) -> bytes:
         """Return the last event, after what is held back as it is: nothing will finish it."""

@@ -108,7 +108,7 @@ class StreamRead:
         """Return what a response with this chunk says about it."""
         headers: list[Header] = [
             (b"content-type", chunk.head.content_type.encode("latin-1")),
-            wire.next_offset(chunk.end),
+            wire.next_offset(chunk.head, chunk.end),
         ]
         if chunk.up_to_date:
             headers.append(wire.UP_TO_DATE)

@@ -11,7 +11,7 @@ from signoff.errors import BadRequest, PayloadTooLarge, ProducerFenced, Producer
 from signoff.server.http.address import raw_below, raw_path
 from signoff.server.http.problems import problem
 from signoff.server.http.reply import Header, Reply, Scope
-from signoff.streams import compaction, offset, producer
+from signoff.streams import compaction, live, offset, producer
 from signoff.streams.stream import Head, ProducerMark
 
 METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
@@ -149,14 +149,14 @@ def query(raw: bytes) -> Query:
     return Query(given.get("offset", offset.START), live, given.get("cursor"))
 
 
-def next_offset(position: int) -> Header:
+def next_offset(head: Head, position: int) -> Header:
     """Return the header that says where to read on."""
-    return NEXT_OFFSET, offset.line(position)
+    return NEXT_OFFSET, live.token(head, position).encode() if head.engine else offset.line(position)
 
 
 def stream_headers(head: Head) -> list[Header]:
     """Return the headers that describe a stream (§5.5)."""
-    headers = [(b"content-type", head.content_type.encode("latin-1")), next_offset(head.tail)]
+    headers = [(b"content-type", head.content_type.encode("latin-1")), next_offset(head, head.tail)]
     if head.ttl_s is not None:
         headers.append((b"stream-ttl", str(head.ttl_s).encode()))
     if head.expires_at is not None:

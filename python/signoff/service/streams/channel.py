@@ -41,12 +41,14 @@ class SseFrame:
         cursor: of the time of the append.
         control: the control event of a reader who is up to date with this append.
         more: data and control event of a reader who is not; made when first needed.
+        head: of the stream.
     """
 
     batch: Batch
     data: bytes
     cursor: int
     control: bytes
+    head: Head
     more: bytes | None = None
 
     @property
@@ -67,12 +69,12 @@ class SseFrame:
             cursor: the least that this reader may be told.
         """
         if cursor > self.cursor:
-            control = live.control_event(self.end, cursor=str(cursor), up_to_date=last, closed=False)
+            control = live.control_event(self.head, self.end, cursor=str(cursor), up_to_date=last, closed=False)
             return self.data + control
         if last:
             return self.data + self.control
         if self.more is None:
-            control = live.control_event(self.end, cursor=str(self.cursor), up_to_date=False, closed=False)
+            control = live.control_event(self.head, self.end, cursor=str(self.cursor), up_to_date=False, closed=False)
             self.more = self.data + control
         return self.more
 
@@ -164,8 +166,8 @@ class Channel:
 
     def _add(self, head: Head, batch: Batch) -> None:
         cursor = live.cursor(self.clock.now_ms(), None, 1)
-        control = live.control_event(batch.end, cursor=cursor, up_to_date=True, closed=False)
-        frame = SseFrame(batch, live.data_event(head, batch.data), int(cursor), control)
+        control = live.control_event(head, batch.end, cursor=cursor, up_to_date=True, closed=False)
+        frame = SseFrame(batch, live.data_event(head, batch.data), int(cursor), control, head)
         self.ring.append(frame)
         self.ring_bytes += len(frame.data)
 

@@ -193,7 +193,8 @@ class Hub:
                 if channel.head is None:
                     continue
                 now = found.get(path)
-                if now is None or (now.tail, now.closed) != (channel.tail, channel.closed):
+                known = (channel.head.incarnation, channel.tail, channel.closed)
+                if now is None or (now.incarnation, now.tail, now.closed) != known:
                     self._feeds[path].refresh()
 
 

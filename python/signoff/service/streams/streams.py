@@ -230,7 +230,7 @@ class StreamService:
         Raises:
             InvalidOffset: the offset is malformed, or beyond the tail.
             StreamNotFound: there is no stream.
-            Gone: what is there is no longer kept.
+            Gone: what is there is no longer kept, or the offset names a stream whose place another has taken.
             StreamDeleted: the stream is kept for its forks alone.
         """
         paths.check(path)
@@ -248,6 +248,9 @@ class StreamService:
         head = units.head
         if await self._is_over(head):
             return await self.read(path, token, max_bytes=max_bytes, end=end)
+        mark = offset.mark(token)
+        if mark is not None and mark != head.incarnation and (head.fork is None or mark != head.fork.incarnation):
+            raise Gone("The stream of this offset was deleted; another has taken its place. Start over with `-1`.")
         if start < head.base and token != offset.START:
             raise Gone("What follows this offset is no longer kept. Start over with `-1`.")
         if start > head.tail:

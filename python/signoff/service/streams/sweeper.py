@@ -17,6 +17,7 @@ import random
 from typing import Final
 
 from signoff.clock import sleep
+from signoff.counts import counted
 from signoff.errors import SignoffError
 from signoff.service.streams.streams import StreamService
 from signoff.stores.base import WorkflowStore
@@ -81,7 +82,7 @@ class Sweeper:
             await sleep(self._streams.clock, pause, idle=True)
             try:
                 if count := await self.sweep():
-                    log.info("deleted %d streams whose life was over", count)
+                    log.info("deleted %s whose life was over", counted(count, "stream"))
             except SignoffError as error:
                 log.warning("cannot look for streams whose life is over: %s", error)
             self._removed.set()

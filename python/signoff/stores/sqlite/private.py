@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -25,15 +26,20 @@ def create(path: Path) -> None:
 
 
 def warn(path: Path) -> None:
-    """Log which of the file and what lies beside it others than its owner may use."""
+    """Log, once, which of the file and what lies beside it others than its owner may use."""
     if os.name != "posix":
         return
+    wide: dict[Path, int] = {}
     for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         with suppress(FileNotFoundError):
             mode = stat.S_IMODE(file.stat().st_mode)
             if mode & OTHERS:
-                log.warning(
-                    "%s may be used by others than its owner (mode %04o). It holds all data and the keys that sign "
-                    "webhooks. If nobody else needs it: chmod 600 %s",
-                    file, mode, file,
-                )  # fmt: skip
+                wide[file] = mode
+    if wide:
+        log.warning(
+            "%s may be used by others than the owner (mode %s). What is there is all data and the keys that sign "
+            "webhooks. If nobody else needs it: chmod 600 %s",
+            path,
+            ", ".join(dict.fromkeys(f"{mode:04o}" for mode in wide.values())),
+            " ".join(shlex.quote(str(file)) for file in wide),
+        )

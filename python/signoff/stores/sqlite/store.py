@@ -212,10 +212,12 @@ class SqliteStore:
 
     async def place(self, *, limit: int = 1_000) -> int:  # noqa: ARG002 - the port has it
         """Do nothing: posts are placed in the commit of their Change."""
+        self._check_open()
         return 0
 
     async def unplaced(self) -> int:
         """Return 0: no post ever waits."""
+        self._check_open()
         return 0
 
     # -- copies ----------------------------------------------------------------------------------------------------
@@ -229,6 +231,10 @@ class SqliteStore:
         await self._writing.submit(lease=copies.Restore(records))
 
     # -- its parts -------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._writer is None:
+            raise closed(self._path)
 
     @property
     def _reading(self) -> Readers:

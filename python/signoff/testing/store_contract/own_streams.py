@@ -169,6 +169,22 @@ class OwnStreamLaws(Laws):
 
         self.hold(tmp_path, scenario)
 
+    def test_one_that_is_made_anew_is_another(self, tmp_path: Path) -> None:
+        """It has an incarnation of its own, by which readers of the one before see that; a stream keeps its own."""
+
+        async def scenario(store: WorkflowStore) -> None:
+            await done(store, start("r1"))
+            first = (await known(store, "runs/r1")).incarnation
+            await store.close()
+            await store.open()
+            assert first == (await known(store, "runs/r1")).incarnation != ""
+            await done(store, delete("r1", 1))
+            await done(store, start("r1"))
+            assert (await known(store, "runs/r1")).incarnation != first
+            assert (await store.find_streams(["runs/r1"]))["runs/r1"].incarnation != first
+
+        self.hold(tmp_path, scenario)
+
     def test_one_can_be_forked_while_it_grows(self, tmp_path: Path) -> None:
         """The source counts the fork with a new version, and keeps the tail and the end it has by then."""
 

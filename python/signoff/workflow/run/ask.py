@@ -13,7 +13,7 @@ from signoff.workflow.context import Context
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.determinism import user_frame
 from signoff.workflow.entry import SAME, Entry, Error
-from signoff.workflow.failure import error_of
+from signoff.workflow.failure import causes_of, error_of
 from signoff.workflow.loop import CancelledError
 from signoff.workflow.offer import Feeds
 from signoff.workflow.run.entries import (
@@ -75,7 +75,7 @@ class Execution:
         except Exception as error:  # reading a type may run anybody's code
             why = error.detail if isinstance(error, UnsupportedValue) else error_of(error).message
             what = f"The input does not fit the workflow: {why}"
-            self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.InvalidInput"))
+            self._finish(RunFailed, Error("invalid_input", what, "signoff.errors.InvalidInput"), ())
             return
         # An empty context: what the host has set (a logger's fields, a decimal precision) differs between replays.
         self._main = contextvars.Context().run(
@@ -157,7 +157,7 @@ class Execution:
             if self._cancel is not None:
                 self._finish(RunCancelled, self._cancel.reason, error)
             elif error is not None:
-                self._finish(RunFailed, error)
+                self._finish(RunFailed, error, causes_of(failure or self._raised()))
             else:
                 self._finish(RunCompleted, *output)
         except BaseException:
@@ -183,6 +183,11 @@ class Execution:
         except UnsupportedValue as refused:
             return (), error_of(refused)
         return (output, "output" in self._definition.expose, shown), None
+
+    def _raised(self) -> BaseException | None:
+        main = self._main
+        raised: BaseException | None = main.exception() if main.done() and not main.cancelled() else None
+        return raised
 
     def _place(self) -> str:
         frame = user_frame(self._main.get_coro())

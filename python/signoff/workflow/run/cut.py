@@ -5,17 +5,19 @@ stay; those of the *effective* journal, which is what replay feeds and what rows
 undone, but for what the outside world has said, which cannot be unsaid: events, the wish that the run stop, and that it
 is paused. That is said again, behind the cut.
 
-A retry keeps more: also how what stays was answered, so that no step that is done is done again.
+A retry keeps more: also how what stays was answered, so that no step that is done is done again. What it opens again
+is given as much time as it had.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from signoff.workflow.entry import Command, Entry, Notification
-from signoff.workflow.event.entries import EventReceived
+from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
+from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
 from signoff.workflow.run.entries import (
     OUTCOMES,
     REMARKS,
@@ -35,6 +37,9 @@ Cut = RunRewound | RunRetried
 
 CUTS: Final = frozenset({RunRewound, RunRetried})
 """The types of entries that may be cuts, for where speed matters."""
+Failure = StepFailed | InputExpired | EventTimedOut
+"""What says that something the code asked for came to no result; a step may be tried again."""
+
 _SURVIVORS: Final = frozenset({EventReceived, CancelRequested, RunDescribed, RunPaused, RunResumed})
 
 
@@ -58,7 +63,11 @@ def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
     keep = len(entries) if cut.keep is None else min(cut.keep, len(entries))
     before = [(n, entries[n]) for n in range(keep)]
     if anew:
-        before = [one for one in before if not (isinstance(one[1], StepFailed) and one[1].id in anew)]
+        before = [
+            (n, _open_again(entry, cut.at) if id_of(entry) in anew else entry)
+            for n, entry in before
+            if not (isinstance(entry, Failure) and entry.id in anew)
+        ]
     asked: Collection[str | None] = ()
     if isinstance(cut, RunRetried):
         asked = {id_of(entry) for _, entry in before if isinstance(entry, Command)} - {None, *anew}
@@ -68,6 +77,18 @@ def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
         if type(entry) in _SURVIVORS or (isinstance(entry, Notification) and id_of(entry) in asked)
     ]
     return [(at, settled(entry, n)) for n, (at, entry) in enumerate(before)], behind
+
+
+def _open_again(entry: Entry, at: int) -> Entry:
+    """Return what asks for something that is open again since `at`: there is as much time for it as there was."""
+    match entry:
+        case InputRequested(deadline=int(until)):
+            return replace(entry, deadline=until - entry.at + at)
+        case InputRevised(changes={"deadline": int(until)}):
+            return replace(entry, changes={**entry.changes, "deadline": until - entry.at + at})
+        case EventAwaited(timeout_at=int(until)):
+            return replace(entry, timeout_at=until - entry.at + at)
+    return entry
 
 
 def settled(entry: Entry, count: int) -> Entry:
@@ -110,6 +131,13 @@ def id_of(entry: Entry) -> str | None:
     return getattr(entry, "id", None)
 
 
+def failed_id(entry: Entry) -> str | None:
+    """Return the id of the command that has come to no result by this entry; None: it says no such thing."""
+    if isinstance(entry, StepFailed):
+        return _failed_step(entry)
+    return entry.id if isinstance(entry, Failure) else None
+
+
 def find_command(entries: Sequence[Entry], id_: str) -> int | None:
     """Return the position of the command with this id; None: there is none."""
     return next((n for n, entry in enumerate(entries) if isinstance(entry, Command) and id_of(entry) == id_), None)
@@ -130,25 +158,71 @@ def before_end(entries: Sequence[Entry]) -> int:
     return _before_commands(entries) if isinstance(end, OUTCOMES) else len(entries)
 
 
-def cut_of_failure(entries: Sequence[Entry]) -> tuple[int, tuple[str, ...]]:
-    """Return where to cut the journal of a failed run that is to be tried again, and whose attempts begin anew.
+def last_cut(entries: Sequence[Entry]) -> Cut | None:
+    """Return the last cut among entries; None: there is none."""
+    return next((entry for entry in reversed(entries) if isinstance(entry, Cut) and is_cut(entry)), None)
+
+
+class RetryCut(NamedTuple):
+    """Where to cut the journal of a failed run that is to be tried again.
+
+    Attributes:
+        keep: how many entries stay.
+        anew: the ids of what is open again.
+        otherwise: how many stay, once that is open, if the code then does not ask for all that `keep` keeps.
+    """
+
+    keep: int
+    anew: tuple[str, ...] = ()
+    otherwise: int | None = None
+
+
+def cut_of_failure(entries: Sequence[Entry]) -> RetryCut:
+    """Return where to cut the journal of a failed run that is to be tried again.
+
+    What is open again are the commands whose errors ended the code, as it said when it failed. If there are none, or
+    they have come to a result that the code cannot read, the code itself is to blame.
+
+    What the code has asked for since may be because of the failure, or beside it: only the code can tell, when it is
+    run with that open. So all of it stays at first.
+    """
+    end = _before_commands(entries)
+    last = entries[-1]
+    if not isinstance(last, RunFailed) or last.causes is None:
+        return _cut_of_guess(entries, end)
+    failed = {id_: n for n, entry in enumerate(entries) if (id_ := failed_id(entry)) in last.causes}
+    asked = {id_of(entry) for entry in entries[:end] if isinstance(entry, Command)}
+    anew = tuple(id_ for id_ in failed if id_ in asked)
+    if not anew:
+        return RetryCut(end)
+    since = next((n for n in range(min(failed.values()), end) if isinstance(entries[n], Command)), end)
+    before = last_cut(entries)
+    if isinstance(before, RunRetried) and before.otherwise is not None:  # what was kept then may be because of this
+        since = min(since, before.otherwise)
+    if since == end:
+        return RetryCut(end, anew)
+    gone = sum(isinstance(entry, Failure) and entry.id in anew for entry in entries[:since])
+    return RetryCut(end, anew, since - gone)
+
+
+def _cut_of_guess(entries: Sequence[Entry], end: int) -> RetryCut:
+    """Return the same for a run that failed before it was recorded why.
 
     If a step had failed for good when the code raised, it is that step: one the code learned of last, or whose error it
     let pass; with all others that failed while the code asked for nothing. Else the code itself is to blame.
     """
-    end = _before_commands(entries)
     first = _behind_command(entries, end)
     failed = _failed_steps(entries[first:end])
     let_pass = any(isinstance(one, RunFailed) and one.error.code == "step_failed" for one in entries[-1:])
     last = next((one for one in reversed(entries[first:end]) if type(one) not in REMARKS), None)
     if failed and (let_pass or (last is not None and _failed_step(last))):
-        return end, failed
+        return RetryCut(end, failed)
     if let_pass:
         for n in range(first - 1, 0, -1):
             if _failed_step(entries[n]) is not None:
                 keep = next((m for m in range(n, end) if isinstance(entries[m], Command)), end)
-                return keep, _failed_steps(entries[_behind_command(entries, n) : keep])
-    return end, ()
+                return RetryCut(keep, _failed_steps(entries[_behind_command(entries, n) : keep]))
+    return RetryCut(end)
 
 
 def _before_commands(entries: Sequence[Entry]) -> int:

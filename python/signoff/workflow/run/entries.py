@@ -60,10 +60,15 @@ class RunCompleted(Command):
 
 @frozen
 class RunFailed(Command):
-    """The end of the run, with an error; it can be rewound."""
+    """The end of the run, with an error; it can be rewound.
+
+    `causes`: ids of the commands whose errors it is, or was raised for; none: the code's own. None in journals that
+    were written before this was recorded.
+    """
 
     type: ClassVar[str] = "run.failed"
     error: Error
+    causes: tuple[str, ...] | None = None
 
 
 @frozen
@@ -137,14 +142,18 @@ class RunRetried(Notification):
     """Somebody's wish that a run be tried again, with whatever code there is; replay passes over it.
 
     A blocked run goes on as it is. In a failed one what led to the failure is undone (see `cut.py`): `keep` entries of
-    the effective journal stay, with the outcomes of what they ask for; the steps of `anew` are open, and their attempts
-    begin anew.
+    the effective journal stay, with the outcomes of what they ask for; what `anew` names is open again: the attempts of
+    a step begin anew, the deadline of a request or a wait counts from here. `since`: when that was wished for, if the
+    run has gone on since, and came to what had failed by then (see `undo.retried_on`). `otherwise`: how many stay if
+    the code, with that open, does not ask for all that is kept: what it had asked for because of the failure goes, too.
     """
 
     type: ClassVar[str] = "run.retried"
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
     keep: int | None = None
     anew: tuple[str, ...] = ()
+    since: int | None = None
+    otherwise: int | None = None
 
 
 @frozen

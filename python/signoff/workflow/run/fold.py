@@ -163,7 +163,8 @@ def _resumed(_projector: Projector, run: RunFold, _: RunResumed) -> dict[str, An
 
 def _cut(_projector: Projector, run: RunFold, entry: RunRetried | RunRewound) -> dict[str, Any]:
     """Fold a cut behind what it has left: the run goes on, and its row tells so even if nothing else in it changes."""
-    run.stuck, run.blocked, run.cut_at = [], "", entry.at
+    run.stuck, run.blocked = [], ""
+    run.retried_at = (entry.since or entry.at) if isinstance(entry, RunRetried) else 0
     return {"status": status_of(run), "error": None, "updated_at": rfc3339(entry.at)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,11 +10,19 @@ from signoff.errors import NotBlocked, RunClosed, RunConflict, UnknownCommand
 from signoff.shapes import flag, maybe, name, text
 from signoff.workflow import codec
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, StartAnother, run_row
-from signoff.workflow.entry import Command, DecidedBy
+from signoff.workflow.entry import Command, DecidedBy, Entry
 from signoff.workflow.event.decide import known
 from signoff.workflow.event.entries import EventReceived
-from signoff.workflow.run.cut import before_end, cut_of_failure, find_command, id_of
-from signoff.workflow.run.entries import ForkedFrom, RunPaused, RunResumed, RunRetried, RunRewound, RunStarted
+from signoff.workflow.run.cut import before_end, cut_of_failure, failed_id, find_command, id_of, last_cut
+from signoff.workflow.run.entries import (
+    ForkedFrom,
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunRetried,
+    RunRewound,
+    RunStarted,
+)
 from signoff.workflow.run.place import end_of
 from signoff.workflow.run.status import FINAL, NOT_FINAL, OPEN, STATUSES
 from signoff.workflow.verb import REASON, Body, Member, Needs, Verb
@@ -38,18 +47,55 @@ def retry(loaded: Loaded, _body: Body, by: DecidedBy, now_ms: int) -> AppendEntr
     Raises:
         NotBlocked: the run is neither blocked nor failed.
     """
-    at = loaded.time(now_ms)
     match loaded.status:
         case "blocked":
-            return AppendEntries((RunRetried(at, by),), run_row, wake_at=loaded.wake_at)
+            return AppendEntries((RunRetried(loaded.time(now_ms), by),), run_row, wake_at=loaded.wake_at)
         case "failed":
-            keep, anew = cut_of_failure(loaded.past.entries)
-            return AppendEntries((RunRetried(at, by, keep, anew),), run_row, release=True)
+            cut = cut_of_failure(loaded.past.entries)
+            at = loaded.time(max(now_ms, loaded.run.last_at + 1))  # so that what fails from here on is later
+            retried = RunRetried(at, by, cut.keep, cut.anew, otherwise=cut.otherwise)
+            return AppendEntries((retried,), run_row, release=True)
     raise NotBlocked(
         f"The run {loaded.run.row['id']!r} is {loaded.status}, and only a blocked or a failed one can be tried again; "
         f"nothing was changed.{_FORK if loaded.status in FINAL else ''}",
         run=loaded.run.row,
     )
+
+
+def retried_on(entries: Sequence[Entry]) -> RunRetried | None:
+    """Return the cut by which a run goes on that was retried and would fail again; None: it fails.
+
+    A retry is meant to get over all that had failed until then, and code does not come to all of it at once: it raises
+    the first of several errors, or fails in its cleanup first. What fails after the retry ends it.
+
+    Args:
+        entries: the effective journal, with the `run.failed` that is about to be written.
+    """
+    failed = entries[-1]
+    wish = last_cut(entries)
+    if not isinstance(failed, RunFailed) or not isinstance(wish, RunRetried):
+        return None
+    since = wish.since or wish.at
+    ends = [entry.at for entry in entries if failed_id(entry) in (failed.causes or ())]
+    if not ends or max(ends) >= since:
+        return None
+    cut = cut_of_failure(entries)
+    return RunRetried(failed.at, wish.by, cut.keep, cut.anew, since, cut.otherwise)
+
+
+def retried_otherwise(entries: Sequence[Entry], now_ms: int) -> RunRetried | None:
+    """Return the cut by which a run goes on whose code does not ask for all that its retry has kept; None: no such.
+
+    Args:
+        entries: the effective journal.
+        now_ms: now, in milliseconds.
+    """
+    wish = last_cut(entries)
+    if not isinstance(wish, RunRetried) or wish.otherwise is None:
+        return None
+    if any(isinstance(entry, Command) for entry in entries[entries.index(wish) :]):  # the code has agreed, and gone on
+        return None
+    return RunRetried(max(now_ms, wish.at), wish.by, wish.otherwise, (), wish.since or wish.at)
 
 
 def rewind(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> AppendEntries[RunRow]:
