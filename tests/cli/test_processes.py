@@ -48,8 +48,8 @@ async def calling(server: Running) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def test_a_browser_on_any_process_sees_what_was_committed_by_any_other(tmp_path: Path) -> None:
-    with running(tmp_path, *COMMAND, "3") as server:
+async def test_a_browser_on_any_process_sees_what_was_committed_by_any_other(shared_url: str, tmp_path: Path) -> None:
+    with running(tmp_path, "server", "--store", shared_url, "--port", "0", "--workers", "3") as server:
         pids = children(server.process.pid)
         assert len(pids) == 3
         httpx.put(f"{server.url}/v1/stream/s", headers=JSON).raise_for_status()
