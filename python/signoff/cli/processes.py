@@ -84,9 +84,10 @@ class ServerProcess:
 
     async def serves(self) -> bool:
         """Wait until it serves; False: it has ended before, or took too long and was ended."""
-        with contextlib.suppress(TimeoutError, OSError):
-            if await asyncio.wait_for(asyncio.shield(self._serves), START_S):
-                return True
+        said = self._serves
+        await asyncio.wait((said,), timeout=START_S)
+        if said.done() and not said.cancelled() and said.exception() is None and said.result():
+            return True
         self.kill()
         await self.ended()
         return False
