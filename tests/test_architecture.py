@@ -93,6 +93,7 @@ SCENARIOS: Final = {
     "service/subscriptions/test_processes.py": "several servers over one store, and some that die",
     "service/test_deletion.py": "`delete`, and what is left in store, streams and workers",
     "stores/sqlite/test_processes.py": "several processes with one file, and some that die",
+    "stores/postgres/test_backup.py": "a dump of a schema, restored on another server",
     "stores/postgres/test_pgbouncer.py": "the store behind PgBouncer, in transaction mode",
     "stores/postgres/test_plans.py": "the plans of all statements, among many rows",
     "stores/postgres/test_posts.py": "several who place at once, and some that die",

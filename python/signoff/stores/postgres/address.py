@@ -17,7 +17,7 @@ POLL: Final = "poll"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PostgresAddress:
     """Where a store is, and how it is used.
 
     Attributes:
@@ -45,7 +45,7 @@ class Address:
     user: str = ""
 
 
-def read_address(url: str) -> Address:
+def read_address(url: str) -> PostgresAddress:
     """Read a URL.
 
     Args:
@@ -71,7 +71,7 @@ def read_address(url: str) -> Address:
         raise StoreError(
             f"{schema!r} cannot be the name of a schema: use at most 63 letters, digits and _, beginning with a letter."
         )
-    return Address(
+    return PostgresAddress(
         dsn=dsn,
         shown=_shown(dsn),
         schema=schema,

@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from signoff.errors import StoreError
 from signoff.stores.bus import ELSEWHERE, LocalBus
 from signoff.stores.postgres.address import POLL
-from signoff.stores.postgres.connections import Connection, Connector, close
+from signoff.stores.postgres.connections import AskServer, Connector, ServerConnection, close
 from signoff.stores.postgres.trouble import CAUGHT
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,6 @@ _FORGET_S: Final = 70.0
 _TELL: Final = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 _STATE: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
 
-_Ask = Callable[..., Awaitable[Any]]
-
 
 class ServerBus(LocalBus):
     """The bus of a store on a server.
@@ -60,7 +58,7 @@ class ServerBus(LocalBus):
         me: what marks our own notices.
     """
 
-    def __init__(self, connector: Connector, ask: _Ask, channel: str, me: str) -> None:
+    def __init__(self, connector: Connector, ask: AskServer, channel: str, me: str) -> None:
         super().__init__()
         self._connector = connector
         self._ask = ask
@@ -147,7 +145,7 @@ class ServerBus(LocalBus):
             await asyncio.sleep(_AGAIN_S[min(tried, len(_AGAIN_S) - 1)])
             tried += 1
 
-    async def _listen(self, connection: Connection) -> None:
+    async def _listen(self, connection: ServerConnection) -> None:
         """Hear until the connection is gone."""
         gone = asyncio.Event()
         connection.add_termination_listener(lambda _: gone.set())

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
 
 import asyncpg
 
-from signoff.stores.postgres.address import Address
+from signoff.stores.postgres.address import PostgresAddress
 from signoff.stores.postgres.trouble import CAUGHT, is_lost, unavailable
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+ServerConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+AskServer = Callable[..., Awaitable[list[Any]]]
+"""Asks a statement, with its values; returns the rows."""
 
 
 PLANS: Final = {
@@ -36,11 +38,11 @@ class Connector:
         address: where.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: PostgresAddress) -> None:
         self.address = address
         self.pooled: bool | None = None
 
-    async def connect(self, *, dsn: str | None = None, plain: bool = False) -> Connection:
+    async def connect(self, *, dsn: str | None = None, plain: bool = False) -> ServerConnection:
         """Make a connection.
 
         Args:
@@ -63,7 +65,7 @@ class Connector:
         except (*CAUGHT, ValueError) as error:
             raise unavailable(self.address, error) from error
 
-    async def _connect(self, dsn: str | None, *, pooled: bool, plain: bool = False) -> Connection:
+    async def _connect(self, dsn: str | None, *, pooled: bool, plain: bool = False) -> ServerConnection:
         address = self.address
         settings = {"application_name": address.application_name}
         if not pooled:
@@ -86,10 +88,10 @@ class Pool:
         address: of the server.
     """
 
-    def __init__(self, connect: Callable[[], Any], address: Address) -> None:
+    def __init__(self, connect: Callable[[], Any], address: PostgresAddress) -> None:
         self._connect = connect
         self._address = address
-        self._idle: list[Connection] = []
+        self._idle: list[ServerConnection] = []
         self._count = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -114,7 +116,7 @@ class Pool:
         return rows[0] if rows else None
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[ServerConnection]:
         """Have a connection of one's own for a while."""
         connection = await self._take()
         try:
@@ -122,7 +124,7 @@ class Pool:
         finally:
             self._give_back(connection)
 
-    async def _take(self) -> Connection:
+    async def _take(self) -> ServerConnection:
         while True:
             while self._idle:
                 connection = self._idle.pop()
@@ -147,7 +149,7 @@ class Pool:
                     self._wake()
                 raise
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: ServerConnection) -> None:
         if connection.is_closed():
             self._count -= 1
         else:
@@ -174,7 +176,7 @@ class Pool:
             await close(connection)
 
 
-async def close(connection: Connection) -> None:
+async def close(connection: ServerConnection) -> None:
     """Close a connection, and at once if the server does not answer."""
     try:
         await connection.close(timeout=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from signoff.stores.postgres.address import Address
+from signoff.stores.postgres.address import PostgresAddress
 from signoff.stores.postgres.connections import PLANS
 from signoff.stores.postgres.known import Known
 from signoff.stores.postgres.statements import Statements, for_schema
@@ -29,7 +29,7 @@ class WriteContext:
         lost: sessions that have lost their connection in the middle of a commit, and are not given up yet.
     """
 
-    address: Address
+    address: PostgresAddress
     known: Known = field(default_factory=Known)
     sql: Statements = field(init=False)
     call: str = field(init=False)

@@ -22,7 +22,7 @@ from signoff.stores.copies import (
     SubjectCopy,
     size_of,
 )
-from signoff.stores.postgres.connections import Connection
+from signoff.stores.postgres.connections import ServerConnection
 from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.locked import head_row
 from signoff.stores.postgres.rows import Row, head, own_of, own_text, part, subject, terms_text
@@ -47,7 +47,7 @@ class Dumping:
         sql: the statements of `copies.sql`.
     """
 
-    def __init__(self, connection: Connection, sql: Statements) -> None:
+    def __init__(self, connection: ServerConnection, sql: Statements) -> None:
         self._connection = connection
         self._sql = sql
 
@@ -145,7 +145,7 @@ class Restoring:
         context: of the store.
     """
 
-    def __init__(self, connection: Connection, sql: Statements, context: WriteContext) -> None:
+    def __init__(self, connection: ServerConnection, sql: Statements, context: WriteContext) -> None:
         self._connection = connection
         self._sql = sql
         self._write = context.sql

@@ -7,10 +7,10 @@ only once the session that has lost its connection can write no more (`fence_v1`
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from signoff.stores.change import Change, FamilyWrite, Name, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
+from signoff.stores.postgres.connections import AskServer
 from signoff.stores.postgres.rows import moved, own_of
 from signoff.stores.postgres.statements import Statements
 from signoff.streams.stream import Write
@@ -21,15 +21,13 @@ DELETIONS: Final = 1_000
 _LOOKED_THROUGH: Final = 2_000
 """Batches of a stream that are looked through."""
 
-_Ask = Callable[..., Awaitable[list[Any]]]
-
 
 def deleted_name(what: Name | str) -> str:
     """Return how a deletion of a subject or a stream is remembered."""
     return what if isinstance(what, str) else f"{what.kind}\n{what.id}"
 
 
-class Finding:
+class ChangeFinder:
     """A look for Changes.
 
     Args:
@@ -37,7 +35,7 @@ class Finding:
         sql: the statements of `find.sql`.
     """
 
-    def __init__(self, ask: _Ask, sql: Statements) -> None:
+    def __init__(self, ask: AskServer, sql: Statements) -> None:
         self._ask = ask
         self._sql = sql
 

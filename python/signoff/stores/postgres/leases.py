@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from signoff.stores.change import Name
-from signoff.stores.postgres.connections import Connection, Connector, close
+from signoff.stores.postgres.connections import Connector, ServerConnection, close
 from signoff.stores.postgres.statements import Statements
 from signoff.stores.postgres.trouble import CAUGHT, closed, is_collision, is_lost, unavailable
 
@@ -29,7 +29,7 @@ class LeaseKeeper:
     def __init__(self, connector: Connector, sql: Statements) -> None:
         self._connector = connector
         self._sql = sql
-        self._connection: Connection | None = None
+        self._connection: ServerConnection | None = None
         self._turn: asyncio.Lock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()

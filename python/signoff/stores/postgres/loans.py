@@ -11,7 +11,7 @@ from typing import Any, Final
 from signoff.errors import OutcomeUnknown, SignoffError
 from signoff.stores.change import Change, Committed, Outcome, Rejected, new_mark
 from signoff.stores.check import check
-from signoff.stores.postgres.connections import Connection, Pool
+from signoff.stores.postgres.connections import Pool, ServerConnection
 from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
 from signoff.stores.postgres.trouble import CAUGHT, is_lost, is_unkept, unavailable
@@ -50,7 +50,7 @@ class PostgresTransaction:
         context: of the store.
     """
 
-    def __init__(self, connection: Connection, context: WriteContext) -> None:
+    def __init__(self, connection: ServerConnection, context: WriteContext) -> None:
         self.native = connection
         self._context = context
         self._address = context.address

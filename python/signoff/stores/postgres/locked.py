@@ -26,7 +26,7 @@ from signoff.stores.change import (
 )
 from signoff.stores.compare import compare
 from signoff.stores.parting import batches
-from signoff.stores.postgres.connections import Connection
+from signoff.stores.postgres.connections import ServerConnection
 from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.find import DELETIONS, deleted_name
 from signoff.stores.postgres.gather import arrays, subject_row
@@ -83,7 +83,7 @@ class LockedStream:
 
 
 @dataclass(slots=True)
-class _Present:
+class _UnderLock:
     """What is there, under locks, and moves on as it is written."""
 
     subjects: dict[Name, LockedSubject] = field(default_factory=dict)
@@ -106,13 +106,15 @@ class Locked:
         numbers: of new streams.
     """
 
-    def __init__(self, connection: Connection, context: WriteContext, session: int, numbers: Iterator[int]) -> None:
+    def __init__(
+        self, connection: ServerConnection, context: WriteContext, session: int, numbers: Iterator[int]
+    ) -> None:
         self._connection = connection
         self._sql = context.sql
         self._call = context.call
         self._session = session
         self._numbers = numbers
-        self._present = _Present()
+        self._present = _UnderLock()
 
     async def run(self, changes: Sequence[Change]) -> list[Outcome]:
         """Write those that may be written; the caller commits.

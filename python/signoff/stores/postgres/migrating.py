@@ -13,8 +13,8 @@ import asyncpg
 
 from signoff.errors import SchemaTooNew, StoreError
 from signoff.stores.migrating import SchemaStatus
-from signoff.stores.postgres.address import Address
-from signoff.stores.postgres.connections import Connection, Connector, close
+from signoff.stores.postgres.address import PostgresAddress
+from signoff.stores.postgres.connections import Connector, ServerConnection, close
 from signoff.stores.postgres.statements import Migration, for_schema, migrations, quoted
 from signoff.stores.postgres.trouble import CAUGHT, code_of, is_collision, unavailable
 
@@ -50,7 +50,7 @@ END $migration$;"""
 _NOTE: Final = "INSERT INTO signoff.versions (number, name, breaking) VALUES ($1, $2, $3)"
 
 
-def lock_of(address: Address, what: str) -> int:
+def lock_of(address: PostgresAddress, what: str) -> int:
     """Return the number of an advisory lock of this schema."""
     text = f"signoff/{address.schema}/{what}".encode()
     return (zlib.crc32(text) << 31) | (zlib.crc32(text[::-1]) >> 1)
@@ -66,7 +66,7 @@ class PostgresMigrating:
     """
 
     def __init__(
-        self, address: Address, connector: Connector | None = None, steps: Sequence[Migration] | None = None
+        self, address: PostgresAddress, connector: Connector | None = None, steps: Sequence[Migration] | None = None
     ) -> None:
         self._address = address
         self._connector = connector or Connector(address)
@@ -127,7 +127,7 @@ class PostgresMigrating:
         async with self._connection() as connection:
             return await self.upgrade_on(connection)
 
-    async def upgrade_on(self, connection: Connection) -> list[str]:
+    async def upgrade_on(self, connection: ServerConnection) -> list[str]:
         """Do the same on a connection that is there."""
         done: list[str] = []
         try:
@@ -146,7 +146,7 @@ class PostgresMigrating:
             raise unavailable(self._address, error, "A migration that fails leaves nothing.") from error
         return done
 
-    async def applied(self, connection: Connection) -> list[Migration]:
+    async def applied(self, connection: ServerConnection) -> list[Migration]:
         """Return what was applied, by whichever release."""
         if not await connection.fetchval(_IS_THERE, f"{quoted(self._address.schema)}.versions"):
             return []
@@ -178,7 +178,7 @@ class PostgresMigrating:
     # -- steps -----------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self) -> AsyncIterator[ServerConnection]:
         connection = await self._connector.connect()
         try:
             yield connection
@@ -198,7 +198,7 @@ class PostgresMigrating:
                 "Nothing was changed. Use the newer version."
             )
 
-    async def _patiently(self, connection: Connection, steps: Sequence[Migration]) -> list[str]:
+    async def _patiently(self, connection: ServerConnection, steps: Sequence[Migration]) -> list[str]:
         """Apply steps that go together, trying again while others hold locks that they need."""
         for tried in range(1, _TRIES + 1):
             try:
@@ -211,7 +211,7 @@ class PostgresMigrating:
                 await asyncio.sleep(_PAUSE_S)
         raise AssertionError
 
-    async def _apply(self, connection: Connection, steps: Sequence[Migration]) -> list[str]:
+    async def _apply(self, connection: ServerConnection, steps: Sequence[Migration]) -> list[str]:
         """Apply what nobody else has applied meanwhile, in one transaction; return the names."""
         done: list[str] = []
         async with connection.transaction():
@@ -225,13 +225,13 @@ class PostgresMigrating:
                     done.append(f"{step.number:04}_{step.name}")
         return done
 
-    async def _build(self, connection: Connection, step: Migration) -> None:
+    async def _build(self, connection: ServerConnection, step: Migration) -> None:
         """Run statements outside a transaction; each says itself that it does nothing where it is done already."""
         for statement in step.text.split(";\n"):
             if statement.strip():
                 await connection.execute(self._for(statement))
 
-    async def _begin(self, connection: Connection) -> None:
+    async def _begin(self, connection: ServerConnection) -> None:
         """Take turns with others who migrate, and have what takes note of it."""
         await connection.execute(f"SELECT set_config('lock_timeout', '{_LOCK_TIMEOUT}', true)")
         await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_of(self._address, "migrate"))

@@ -1,4 +1,4 @@
-"""Reading: heads, batches, records, pages; each look is one statement, and so of one moment."""
+"""Reads: heads, batches, records, pages; each look is one statement, and so of one moment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OWN: Final = 12
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
-class Reading:
+class Reads:
     """What readers ask.
 
     Args:

@@ -26,16 +26,16 @@ from signoff.stores.bus import stream_topic
 from signoff.stores.change import Batch, Change, Name, Outcome, Rejected, Subject
 from signoff.stores.copies import Dump, Record
 from signoff.stores.parting import TOGETHER
-from signoff.stores.postgres.address import Address
+from signoff.stores.postgres.address import PostgresAddress
 from signoff.stores.postgres.bus import ServerBus
-from signoff.stores.postgres.connections import Connection, Connector, Pool
+from signoff.stores.postgres.connections import Connector, Pool, ServerConnection
 from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.copies import Dumping, Restoring
-from signoff.stores.postgres.find import Finding
+from signoff.stores.postgres.find import ChangeFinder
 from signoff.stores.postgres.leases import LeaseKeeper
 from signoff.stores.postgres.loans import PostgresTransaction, lend
 from signoff.stores.postgres.migrating import PostgresMigrating, lock_of
-from signoff.stores.postgres.reading import Reading
+from signoff.stores.postgres.reading import Reads
 from signoff.stores.postgres.statements import Statements
 from signoff.stores.postgres.trouble import CAUGHT, closed, unavailable
 from signoff.stores.postgres.writer import GROUP, Writer
@@ -60,7 +60,7 @@ class PostgresStore:
         url: the URL it was opened by.
     """
 
-    def __init__(self, address: Address, url: str) -> None:
+    def __init__(self, address: PostgresAddress, url: str) -> None:
         self.url = url
         self.lanes = Lanes(group=GROUP, at_once=address.lanes, begins_at_call=True, places_at_once=False)
         self._address = address
@@ -148,7 +148,7 @@ class PostgresStore:
     async def find(self, changes: Sequence[Change]) -> list[bool | None]:
         """Tell which Changes were committed, by their marks; None: that cannot be told any more."""
         await self._fence()
-        finding = Finding(self._ask, self._finding)
+        finding = ChangeFinder(self._ask, self._finding)
         return [await finding.find(change) for change in changes]
 
     async def _fence(self) -> None:
@@ -283,7 +283,7 @@ class PostgresStore:
         self._known.forget()
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[Connection]:
+    async def _alone(self) -> AsyncIterator[ServerConnection]:
         async with self._reader.connection() as connection:
             try:
                 yield connection
@@ -302,8 +302,8 @@ class PostgresStore:
         return self._pool
 
     @property
-    def _reading(self) -> Reading:
-        return Reading(self._reader, self._known, self._reads)
+    def _reading(self) -> Reads:
+        return Reads(self._reader, self._known, self._reads)
 
     @property
     def _keeper(self) -> LeaseKeeper:

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from signoff.errors import BadRequest, StoreUnavailable
-from signoff.stores.postgres.address import Address
+from signoff.stores.postgres.address import PostgresAddress
 
 FENCED: Final = "SG001"
 """What `commit_v1` says to a session that was given up."""
@@ -81,7 +81,9 @@ def is_unkept(error: BaseException) -> bool:
     return isinstance(error, asyncpg.PostgresError) and code_of(error).startswith(_UNKEPT)
 
 
-def unavailable(address: Address, error: BaseException, consequence: str = "Nothing was written.") -> StoreUnavailable:
+def unavailable(
+    address: PostgresAddress, error: BaseException, consequence: str = "Nothing was written."
+) -> StoreUnavailable:
     """Make the error that says why the store cannot be used."""
     known = _ADVICE.get(code_of(error))
     if known is None and isinstance(error, TimeoutError):
@@ -96,6 +98,6 @@ def unavailable(address: Address, error: BaseException, consequence: str = "Noth
     )
 
 
-def closed(address: Address) -> StoreUnavailable:
+def closed(address: PostgresAddress) -> StoreUnavailable:
     """Make the error for using a store that is not open."""
     return StoreUnavailable(f"The store {address.shown} is not open; nothing was written. Open it before use.")

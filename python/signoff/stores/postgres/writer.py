@@ -28,7 +28,7 @@ from signoff.stores.change import (
     new_mark,
 )
 from signoff.stores.check import check
-from signoff.stores.postgres.connections import Connection, Connector, close
+from signoff.stores.postgres.connections import Connector, ServerConnection, close
 from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.gather import WriteRow, arrays, step, stream_row, subject_row
 from signoff.stores.postgres.known import Known, KnownStream, KnownSubject
@@ -64,7 +64,7 @@ class _Job:
 class _Lane:
     """A connection that writes, with the session it is known by to the server."""
 
-    connection: Connection
+    connection: ServerConnection
     session: int
     numbers: list[int] = field(default_factory=list)
 
