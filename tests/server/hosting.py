@@ -76,6 +76,8 @@ class Host:
         run = RunSnapshot(loaded.subject, view_of(loaded))
         write = RunChange(run, entries, ready=False, wake_at=None)
         assert isinstance(await self.engine.committer.commit(write.change), Committed)
+        while await self.engine.store.unplaced():  # in inboxes and listings, too
+            await self.engine.store.place()
 
     async def everything(self) -> Any:
         """Return all that is stored about runs, to compare before and after."""
