@@ -24,6 +24,7 @@ from signoff.service.run_change import RunChange, RunSnapshot
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Committed
 from signoff.stores.open import open_store
+from signoff.testing.store_contract.laws import settle
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.entries import InputRequested
 
@@ -67,6 +68,7 @@ class Host:
         spec = {"title": "Approve?", "schema": SCHEMA, "actions": ["submit"], **how.pop("spec", {})}
         to = how.pop("to", ("group:finance",))
         await self.record(run_id, InputRequested(at=self.engine.clock.now_ms(), id=name, spec=spec, to=to, **how))
+        await settle(self.engine.store)
         return await self.engine.inputs.get(run_id, name)
 
     async def record(self, run_id: str, *entries: Entry) -> None:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, Final
 
 from signoff.errors import BadRequest
-from signoff.stores.change import Batch, Change, OwnAppend, Post, SubjectWrite, new_mark
+from signoff.stores.change import Batch, Change, FamilyWrite, OwnAppend, Post, SubjectWrite, new_mark
 from signoff.stores.check import check_terms
 from signoff.stores.parting import batches
 from signoff.stores.postgres.known import KnownStream, KnownSubject
@@ -188,3 +188,19 @@ def step(session: int, row: WriteRow) -> tuple[Any, ...] | None:
 def new_incarnation() -> str:
     """Draw the id of a creation."""
     return f"{_random.getrandbits(128):032x}"
+
+
+def is_plain(change: Change) -> bool:
+    """Tell whether a Change writes a record, or appends to one stream."""
+    write = change.write
+    if isinstance(write, FamilyWrite):
+        return len(write.streams) == 1 and isinstance(write.streams[0], Write)
+    return isinstance(write, SubjectWrite)
+
+
+def streams_of(change: Change) -> int:
+    """Return how many new streams a Change may make at most."""
+    write = change.write
+    if isinstance(write, SubjectWrite):
+        return len(write.appends)
+    return len(write.streams) if isinstance(write, FamilyWrite) else 0

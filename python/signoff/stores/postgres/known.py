@@ -6,13 +6,26 @@ Nothing here is relied upon: the server compares anew with what is there.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from signoff.stores.change import Name, Subject
+from signoff.stores.change import (
+    Change,
+    FamilyWrite,
+    Name,
+    RowsWrite,
+    StreamDelete,
+    Subject,
+    SubjectDelete,
+    SubjectWrite,
+)
 from signoff.stores.postgres.rows import Own, Row, own_of, subject
 from signoff.stores.server_clock import ServerClock
 from signoff.streams.stream import Head, StreamProperties
+
+SubjectKey = Name | str
+"""What two Changes may not share if they are to go side by side: a subject, or the path of a stream."""
 
 _MOST: Final = 20_000
 """Entries kept of each sort; some 500 bytes each."""
@@ -107,3 +120,41 @@ class Known:
         """Forget everything."""
         self.subjects.clear()
         self.streams.clear()
+
+
+def keys(change: Change) -> list[SubjectKey]:
+    """Return what two Changes may not share if they are to go side by side."""
+    match change.write:
+        case SubjectWrite(subject=subject):
+            return [subject.name]
+        case SubjectDelete(name):
+            return [name]
+        case FamilyWrite(streams):
+            return [one.path if isinstance(one, StreamDelete) else one.head.path for one in streams]
+        case RowsWrite(path):
+            return [path]
+
+
+def forget(known: Known, changes: Sequence[Change]) -> None:
+    """Forget what Changes are about."""
+    for change in changes:
+        for key in keys(change):
+            if isinstance(key, Name):
+                known.subjects.pop(key, None)
+            else:
+                known.streams.pop(key, None)
+
+
+def fits(write: SubjectWrite, before: KnownSubject | None) -> bool:
+    """Tell whether a write may go through, as far as is known."""
+    if before is None:
+        if write.expect or write.epoch is not None:
+            return False
+    elif before.version != write.expect or not before.id:
+        return False
+    closed = {path: shut for _, path, _, shut in before.own} if before else {}
+    for append in write.appends:
+        if closed.get(append.path):
+            return False
+        closed[append.path] = append.close
+    return True

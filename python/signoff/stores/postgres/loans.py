@@ -13,9 +13,11 @@ from signoff.stores.change import Change, Committed, Outcome, Rejected, new_mark
 from signoff.stores.check import check
 from signoff.stores.postgres.connections import Pool, ServerConnection
 from signoff.stores.postgres.context import WriteContext
+from signoff.stores.postgres.gather import streams_of
+from signoff.stores.postgres.known import forget
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
 from signoff.stores.postgres.trouble import CAUGHT, is_lost, is_unkept, unavailable
-from signoff.stores.postgres.writer import BLOCK, UNKNOWN, cannot_keep, forget, streams_of
+from signoff.stores.postgres.writer import BLOCK, UNKNOWN, cannot_keep
 
 LIMIT_S: Final = 30.0
 """Seconds that a transaction may take: it keeps rows locked, and old ones from being cleared away."""

@@ -3,6 +3,15 @@
 -- name: begin
 SELECT signoff.begin_v1($1)
 
+-- name: seen_subjects
+-- What is compared of records, without a lock.
+SELECT subjects.kind, subjects.name, version, epoch, lease_owner
+FROM signoff.subjects JOIN unnest($1::text[], $2::text[]) AS one (kind, name)
+  ON subjects.kind = one.kind AND subjects.name = one.name
+
+-- name: seen_streams
+SELECT path, version FROM signoff.heads WHERE path = ANY ($1::text[])
+
 -- name: lock_subjects
 SELECT subjects.id FROM signoff.subjects JOIN unnest($1::text[], $2::text[]) AS one (kind, name)
   ON subjects.kind = one.kind AND subjects.name = one.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final, TypeVar
 
 import asyncpg
@@ -21,18 +22,16 @@ from signoff.stores.change import (
     Name,
     Outcome,
     Rejected,
-    RowsWrite,
-    StreamDelete,
-    SubjectDelete,
     SubjectWrite,
     new_mark,
 )
 from signoff.stores.check import check
 from signoff.stores.postgres.connections import Connector, ServerConnection, close
 from signoff.stores.postgres.context import WriteContext
-from signoff.stores.postgres.gather import WriteRow, arrays, step, stream_row, subject_row
-from signoff.stores.postgres.known import Known, KnownStream, KnownSubject
+from signoff.stores.postgres.gather import WriteRow, arrays, is_plain, step, stream_row, streams_of, subject_row
+from signoff.stores.postgres.known import KnownStream, KnownSubject, SubjectKey, fits, forget, keys
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
+from signoff.stores.postgres.look import conflicts
 from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_unkept, unavailable
 from signoff.streams.stream import Write
 
@@ -48,7 +47,6 @@ _TRIES: Final = 20
 UNKNOWN: Final = "Whether the last write was kept is not known yet."
 
 _Result = list[Outcome | Rejected]
-_Key = Name | str
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +54,7 @@ class _Job:
     """Changes with who waits for them."""
 
     changes: Sequence[Change]
-    keys: frozenset[_Key]
+    keys: frozenset[SubjectKey]
     reply: asyncio.Future[_Result]
 
 
@@ -87,7 +85,7 @@ class Writer:
         self._context = context
         self._known = context.known
         self._jobs: list[_Job] = []
-        self._busy: set[_Key] = set()
+        self._busy: set[SubjectKey] = set()
         self._idle: list[_Lane] = []
         self._room = connector.address.lanes
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,7 +93,7 @@ class Writer:
     def submit(self, changes: Sequence[Change]) -> asyncio.Future[_Result]:
         """Hand in Changes; the future ends when they are durable, or refused."""
         reply: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(changes, frozenset(key for change in changes for key in _keys(change)), reply))
+        self._jobs.append(_Job(changes, frozenset(key for change in changes for key in keys(change)), reply))
         self._start()
         return reply
 
@@ -114,7 +112,7 @@ class Writer:
             taken: list[_Job] = []
             left: list[_Job] = []
             size = 0
-            ahead: set[_Key] = set()
+            ahead: set[SubjectKey] = set()
             for job in self._jobs:
                 fits = not taken or size + len(job.changes) <= GROUP
                 if fits and blocked.isdisjoint(job.keys) and ahead.isdisjoint(job.keys):
@@ -196,7 +194,8 @@ class Writer:
             if rows:
                 rest += await self._call(lane, rows, outcomes)
             if rest:
-                rest.sort()
+                rest = await self._refuse(lane, changes, sorted(rest), outcomes)
+            if rest:
                 await self._write_locked(lane, changes, rest, outcomes)
         except Exception as error:
             if is_lost(error) or is_collision(error) or not is_unkept(error):
@@ -215,12 +214,12 @@ class Writer:
         """Make rows of Changes that can go together; return them, and the places of those that cannot."""
         rows: list[WriteRow] = []
         rest: list[int] = []
-        moved: dict[_Key, KnownSubject | KnownStream] = {}
-        apart: set[_Key] = set()
+        moved: dict[SubjectKey, KnownSubject | KnownStream] = {}
+        apart: set[SubjectKey] = set()
         for place, change in enumerate(changes):
-            [key, *others] = _keys(change)
+            [key, *others] = keys(change)
             row = None
-            if others or not _is_plain(change):
+            if others or not is_plain(change):
                 rest += range(place, len(changes))  # what follows may be about the same
                 break
             if key not in apart:
@@ -242,7 +241,7 @@ class Writer:
         if isinstance(write, SubjectWrite):
             before = moved or self._known.subjects.get(write.subject.name)
             assert before is None or isinstance(before, KnownSubject)
-            return subject_row(place, change, before, lane.number()) if _fits(write, before) else None
+            return subject_row(place, change, before, lane.number()) if fits(write, before) else None
         assert isinstance(write, FamilyWrite)
         [one] = write.streams
         assert isinstance(one, Write)
@@ -285,6 +284,21 @@ class Writer:
                 known.put_stream(path, entry)
             outcomes[row.change] = Committed(row.outcome)
         return [row.change for number, row in enumerate(rows, 1) if number in stale]
+
+    async def _refuse(
+        self, lane: _Lane, changes: list[Change], places: list[int], outcomes: list[Outcome | Rejected | None]
+    ) -> list[int]:
+        """Refuse Changes that surely conflict; return the places of the others."""
+        left: list[int] = []
+        plain = list(takewhile(lambda place: is_plain(changes[place]), places))
+        found = await conflicts(lane.connection, self._context, [changes[place] for place in plain]) if plain else []
+        for place, conflict in zip(plain, found, strict=True):
+            if conflict is None:
+                left.append(place)
+            else:
+                outcomes[place] = _refused(changes[place], conflict)
+        forget(self._known, [changes[place] for place in plain])
+        return left + places[len(plain) :]
 
     async def _write_locked(
         self, lane: _Lane, changes: list[Change], places: list[int], outcomes: list[Outcome | Rejected | None]
@@ -334,48 +348,9 @@ class Writer:
                 outcomes[place] = Rejected(cannot_keep(error))
 
 
-def streams_of(change: Change) -> int:
-    """Return how many new streams a Change may make at most."""
-    write = change.write
-    if isinstance(write, SubjectWrite):
-        return len(write.appends)
-    return len(write.streams) if isinstance(write, FamilyWrite) else 0
-
-
-def forget(known: Known, changes: Sequence[Change]) -> None:
-    """Forget what Changes are about."""
-    for change in changes:
-        for key in _keys(change):
-            if isinstance(key, Name):
-                known.subjects.pop(key, None)
-            else:
-                known.streams.pop(key, None)
-
-
 def cannot_keep(error: Exception) -> BadRequest:
     """Make the error for a Change that holds what the server refuses to keep."""
     return BadRequest(f"The store cannot keep this: {' '.join(str(error).split()).rstrip('.')}. Nothing was written.")
-
-
-def _is_plain(change: Change) -> bool:
-    """Tell whether a Change writes a record, or appends to one stream."""
-    write = change.write
-    return isinstance(write, SubjectWrite) or (isinstance(write, FamilyWrite) and isinstance(write.streams[0], Write))
-
-
-def _fits(write: SubjectWrite, before: KnownSubject | None) -> bool:
-    """Tell whether a write may go through, as far as is known."""
-    if before is None:
-        if write.expect or write.epoch is not None:
-            return False
-    elif before.version != write.expect or not before.id:
-        return False
-    closed = {path: shut for _, path, _, shut in before.own} if before else {}
-    for append in write.appends:
-        if closed.get(append.path):
-            return False
-        closed[append.path] = append.close
-    return True
 
 
 def _refused(change: Change, conflict: Outcome) -> Outcome | Rejected:
@@ -385,16 +360,3 @@ def _refused(change: Change, conflict: Outcome) -> Outcome | Rejected:
     except SignoffError as error:
         return Rejected(error)
     return conflict
-
-
-def _keys(change: Change) -> list[_Key]:
-    """Return what two Changes may not share if they are to go side by side."""
-    match change.write:
-        case SubjectWrite(subject=subject):
-            return [subject.name]
-        case SubjectDelete(name):
-            return [name]
-        case FamilyWrite(streams):
-            return [one.path if isinstance(one, StreamDelete) else one.head.path for one in streams]
-        case RowsWrite(path):
-            return [path]
