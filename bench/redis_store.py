@@ -13,6 +13,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import redis.asyncio
 import uvloop
@@ -100,7 +101,7 @@ async def main(fsync: str, *, quick: bool) -> None:
     seconds, each = (0.5, 300) if quick else (1.5, 2_000)
     for runs in (1, 16, 64):
         name = f"appendfsync {fsync}, {runs} runs"
-        await beside(server, name, lambda runs=runs: steps(server, runs, max(20, each // runs)), seconds)
+        await beside(server, name, partial(steps, server, runs, max(20, each // runs)), seconds)
     due = 10_000 if quick else 100_000
     times = await claims(server, due, 100)
     print(f"claim(64) of {due} due: p50 {times[50]:.2f} ms, p99 {times[98]:.2f} ms", flush=True)  # noqa: T201
