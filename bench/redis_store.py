@@ -2,8 +2,8 @@
 
 Usage: python -m bench.redis_store [--quick] [--fsync everysec|always]
 
-`raw` is a script that writes to one key, called one after the other by redis-py on one connection. It is measured before
-and after each figure, since other work on the machine moves both.
+`raw` is a script that writes to one key, called one after the other by redis-py on one connection. It is measured
+before and after each figure, since other work on the machine moves both.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from functools import partial
 
 import redis.asyncio
 import uvloop
-
 from bench import engine as bench
+from tests.servers import RedisServer
+
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.change import Change
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import start, together
-from tests.servers import RedisServer
 
 RAW = "redis.call('RPUSH', KEYS[1], ARGV[1]) return 1"
 ROW = b"x" * 110
@@ -91,7 +91,7 @@ async def beside(server: RedisServer, name: str, measure: Callable[[], Awaitable
     before = await raw(server, seconds)
     value = await measure()
     limit = statistics.mean((before, await raw(server, seconds)))
-    print(f"{name:34s} {value:8.0f} steps/s  raw {limit:8.0f}  {value / limit:5.2f} x", flush=True)  # noqa: T201
+    print(f"{name:34s} {value:8.0f} steps/s  raw {limit:8.0f}  {value / limit:5.2f} x", flush=True)
 
 
 async def main(fsync: str, *, quick: bool) -> None:
@@ -104,7 +104,7 @@ async def main(fsync: str, *, quick: bool) -> None:
         await beside(server, name, partial(steps, server, runs, max(20, each // runs)), seconds)
     due = 10_000 if quick else 100_000
     times = await claims(server, due, 100)
-    print(f"claim(64) of {due} due: p50 {times[50]:.2f} ms, p99 {times[98]:.2f} ms", flush=True)  # noqa: T201
+    print(f"claim(64) of {due} due: p50 {times[50]:.2f} ms, p99 {times[98]:.2f} ms", flush=True)
     server.remove()
 
 
