@@ -92,6 +92,7 @@ SCENARIOS: Final = {
     "service/streams/test_forking.py": "forks among writers, readers, expiry and deletion",
     "service/subscriptions/test_processes.py": "several servers over one store, and some that die",
     "service/test_deletion.py": "`delete`, and what is left in store, streams and workers",
+    "stores/redis/test_backup.py": "what was copied of a server, on a fresh one",
     "stores/sqlite/test_processes.py": "several processes with one file, and some that die",
     "stores/postgres/test_backup.py": "a dump of a schema, restored on another server",
     "stores/postgres/test_pgbouncer.py": "the store behind PgBouncer, in transaction mode",

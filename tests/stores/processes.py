@@ -26,6 +26,9 @@ def peer(role: str, url: str, *args: str) -> Iterator[subprocess.Popen[str]]:
 
 def lines(process: subprocess.Popen[str]) -> list[str]:
     """Wait for a process that ends by itself; return what it said."""
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    out = process.stdout.read()  # not `communicate`, which passes over what came together with the first line
+    assert process.wait(60) == 0
     return out.splitlines()

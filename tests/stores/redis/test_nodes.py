@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from signoff.errors import StoreUnavailable
 from signoff.stores.open import open_store
 from signoff.stores.redis.store import RedisStore
+from signoff.testing.store_contract.filled import fill
 from signoff.testing.store_contract.laws import advance, done, record, send, settle, start, tails, text
 from tests.servers import RedisServer
 from tests.service.streams.scene import opened
@@ -65,6 +67,21 @@ async def test_a_password_is_sent_and_a_wrong_one_is_said_in_words(own_redis: Re
     with pytest.raises(StoreUnavailable, match="WRONGPASS") as caught:
         await open_store(url.replace("redis://", "redis://ada:false@")).open()
     assert "false" not in str(caught.value).removeprefix("WRONGPASS")
+
+
+async def test_a_user_with_the_rights_of_the_documentation_can_do_all(own_redis: RedisServer) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations" / "redis.md").read_text()
+    [line] = [one for one in page.splitlines() if one.startswith("ACL SETUSER")]
+    assert own_redis.command(*line.replace(">password", ">secret").split()) == "+OK"
+    url = own_redis.url().replace("redis://", "redis://signoff:secret@")
+    async with opened(url) as store:
+        await fill(store)
+        assert (await store.describe()).survives == "process"
+        await store.place()
+        await store.purge()
+        await store.renew("w", {}, until=5)
+        store.bus().emit(["ready"])
+    assert own_redis.command("GET", "{signoff}:schema").endswith("1")
 
 
 async def test_a_store_on_a_socket(own_redis: RedisServer) -> None:

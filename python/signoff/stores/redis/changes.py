@@ -153,8 +153,9 @@ class CommitCall:
             self.args.append(ident)
             self.keys += (*self.of.all_of_stream(path.encode()), *self.of.doomed_stream(ident))
         for kind in kinds:
-            self.args.append(kind)
-            self.keys.append(self.of.parts(told, kind[5:]))
+            ident = new_ident()
+            self.args += (kind, ident)
+            self.keys += (self.of.parts(told, kind[5:]), self.of.doomed_parts(ident))
 
     def _stream_delete(self, write: StreamDelete) -> None:
         path, ident = write.path.encode(), new_ident()

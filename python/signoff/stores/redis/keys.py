@@ -112,6 +112,10 @@ class KeyNames:
         """Return a stream's head, batches, live rows and producers."""
         return self._head + path, self._list + path, self._rows + path, self._producers + path
 
+    def doomed_parts(self, ident: bytes) -> bytes:
+        """Return what a deleted subject's parts of one kind are renamed to."""
+        return self._old + ident + b":p"
+
     def doomed_stream(self, ident: bytes) -> tuple[bytes, bytes, bytes]:
         """Return what a deleted stream's batches, live rows and producers are renamed to."""
         return self._old + ident + b":b", self._old + ident + b":r", self._old + ident + b":d"

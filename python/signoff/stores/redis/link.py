@@ -96,6 +96,9 @@ class ServerLink(asyncio.Protocol):
             self.abort()
             why = str(error) or "no answer in time"
             raise StoreUnavailable(f"Redis at {address} cannot be used: {why}. Nothing was written.") from error
+        except BaseException:
+            self.abort()
+            raise
         self._watchdog = loop.call_later(_LOOK_S, self._watch)
 
     async def _log_in(self) -> None:

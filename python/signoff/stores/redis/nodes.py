@@ -70,8 +70,10 @@ class Nodes:
     async def close(self) -> None:
         """Close all connections."""
         self._closed = True
-        for task in tuple(self._connecting.values()):
+        connecting = tuple(self._connecting.values())
+        for task in connecting:
             task.cancel()
+        await asyncio.gather(*connecting, return_exceptions=True)
         links, self._links = self._links, {}
         await asyncio.gather(*(link.close() for link in links.values()))
 
@@ -210,15 +212,22 @@ class Nodes:
 
     async def _connect(self, address: NodeAddress) -> ServerLink:
         link = ServerLink(address, self._options)
-        await link.connect()
-        for script in ALL:
-            await self._plain(link, "SCRIPT", "LOAD", script.text)
+        try:
+            await link.connect()
+            for loaded in [link.call("SCRIPT", "LOAD", script.text) for script in ALL]:
+                await self._told(loaded)
+        except BaseException:
+            link.abort()
+            raise
         self._links[address] = link
         return link
 
     async def _plain(self, link: ServerLink, *command: RedisArg) -> Any:
+        return await self._told(link.call(*command))
+
+    async def _told(self, reply: asyncio.Future[Any]) -> Any:
         try:
-            return await link.call(*command)
+            return await reply
         except Refused as error:
             raise told(error) from error
 

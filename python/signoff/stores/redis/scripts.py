@@ -7,7 +7,9 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-_WITH_COMMON: Final = frozenset({"commit", "claim", "renew", "release", "tails", "read", "place", "restore", "heads"})
+_WITH_COMMON: Final = frozenset(
+    {"commit", "claim", "renew", "release", "tails", "read", "place", "purge", "restore", "heads"}
+)
 
 
 @dataclass(frozen=True, slots=True)

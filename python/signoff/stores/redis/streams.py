@@ -18,6 +18,9 @@ from signoff.streams.stream import Head
 _PIECE: Final = 4_000
 """Batches that are dropped in one go: less than a millisecond."""
 
+_PIECE_OF_PARTS: Final = 500
+"""Parts that are dropped in one go, with what lists them."""
+
 _AT_ONCE: Final = 200
 """Streams that are looked at in one script."""
 
@@ -121,9 +124,12 @@ def _scored(found: Sequence[bytes]) -> Iterable[tuple[float, bytes]]:
 async def purge(shards: Shards) -> bool:
     """Drop a piece of what deleted streams held; False: there is nothing left."""
     for shard, keys in enumerate(shards.keys):
-        ident = await shards.nodes.ask(shard, "LINDEX", keys.doomed, 0)
-        if ident is not None:
-            left = await shards.nodes.read(shard, PURGE, [keys.doomed, *keys.doomed_stream(ident)], [ident, _PIECE])
+        doomed = await shards.nodes.ask(shard, "LINDEX", keys.doomed, 0)
+        if doomed is not None:
+            ident = doomed[:16]
+            names = [keys.doomed, keys.index, *keys.doomed_stream(ident), keys.doomed_parts(ident)]
+            most = _PIECE if len(doomed) == len(ident) else _PIECE_OF_PARTS
+            left = await shards.nodes.read(shard, PURGE, names, [doomed, most])
             if left or shard + 1 < len(shards.keys):
                 return True
     return False

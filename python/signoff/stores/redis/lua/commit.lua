@@ -33,18 +33,6 @@ local function number()
 end
 
 -- ------------------------------------------------------------------------------------------------------- parts
--- A part is kept as place 1-15, open 16, length of its terms 17-20, terms, state.
-
-local function part_terms(value)
-  return sub(value, 21, 20 + parse('>I4', value, 17))
-end
-
-local function drop_part(owner, hash, kind, field, value)
-  local rest = sub(value, 1, 15) .. owner .. field
-  list_terms(INDEX, kind, part_terms(value), '', rest)
-  call('ZREM', INDEX, kind .. '*' .. rest)
-  call('HDEL', hash, field)
-end
 
 local function put_part(owner, hash, kind, field, sort, value)
   local old = call('HGET', hash, field)
@@ -120,7 +108,7 @@ local function write_parts(owner, kinds, dropped, put)
     local kind, field = args(2)
     local hash = keys(1)
     local old = call('HGET', hash, field)
-    if old then drop_part(owner, hash, kind, field, old) end
+    if old then drop_part(INDEX, owner, hash, kind, field, old) end
   end
   for _ = 1, put do
     local kind, field, sort, value = args(4)
@@ -207,7 +195,7 @@ local function delete_subject()
   local ref, kind, id, expect, known_own, known_kinds, seed, streams, kinds = args(9)
   streams, kinds = tonumber(streams), tonumber(kinds)
   local key = keys(1)
-  local after_a, after_k = a + streams + kinds, k + streams * 7 + kinds
+  local after_a, after_k = a + streams + kinds * 2, k + streams * 7 + kinds * 2
   local old = call('HMGET', key, 'h', 'l', 't', 'o', 'k')
   local h, l = old[1], old[2]
   local conflict
@@ -224,10 +212,15 @@ local function delete_subject()
   disown(own_streams(known_own), select(2, own_streams(known_own)), seed)
   local owner = pack('>I4', #ref) .. ref
   for _ = 1, kinds do
-    local part_kind = args(1)
-    local hash = keys(1)
-    local all = call('HGETALL', hash)
-    for i = 1, #all, 2 do drop_part(owner, hash, part_kind, all[i], all[i + 1]) end
+    local part_kind, id = args(2)
+    local hash, old_hash = keys(2)
+    if call('HLEN', hash) > SMALL then
+      call('RENAME', hash, old_hash)
+      call('RPUSH', DOOMED, id .. pack('>I4', #part_kind) .. part_kind .. owner)
+    else
+      local all = call('HGETALL', hash)
+      for i = 1, #all, 2 do drop_part(INDEX, owner, hash, part_kind, all[i], all[i + 1]) end
+    end
   end
   list_terms(INDEX, kind, old[3] or '', '', place .. id)
   call('ZREM', INDEX, kind .. '*' .. place .. id)

@@ -118,3 +118,15 @@ local function own_text(found, order)
   end
   return table.concat(parts)
 end
+
+-- A part is kept as place 1-15, open 16, length of its terms 17-20, terms, state.
+local function part_terms(value)
+  return sub(value, 21, 20 + parse('>I4', value, 17))
+end
+
+local function drop_part(index, owner, hash, kind, field, value)
+  local rest = sub(value, 1, 15) .. owner .. field
+  list_terms(index, kind, part_terms(value), '', rest)
+  call('ZREM', index, kind .. '*' .. rest)
+  call('HDEL', hash, field)
+end

@@ -1,12 +1,23 @@
--- Drop a piece of what a deleted stream held.
+-- Drop a piece of what a deleted stream, or subject, held.
 --
--- KEYS  doomed, then what its list, live rows and producers were renamed to.
--- ARGV  its id, how many batches to drop at most.
--- Returns how many deleted streams are left.
-if redis.call('LLEN', KEYS[2]) > tonumber(ARGV[2]) then
-  redis.call('LTRIM', KEYS[2], ARGV[2], -1)
+-- KEYS  doomed, index, then what batches, live rows, producers and parts were renamed to.
+-- ARGV  what is doomed: an id of 16 characters, and of parts their kind and their owner; how many batches, or parts, to
+--       drop at most.
+-- Returns how many are left.
+local DOOMED, INDEX, list, rows, producers, parts = unpack(KEYS, 1, 6)
+local doomed, most = ARGV[1], tonumber(ARGV[2])
+local gone = true
+if #doomed > 16 then
+  local size = parse('>I4', doomed, 17)
+  local kind, owner = sub(doomed, 21, 20 + size), sub(doomed, 21 + size)
+  local some = call('HSCAN', parts, '0', 'COUNT', most)[2]
+  for i = 1, #some, 2 do drop_part(INDEX, owner, parts, kind, some[i], some[i + 1]) end
+  gone = call('EXISTS', parts) == 0
+elseif call('LLEN', list) > most then
+  call('LTRIM', list, most, -1)
+  gone = false
 else
-  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
-  redis.call('LREM', KEYS[1], 1, ARGV[1])
+  call('UNLINK', list, rows, producers)
 end
-return redis.call('LLEN', KEYS[1])
+if gone then call('LREM', DOOMED, 1, doomed) end
+return call('LLEN', DOOMED)
