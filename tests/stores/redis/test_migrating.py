@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from signoff.errors import SchemaTooNew
+from signoff.errors import SchemaTooNew, StoreError
 from signoff.stores.migrating import Migrating, SchemaStatus
-from signoff.stores.open import open_migrating
+from signoff.stores.open import open_migrating, open_store
 from tests.servers import RedisServer
 from tests.service.streams.scene import opened
 
@@ -53,3 +53,5 @@ async def test_another_number_of_shards_is_noticed(own_redis: RedisServer) -> No
     async with opened(own_redis.url(shards="2")):
         pass
     assert "another number of shards" in (await migrating(own_redis.url(shards="4")).check())[0]
+    with pytest.raises(StoreError, match="in 2 shards, and the URL says 4"):
+        await open_store(own_redis.url(shards="4")).open()

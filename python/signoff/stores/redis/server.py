@@ -132,6 +132,7 @@ def write_schema(options: Options) -> Callable[[Shards], Awaitable[None]]:
 
     Raises (when it does):
         SchemaTooNew: a newer version of Signoff wrote the data.
+        StoreError: it is in another number of shards.
     """
 
     async def write(shards: Shards) -> None:
@@ -142,6 +143,14 @@ def write_schema(options: Options) -> Callable[[Shards], Awaitable[None]]:
                 f"{known}, this one knows {SCHEMA}); nothing was changed. Install the newer version."
             )
         for shard, keys in enumerate(shards.keys):
+            made_with = await shards.nodes.ask(shard, "HGET", keys.meta, "shards")
+            if made_with is not None and int(made_with) != len(shards.keys):
+                raise StoreError(
+                    f"The data under the prefix {options.prefix!r} is in {int(made_with)} shards, and the URL says "
+                    f"{len(shards.keys)}; nothing was changed. Write shards={int(made_with)}, or move the data."
+                )
+        for shard, keys in enumerate(shards.keys):
             await shards.nodes.ask(shard, "SETNX", keys.schema, SCHEMA)
+            await shards.nodes.ask(shard, "HSETNX", keys.meta, "shards", len(shards.keys))
 
     return write
