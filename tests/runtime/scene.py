@@ -92,6 +92,11 @@ class Scene:
         history = await self.engine.runs.history(run_id)
         return [entry for entry in history if not types or entry["type"] in types]
 
+    async def placed(self) -> None:
+        """Have inboxes and listings hold all that is committed; on some stores that is soon after, not at once."""
+        while await self.engine.store.place():
+            pass
+
 
 _READS = ("load", "list_subjects", "list_parts", "load_stream", "read", "read_start", "claim", "due", "next_due")
 

@@ -67,6 +67,7 @@ class World:
 
 async def rows(on: Scene, path: str) -> dict[tuple[str, str], Any]:
     """Return the rows of a stream as a browser has them."""
+    await on.placed()
     found = await on.engine.store.read(path, 0, 1 << 24)
     assert found is not None
     return state.fold(message for batch in found[1] for message in orjson.loads(b"[" + batch.data + b"]"))

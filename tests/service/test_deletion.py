@@ -51,6 +51,7 @@ async def ended(on: Scene, run_id: str, n: int = 0) -> str:
 
 async def messages(on: Scene, path: str) -> list[dict[str, Any]]:
     """Return all messages of a stream."""
+    await on.placed()
     found: list[dict[str, Any]] = orjson.loads(b"[" + (await on.engine.streams.read(path)).data + b"]")
     return found
 
