@@ -94,7 +94,10 @@ class ServerLink(asyncio.Protocol):
                 await self._log_in()
         except (OSError, TimeoutError, Refused, DroppedReply) as error:
             self.abort()
-            why = str(error) or "no answer in time"
+            if isinstance(error, ConnectionRefusedError):
+                why = "nothing listens there; start the server, or correct the URL"
+            else:
+                why = str(error) or "no answer in time"
             raise StoreUnavailable(f"Redis at {address} cannot be used: {why}. Nothing was written.") from error
         except BaseException:
             self.abort()
