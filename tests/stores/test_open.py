@@ -10,7 +10,8 @@ import pytest
 
 from signoff.errors import StoreError
 from signoff.stores.memory import MemoryStore
-from signoff.stores.open import open_store
+from signoff.stores.open import open_migrating, open_store, store_name
+from signoff.stores.server_url import shown_url
 from signoff.stores.sqlite.store import SqliteStore
 from tests.stores.sqlite.unprivileged import unprivileged
 
@@ -70,6 +71,8 @@ async def test_a_path_is_relative_or_absolute_and_its_folder_is_made(elsewhere: 
         ("postgresql://host/db?pool=0", "pool=0 is not a whole number from 1"),
         ("postgres://host/db?statement_timeout=1.5", "statement_timeout=1.5 is not a whole number"),
         ("postgresql://host/db#1", "no part behind `#`"),
+        ("redis://host/0#1", "no part behind `#`"),
+        ("postgresql://host/db?listen=direct.internal", "listen is another PostgreSQL URL"),
         ("memory:x", "memory: alone"),
         ("sqlite:", "not a SQLite URL"),
         ("sqlite:x.db", "not a SQLite URL"),
@@ -87,6 +90,37 @@ def test_what_is_wrong_with_a_url(elsewhere: Path, url: str, says: str) -> None:
         open_store(url)
     assert "\n" not in str(caught.value)
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "redis", "rediss"])
+@pytest.mark.parametrize(
+    "password",
+    ["se/cret", "12/cret", "se@cret", "se?cret", "12?cret", "12#cret", "[cret", "cret]", "se/c@ret", "\u2100cret"],
+)
+def test_a_password_that_must_be_written_otherwise_is_not_shown(scheme: str, password: str) -> None:
+    """Part of it would be taken for a host or a path, and stand in errors and logs."""
+    url = f"{scheme}://app:{password}@db.internal:1234/0"
+    for opens in (open_store, open_migrating):
+        with pytest.raises(StoreError, match=r"password write|in a password") as caught:
+            opens(url)
+        assert "cret" not in str(caught.value)
+        assert "12" not in str(caught.value)
+    assert shown_url(url) == store_name(url) == f"{scheme}://…"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("memory:", "memory:"),
+        ("sqlite:///a@b.db", "sqlite:///a@b.db"),
+        ("redis://:secret@cache:6379/0?shards=4", "redis://cache:6379/0?shards=4"),
+        ("postgresql://app:s:e%40cret@a:1,[::1]:2/db?pool=4", "postgresql://app@a:1,[::1]:2/db?pool=4"),
+        ("postgresql:///db?host=/run/pg&password=secret&sslpassword=secret", "postgresql:///db?host=/run/pg"),
+        ("postgresql://a:secret@pool/db?listen=postgresql://a:secret@db/db", "postgresql://a@pool/db"),
+    ],
+)
+def test_a_url_is_shown_without_its_passwords(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
 
 
 def test_a_file_in_the_way_of_a_folder(elsewhere: Path) -> None:

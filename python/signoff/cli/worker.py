@@ -14,6 +14,7 @@ from signoff.cli.serving import store_url
 from signoff.runtime.worker import ACTIVATION_S, LEASE_MS, Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import is_private, open_store
+from signoff.stores.server_url import shown_url
 
 
 def worker(
@@ -52,7 +53,7 @@ def worker(
                 lease_ms=round(1000 * lease),
             )
             part = WorkerPart(made)
-            output.line(f"Signoff works on {', '.join(sorted(application.names())) or 'nothing'} from {url}")
+            output.line(f"Signoff works on {', '.join(sorted(application.names())) or 'nothing'} from {shown_url(url)}")
             sys.stdout.flush()
             await until_stopped(part)
         finally:

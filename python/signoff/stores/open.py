@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from signoff.errors import StoreError
 from signoff.stores.base import WorkflowStore
 from signoff.stores.migrating import Migrating
+from signoff.stores.server_url import shown_url
 
 _KNOWN = (
     "memory:, sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/database or "
@@ -101,10 +102,7 @@ def store_name(url: str) -> str:
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite":
         return f"sqlite:///{_sqlite_path(url, rest)}"
-    found = urlsplit(url)
-    user, at, place = found.netloc.rpartition("@")
-    query = [(name, value) for name, value in parse_qsl(found.query) if "password" not in name]
-    return urlunsplit((scheme, f"{user.partition(':')[0]}{at}{place}", found.path, urlencode(query, safe="/"), ""))
+    return shown_url(url)
 
 
 def _sqlite(url: str, rest: str, *, create: bool) -> WorkflowStore:

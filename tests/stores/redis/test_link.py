@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -68,3 +69,20 @@ async def test_large_values_go_through(own_redis: RedisServer) -> None:
     await link.call("SET", "large", value)
     assert await link.call("GET", "large") == value
     await link.close()
+
+
+async def test_errors_that_nobody_asks_for_are_not_logged_with_tracebacks(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who sends several commands and leaves at the first that fails is told enough by that."""
+    link = await connected(own_redis.url())
+    for _ in range(3):
+        link.call("NOPE")
+    with pytest.raises(Refused):
+        await link.call("NOPE")
+    link.call("BLPOP", "nothing", 0)
+    link.abort()
+    await link.ended()
+    link.call("PING")
+    gc.collect()
+    assert [record.message for record in caplog.records] == []

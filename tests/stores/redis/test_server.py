@@ -67,6 +67,8 @@ async def test_a_full_server_refuses_a_write_whole(own_redis: RedisServer) -> No
         with pytest.raises(StoreUnavailable, match="OOM") as caught:
             await store.commit([advance("r1", 1)])
         assert not isinstance(caught.value, OutcomeUnknown)
+        assert ".." not in str(caught.value)
+        assert "Nothing was written." in caught.value.public_detail
         assert (await record(store)).version == 1
         own_redis.command("CONFIG", "SET", "maxmemory", "0")
         await done(store, advance("r1", 1))

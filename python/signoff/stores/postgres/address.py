@@ -8,9 +8,12 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from signoff.errors import StoreError
+from signoff.stores.server_url import split_server_url
 
 _OURS: Final = ("schema", "pool", "lanes", "listen", "statement_timeout", "application_name", "connect_timeout")
 _SCHEMA: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+_USE: Final = "Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 
 POLL: Final = "poll"
 """What `listen` says if nobody listens: news are looked for every now and then."""
@@ -60,11 +63,9 @@ def read_address(url: str) -> PostgresAddress:
         >>> read_address("postgresql://db.example/claims?schema=claims&pool=4").schema
         'claims'
     """
-    parts = urlsplit(url)
+    parts = split_server_url(url, "PostgreSQL", _USE)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     ours: dict[str, str] = {name: options.pop(name) for name in _OURS if name in options}
-    if parts.fragment:
-        raise StoreError("A PostgreSQL URL has no part behind `#`; write a `#` in a password as %23.")
     dsn = urlunsplit(("postgresql", parts.netloc, parts.path or "/", urlencode(options), ""))
     schema = ours.get("schema", "signoff")
     if not _SCHEMA.fullmatch(schema):
@@ -77,12 +78,21 @@ def read_address(url: str) -> PostgresAddress:
         schema=schema,
         pool=_number(ours, "pool", 8, most=1_000),
         lanes=_number(ours, "lanes", 2, most=64),
-        listen=ours.get("listen") or None,
+        listen=_listen(ours.get("listen", "")),
         statement_timeout_ms=_number(ours, "statement_timeout", 30, most=86_400) * 1000,
         connect_timeout_s=_number(ours, "connect_timeout", 10, most=3_600),
         application_name=ours.get("application_name", "signoff"),
         user=unquote(parts.username or options.get("user", "")),
     )
+
+
+def _listen(text: str) -> str | None:
+    if text in ("", POLL):
+        return text or None
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise StoreError(f"listen is another PostgreSQL URL, or {POLL!r}; correct the URL.")
+    split_server_url(text, "PostgreSQL", _USE)
+    return text
 
 
 def _number(options: dict[str, str], name: str, default: int, *, most: int) -> int:

@@ -97,8 +97,8 @@ class ServerLink(asyncio.Protocol):
             if isinstance(error, ConnectionRefusedError):
                 why = "nothing listens there; start the server, or correct the URL"
             else:
-                why = str(error) or "no answer in time"
-            raise StoreUnavailable(f"Redis at {address} cannot be used: {why}. Nothing was written.") from error
+                why = str(error).rstrip(".") or "no answer in time"
+            raise unwritten(f"Redis at {address} cannot be used: {why}.") from error
         except BaseException:
             self.abort()
             raise
@@ -126,7 +126,7 @@ class ServerLink(asyncio.Protocol):
         reply: asyncio.Future[Any] = loop.create_future()
         transport = self._transport
         if transport is None:
-            reply.set_exception(StoreUnavailable(f"The connection to Redis is lost: {self._why}. Nothing was written."))
+            _fail(reply, unwritten(f"The connection to Redis is lost: {self._why}."))
             return reply
         self._waiting.append((loop.time(), reply))
         transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]  # of any number of them
@@ -168,7 +168,7 @@ class ServerLink(asyncio.Protocol):
             if future.done():
                 continue
             if isinstance(reply, Refused):
-                future.set_exception(reply)
+                _fail(future, reply)
             else:
                 future.set_result(reply)
 
@@ -181,7 +181,7 @@ class ServerLink(asyncio.Protocol):
         waiting, self._waiting = self._waiting, deque()
         for _, future in waiting:
             if not future.done():
-                future.set_exception(DroppedReply(self, self._why))
+                _fail(future, DroppedReply(self, self._why))
         self._ended.set()
 
     async def ended(self) -> None:
@@ -194,6 +194,21 @@ class ServerLink(asyncio.Protocol):
             self.abort()
             return
         self._watchdog = loop.call_later(_LOOK_S, self._watch)
+
+
+def unwritten(why: str) -> StoreUnavailable:
+    """Make the error for a command that was not run, which says so to whoever sent the request, too."""
+    return StoreUnavailable(
+        f"{why} Nothing was written.",
+        public_detail="The server's store cannot be used right now. Nothing was written. Try again in a while, with "
+        "the same ids.",
+    )
+
+
+def _fail(reply: asyncio.Future[Any], error: Exception) -> None:
+    """End a reply with an error; who has had the same error from a command before it need not ask for this one."""
+    reply.set_exception(error)
+    reply.exception()  # or asyncio logs a traceback for each that nobody asks for
 
 
 def _is_push(reply: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.redis.keys import KeyNames
-from signoff.stores.redis.link import DroppedReply, RedisArg, Refused, ServerLink
+from signoff.stores.redis.link import DroppedReply, RedisArg, Refused, ServerLink, unwritten
 from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.scripts import ALL, LuaScript
 from signoff.stores.redis.slots import slot_of, slots_of
@@ -122,7 +122,7 @@ class Nodes:
                 if again is None:
                     raise told(error) from error
                 sent = again
-        raise StoreUnavailable("Redis sends every command elsewhere; nothing was written. Is the cluster in order?")
+        raise unwritten("Redis sends every command elsewhere. Is the cluster in order?")
 
     async def read(self, shard: int, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg] = ()) -> Any:
         """Run a script that reads: that can be done again when the connection was lost.
@@ -195,7 +195,7 @@ class Nodes:
         for shard, slot in enumerate(self._slots):
             found = next((address for first, last, address in ranges if first <= slot <= last), None)
             if found is None:
-                raise StoreUnavailable(f"No node of the Redis cluster has slot {slot}; nothing was written.")
+                raise unwritten(f"No node of the Redis cluster has slot {slot}.")
             self._addresses[shard] = found
 
     async def _link(self, address: NodeAddress) -> ServerLink:
@@ -239,9 +239,9 @@ def send(link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Seque
 
 def told(error: Refused) -> StoreUnavailable:
     """Make of a server's error what the port says."""
-    text = str(error)
+    text = str(error).rstrip(".")
     if _REFUSED_BEFORE.search(text):
-        return StoreUnavailable(f"Redis refuses: {text}. Nothing was written.")
+        return unwritten(f"Redis refuses: {text}.")
     return OutcomeUnknown(f"Redis failed: {text}. Whether the last write was kept is not known yet.")
 
 

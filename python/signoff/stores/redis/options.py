@@ -7,9 +7,10 @@ import secrets
 import ssl
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from signoff.errors import StoreError
+from signoff.stores.server_url import shown_url, split_server_url
 
 DurabilityOption = Literal["aof", "wait", "none"]
 
@@ -82,22 +83,22 @@ def read(url: str) -> Options:
     Raises:
         StoreError: it is not understood, or an option has a value it cannot have.
     """
+    parts = split_server_url(url, "Redis", _USE)
     try:
-        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise StoreError(f"{_shown(url)} is not a Redis URL: {error}. {_USE}.") from error
+        raise StoreError(f"{shown_url(url)} is not a Redis URL: {error}. {_USE}.") from error
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := given.keys() - _KNOWN:
-        raise StoreError(f"{_shown(url)} has options that Redis URLs do not take: {', '.join(sorted(unknown))}.")
+        raise StoreError(f"{shown_url(url)} has options that Redis URLs do not take: {', '.join(sorted(unknown))}.")
     socket = given.get("socket", "")
     host = parts.hostname or ""
     if bool(socket) == bool(host):
-        raise StoreError(f"{_shown(url)} names {'two servers' if socket else 'no server'}. {_USE}.")
+        raise StoreError(f"{shown_url(url)} names {'two servers' if socket else 'no server'}. {_USE}.")
     secure = parts.scheme == "rediss"
     tls, name = _tls(given, host) if secure else (None, None)
     if not secure and (wrong := given.keys() & {"ca", "cert", "key", "verify"}):
-        raise StoreError(f"{_shown(url)} has TLS options ({', '.join(sorted(wrong))}) without TLS; write rediss://.")
+        raise StoreError(f"{shown_url(url)} has TLS options ({', '.join(sorted(wrong))}) without TLS; write rediss://.")
     return Options(
         address=NodeAddress(host, port or 6379, socket),
         user=unquote(parts.username) if parts.username else None,
@@ -159,8 +160,3 @@ def _seconds(text: str, what: str) -> float:
     if not 0 < value < 86_400:
         raise StoreError(f"{what} of a Redis URL is a number of seconds, not {text!r}.")
     return value
-
-
-def _shown(url: str) -> str:
-    """Return a URL without its password."""
-    return re.sub(r"//([^/@]*):[^/@]*@", r"//\1:…@", url)
