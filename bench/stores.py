@@ -36,8 +36,11 @@ from engine import Http, _answers, app  # noqa: E402
 from tests.servers import PostgresServer, RedisServer  # noqa: E402
 
 from signoff.cli.running import tune  # noqa: E402
+from signoff.clock import SystemClock  # noqa: E402
 from signoff.runtime.worker import Worker  # noqa: E402
+from signoff.service.commit import GroupCommitter  # noqa: E402
 from signoff.service.engine import Engine  # noqa: E402
+from signoff.service.placing import Placer  # noqa: E402
 from signoff.stores.base import WorkflowStore  # noqa: E402
 from signoff.stores.change import Change, Committed, Name, Post, Subject, SubjectWrite, new_mark  # noqa: E402
 from signoff.stores.open import open_store  # noqa: E402
@@ -186,7 +189,8 @@ async def commit_for(url: str, who: str, seconds: float, *, posts: bool) -> floa
     """Return Changes per second of 16 runs that move on by turns, with or without a row for a shared listing."""
     async with opened(url) as store:
         count, end = 0, time.perf_counter() + seconds
-        placing = asyncio.create_task(keep_placing(store)) if posts else None
+        placer = Placer(store, SystemClock())
+        committer = GroupCommitter(store, placer.committed)
 
         async def go_on(run_id: str) -> None:
             nonlocal count
@@ -194,22 +198,15 @@ async def commit_for(url: str, who: str, seconds: float, *, posts: bool) -> floa
             sent = (Post("workflows/bench", b'{"n":1}', 1), Post("inbox/user:bench", b'{"n":1}', 1)) if posts else ()
             while time.perf_counter() < end:
                 write = SubjectWrite(record(run_id, version=version + 1), version)
-                [outcome] = await store.commit([Change(write, sent, new_mark())])
+                outcome = await committer.commit(Change(write, sent, new_mark()))
                 assert isinstance(outcome, Committed), outcome
                 version += 1
                 count += 1
 
         await asyncio.gather(*(go_on(f"{who}-{n}") for n in range(16)))
-        if placing is not None:
-            placing.cancel()
+        await placer.close()
+        await committer.close()
         return count / seconds
-
-
-async def keep_placing(store: WorkflowStore) -> None:
-    """Place posts as a server does."""
-    while True:
-        if not await store.place():
-            await asyncio.sleep(0.005)
 
 
 def four_processes(url: str, seconds: float, *, posts: bool) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,10 @@ async def seen(one: Process, reader: channels.Reader, path: str = "s") -> int:
     chunk = await one.streams.read(path)
     reader.channel.observe(chunk.head)
     return chunk.end
+
+
+def _has(reader: channels.Reader, length: int) -> bool:
+    return reader.channel.tail == length
 
 
 async def test_all_readers_share_the_bytes_of_an_append() -> None:
@@ -175,6 +180,22 @@ async def test_appends_of_another_process_arrive_in_order(url: str) -> None:
             assert b"".join(frame.batch.data for frame in frames) == b"01234"
             await two.streams.close("s")
             await until(lambda: reader.channel.closed)
+
+
+async def test_what_another_process_appends_after_us_waits_for_no_time(url: str) -> None:
+    """Such as the rows that a worker writes when it hears of an answer we took. The clock stands still."""
+    async with opened(url) as store, process(store) as one, process(store) as two:
+        await one.streams.create("s", TEXT)
+        with one.hub.watch("s") as reader:
+            at = await seen(one, reader)
+            for length in (12, 24, 36):
+                await one.streams.append("s", text("ours "))
+                await asyncio.sleep(0.01)  # until the wake-up of our own append has come
+                await two.streams.append("s", text("theirs "))
+                await until(partial(_has, reader, length))
+            frames = reader.channel.after(at)
+            assert frames is not None
+            assert b"".join(frame.batch.data for frame in frames) == b"ours theirs " * 3
 
 
 async def test_the_engine_s_rows_reach_readers_and_end_with_the_run(url: str) -> None:

@@ -243,15 +243,19 @@ class _Feed:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-hub-refresh")
 
     def _hint(self) -> None:
-        """Handle a wake-up from the bus, which repeats our own commits too."""
+        """Handle a wake-up from the bus, which repeats our own commits too: the first one after a commit of ours.
+
+        If what another process wrote was told by the very same wake-up, it is found a moment later.
+        """
         if not self.echo:
             self.refresh()
-        elif self._later is None:
+            return
+        self.echo = False
+        if self._later is None:
             self._later = self._clock.call_later(ECHO_S, self._check)
 
     def _check(self) -> None:
         self._later = None
-        self.echo = False
         self.refresh()
 
     async def _run(self) -> None:
