@@ -178,6 +178,11 @@ class Nodes:
             await self._plain(link, "SCRIPT", "LOAD", script.text)
             link.call("ASKING")
             return send(link, script, keys, args)
+        if "READONLY" in str(error):
+            # A replica now. Whoever leads to the primary, such as a name or a balancer, leads new connections alone.
+            if replica := self._links.pop(self._addresses[shard], None):
+                replica.abort()
+            return None
         if await self._moved(shard, error):
             return send(await self.reach(shard), script, keys, args)
         return None
