@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 import sys
@@ -141,6 +142,21 @@ async def test_what_the_database_refuses_at_the_end_is_a_failed_attempt(sql_url:
         why = await failed(on)
         assert "foreign key" in why.lower()
         assert await rows(on, "people") is None
+
+
+async def test_an_error_that_is_caught_within_does_not_keep_the_rest(tmp_path: Path) -> None:
+    """PostgreSQL undoes a transaction of which a statement failed, whoever catches the error: the attempt failed."""
+
+    async def careless(tx: Transaction) -> str:
+        with contextlib.suppress(Exception):
+            await tx.execute("SELECT 1 / 0")
+        return "kept"
+
+    async def body(ctx: Context) -> Any:
+        return await ctx.options(retry=ONCE).transaction("careless", careless)
+
+    async with stage(app_of(body), fresh_url("postgres", tmp_path)) as on:
+        assert "failed statement" in await failed(on)
 
 
 async def test_a_run_that_ends_meanwhile_undoes_the_statements(sql_url: str) -> None:

@@ -270,7 +270,7 @@ class RunDriver:
                 self._attempts.take_back()
                 self._leave_blocked(refused, None, BLOCKED_RETRY_MS)
             case Exception():
-                what = f"the outcome of a commit is unknown ({outcome})"
+                what = f"a commit failed, or its outcome is unknown ({outcome})"
                 self._look_it_up(what, drop=bool(request.entries))
 
     def _written(self, request: JournalAppend) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from signoff.errors import OutcomeUnknown
 from signoff.stores.change import Committed
 from signoff.stores.postgres import loans
+from signoff.stores.postgres.loans import PostgresTransaction
 from signoff.testing.store_contract.laws import advance, done, record, start
 from tests.stores.postgres.conftest import Ask, OpenStore
 
@@ -23,6 +25,48 @@ async def test_it_cannot_end_itself(opened: OpenStore, statement: str) -> None:
             await tx.execute(statement)
         assert [dict(row) for row in await tx.fetch("SELECT 1 AS one")] == [{"one": 1}]
         assert isinstance(await tx.commit(start("r1")), Committed)
+
+
+@pytest.mark.parametrize("statement", ["SET LOCAL transaction_read_only = on", "SET ROLE pg_monitor"])
+async def test_what_its_statements_set_hinders_itself_alone(opened: OpenStore, statement: str) -> None:
+    """It has failed, and is not tried for ever as if the store could not be reached."""
+    store = await opened(pool="1")
+    async with store.transaction() as tx:
+        await tx.execute(statement)
+        with pytest.raises(RuntimeError, match="after what its statements have set"):
+            await tx.commit(start("r1"))
+    await done(store, start("r1"))
+    async with store.transaction() as tx:
+        assert isinstance(await tx.commit(advance("r1", 1)), Committed)
+
+
+async def test_it_leaves_nothing_to_the_next_one_on_its_connection(opened: OpenStore) -> None:
+    """Which is some other run's: settings, locks, tables of the session and the like end with it."""
+    store = await opened(pool="1")
+    states = (
+        "SHOW search_path",
+        "SHOW lock_timeout",
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objid = 42",
+        "SELECT to_regclass('pg_temp.t')::text",
+        "SELECT count(*) FROM pg_cursors",
+        "SELECT count(*) FROM pg_listening_channels()",
+    )
+
+    async def state(tx: PostgresTransaction) -> list[Any]:
+        return [dict(row) for statement in states for row in await tx.fetch(statement)]
+
+    async with store.transaction() as tx:
+        before, pid = await state(tx), await tx.fetch("SELECT pg_backend_pid()")
+        await tx.execute("SET search_path TO elsewhere")
+        await tx.execute("SET lock_timeout = 77")
+        await tx.execute("SELECT pg_advisory_lock(42)")
+        await tx.execute("CREATE TEMP TABLE t (n int)")
+        await tx.execute("DECLARE c CURSOR WITH HOLD FOR SELECT 1")
+        await tx.execute("LISTEN x")
+        assert isinstance(await tx.commit(start("r1")), Committed)
+    async with store.transaction() as tx:
+        assert await tx.fetch("SELECT pg_backend_pid()") == pid
+        assert await state(tx) == before
 
 
 async def test_two_statements_in_one_are_refused(opened: OpenStore) -> None:

@@ -190,3 +190,6 @@ async def test_check_names_what_endangers_data(url: str, opened: OpenStore) -> N
     assert migrating is not None
     wrong = await migrating.check()
     assert [one.split()[0] for one in wrong] == ["synchronous_commit", "default_transaction_isolation"]
+    migrating = open_migrating(url + "&default_transaction_read_only=on")
+    assert migrating is not None
+    assert await migrating.check() == ["default_transaction_read_only is on: nothing can be written."]

@@ -45,6 +45,33 @@ async def test_groups_in_opposite_order_meet_no_deadlock(opened: OpenStore, ask:
     assert [before] == await ask(_DEADLOCKS)
 
 
+async def test_a_server_that_was_read_only_for_a_while_is_written_to_again(opened: OpenStore, ask: Ask) -> None:
+    """A session keeps what it began with; so none that may not write is kept."""
+    store = await opened(application_name="while")
+    await done(store, start("r1"))
+    name = (await record(store)).name
+    [[database]] = await ask("SELECT current_database()")
+
+    async def fail() -> None:
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            await store.commit([advance("r1", 1)])
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            await store.renew("w", {name: 1}, until=1)
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            await store.claim("w", ["flow"], now=1, lease_ms=1, limit=1)
+
+    await ask(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    try:
+        await ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'while'")
+        with pytest.raises(StoreUnavailable):  # on a connection of before, or not, as soon as its end is heard of
+            await store.commit([advance("r1", 1)])
+        await fail()
+    finally:
+        await ask(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+    await done(store, advance("r1", 1))
+    assert await store.renew("w", {name: 1}, until=1) == {name}
+
+
 async def test_new_subjects_in_opposite_order_meet_no_deadlock(opened: OpenStore, ask: Ask) -> None:
     """Of two who make the same, in whatever order, each name is made once."""
     one, other = await opened(), await opened()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from signoff.stores.open import open_store
 from signoff.stores.redis.store import RedisStore
 from signoff.testing.store_contract.filled import fill
 from signoff.testing.store_contract.laws import advance, done, record, send, settle, start, tails, text
-from tests.servers import RedisServer
+from tests.servers import Proxy, RedisServer
 from tests.service.streams.scene import opened
 from tests.stores.redis.cluster import Cluster, cluster
 
@@ -99,3 +100,29 @@ async def test_a_server_that_restarts_is_found_again(own_redis: RedisServer) -> 
         await asyncio.to_thread(own_redis.restart)
         await done(store, advance("r1", 2))
         assert await tails(store, "runs/r1") == {"runs/r1": (3, False)}
+
+
+async def test_one_that_has_become_a_replica_is_left_for_the_primary(
+    own_redis: RedisServer, new_proxy: Callable[[int], Proxy]
+) -> None:
+    """After a failover an address leads to another server: connections that are there do not."""
+    own_redis.command("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+    other = RedisServer()
+    other.start()
+    try:
+        proxy = new_proxy(own_redis.port)
+        async with opened(own_redis.url(port=proxy.port)) as store:
+            await done(store, start("r1"))
+            other.command("REPLICAOF", "127.0.0.1", str(own_redis.port))
+            async with asyncio.timeout(20):
+                while other.command("EXISTS", "{signoff}:schema") != ":1":
+                    await asyncio.sleep(0.02)
+            other.command("REPLICAOF", "NO", "ONE")
+            own_redis.command("REPLICAOF", "127.0.0.1", str(other.port))
+            proxy.target = other.port
+            with pytest.raises(StoreUnavailable, match="READONLY"):
+                await store.commit([advance("r1", 1)])
+            await done(store, advance("r1", 1))
+            assert (await record(store)).version == 2
+    finally:
+        other.remove()

@@ -72,3 +72,19 @@ async def test_a_full_server_refuses_a_write_whole(own_redis: RedisServer) -> No
         assert (await record(store)).version == 1
         own_redis.command("CONFIG", "SET", "maxmemory", "0")
         await done(store, advance("r1", 1))
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_a_store_that_was_emptied_is_not_gone_on_with(own_redis: RedisServer, shards: int) -> None:
+    """What is remembered of it is of data that is gone; whoever starts anew begins an empty one."""
+    url = own_redis.url(shards=str(shards))
+    async with opened(url) as store:
+        await done(store, start("r1"))
+        own_redis.command("FLUSHALL")
+        for change in (advance("r1", 1), start("r2")):
+            with pytest.raises(StoreUnavailable, match=r"data is gone .* backup") as caught:
+                await store.commit([change])
+            assert not isinstance(caught.value, OutcomeUnknown)
+        assert own_redis.command("DBSIZE") == ":0"
+        async with opened(url) as anew:
+            await done(anew, start("r1"))

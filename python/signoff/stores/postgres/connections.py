@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from signoff.stores.postgres.address import PostgresAddress
-from signoff.stores.postgres.trouble import CAUGHT, is_lost, unavailable
+from signoff.stores.postgres.trouble import CAUGHT, is_lost, is_read_only, unavailable
 
 ServerConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 AskServer = Callable[..., Awaitable[list[Any]]]
@@ -102,10 +102,12 @@ class Pool:
                 try:
                     found: list[asyncpg.Record] = await connection.fetch(sql, *values)
                 except CAUGHT as error:
-                    if last or not is_lost(error):
+                    useless = is_lost(error) or is_read_only(error)
+                    if useless:
+                        connection.terminate()
+                        self._drop_idle()
+                    if last or not useless:
                         raise unavailable(self._address, error) from error
-                    connection.terminate()
-                    self._drop_idle()
                 else:
                     return found
         raise AssertionError

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from signoff.stores.change import Name
 from signoff.stores.postgres.connections import Connector, ServerConnection, close
 from signoff.stores.postgres.statements import Statements
-from signoff.stores.postgres.trouble import CAUGHT, closed, is_collision, is_lost, unavailable
+from signoff.stores.postgres.trouble import CAUGHT, closed, is_collision, is_lost, is_read_only, unavailable
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class LeaseKeeper:
                 try:
                     return await self._connection.fetch(self._sql[name], *values)
                 except CAUGHT as error:
-                    if is_lost(error):
+                    if is_lost(error) or is_read_only(error):
                         self._connection.terminate()
                     elif not is_collision(error):
                         raise unavailable(self._connector.address, error) from error

@@ -16,7 +16,7 @@ from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.gather import streams_of
 from signoff.stores.postgres.known import forget
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
-from signoff.stores.postgres.trouble import CAUGHT, is_lost, is_unkept, unavailable
+from signoff.stores.postgres.trouble import CAUGHT, code_of, is_lost, is_unkept, unavailable
 from signoff.stores.postgres.writer import BLOCK, UNKNOWN, cannot_keep
 
 LIMIT_S: Final = 30.0
@@ -41,6 +41,17 @@ _MARK: Final = (
     "SELECT set_config('signoff.transaction', $1, true), set_config('statement_timeout', $2, true), "
     "set_config('idle_in_transaction_session_timeout', $2, true)"
 )
+_CLEAN: Final = "SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL; DISCARD TEMP; DISCARD SEQUENCES"
+"""Ends what statements have left in a session: the next transaction there is some other run's."""
+
+_FAILED: Final = (
+    "A failed statement has ended the transaction, though its error was caught: PostgreSQL keeps nothing after one. It "
+    "was undone. Let the error out, or ask first whether the statement can be executed."
+)
+_HINDERED: Final = (
+    "The step cannot be recorded after what its statements have set: {}. It was undone, nothing of it was kept."
+)
+
 _MARKED: Final = "SELECT current_setting('signoff.transaction', true)"
 
 
@@ -81,6 +92,15 @@ class PostgresTransaction:
         try:
             await self._transaction.rollback()
         except CAUGHT:  # or it was never begun, or was ended by a statement of its own
+            self.native.terminate()
+
+    async def clean(self) -> None:
+        """Leave the connection as it was found."""
+        if self.native.is_closed():
+            return
+        try:
+            await self.native.execute(_CLEAN)
+        except CAUGHT:
             self.native.terminate()
 
     async def execute(self, statement: str, *values: Any) -> int:
@@ -127,6 +147,8 @@ class PostgresTransaction:
                 raise TimeoutError(_TOO_LONG) from error
             if is_unkept(error) and not is_lost(error):
                 return Rejected(cannot_keep(error))
+            if why := _by_statements(error):
+                raise RuntimeError(why) from error
             raise unavailable(self._address, error) from error
         if isinstance(outcome, Committed):
             await self._commit()
@@ -171,13 +193,40 @@ class PostgresTransaction:
         self.native.terminate()
 
 
+def _by_statements(error: BaseException) -> str | None:
+    """Say what the user's statements did that the step cannot be recorded; None: it was not they."""
+    code = code_of(error)
+    if code == "25P02":
+        return _FAILED
+    # They made it read-only, are somebody else who may not write here, or have set a limit of their own.
+    if code.startswith("25") or code in {"42501", "57014"}:
+        return _HINDERED.format(" ".join(str(error).split()).rstrip("."))
+    return None
+
+
 @asynccontextmanager
-async def lend(pool: Pool, context: WriteContext) -> AsyncIterator[PostgresTransaction]:
-    """Begin a transaction on a connection of a pool, and undo at the end what was not committed."""
+async def lend(pool: Pool, context: WriteContext, *, pooled: bool) -> AsyncIterator[PostgresTransaction]:
+    """Begin a transaction on a connection of a pool, and undo at the end what was not committed.
+
+    Args:
+        pool: of connections for this.
+        context: of the store.
+        pooled: whether a pooler gives each transaction another session: then what it leaves there is out of reach.
+    """
     async with pool.connection() as connection:
         transaction = PostgresTransaction(connection, context)
         try:
             await transaction.begin()
             yield transaction
         finally:
-            await asyncio.shield(transaction.end())
+            try:
+                await asyncio.shield(_end(transaction, pooled=pooled))
+            except asyncio.CancelledError:
+                connection.terminate()  # nobody may have it while it is being cleaned
+                raise
+
+
+async def _end(transaction: PostgresTransaction, *, pooled: bool) -> None:
+    await transaction.end()
+    if not pooled:
+        await transaction.clean()

@@ -101,6 +101,8 @@ class PostgresMigrating:
                 wrong.append("fsync is off: a crash of the machine may damage everything.")
             if await connection.fetchval("SELECT pg_is_in_recovery()"):
                 wrong.append("The server is a standby, and read-only; connect to the primary.")
+            elif await connection.fetchval("SELECT current_setting('default_transaction_read_only')") == "on":
+                wrong.append("default_transaction_read_only is on: nothing can be written.")
             isolation = await connection.fetchval("SELECT current_setting('default_transaction_isolation')")
             if isolation != "read committed":
                 wrong.append(f"default_transaction_isolation is {isolation}; Signoff needs read committed.")

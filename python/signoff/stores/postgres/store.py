@@ -131,7 +131,7 @@ class PostgresStore:
         """Begin a transaction of this database; what was not committed is undone at its end."""
         if self._loans is None:
             raise closed(self._address)
-        return lend(self._loans, self._context)
+        return lend(self._loans, self._context, pooled=bool(self._connector.pooled))
 
     def bus(self) -> ServerBus:
         """Return the bus that carries this store's wake-ups, and those of other processes."""

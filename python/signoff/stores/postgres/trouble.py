@@ -69,6 +69,11 @@ def _is_unsent(error: BaseException) -> bool:
     return isinstance(error, asyncpg.DataError) and not code_of(error)
 
 
+def is_read_only(error: BaseException) -> bool:
+    """Tell whether a session may not write: that lasts as long as it does, so a new connection has to be made."""
+    return code_of(error) == "25006"
+
+
 def is_collision(error: BaseException) -> bool:
     """Tell whether doing the same again is all there is to do."""
     return code_of(error) in _AGAIN

@@ -32,7 +32,7 @@ from signoff.stores.postgres.gather import WriteRow, arrays, is_plain, step, str
 from signoff.stores.postgres.known import KnownStream, KnownSubject, SubjectKey, fits, forget, keys
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
 from signoff.stores.postgres.look import conflicts
-from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_unkept, unavailable
+from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_read_only, is_unkept, unavailable
 from signoff.streams.stream import Write
 
 T = TypeVar("T")
@@ -180,6 +180,8 @@ class Writer:
         """Say what is known after a failure: a connection that is gone may have left a commit behind."""
         address = self._connector.address
         if not is_lost(error):
+            if is_read_only(error):
+                lane.connection.terminate()
             return unavailable(address, error)
         lane.connection.terminate()
         self._context.lost.add(lane.session)

@@ -19,6 +19,11 @@ _TIMES: Final = 5
 
 _PAUSE_S: Final = 0.1
 
+_GONE: Final = (
+    "The store's data is gone from Redis: somebody has emptied the server, or it was started without its files. Stop "
+    "all servers and workers, and put a backup in place; without one, start them again, and begin anew."
+)
+
 _REFUSED_BEFORE: Final = re.compile(
     r"-?\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|BUSY|NOAUTH|NOPERM|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|MOVED|ASK)\b"
 )
@@ -173,6 +178,11 @@ class Nodes:
             await self._plain(link, "SCRIPT", "LOAD", script.text)
             link.call("ASKING")
             return send(link, script, keys, args)
+        if "READONLY" in str(error):
+            # A replica now. Whoever leads to the primary, such as a name or a balancer, leads new connections alone.
+            if replica := self._links.pop(self._addresses[shard], None):
+                replica.abort()
+            return None
         if await self._moved(shard, error):
             return send(await self.reach(shard), script, keys, args)
         return None
@@ -239,6 +249,8 @@ def send(link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Seque
 
 def told(error: Refused) -> StoreUnavailable:
     """Make of a server's error what the port says."""
+    if error.code.lstrip("-") == "GONE":  # what Redis 6 puts before the code of a script, Redis 7 does not
+        return unwritten(_GONE)
     text = str(error).rstrip(".")
     if _REFUSED_BEFORE.search(text):
         return unwritten(f"Redis refuses: {text}.")

@@ -393,6 +393,9 @@ end
 
 -- ---------------------------------------------------------------------------------------------------- the group
 
+-- Whoever opens the store writes this down. Where it is missing, what is there now is not what we have opened.
+if call('HEXISTS', META, 'shards') == 0 then return redis.error_reply('-GONE the data') end
+
 local writers = {S = write_subject, D = delete_subject, F = write_family, R = write_rows}
 local results, marks = {}, {}
 for i = 1, tonumber(ARGV[1]) do
