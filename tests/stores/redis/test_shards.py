@@ -62,6 +62,27 @@ async def test_a_fork_is_where_its_source_is_and_others_find_it(own_redis: Redis
     await other.close()
 
 
+async def test_a_fork_and_what_follows_it_in_the_same_commit_keep_their_order(own_redis: RedisServer) -> None:
+    """Wherever the two paths are at home: what is about the fork does not get there before it."""
+    store = await opened_store(own_redis.url(shards="4"))
+    for number in range(12):
+        source, path = head(f"notes/{number}", tail=1), f"fork/{number}"
+        made = head(path, tail=1, fork=Fork(source.path, "i1", 1))
+        outcomes = await store.commit(
+            [
+                write(source, b"1"),
+                family(Write(made, 0, 1), Write(source.changed(version=2, refs=1), 1, 1)),
+                write(made.changed(version=2, tail=2), b"2"),
+                start(f"r{number}"),
+                family(StreamDelete(path, 2), Write(source.changed(version=3, refs=0), 2, 1)),
+                write(head(path, incarnation="i2", tail=1), b"3"),
+            ]
+        )
+        assert [type(one) for one in outcomes] == [Committed] * 6
+        assert await text(store, path) == b"3"
+    await store.close()
+
+
 async def test_two_who_make_a_stream_in_different_shards_do_not_both(own_redis: RedisServer) -> None:
     """One as a fork beside its source, the other by itself: whoever comes second finds what the first made."""
     url = own_redis.url(shards="16")

@@ -11,6 +11,7 @@ from signoff.errors import OutcomeUnknown, SignoffError, StoreUnavailable
 from signoff.stores.change import (
     Change,
     Committed,
+    FamilyWrite,
     Outcome,
     Rejected,
     SubjectDelete,
@@ -29,8 +30,6 @@ _TIMES: Final = 10
 to another shard."""
 
 _ANEW: Final = 3
-"""From this on an answer says that a Change must be sent anew."""
-
 """From this on an answer says that a Change must be sent anew."""
 
 
@@ -132,7 +131,7 @@ class Commits:
         groups: dict[int, _ShardGroup] = {}
         links: dict[int, ServerLink] = {}
         for place, change in enumerate(batch.changes):
-            if isinstance(change.write, SubjectDelete):
+            if isinstance(change.write, SubjectDelete) or (not shards.one and _relates(change.write)):
                 return None
             try:
                 shard = shards.of_change(change)
@@ -239,3 +238,8 @@ class Commits:
         key = self._shards.keys[shard].subject(ref(write.name))
         streams, kinds = await self._shards.nodes.ask(shard, "HMGET", key, "o", "k")
         return KnownStreams(streams or b"", kinds or b"")
+
+
+def _relates(write: object) -> bool:
+    """Tell whether a write may move a path to another shard: what follows goes there too, and must not be earlier."""
+    return isinstance(write, FamilyWrite) and len(write.streams) > 1
