@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from signoff import App, Context
 from signoff.errors import NotEnded, RunConflict, RunNotFound, StreamNotFound
 from signoff.paths import journal_path, listing_path, run_path
+from signoff.service import act
 from signoff.service.kinds import PartKind, RunFilter, run_name, waits_listing
 from signoff.stores.base import Listing, PartsWanted
 from signoff.streams.stream import Branch, Payload
@@ -168,3 +169,29 @@ async def test_what_is_loaded_of_it_later_is_not_what_was_there_before(url: str)
         assert loaded is not None
         assert loaded.parts == ()
         assert [entry["type"] for entry in await on.entries(run)] == ["run.started"]
+
+
+@pytest.mark.parametrize(("looks", "anew"), [(1, False), (2, False), (2, True)])
+async def test_a_history_whose_run_is_deleted_while_it_is_read_is_none(
+    url: str, monkeypatch: pytest.MonkeyPatch, looks: int, anew: bool
+) -> None:
+    """Neither an empty one, nor the beginning of one, nor one that goes on in another run of the same id."""
+    monkeypatch.setattr(act, "_FIRST", 1)
+    monkeypatch.setattr(act, "_CHUNK", 1)
+    async with stage(app_of(), url) as on:
+        run = await ended(on, "gone")
+        read, count = on.engine.store.read, 0
+
+        async def deleted_before(*asked: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == looks:
+                monkeypatch.undo()
+                await on.engine.runs.act("delete", run, BY)
+                if anew:
+                    await on.asks(await on.start("asking", 1, run_id=run), "ok:0")
+            return await read(*asked)
+
+        monkeypatch.setattr(on.engine.store, "read", deleted_before)
+        with pytest.raises(RunNotFound):
+            await on.engine.runs.history(run)

@@ -285,17 +285,20 @@ async def read_journal(
     """Read a run's entries from position `start` to the tail of this moment; return them and the tail.
 
     Raises:
+        RunNotFound: there is none, or no more: it was deleted since its record was loaded, or while it was read.
         JournalTooLong: there are more than `limit` bytes of them.
         WorkflowError: there is an entry that this version cannot read.
     """
     entries: list[Entry] = []
     position, most, size = start, _FIRST, 0
+    incarnation: str | None = None
     while True:
         found = await store.read(journal_path(run_id), position, most)
         most = _CHUNK
-        if found is None:
-            return entries, position
+        if found is None or found[0].deleted or found[0].incarnation != (incarnation or found[0].incarnation):
+            raise not_found(run_id)
         head, batches = found
+        incarnation = head.incarnation
         size += sum(len(batch.data) for batch in batches)
         if limit is not None and size > limit:
             raise too_long(run_id)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+import orjson
+
+from signoff.errors import BadRequest
 from signoff.stores.change import Batch, Name, Part, Subject
 from signoff.streams.compaction import LiveRow
 from signoff.streams.stream import Head, ProducerMark
@@ -95,6 +98,32 @@ class Dump:
 
 
 NO_CURSOR: Final = "This is no cursor of a dump of this store; nothing was read."
+
+DumpPlace = tuple[Any, ...]
+"""Where a dump goes on within a table: the key of the last row that was read."""
+
+
+def read_cursor(after: str, begins: Sequence[DumpPlace]) -> tuple[int, DumpPlace]:
+    """Read a cursor of a dump that reads table after table: the table's number, and the place within it.
+
+    Args:
+        after: as JSON, with the table's number first; empty: from the beginning.
+        begins: where each table begins; the places in it are of the same types.
+
+    Raises:
+        BadRequest: it is none of such a dump.
+    """
+    if not after:
+        return 0, begins[0]
+    try:
+        table, *place = orjson.loads(after)
+        wanted = [type(one) for one in begins[table]]
+    except (ValueError, TypeError, IndexError) as error:
+        raise BadRequest(NO_CURSOR) from error
+    if [type(one) for one in place] != wanted:
+        raise BadRequest(NO_CURSOR)
+    return table, tuple(place)
+
 
 _OVERHEAD: Final = 200
 """Bytes that a record counts as beside what it holds."""

@@ -7,19 +7,19 @@ from typing import Any, Final
 
 import orjson
 
-from signoff.errors import BadRequest
 from signoff.stores.change import Batch, Name
 from signoff.stores.compare import due_at
 from signoff.stores.copies import (
-    NO_CURSOR,
     BatchCopy,
     Dump,
+    DumpPlace,
     PartCopy,
     ProducerCopy,
     Record,
     RowCopy,
     StreamCopy,
     SubjectCopy,
+    read_cursor,
     size_of,
 )
 from signoff.stores.postgres.connections import ServerConnection
@@ -33,10 +33,8 @@ from signoff.streams.stream import ProducerMark
 _ROWS: Final = 200
 """Rows that are asked for at a time."""
 
-_Place = tuple[Any, ...]
-"""Names the last row that was read of a table."""
 
-_Read = Callable[["Dumping", Row], Awaitable[tuple[_Place, list[Record]]]]
+_Read = Callable[["Dumping", Row], Awaitable[tuple[DumpPlace, list[Record]]]]
 
 
 class Dumping:
@@ -57,7 +55,7 @@ class Dumping:
         Raises:
             BadRequest: it is not one of ours.
         """
-        table, place = _read_cursor(after)
+        table, place = read_cursor(after, [begins for _, begins, _ in _TABLES])
         records: list[Record] = []
         size = 0
         for number in range(table, len(_TABLES)):
@@ -76,7 +74,7 @@ class Dumping:
                     break
         return Dump(tuple(records), None)
 
-    async def subject(self, row: Row) -> tuple[_Place, list[Record]]:
+    async def subject(self, row: Row) -> tuple[DumpPlace, list[Record]]:
         """Read a record with its own streams."""
         own = own_of(row[12])
         record = subject(row[:17], own)
@@ -88,31 +86,31 @@ class Dumping:
             found += [StreamCopy(heads[number], record.name) for number in numbers]
         return (row[0],), found
 
-    async def part(self, row: Row) -> tuple[_Place, list[Record]]:
+    async def part(self, row: Row) -> tuple[DumpPlace, list[Record]]:
         """Read a part."""
         return (row[0],), [PartCopy(Name(row[7], row[8]), part(row[:7]), row[0])]
 
-    async def stream(self, row: Row) -> tuple[_Place, list[Record]]:
+    async def stream(self, row: Row) -> tuple[DumpPlace, list[Record]]:
         """Read a head that is nobody's own."""
         return (row["id"],), [StreamCopy(head(row))]
 
-    async def producer(self, row: Row) -> tuple[_Place, list[Record]]:
+    async def producer(self, row: Row) -> tuple[DumpPlace, list[Record]]:
         """Read how far a producer has got."""
         stream, producer, path, *mark = row
         return (stream, producer), [ProducerCopy(path, ProducerMark(producer, *mark))]
 
-    async def row(self, row: Row) -> tuple[_Place, list[Record]]:
+    async def row(self, row: Row) -> tuple[DumpPlace, list[Record]]:
         """Read a live row."""
         stream, position, path, kind, key, message = row
         return (stream, position), [RowCopy(path, LiveRow(kind, key, position, message))]
 
-    async def batch(self, row: Row) -> tuple[_Place, list[Record]]:
+    async def batch(self, row: Row) -> tuple[DumpPlace, list[Record]]:
         """Read a batch."""
         stream, start, path, stop, data = row
         return (stream, start), [BatchCopy(path, Batch(start, stop, data))]
 
 
-_TABLES: Final[tuple[tuple[str, _Place, _Read], ...]] = (
+_TABLES: Final[tuple[tuple[str, DumpPlace, _Read], ...]] = (
     ("subjects_from", (0,), Dumping.subject),
     ("parts_from", (0,), Dumping.part),
     ("streams_from", (0,), Dumping.stream),
@@ -121,19 +119,6 @@ _TABLES: Final[tuple[tuple[str, _Place, _Read], ...]] = (
     ("batches_from", (0, -1), Dumping.batch),
 )
 """What is read one after the other: the statement, where it begins, and what its rows are."""
-
-
-def _read_cursor(after: str) -> tuple[int, _Place]:
-    if not after:
-        return 0, _TABLES[0][1]
-    try:
-        table, *place = orjson.loads(after)
-        wanted = [type(one) for one in _TABLES[table][1]]
-    except (ValueError, TypeError, IndexError) as error:
-        raise BadRequest(NO_CURSOR) from error
-    if [type(one) for one in place] != wanted:
-        raise BadRequest(NO_CURSOR)
-    return table, tuple(place)
 
 
 class Restoring:

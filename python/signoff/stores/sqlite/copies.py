@@ -10,19 +10,19 @@ from typing import Any, Final
 
 import orjson
 
-from signoff.errors import BadRequest
 from signoff.stores.change import Batch, Name
 from signoff.stores.compare import due_at
 from signoff.stores.copies import (
-    NO_CURSOR,
     BatchCopy,
     Dump,
+    DumpPlace,
     PartCopy,
     ProducerCopy,
     Record,
     RowCopy,
     StreamCopy,
     SubjectCopy,
+    read_cursor,
     size_of,
 )
 from signoff.stores.sqlite import read_streams
@@ -36,8 +36,6 @@ from signoff.streams.stream import ProducerMark
 
 SQL: Final = Statements("copies.sql")
 
-_RowKey = tuple[Any, ...]
-"""Names the last row that was read of a table."""
 
 # -- out of a file -----------------------------------------------------------------------------------------------------
 
@@ -48,7 +46,7 @@ def dump(connection: sqlite3.Connection, after: str, max_bytes: int) -> Dump:
     Raises:
         BadRequest: it is not one of ours.
     """
-    table, place = _read_cursor(after)
+    table, place = read_cursor(after, [begins for _, begins, _ in _TABLES])
     records: list[Record] = []
     size = 0
     with read_streams.snapshot(connection) as execute:
@@ -66,20 +64,7 @@ def dump(connection: sqlite3.Connection, after: str, max_bytes: int) -> Dump:
     return Dump(tuple(records), None)
 
 
-def _read_cursor(after: str) -> tuple[int, _RowKey]:
-    if not after:
-        return 0, _TABLES[0][1]
-    try:
-        table, *place = orjson.loads(after)
-        wanted = [type(one) for one in _TABLES[table][1]]
-    except (ValueError, TypeError, IndexError) as error:
-        raise BadRequest(NO_CURSOR) from error
-    if [type(one) for one in place] != wanted:
-        raise BadRequest(NO_CURSOR)
-    return table, tuple(place)
-
-
-def _subject(connection: sqlite3.Connection, row: Row) -> tuple[_RowKey, list[Record]]:
+def _subject(connection: sqlite3.Connection, row: Row) -> tuple[DumpPlace, list[Record]]:
     record, number, lease_ms = subject(row), row[-2], row[-1]
     found: list[Record] = [SubjectCopy(record, number, lease_ms if record.lease_until is not None else 0)]
     for own in record.streams:
@@ -88,32 +73,34 @@ def _subject(connection: sqlite3.Connection, row: Row) -> tuple[_RowKey, list[Re
     return (number,), found
 
 
-def _part(_: sqlite3.Connection, row: Row) -> tuple[_RowKey, list[Record]]:
+def _part(_: sqlite3.Connection, row: Row) -> tuple[DumpPlace, list[Record]]:
     kind, name, number = row[-3:]
     return (number,), [PartCopy(Name(kind, name), part(row), number)]
 
 
-def _stream(_: sqlite3.Connection, row: Row) -> tuple[_RowKey, list[Record]]:
+def _stream(_: sqlite3.Connection, row: Row) -> tuple[DumpPlace, list[Record]]:
     found = HeadRow(row)
     return (found.id,), [StreamCopy(found.head())]
 
 
-def _producer(_: sqlite3.Connection, row: Row) -> tuple[_RowKey, list[Record]]:
+def _producer(_: sqlite3.Connection, row: Row) -> tuple[DumpPlace, list[Record]]:
     stream, path, *mark = row
     return (stream, mark[0]), [ProducerCopy(path, ProducerMark(*mark))]
 
 
-def _row(_: sqlite3.Connection, row: Row) -> tuple[_RowKey, list[Record]]:
+def _row(_: sqlite3.Connection, row: Row) -> tuple[DumpPlace, list[Record]]:
     stream, path, kind, key, position, message = row
     return (stream, position), [RowCopy(path, LiveRow(kind, key, position, message))]
 
 
-def _batch(_: sqlite3.Connection, row: Row) -> tuple[_RowKey, list[Record]]:
+def _batch(_: sqlite3.Connection, row: Row) -> tuple[DumpPlace, list[Record]]:
     number, path, *batch = row
     return (number,), [BatchCopy(path, Batch(*batch))]
 
 
-_TABLES: Final[tuple[tuple[str, _RowKey, Callable[[sqlite3.Connection, Row], tuple[_RowKey, list[Record]]]], ...]] = (
+_TABLES: Final[
+    tuple[tuple[str, DumpPlace, Callable[[sqlite3.Connection, Row], tuple[DumpPlace, list[Record]]]], ...]
+] = (
     ("subjects_from", (0,), _subject),
     ("parts_from", (0,), _part),
     ("streams_from", (0,), _stream),
