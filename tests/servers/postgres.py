@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from tests.servers.process import ServerProcess, find_program, free_port, keeper, run_program, server_user
+from tests.servers.process import (
+    ProcessServer,
+    ServerProcess,
+    find_program,
+    free_port,
+    keeper,
+    run_program,
+    server_user,
+)
 
 USER: Final = "signoff"
 DATABASE: Final = "signoff"
@@ -28,7 +36,7 @@ SETTINGS: Final = {
 }
 
 
-class PostgresServer:
+class PostgresServer(ProcessServer):
     """A PostgreSQL server with one database and one user, who may do everything in it.
 
     Args:
@@ -58,30 +66,6 @@ class PostgresServer:
     def _ready(self) -> bool:
         """Ask with the start of a connection: until it is ready the server refuses it with FATAL."""
         return answers(self.folder / f".s.PGSQL.{self.port}")
-
-    def start(self) -> None:
-        """Start it, and wait until it takes connections."""
-        self.process.start()
-
-    def stop(self) -> None:
-        """End it in order ("fast": clients are disconnected)."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it as a crash does: what it had promised is in its log."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """End it in order and start it again, at the same address."""
-        self.process.restart()
-
-    def freeze(self) -> None:
-        """Stop the postmaster: whoever connects waits; sessions that are there go on."""
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        """Let the postmaster go on."""
-        self.process.thaw()
 
     def remove(self) -> None:
         """End it and delete what it kept."""

@@ -326,3 +326,37 @@ def run_program(command: list[str], *, folder: Path, user: str | None = None, st
     if done.returncode:
         raise ServerMissing(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
+
+
+class ProcessServer:
+    """A server of a test: one process, which may be ended in every way and started again at the same address.
+
+    Attributes:
+        process: it.
+    """
+
+    process: ServerProcess
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        self.process.start()
+
+    def stop(self) -> None:
+        """End it in order, clients disconnected."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """End it as a crash does: what it had promised is in its log."""
+        self.process.kill()
+
+    def restart(self) -> None:
+        """End it in order and start it again, at the same address."""
+        self.process.restart()
+
+    def freeze(self) -> None:
+        """Stop it in the middle of what it does, connections open; of PostgreSQL what takes connections."""
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.process.thaw()

@@ -7,7 +7,7 @@ import socket
 from typing import Final
 from urllib.parse import urlencode
 
-from tests.servers.process import ServerProcess, find_program, free_port, keeper
+from tests.servers.process import ProcessServer, ServerProcess, find_program, free_port, keeper
 
 SETTINGS: Final = {
     "appendonly": "yes",
@@ -20,7 +20,7 @@ SETTINGS: Final = {
 }
 
 
-class RedisServer:
+class RedisServer(ProcessServer):
     """A Redis server.
 
     Args:
@@ -47,30 +47,6 @@ class RedisServer:
             return self.command("PING") == "+PONG"
         except OSError:
             return False
-
-    def start(self) -> None:
-        """Start it, and wait until it serves what it has loaded."""
-        self.process.start()
-
-    def stop(self) -> None:
-        """End it in order."""
-        self.process.stop()
-
-    def kill(self) -> None:
-        """End it as a crash does: what it had written to its log is there."""
-        self.process.kill()
-
-    def restart(self) -> None:
-        """End it in order and start it again, at the same address."""
-        self.process.restart()
-
-    def freeze(self) -> None:
-        """Stop it in the middle of what it does, connections open."""
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self.process.thaw()
 
     def remove(self) -> None:
         """End it and delete what it kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from signoff.stores.change import Change, Committed, Conflict, FamilyWrite, Name
 from signoff.stores.memory import MemoryStore
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import advance, done, grow, head, send, settle, start, text, write
+from tests.servers import fresh_url
 
 
 class Slow(MemoryStore):
@@ -256,4 +258,15 @@ async def test_many_writers_of_one_stream_and_of_many(shared_url: str) -> None:
         journal = await text(store, f"runs/r{number}/journal")
         assert journal.split(b",")[1:] == [b'{"n":%d}' % tail for tail in range(1, 11)]
     await committer.close()
+    await store.close()
+
+
+async def test_closing_waits_for_what_goes_through_a_transaction(tmp_path: Path) -> None:
+    store = open_store(fresh_url("sqlite", tmp_path))
+    await store.open()
+    committer, ended = GroupCommitter(store), list[Outcome | Exception]()
+    async with store.transaction() as transaction:
+        committer.hand_in_through(transaction, start("r1"), ended.append)
+        await committer.close()
+        assert [type(one) for one in ended] == [Committed]
     await store.close()

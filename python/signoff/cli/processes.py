@@ -79,7 +79,7 @@ class ServerProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether it has ended."""
+        """Tell whether the process has ended."""
         return self._ended.done()
 
     async def serves(self) -> bool:
@@ -205,7 +205,7 @@ class Supervisor:
         self._renew = asyncio.Event()
 
     async def run(self) -> int:
-        """Keep them going until SIGINT or SIGTERM; return the exit code.
+        """Keep the processes running until SIGINT or SIGTERM; return the exit code.
 
         The first of these ends all of them cleanly, a second one at once. SIGHUP replaces one after the other.
         """

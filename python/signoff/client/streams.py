@@ -119,7 +119,7 @@ class WatchedRun:
         return cls(run_id) if kind == "runs" and run_id and "/" not in run_id else None
 
     async def has_failed(self, batch: StreamBatch, get: Callable[[str], Awaitable[dict[str, Any]]]) -> bool:
-        """Tell whether the run has failed: by its rows as far as they were read, else by asking for the run."""
+        """Tell whether the run has failed, as its rows say or, where they were not read so far, the run itself."""
         for message in batch.messages:
             if isinstance(message, dict) and message.get("type") == "run" and message.get("value"):
                 self._status = message["value"].get("status")

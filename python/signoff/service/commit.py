@@ -145,6 +145,8 @@ class GroupCommitter:
         while self._waiting or self._under_way:
             self._start()
             await asyncio.wait([self._under_way[0][1]])
+        if self._through:
+            await asyncio.wait(self._through)
 
     async def _commit_through(self, transaction: SqlTransaction, change: Change) -> Outcome:
         try:

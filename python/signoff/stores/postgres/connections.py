@@ -112,11 +112,6 @@ class Pool:
                     return found
         raise AssertionError
 
-    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
-        """Return the first row of an answer."""
-        rows = await self.fetch(sql, *values)
-        return rows[0] if rows else None
-
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[ServerConnection]:
         """Have a connection of one's own for a while."""

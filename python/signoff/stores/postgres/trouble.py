@@ -10,9 +10,6 @@ import asyncpg
 from signoff.errors import BadRequest, StoreUnavailable
 from signoff.stores.postgres.address import PostgresAddress
 
-FENCED: Final = "SG001"
-"""What `commit_v1` says to a session that was given up."""
-
 _AGAIN: Final = frozenset({"40001", "40P01", "55P03"})
 """Nothing is wrong: two got in each other's way, and the transaction was undone."""
 

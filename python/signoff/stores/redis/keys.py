@@ -44,11 +44,6 @@ def position(number: int) -> bytes:
     return _number.pack(number)
 
 
-def position_of(text: bytes) -> int:
-    """Read what `position` wrote."""
-    return int(_number.unpack(text)[0])
-
-
 def sized(text: bytes) -> bytes:
     """Write a text behind its length, so that nothing that follows can be taken for a part of it."""
     return _length.pack(len(text)) + text
