@@ -112,6 +112,29 @@ async def test_several_new_releases_migrate_at_once(opened: OpenStore, ask: Ask)
     assert valid
 
 
+async def test_an_index_whose_building_was_cut_short_is_built_anew(opened: OpenStore, ask: Ask) -> None:
+    """What is left of it has the name, and is never used."""
+    store = await opened()
+    await done(store, start("r1"))
+    assert await newer(store.url, COLUMN).upgrade() == names([COLUMN])
+    base, _, schema = store.url.partition("&schema=")
+    reader = await asyncpg.connect(base)
+    transaction = reader.transaction(isolation="repeatable_read")
+    await transaction.start()
+    await reader.fetch(f'SELECT id FROM "{schema}".subjects')  # the building waits for whoever may look
+    builder = await asyncpg.connect(base)
+    await builder.execute("SET statement_timeout = '500ms'")
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await builder.execute(INDEX.text.replace("signoff.", f'"{schema}".'))
+    await transaction.rollback()
+    await reader.close()
+    await builder.close()
+    validity = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'signoff.by_more'::regclass"
+    assert await ask(validity) == [(False,)]
+    assert await newer(store.url, COLUMN, INDEX).upgrade() == names([INDEX])
+    assert await ask(validity) == [(True,)]
+
+
 async def test_a_migration_waits_for_readers_and_keeps_nobody_waiting_long(opened: OpenStore) -> None:
     """It gives its lock up and tries again, so that those behind it go on meanwhile."""
     store = await opened()
@@ -154,6 +177,14 @@ async def test_a_migration_that_fails_leaves_nothing(url: str) -> None:
     with pytest.raises(StoreError, match="leaves nothing"):
         await newer(url, broken).upgrade()
     assert await newer(url, COLUMN).upgrade() == names([*migrations(), COLUMN])
+
+
+async def test_a_migration_takes_as_long_as_it_takes(url: str) -> None:
+    """The limit that holds for other statements would end the building of any large index."""
+    slow = Migration(NEWEST + 1, "slow", "SELECT pg_sleep(1.2);", False, False)
+    later = slow._replace(number=NEWEST + 2, name="later", concurrent=True)
+    limited = url + "&statement_timeout=1"
+    assert await newer(limited, slow, later).upgrade() == names([*migrations(), slow, later])
 
 
 async def test_a_role_that_may_not_create_is_told_what_an_administrator_runs(tmp_path: Path) -> None:

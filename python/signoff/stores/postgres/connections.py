@@ -42,12 +42,13 @@ class Connector:
         self.address = address
         self.pooled: bool | None = None
 
-    async def connect(self, *, dsn: str | None = None, plain: bool = False) -> ServerConnection:
+    async def connect(self, *, dsn: str | None = None, plain: bool = False, patient: bool = False) -> ServerConnection:
         """Make a connection.
 
         Args:
             dsn: where, if not at the address itself.
             plain: without our settings of how statements are planned, for others' statements.
+            patient: no statement is given up, however long it takes; behind a pooler, unless the server does so itself.
 
         Raises:
             StoreUnavailable: the server cannot be reached, or does not let us in.
@@ -61,19 +62,22 @@ class Connector:
                 if self.pooled:
                     return connection
                 await connection.close()
-            return await self._connect(dsn, pooled=self.pooled and dsn is None, plain=plain)
+            return await self._connect(dsn, pooled=self.pooled and dsn is None, plain=plain, patient=patient)
         except (*CAUGHT, ValueError) as error:
             raise unavailable(self.address, error) from error
 
-    async def _connect(self, dsn: str | None, *, pooled: bool, plain: bool = False) -> ServerConnection:
+    async def _connect(
+        self, dsn: str | None, *, pooled: bool, plain: bool = False, patient: bool = False
+    ) -> ServerConnection:
         address = self.address
+        limit_ms = 0 if patient else address.statement_timeout_ms
         settings = {"application_name": address.application_name}
         if not pooled:
-            settings |= {"statement_timeout": str(address.statement_timeout_ms), **({} if plain else PLANS)}
+            settings |= {"statement_timeout": str(limit_ms), **({} if plain else PLANS)}
         return await asyncpg.connect(
             dsn or address.dsn,
             timeout=address.connect_timeout_s,
-            command_timeout=address.statement_timeout_ms / 1000 + 5,
+            command_timeout=limit_ms / 1000 + 5 if limit_ms else None,
             statement_cache_size=0 if pooled else 200,
             max_cached_statement_lifetime=0,
             server_settings=settings,

@@ -47,6 +47,9 @@ INSERT INTO signoff.versions (number, name, breaking) VALUES ({number}, '{name}'
 END IF;
 END $migration$;"""
 
+_CUT_SHORT: Final = """SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE NOT indisvalid AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)"""
+
 _NOTE: Final = "INSERT INTO signoff.versions (number, name, breaking) VALUES ($1, $2, $3)"
 
 
@@ -130,15 +133,19 @@ class PostgresMigrating:
             return await self.upgrade_on(connection)
 
     async def upgrade_on(self, connection: ServerConnection) -> list[str]:
-        """Do the same on a connection that is there."""
+        """Do the same, and look on a connection that is there."""
         done: list[str] = []
         try:
             applied = await self.applied(connection)
             self._refuse_newer(applied)
             numbers = {step.number for step in applied}
-            pending = [step for step in self._steps if step.number not in numbers]
-            for _, some in groupby(pending, key=lambda step: step.concurrent and step.number):
-                done += await self._patiently(connection, [*some])
+            if pending := [step for step in self._steps if step.number not in numbers]:
+                working = await self._connector.connect(patient=True)
+                try:
+                    for _, some in groupby(pending, key=lambda step: step.concurrent and step.number):
+                        done += await self._patiently(working, [*some])
+                finally:
+                    await close(working)
         except CAUGHT as error:
             if code_of(error) == "42501":
                 raise StoreError(
@@ -204,9 +211,11 @@ class PostgresMigrating:
         """Apply steps that go together, trying again while others hold locks that they need."""
         for tried in range(1, _TRIES + 1):
             try:
-                if steps[0].concurrent:
+                if not steps[0].concurrent:
+                    return await self._apply(connection, steps)
+                async with self._alone():
                     await self._build(connection, steps[0])
-                return await self._apply(connection, steps)
+                    return await self._apply(connection, steps)
             except asyncpg.PostgresError as error:
                 if tried == _TRIES or not (is_collision(error) or code_of(error) in _MADE_TWICE):
                     raise
@@ -228,10 +237,33 @@ class PostgresMigrating:
         return done
 
     async def _build(self, connection: ServerConnection, step: Migration) -> None:
-        """Run statements outside a transaction; each says itself that it does nothing where it is done already."""
+        """Run statements outside a transaction; each says itself that it does nothing where it is done already.
+
+        An index whose building was cut short is there, and is never used: it is dropped, so that it is built anew.
+        """
+        for (name,) in await connection.fetch(_CUT_SHORT, self._address.schema):
+            await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         for statement in step.text.split(";\n"):
             if statement.strip():
                 await connection.execute(self._for(statement))
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Take turns with others who build, for as long as it takes.
+
+        The lock is a transaction's, on a connection of its own: one of a session would be lost behind a pooler. And the
+        builder of an index waits for every transaction that still looks at something, as the answer to a query with
+        values does until the next one is asked: so nobody waits within a transaction.
+        """
+        lock = lock_of(self._address, "build")
+        async with self._connection() as keeper:
+            while True:
+                async with keeper.transaction():
+                    if await keeper.fetchval("SELECT pg_try_advisory_xact_lock($1)", lock):
+                        await keeper.execute("SELECT 1")
+                        yield
+                        return
+                await asyncio.sleep(_PAUSE_S)
 
     async def _begin(self, connection: ServerConnection) -> None:
         """Take turns with others who migrate, and have what takes note of it."""
