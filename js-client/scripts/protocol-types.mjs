@@ -1,5 +1,5 @@
-// Writes src/protocol.ts, the TypeScript types of what a client reads and sends, from protocol/schemas
-// and protocol/verbs.json.
+// Writes src/protocol.ts, the TypeScript types of what a client reads and sends, from protocol/schemas,
+// protocol/verbs.json and protocol/input-verbs.json.
 //
 //   node scripts/protocol-types.mjs            write it
 //   node scripts/protocol-types.mjs --check    fail if it is not what the schemas say
@@ -55,8 +55,9 @@ function module(all) {
     if (!NOT_FOR_CLIENTS.includes(file)) declare({ file, pointer: "" });
   }
   const rows = rowTypes(all, declare);
-  const verbs = verbTypes(declare);
-  return [HEAD, ...[...texts.keys()].sort().map((name) => texts.get(name)), rows, verbs].join("\n");
+  const verbs = verbTypes("Verbs", "What may be done to a run (§10.4)", "verbs.json", declare);
+  const onInputs = verbTypes("InputVerbs", "What may be done to a request for input (§7.6)", "input-verbs.json", declare);
+  return [HEAD, ...[...texts.keys()].sort().map((name) => texts.get(name)), rows, verbs, onInputs].join("\n");
 }
 
 const HEAD = `/**
@@ -67,15 +68,15 @@ const HEAD = `/**
  */
 `;
 
-/** What may be done to a run, with the types of body and reply. */
-function verbTypes(declare) {
-  const verbs = Object.entries(JSON.parse(readFileSync(path("../../protocol/verbs.json"), "utf8")));
+/** What may be done to something, with the types of body and reply. */
+function verbTypes(name, about, file, declare) {
+  const verbs = Object.entries(JSON.parse(readFileSync(path(`../../protocol/${file}`), "utf8")));
   const typeOf = (file) => (file === null ? "Readonly<Record<string, never>>" : declare({ file, pointer: "" }));
   const members = verbs.map(
-    ([name, { request, reply }]) => `  readonly ${name}: { readonly body: ${typeOf(request)}; readonly reply: ${typeOf(reply)} };\n`,
+    ([verb, { request, reply }]) => `  readonly ${verb}: { readonly body: ${typeOf(request)}; readonly reply: ${typeOf(reply)} };\n`,
   );
-  return `/** What may be done to a run (§10.4), by its name in the address. */
-export interface Verbs {
+  return `/** ${about}, by its name in the address. */
+export interface ${name} {
 ${members.join("")}}
 `;
 }

@@ -102,6 +102,14 @@ export interface HealthReply {
   readonly version: string;
 }
 
+/** Something that happened to a request: what, when, who did it and why. */
+export interface InputEvent {
+  readonly what: string;
+  readonly at: string;
+  readonly by: DecidedBy;
+  readonly reason: string | null;
+}
+
 /** A page of requests (§7.5). */
 export interface InputList {
   readonly inputs: readonly InputRow[];
@@ -163,10 +171,22 @@ export interface InputRow {
   readonly reason: string | null;
   /** The accepted value; only if the request exposes it. */
   readonly value?: unknown;
+  /** A place without a meaning yet (§18). */
+  readonly schedule: readonly unknown[];
+  /** A place without a meaning yet (§18). */
+  readonly wizard: unknown;
+  /** What happened to the request beside its revisions, the last 50, for all who see it (§7.6). */
+  readonly history: readonly InputEvent[];
 }
 
 /** What a request is at (§7.1). */
 export type InputStatus = "pending" | "answered" | "expired" | "withdrawn" | "validating";
+
+/** The body of a withdrawal (§7.6). */
+export interface InputWithdrawRequest {
+  /** Why; everybody who sees the request sees it. */
+  readonly reason: string;
+}
 
 /** What is wrong with one place of a value (§8.8). */
 export interface PointerError {
@@ -400,4 +420,9 @@ export interface Verbs {
   readonly retry: { readonly body: Readonly<Record<string, never>>; readonly reply: VerbReply };
   readonly rewind: { readonly body: RewindRequest; readonly reply: VerbReply };
   readonly fork: { readonly body: ForkRequest; readonly reply: VerbReply };
+}
+
+/** What may be done to a request for input (§7.6), by its name in the address. */
+export interface InputVerbs {
+  readonly withdraw: { readonly body: InputWithdrawRequest; readonly reply: InputReply };
 }

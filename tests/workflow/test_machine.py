@@ -353,7 +353,7 @@ def test_what_is_due_comes_oldest_first_and_only_while_it_is() -> None:
     now = drive.now + 10_000
     fired = []
     for notification in drive.machine.due(now):
-        fired.append(f"{notification.type} {notification.id}")
+        fired.append(f"{notification.type} {getattr(notification, 'id', None)}")
         drive.tell(notification)
     assert fired == ["input.expired ask:0", "timer.fired sleep:0", "event.timed_out go:0", "timer.fired sleep:2"]
     assert drive.output is None

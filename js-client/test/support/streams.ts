@@ -43,7 +43,7 @@ export function inputRow(change: Partial<InputRow> = {}): InputRow {
     schema: { type: "object" }, ui: {}, show: { amount: 120 }, initial: null, actions: ["approve", "reject"],
     audience: ["group:finance"], forbid: [], quorum: null, votes: [], claim: null, deadline: null, revision: 0,
     revised: "0000000000000002", errors: [], status: "pending", asked_at: TIME, decided_by: null, decided_at: null,
-    action: null, reason: null, ...change,
+    action: null, reason: null, schedule: [], wizard: null, history: [], ...change,
   };
 }
 

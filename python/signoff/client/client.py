@@ -116,6 +116,25 @@ class SignoffClient(HttpCalls):
         given = {name: value for name, value in body.items() if value is not None}
         return await self._post(f"/v1/runs/{segment(run_id)}/{segment(verb)}", given)
 
+    async def act_on(self, verb: str, run_id: str, key: str, /, **body: Any) -> dict[str, Any]:
+        """Do something to a request for input: one of the verbs of §7.6, such as `withdraw`. Returns `{input}`.
+
+        Args:
+            verb: its name.
+            run_id: the run that asked.
+            key: `name:n` of the request.
+            body: what the verb takes.
+
+        Raises:
+            NotInAudience: it is not for you.
+            AlreadyDecided, Expired, Withdrawn, …: what the verb refuses with; `extra["row"]` is the request's row.
+
+        Example:
+            >>> await client.act_on("withdraw", "claim-1", "approve:0", reason="asked by mistake")
+        """
+        given = {name: value for name, value in body.items() if value is not None}
+        return await self._post(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/{segment(verb)}", given)
+
     async def cancel(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
         """Ask a run to stop. Returns `{run}`.
 

@@ -20,6 +20,12 @@ from signoff.workflow.input import decide
 from signoff.workflow.input.decide import SCOPE, Accepted, EncodedAnswer, Who
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import AnswerRequest
+from signoff.workflow.input.verb import RequestDecision, decide_on
+from signoff.workflow.nouns import request_verbs
+from signoff.workflow.verb import Body
+
+REQUEST_VERBS: Final = request_verbs()
+"""What may be done to a request for input, beside answering it, by name."""
 
 _SMALL: Final = 16 << 10
 """Bytes of schema and answer together that are judged at once, on the event loop (well under 10 ms)."""
@@ -69,6 +75,27 @@ class Inputs:
 
         wanted = PartsWanted(PartKind.INPUT, key)
         return await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
+
+    async def act(self, verb: str, run_id: str, key: str, body: Body, who: Who) -> dict[str, Any]:
+        """Do to a request what is declared in `workflow.*.act`; return its row, durable.
+
+        Args:
+            verb: its name, e.g. `withdraw`.
+            run_id: the run that asked.
+            key: `name:n` of the request.
+            body: as the verb's `shape` has checked it.
+            who: who does it.
+
+        Raises:
+            RunNotFound, InputNotFound: nobody asked this.
+            Whatever the verb's `refusals` says.
+        """
+        declared = REQUEST_VERBS[verb]
+
+        def decided(run: Loaded, now: int) -> RequestDecision:
+            return decide_on(declared, run, key, now, body=body, who=who)
+
+        return await self._actor.act(run_id, decided, PartsWanted(PartKind.INPUT, key))
 
     async def _judged(self, judge: Callable[[], Decision[Accepted]], row: dict[str, Any]) -> Decision[Accepted]:
         """Judge a large answer in a thread, so that nobody else waits for it."""

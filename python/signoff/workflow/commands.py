@@ -64,7 +64,7 @@ class Commands:
         self.new: list[Command] = []
         self.steps: dict[str, StepCall] = {}
         self.timers: dict[str, tuple[int, TimerHandle | CommandFuture[None]]] = {}
-        self.inputs: dict[str, tuple[int | None, InputRequest[Any]]] = {}
+        self.inputs: dict[str, InputRequest[Any]] = {}
         self.waits: dict[str, Wait] = {}
         self.forever = 0
         self.unawaited: list[CommandFuture[Any]] = []

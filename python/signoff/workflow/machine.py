@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from operator import itemgetter
-from typing import Any
 
 from signoff.errors import NonDeterminism, WorkflowError
 from signoff.workflow import nouns
 from signoff.workflow.commands import Commands
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.determinism import user_frame
-from signoff.workflow.entry import Command, Entry
+from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
 from signoff.workflow.run.ask import Execution, RunEnd
@@ -24,7 +23,8 @@ from signoff.workflow.run.entries import REMARKS, RunDescribed, RunStarted, RunT
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.timer.entries import TimerFired
 
-Due = TimerFired | InputExpired | EventTimedOut
+Timed = TimerFired | InputExpired | EventTimedOut
+"""What comes of the time alone."""
 
 _FEEDS = nouns.feeds()
 _COMMANDS = frozenset(kind for kind in nouns.entries().values() if issubclass(kind, Command)) - {RunStarted}
@@ -77,7 +77,7 @@ class Machine:
     @property
     def open_inputs(self) -> dict[str, int | None]:
         """Return the deadline of each pending request, in milliseconds, or None."""
-        return {id_: deadline for id_, (deadline, _) in self._commands.inputs.items()}
+        return {id_: request.deadline_ms for id_, request in self._commands.inputs.items()}
 
     @property
     def open_events(self) -> dict[str, int | None]:
@@ -104,7 +104,7 @@ class Machine:
             due += [at for at, _, _ in self._times()]
         return min(due, default=None)
 
-    def due(self, now_ms: int) -> Iterator[Due]:
+    def due(self, now_ms: int) -> Iterator[Notification]:
         """Yield what is due by `now_ms`, what has been due longest first; feed each before asking for the next.
 
         What the code gives up or puts off meanwhile is passed over, and what it asks for meanwhile comes last.
@@ -116,25 +116,26 @@ class Machine:
             for _, kind, id_ in overdue:
                 at = self._due_at(kind, id_)
                 if at is not None and at <= now_ms:
-                    yield kind(now_ms, id_)
+                    yield commands.inputs[id_].due(now_ms) if kind is InputExpired else kind(now_ms, id_)
 
-    def _times(self) -> Iterator[tuple[int, type[Due], str]]:
+    def _times(self) -> Iterator[tuple[int, type[Timed], str]]:
         commands = self._commands
         for id_, (fire_at, _) in commands.timers.items():
             yield fire_at, TimerFired, id_
-        for id_, (deadline, _) in commands.inputs.items():
-            if deadline is not None:
-                yield deadline, InputExpired, id_
+        for id_, request in commands.inputs.items():
+            if request.due_at is not None:
+                yield request.due_at, InputExpired, id_
         for id_, wait in commands.waits.items():
             if wait.timeout_at is not None:
                 yield wait.timeout_at, EventTimedOut, id_
 
-    def _due_at(self, kind: type[Due], id_: str) -> int | None:
+    def _due_at(self, kind: type[Timed], id_: str) -> int | None:
         commands = self._commands
         if kind is EventTimedOut:
             return commands.waits[id_].timeout_at if id_ in commands.waits else None
-        timed: dict[str, tuple[Any, Any]] = commands.timers if kind is TimerFired else commands.inputs
-        return timed[id_][0] if id_ in timed else None
+        if kind is InputExpired:
+            return commands.inputs[id_].due_at if id_ in commands.inputs else None
+        return commands.timers[id_][0] if id_ in commands.timers else None
 
     # -- driving ---------------------------------------------------------------------------------------------------
 

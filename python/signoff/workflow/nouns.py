@@ -4,6 +4,7 @@
     fold.py     `FOLDS`: how each entry looks from outside
     ask.py      what `ctx` offers, and `FEEDS`: what each notification means to the code
     decide.py   what outsiders may do to it
+    act.py      what people and operators may do to a request for input (`REQUEST_VERBS`); where there is something
 
 The tables are made when `journal.py`, `projection.py` and `machine.py` are imported, and are whole or the import fails.
 Modules are found by name, so that the projection and the codec never load the loop, which `ask.py` needs.
@@ -17,15 +18,20 @@ from importlib.util import find_spec
 from inspect import get_annotations
 from itertools import chain
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.verb import Verb
+
+if TYPE_CHECKING:
+    from signoff.workflow.input.verb import RequestVerb
 
 NOUNS: Final = ("run", "step", "timer", "event", "input", "row", "patch")
 
 TAKEN: Final = frozenset({"name", "txid"})
 """Properties of `Command` and `Notification`: a member of the same name would silently be taken for them."""
+
+_OPTIONAL: Final = frozenset({"decide", "act"})
 
 Table = dict[type[Entry], Callable[..., Any]]
 
@@ -56,6 +62,19 @@ def verbs() -> dict[str, Verb]:
     for verb in chain.from_iterable(getattr(part, "VERBS", ()) for part in _parts("decide")):
         if found.setdefault(verb.name, verb) is not verb:
             raise TypeError(f"There are two verbs called {verb.name}.")
+    return found
+
+
+def request_verbs() -> dict[str, RequestVerb]:
+    """Return what may be done to a request for input, by name.
+
+    Raises:
+        TypeError: two have one name.
+    """
+    found: dict[str, RequestVerb] = {}
+    for verb in chain.from_iterable(part.REQUEST_VERBS for part in _parts("act")):
+        if found.setdefault(verb.name, verb) is not verb:
+            raise TypeError(f"There are two verbs on requests called {verb.name}.")
     return found
 
 
@@ -105,4 +124,4 @@ def joined(what: str, tables: Iterable[Mapping[type[Entry], Any]], kinds: Iterab
 
 def _parts(name: str) -> list[ModuleType]:
     modules = [f"signoff.workflow.{noun}.{name}" for noun in NOUNS]
-    return [import_module(module) for module in modules if name != "decide" or find_spec(module) is not None]
+    return [import_module(module) for module in modules if name not in _OPTIONAL or find_spec(module) is not None]

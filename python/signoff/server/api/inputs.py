@@ -5,6 +5,8 @@ What is not for the caller looks the same whether it exists or not.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from signoff.errors import (
@@ -46,16 +48,27 @@ async def answer(call: Call) -> Reply:
     run_id, key = call.run_id(), call.key()
     call.query({})
     request = parse_answer(await call.json())
-    try:
+    async with hidden_from_strangers(call, run_id, key):
         accepted = await call.engine.inputs.answer(run_id, key, request, identity.who())
-    except SignoffError as error:
-        if await _hidden(call, run_id, key, error):
-            raise NotInAudience(_STRANGER) from error
-        raise
     value = {"outcome": "accepted", "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
     if accepted.replayed:
         return ok(value, 200, (b"idempotency-replayed", b"true"))
     return ok(value)
+
+
+@asynccontextmanager
+async def hidden_from_strangers(call: Call, run_id: str, key: str) -> AsyncIterator[None]:
+    """Refuse all alike what would tell a caller of a request that is not for them.
+
+    Raises:
+        NotInAudience: instead of any other error that tells of such a request.
+    """
+    try:
+        yield
+    except SignoffError as error:
+        if await _hidden(call, run_id, key, error):
+            raise NotInAudience(_STRANGER) from error
+        raise
 
 
 async def _hidden(call: Call, run_id: str, key: str, error: SignoffError) -> bool:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from signoff.errors import MethodNotAllowed
 from signoff.server.access.authenticator import Authenticator
 from signoff.server.access.identity import ANONYMOUS
-from signoff.server.api import about, doctor, events, inputs, prune, runs, verbs
+from signoff.server.api import about, doctor, events, input_verbs, inputs, prune, runs, verbs
 from signoff.server.api.call import Call
 from signoff.server.api.operation import ServedOperation
 from signoff.server.config import ServerConfig
@@ -21,6 +21,7 @@ from signoff.service.engine import Engine
 # Paths are tried in this order. Answers come first, being what people wait for.
 OPERATIONS: Final = (
     *inputs.OPERATIONS,
+    *input_verbs.OPERATIONS,
     *runs.OPERATIONS,
     *verbs.OPERATIONS,
     *events.OPERATIONS,

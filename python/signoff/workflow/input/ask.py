@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from signoff.errors import InputExpired as InputExpiredError
 from signoff.errors import InputWithdrawn as InputWithdrawnError
@@ -13,9 +13,17 @@ from signoff.errors import InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.names import check_text
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
-from signoff.workflow.entry import DecidedBy
+from signoff.workflow.entry import DecidedBy, Notification
 from signoff.workflow.futures import JournalFuture
-from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised, InputWithdrawn
+from signoff.workflow.input.entries import (
+    InputAnswered,
+    InputExpired,
+    InputRecalled,
+    InputRequested,
+    InputRevised,
+    InputWithdrawn,
+)
+from signoff.workflow.input.options import RequestOptions, check_options
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
 from signoff.workflow.input.submission import BACK
@@ -85,10 +93,11 @@ class InputRequest(Generic[T]):
         >>> answer = await request
     """
 
-    __slots__ = ("_answer", "_commands", "_failure", "_type", "_waiters", "id")
+    __slots__ = ("_answer", "_commands", "_failure", "_type", "_waiters", "deadline_ms", "id")
 
-    def __init__(self, commands: Commands, id_: str, type_: Any) -> None:
+    def __init__(self, commands: Commands, id_: str, type_: Any, asked: InputRequested | None) -> None:
         self.id = id_
+        self.deadline_ms = None if asked is None else asked.deadline
         self._commands = commands
         self._type = type_
         self._answer: Answer[T] | None = None
@@ -138,10 +147,8 @@ class InputRequest(Generic[T]):
         check_spec(changes)
         if not changes or not self.pending:
             return Done(False)
-        commands = self._commands
-        due, _ = commands.inputs[self.id]
-        revised = commands.issue(InputRevised, self.id, self.id, changes)
-        commands.inputs[self.id] = (revised.changes.get("deadline", due), self)
+        revised = self._commands.issue(InputRevised, self.id, self.id, changes)
+        self.deadline_ms = revised.changes.get("deadline", self.deadline_ms)
         return Done(True)
 
     def withdraw(self, reason: str | None = None) -> Done:
@@ -155,9 +162,19 @@ class InputRequest(Generic[T]):
         commands = self._commands
         if commands.inputs.pop(self.id, None) is not None and not commands.stopped():
             commands.issue(InputWithdrawn, self.id, self.id, reason)
-        why = f": {reason}" if reason else ""
-        self.fail(InputWithdrawnError(f"The request {self.id} was withdrawn{why}.", input=self.id))
+        self.fail(_withdrawal(self.id, reason))
         return Done(True)
+
+    # -- what is due by time ---------------------------------------------------------------------------------------
+
+    @property
+    def due_at(self) -> int | None:
+        """Return when something is to happen to it by itself, in milliseconds; None: never."""
+        return self.deadline_ms
+
+    def due(self, now_ms: int) -> Notification:
+        """Return what happens to it then."""
+        return InputExpired(now_ms, self.id)
 
     # -- what the machine tells ------------------------------------------------------------------------------------
 
@@ -209,15 +226,8 @@ class Requests(Offer):
         type: type[T],
         *,
         title: str,
-        description: str | None = None,
-        show: Any = None,
-        initial: Any = None,
-        ui: dict[str, Any] | None = None,
         actions: Sequence[str] = ("submit",),
-        to: Sequence[str] = (),
-        forbid: Sequence[str] = (),
-        deadline: Duration | datetime | None = None,
-        expose: bool = False,
+        **options: Unpack[RequestOptions],
     ) -> InputRequest[T]: ...
     @overload
     def await_input(
@@ -226,15 +236,8 @@ class Requests(Offer):
         type: Any,
         *,
         title: str,
-        description: str | None = None,
-        show: Any = None,
-        initial: Any = None,
-        ui: dict[str, Any] | None = None,
         actions: Sequence[str] = ("submit",),
-        to: Sequence[str] = (),
-        forbid: Sequence[str] = (),
-        deadline: Duration | datetime | None = None,
-        expose: bool = False,
+        **options: Unpack[RequestOptions],
     ) -> InputRequest[Any]: ...
     def await_input(
         self,
@@ -242,15 +245,8 @@ class Requests(Offer):
         type: Any,  # noqa: A002 - it reads as what it is at the call
         *,
         title: str,
-        description: str | None = None,
-        show: Any = None,
-        initial: Any = None,
-        ui: dict[str, Any] | None = None,
         actions: Sequence[str] = ("submit",),
-        to: Sequence[str] = (),
-        forbid: Sequence[str] = (),
-        deadline: Duration | datetime | None = None,
-        expose: bool = False,
+        **options: Unpack[RequestOptions],
     ) -> InputRequest[Any]:
         """Ask people; the request appears in their browsers, and the answer comes back when awaited.
 
@@ -258,12 +254,12 @@ class Requests(Offer):
             name: explicit and stable, as for steps.
             type: what is asked for: a pydantic model, dataclass, TypedDict or plain type. Its JSON Schema is the form.
             title: plain text.
+            actions: what may be chosen. With `submit`, `approve`, `edit` and `respond` the value must fit the type;
+                with others (`reject`, `back`) it may be left out.
             description: Markdown.
             show: what the person looks at; any JSON-like value, models included.
             initial: what the form starts with.
             ui: hints for rendering.
-            actions: what may be chosen. With `submit`, `approve`, `edit` and `respond` the value must fit the type;
-                with others (`reject`, `back`) it may be left out.
             to: principals that may answer, e.g. `user:alice`, `group:finance`; empty: operators only.
             forbid: principals that may not, though in `to`.
             deadline: a duration from now, or an aware datetime.
@@ -272,13 +268,16 @@ class Requests(Offer):
         Example:
             >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
         """
+        check_options(options)
+        to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
+        deadline = options.get("deadline")
         spec = {
             "title": title,
-            "description": description,
+            "description": options.get("description"),
             "schema": schema_of(type),
-            "ui": codec.public_json(ui),
-            "show": codec.public_json(show),
-            "initial": codec.public_json(initial),
+            "ui": codec.public_json(options.get("ui")),
+            "show": codec.public_json(options.get("show")),
+            "initial": codec.public_json(options.get("initial")),
             "actions": list(actions),
         }
         check_spec(spec | {"to": list(to), "forbid": list(forbid)})
@@ -286,24 +285,35 @@ class Requests(Offer):
         spec = {member: value for member, value in spec.items() if value is not None}
         commands = self._commands
         if commands.swallows_its_end():
-            return InputRequest(commands, "", type)
+            return InputRequest(commands, "", type, None)
         id_, _ = commands.next_id(name, "name of a request")
-        asked = commands.issue(InputRequested, id_, id_, spec, tuple(to), tuple(forbid), due, expose)
-        request: InputRequest[Any] = InputRequest(commands, id_, type)
-        commands.inputs[id_] = (asked.deadline, request)
+        asked = commands.issue(InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False))
+        request: InputRequest[Any] = InputRequest(commands, id_, type, asked)
+        commands.inputs[id_] = request
         return request
 
 
 def _answered(commands: Commands, entry: InputAnswered) -> None:
     found = commands.inputs.pop(entry.id, None)
     if found is not None:
-        found[1].answered(entry)
+        found.answered(entry)
 
 
 def _expired(commands: Commands, entry: InputExpired) -> None:
     found = commands.inputs.pop(entry.id, None)
     if found is not None:
-        found[1].fail(InputExpiredError(f"The deadline of {entry.id} passed and nobody answered.", input=entry.id))
+        found.fail(InputExpiredError(f"The deadline of {entry.id} passed and nobody answered.", input=entry.id))
 
 
-FEEDS: Feeds = {InputAnswered: _answered, InputExpired: _expired}
+def _recalled(commands: Commands, entry: InputRecalled) -> None:
+    found = commands.inputs.pop(entry.id, None)
+    if found is not None:
+        found.fail(_withdrawal(entry.id, entry.reason))
+
+
+def _withdrawal(id_: str, reason: str | None) -> InputWithdrawnError:
+    why = f": {reason}" if reason else ""
+    return InputWithdrawnError(f"The request {id_} was withdrawn{why}.", input=id_)
+
+
+FEEDS: Feeds = {InputAnswered: _answered, InputExpired: _expired, InputRecalled: _recalled}

@@ -211,7 +211,7 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
     check_audience(state, who)
     row = state.row
     if not state.pending:
-        raise _already(row)
+        raise already_decided(row)
     if state.deadline_ms is not None and now_ms >= state.deadline_ms:
         return ExpireNow()
     if offset.decode(request.seen_offset) < offset.decode(row["revised"]):
@@ -241,13 +241,14 @@ def check_audience(state: InputState, who: Who) -> None:
         raise NotInAudience(f"You are not among those who were asked {state.row['id']}; your answer was not recorded.")
 
 
-def _already(row: dict[str, Any]) -> AlreadyDecided | Expired | Withdrawn:
+def already_decided(row: dict[str, Any]) -> AlreadyDecided | Expired | Withdrawn:
+    """Return the refusal of whatever comes to a request that is decided."""
     match row["status"]:
         case "expired":
-            return Expired(f"The deadline of {row['id']} has passed; your answer was not recorded.", row=row)
+            return Expired(f"The deadline of {row['id']} has passed; nothing was recorded.", row=row)
         case "withdrawn":
-            return Withdrawn(f"The request {row['id']} was taken back; your answer was not recorded.", row=row)
-    return AlreadyDecided(f"The request {row['id']} is already decided; your answer was not recorded.", row=row)
+            return Withdrawn(f"The request {row['id']} was taken back; nothing was recorded.", row=row)
+    return AlreadyDecided(f"The request {row['id']} is already decided; nothing was recorded.", row=row)
 
 
 def _faults(row: dict[str, Any], request: AnswerRequest) -> list[dict[str, str]]:

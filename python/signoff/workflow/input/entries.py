@@ -10,7 +10,12 @@ from signoff.workflow.entry import Command, DecidedBy, Encoded, Notification
 
 @frozen
 class InputRequested(Command):
-    """A request to people for an input. `spec` is the request as the row carries it (see `state.py`)."""
+    """A request to people for an input.
+
+    Attributes:
+        spec: the request as the row carries it (see `state.py`).
+        policy: the rules it is decided by, beside whom it is asked and until when; each is a member of its own.
+    """
 
     type: ClassVar[str] = "input.requested"
     id: str
@@ -19,6 +24,7 @@ class InputRequested(Command):
     forbid: tuple[str, ...] = ()
     deadline: int | None = None
     expose: bool = False
+    policy: dict[str, Any] | None = None
 
 
 @frozen
@@ -63,3 +69,13 @@ class InputExpired(Notification):
 
     type: ClassVar[str] = "input.expired"
     id: str
+
+
+@frozen
+class InputRecalled(Notification):
+    """The end of a request that somebody outside has taken back."""
+
+    type: ClassVar[str] = "input.recalled"
+    id: str
+    reason: str
+    by: DecidedBy

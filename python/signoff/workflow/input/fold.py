@@ -12,6 +12,7 @@ from signoff.workflow.input import state
 from signoff.workflow.input.entries import (
     InputAnswered,
     InputExpired,
+    InputRecalled,
     InputRequested,
     InputRevised,
     InputWithdrawn,
@@ -24,7 +25,7 @@ from signoff.workflow.view import RunFold
 def withdraw_all(projector: Projector, run: RunFold, at: int, by: DecidedBy, reason: str | None) -> None:
     """Take every pending request back: the run has ended, or is to stop."""
     for id_ in run.inputs:
-        _decided(projector, state.withdraw(_request(projector, id_), at, by, reason), at)
+        decided(projector, state.withdraw(request_of(projector, id_), at, by, reason), at)
     run.inputs = []
 
 
@@ -33,7 +34,7 @@ def undo(projector: Projector, request: InputState, at: int, by: DecidedBy) -> N
     taken = state.take_back(request, at, by, "rewound")
     projector.view.inputs[taken.row["id"]] = projector.touched[taken.row["id"]] = taken
     if request.pending:
-        _decided(projector, taken, at)
+        decided(projector, taken, at)
 
 
 def show_again(projector: Projector, before: InputState | None, after: InputState, at: int) -> InputState:
@@ -46,83 +47,99 @@ def show_again(projector: Projector, before: InputState | None, after: InputStat
     """
     if after.pending or before is None:
         revision = after.row["revision"] if before is None else before.row["revision"] + 1
-        after = state.reopen(after, revision, _next_offset(projector))
-    _put(projector, after, Operation.INSERT if before is None else Operation.UPDATE, at)
+        after = state.reopen(after, revision, next_offset(projector))
+    put(projector, after, Operation.INSERT if before is None else Operation.UPDATE, at)
     had = before.to if before is not None and before.pending else ()
     have = after.to if after.pending else ()
-    _tell(projector, after, Operation.UPDATE, at, [who for who in have if who in had])
-    _tell(projector, after, Operation.INSERT, at, [who for who in have if who not in had])
-    _tell(projector, after, Operation.DELETE, at, [who for who in had if who not in have])
+    tell(projector, after, Operation.UPDATE, at, [who for who in have if who in had])
+    tell(projector, after, Operation.INSERT, at, [who for who in have if who not in had])
+    tell(projector, after, Operation.DELETE, at, [who for who in had if who not in have])
     return after
 
 
 def _requested(projector: Projector, run: RunFold, entry: InputRequested) -> None:
-    asked = state.ask(entry, run.row["id"], run.row["workflow"], _next_offset(projector))
+    asked = state.ask(entry, run.row["id"], run.row["workflow"], next_offset(projector))
     run.inputs.append(entry.id)
-    _put(projector, asked, Operation.INSERT, entry.at)
-    _tell(projector, asked, Operation.INSERT, entry.at, asked.to)
+    put(projector, asked, Operation.INSERT, entry.at)
+    tell(projector, asked, Operation.INSERT, entry.at, asked.to)
 
 
 def _revised(projector: Projector, run: RunFold, entry: InputRevised) -> None:
     if entry.id not in run.inputs:
         return
-    before = _request(projector, entry.id)
-    after = state.revise(before, entry, _next_offset(projector))
-    _put(projector, after, Operation.UPDATE, entry.at)
-    kept = [who for who in after.to if who in before.to]
-    _tell(projector, after, Operation.UPDATE, entry.at, kept)
-    _tell(projector, after, Operation.INSERT, entry.at, [who for who in after.to if who not in before.to])
-    _tell(projector, after, Operation.DELETE, entry.at, [who for who in before.to if who not in after.to])
+    before = request_of(projector, entry.id)
+    moved(projector, before, state.revise(before, entry, next_offset(projector)), entry.at)
 
 
 def _answered(projector: Projector, run: RunFold, entry: InputAnswered) -> None:
-    _decide(projector, run, entry, lambda request: state.answer(request, entry), projector.txid_of(entry))
+    finish(projector, run, entry, lambda request: state.answer(request, entry), projector.txid_of(entry))
 
 
 def _expired(projector: Projector, run: RunFold, entry: InputExpired) -> None:
-    _decide(projector, run, entry, lambda request: state.expire(request, entry))
+    finish(projector, run, entry, lambda request: state.expire(request, entry))
 
 
 def _withdrawn(projector: Projector, run: RunFold, entry: InputWithdrawn) -> None:
     by = DecidedBy("workflow")
-    _decide(projector, run, entry, lambda request: state.withdraw(request, entry.at, by, entry.reason))
+    finish(projector, run, entry, lambda request: state.withdraw(request, entry.at, by, entry.reason))
 
 
-def _decide(
+def _recalled(projector: Projector, run: RunFold, entry: InputRecalled) -> None:
+    finish(projector, run, entry, lambda request: state.withdraw(request, entry.at, entry.by, entry.reason))
+
+
+def moved(projector: Projector, before: InputState, after: InputState, at: int, txid: str | None = None) -> None:
+    """Show a request that is pending as it is now, to whoever is asked now, and no more to whoever was."""
+    put(projector, after, Operation.UPDATE, at, txid)
+    tell(projector, after, Operation.UPDATE, at, [who for who in after.to if who in before.to], txid=txid)
+    tell(projector, after, Operation.INSERT, at, [who for who in after.to if who not in before.to], txid=txid)
+    tell(projector, after, Operation.DELETE, at, [who for who in before.to if who not in after.to], txid=txid)
+
+
+def finish(
     projector: Projector,
     run: RunFold,
-    entry: InputAnswered | InputExpired | InputWithdrawn,
-    decide: Callable[[InputState], InputState],
+    entry: InputAnswered | InputExpired | InputWithdrawn | InputRecalled,
+    become: Callable[[InputState], InputState],
     txid: str | None = None,
 ) -> None:
+    """End a request; one that has ended stays as it is."""
     if entry.id in run.inputs:
         run.inputs.remove(entry.id)
-        _decided(projector, decide(_request(projector, entry.id)), entry.at, txid)
+        decided(projector, become(request_of(projector, entry.id)), entry.at, txid)
 
 
-def _decided(projector: Projector, request: InputState, at: int, txid: str | None = None) -> None:
-    _put(projector, request, Operation.UPDATE, at, txid)
-    _tell(projector, request, Operation.DELETE, at, request.to, txid=txid)
+def decided(projector: Projector, request: InputState, at: int, txid: str | None = None) -> None:
+    """Show a request that has just ended, and take it out of the inboxes."""
+    put(projector, request, Operation.UPDATE, at, txid)
+    tell(projector, request, Operation.DELETE, at, request.to, txid=txid)
 
 
-def _request(projector: Projector, id_: str) -> InputState:
+def request_of(projector: Projector, id_: str) -> InputState:
+    """Return a request, which has to be loaded.
+
+    Raises:
+        WorkflowError: it is not.
+    """
     try:
         return projector.view.inputs[id_]
     except KeyError:
         raise WorkflowError(f"The view lacks the pending request {id_}; load it before folding.") from None
 
 
-def _next_offset(projector: Projector) -> str:
+def next_offset(projector: Projector) -> str:
+    """Return the offset right after the next message of the run's stream."""
     return offset.encode(projector.tail + 1)
 
 
-def _put(projector: Projector, request: InputState, operation: Operation, at: int, txid: str | None = None) -> None:
+def put(projector: Projector, request: InputState, operation: Operation, at: int, txid: str | None = None) -> None:
+    """Keep a request as it is now, and show it to whoever may see its run."""
     row = request.row
     projector.view.inputs[row["id"]] = projector.touched[row["id"]] = request
     projector.put(operation, "input", row["id"], row, at=at, txid=txid)
 
 
-def _tell(
+def tell(
     projector: Projector,
     request: InputState,
     operation: Operation,
@@ -131,6 +148,7 @@ def _tell(
     *,
     txid: str | None = None,
 ) -> None:
+    """Show a request in inboxes."""
     if not principals or not projector.write:
         return
     key = f"{request.row['run_id']}/{request.row['id']}"
@@ -143,4 +161,5 @@ FOLDS: Folds = {
     InputAnswered: _answered,
     InputExpired: _expired,
     InputWithdrawn: _withdrawn,
+    InputRecalled: _recalled,
 }

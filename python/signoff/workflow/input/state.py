@@ -3,14 +3,14 @@
     pending --revise--> pending      what people see has changed; `revision` grows
     pending --answer--> answered     accepted; nothing changes it any more
     pending --expire--> expired      the deadline passed
-    pending --withdraw--> withdrawn  by the workflow, by cancelling the run, or because the run ended
+    pending --withdraw--> withdrawn  by the workflow, an operator, by cancelling the run, or because the run ended
 
 What is not in the table has no effect.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -39,6 +39,12 @@ TRANSITIONS: dict[tuple[str, RequestMove], str] = {
     ("pending", RequestMove.WITHDRAW): "withdrawn",
 }
 
+MOST_HISTORY = 50
+"""Lines of what happened to a request that its row keeps."""
+
+_ADDED: dict[str, Any] = {"schedule": [], "wizard": None, "history": []}
+"""What rows of earlier releases lack."""
+
 _SEEN = ("title", "description", "schema", "ui", "show", "initial", "actions")
 """What a person sees of a request, and decides about: an answer to another state of it is stale. Who else is asked, and
 until when, is not part of that."""
@@ -54,6 +60,7 @@ class InputState:
         deadline_ms: milliseconds, or None.
         expose: the accepted value may be seen in the row.
         asked_ms: milliseconds.
+        policy: the rules it is decided by, and where they have come to, beside what the row shows of them.
     """
 
     row: dict[str, Any]
@@ -62,16 +69,19 @@ class InputState:
     deadline_ms: int | None
     expose: bool
     asked_ms: int
+    policy: dict[str, Any] = field(default_factory=dict)
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""
-        return orjson.dumps([self.row, self.to, self.forbid, self.deadline_ms, self.expose, self.asked_ms])
+        return orjson.dumps([self.row, self.to, self.forbid, self.deadline_ms, self.expose, self.asked_ms, self.policy])
 
     @classmethod
     def loads(cls, data: bytes) -> InputState:
         """Read what `dumps` wrote."""
-        row, to, forbid, deadline_ms, expose, asked_ms = orjson.loads(data)
-        return cls(row, tuple(to), tuple(forbid), deadline_ms, expose, asked_ms)
+        row, to, forbid, deadline_ms, expose, asked_ms, *more = orjson.loads(data)
+        policy = more[0] if more else {}  # of requests by earlier releases
+        row |= {name: value for name, value in _ADDED.items() if name not in row}
+        return cls(row, tuple(to), tuple(forbid), deadline_ms, expose, asked_ms, policy)
 
     @property
     def pending(self) -> bool:
@@ -120,8 +130,26 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         "decided_at": None,
         "action": None,
         "reason": None,
+        "schedule": [],
+        "wizard": None,
+        "history": [],
     }
-    return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at)
+    return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at, dict(entry.policy or {}))
+
+
+def noted(state: InputState, what: str, at: int, by: DecidedBy, reason: str | None = None, **more: Any) -> InputState:
+    """Return the request with a line more of what happened to it, for everybody who sees it; the oldest go first.
+
+    Args:
+        state: the request.
+        what: a verb in the past, e.g. `delegated`.
+        at: when, in milliseconds.
+        by: who did it.
+        reason: why, in their words.
+        more: what else is told, JSON.
+    """
+    line = {"what": what, "at": rfc3339(at), "by": {"kind": by.kind, "id": by.id}, "reason": reason, **more}
+    return replace(state, row=state.row | {"history": [*state.row["history"][1 - MOST_HISTORY :], line]})
 
 
 def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:

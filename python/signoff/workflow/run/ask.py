@@ -94,7 +94,7 @@ class Execution:
         self._main.cancel()
         self._commands.loop.cancel_endings()
         # The rows were withdrawn with the cancellation; what the code asked for meanwhile must not stay open either.
-        for _, request in list(self._commands.inputs.values()):
+        for request in list(self._commands.inputs.values()):
             request.withdraw("cancelled")
 
     def terminate(self, entry: RunTerminated) -> None:

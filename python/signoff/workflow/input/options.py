@@ -1,0 +1,35 @@
+"""What `await_input` takes beside name, type and title, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, TypedDict
+
+from signoff.workflow.durations import Duration
+
+
+class RequestOptions(TypedDict, total=False):
+    """The options of a request for input; what each means stands at `Context.await_input`."""
+
+    description: str | None
+    show: Any
+    initial: Any
+    ui: dict[str, Any] | None
+    to: Sequence[str]
+    forbid: Sequence[str]
+    deadline: Duration | datetime | None
+    expose: bool
+
+
+_NAMES: Final = frozenset(RequestOptions.__annotations__)
+
+
+def check_options(options: RequestOptions) -> None:
+    """Refuse an option there is not.
+
+    Raises:
+        TypeError: naming it.
+    """
+    for name in sorted(options.keys() - _NAMES):
+        raise TypeError(f"await_input() has no option {name!r}; it takes {', '.join(sorted(_NAMES))}.")

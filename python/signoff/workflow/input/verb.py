@@ -1,0 +1,92 @@
+"""What people and operators may do to a request for input, beside answering it; declared once, beside its rule.
+
+From a `RequestVerb` follow the endpoint `POST /v1/runs/{run_id}/inputs/{key}/{name}`, its operation in the OpenAPI
+document, the command `signoff NAME RUN KEY`, and what the clients' `act_on` takes. A new one is a `decide` function and
+its `RequestVerb` in the `REQUEST_VERBS` of its noun's `decide.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from signoff.errors import InputNotFound, SignoffError
+from signoff.shapes import Shape
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
+from signoff.workflow.entry import Entry
+from signoff.workflow.input.decide import Who
+from signoff.workflow.input.state import InputState
+from signoff.workflow.verb import Body, Member
+from signoff.workflow.view import View
+
+ASKED: Final = "asked"
+"""Who may do what those may who were asked; the rule looks at who it is."""
+
+InputRow = dict[str, Any]
+RequestDecision = AppendEntries[InputRow] | AlreadyDone[InputRow]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestVerb:
+    """Something that may be done to a request for input.
+
+    Attributes:
+        name: in the address, on the command line and in clients.
+        summary: an imperative sentence.
+        section: of the protocol, e.g. `7.6`.
+        decide: `(run, request, body, who, now in ms) -> decision`; pure.
+        grant: who may: `ASKED`, or `OPERATOR`.
+        members: of the body.
+        refusals: what it may refuse with, beside what every one may.
+        said: what the command says afterwards; `{key}` and `{run}` are those given, `{status}` is the request's.
+    """
+
+    name: str
+    summary: str
+    section: str
+    decide: Callable[[Loaded, InputState, Body, Who, int], RequestDecision]
+    grant: str = ASKED
+    members: tuple[Member, ...] = ()
+    refusals: tuple[type[SignoffError], ...] = ()
+    said: str = "The request {key} is {status}."
+
+    @property
+    def shape(self) -> Shape:
+        """Return how the body is checked."""
+        required = {member.name: member.check for member in self.members if member.required}
+        return Shape(required, {one.name: one.check for one in self.members if not one.required})
+
+    @property
+    def request(self) -> str | dict[str, Any]:
+        """Return the file of the body's schema, or a schema where the body has no members."""
+        empty = {"type": "object", "additionalProperties": False}
+        return f"input-{self.name}-request.json" if self.members else empty
+
+
+def decide_on(verb: RequestVerb, run: Loaded, key: str, now_ms: int, *, body: Body, who: Who) -> RequestDecision:
+    """Decide what becomes of a request.
+
+    Raises:
+        InputNotFound: nobody asked this.
+        Whatever `verb.refusals` says.
+    """
+    request = run.view.inputs.get(key)
+    if request is None:
+        raise InputNotFound(f"The run {run.run.row['id']!r} has no request {key[:140]!r}.")
+    return verb.decide(run, request, body, who, now_ms)
+
+
+def written(run: Loaded, request: InputState, *entries: Entry) -> AppendEntries[InputRow]:
+    """Return the decision to write entries about a request, whose row is the reply."""
+    return AppendEntries(entries, partial(_row, request.row["id"]), wake_at=run.wake_at)
+
+
+def unchanged(request: InputState) -> AlreadyDone[InputRow]:
+    """Return the decision to leave a request as it is, because it is so already."""
+    return AlreadyDone(request.row)
+
+
+def _row(key: str, view: View, _tail: int) -> InputRow:
+    return view.inputs[key].row
