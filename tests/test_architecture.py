@@ -83,6 +83,7 @@ SCENARIOS: Final = {
     "runtime/test_retry.py": "`retry` after every way in which an error comes to the top",
     "runtime/test_undoing.py": "`retry`, `rewind` and `fork` against workers and people",
     "runtime/test_values.py": "a value's way from a step to code, journal and people",
+    "runtime/test_wizard.py": "people who go back and forth between pages",
     "server/fast/test_lane.py": "the fast lane and the application, answer by answer",
     "server/fast/test_lane_faults.py": "the fast lane among conflicts, failures and clients that leave",
     "server/streams/test_compaction.py": "compaction as HTTP shows it",

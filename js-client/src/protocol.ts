@@ -173,8 +173,8 @@ export interface InputRow {
   readonly value?: unknown;
   /** A place without a meaning yet (§18). */
   readonly schedule: readonly unknown[];
-  /** A place without a meaning yet (§18). */
-  readonly wizard: unknown;
+  /** Where the request stands among the pages of a wizard; null: it is none (§7.7). */
+  readonly wizard: WizardPlace | null;
   /** What happened to the request beside its revisions, the last 50, for all who see it (§7.6). */
   readonly history: readonly InputEvent[];
 }
@@ -397,6 +397,16 @@ export interface VerbReply {
 export interface VerbRequest {
   /** For people, in the journal. */
   readonly reason?: string | null;
+}
+
+/**
+ * Which page of a wizard a request is: `step` of `of` (null: nobody knows how many there are), and the request that the
+ * action `back` leads to.
+ */
+export interface WizardPlace {
+  readonly step: number;
+  readonly of: number | null;
+  readonly back: string | null;
 }
 
 /** The engine's rows by their type in messages (§5); every other type is the application's. */

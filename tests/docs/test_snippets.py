@@ -30,6 +30,7 @@ from signoff.workflow import journal
 from signoff.workflow.entry import Error
 from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.step.entries import StepFailed, StepScheduled
+from tests.runtime.scene import stage
 from tests.server.hosting import hosting
 
 ROOT = Path(__file__).parents[2]
@@ -217,3 +218,20 @@ def test_the_reference_proves_a_store_of_ones_own(tmp_path: Path) -> None:
     )
     assert proved.returncode == 0, proved.stdout
     assert re.search(r"^\d{3} passed", proved.stdout, flags=re.MULTILINE)
+
+
+async def test_the_page_on_wizards_goes_back() -> None:
+    space = _namespace(blocks("docs/guide/wizards.md")[0])
+    async with stage(space["app"], "memory:") as on:
+        run = await on.start("onboarding", "user:alice")
+        said = [
+            ("contact:0", {"email": "a@example.org"}, "submit"),
+            ("address:0", {"city": "Ly"}, "back"),
+            ("contact:0", {"email": "b@example.org"}, "submit"),
+            ("address:0", {"street": "1 Rue", "city": "Lyon"}, "submit"),
+            ("consent:0", True, "submit"),
+        ]
+        for key, value, action in said:
+            row = await on.asks(run, key)
+            await on.answer(row, value, action=action)
+        assert (await on.reaches(run, "completed"))["output"] == "b@example.org in Lyon"

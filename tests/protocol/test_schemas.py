@@ -103,7 +103,6 @@ def test_a_place_without_a_meaning_is_marked_and_not_written() -> None:
     assert [name for name, member in row["properties"].items() if member.get("x-reserved") is True] == [
         "quorum",
         "claim",
-        "wizard",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole
 from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.projection import project, refold
 from signoff.workflow.run.entries import RunStarted
@@ -26,7 +26,7 @@ def loaded(*entries: Entry, **members: Any) -> Loaded:
     return Loaded(view, tail, **members)
 
 
-def written(run: Loaded, decision: AppendEntries[R] | AlreadyDone[R]) -> tuple[R, dict[str, Any]]:
+def written(run: Loaded, decision: AppendEntries[R] | AlreadyDone[R] | LoadWhole) -> tuple[R, dict[str, Any]]:
     """Return the reply and the run's row once the decision is written."""
     assert isinstance(decision, AppendEntries)
     delta = project(run.view, decision.entries, run.public_tail)

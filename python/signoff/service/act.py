@@ -24,7 +24,16 @@ from signoff.stores.base import LoadedSubject as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.workflow import journal
-from signoff.workflow.decision import DECISIONS, AlreadyDone, AppendEntries, Decision, DeleteRun, Loaded, StartAnother
+from signoff.workflow.decision import (
+    DECISIONS,
+    AlreadyDone,
+    AppendEntries,
+    Decision,
+    DeleteRun,
+    Loaded,
+    LoadWhole,
+    StartAnother,
+)
 from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.input.state import InputState
 from signoff.workflow.nouns import verbs
@@ -127,9 +136,11 @@ class Actor:
                 run = loaded(stored)
                 if run.status in journal:
                     run = replace(run, view=await self._whole_view(stored.subject))
-                decision = decide(run, self._clock.now_ms())
-                if not isinstance(decision, DECISIONS):
-                    decision = await decision
+                decision = await self._decided(run, decide)
+                if isinstance(decision, LoadWhole):
+                    run = replace(run, view=await self._whole_view(stored.subject))
+                    decision = await self._decided(run, decide)
+                    assert not isinstance(decision, LoadWhole), "what it is about has been loaded"
                 if isinstance(decision, AlreadyDone):
                     return decision.reply
                 if isinstance(decision, StartAnother):
@@ -142,6 +153,10 @@ class Actor:
                 reply = await self._commit(RunSnapshot(stored.subject, run.view), decision)
                 if reply is not None:
                     return reply[0]
+
+    async def _decided(self, run: Loaded, decide: Decide[R]) -> Decision[R]:
+        decision = decide(run, self._clock.now_ms())
+        return decision if isinstance(decision, DECISIONS) else await decision
 
     async def begin(self, run_id: str, decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]]) -> R:
         """Do the same for a run that is most likely new: it is looked at only if it exists."""

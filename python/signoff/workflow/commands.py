@@ -51,6 +51,7 @@ class Commands:
         rows: types and keys of the rows that the run has published.
         patches: which branch it takes, by id.
         run_id, seed: of the run.
+        points: how many points of no return it has passed.
         execution: the coroutine that asks.
     """
 
@@ -60,6 +61,7 @@ class Commands:
         self.now_ms = 0
         self.run_id = ""
         self.seed = ""
+        self.points = 0
         self.recorded = Recorded(self._passed)
         self.new: list[Command] = []
         self.steps: dict[str, StepCall] = {}

@@ -14,9 +14,10 @@ from signoff.workflow.patch.ask import Patches
 from signoff.workflow.row.ask import Rows
 from signoff.workflow.step.ask import Steps
 from signoff.workflow.timer.ask import Sleeps
+from signoff.workflow.wizard.ask import Wizards
 
 
-class Context(Steps, Sleeps, EventWaits, Requests, Rows, Patches):
+class Context(Steps, Sleeps, EventWaits, Requests, Wizards, Rows, Patches):
     """The workflow's only way to the world: all that the nouns offer, and the run's own time and chance."""
 
     __slots__ = ("_random", "_uuids")

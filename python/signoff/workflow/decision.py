@@ -156,10 +156,15 @@ class DeleteRun(Generic[R]):
     at: int
 
 
-DECISIONS: Final = (AppendEntries, AlreadyDone, DeleteRun, StartAnother)
+@dataclass(frozen=True, slots=True)
+class LoadWhole:
+    """The decision is about all that the run has done: load that, and ask again."""
+
+
+DECISIONS: Final = (AppendEntries, AlreadyDone, DeleteRun, StartAnother, LoadWhole)
 """What a decision is an instance of."""
 
-Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R] | StartAnother[R]
+Decision = AppendEntries[R] | AlreadyDone[R] | DeleteRun[R] | StartAnother[R] | LoadWhole
 
 
 def run_row(view: View, _: int) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class RunFold:
         blocked: why the run is blocked (`failure.reason`); empty if it is not.
         stuck: fingerprints of the code that got stuck in this run, the last ones.
         paused: somebody wants nothing new to be begun; whether it is blocked is remembered meanwhile.
+        prefilled: what was filled in of requests that are not asked again yet, by id.
         retried_at: when somebody wished that the failed run be tried again, in milliseconds; 0: not since the last cut.
     """
 
@@ -54,6 +55,7 @@ class RunFold:
     stuck: list[str] = field(default_factory=list)
     paused: bool = False
     retried_at: int = 0
+    prefilled: dict[str, Any] = field(default_factory=dict)
 
     def dumps(self) -> bytes:
         """Write as JSON, for a store."""

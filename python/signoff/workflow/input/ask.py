@@ -93,11 +93,13 @@ class InputRequest(Generic[T]):
         >>> answer = await request
     """
 
-    __slots__ = ("_answer", "_commands", "_failure", "_type", "_waiters", "deadline_ms", "id")
+    __slots__ = ("_answer", "_commands", "_failure", "_type", "_waiters", "actions", "deadline_ms", "id", "place")
 
     def __init__(self, commands: Commands, id_: str, type_: Any, asked: InputRequested | None) -> None:
         self.id = id_
         self.deadline_ms = None if asked is None else asked.deadline
+        self.actions: list[str] = [] if asked is None else asked.spec["actions"]
+        self.place: dict[str, Any] | None = None if asked is None else (asked.policy or {}).get("wizard")
         self._commands = commands
         self._type = type_
         self._answer: Answer[T] | None = None
@@ -108,6 +110,11 @@ class InputRequest(Generic[T]):
     def pending(self) -> bool:
         """Tell whether it can still be answered."""
         return self._answer is None and self._failure is None
+
+    @property
+    def answered_by_now(self) -> bool:
+        """Tell whether an answer was accepted."""
+        return self._answer is not None
 
     def __await__(self) -> Generator[Any, None, Answer[T]]:
         if self._answer is not None:
@@ -268,29 +275,48 @@ class Requests(Offer):
         Example:
             >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
         """
-        check_options(options)
-        to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
-        deadline = options.get("deadline")
-        spec = {
-            "title": title,
-            "description": options.get("description"),
-            "schema": schema_of(type),
-            "ui": codec.public_json(options.get("ui")),
-            "show": codec.public_json(options.get("show")),
-            "initial": codec.public_json(options.get("initial")),
-            "actions": list(actions),
-        }
-        check_spec(spec | {"to": list(to), "forbid": list(forbid)})
-        due = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
-        spec = {member: value for member, value in spec.items() if value is not None}
-        commands = self._commands
-        if commands.swallows_its_end():
-            return InputRequest(commands, "", type, None)
-        id_, _ = commands.next_id(name, "name of a request")
-        asked = commands.issue(InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False))
-        request: InputRequest[Any] = InputRequest(commands, id_, type, asked)
-        commands.inputs[id_] = request
-        return request
+        return ask_people(self._commands, name, type, title=title, actions=actions, options=options)
+
+
+def ask_people(
+    commands: Commands,
+    name: str,
+    type_: Any,
+    *,
+    title: str,
+    actions: Sequence[str],
+    options: RequestOptions,
+    policy: dict[str, Any] | None = None,
+) -> InputRequest[Any]:
+    """Ask for an input; see `Requests.await_input`.
+
+    Args:
+        policy: rules that follow from where it is asked.
+    """
+    check_options(options)
+    to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
+    deadline = options.get("deadline")
+    spec = {
+        "title": title,
+        "description": options.get("description"),
+        "schema": schema_of(type_),
+        "ui": codec.public_json(options.get("ui")),
+        "show": codec.public_json(options.get("show")),
+        "initial": codec.public_json(options.get("initial")),
+        "actions": list(actions),
+    }
+    check_spec(spec | {"to": list(to), "forbid": list(forbid)})
+    due = None if deadline is None else deadline_ms(deadline, commands.now_ms)
+    spec = {member: value for member, value in spec.items() if value is not None}
+    if commands.swallows_its_end():
+        return InputRequest(commands, "", type_, None)
+    id_, _ = commands.next_id(name, "name of a request")
+    asked = commands.issue(
+        InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False), policy or None
+    )
+    request: InputRequest[Any] = InputRequest(commands, id_, type_, asked)
+    commands.inputs[id_] = request
+    return request
 
 
 def _answered(commands: Commands, entry: InputAnswered) -> None:

@@ -26,12 +26,13 @@ from signoff.errors import (
 from signoff.frozen import frozen
 from signoff.streams import offset
 from signoff.workflow import codec
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, Remember
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.entries import InputAnswered, InputExpired
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import BACK, AnswerRequest
 from signoff.workflow.view import View
+from signoff.workflow.wizard.decide import go_back, goes_back
 
 SCOPE: Final = "answer"
 """The scope in which submission ids are unique."""
@@ -118,7 +119,7 @@ class EncodedAnswer(NamedTuple):
 
 def answer(
     loaded: Loaded, key: str, request: AnswerRequest, who: Who, now_ms: int, *, encoded: EncodedAnswer | None = None
-) -> AppendEntries[Accepted] | AlreadyDone[Accepted]:
+) -> AppendEntries[Accepted] | AlreadyDone[Accepted] | LoadWhole:
     """Decide what becomes of an answer. One that comes after the deadline ends the request, and is refused then.
 
     Args:
@@ -160,6 +161,10 @@ def answer(
         return AppendEntries(
             (expired,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key)
         )
+    remember = Remember(SCOPE, request.submission_id, digest, Accepted.dumps)
+    if goes_back(state, request) is not None:
+        accepted = partial(_accepted, key, request)
+        return go_back(loaded, state, request, who.by, at, remember=remember, reply=accepted)
     entry = InputAnswered(
         at=at,
         id=key,
@@ -173,7 +178,7 @@ def answer(
         (entry,),
         partial(_accepted, key, request),
         wake_at=loaded.wake_at,
-        remember=Remember(SCOPE, request.submission_id, digest, Accepted.dumps),
+        remember=remember,
     )
 
 

@@ -29,36 +29,43 @@ def withdraw_all(projector: Projector, run: RunFold, at: int, by: DecidedBy, rea
     run.inputs = []
 
 
-def undo(projector: Projector, request: InputState, at: int, by: DecidedBy) -> None:
+def undo(
+    projector: Projector, request: InputState, at: int, *, by: DecidedBy, reason: str, txid: str | None = None
+) -> None:
     """Take a request back that is undone: whoever still saw it is told, and what is kept of it says so."""
-    taken = state.take_back(request, at, by, "rewound")
+    taken = state.take_back(request, at, by, reason)
     projector.view.inputs[taken.row["id"]] = projector.touched[taken.row["id"]] = taken
     if request.pending:
-        decided(projector, taken, at)
+        decided(projector, taken, at, txid)
 
 
-def show_again(projector: Projector, before: InputState | None, after: InputState, at: int) -> InputState:
+def show_again(
+    projector: Projector, before: InputState | None, after: InputState, at: int, txid: str | None = None
+) -> InputState:
     """Show a request as it is since something was undone, and return it so.
 
     Args:
         before: as it was shown; None: it was not.
         after: as the journal has it now.
         at: when, in milliseconds.
+        txid: of whoever has undone something by an answer.
     """
     if after.pending or before is None:
         revision = after.row["revision"] if before is None else before.row["revision"] + 1
         after = state.reopen(after, revision, next_offset(projector))
-    put(projector, after, Operation.INSERT if before is None else Operation.UPDATE, at)
+    put(projector, after, Operation.INSERT if before is None else Operation.UPDATE, at, txid)
     had = before.to if before is not None and before.pending else ()
     have = after.to if after.pending else ()
-    tell(projector, after, Operation.UPDATE, at, [who for who in have if who in had])
-    tell(projector, after, Operation.INSERT, at, [who for who in have if who not in had])
-    tell(projector, after, Operation.DELETE, at, [who for who in had if who not in have])
+    tell(projector, after, Operation.UPDATE, at, [who for who in have if who in had], txid=txid)
+    tell(projector, after, Operation.INSERT, at, [who for who in have if who not in had], txid=txid)
+    tell(projector, after, Operation.DELETE, at, [who for who in had if who not in have], txid=txid)
     return after
 
 
 def _requested(projector: Projector, run: RunFold, entry: InputRequested) -> None:
     asked = state.ask(entry, run.row["id"], run.row["workflow"], next_offset(projector))
+    if entry.id in run.prefilled:
+        asked = state.begun(asked, run.prefilled.pop(entry.id))
     run.inputs.append(entry.id)
     put(projector, asked, Operation.INSERT, entry.at)
     tell(projector, asked, Operation.INSERT, entry.at, asked.to)

@@ -131,7 +131,7 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         "action": None,
         "reason": None,
         "schedule": [],
-        "wizard": None,
+        "wizard": (entry.policy or {}).get("wizard"),
         "history": [],
     }
     return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at, dict(entry.policy or {}))
@@ -164,6 +164,8 @@ def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
     row = {**state.row, **{name: changes[name] for name in _SEEN if name in changes}}
     row["ui"] = row["ui"] or {}
     seen = any(_differ(row[name], state.row[name]) for name in _SEEN if name in changes)
+    if "wizard" in changes:
+        row["wizard"] = changes["wizard"]
     to = tuple(changes.get("to", state.to))
     deadline_ms = changes.get("deadline", state.deadline_ms)
     row |= {
@@ -180,6 +182,17 @@ def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
 def _differ(one: Any, other: Any) -> bool:
     # As JSON: to Python, 1 and true are equal.
     return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) != orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+
+
+def prefilled(state: InputState, value: Any, revised: str) -> InputState:
+    """Return a pending request that shows what was filled in of it: that is another thing to decide about."""
+    row = state.row | {"initial": value, "revision": state.row["revision"] + 1, "revised": revised}
+    return replace(state, row=row)
+
+
+def begun(state: InputState, value: Any) -> InputState:
+    """Return a request that has just been asked, and begins with what was filled in of it before."""
+    return replace(state, row=state.row | {"initial": value})
 
 
 def answer(state: InputState, entry: InputAnswered) -> InputState:

@@ -2,8 +2,8 @@
 
 A journal only grows. `run.rewound`, and `run.retried` of a failed run, say how many entries of what held until then
 stay; those of the *effective* journal, which is what replay feeds and what rows and index show. What came later is
-undone, but for what the outside world has said, which cannot be unsaid: events, the wish that the run stop, and that it
-is paused. That is said again, behind the cut.
+undone, but for what the outside world has said, which cannot be unsaid: events, the wish that the run stop, that it is
+paused, and what people have filled in. That is said again, behind the cut.
 
 A retry keeps more: also how what stays was answered, so that no step that is done is done again. What it opens again
 is given as much time as it had.
@@ -32,6 +32,7 @@ from signoff.workflow.run.entries import (
     RunTerminated,
 )
 from signoff.workflow.step.entries import StepFailed
+from signoff.workflow.wizard.entries import WizardPrefilled
 
 Cut = RunRewound | RunRetried
 
@@ -40,7 +41,7 @@ CUTS: Final = frozenset({RunRewound, RunRetried})
 Failure = StepFailed | InputExpired | EventTimedOut
 """What says that something the code asked for came to no result; a step may be tried again."""
 
-_SURVIVORS: Final = frozenset({EventReceived, CancelRequested, RunDescribed, RunPaused, RunResumed})
+_SURVIVORS: Final = frozenset({EventReceived, CancelRequested, RunDescribed, RunPaused, RunResumed, WizardPrefilled})
 
 
 def is_cut(entry: Entry) -> bool:
@@ -59,7 +60,7 @@ KeptEntries = list[tuple[int, Entry]]
 
 def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
     """Return those entries of an effective journal that a cut lets stay: before it, and behind it."""
-    anew: Collection[str] = cut.anew if isinstance(cut, RunRetried) else ()
+    anew: Collection[str] = cut.anew
     keep = len(entries) if cut.keep is None else min(cut.keep, len(entries))
     before = [(n, entries[n]) for n in range(keep)]
     if anew:
@@ -94,7 +95,7 @@ def _open_again(entry: Entry, at: int) -> Entry:
 def settled(entry: Entry, count: int) -> Entry:
     """Return an entry as it stands in an effective journal, behind `count` others: a cut has nothing left to undo."""
     if isinstance(entry, RunRewound):
-        return replace(entry, keep=count)
+        return replace(entry, keep=count, anew=())
     if isinstance(entry, RunRetried) and entry.keep is not None:
         return replace(entry, keep=count, anew=())
     return entry

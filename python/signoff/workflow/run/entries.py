@@ -161,7 +161,8 @@ class RunRewound(Notification):
     """The undoing of all but the first `keep` entries of the effective journal (see `cut.py`).
 
     `to` is the id of a command, for people: the first that is undone, or with `after` the last that is kept. In a run
-    that was forked it stands behind the entries that were copied, and undoes nothing.
+    that was forked it stands behind the entries that were copied, and undoes nothing. `anew`: what is open again, with
+    as much time as it had. `submission_id`: of whoever went back to a page of a wizard.
     """
 
     type: ClassVar[str] = "run.rewound"
@@ -170,6 +171,13 @@ class RunRewound(Notification):
     after: bool = False
     reason: str | None = None
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+    anew: tuple[str, ...] = ()
+    submission_id: str | None = None
+
+    @property
+    def txid(self) -> str | None:
+        """Return the submission id."""
+        return self.submission_id
 
 
 @frozen
