@@ -28,6 +28,23 @@ export interface AnswerRequest {
   readonly seen_offset: string;
 }
 
+/**
+ * What somebody says about a request: the row `comment`, whose key is `name:n/k`, in an inbox `run_id/name:n/k` (§5.5).
+ */
+export interface CommentRow {
+  /** In an inbox with the run's id and `/` before it. */
+  readonly id: string;
+  readonly run_id: string;
+  /** The request that was spoken of. */
+  readonly input: string;
+  /** Chosen by the client. */
+  readonly comment_id: string;
+  readonly by: DecidedBy;
+  readonly at: string;
+  /** Plain text. */
+  readonly text: string;
+}
+
 /** Who or what settled a request (§7.2). */
 export interface DecidedBy {
   readonly kind: "person" | "timeout" | "policy" | "operator" | "workflow";
@@ -42,6 +59,31 @@ export interface DoctorReply {
   readonly version: string;
   /** In the order in which to read them. */
   readonly findings: readonly Finding[];
+}
+
+/** A draft that was kept (§7.9). */
+export interface DraftReply {
+  /** Null: there is none any more. */
+  readonly draft: DraftRow | null;
+}
+
+/** The body of a draft (§7.9). */
+export interface DraftRequest {
+  /** Any JSON of 64 KiB at most; null: nothing is kept any more. */
+  readonly value: unknown;
+}
+
+/** What a person has filled in of a request and not sent: the row `draft`, whose key is `run_id/name:n` (§5.6). */
+export interface DraftRow {
+  readonly id: string;
+  readonly run_id: string;
+  /** The request it is a draft of. */
+  readonly input: string;
+  /** The `revised` of the request when this was saved. */
+  readonly revised: string;
+  readonly saved_at: string;
+  /** Any JSON: nobody has checked it. */
+  readonly value: unknown;
 }
 
 /** The reply to an event for all that wait (§9.2). */
@@ -100,6 +142,14 @@ export interface HealthReply {
   readonly status: "ok";
   /** The server's version. */
   readonly version: string;
+}
+
+/** The body of a comment (§7.8). */
+export interface InputCommentRequest {
+  /** What to say. */
+  readonly text: string;
+  /** The same id again says nothing twice; made up unless given. */
+  readonly comment_id?: string | null;
 }
 
 /** Something that happened to a request: what, when, who did it and why. */
@@ -415,10 +465,12 @@ export interface EngineRows {
   readonly step: StepRow;
   readonly input: InputRow;
   readonly progress: ProgressRow;
+  readonly comment: CommentRow;
+  readonly draft: DraftRow;
 }
 
 /** The types of the engine's rows. */
-export const engineRowTypes = ["run", "step", "input", "progress"] as const satisfies readonly (keyof EngineRows)[];
+export const engineRowTypes = ["run", "step", "input", "progress", "comment", "draft"] as const satisfies readonly (keyof EngineRows)[];
 
 /** What may be done to a run (§10.4), by its name in the address. */
 export interface Verbs {
@@ -435,4 +487,5 @@ export interface Verbs {
 /** What may be done to a request for input (§7.6), by its name in the address. */
 export interface InputVerbs {
   readonly withdraw: { readonly body: InputWithdrawRequest; readonly reply: InputReply };
+  readonly comment: { readonly body: InputCommentRequest; readonly reply: InputReply };
 }

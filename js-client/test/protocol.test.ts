@@ -83,19 +83,20 @@ describe("a schema that changes", () => {
 
   it("by a row type brings its interface and its place among the rows", () => {
     writeFileSync(
-      join(folder, "vote-row.json"),
-      JSON.stringify({ title: "The row `vote`", type: "object", properties: { id: { type: "string" }, by: { const: "user:alice" } }, required: ["id"] }),
+      join(folder, "note-row.json"),
+      JSON.stringify({ title: "The row `note`", type: "object", properties: { id: { type: "string" }, by: { const: "user:alice" } }, required: ["id"] }),
     );
     const { came } = changed("state-message.json", (schema) => {
-      const rule = { if: { properties: { type: { const: "vote" } } }, then: { properties: { value: { $ref: "vote-row.json" } } } };
+      const rule = { if: { properties: { type: { const: "note" } } }, then: { properties: { value: { $ref: "note-row.json" } } } };
       (schema["allOf"] as unknown[]).push(rule);
     });
+    const types = [...engineRowTypes, "note"].map((type) => JSON.stringify(type)).join(", ");
     expect(came).toStrictEqual([
-      "/** The row `vote`. */",
-      "export interface VoteRow {",
+      "/** The row `note`. */",
+      "export interface NoteRow {",
       '  readonly by?: "user:alice";',
-      "  readonly vote: VoteRow;",
-      'export const engineRowTypes = ["run", "step", "input", "progress", "vote"] as const satisfies readonly (keyof EngineRows)[];',
+      "  readonly note: NoteRow;",
+      `export const engineRowTypes = [${types}] as const satisfies readonly (keyof EngineRows)[];`,
     ]);
   });
 

@@ -113,6 +113,8 @@ class Engine:
             doctor=Doctor(store, committer, clock, workers),
             pruner=Pruner(store, committer, clock),
         )
+        engine.inputs.drafts.start()
+        engine.before_close(engine.inputs.drafts.close)
         engine.before_close(sweeper.close)
         engine.before_close(workers.close)
         engine.before_close(forsaken.close)

@@ -13,6 +13,7 @@ from signoff.clock import Clock
 from signoff.errors import InputNotFound, PayloadTooLarge
 from signoff.service.act import OPEN_INPUTS, Actor, not_found
 from signoff.service.commit import GroupCommitter
+from signoff.service.drafts import Drafts
 from signoff.service.kinds import PartKind, inputs_listing, run_name
 from signoff.stores.base import Page, PartsWanted, WorkflowStore
 from signoff.workflow.decision import Decision, Loaded
@@ -38,9 +39,14 @@ _JUDGES: Final = 2
 
 
 class Inputs:
-    """The requests for input: answered, looked at and listed."""
+    """The requests for input: answered, looked at and listed.
+
+    Attributes:
+        drafts: what people have filled in and not sent.
+    """
 
     def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+        self.drafts = Drafts(store, committer, clock)
         self._store = store
         self._actor = Actor(store, committer, clock)
         self._judging = asyncio.Semaphore(_JUDGES)
@@ -74,7 +80,9 @@ class Inputs:
             return self._judged(partial(decide.answer, run, key, request, who, now, encoded=encoded), state.row)
 
         wanted = PartsWanted(PartKind.INPUT, key)
-        return await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
+        accepted = await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
+        await self.drafts.decided(run_id, key)
+        return accepted
 
     async def act(self, verb: str, run_id: str, key: str, body: Body, who: Who) -> dict[str, Any]:
         """Do to a request what is declared in `workflow.*.act`; return its row, durable.

@@ -5,6 +5,7 @@
     subscription  the client's     -                           due when a delivery or a lease of its is
     worker        its owner's      -                           due when its announcement ends
     webhook-key   `1`              -                           -
+    draft         person, request  -                           the request; due when it is to be looked at again
     probe         any              -                           -: written and deleted, to see how long that takes
 
     part     key            state                         found by
@@ -52,6 +53,7 @@ class Kind(StrEnum):
     WORKER = "worker"
     WEBHOOK_KEY = "webhook-key"
     PROBE = "probe"
+    DRAFT = "draft"
 
     @property
     def agenda(self) -> str:

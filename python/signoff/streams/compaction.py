@@ -99,7 +99,7 @@ def parse_option(text: str | None) -> bool:
 def managed(path: str) -> bool:
     """Tell whether the engine's stream at this path holds rows: not journals, and not what steps write."""
     root, _, rest = path.partition("/")
-    return root in {"inbox", "workflows"} or (root == "runs" and rest != "" and "/" not in rest)
+    return root in {"inbox", "workflows", "drafts"} or (root == "runs" and rest != "" and "/" not in rest)
 
 
 def compacted(head: Head) -> bool:

@@ -32,7 +32,7 @@ from signoff.workflow.input.decide import Who
 OPERATOR: Final = "operator"
 """The grant that allows everything."""
 
-_ENGINE_ROOTS = ("runs", "inbox", "workflows")
+_ENGINE_ROOTS = ("runs", "inbox", "workflows", "drafts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +161,9 @@ def check_stream(identity: Identity, method: str, path: str) -> None:
         Unauthorized, Forbidden: see `Identity.require`.
     """
     identity.require_known()
-    if identity.operator:
-        return
     root, _, rest = path.partition("/")
+    if identity.operator and (root != "drafts" or method not in {"GET", "HEAD"}):
+        return
     if method not in {"GET", "HEAD"}:
         allowed = root in _ENGINE_ROOTS or identity.may("stream:write", path)
     else:
@@ -177,7 +177,7 @@ def _may_read(identity: Identity, root: str, rest: str, path: str) -> bool:
         case "runs":
             run_id, _, part = rest.partition("/")
             return (part == "" or part.startswith("out/")) and identity.may("run:read", run_id)
-        case "inbox":
+        case "inbox" | "drafts":  # drafts are nobody else's business, not even an operator's
             return rest in identity.principals
         case "workflows":
             return identity.may("workflow:list", rest)

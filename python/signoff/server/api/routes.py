@@ -11,7 +11,7 @@ from starlette.routing import Route
 from signoff.errors import MethodNotAllowed
 from signoff.server.access.authenticator import Authenticator
 from signoff.server.access.identity import ANONYMOUS
-from signoff.server.api import about, doctor, events, input_verbs, inputs, prune, runs, verbs
+from signoff.server.api import about, doctor, drafts, events, input_verbs, inputs, prune, runs, verbs
 from signoff.server.api.call import Call
 from signoff.server.api.operation import ServedOperation
 from signoff.server.config import ServerConfig
@@ -22,6 +22,7 @@ from signoff.service.engine import Engine
 OPERATIONS: Final = (
     *inputs.OPERATIONS,
     *input_verbs.OPERATIONS,
+    *drafts.OPERATIONS,
     *runs.OPERATIONS,
     *verbs.OPERATIONS,
     *events.OPERATIONS,

@@ -242,8 +242,17 @@ def check_audience(state: InputState, who: Who) -> None:
     """
     if not who.principals.isdisjoint(state.forbid):
         raise NotInAudience(f"You may not decide on {state.row['id']} yourself; somebody else must.")
+    check_asked(state, who)
+
+
+def check_asked(state: InputState, who: Who) -> None:
+    """Refuse whoever the request is not for, though it may be for somebody who may not decide it.
+
+    Raises:
+        NotInAudience: the caller was not asked.
+    """
     if not who.operator and who.principals.isdisjoint(state.to):
-        raise NotInAudience(f"You are not among those who were asked {state.row['id']}; your answer was not recorded.")
+        raise NotInAudience(f"You are not among those who were asked {state.row['id']}; nothing was recorded.")
 
 
 def already_decided(row: dict[str, Any]) -> AlreadyDecided | Expired | Withdrawn:

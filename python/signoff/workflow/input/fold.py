@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from signoff.errors import WorkflowError
 from signoff.streams import offset
@@ -57,8 +58,8 @@ def show_again(
     had = before.to if before is not None and before.pending else ()
     have = after.to if after.pending else ()
     tell(projector, after, Operation.UPDATE, at, [who for who in have if who in had], txid=txid)
-    tell(projector, after, Operation.INSERT, at, [who for who in have if who not in had], txid=txid)
-    tell(projector, after, Operation.DELETE, at, [who for who in had if who not in have], txid=txid)
+    came, left = [who for who in have if who not in had], [who for who in had if who not in have]
+    _tell_all(projector, after, at, came=came, left=left, txid=txid)
     return after
 
 
@@ -99,8 +100,8 @@ def moved(projector: Projector, before: InputState, after: InputState, at: int, 
     """Show a request that is pending as it is now, to whoever is asked now, and no more to whoever was."""
     put(projector, after, Operation.UPDATE, at, txid)
     tell(projector, after, Operation.UPDATE, at, [who for who in after.to if who in before.to], txid=txid)
-    tell(projector, after, Operation.INSERT, at, [who for who in after.to if who not in before.to], txid=txid)
-    tell(projector, after, Operation.DELETE, at, [who for who in before.to if who not in after.to], txid=txid)
+    came, left = [who for who in after.to if who not in before.to], [who for who in before.to if who not in after.to]
+    _tell_all(projector, after, at, came=came, left=left, txid=txid)
 
 
 def finish(
@@ -119,7 +120,7 @@ def finish(
 def decided(projector: Projector, request: InputState, at: int, txid: str | None = None) -> None:
     """Show a request that has just ended, and take it out of the inboxes."""
     put(projector, request, Operation.UPDATE, at, txid)
-    tell(projector, request, Operation.DELETE, at, request.to, txid=txid)
+    _tell_all(projector, request, at, left=request.to, txid=txid)
 
 
 def request_of(projector: Projector, id_: str) -> InputState:
@@ -142,7 +143,7 @@ def next_offset(projector: Projector) -> str:
 def put(projector: Projector, request: InputState, operation: Operation, at: int, txid: str | None = None) -> None:
     """Keep a request as it is now, and show it to whoever may see its run."""
     row = request.row
-    projector.view.inputs[row["id"]] = projector.touched[row["id"]] = request
+    keep(projector, request)
     projector.put(operation, "input", row["id"], row, at=at, txid=txid)
 
 
@@ -160,6 +161,39 @@ def tell(
         return
     key = f"{request.row['run_id']}/{request.row['id']}"
     projector.tell(principals, operation, "input", key, request.row | {"id": key}, at=at, txid=txid)
+
+
+def keep(projector: Projector, request: InputState) -> None:
+    """Keep a request as it is now."""
+    projector.view.inputs[request.row["id"]] = projector.touched[request.row["id"]] = request
+
+
+def tell_comment(
+    projector: Projector, comment: dict[str, Any], operation: Operation, at: int, principals: Sequence[str]
+) -> None:
+    """Show a comment in inboxes, beside its request."""
+    if principals:
+        key = f"{comment['run_id']}/{comment['id']}"
+        projector.tell(principals, operation, "comment", key, comment | {"id": key}, at=at)
+
+
+def _tell_all(
+    projector: Projector,
+    request: InputState,
+    at: int,
+    *,
+    came: Sequence[str] = (),
+    left: Sequence[str] = (),
+    txid: str | None,
+) -> None:
+    """Show a request with its comments in some inboxes, and take both out of others."""
+    comments = request.policy.get("comments", ())
+    tell(projector, request, Operation.INSERT, at, came, txid=txid)
+    for comment in comments:
+        tell_comment(projector, comment, Operation.INSERT, at, came)
+    for comment in comments:
+        tell_comment(projector, comment, Operation.DELETE, at, left)
+    tell(projector, request, Operation.DELETE, at, left, txid=txid)
 
 
 FOLDS: Folds = {

@@ -3,7 +3,7 @@
 A journal only grows. `run.rewound`, and `run.retried` of a failed run, say how many entries of what held until then
 stay; those of the *effective* journal, which is what replay feeds and what rows and index show. What came later is
 undone, but for what the outside world has said, which cannot be unsaid: events, the wish that the run stop, that it is
-paused, and what people have filled in. That is said again, behind the cut.
+paused, what people have filled in, and what they have said. That is said again, behind the cut.
 
 A retry keeps more: also how what stays was answered, so that no step that is done is done again. What it opens again
 is given as much time as it had.
@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from signoff.workflow.comment.entries import CommentAdded
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
 from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
@@ -41,7 +42,9 @@ CUTS: Final = frozenset({RunRewound, RunRetried})
 Failure = StepFailed | InputExpired | EventTimedOut
 """What says that something the code asked for came to no result; a step may be tried again."""
 
-_SURVIVORS: Final = frozenset({EventReceived, CancelRequested, RunDescribed, RunPaused, RunResumed, WizardPrefilled})
+_SURVIVORS: Final = frozenset(
+    {EventReceived, CancelRequested, RunDescribed, RunPaused, RunResumed, WizardPrefilled, CommentAdded}
+)
 
 
 def is_cut(entry: Entry) -> bool:

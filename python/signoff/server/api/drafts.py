@@ -1,0 +1,39 @@
+"""`/v1/runs/{run_id}/inputs/{key}/draft`: what a person has filled in and not sent, for nobody else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from signoff.errors import AlreadyDecided, Expired, InputNotFound, NotInAudience, RunNotFound, Withdrawn
+from signoff.server.api.call import Call
+from signoff.server.api.inputs import hidden_from_strangers
+from signoff.server.api.operation import ServedOperation
+from signoff.server.http.reply import Reply, ok
+from signoff.shapes import Shape, anything
+
+_SHAPE: Final = Shape({"value": anything}, {})
+
+
+async def save(call: Call) -> Reply:
+    """Keep a draft, in place of the one before."""
+    call.identity.require_known()
+    run_id, key = call.run_id(), call.key()
+    body = await call.members(_SHAPE)
+    async with hidden_from_strangers(call, run_id, key):
+        row = await call.engine.inputs.drafts.save(run_id, key, body["value"], call.identity.who())
+    return ok({"draft": row})
+
+
+OPERATIONS: Final = (
+    ServedOperation(
+        "POST",
+        "/v1/runs/{run_id}/inputs/{key}/draft",
+        "saveDraft",
+        "Keep what a person has filled in of a request and not sent, for nobody else (§7.9)",
+        "to be one of those asked",
+        {200: "draft-reply.json"},
+        (RunNotFound, InputNotFound, NotInAudience, AlreadyDecided, Expired, Withdrawn),
+        request="draft-request.json",
+        handler=save,
+    ),
+)

@@ -1,0 +1,97 @@
+"""What is filled in and not sent is kept for its author, and for nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from signoff.clock import ManualClock
+from signoff.service.drafts import FIRST_LOOK_MS, MOST_BYTES, Drafts
+from signoff.workflow.input.entries import InputExpired
+from tests.server.hosting import KEYED, Host, bearer, hosting, problem
+
+DRAFT = "/v1/runs/r1/inputs/approve:0/draft"
+ALICE = bearer("alice", groups=("finance",))
+BOB = bearer("bob", groups=("finance",))
+BOSS = bearer("boss", "operator")
+
+
+async def drafts(host: Host, who: dict[str, str], of: str = "user:alice") -> list[tuple[str, Any]]:
+    await host.engine.store.place()
+    found = await host.http.get(f"/v1/stream/drafts/{of}", params={"offset": "-1"}, headers=who)
+    if found.status_code == 404:
+        return []
+    assert found.status_code == 200, found.text
+    return [(one["headers"]["operation"], one.get("value", {}).get("value")) for one in found.json()]
+
+
+async def test_a_draft_is_replaced_and_taken_away(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        row = await host.ask()
+        history = await host.engine.runs.history("r1")
+        first = await host.post(DRAFT, {"value": {"approved": "perhaps"}}, **ALICE)
+        assert first.status_code == 200, first.text
+        kept = first.json()["draft"]
+        assert (kept["id"], kept["revised"]) == ("r1/approve:0", row["revised"])
+        await host.post(DRAFT, {"value": "more"}, **ALICE)
+        await host.post(DRAFT, {"value": "bob's"}, **BOB)
+        assert (await host.post(DRAFT, {"value": None}, **ALICE)).json() == {"draft": None}
+        assert (await host.post(DRAFT, {"value": None}, **ALICE)).json() == {"draft": None}
+        assert await drafts(host, ALICE) == [("insert", {"approved": "perhaps"}), ("update", "more"), ("delete", None)]
+        assert await drafts(host, BOB, "user:bob") == [("insert", "bob's")]
+        assert await host.engine.runs.history("r1") == history
+
+
+async def test_nobody_else_reads_it(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask()
+        await host.post(DRAFT, {"value": "mine"}, **ALICE)
+        await host.engine.store.place()
+        for who in (BOB, BOSS, bearer("x", "stream:read:*", "run:read:*")):
+            for send in (host.http.get, host.http.head):
+                refused: httpx.Response = await send("/v1/stream/drafts/user:alice", headers=who)
+                assert refused.status_code == 403
+        for method in ("PUT", "POST", "DELETE"):
+            sent = await host.http.request(method, "/v1/stream/drafts/user:alice", json={}, headers=ALICE)
+            assert sent.status_code == 403
+        assert await drafts(host, ALICE) == [("insert", "mine")]
+
+
+async def test_it_goes_with_the_answer(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        row = await host.ask()
+        await host.post(DRAFT, {"value": "mine"}, **ALICE)
+        await host.post(DRAFT, {"value": "bob's"}, **BOB)
+        body = {"submission_id": "s1", "action": "submit", "value": {"approved": True}, "seen_offset": row["revised"]}
+        assert (await host.post(DRAFT.replace("draft", "answer"), body, **BOB)).status_code == 200
+        assert await drafts(host, ALICE) == [("insert", "mine"), ("delete", None)]
+        assert await drafts(host, BOB, "user:bob") == [("insert", "bob's"), ("delete", None)]
+        late = problem(await host.post(DRAFT, {"value": "late"}, **ALICE), 409, "already_decided")
+        assert late["row"]["status"] == "answered"
+
+
+async def test_it_goes_in_the_end_whatever_decides_the_request(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask()
+        await host.post(DRAFT, {"value": "mine"}, **ALICE)
+        clock = ManualClock(host.engine.clock.now_ms())
+        other = Drafts(host.engine.store, host.engine.committer, clock)
+        clock.advance(FIRST_LOOK_MS + 1)
+        assert await other.sweep() == 0
+        await host.record("r1", InputExpired(at=host.engine.clock.now_ms(), id="approve:0"))
+        assert await other.sweep() == 0
+        clock.advance(2 * FIRST_LOOK_MS + 1)
+        assert await other.sweep() == 1
+        assert await drafts(host, ALICE) == [("insert", "mine"), ("delete", None)]
+
+
+async def test_only_those_who_may_answer_have_drafts_of_a_bounded_size(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask(forbid=("user:carol",))
+        problem(await host.post(DRAFT, {"value": 1}, **bearer("mallory")), 403, "not_in_audience")
+        problem(await host.post(DRAFT, {"value": 1}, **bearer("carol", groups=("finance",))), 403, "not_in_audience")
+        problem(await host.post(DRAFT, {"value": "x" * MOST_BYTES}, **ALICE), 413, "payload_too_large")
+        problem(await host.post(DRAFT, {}, **ALICE), 400, "bad_request")
+        problem(await host.post(DRAFT.replace("approve", "other"), {"value": 1}, **BOSS), 404, "input_not_found")
+        assert await drafts(host, ALICE) == []
