@@ -321,7 +321,8 @@ class WorkflowStore(Subjects, Streams, Work, Posts, Copies, Protocol):
     """Everything Signoff keeps.
 
     Raises (every method):
-        StoreUnavailable: the store cannot be reached, or the disk is full.
+        StoreUnavailable: the store cannot be reached, the disk is full, or what was opened is gone: a store that others
+            can empty, or make anew, tells that from a look that finds nothing.
         SchemaTooNew: the store was written by a newer version of Signoff.
     """
 

@@ -119,6 +119,7 @@ async def begin(shards: Shards, options: Options) -> list[ServerState]:
     if found := [fault for state in states for fault in faults(state, options)]:
         raise StoreError(found[0])
     await write_schema(options)(shards)
+    await shards.identify()
     return states
 
 
