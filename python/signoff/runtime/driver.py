@@ -111,6 +111,10 @@ class DriverOwner(Protocol):
         """Learn that the run has come to an entry."""
         ...
 
+    def recovered(self) -> None:
+        """Learn that a run that had trouble with the store has been written again."""
+        ...
+
     def finished(self, driver: RunDriver, execution: CachedRun | None) -> None:
         """Learn that the driver has nothing left to do; the execution may be kept for the next claim."""
         ...
