@@ -68,14 +68,13 @@ class Sweeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def sweep(self) -> int:
-        """Delete what is over now; return how many streams that were."""
-        count = 0
+        """Delete what is over now; return how many streams this process has deleted, and no other."""
+        before = self._streams.expired
         while True:
             paths = await self._store.ended_streams(now=self._streams.clock.now_ms(), limit=MOST)
-            gone = sum(await asyncio.gather(*map(self._streams.expire, paths)))
-            count += gone
-            if len(paths) < MOST or not gone:
-                return count
+            gone = await asyncio.gather(*map(self._streams.expire, paths))
+            if len(paths) < MOST or not any(gone):
+                return self._streams.expired - before
 
     async def _run(self) -> None:
         outage = OutageLog(log, "cannot look for streams whose life is over")
