@@ -78,6 +78,7 @@ SCENARIOS: Final = {
     "runtime/test_ends.py": "`terminate` and `cancel` against workers and people",
     "runtime/test_migrated.py": "runs of an older file go on",
     "runtime/test_never_stuck.py": "whatever steps, code, stores and workers do, somebody goes on",
+    "runtime/test_outage.py": "a store that is away for a while, and what is said and tried meanwhile",
     "runtime/test_pause.py": "`pause` and `resume` against workers and people",
     "runtime/test_people.py": "people, deadlines and withdrawals at one request",
     "runtime/test_retry.py": "`retry` after every way in which an error comes to the top",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import run, running
 
 
@@ -34,3 +36,14 @@ def test_a_store_without_a_server(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor", "--store", "sqlite:///made.db")
     assert done.returncode == 0
     assert " note  No worker is running.\n       -> Start one: signoff worker APP" in done.stdout
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "redis"])
+def test_a_store_on_a_server_that_is_not_there_is_named_with_the_reason(tmp_path: Path, scheme: str) -> None:
+    """All but the password."""
+    done = run(tmp_path, "doctor", "--store", f"{scheme}://me:secret@127.0.0.1:1/0")
+    assert done.returncode == 1
+    assert done.stdout.startswith("WRONG  ")
+    assert "127.0.0.1:1" in done.stdout
+    assert "nothing listens there" in done.stdout
+    assert "secret" not in done.stdout + done.stderr

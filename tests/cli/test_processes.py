@@ -48,6 +48,16 @@ async def calling(server: Running) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
+async def test_what_is_to_be_said_of_the_file_is_said_once(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    file.touch(mode=0o644)
+    file.chmod(0o644)
+    with running(tmp_path, *COMMAND, "3") as server:
+        code, errors = server.stop()
+    assert code == 0
+    assert errors.count("may be used by others than the owner") == 1
+
+
 async def test_a_browser_on_any_process_sees_what_was_committed_by_any_other(shared_url: str, tmp_path: Path) -> None:
     with running(tmp_path, "server", "--store", shared_url, "--port", "0", "--workers", "3") as server:
         pids = children(server.process.pid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,11 @@ from signoff.workflow.entry import DecidedBy
 
 
 @pytest.fixture
-async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> str:
+async def store(shared_url: str, monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> str:
     """A store with three runs: one was paused twice, one was paused and goes on, one is paused without a reason."""
     for name in ("STORE", "SERVER", "TOKEN"):
         monkeypatch.delenv(f"SIGNOFF_{name}", raising=False)
-    url = f"sqlite:///{tmp_path / 'test.db'}"
+    url = shared_url
     engine = await Engine.open(open_store(url))
     root = DecidedBy("operator", "user:root")
     for run in ("r1", "r2", "r3"):

@@ -44,6 +44,9 @@ async def test_each_failed_attempt_and_the_failed_run_are_logged_once(
             run = await on.start("pays")
             row = await on.reaches(run, "failed")
             assert row["error"] == {"code": "step_failed", "message": None}
+            async with asyncio.timeout(20):
+                while len(_told(caplog, run)) < 3:  # the log follows the commit
+                    await asyncio.sleep(0.001)
             first, last, ended = _told(caplog, run)
             assert "attempt 1 of the step pay:0 failed; the next one is at" in first
             assert "attempt 2 of the step pay:0 failed; it was the last" in last

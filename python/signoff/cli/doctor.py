@@ -8,7 +8,7 @@ from typing import Any
 from signoff.cli import options, output
 from signoff.cli.target import Target, aimed, connect, run_here
 from signoff.errors import ServerUnreachable, StoreError
-from signoff.service.diagnosis import HealthFinding, judge_clocks
+from signoff.service.diagnosis import HealthFinding, judge_clocks, judge_store
 
 _SIGNS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
 
@@ -39,8 +39,7 @@ async def _findings(target: Target) -> list[dict[str, Any]]:
     except ServerUnreachable as error:
         return [HealthFinding("server", "wrong", error.detail, "Start it, or look at its log.").to_json()]
     except StoreError as error:
-        todo = "Look at the store; runs go on when it can be used again."
-        return [HealthFinding("store", "wrong", error.detail, todo).to_json()]
+        return [judge_store(error).to_json()]
     findings: list[dict[str, Any]] = reply["findings"]
     if target.store is None:
         took = time.time_ns() // 1_000_000 - began

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 VARIABLE: Final = "SIGNOFF_SERVER_PROCESS"
-"""Tells a child its descriptors, and so that it is one: the bound socket, and its end of the line."""
+"""Tells a child that it is one: the descriptors of the bound socket and of its end of the line, and its number."""
 
 SERVES: Final = b"s"
 """The child accepts connections."""
@@ -34,13 +34,15 @@ class ParentLine:
     Args:
         listening: the bound socket.
         line: the end of the line.
+        number: which of the parent's children this is, from 1 on.
 
     Attributes:
         listening: the bound socket, which the parent keeps open.
     """
 
-    def __init__(self, listening: socket.socket, line: socket.socket) -> None:
+    def __init__(self, listening: socket.socket, line: socket.socket, number: int) -> None:
         self.listening = listening
+        self.number = number
         self._line = line
         self._leave: Callable[[], None] | None = None
 
@@ -51,14 +53,15 @@ class ParentLine:
         if told is None:
             return None
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is the parent's; a terminal that is closed sends it to all
-        listening, line = (socket.socket(fileno=int(number)) for number in told.split())
+        *descriptors, number = map(int, told.split())
+        listening, line = (socket.socket(fileno=descriptor) for descriptor in descriptors)
         line.setblocking(False)
-        return cls(listening, line)
+        return cls(listening, line, number)
 
     @staticmethod
-    def descriptors(listening: socket.socket, line: socket.socket) -> str:
-        """Return what `VARIABLE` is for a child that inherits these two."""
-        return f"{listening.fileno()} {line.fileno()}"
+    def variable(listening: socket.socket, line: socket.socket, number: int) -> str:
+        """Return what `VARIABLE` is for a child that inherits these two, and has this number."""
+        return f"{listening.fileno()} {line.fileno()} {number}"
 
     def serves(self) -> None:
         """Tell the parent that connections are accepted."""

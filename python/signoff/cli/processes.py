@@ -67,7 +67,7 @@ class ServerProcess:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                env={**os.environ, VARIABLE: ParentLine.descriptors(listening, theirs)},
+                env={**os.environ, VARIABLE: ParentLine.variable(listening, theirs, number)},
                 pass_fds=(listening.fileno(), theirs.fileno()),
             )
         return cls(number, process, ours)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -41,6 +42,10 @@ def server(
 
 def _serve(url: str, config: ServerConfig, serving: Serving, parent: ParentLine | None) -> None:
     """Serve in this process, on an address of its own or that of the process which started it."""
+
+    if parent and parent.number > 1:
+        # What is to be said of the file that all of them open, the first says.
+        logging.getLogger("signoff.stores.sqlite.private").setLevel(logging.ERROR)
 
     async def main() -> None:
         listening = parent.listening if parent else listen(serving.host, serving.port, config.secret)

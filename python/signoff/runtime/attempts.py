@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,15 +10,13 @@ from time import perf_counter
 from typing import Any
 
 from signoff.clock import Callback
-from signoff.runtime.observe import AttemptEnded, AttemptStarted, Observers
+from signoff.runtime.observe import AttemptEnded, AttemptStarted, Observers, StoreTrouble
 from signoff.runtime.port import StepResult
 from signoff.runtime.steps import Begin, StepRunner
 from signoff.workflow.entry import Entry
 from signoff.workflow.machine import Machine
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.step.entries import StepCompleted
-
-log = logging.getLogger("signoff.runtime")
 
 
 def _nothing() -> None:
@@ -147,7 +144,8 @@ class Attempts:
         if task.cancelled():  # not by us, who would have forgotten it first: the step has cancelled its own task
             result: StepResult | None = self._steps.failed(call, asyncio.CancelledError())
         elif (error := task.exception()) is not None:  # not the step's, which would be a result
-            log.error("run %s: the step %s could not be tried (%s); trying again", self._run_id, call.id, error)
+            what = f"the step {call.id} could not be tried ({error})"
+            self._observers.tell(StoreTrouble(self._run_id, self._workflow, what))
             self._tell_end(call, attempt, duration, None)
             self._untried()
             return

@@ -111,6 +111,10 @@ class DriverOwner(Protocol):
         """Learn that the run has come to an entry."""
         ...
 
+    def recovered(self) -> None:
+        """Learn that a run that had trouble with the store has been written again."""
+        ...
+
     def finished(self, driver: RunDriver, execution: CachedRun | None) -> None:
         """Learn that the driver has nothing left to do; the execution may be kept for the next claim."""
         ...
@@ -156,6 +160,7 @@ class RunDriver:
         self._behind = True  # the journal has, or may have, entries that were not read
         self._alarm: Alarm | None = None
         self._failures = 0
+        self._again: Alarm | None = None
 
     # -- what the outside tells ------------------------------------------------------------------------------------
 
@@ -276,7 +281,9 @@ class RunDriver:
     def _written(self, request: JournalAppend) -> None:
         execution = self._execution
         assert execution is not None
-        self._failures = 0
+        if self._failures:
+            self._failures = 0
+            self._owner.recovered()
         self._attempts.fed.clear()
         execution.position += len(request.entries)
         observers = self._owner.observers
@@ -313,8 +320,14 @@ class RunDriver:
         self._pump_later()
 
     def _pump_later(self) -> None:
-        self._failures += 1
-        self._clock.call_later(min(0.05 * 2 ** min(self._failures, 10), 5.0), self.pump)
+        """Pump after a while, longer each time, and once for all that has failed until then."""
+        if self._again is None:
+            self._failures += 1
+            self._again = self._clock.call_later(min(0.05 * 2 ** min(self._failures, 10), 5.0), self._pump_again)
+
+    def _pump_again(self) -> None:
+        self._again = None
+        self.pump()
 
     # -- giving the run up, with a reason --------------------------------------------------------------------------
 
@@ -469,6 +482,8 @@ class RunDriver:
             return
         self._enter(Phase.OVER)
         self._set_alarm(None, 0)
+        if self._again is not None:
+            self._again.cancel()
         self._attempts.stop()
         execution = self._execution
         if not keep and execution is not None:

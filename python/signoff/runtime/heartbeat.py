@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Collection
 from contextlib import closing
 
+from signoff.outages import OutageLog
 from signoff.runtime.port import RunLease, RunPort
 
 log = logging.getLogger("signoff.runtime")
@@ -59,6 +60,7 @@ class Heartbeat:
         self._stopped = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
         self._latest = 0
+        self._outage = OutageLog(log, "leases cannot be renewed")
 
     def start(self) -> None:
         """Begin to renew."""
@@ -111,8 +113,9 @@ class Heartbeat:
                 self._tell(held)
                 return
             lost = await self._port.renew(self._owner, held, self._lease_ms)
+            self._outage.over()
         except Exception as error:  # whatever it is: without a heartbeat every lease would be lost
-            log.warning("leases could not be renewed (%s); trying again", error)
+            self._outage.failed(error)
             return
         if lost:
             self._tell(lost)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from signoff.outages import OutageLog
 from signoff.runtime.observe import EntriesCommitted, Observation, RunIsBlocked, RunLost, StoreTrouble
 from signoff.timestamps import rfc3339
 from signoff.workflow.entry import Entry
@@ -22,7 +23,13 @@ class LogObserver:
     """A worker's log, `signoff.runtime`.
 
     What is told is what the journal keeps: the exception itself may be anybody's, and is not asked again.
+
+    Attributes:
+        outage: told of the trouble that runs have with the store, all together; who goes on says that it is over.
     """
+
+    def __init__(self) -> None:
+        self.outage = OutageLog(log, "runs wait for the store, and look again")
 
     def observe(self, event: Observation) -> None:
         """Log what went wrong."""
@@ -35,7 +42,7 @@ class LogObserver:
             case RunLost():
                 log.info("run %s: the lease is lost; another worker goes on, or the run was ended", event.run_id)
             case StoreTrouble():
-                log.warning("run %s: %s; looking it up", event.run_id, event.what)
+                self.outage.failed(f"run {event.run_id}: {event.what}")
             case _:
                 pass
 

@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable
 from signoff.clock import Alarm
 from signoff.counts import counted
 from signoff.errors import StoreError
+from signoff.outages import OutageLog
 from signoff.runtime.cached_run import CachedRun
 from signoff.runtime.driver import MOST_LOST, RunDriver
 from signoff.runtime.fingerprint import fingerprint
@@ -82,7 +83,8 @@ class Worker:
     ) -> None:
         self.app = app
         self.port = run_port(engine, concurrency + cache)
-        self.observers = Observers(LogObserver(), observers)
+        self._log = LogObserver()
+        self.observers = Observers(self._log, observers)
         self.draining = False
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._threads = StepThreads(threads)
@@ -99,6 +101,7 @@ class Worker:
         self._backlog = False
         self._trial: RunDriver | None = None
         self._heard = False
+        self._outage = OutageLog(log, "the store cannot be asked for work")
         self._alarm: Alarm | None = None
         self._polling: Alarm
         self._empty = asyncio.Event()
@@ -180,8 +183,9 @@ class Worker:
             free = 0 if self.draining else self._concurrency - len(self._drivers)
             if free > 0:
                 await self._claim(free)
+                self._outage.over()
         except StoreError as error:
-            log.warning("the store cannot be used (%s); trying again", error)
+            self._outage.failed(error)
 
     async def _claim(self, free: int) -> None:
         names = self.app.names()
@@ -237,6 +241,10 @@ class Worker:
         if self._trial is driver:
             self._trial = None
             self._wake.set()
+
+    def recovered(self) -> None:
+        """Learn that a run that had trouble with the store has been written again."""
+        self._log.outage.over()
 
     async def _tell_news(self) -> None:
         """Tell drivers that wait for a step when somebody else has written to their journal."""

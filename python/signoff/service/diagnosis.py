@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from signoff.counts import counted
+from signoff.errors import StoreError
 from signoff.timestamps import rfc3339
 
 SLOW_MS: Final = 200
@@ -64,6 +65,7 @@ class HealthFacts:
         far_leases: ids of runs whose lease ends much later than any that was taken by this clock.
         unplaced: posts on their way to inboxes and listings.
         most: no count above is larger; a count that is as large may stand for more.
+        wrong: what is wrong with how the store's servers are set up, as the store says it.
     """
 
     now: int
@@ -78,6 +80,7 @@ class HealthFacts:
     far_leases: tuple[str, ...] = ()
     unplaced: int = 0
     most: int = 1_000
+    wrong: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def judge(facts: HealthFacts) -> list[HealthFinding]:
     """Return what facts mean, in the order in which to read it."""
     return [
         _durability(facts),
+        *(HealthFinding("settings", "wrong", fault) for fault in facts.wrong),
         _commit(facts),
         HealthFinding("schema", "ok", f"The schema is version {facts.schema}, as this version of Signoff has it."),
         _leases(facts),
@@ -116,6 +120,11 @@ def judge(facts: HealthFacts) -> list[HealthFinding]:
         _failed(facts),
         _posts(facts),
     ]
+
+
+def judge_store(error: StoreError) -> HealthFinding:
+    """Return what it means that nothing can be seen, because the store cannot be used."""
+    return HealthFinding("store", "wrong", error.detail, "Look at the store; runs go on when it can be used again.")
 
 
 def judge_clocks(difference_ms: int, tolerance_ms: int) -> HealthFinding:

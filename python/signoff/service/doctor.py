@@ -60,6 +60,7 @@ class Doctor:
             await self._far_leases(),
             await self._store.unplaced(),
             MOST,
+            described.wrong,
         )
 
     async def _time_commit(self) -> float:

@@ -15,6 +15,7 @@ from typing import Final
 from signoff.clock import Clock, sleep
 from signoff.counts import counted
 from signoff.errors import RunNotFound, StoreError
+from signoff.outages import OutageLog
 from signoff.service.kinds import Kind
 from signoff.service.runs import Runs
 from signoff.service.workers import Workers
@@ -86,11 +87,13 @@ class Forsaken:
             return False
 
     async def _run(self) -> None:
+        outage = OutageLog(log, "cannot look for runs that no worker knows")
         while True:
             pause = EVERY_S * random.uniform(3 / 4, 5 / 4)  # noqa: S311 - apart, not hard to guess
             await sleep(self._clock, pause, idle=True)
             try:
                 if count := await self.sweep():
                     log.warning("%s waiting for workflows that no running worker knows", counted(count, "run"))
+                outage.over()
             except Exception as error:  # whatever it is: nobody else would look
-                log.warning("cannot look for runs that no worker knows: %s", error)
+                outage.failed(error)

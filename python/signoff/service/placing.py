@@ -13,6 +13,7 @@ from typing import Final
 
 from signoff.clock import Alarm, Clock
 from signoff.errors import SignoffError
+from signoff.outages import OutageLog
 from signoff.service.commit import Durable
 from signoff.stores.base import WorkflowStore
 
@@ -40,6 +41,7 @@ class Placer:
         self._task: asyncio.Task[None] | None = None
         self._again = False
         self._alarm: Alarm | None = None
+        self._outage = OutageLog(log, "inboxes and listings lag behind")
 
     def start(self) -> None:
         """Place what is there, and look every now and then for what others have left."""
@@ -77,8 +79,9 @@ class Placer:
                 self._again = False
                 while await self._store.place():  # noqa: ASYNC110 - the store alone knows what others have sent
                     await asyncio.sleep(_PAUSE_S)
+            self._outage.over()
         except SignoffError as error:
-            log.warning("Inboxes and listings lag behind for now: %s", error)
+            self._outage.failed(error)
         finally:
             self._task = None
             let_go()

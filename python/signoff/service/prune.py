@@ -16,6 +16,7 @@ from typing import Final
 from signoff.clock import Clock
 from signoff.counts import counted
 from signoff.errors import NotEnded, RunNotFound, SignoffError
+from signoff.outages import OutageLog
 from signoff.service.act import Actor
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
@@ -168,10 +169,12 @@ class Pruner:
             await asyncio.sleep(max(PAUSE * (loop.time() - began), LEAST_PAUSE_S))
 
     async def _retain(self, retention_ms: int) -> None:
+        outage = OutageLog(log, "cannot delete runs that ended long ago")
         while True:
             try:
                 if count := await self.sweep(retention_ms):
                     log.info("deleted %s that ended longer ago than they are kept", counted(count, "run"))
+                outage.over()
             except SignoffError as error:
-                log.warning("cannot delete runs that ended long ago; trying again in a while: %s", error)
+                outage.failed(error)
             await asyncio.sleep(EVERY_S * random.uniform(2 / 3, 4 / 3))  # noqa: S311 - apart, not hard to guess

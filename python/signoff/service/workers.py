@@ -16,6 +16,7 @@ import orjson
 
 from signoff.clock import Clock, sleep
 from signoff.errors import SignoffError
+from signoff.outages import OutageLog
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import Kind, forget_record, free_record, put_record
 from signoff.stores.base import Listing, WorkflowStore
@@ -114,6 +115,7 @@ class Workers:
 
     async def _renew(self, owner: str, lease_ms: int) -> None:
         state = orjson.dumps({"workflows": sorted(self._here[owner])})
+        outage = OutageLog(log, f"the worker {owner} cannot be announced")
         while True:
             try:
                 loaded = await self._store.load(self.announcement(owner))
@@ -122,6 +124,7 @@ class Workers:
                 record = free_record(Kind.WORKER, owner, state, expect=expect, due_at=until)
                 if isinstance(await self._committer.commit(put_record(record, expect)), Conflict):
                     continue  # somebody took us for dead at this moment
+                outage.over()
             except Exception as error:  # whatever it is: unannounced, its runs would be taken for forsaken
-                log.warning("the worker %s could not be announced (%s); trying again", owner, error)
+                outage.failed(error)
             await sleep(self._clock, lease_ms / 3_000, idle=True)

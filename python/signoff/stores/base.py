@@ -154,11 +154,13 @@ class StoreDescription:
         backend: e.g. `sqlite`.
         schema: the version of the schema its data has; 0: it has none.
         survives: what a durable commit outlives: the loss of power, the end of the process alone, or not even that.
+        wrong: why its servers, as they are set up now, may lose what they are given, a sentence or two each.
     """
 
     backend: str
     schema: int
     survives: Literal["power", "process", "nothing"]
+    wrong: tuple[str, ...] = ()
 
 
 class Subjects(Protocol):
@@ -321,7 +323,8 @@ class WorkflowStore(Subjects, Streams, Work, Posts, Copies, Protocol):
     """Everything Signoff keeps.
 
     Raises (every method):
-        StoreUnavailable: the store cannot be reached, or the disk is full.
+        StoreUnavailable: the store cannot be reached, the disk is full, or what was opened is gone: a store that others
+            can empty, or make anew, tells that from a look that finds nothing.
         SchemaTooNew: the store was written by a newer version of Signoff.
     """
 

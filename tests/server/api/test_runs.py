@@ -6,6 +6,7 @@ from signoff.workflow.entry import DecidedBy, Error, StackFrame
 from signoff.workflow.run.entries import RunBlocked, RunCompleted, RunFailed
 from signoff.workflow.view import RunFold
 from tests.server.hosting import KEYED, bearer, hosting, problem
+from tests.servers import RedisServer
 
 
 async def test_a_run_is_started_shown_listed_and_cancelled(store: str) -> None:
@@ -234,3 +235,20 @@ async def test_a_failure_is_told_as_far_as_the_caller_may_know_it(store: str) ->
         for path in ("runs/r1", "workflows/expense"):
             stream = await host.http.get(f"/v1/stream/{path}?offset=-1", headers=root)
             assert "secret" not in stream.text
+
+
+async def test_what_is_gone_with_its_store_was_not_deleted(own_redis: RedisServer) -> None:
+    """A client that is told 404 forgets what it knows; whoever emptied the server may have a backup."""
+    async with hosting(own_redis.url()) as host:
+        await host.ask("r1")
+        created = await host.http.put("/v1/stream/notes", headers={"content-type": "text/plain"}, content=b"a")
+        assert created.status_code == 201
+        problem(await host.http.get("/v1/runs/r2"), 404, "run_not_found")
+        own_redis.command("FLUSHALL")
+        for path in ("runs", "runs/r1", "runs/r1/history", "inputs", "stream/notes", "stream/runs/r1"):
+            told = problem(await host.http.get(f"/v1/{path}"), 503, "store_unavailable")
+            assert "cannot be used right now" in told["detail"], path
+        assert (await host.http.head("/v1/stream/notes")).status_code == 503
+        answer = {"action": "submit", "value": {}, "submission_id": "s1", "seen_offset": "-1"}
+        problem(await host.post("/v1/runs/r1/inputs/approve:0/answer", answer), 503, "store_unavailable")
+        problem(await host.post("/v1/runs", {"workflow": "expense", "run_id": "r1"}), 503, "store_unavailable")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
 
 from signoff.stores.postgres.store import PostgresStore
 from signoff.testing.store_contract.laws import done, start
@@ -76,3 +79,14 @@ async def test_nobody_tells_where_nobody_hears(opened: OpenStore) -> None:
     assert one.bus()._heard_by_others()
     await other.close()
     await until(lambda: not one.bus()._others)
+
+
+async def test_an_address_to_listen_at_that_leads_nowhere_is_named(
+    opened: OpenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And not the one that works; what only its owner may know is left out."""
+    await opened(listen=quote("postgresql://me:secret@127.0.0.1:1/else?password=hidden"))
+    await until(lambda: "not heard" in caplog.text)
+    assert "listen=postgresql://me@127.0.0.1:1/else cannot be used: nothing listens there" in caplog.text
+    assert "secret" not in caplog.text
+    assert "hidden" not in caplog.text

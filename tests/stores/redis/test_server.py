@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from signoff.errors import OutcomeUnknown, SchemaTooNew, StoreError, StoreUnavailable
+from signoff.stores.base import Listing, WorkflowStore
+from signoff.stores.change import Name
 from signoff.stores.open import open_store
-from signoff.testing.store_contract.laws import advance, done, record, start
+from signoff.testing.store_contract.laws import advance, done, record, start, tails
 from tests.servers import RedisServer
 from tests.service.streams.scene import opened
 
@@ -81,10 +83,33 @@ async def test_a_store_that_was_emptied_is_not_gone_on_with(own_redis: RedisServ
     async with opened(url) as store:
         await done(store, start("r1"))
         own_redis.command("FLUSHALL")
-        for change in (advance("r1", 1), start("r2")):
-            with pytest.raises(StoreUnavailable, match=r"data is gone .* backup") as caught:
-                await store.commit([change])
-            assert not isinstance(caught.value, OutcomeUnknown)
+        await all_is_gone(store)
         assert own_redis.command("DBSIZE") == ":0"
         async with opened(url) as anew:
+            await all_is_gone(store)
+            assert await anew.load(Name("run", "r1")) is None
             await done(anew, start("r1"))
+            await all_is_gone(store, "r2")
+            assert await tails(anew, "runs/r1", "runs/r2") == {"runs/r1": (1, False)}
+
+
+async def all_is_gone(store: WorkflowStore, run: str = "r1") -> None:
+    """See that whatever finds nothing says why, and nothing is written."""
+    for ask in (
+        lambda: store.load(Name("run", run)),
+        lambda: store.load_stream(f"runs/{run}"),
+        lambda: store.read(f"runs/{run}", 0, 99),
+        lambda: store.read_start(f"runs/{run}", 99),
+        lambda: store.find_streams([f"runs/{run}"]),
+        lambda: store.list_streams(f"runs/{run}", limit=9),
+        lambda: store.list_subjects(Listing("run", (run,)), limit=9),
+        lambda: store.list_parts(Listing("request"), limit=9),
+        lambda: store.next_due(["nobody's"]),
+        lambda: store.dump(max_bytes=1 << 20),
+        lambda: store.commit([advance("r1", 1)]),
+        lambda: store.commit([start("r2")]),
+    ):
+        with pytest.raises(StoreUnavailable, match=r"data is gone .* backup") as caught:
+            await ask()
+        assert not isinstance(caught.value, OutcomeUnknown)
+        assert "Nothing was written." in caught.value.public_detail

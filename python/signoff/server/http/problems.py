@@ -70,7 +70,7 @@ def defect(error: Exception, who: str = "The server met a defect of its own.") -
     return SignoffError(f"{who} Ask its operator to look for {reference} in the log.", reference=reference)
 
 
-SILENT_S: Final = 5.0
+SILENT_S: Final = 60.0
 """Seconds in which the same is logged once: a disk that is full is full for everybody who asks."""
 
 _said: dict[str, float] = {}

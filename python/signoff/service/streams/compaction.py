@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from signoff.errors import SignoffError
+from signoff.outages import OutageLog
 from signoff.service.commit import Durable
 from signoff.service.streams import reader
 from signoff.service.streams.reader import Units
@@ -47,6 +48,7 @@ class Compactor:
         self._waiting: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._outage = OutageLog(log, "cannot compact")
         self._sizes: dict[tuple[str, str, int], int] = {}
 
     def committed(self, durable: Sequence[Durable]) -> None:
@@ -108,8 +110,9 @@ class Compactor:
                 try:
                     while await self._piece(path):
                         pass
+                    self._outage.over()
                 except SignoffError as error:
-                    log.warning("cannot compact %s: %s", path, error)
+                    self._outage.failed(f"{path}: {error}")
         finally:
             self._task = None
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from signoff.clock import Alarm, Clock, SystemClock, sleep
 from signoff.errors import StoreError
+from signoff.outages import OutageLog
 from signoff.service.commit import Durable
 from signoff.service.streams.channel import Channel, Reader
 from signoff.stores.base import WorkflowStore
@@ -63,6 +64,7 @@ class Hub:
         self._feeds: dict[str, _Feed] = {}
         self._poller: asyncio.Task[None] | None = None
         self._closed = False
+        self._outage = OutageLog(log, "cannot read for live readers")
         self._renew: Callable[[Head], Awaitable[None]] | None = None
 
     def renew_with(self, renew: Callable[[Head], Awaitable[None]]) -> None:
@@ -143,7 +145,7 @@ class Hub:
             channel.ended = True
             return channel
         self._channels[path] = channel
-        feed = self._feeds[path] = _Feed(self._store, channel, self._clock)
+        feed = self._feeds[path] = _Feed(self._store, channel, self._clock, self._outage)
         channel.on_behind = feed.refresh
         if self._renew is not None:
             channel.on_first_head = partial(feed.keep, self._renew)
@@ -180,6 +182,7 @@ class Hub:
             self._drop(channel)
 
     async def _poll(self) -> None:
+        outage = OutageLog(log, "cannot compare the tails of watched streams")
         while True:
             await sleep(self._clock, POLL_S, idle=True)
             if not self._channels:
@@ -187,8 +190,9 @@ class Hub:
             try:
                 found = await self._store.find_streams(list(self._channels))
             except StoreError as error:
-                log.warning("cannot compare the tails of watched streams: %s", error)
+                outage.failed(error)
                 continue
+            outage.over()
             for path, channel in list(self._channels.items()):
                 if channel.head is None:
                     continue
@@ -201,7 +205,7 @@ class Hub:
 class _Feed:
     """The reader that brings one channel what other processes appended: one read at a time, for all its readers."""
 
-    def __init__(self, store: WorkflowStore, channel: Channel, clock: Clock) -> None:
+    def __init__(self, store: WorkflowStore, channel: Channel, clock: Clock, outage: OutageLog) -> None:
         self._store = store
         self._channel = channel
         self._clock = clock
@@ -210,6 +214,7 @@ class _Feed:
         self._again = False
         self._keeping: asyncio.Task[None] | None = None
         self.echo = False
+        self._outage = outage
         self._interest: Interest = store.bus().subscribe(f"stream:{channel.path}", self._hint)
 
     def stop(self) -> None:
@@ -233,7 +238,7 @@ class _Feed:
             try:
                 await renew(head)
             except StoreError as error:
-                log.warning("cannot renew the time to live of %s: %s", head.path, error)
+                self._outage.failed(f"the time to live of {head.path} cannot be renewed: {error}")
 
     def refresh(self) -> None:
         """Read what is new from the store; when that is under way already, once more after it."""
@@ -263,10 +268,11 @@ class _Feed:
             while True:
                 self._again = False
                 more = await self._read()
+                self._outage.over()
                 if not (more or self._again) or self._channel.ended:
                     return
         except StoreError as error:
-            log.warning("cannot read %s for its live readers: %s", self._channel.path, error)
+            self._outage.failed(f"{self._channel.path}: {error}")
         finally:
             self._task = None
 

@@ -266,8 +266,13 @@ class StreamService:
             except (StreamNotFound, StreamDeleted):
                 log.debug("%s went away while it was read", head.path)
 
+    @property
+    def expired(self) -> int:
+        """Return how many streams were deleted here, and by no other process, because their life was over."""
+        return self._writer.expired
+
     async def expire(self, path: str) -> bool:
-        """Delete a stream if its life is over; tell whether it is gone."""
+        """Delete a stream if its life is over; tell whether it is gone, whoever has deleted it."""
         try:
             await self._writer.write(path, Touch())
         except (StreamNotFound, StreamDeleted):

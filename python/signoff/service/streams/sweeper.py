@@ -19,6 +19,7 @@ from typing import Final
 from signoff.clock import sleep
 from signoff.counts import counted
 from signoff.errors import SignoffError
+from signoff.outages import OutageLog
 from signoff.service.streams.streams import StreamService
 from signoff.stores.base import WorkflowStore
 
@@ -67,28 +68,30 @@ class Sweeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def sweep(self) -> int:
-        """Delete what is over now; return how many streams that were."""
-        count = 0
+        """Delete what is over now; return how many streams this process has deleted, and no other."""
+        before = self._streams.expired
         while True:
             paths = await self._store.ended_streams(now=self._streams.clock.now_ms(), limit=MOST)
-            gone = sum(await asyncio.gather(*map(self._streams.expire, paths)))
-            count += gone
-            if len(paths) < MOST or not gone:
-                return count
+            gone = await asyncio.gather(*map(self._streams.expire, paths))
+            if len(paths) < MOST or not any(gone):
+                return self._streams.expired - before
 
     async def _run(self) -> None:
+        outage = OutageLog(log, "cannot look for streams whose life is over")
         while True:
             pause = EVERY_S * random.uniform(2 / 3, 4 / 3)  # noqa: S311 - apart, not hard to guess
             await sleep(self._streams.clock, pause, idle=True)
             try:
                 if count := await self.sweep():
                     log.info("deleted %s whose life was over", counted(count, "stream"))
+                outage.over()
             except SignoffError as error:
-                log.warning("cannot look for streams whose life is over: %s", error)
+                outage.failed(error)
             self._removed.set()
 
     async def _purge(self) -> None:
         loop = asyncio.get_running_loop()
+        outage = OutageLog(log, "cannot drop what deleted streams held")
         while True:
             await self._removed.wait()
             self._removed.clear()
@@ -98,5 +101,6 @@ class Sweeper:
                     # In real time: it is about what this costs the disk.
                     await asyncio.sleep(max(PAUSE * (loop.time() - began), LEAST_PAUSE_S))
                     began = loop.time()
+                outage.over()
             except SignoffError as error:
-                log.warning("cannot drop what deleted streams held; trying again in a while: %s", error)
+                outage.failed(error)

@@ -114,6 +114,7 @@ class StreamWriter:
 
     Attributes:
         removed: called when a stream is gone.
+        expired: how many streams this writer has deleted because their life was over.
     """
 
     def __init__(
@@ -122,10 +123,11 @@ class StreamWriter:
         self._store = store
         self._committer = committer
         self._clock = clock
-        self._expired = expired
+        self._is_over = expired
         self._chains: OrderedDict[str, StreamChain] = OrderedDict()
         self._loading: dict[str, asyncio.Task[StreamChain]] = {}
         self.removed: Callable[[], None] = _nothing
+        self.expired = 0
         self._random_bits = Random().getrandbits  # noqa: S311 - versions must differ, not be hard to guess
 
     async def write(self, path: str, command: StreamCommand) -> WriteResult:
@@ -174,7 +176,7 @@ class StreamWriter:
         if chain is None:
             return False
         before = chain.head
-        if before is None or self._expired(before):
+        if before is None or self._is_over(before):
             return False
         producer = append.producer
         last = None
@@ -212,7 +214,7 @@ class StreamWriter:
         """Do one round; None: what it was decided on turned out to be wrong, so decide again."""
         heads = {each: chain.head for each, chain in chains.items()}
         before = heads[path]
-        asked = Delete() if before is not None and self._expired(before) else command
+        asked = Delete() if before is not None and self._is_over(before) else command
         if not await self._source_is_there(asked, heads):
             return None
         producer = _producer_of(asked)
@@ -235,6 +237,8 @@ class StreamWriter:
         if isinstance(decision, Remove) and not await self._confirm_others(chains, heads, decision):
             return None
         done = await self._commit(chains, decision)
+        if done and asked is not command:
+            self.expired += 1
         return WriteResult(decision.head, new=True, producer=producer) if done and asked is command else None
 
     async def _confirm_others(self, chains: _Chains, heads: Mapping[str, Head | None], decision: Remove) -> bool:
@@ -254,7 +258,7 @@ class StreamWriter:
         if not isinstance(command, Create) or command.fork is None:
             return True
         source = heads.get(command.fork.source)
-        if source is None or not self._expired(source):
+        if source is None or not self._is_over(source):
             return True
         with suppress(StreamNotFound, StreamDeleted):
             await self.write(source.path, Touch())

@@ -18,6 +18,7 @@ from typing import Final
 
 from signoff.clock import Alarm, Clock, sleep
 from signoff.errors import SchemaTooNew, StoreError, SubscriptionNotFound
+from signoff.outages import OutageLog
 from signoff.service.commit import Durable
 from signoff.service.kinds import Kind
 from signoff.service.subscriptions.records import PAGE, SubscriptionRecords
@@ -138,15 +139,17 @@ class Follower:
     async def run(self) -> None:
         """Sweep and watch the time until cancelled."""
         self._watching = True
+        outage = OutageLog(log, "cannot look after subscriptions")
         try:
             while True:
                 try:
                     if self._overdue or (self._hinted and self._rested):
                         await self._sweep_and_rest()
                     await self.due()
+                    outage.over()
                     await self._pause()
                 except StoreError as error:
-                    log.warning("cannot look after subscriptions: %s", error)
+                    outage.failed(error)
                     self._overdue = True
                     await sleep(self._clock, SWEEP_S, idle=True)
         finally:

@@ -74,7 +74,7 @@ def read_address(url: str) -> PostgresAddress:
         )
     return PostgresAddress(
         dsn=dsn,
-        shown=_shown(dsn),
+        shown=shown_dsn(dsn),
         schema=schema,
         pool=_number(ours, "pool", 8, most=1_000),
         lanes=_number(ours, "lanes", 2, most=64),
@@ -104,7 +104,7 @@ def _number(options: dict[str, str], name: str, default: int, *, most: int) -> i
     return int(text)
 
 
-def _shown(dsn: str) -> str:
+def shown_dsn(dsn: str) -> str:
     """Return a DSN without what only its owner may know."""
     parts = urlsplit(dsn)
     user, at, host = parts.netloc.rpartition("@")

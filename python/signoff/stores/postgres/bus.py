@@ -17,6 +17,7 @@ from typing import Final
 import orjson
 
 from signoff.errors import StoreError
+from signoff.outages import OutageLog
 from signoff.stores.bus import ELSEWHERE, LocalBus
 from signoff.stores.postgres.address import POLL
 from signoff.stores.postgres.connections import AskServer, Connector, ServerConnection, close
@@ -70,6 +71,7 @@ class ServerBus(LocalBus):
         self._open = False
         self._others: dict[str, float] = {}
         self._deaf = False
+        self._outage = OutageLog(log, "wake-ups of other processes are not heard")
 
     def start(self) -> None:
         """Begin to hear."""
@@ -136,7 +138,7 @@ class ServerBus(LocalBus):
             try:
                 connection = await self._connector.connect(dsn=address.listen)
             except StoreError as error:
-                log.warning("Wake-ups of other processes are not heard for now: %s", error)
+                self._outage.failed(error)
             else:
                 if tried:
                     self._look()
@@ -151,6 +153,7 @@ class ServerBus(LocalBus):
         connection.add_termination_listener(lambda _: gone.set())
         try:
             await connection.add_listener(self._channel, self._heard)
+            self._outage.over()
             self._tell_later([_HELLO])
             while not gone.is_set():
                 with suppress(TimeoutError):
@@ -158,7 +161,7 @@ class ServerBus(LocalBus):
                         await gone.wait()
                 self._tell_later([_HERE])
         except CAUGHT as error:
-            log.warning("Wake-ups of other processes are not heard for now: %s", error)
+            self._outage.failed(error)
         finally:
             await close(connection)
 

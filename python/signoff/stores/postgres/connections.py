@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 
-from signoff.stores.postgres.address import PostgresAddress
+from signoff.stores.postgres.address import PostgresAddress, shown_dsn
 from signoff.stores.postgres.trouble import CAUGHT, is_lost, is_read_only, unavailable
 
 ServerConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -64,7 +64,8 @@ class Connector:
                 await connection.close()
             return await self._connect(dsn, pooled=self.pooled and dsn is None, plain=plain, patient=patient)
         except (*CAUGHT, ValueError) as error:
-            raise unavailable(self.address, error) from error
+            where = "" if dsn is None else f"listen={shown_dsn(dsn)}"
+            raise unavailable(self.address, error, where=where) from error
 
     async def _connect(
         self, dsn: str | None, *, pooled: bool, plain: bool = False, patient: bool = False

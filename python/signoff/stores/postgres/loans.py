@@ -71,6 +71,7 @@ class PostgresTransaction:
         self._transaction = connection.transaction(isolation="read_committed")
         self._over = False
         self._late = False
+        self._lost: BaseException | None = None
         self._watch: asyncio.TimerHandle | None = None
 
     async def begin(self) -> None:
@@ -130,7 +131,18 @@ class PostgresTransaction:
         except CAUGHT as error:
             if self._late:
                 raise TimeoutError(_TOO_LONG) from error
+            if is_lost(error):
+                self._lost = error
             raise
+
+    def check_kept(self) -> None:
+        """See that its connection was not lost under its statements: that is no fault of theirs.
+
+        Raises:
+            StoreUnavailable: it was; nothing was kept.
+        """
+        if self._lost is not None:
+            raise unavailable(self._address, self._lost) from self._lost
 
     async def commit(self, change: Change) -> Outcome | Rejected:
         """Commit what was executed together with a Change."""
@@ -218,6 +230,7 @@ async def lend(pool: Pool, context: WriteContext, *, pooled: bool) -> AsyncItera
         try:
             await transaction.begin()
             yield transaction
+            transaction.check_kept()
         finally:
             try:
                 await asyncio.shield(_end(transaction, pooled=pooled))

@@ -154,3 +154,7 @@ WHERE kind = $1 AND (ready OR NOT quiet) LIMIT $4
 
 -- name: unplaced
 SELECT count(*) FROM signoff.posts
+
+-- name: made
+-- When the schema was made.
+SELECT applied_at FROM signoff.versions WHERE number = 1

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from signoff.clock import SystemClock
 from signoff.stores.base import (
@@ -35,12 +35,15 @@ from signoff.stores.postgres.find import ChangeFinder
 from signoff.stores.postgres.leases import LeaseKeeper
 from signoff.stores.postgres.loans import PostgresTransaction, lend
 from signoff.stores.postgres.migrating import PostgresMigrating, lock_of
+from signoff.stores.postgres.presence import SchemaPresence
 from signoff.stores.postgres.reading import Reads
 from signoff.stores.postgres.statements import Statements
 from signoff.stores.postgres.trouble import CAUGHT, closed, unavailable
 from signoff.stores.postgres.writer import GROUP, Writer
 from signoff.stores.server_clock import LOOK_EVERY_S
 from signoff.streams.stream import Head
+
+T = TypeVar("T")
 
 _PIECE_ROWS: Final = 2_000
 _PIECE_BYTES: Final = 4 << 20
@@ -74,6 +77,7 @@ class PostgresStore:
         self._bus = ServerBus(
             self._connector, self._ask, f"signoff_{address.schema}"[:63], f"{_random.getrandbits(64):016x}"
         )
+        self._presence = SchemaPresence(address, self._ask, self._reads["made"], self._known.forget)
         self._clock = SystemClock()
         self._look_at: float | None = None
         self._pool: Pool | None = None
@@ -106,6 +110,7 @@ class PostgresStore:
         self._writer = Writer(self._connector, self._context)
         self._leases = LeaseKeeper(self._connector, self._write)
         self._look_at = None
+        await self._presence.begin()
         await self._look_at_clock()
         self._bus.start()
 
@@ -131,6 +136,8 @@ class PostgresStore:
         """Begin a transaction of this database; what was not committed is undone at its end."""
         if self._loans is None:
             raise closed(self._address)
+        if self._presence.gone:
+            raise self._presence.error()
         return lend(self._loans, self._context, pooled=bool(self._connector.pooled))
 
     def bus(self) -> ServerBus:
@@ -139,10 +146,10 @@ class PostgresStore:
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:
         """Write several Changes, each succeeding, conflicting or being rejected on its own."""
-        if self._writer is not None:
+        if self._writer is not None and not self._presence.gone:
             return self._writer.submit(changes)
         outcome: asyncio.Future[list[Outcome | Rejected]] = asyncio.get_running_loop().create_future()
-        outcome.set_exception(closed(self._address))
+        outcome.set_exception(closed(self._address) if self._writer is None else self._presence.error())
         return outcome
 
     async def find(self, changes: Sequence[Change]) -> list[bool | None]:
@@ -161,15 +168,15 @@ class PostgresStore:
 
     async def load_stream(self, path: str, producer_id: str | None = None) -> StreamState | None:
         """Load a stream's head, and one producer's state when asked for."""
-        return await self._reading.load_stream(path, producer_id)
+        return await self._found(await self._reading.load_stream(path, producer_id))
 
     async def read(self, path: str, start: int, max_bytes: int) -> tuple[Head, list[Batch]] | None:
         """Read batches that overlap positions from `start` on, together with the head of that moment."""
-        return await self._reading.read(path, start, max_bytes)
+        return await self._found(await self._reading.read(path, start, max_bytes))
 
     async def read_start(self, path: str, max_bytes: int) -> StreamStart | None:
         """Read the live rows, and the batches from their position on."""
-        return await self._reading.read_start(path, max_bytes)
+        return await self._found(await self._reading.read_start(path, max_bytes))
 
     async def rows_bytes(self, path: str) -> int:
         """Return how many bytes the live rows have together."""
@@ -177,11 +184,14 @@ class PostgresStore:
 
     async def find_streams(self, paths: Sequence[str]) -> dict[str, StreamTail]:
         """Return how far those of `paths` that exist have grown."""
-        return await self._reading.find_streams(paths)
+        found = await self._reading.find_streams(paths)
+        if not all(path in found for path in paths):
+            await self._presence.confirm()
+        return found
 
     async def list_streams(self, prefix: str, *, limit: int, after: str = "") -> list[StreamTail]:
         """List streams whose path begins with `prefix` and comes after `after`, in the order of paths as UTF-8."""
-        return await self._reading.list_streams(prefix, limit, after)
+        return await self._found(await self._reading.list_streams(prefix, limit, after))
 
     async def ended_streams(self, *, now: int, limit: int) -> list[str]:
         """Return paths of streams whose life is over at `now`, the earliest first."""
@@ -198,15 +208,19 @@ class PostgresStore:
 
     async def load(self, name: Name, *wanted: PartsWanted) -> LoadedSubject | None:
         """Load a subject's record with some of its parts, in one consistent look."""
-        return await self._reading.load(name, wanted)
+        return await self._found(await self._reading.load(name, wanted))
 
     async def list_subjects(self, where: Listing, *, limit: int, cursor: str | None = None) -> Page[Subject]:
         """List subjects with stable paging."""
-        return await self._reading.list_subjects(where, limit, cursor)
+        page = await self._reading.list_subjects(where, limit, cursor)
+        await self._found(page.items)
+        return page
 
     async def list_parts(self, where: Listing, *, limit: int, cursor: str | None = None) -> Page[OwnedPart]:
         """List parts, of whatever subject, with stable paging."""
-        return await self._reading.list_parts(where, limit, cursor)
+        page = await self._reading.list_parts(where, limit, cursor)
+        await self._found(page.items)
+        return page
 
     # -- work ------------------------------------------------------------------------------------------------------
 
@@ -236,7 +250,10 @@ class PostgresStore:
 
     async def next_due(self, queues: Collection[str]) -> int | None:
         """Return the earliest time (ms) at which `claim` could find a subject: 0 if one is ready now, None if none."""
-        return await self._reading.next_due(queues)
+        due = await self._reading.next_due(queues)
+        if due is None:
+            await self._presence.confirm()
+        return due
 
     async def unclaimed(self, kind: str, queues: Collection[str], *, before: int, limit: int) -> list[Name]:
         """Return subjects of a kind that `claim` could have found since `before`, of any other queue than these."""
@@ -261,6 +278,7 @@ class PostgresStore:
             if placed is not None:
                 if placed:
                     self._bus.emit([stream_topic(path) for path in paths])
+                await self._presence.glance()
                 return int(placed)
             await asyncio.sleep(_PLACING_S)
 
@@ -289,6 +307,12 @@ class PostgresStore:
                 yield connection
             except CAUGHT as error:
                 raise unavailable(self._address, error) from error
+
+    async def _found(self, found: T) -> T:
+        """Return what was found; where that is nothing, see that it is not because all is gone."""
+        if not found:
+            await self._presence.confirm()
+        return found
 
     # -- its parts -------------------------------------------------------------------------------------------------
 

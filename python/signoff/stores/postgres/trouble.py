@@ -84,9 +84,13 @@ def is_unkept(error: BaseException) -> bool:
 
 
 def unavailable(
-    address: PostgresAddress, error: BaseException, consequence: str = "Nothing was written."
+    address: PostgresAddress, error: BaseException, consequence: str = "Nothing was written.", where: str = ""
 ) -> StoreUnavailable:
-    """Make the error that says why the store cannot be used."""
+    """Make the error that says why the store cannot be used.
+
+    Args:
+        where: what of it cannot be used, as people may read it, if that is not at the address itself.
+    """
     known = _ADVICE.get(code_of(error))
     if known is None and isinstance(error, TimeoutError):
         known = "the server did not answer in time"
@@ -94,7 +98,7 @@ def unavailable(
         known = "nothing listens there; start the server, or correct the URL"
     said = known or " ".join(str(error).split()) or type(error).__name__
     return StoreUnavailable(
-        f"{address.shown} cannot be used: {said.rstrip('.')}. {consequence}",
+        f"{where or address.shown} cannot be used: {said.rstrip('.')}. {consequence}",
         public_detail=f"The server's store cannot be used right now. {consequence} "
         "Try again in a while, with the same ids.",
     )

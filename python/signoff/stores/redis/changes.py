@@ -53,12 +53,14 @@ class CommitCall:
     Args:
         of: the keys of the shard.
         shard: its number.
+        ident: which data it has.
         here: tells of a path whether a stream may be made there in this shard, as `is_ours` in `common.lua` takes it.
         leave: tells of a post whether it is placed here (None), or the text by which it is left for another shard.
     """
 
     of: KeyNames
     shard: int
+    ident: bytes
     here: Callable[[str], bytes]
     leave: Callable[[Post], bytes | None]
     keys: list[bytes] = field(default_factory=list)
@@ -67,7 +69,7 @@ class CommitCall:
 
     def arguments(self) -> tuple[list[bytes], list[RedisArg]]:
         """Return all keys and arguments."""
-        return [*self.of.shared, *self.keys], [self.count, MARKS, self.shard, *self.args]
+        return [*self.of.shared, *self.keys], [self.count, MARKS, self.shard, self.ident, *self.args]
 
     def add(self, change: Change, stamp: int, known: KnownStreams | None = None) -> None:
         """Add a Change, which was checked.

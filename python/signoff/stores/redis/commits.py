@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from signoff.errors import OutcomeUnknown, SignoffError, StoreUnavailable
@@ -151,7 +152,8 @@ class Commits:
         def here(path: str) -> bytes:
             return b"x" if path in taken else shards.here(shard, path)
 
-        return _ShardGroup(batch, CommitCall(shards.keys[shard], shard, here, lambda post: shards.leave(shard, post)))
+        leave = partial(shards.leave, shard)
+        return _ShardGroup(batch, CommitCall(shards.keys[shard], shard, shards.idents[shard], here, leave))
 
     def _send(self, shard: int, group: _ShardGroup, link: ServerLink) -> _SentGroup:
         keys, args = group.call.arguments()

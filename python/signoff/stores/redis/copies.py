@@ -56,6 +56,7 @@ async def dump(shards: Shards, after: str, max_bytes: int) -> Dump:
         cursor = orjson.dumps(at).decode()
         found += some
         size += sum(map(size_of, some))
+    await shards.confirm()
     return Dump(tuple(found), None)
 
 
@@ -193,7 +194,10 @@ async def _batches(shards: Shards, shard: int, after: bytes, position: int = 0) 
     async for path in _paths(shards, shard, after, again=True):
         while True:
             found = await shards.nodes.read(
-                shard, READ, [*keys.all_of_stream(path), keys.moved], [position, _CHUNK, b"", path]
+                shard,
+                READ,
+                [*keys.all_of_stream(path), keys.moved, keys.meta],
+                [position, _CHUNK, b"", path, shards.idents[shard]],
             )
             some = [records.batch_of(text) for text in found[4]] if isinstance(found, list) else []
             if not some:

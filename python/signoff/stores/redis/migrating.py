@@ -34,7 +34,7 @@ class RedisMigrating:
         """Look whether the servers keep what they are given, and whether all shards are of one schema."""
 
         async def look(shards: Shards) -> list[str]:
-            found = [one for state in await server.look_at_all(shards) for one in server.faults(state, self._options)]
+            found = await server.find_faults(shards, self._options)
             if len(set(await server.schemas(shards))) > 1:
                 found.append("Some shards have no schema yet: was the store opened with another number of shards?")
             return found

@@ -247,10 +247,15 @@ def send(link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Seque
     return link.call(b"EVALSHA", script.digest, len(keys), *keys, *args)
 
 
+def gone() -> StoreUnavailable:
+    """Make the error for data that is not there any more."""
+    return unwritten(_GONE)
+
+
 def told(error: Refused) -> StoreUnavailable:
     """Make of a server's error what the port says."""
     if error.code.lstrip("-") == "GONE":  # what Redis 6 puts before the code of a script, Redis 7 does not
-        return unwritten(_GONE)
+        return gone()
     text = str(error).rstrip(".")
     if _REFUSED_BEFORE.search(text):
         return unwritten(f"Redis refuses: {text}.")

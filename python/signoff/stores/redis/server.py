@@ -101,6 +101,11 @@ async def look_at_all(shards: Shards) -> list[ServerState]:
     return [await look(await shards.nodes.at(address)) for address in shards.nodes.addresses]
 
 
+async def find_faults(shards: Shards, options: Options) -> list[str]:
+    """Tell why data would not be safe on the servers as they are set up now."""
+    return [fault for state in await look_at_all(shards) for fault in faults(state, options)]
+
+
 def survives(states: list[ServerState], options: Options) -> Survives:
     """Return what a commit outlives wherever it is."""
     if options.durability == "wait":
@@ -119,6 +124,7 @@ async def begin(shards: Shards, options: Options) -> list[ServerState]:
     if found := [fault for state in states for fault in faults(state, options)]:
         raise StoreError(found[0])
     await write_schema(options)(shards)
+    await shards.identify()
     return states
 
 

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from secrets import token_hex
 from typing import Final
 from zlib import crc32
 
@@ -29,7 +30,7 @@ from signoff.stores.change import (
 )
 from signoff.stores.redis import records
 from signoff.stores.redis.keys import KeyNames, ordered, sized
-from signoff.stores.redis.nodes import Nodes
+from signoff.stores.redis.nodes import Nodes, gone
 from signoff.stores.redis.options import Options
 from signoff.stores.redis.scripts import MOVE, NOTE
 from signoff.stores.server_clock import LOOK_EVERY_S, ServerClock
@@ -68,6 +69,7 @@ class Shards:
         self.nodes = nodes
         self.keys = keys
         self.one = len(keys) == 1
+        self.idents: list[bytes] = [b""] * len(keys)
         self._stamp = 0
         self.clock = clock or ServerClock()
         self._looked_at = -LOOK_EVERY_S
@@ -85,6 +87,31 @@ class Shards:
 
     def _of(self, text: str) -> int:
         return crc32(text.encode()) % len(self.keys)
+
+    # -- whether the data is still there ---------------------------------------------------------------------------
+
+    async def identify(self) -> None:
+        """Note which data each shard has, and give that which is new a name of its own (`id`).
+
+        Scripts that write, and those that find nothing, compare it: on a server that was emptied, what is there later,
+        or is not, is not what we have opened.
+        """
+        for shard, keys in enumerate(self.keys):
+            await self.nodes.ask(shard, "HSETNX", keys.meta, "id", token_hex(8))
+        self.idents = await self._found_idents()
+
+    async def confirm(self) -> None:
+        """See that what we have opened is still there, for whoever has found nothing in it.
+
+        Raises:
+            StoreUnavailable: it is gone.
+        """
+        if await self._found_idents() != self.idents:
+            raise gone()
+
+    async def _found_idents(self) -> list[bytes]:
+        asked = [self.nodes.ask(shard, "HGET", keys.meta, "id") for shard, keys in enumerate(self.keys)]
+        return [found or b"" for found in await asyncio.gather(*asked)]
 
     # -- the clock of leases ---------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from signoff.stores.redis.commits import Commits
 from signoff.stores.redis.durable import Durability
 from signoff.stores.redis.leases import LeaseThread
 from signoff.stores.redis.nodes import Nodes
+from signoff.stores.redis.settings import SettingsWatch
 from signoff.stores.redis.shards import Shards, keys_of
 from signoff.stores.redis.watch import Watch
 from signoff.streams.stream import Head
@@ -42,6 +43,7 @@ class _Opened(NamedTuple):
     durable: Durability
     commits: Commits
     leases: LeaseThread
+    settings: SettingsWatch
 
 
 class RedisStore:
@@ -85,13 +87,15 @@ class RedisStore:
             raise
         durable = Durability(shards, self._options)
         leases = LeaseThread(self._options, self._keys, shards.clock)
-        self._opened = _Opened(shards, durable, Commits(shards, durable), leases)
+        settings = SettingsWatch(shards, self._options)
+        self._opened = _Opened(shards, durable, Commits(shards, durable), leases, settings)
 
     async def close(self) -> None:
         """Finish what is under way and let go of the connections."""
         opened, self._opened = self._opened, None
         if opened is None:
             return
+        await opened.settings.close()
         await opened.commits.close()
         await opened.leases.stop()
         await self._watch.close()
@@ -100,7 +104,8 @@ class RedisStore:
     async def describe(self) -> StoreDescription:
         """Return what this store is, as its servers are set up now."""
         states = await server.look_at_all(self._shards)
-        return StoreDescription("redis", server.SCHEMA, server.survives(states, self._options))
+        wrong = tuple(fault for state in states for fault in server.faults(state, self._options))
+        return StoreDescription("redis", server.SCHEMA, server.survives(states, self._options), wrong)
 
     def bus(self) -> LocalBus:
         """Return the bus that carries this store's wake-ups, and those of other processes."""

@@ -64,6 +64,8 @@ async def find_streams(shards: Shards, paths: Sequence[str]) -> dict[str, Stream
         # Few are ever elsewhere than their name says; those that are nowhere are looked for twice.
         there = {path: await shards.locate(path) for path in asked if path not in found}
         found |= await _find(shards, there)
+    if len(found) < len(asked):
+        await shards.confirm()
     return {path: found[path] for path in asked if path in found}
 
 
@@ -79,8 +81,11 @@ async def _find(shards: Shards, places: Mapping[str, int]) -> dict[str, StreamTa
 async def list_streams(shards: Shards, prefix: str, limit: int, after: str) -> list[StreamTail]:
     """List streams whose path begins with `prefix` and comes after `after`."""
     looks = [_list(shards, shard, prefix.encode(), limit, after.encode()) for shard in range(len(shards.keys))]
-    found = merge(*await asyncio.gather(*looks), key=lambda one: one.path.encode())
-    return list(islice(found, max(limit, 0)))
+    merged = merge(*await asyncio.gather(*looks), key=lambda one: one.path.encode())
+    found = list(islice(merged, max(limit, 0)))
+    if not found:
+        await shards.confirm()
+    return found
 
 
 async def _list(shards: Shards, shard: int, prefix: bytes, limit: int, after: bytes) -> list[StreamTail]:
@@ -137,17 +142,21 @@ async def purge(shards: Shards) -> bool:
 
 async def _read(shards: Shards, path: str, start: bytes, max_bytes: int, producer: bytes = b"") -> Any:
     shard, name = shards.known(path), path.encode()
-    keys = shards.keys[shard]
     args: list[bytes | int] = [start, max_bytes, producer, name]
-    found = await shards.nodes.read(shard, READ, [*keys.all_of_stream(name), keys.moved], args)
+    found = await _read_in(shards, shard, name, args)
     if isinstance(found, list) or shards.one:
         return found
     elsewhere = await shards.locate(path)
     if elsewhere == shard:
         return None
-    keys = shards.keys[elsewhere]
-    found = await shards.nodes.read(elsewhere, READ, [*keys.all_of_stream(name), keys.moved], args)
+    found = await _read_in(shards, elsewhere, name, args)
     return found if isinstance(found, list) else None
+
+
+async def _read_in(shards: Shards, shard: int, name: bytes, args: Sequence[bytes | int]) -> Any:
+    keys = shards.keys[shard]
+    names = [*keys.all_of_stream(name), keys.moved, keys.meta]
+    return await shards.nodes.read(shard, READ, names, [*args, shards.idents[shard]])
 
 
 def _head(path: str, found: Sequence[Any]) -> Head:

@@ -35,7 +35,7 @@ async def load(shards: Shards, name: Name, wanted: Sequence[PartsWanted]) -> Loa
     for one in wanted:
         names.append(keys.parts(told, one.kind.encode()))
         args += (records.flag(one.key is None), (one.key or "").encode(), records.flag(one.open))
-    found = await shards.nodes.read(shard, LOAD, names, args)
+    found = await shards.nodes.read(shard, LOAD, [*names, keys.meta], [*args, shards.idents[shard]])
     if found is None:
         return None
     parts: dict[tuple[str, bytes], bytes] = {}
@@ -93,6 +93,8 @@ class _Lister(Generic[T]):
                 break
             start = some[-1][0]
         items = tuple(item for _, item in found[: most - 1])
+        if not items:
+            await self._shards.confirm()
         if len(found) < most or not items:
             return Page(items, None)
         return Page(items, paging.cursor(*found[most - 2][0]))

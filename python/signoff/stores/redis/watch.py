@@ -6,15 +6,18 @@ A hint may be lost: while the connection is down all who listen are woken again 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from signoff.errors import StoreUnavailable
+from signoff.outages import OutageLog
 from signoff.stores.bus import ELSEWHERE, LocalBus
 from signoff.stores.redis.link import ServerLink
 from signoff.stores.redis.nodes import Nodes
 from signoff.stores.redis.options import NodeAddress, Options
+
+log = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
 """Seconds between two looks while nothing is heard."""
@@ -46,6 +49,7 @@ class Watch:
         self._publishing: asyncio.Future[Any] | None = None
         self._alone = False
         self._heard = asyncio.Event()
+        self._outage = OutageLog(log, "wake-ups of other processes are not heard")
 
     async def open(self) -> None:
         """Begin to listen."""
@@ -93,8 +97,12 @@ class Watch:
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(StoreUnavailable):
+            try:
                 await self._listen_once()
+            except StoreUnavailable as error:
+                self._outage.failed(error)
+            else:
+                self._outage.failed("the connection was lost")
             self._heard.set()
             self._alone = False
             self._wake_all()
@@ -107,6 +115,7 @@ class Watch:
             await link.call("SUBSCRIBE", self._channel)
             publisher = await self._nodes.reach(0)
             await publisher.call("PUBLISH", self._channel, self._me + b"\n" + _HELLO)
+            self._outage.over()
             self._heard.set()
             self._wake_all()
             await link.ended()

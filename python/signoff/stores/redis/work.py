@@ -218,6 +218,8 @@ async def next_due(shards: Shards, queues: Collection[str]) -> int | None:
         return None
     looks = [_members(shards, shard, ranges) for shard in range(len(shards.keys))]
     times = [_time_of(shards, member) for some in await asyncio.gather(*looks) for member in some]
+    if not times:
+        await shards.confirm()
     return min(times, default=None)
 
 

@@ -3,13 +3,13 @@
 -- Redis undoes nothing: whatever a Change writes is written after its last comparison.
 --
 -- KEYS  agenda, index, marks, meta, paths, ends, far, doomed, outbox, moved; then what each Change names.
--- ARGV  how many, how many marks are remembered, the number of this shard; then for each Change: sort, mark, how many posts, how
+-- ARGV  how many, how many marks are remembered, the number of this shard, which data it is; then for each Change: sort, mark, how many posts, how
 --       many of them are placed here, their arguments, its own arguments.
 -- Returns for each Change {0, starts of what was appended}, {1} its epoch is past, {2, n} the version of its n-th stream
 -- is another (0: of the subject), {3} it must be sent anew with other keys, or {4} to another shard; what follows one
 -- of these two was not looked at.
 local AGENDA, INDEX, MARKS, META, PATHS, ENDS, FAR, DOOMED, OUTBOX, MOVED = unpack(KEYS, 1, 10)
-local a, k = 4, 11 -- the next argument and the next key
+local a, k = 5, 11 -- the next argument and the next key
 local stamp, given = 0, nil
 local ME = ARGV[3]
 local SMALL = 1000
@@ -393,8 +393,8 @@ end
 
 -- ---------------------------------------------------------------------------------------------------- the group
 
--- Whoever opens the store writes this down. Where it is missing, what is there now is not what we have opened.
-if call('HEXISTS', META, 'shards') == 0 then return redis.error_reply('-GONE the data') end
+-- Whoever opens a store that is not there gives it a name of its own (`id`).
+if call('HGET', META, 'id') ~= ARGV[4] then return redis.error_reply('-GONE the data') end
 
 local writers = {S = write_subject, D = delete_subject, F = write_family, R = write_rows}
 local results, marks = {}, {}

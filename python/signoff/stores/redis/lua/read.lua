@@ -1,12 +1,15 @@
 -- Read a stream: its head, its batches from the one on that holds a position, and, if asked for, its live rows.
 --
--- KEYS  head, list, live rows, producers, moved.
+-- KEYS  head, list, live rows, producers, moved, meta.
 -- ARGV  the position ('rows': where the live rows are; '': no batches), how many bytes, a producer's id after a '=' (''
---       none), the path.
+--       none), the path, which data it is.
 -- Returns {core, incarnation, rest, tail, batches, rows, producer's mark}; if there is no such stream nothing, or a note
 -- of the shard where it may be.
 local head = call('HMGET', KEYS[1], 'c', 'i', 'd')
-if not head[1] then return call('HGET', KEYS[5], ARGV[4]) end
+if not head[1] then
+  if call('HGET', KEYS[6], 'id') ~= ARGV[5] then return redis.error_reply('-GONE the data') end
+  return call('HGET', KEYS[5], ARGV[4])
+end
 local list, most = KEYS[2], tonumber(ARGV[2])
 local tail = tail_of(list, head[1])
 local found, rows, producer = {}, {}, false
