@@ -26,7 +26,7 @@ from signoff.testing.store_contract.laws import (
     text,
     write,
 )
-from tests.stores.postgres.conftest import Ask, OpenStore
+from tests.stores.postgres.conftest import Ask, OpenStore, end_session
 
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
@@ -62,7 +62,8 @@ async def test_a_server_that_was_read_only_for_a_while_is_written_to_again(opene
 
     await ask(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     try:
-        await ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'while'")
+        for [pid] in await ask("SELECT pid FROM pg_stat_activity WHERE application_name = 'while'"):
+            await end_session(ask, pid)
         with pytest.raises(StoreUnavailable):  # on a connection of before, or not, as soon as its end is heard of
             await store.commit([advance("r1", 1)])
         await fail()
@@ -166,7 +167,7 @@ class Cut:
         self.done = True
         pid = connection.get_server_pid()
         found = await _fetch(connection, statement, *values) if self.after else None
-        await self.ask("SELECT pg_terminate_backend($1, 5000)", pid)
+        await end_session(self.ask, pid)
         if self.after:
             await _fetch(connection, "SELECT 1")
         return found if self.after else await _fetch(connection, statement, *values)
