@@ -73,6 +73,50 @@ async def test_a_server_that_was_read_only_for_a_while_is_written_to_again(opene
     assert await store.renew("w", {name: 1}, until=1) == {name}
 
 
+async def test_streams_are_made_together_in_one_call_and_appended_to_in_one(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a look before: what was made here, or written in the long way, is remembered."""
+    store = await opened()
+    await done(store, write(head("first", tail=1), b"1"))  # numbers for new streams are at hand
+    calls: list[str] = []
+
+    async def counted(connection: Any, statement: str, *values: Any) -> Any:
+        calls.append(statement)
+        return await _fetch(connection, statement, *values)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", counted)
+    heads = [head(f"notes/{n}", tail=1) for n in range(20)]
+    made = [write(one, b"%d" % n) for n, one in enumerate(heads)]
+    assert await store.commit(made) == [Committed({})] * 20
+    assert len(calls) == 1
+    assert await store.commit([write(one.changed(version=2, tail=2), b"x") for one in heads]) == [Committed({})] * 20
+    assert len(calls) == 2
+    await done(store, write(heads[0].changed(version=3, tail=2, ttl_s=60)))
+    assert len(calls) > 3
+    calls.clear()
+    await done(store, write(heads[0].changed(version=4, tail=3, ttl_s=60), b"3"))
+    assert len(calls) == 1
+    monkeypatch.undo()
+    assert (await text(store, "notes/0"), await text(store, "notes/7")) == (b"0,x,3", b"7,x")
+    assert await store.find([made[7], write(head("never", tail=1), b"1")]) == [True, False]
+
+
+async def test_who_makes_what_another_makes_is_refused_and_others_beside_it_are_not(opened: OpenStore) -> None:
+    one, other = await opened(), await opened()
+    for number in range(20):
+        paths = [f"notes/{number}/{letter}" for letter in "abcdef"]
+        changes = [
+            [write(head(path, tail=1), name) for path in order]
+            for name, order in ((b"1", paths[:4]), (b"2", paths[:1:-1]))
+        ]
+        first, second = await asyncio.gather(one.commit(changes[0]), other.commit(changes[1]))
+        for path, (by_one, by_other) in zip(paths[2:4], zip(first[2:], second[:1:-1], strict=True), strict=True):
+            assert {type(by_one), type(by_other)} == {Committed, Conflict}
+            assert await text(one, path) == (b"1" if isinstance(by_one, Committed) else b"2")
+        assert [type(outcome) for outcome in (*first[:2], *second[:2])] == [Committed] * 4
+
+
 async def test_new_subjects_in_opposite_order_meet_no_deadlock(opened: OpenStore, ask: Ask) -> None:
     """Of two who make the same, in whatever order, each name is made once."""
     one, other = await opened(), await opened()

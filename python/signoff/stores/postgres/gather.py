@@ -198,6 +198,14 @@ def is_plain(change: Change) -> bool:
     return isinstance(write, SubjectWrite)
 
 
+def is_creation(change: Change) -> bool:
+    """Tell whether a Change makes one stream of an application, and nothing else."""
+    if not isinstance(change.write, FamilyWrite) or not is_plain(change) or change.posts:
+        return False
+    [one] = change.write.streams
+    return isinstance(one, Write) and one.expect == 0 and not one.head.engine
+
+
 def streams_of(change: Change) -> int:
     """Return how many new streams a Change may make at most."""
     write = change.write
