@@ -99,6 +99,7 @@ async def test_one_run_that_cannot_be_read_holds_up_no_other(url: str, monkeypat
     clock = ManualClock(1_000_000)
     async with scene(url, clock) as on:
         odd, good = await on.start("nobody", run_id="a"), await on.start("nobody", run_id="b")
+        await on.engine.forsaken.close()  # its own search would be first now and then
         clock.advance(forsaken.AFTER_MS)
         forsake = on.engine.runs.forsake
 
