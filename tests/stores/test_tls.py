@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -66,7 +66,10 @@ def secured_redis(authority: Authority, *, old: bool = False, clients: str = "no
     return server, Secured("redis", "127.0.0.1", port)
 
 
-SECURE = {"postgres": secured_postgres, "redis": secured_redis}
+SECURE: dict[str, Callable[..., tuple[PostgresServer | RedisServer, Secured]]] = {
+    "postgres": secured_postgres,
+    "redis": secured_redis,
+}
 
 
 @pytest.fixture(params=SECURE)

@@ -198,12 +198,13 @@ def is_plain(change: Change) -> bool:
     return isinstance(write, SubjectWrite)
 
 
-def is_creation(change: Change) -> bool:
-    """Tell whether a Change makes one stream of an application, and nothing else."""
-    if not isinstance(change.write, FamilyWrite) or not is_plain(change) or change.posts:
-        return False
-    [one] = change.write.streams
-    return isinstance(one, Write) and one.expect == 0 and not one.head.engine
+def creation(change: Change) -> Write | None:
+    """Return the one stream of an application that a Change makes; None: it does something else, or more."""
+    write = change.write
+    if not isinstance(write, FamilyWrite) or len(write.streams) != 1 or change.posts:
+        return None
+    [one] = write.streams
+    return one if isinstance(one, Write) and one.expect == 0 and not one.head.engine else None
 
 
 def streams_of(change: Change) -> int:

@@ -304,20 +304,17 @@ class Locked:
             await self._ask("move_own_version" if stream.owned else "move_version", stream.id, stream.version)
 
 
-def creations(session: int, changes: Sequence[tuple[int, Change]]) -> list[Any]:
-    """Return the arguments by which Changes that each make one stream do so, with the numbers of the streams."""
+def creations(session: int, streams: Sequence[tuple[int, int, Write]]) -> list[Any]:
+    """Return the arguments by which streams are made: with the number of each, and the mark of its Change."""
     rows: list[tuple[Any, ...]] = []
     added: list[tuple[Any, ...]] = []
-    for number, change in changes:
-        assert isinstance(change.write, FamilyWrite)
-        [one] = change.write.streams
-        assert isinstance(one, Write)
+    for number, mark, one in streams:
         head, producer = one.head, one.producer or (None, None, None)
         tail = (head.version, head.tail, head.last_seq, head.touched_at)
-        rows.append((*head_row(number, head, change.mark), *tail, *producer))
+        rows.append((*head_row(number, head, mark), *tail, *producer))
         start = max(head.base, head.own)
         if head.tail > start:
-            added += [(number, *batch, change.mark) for batch in batches(one, start)]
+            added += [(number, *batch, mark) for batch in batches(one, start)]
     return [session, *zip(*rows, strict=True), *(zip(*added, strict=True) if added else ((),) * 5)]
 
 

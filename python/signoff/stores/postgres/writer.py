@@ -31,7 +31,7 @@ from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.gather import (
     WriteRow,
     arrays,
-    is_creation,
+    creation,
     is_plain,
     step,
     stream_row,
@@ -302,31 +302,29 @@ class Writer:
         self, lane: _Lane, changes: list[Change], places: list[int], outcomes: list[Outcome | Rejected | None]
     ) -> list[int]:
         """Make new streams, all in one call; return the places of other Changes, and of those whose stream is there."""
-        chosen: dict[str, int] = {}
+        chosen: dict[str, tuple[int, Write]] = {}
         ahead: set[SubjectKey] = set()
         for place in places:
             about = keys(changes[place])
-            if is_creation(changes[place]) and ahead.isdisjoint(about):
-                chosen[str(about[0])] = place
+            one = creation(changes[place])
+            if one is not None and ahead.isdisjoint(about):
+                chosen[one.head.path] = place, one
             ahead.update(about)
         if not chosen:
             return places
-        order = [
-            chosen[path] for path in sorted(chosen)
-        ]  # so that two who make the same wait for each other in one order
-        numbered = list(zip(islice(lane.number(), len(order)), (changes[place] for place in order), strict=True))
-        values = creations(lane.session, numbered)
+        order = [chosen[path] for path in sorted(chosen)]  # whoever makes the same waits in the same order
+        numbers = list(islice(lane.number(), len(order)))
+        streams = [(number, changes[place].mark, one) for number, (place, one) in zip(numbers, order, strict=True)]
+        values = creations(lane.session, streams)
         rows = await self._repeat(lambda: lane.connection.fetch(self._context.sql["create"], *values))
         made = {row[0] for row in rows}
         known = self._known
         known.writes += 1
-        for (number, change), place in zip(numbered, order, strict=True):
+        for number, (place, one) in zip(numbers, order, strict=True):
             if number in made:
                 outcomes[place] = Committed({})
-                [one] = change.write.streams
-                known.put_stream(
-                    one.head.path, KnownStream(number, one.head.version, one.head.properties, known.writes)
-                )
+                head = one.head
+                known.put_stream(head.path, KnownStream(number, head.version, head.properties, known.writes))
         return [place for place in places if outcomes[place] is None]
 
     async def _refuse(
