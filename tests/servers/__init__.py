@@ -7,6 +7,7 @@ production. What cannot be started fails the test, with what to install: nothing
 """
 
 from tests.servers.backends import BACKENDS, SHARED_BACKENDS, fresh_url, postgres, redis
+from tests.servers.certificates import Authority
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerMissing
@@ -16,6 +17,7 @@ from tests.servers.redis import RedisServer
 __all__ = [
     "BACKENDS",
     "SHARED_BACKENDS",
+    "Authority",
     "PgBouncer",
     "PostgresServer",
     "Proxy",

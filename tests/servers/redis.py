@@ -71,6 +71,16 @@ class RedisServer(ProcessServer):
                 reply += some
         return reply.decode(errors="replace").removesuffix("\r\n")
 
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Which Redis it is, or is as, when it is a Valkey; it must run."""
+        return tuple(map(int, self.command("INFO", "server").partition("redis_version:")[2].split()[0].split(".")))
+
+    def calls(self, command: str) -> int:
+        """Return how often it has run a command, e.g. `evalsha`."""
+        about = self.command("INFO", "commandstats").partition(f"cmdstat_{command}:calls=")[2]
+        return int(about.partition(",")[0] or 0)
+
     def drop_prefixes(self, *prefixes: str) -> None:
         """Delete all keys whose names have one of these texts in them."""
         for prefix in prefixes:

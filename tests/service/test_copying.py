@@ -27,7 +27,12 @@ from signoff.testing.store_contract.laws import done, head, known, start, write
 from tests.runtime.scene import Scene, person, working
 from tests.servers import BACKENDS, fresh_url
 
-PAIRS = [*((one, "sqlite") for one in BACKENDS), *(("sqlite", one) for one in BACKENDS if one != "sqlite")]
+PAIRS = [
+    *((one, "sqlite") for one in BACKENDS),
+    *(("sqlite", one) for one in BACKENDS if one != "sqlite"),
+    ("postgres", "redis"),
+    ("redis", "postgres"),
+]
 
 
 @dataclass

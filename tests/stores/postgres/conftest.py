@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -50,3 +51,11 @@ async def ask(url: str) -> AsyncIterator[Ask]:
 
     yield asks
     await connection.close()
+
+
+async def end_session(ask: Ask, pid: int) -> None:
+    """End a session from within the server, and wait until it is gone."""
+    await ask("SELECT pg_terminate_backend($1)", pid)
+    async with asyncio.timeout(5):
+        while await ask("SELECT 1 FROM pg_stat_activity WHERE pid = $1", pid):
+            await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from signoff.stores.change import Committed
 from signoff.stores.postgres import loans
 from signoff.stores.postgres.loans import PostgresTransaction
 from signoff.testing.store_contract.laws import advance, done, record, start
-from tests.stores.postgres.conftest import Ask, OpenStore
+from tests.stores.postgres.conftest import Ask, OpenStore, end_session
 
 
 @pytest.mark.parametrize("statement", ["COMMIT", " rollback", "END;", "begin", "Start  Transaction", "ABORT"])
@@ -135,7 +135,7 @@ async def test_a_lost_commit_is_found_out(opened: OpenStore, ask: Ask, monkeypat
 
         async def then_lost(change: object) -> object:
             outcome = await write(late)
-            await ask("SELECT pg_terminate_backend($1, 5000)", pid)
+            await end_session(ask, pid)
             return outcome
 
         monkeypatch.setattr(tx, "_write", then_lost)

@@ -12,7 +12,7 @@ from signoff.stores.parting import TOGETHER
 from signoff.stores.postgres.migrating import lock_of
 from signoff.stores.postgres.store import PostgresStore
 from signoff.testing.store_contract.laws import done, send, settle, text
-from tests.stores.postgres.conftest import Ask, OpenStore
+from tests.stores.postgres.conftest import Ask, OpenStore, end_session
 
 
 async def placing(store: PostgresStore) -> asyncpg.Connection[asyncpg.Record]:
@@ -37,7 +37,7 @@ async def test_a_placer_that_dies_leaves_all_to_the_next(opened: OpenStore, ask:
     for number in range(10, 13):
         await done(store, send("s", number, "inbox/a", b"%d" % number))
     if killed:
-        await ask("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
+        await end_session(ask, connection.get_server_pid())
     else:
         await connection.execute("COMMIT")
     await waiting

@@ -26,7 +26,7 @@ from signoff.testing.store_contract.laws import (
     text,
     write,
 )
-from tests.stores.postgres.conftest import Ask, OpenStore
+from tests.stores.postgres.conftest import Ask, OpenStore, end_session
 
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
@@ -62,7 +62,8 @@ async def test_a_server_that_was_read_only_for_a_while_is_written_to_again(opene
 
     await ask(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     try:
-        await ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'while'")
+        for [pid] in await ask("SELECT pid FROM pg_stat_activity WHERE application_name = 'while'"):
+            await end_session(ask, pid)
         with pytest.raises(StoreUnavailable):  # on a connection of before, or not, as soon as its end is heard of
             await store.commit([advance("r1", 1)])
         await fail()
@@ -70,6 +71,50 @@ async def test_a_server_that_was_read_only_for_a_while_is_written_to_again(opene
         await ask(f"ALTER DATABASE {database} RESET default_transaction_read_only")
     await done(store, advance("r1", 1))
     assert await store.renew("w", {name: 1}, until=1) == {name}
+
+
+async def test_streams_are_made_together_in_one_call_and_appended_to_in_one(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a look before: what was made here, or written in the long way, is remembered."""
+    store = await opened()
+    await done(store, write(head("first", tail=1), b"1"))  # numbers for new streams are at hand
+    calls: list[str] = []
+
+    async def counted(connection: Any, statement: str, *values: Any) -> Any:
+        calls.append(statement)
+        return await _fetch(connection, statement, *values)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", counted)
+    heads = [head(f"notes/{n}", tail=1) for n in range(20)]
+    made = [write(one, b"%d" % n) for n, one in enumerate(heads)]
+    assert await store.commit(made) == [Committed({})] * 20
+    assert len(calls) == 1
+    assert await store.commit([write(one.changed(version=2, tail=2), b"x") for one in heads]) == [Committed({})] * 20
+    assert len(calls) == 2
+    await done(store, write(heads[0].changed(version=3, tail=2, ttl_s=60)))
+    assert len(calls) > 3
+    calls.clear()
+    await done(store, write(heads[0].changed(version=4, tail=3, ttl_s=60), b"3"))
+    assert len(calls) == 1
+    monkeypatch.undo()
+    assert (await text(store, "notes/0"), await text(store, "notes/7")) == (b"0,x,3", b"7,x")
+    assert await store.find([made[7], write(head("never", tail=1), b"1")]) == [True, False]
+
+
+async def test_who_makes_what_another_makes_is_refused_and_others_beside_it_are_not(opened: OpenStore) -> None:
+    one, other = await opened(), await opened()
+    for number in range(20):
+        paths = [f"notes/{number}/{letter}" for letter in "abcdef"]
+        changes = [
+            [write(head(path, tail=1), name) for path in order]
+            for name, order in ((b"1", paths[:4]), (b"2", paths[:1:-1]))
+        ]
+        first, second = await asyncio.gather(one.commit(changes[0]), other.commit(changes[1]))
+        for path, (by_one, by_other) in zip(paths[2:4], zip(first[2:], second[:1:-1], strict=True), strict=True):
+            assert {type(by_one), type(by_other)} == {Committed, Conflict}
+            assert await text(one, path) == (b"1" if isinstance(by_one, Committed) else b"2")
+        assert [type(outcome) for outcome in (*first[:2], *second[:2])] == [Committed] * 4
 
 
 async def test_new_subjects_in_opposite_order_meet_no_deadlock(opened: OpenStore, ask: Ask) -> None:
@@ -166,7 +211,7 @@ class Cut:
         self.done = True
         pid = connection.get_server_pid()
         found = await _fetch(connection, statement, *values) if self.after else None
-        await self.ask("SELECT pg_terminate_backend($1, 5000)", pid)
+        await end_session(self.ask, pid)
         if self.after:
             await _fetch(connection, "SELECT 1")
         return found if self.after else await _fetch(connection, statement, *values)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from signoff.errors import OutcomeUnknown, StoreUnavailable
+from signoff.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from signoff.service.commit import GroupCommitter
 from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Change, Committed, StreamDelete
@@ -36,12 +36,6 @@ from tests.stores.peer import whole
 from tests.stores.processes import peer
 
 NewProxy = Callable[[int], Proxy]
-
-
-def commits(server: RedisServer) -> int:
-    """Return how many scripts a server has run."""
-    [line] = [one for one in server.command("INFO", "commandstats").splitlines() if one.startswith("cmdstat_evalsha:")]
-    return int(line.partition("calls=")[2].partition(",")[0])
 
 
 async def test_a_change_whose_reply_is_lost_was_written_once_and_is_found(
@@ -165,9 +159,68 @@ async def test_marks_do_not_grow_for_ever_and_what_was_forgotten_is_not_denied(
 async def test_kill_9_of_the_server_loses_nothing_acknowledged_and_leaves_nothing_half(
     fsync: str, acknowledgements: int, own_redis: RedisServer
 ) -> None:
+    await _killed_while_written_to(own_redis, fsync, acknowledgements, own_redis.url())
+
+
+@pytest.mark.parametrize("fsync", ["everysec", "always"])
+async def test_who_waits_for_the_disk_waits_behind_each_commit(fsync: str, own_redis: RedisServer) -> None:
+    """Behind the last try, too: what is sent again is on the disk when its commit returns."""
+    own_redis.command("CONFIG", "SET", "appendfsync", fsync)
+    url = own_redis.url(durability="wait")
+    if own_redis.version < (7, 2):
+        await _needs_a_newer_server(url)
+        return
+    async with opened(url) as store:
+        await done(store, start("r1"))
+        waited = own_redis.calls("waitaof")
+        await done(store, advance("r1", 1))
+        assert own_redis.calls("waitaof") == waited + 1
+        own_redis.command("SCRIPT", "FLUSH")
+        await done(store, advance("r1", 2))
+        assert own_redis.calls("waitaof") == waited + 3
+        await done(store, delete("r1", 3))
+        assert own_redis.calls("waitaof") == waited + 4
+    await _killed_while_written_to(own_redis, fsync, 30, url)
+
+
+async def test_what_no_replica_has_on_its_disk_is_not_acknowledged(own_redis: RedisServer) -> None:
+    url = own_redis.url(durability="wait", replicas="1", timeout="1")
+    if own_redis.version < (7, 2):
+        await _needs_a_newer_server(url)
+        return
+    async with opened(url) as store:
+        late = start("r1")
+        with pytest.raises(OutcomeUnknown, match="not known to be on a disk"):
+            await store.commit([late])
+        with pytest.raises(OutcomeUnknown):
+            await store.find([late])
+        replica = RedisServer()
+        replica.start()
+        try:
+            replica.command("REPLICAOF", "127.0.0.1", str(own_redis.port))
+            async with asyncio.timeout(30):
+                while "state=online" not in own_redis.command("INFO", "replication"):
+                    await asyncio.sleep(0.02)
+            async with opened(own_redis.url(durability="wait", replicas="1")) as patient:
+                await done(patient, advance("r1", 1))
+                assert await patient.find([late]) == [True]
+            own_redis.kill()
+            replica.command("REPLICAOF", "NO", "ONE")
+            async with opened(replica.url()) as after:
+                assert (await record(after)).version == 2
+        finally:
+            replica.remove()
+
+
+async def _needs_a_newer_server(url: str) -> None:
+    with pytest.raises(StoreError, match="has no WAITAOF"):
+        await open_store(url).open()
+
+
+async def _killed_while_written_to(own_redis: RedisServer, fsync: str, acknowledgements: int, url: str) -> None:
     assert own_redis.command("CONFIG", "SET", "appendfsync", fsync) == "+OK"
     own_redis.settings["appendfsync"] = fsync
-    with peer("load", own_redis.url(), "8") as process:
+    with peer("load", url, "8") as process:
         assert process.stdout is not None
         acknowledged = [process.stdout.readline().split() for _ in range(acknowledgements)]
         own_redis.kill()

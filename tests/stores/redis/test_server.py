@@ -7,7 +7,7 @@ import pytest
 from signoff.errors import OutcomeUnknown, SchemaTooNew, StoreError, StoreUnavailable
 from signoff.stores.base import Listing, WorkflowStore
 from signoff.stores.change import Name
-from signoff.stores.open import open_store
+from signoff.stores.open import open_migrating, open_store
 from signoff.testing.store_contract.laws import advance, done, record, start, tails
 from tests.servers import RedisServer
 from tests.service.streams.scene import opened
@@ -38,12 +38,21 @@ async def test_a_server_that_drops_keys_is_refused_unless_the_url_says_so(own_re
 
 
 async def test_waiting_for_the_disk_needs_a_server_that_can(own_redis: RedisServer) -> None:
-    version = own_redis.command("INFO", "server").partition("redis_version:")[2].split(".")
-    if (int(version[0]), int(version[1])) < (7, 2):
-        assert "WAITAOF" in await refused(own_redis.url(durability="wait"))
+    url = own_redis.url(durability="wait")
+    if own_redis.version < (7, 2):
+        assert "WAITAOF" in await refused(url)
         return
-    async with opened(own_redis.url(durability="wait")) as store:
+    async with opened(url) as store:
         assert (await store.describe()).survives == "power"
+    own_redis.command("CONFIG", "SET", "appendfsync", "no")
+    assert "would wait in vain" in await refused(url)
+    migrating = open_migrating(url)
+    assert migrating is not None
+    [fault] = await migrating.check()
+    assert "CONFIG SET appendfsync always" in fault
+    for line in migrating.sql().splitlines()[:-1]:
+        assert own_redis.command(*line.split()) == "+OK"
+    assert await migrating.check() == []
 
 
 @pytest.mark.parametrize(("fsync", "survives"), [("always", "power"), ("everysec", "process"), ("no", "process")])

@@ -10,17 +10,17 @@ from tests.service.streams.scene import opened
 
 
 async def test_a_subject_of_very_many_parts_goes_in_pieces(own_redis: RedisServer) -> None:
-    """Its parts are listed no more at once, and take no room in the end."""
+    """Its parts are listed no more at once, and take no room in the end; they are more than one look finds."""
     async with opened(own_redis.url()) as store:
-        parts = [Part("ledger", f"{n}", b"x", terms=("t",), sort=n) for n in range(6_000)]
+        parts = [Part("ledger", f"{n}", b"x", terms=("t",), sort=n) for n in range(12_000)]
         writes: list[Change] = [
-            change(run("r1", version=n // 500 + 1), parts=tuple(parts[n : n + 500])) for n in range(0, 6_000, 500)
+            change(run("r1", version=n // 500 + 1), parts=tuple(parts[n : n + 500])) for n in range(0, 12_000, 500)
         ]
         await together(store, writes)
         await done(store, change(run("r2"), parts=(Part("ledger", "other", b"y", terms=("t",), sort=3),)))
         before = int(own_redis.command("ZCARD", "{signoff}:index")[1:])
-        assert before == 2 * 6_001 + 2
-        await done(store, delete("r1", 12))
+        assert before == 2 * 12_001 + 2
+        await done(store, delete("r1", 24))
         assert await load(store) is None
         for where in (Listing("ledger"), Listing("ledger", ("t",))):
             page = await store.list_parts(where, limit=5)

@@ -198,6 +198,15 @@ def is_plain(change: Change) -> bool:
     return isinstance(write, SubjectWrite)
 
 
+def creation(change: Change) -> Write | None:
+    """Return the one stream of an application that a Change makes; None: it does something else, or more."""
+    write = change.write
+    if not isinstance(write, FamilyWrite) or len(write.streams) != 1 or change.posts:
+        return None
+    [one] = write.streams
+    return one if isinstance(one, Write) and one.expect == 0 and not one.head.engine else None
+
+
 def streams_of(change: Change) -> int:
     """Return how many new streams a Change may make at most."""
     write = change.write

@@ -30,10 +30,10 @@ from signoff.stores.postgres.connections import ServerConnection
 from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.find import DELETIONS, deleted_name
 from signoff.stores.postgres.gather import arrays, subject_row
-from signoff.stores.postgres.known import KnownSubject
+from signoff.stores.postgres.known import KnownStream, KnownSubject
 from signoff.stores.postgres.rows import Row, moved, own_of, terms_of
 from signoff.streams import expiry
-from signoff.streams.stream import Head, Write
+from signoff.streams.stream import Head, StreamProperties, Write
 
 
 class MovedMeanwhileError(Exception):
@@ -115,6 +115,12 @@ class Locked:
         self._session = session
         self._numbers = numbers
         self._present = _UnderLock()
+        self._written: dict[str, StreamProperties] = {}
+
+    def streams(self) -> list[KnownStream]:
+        """Return the application's streams as they were written, and are once this is committed."""
+        present = self._present.streams
+        return [KnownStream(present[path].id, present[path].version, one) for path, one in self._written.items()]
 
     async def run(self, changes: Sequence[Change]) -> list[Outcome]:
         """Write those that may be written; the caller commits.
@@ -252,12 +258,15 @@ class Locked:
             for start, end, data in batches(write, there.tail):
                 await self._ask("put_batch", there.id, start, end, mark, data)
         there.version, there.tail, there.closed, there.refs = head.version, head.tail, head.closed, head.refs
+        if not head.engine:
+            self._written[head.path] = head.properties
         if one := write.producer:
             await self._ask("put_producer", there.id, one.producer_id, one.epoch, one.seq)
 
     async def _doom(self, path: str) -> None:
         """Take a stream's name away; what it held goes later."""
         there = self._present.streams.pop(path)
+        self._written.pop(path, None)
         await self._ask("doom", there.id)
         await self._ask("delete_tail", there.id)
         await self._ask("delete_stream", there.id)
@@ -293,6 +302,20 @@ class Locked:
             await self._ask("drop_history", stream.id, write.base)
             await self._ask("move_base", stream.id, write.base)
             await self._ask("move_own_version" if stream.owned else "move_version", stream.id, stream.version)
+
+
+def creations(session: int, streams: Sequence[tuple[int, int, Write]]) -> list[Any]:
+    """Return the arguments by which streams are made: with the number of each, and the mark of its Change."""
+    rows: list[tuple[Any, ...]] = []
+    added: list[tuple[Any, ...]] = []
+    for number, mark, one in streams:
+        head, producer = one.head, one.producer or (None, None, None)
+        tail = (head.version, head.tail, head.last_seq, head.touched_at)
+        rows.append((*head_row(number, head, mark), *tail, *producer))
+        start = max(head.base, head.own)
+        if head.tail > start:
+            added += [(number, *batch, mark) for batch in batches(one, start)]
+    return [session, *zip(*rows, strict=True), *(zip(*added, strict=True) if added else ((),) * 5)]
 
 
 def head_row(number: int, head: Head, mark: int) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ import asyncpg
 
 from signoff.errors import BadRequest, StoreUnavailable
 from signoff.stores.postgres.address import PostgresAddress
+from signoff.stores.tls import why_refused
 
 _AGAIN: Final = frozenset({"40001", "40P01", "55P03"})
 """Nothing is wrong: two got in each other's way, and the transaction was undone."""
@@ -91,7 +92,7 @@ def unavailable(
     Args:
         where: what of it cannot be used, as people may read it, if that is not at the address itself.
     """
-    known = _ADVICE.get(code_of(error))
+    known = _ADVICE.get(code_of(error)) or why_refused(error, "sslrootcert")
     if known is None and isinstance(error, TimeoutError):
         known = "the server did not answer in time"
     if known is None and isinstance(error, ConnectionRefusedError):

@@ -32,6 +32,43 @@ SELECT stream FROM signoff.tails WHERE stream = ANY ($1::bigint[]) ORDER BY stre
 SELECT id, path, incarnation, version, own, tail, closed, engine, rows_at, refs, subject
 FROM signoff.heads WHERE id = ANY ($1::bigint[])
 
+-- name: create
+-- Make streams of applications, each with what is in it, in one round trip: those are returned that were not there.
+WITH one AS (
+  SELECT * FROM unnest(
+    $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::boolean[], $9::bigint[],
+    $10::bigint[], $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::bigint[],
+    $18::bigint[], $19::bigint[], $20::boolean[], $21::boolean[], $22::bigint[], $23::bigint[], $24::bigint[],
+    $25::bigint[], $26::text[], $27::bigint[], $28::text[], $29::bigint[], $30::bigint[]
+  ) AS one (
+    id, path, incarnation, base, content_type, closed, engine, created_at, ttl_s, expires_at, closed_by_producer,
+    closed_by_epoch, closed_by_seq, fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted,
+    ends_at, mark, version, tail, last_seq, touched_at, producer_id, producer_epoch, producer_seq
+  )
+), made AS (
+  INSERT INTO signoff.streams (
+    id, path, incarnation, base, content_type, closed, engine, created_at, ttl_s, expires_at, closed_by_producer,
+    closed_by_epoch, closed_by_seq, fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted,
+    ends_at, mark
+  )
+  SELECT id, path, incarnation, base, content_type, closed, engine, created_at, ttl_s, expires_at, closed_by_producer,
+         closed_by_epoch, closed_by_seq, fork_path, fork_incarnation, fork_at, fork_depth, refs, deleted, compacted,
+         ends_at, mark
+  FROM one
+  ON CONFLICT (path) DO NOTHING RETURNING id
+), their_tails AS (
+  INSERT INTO signoff.tails (stream, version, tail, last_seq, touched_at)
+  SELECT id, version, tail, last_seq, touched_at FROM one JOIN made USING (id)
+), their_batches AS (
+  INSERT INTO signoff.batches (stream, start, stop, data, mark)
+  SELECT batch.* FROM unnest($31::bigint[], $32::bigint[], $33::bigint[], $34::bytea[], $35::bigint[])
+    AS batch (stream, start, stop, data, mark) JOIN made ON made.id = batch.stream
+), their_producers AS (
+  INSERT INTO signoff.producers (stream, producer_id, epoch, seq)
+  SELECT id, producer_id, producer_epoch, producer_seq FROM one JOIN made USING (id) WHERE producer_id IS NOT NULL
+)
+SELECT id, (SELECT signoff.begin_v1($1)) FROM made
+
 -- name: make_stream
 INSERT INTO signoff.streams (id, path, incarnation, base, content_type, closed, engine, created_at, ttl_s, expires_at,
                              closed_by_producer, closed_by_epoch, closed_by_seq,

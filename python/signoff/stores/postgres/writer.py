@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Final, TypeVar
 
 import asyncpg
@@ -28,9 +28,18 @@ from signoff.stores.change import (
 from signoff.stores.check import check
 from signoff.stores.postgres.connections import Connector, ServerConnection, close
 from signoff.stores.postgres.context import WriteContext
-from signoff.stores.postgres.gather import WriteRow, arrays, is_plain, step, stream_row, streams_of, subject_row
+from signoff.stores.postgres.gather import (
+    WriteRow,
+    arrays,
+    creation,
+    is_plain,
+    step,
+    stream_row,
+    streams_of,
+    subject_row,
+)
 from signoff.stores.postgres.known import KnownStream, KnownSubject, SubjectKey, fits, forget, keys
-from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
+from signoff.stores.postgres.locked import Locked, MovedMeanwhileError, creations
 from signoff.stores.postgres.look import conflicts
 from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_read_only, is_unkept, unavailable
 from signoff.streams.stream import Write
@@ -196,6 +205,8 @@ class Writer:
             if rows:
                 rest += await self._call(lane, rows, outcomes)
             if rest:
+                rest = await self._create(lane, changes, sorted(rest), outcomes)
+            if rest:
                 rest = await self._refuse(lane, changes, sorted(rest), outcomes)
             if rest:
                 await self._write_locked(lane, changes, rest, outcomes)
@@ -287,6 +298,35 @@ class Writer:
             outcomes[row.change] = Committed(row.outcome)
         return [row.change for number, row in enumerate(rows, 1) if number in stale]
 
+    async def _create(
+        self, lane: _Lane, changes: list[Change], places: list[int], outcomes: list[Outcome | Rejected | None]
+    ) -> list[int]:
+        """Make new streams, all in one call; return the places of other Changes, and of those whose stream is there."""
+        chosen: dict[str, tuple[int, Write]] = {}
+        ahead: set[SubjectKey] = set()
+        for place in places:
+            about = keys(changes[place])
+            one = creation(changes[place])
+            if one is not None and ahead.isdisjoint(about):
+                chosen[one.head.path] = place, one
+            ahead.update(about)
+        if not chosen:
+            return places
+        order = [chosen[path] for path in sorted(chosen)]  # whoever makes the same waits in the same order
+        numbers = list(islice(lane.number(), len(order)))
+        streams = [(number, changes[place].mark, one) for number, (place, one) in zip(numbers, order, strict=True)]
+        values = creations(lane.session, streams)
+        rows = await self._repeat(lambda: lane.connection.fetch(self._context.sql["create"], *values))
+        made = {row[0] for row in rows}
+        known = self._known
+        known.writes += 1
+        for number, (place, one) in zip(numbers, order, strict=True):
+            if number in made:
+                outcomes[place] = Committed({})
+                head = one.head
+                known.put_stream(head.path, KnownStream(number, head.version, head.properties, known.writes))
+        return [place for place in places if outcomes[place] is None]
+
     async def _refuse(
         self, lane: _Lane, changes: list[Change], places: list[int], outcomes: list[Outcome | Rejected | None]
     ) -> list[int]:
@@ -308,15 +348,18 @@ class Writer:
         chosen = [changes[place] for place in places]
         forget(self._known, chosen)
 
-        async def transact() -> list[Outcome]:
+        async def transact() -> tuple[list[Outcome], Locked]:
             await self._supply(lane, chosen)
             locked = Locked(lane.connection, self._context, lane.session, lane.number())
             async with lane.connection.transaction():
-                return await locked.run(chosen)
+                return await locked.run(chosen), locked
 
-        written = await self._repeat(transact)
+        written, locked = await self._repeat(transact)
         self._known.writes += 1
         forget(self._known, chosen)
+        for stream in locked.streams():
+            stream.written = self._known.writes
+            self._known.put_stream(stream.properties.path, stream)
         for place, change, outcome in zip(places, chosen, written, strict=True):
             outcomes[place] = outcome if isinstance(outcome, Committed) else _refused(change, outcome)
 

@@ -176,7 +176,7 @@ class Commits:
         failed: list[tuple[_SentGroup, StoreUnavailable]] = []
         for one in sent:
             try:
-                answers = await self._shards.nodes.finish(one.shard, one.reply, COMMIT, one.keys, one.args)
+                answers = await self._reply(one)
                 await self._durable.wait(one.synced)
             except StoreUnavailable as error:
                 self._durable.lost(error)
@@ -191,6 +191,14 @@ class Commits:
         for one, why in failed:
             for place in one.places:
                 batch.ended[place] = Rejected(why)
+
+    def _reply(self, one: _SentGroup) -> Awaitable[Any]:
+        """Wait for the reply to a call; if it has to be sent again, ask again behind it for word of the disk."""
+
+        def behind(link: ServerLink) -> None:
+            one.synced = self._durable.sync(link)
+
+        return self._shards.nodes.finish(one.shard, one.reply, COMMIT, one.keys, one.args, behind=behind)
 
     # -- the long way ----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import hiredis
 
 from signoff.errors import StoreUnavailable
 from signoff.stores.redis.options import NodeAddress, Options
+from signoff.stores.tls import why_refused
 
 RedisArg = bytes | str | int
 """What commands are made of."""
@@ -97,8 +98,9 @@ class ServerLink(asyncio.Protocol):
             if isinstance(error, ConnectionRefusedError):
                 why = "nothing listens there; start the server, or correct the URL"
             else:
-                why = str(error).rstrip(".") or "no answer in time"
-            raise unwritten(f"Redis at {address} cannot be used: {why}.") from error
+                silent = "no answer in time" + ("; does it speak TLS there" if options.tls else "")
+                why = why_refused(error, "ca") or str(error) or silent
+            raise unwritten(f"Redis at {address} cannot be used: {why.rstrip('.')}.") from error
         except BaseException:
             self.abort()
             raise
@@ -175,7 +177,7 @@ class ServerLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell all who wait that their replies will not come."""
         self._transport = None
-        self._why = str(exc) if exc else "the server closed it"
+        self._why = (why_refused(exc, "ca") or str(exc)) if exc else "the server closed it"
         if self._watchdog is not None:
             self._watchdog.cancel()
         waiting, self._waiting = self._waiting, deque()

@@ -49,8 +49,9 @@ class RedisMigrating:
 
     def sql(self) -> str:
         """Return what an administrator sets on the server: a store on Redis has no schema to be created."""
-        fsync = "" if self._options.durability == "wait" else "CONFIG SET appendfsync everysec\n"
-        return f"CONFIG SET appendonly yes\n{fsync}CONFIG SET maxmemory-policy noeviction\nCONFIG REWRITE\n"
+        fsync = "always" if self._options.durability == "wait" else "everysec"  # or each commit waits up to a second
+        settings = ("appendonly yes", f"appendfsync {fsync}", "maxmemory-policy noeviction")
+        return "".join(f"CONFIG SET {setting}\n" for setting in settings) + "CONFIG REWRITE\n"
 
     async def _with(self, work: Callable[[Shards], Awaitable[T]]) -> T:
         keys = keys_of(self._options)

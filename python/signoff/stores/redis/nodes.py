@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from signoff.errors import OutcomeUnknown, StoreUnavailable
@@ -114,8 +114,14 @@ class Nodes:
         script: LuaScript,
         keys: Sequence[bytes],
         args: Sequence[RedisArg],
+        *,
+        behind: Callable[[ServerLink], None] | None = None,
     ) -> Any:
-        """Wait for the reply to a script; what was refused before it was run is sent again."""
+        """Wait for the reply to a script; what was refused before it was run is sent again.
+
+        Args:
+            behind: sends what must follow the script on its connection, whenever it is sent again.
+        """
         for _ in range(_TIMES):
             try:
                 return await sent
@@ -123,10 +129,12 @@ class Nodes:
                 why = "The connection to Redis was lost; whether the last write was kept is not known yet."
                 raise OutcomeUnknown(why, public_detail=why) from error
             except Refused as error:
-                again = await self._again(shard, error, script, keys, args)
-                if again is None:
+                link = await self._again(shard, error, script)
+                if link is None:
                     raise told(error) from error
-                sent = again
+                sent = send(link, script, keys, args)
+                if behind is not None:
+                    behind(link)
         raise unwritten("Redis sends every command elsewhere. Is the cluster in order?")
 
     async def read(self, shard: int, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg] = ()) -> Any:
@@ -165,26 +173,24 @@ class Nodes:
                     raise told(error) from error
         raise AssertionError
 
-    async def _again(
-        self, shard: int, error: Refused, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg]
-    ) -> asyncio.Future[Any] | None:
-        """Send again what was not run; None: that does not help."""
+    async def _again(self, shard: int, error: Refused, script: LuaScript) -> ServerLink | None:
+        """Return the connection on which a script that was not run is to be sent at once; None: that does not help."""
         if error.code == "NOSCRIPT":
             link = await self.reach(shard)
             await self._plain(link, "SCRIPT", "LOAD", script.text)
-            return send(link, script, keys, args)
+            return link
         if error.code == "ASK":
             link = await self._link(_address(str(error).split()[2], self._options))
             await self._plain(link, "SCRIPT", "LOAD", script.text)
             link.call("ASKING")
-            return send(link, script, keys, args)
+            return link
         if "READONLY" in str(error):
             # A replica now. Whoever leads to the primary, such as a name or a balancer, leads new connections alone.
             if replica := self._links.pop(self._addresses[shard], None):
                 replica.abort()
             return None
         if await self._moved(shard, error):
-            return send(await self.reach(shard), script, keys, args)
+            return await self.reach(shard)
         return None
 
     async def _moved(self, shard: int, error: Refused) -> bool:

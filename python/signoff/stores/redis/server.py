@@ -93,6 +93,12 @@ def faults(state: ServerState, options: Options) -> list[str]:
             f"Redis at {state.address} is older than 7.2 and has no WAITAOF, which durability=wait needs. "
             "Use durability=aof with CONFIG SET appendfsync always, or a newer server."
         )
+    if options.durability == "wait" and state.fsync == "no":
+        found.append(
+            f"Redis at {state.address} leaves it to the system when its file is synced (appendfsync no), so "
+            "durability=wait would wait in vain. Set it: CONFIG SET appendfsync always, and CONFIG REWRITE to keep it "
+            "so."
+        )
     return found
 
 
