@@ -50,7 +50,8 @@ Fault = Crash | LostReply | Delay
 class Chaos:
     """Faults that are drawn, the same ones for the same seed and the same run: of each commit of each run.
 
-    What fails is tried again without a fault, so every run comes to its end.
+    What fails is tried again without a fault, and no worker dies before all that the last one had has gone on. So every
+    run comes to its end.
 
     Args:
         seed: another one draws other faults.
@@ -106,8 +107,12 @@ class Faults:
             raise ValueError(f"Commits are counted from 1 on, from now; there is none of the number {of}.")
         self._planned.append(_Planned(fault, of))
 
-    def of_commit(self, run_id: str, at: int, entries: Sequence[Entry]) -> Fault | None:
-        """Return what becomes of a commit of a worker, at a position of a run's journal."""
+    def of_commit(self, run_id: str, at: int, entries: Sequence[Entry], *, spare: bool = False) -> Fault | None:
+        """Return what becomes of a commit of a worker, at a position of a run's journal.
+
+        Args:
+            spare: draw no death of the worker.
+        """
         found: _Planned | None = None
         known = set(_titles(entries))
         for planned in self._planned:
@@ -122,8 +127,10 @@ class Faults:
         self._tried[run_id, at] += 1
         if found is not None:
             return found.fault
-        first = self._tried[run_id, at] == 1
-        return self._chaos.draw(run_id, at) if self._chaos is not None and first else None
+        if self._chaos is None or self._tried[run_id, at] > 1:
+            return None
+        drawn = self._chaos.draw(run_id, at)
+        return None if spare and isinstance(drawn, Crash) else drawn
 
     def of_answer(self) -> Fault | None:
         """Return what becomes of an answer of a person."""

@@ -26,6 +26,7 @@ from signoff.service.engine import Engine
 from signoff.service.kinds import run_name
 from signoff.testing.faults import Crash, Delay, Fault, Faults, LostReply
 from signoff.workflow.definition import App
+from signoff.workflow.entry import Entry
 from signoff.workflow.step.entries import StepCompleted
 
 _LOST: Final = "The reply of this commit was lost: the test wanted it so."
@@ -45,6 +46,7 @@ class MortalPort:
         self.clock = port.clock
         self.dead = False
         self.claimed: dict[str, int] = {}
+        self._orphans: set[str] = set()  # runs that the last one had, and that have not gone on since
         self._port = port
         self._faults = faults
         self._died = died
@@ -59,13 +61,19 @@ class MortalPort:
         if self.dead:
             raise StoreUnavailable(_DEAD)
 
+    def _fault(self, run_id: str, at: int, entries: Sequence[Entry]) -> Fault | None:
+        fault = self._faults.of_commit(run_id, at, entries, spare=bool(self._orphans))
+        if fault is None and entries:
+            self._orphans.discard(run_id)
+        return fault
+
     # -- commits ---------------------------------------------------------------------------------------------------
 
     def append(self, request: JournalAppend, reply: JournalReply) -> None:
         """Add to a journal, unless there is a fault."""
         if self.dead:
             return
-        fault = self._faults.of_commit(request.lease.run_id, request.at, request.entries)
+        fault = self._fault(request.lease.run_id, request.at, request.entries)
         loop = asyncio.get_running_loop()
         match fault:
             case Crash(after=False):
@@ -92,7 +100,7 @@ class MortalPort:
     async def park(self, lease: RunLease, how: Parking) -> AppendOutcome:
         """Give a run up, unless there is a fault."""
         self._check()
-        fault = self._faults.of_commit(lease.run_id, -1, how.results)
+        fault = self._fault(lease.run_id, -1, how.results)
         await self._before(fault)
         outcome = await self._port.park(lease, how)
         self._after(fault)
@@ -108,7 +116,7 @@ class MortalPort:
     async def complete(self, run_id: str, transaction: StepTransaction, result: StepCompleted) -> bool:
         """Commit a step's transaction, unless there is a fault."""
         self._check()
-        fault = self._faults.of_commit(run_id, -1, [result])
+        fault = self._fault(run_id, -1, [result])
         await self._before(fault)
         kept = await transaction.complete(result)
         self._after(fault)
@@ -142,6 +150,7 @@ class MortalPort:
         self._check()
         runs = await self._port.claim(owner, workflows, lease_ms=lease_ms, limit=limit)
         self.claimed.update(run.lease for run in runs)
+        self._orphans |= {run.lease.run_id for run in runs if run.lost}
         self._check()
         return runs
 

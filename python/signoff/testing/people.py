@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from signoff.clock import Alarm, Callback
 from signoff.errors import SignoffError
@@ -12,14 +12,12 @@ from signoff.names import is_principal
 from signoff.testing.acts import AnswerAct, Asked, NeverAct, PersonAct, VerbAct
 from signoff.testing.acts import answer as answer_act
 from signoff.testing.board import SeenRequest
+from signoff.testing.stage import Stage
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, duration_ms
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Accepted, Who
 from signoff.workflow.input.submission import AnswerRequest
-
-if TYPE_CHECKING:
-    from signoff.testing.stage import Stage
 
 
 class PersonScript:
@@ -63,7 +61,7 @@ class PersonScript:
     def offer(self, request: SeenRequest) -> bool:
         """Take a request, if it is the one; tell whether it was taken."""
         meant = not self._taken and _is_meant(self.acts[0].request, request)
-        if not meant or not request.asks(self._person.who.principals):
+        if not meant or not self._person.is_asked(request):
             return False
         self._taken = True
         if all(isinstance(act, NeverAct) for act in self.acts):
@@ -127,8 +125,12 @@ class Person:
         stage.board.listen(self._hear)
 
     def inbox(self) -> list[SeenRequest]:
-        """Return what is asked of this person and their groups, and pending, the oldest first."""
-        return [request for request in self.stage.board.pending() if request.asks(self.who.principals)]
+        """Return what is pending and asked of this person and their groups; of operators: all. The oldest first."""
+        return [request for request in self.stage.board.pending() if self.is_asked(request)]
+
+    def is_asked(self, request: SeenRequest) -> bool:
+        """Tell whether a request is for this person; to operators, all are."""
+        return self.who.operator or request.asks(self.who.principals)
 
     async def sees(self, request: str, *, run: str | None = None) -> SeenRequest:
         """Wait until a request is pending, and return what it looks like; it may be one that others were asked.
@@ -143,7 +145,10 @@ class Person:
         """
 
         async def look() -> SeenRequest | None:
-            return self._find(request, run)
+            found = self._find(request, run)
+            if found is None:
+                await self.stage.check_lives(run)
+            return found
 
         async def why() -> str:
             return f"Nobody asks {request!r}: {await self.stage.situation()}"
@@ -191,7 +196,11 @@ class Person:
             run: the id of the run that asks; None: any.
             body: what the verb takes.
 
+        Returns:
+            its row then.
+
         Raises:
+            ValueError: there is no such verb.
             SignoffError: what the verb refuses with.
             Stuck: nobody asks.
         """
@@ -243,7 +252,7 @@ class Person:
 
     def _find(self, name: str, run: str | None) -> SeenRequest | None:
         pending = [one for one in self.stage.board.pending() if one.called(name) and run in {None, one.run_id}]
-        found = [one for one in pending if one.asks(self.who.principals)] or pending
+        found = [one for one in pending if self.is_asked(one)] or pending
         if len(found) > 1:
             who = ", ".join(f"{one.key} of {one.run_id}" for one in found)
             raise ValueError(f"Several requests are called {name!r}: {who}. Say which run is meant: run=….")

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from signoff.errors import StreamNotFound
 from signoff.paths import run_path
+from signoff.service.act import VERBS
 from signoff.streams import offset
 from signoff.streams.state import RowMap, fold
 from signoff.testing.board import SeenRequest
 from signoff.testing.history import save_history
-from signoff.testing.timeline import Stuck
+from signoff.testing.stage import Stage, declared_verb
 from signoff.workflow import codec
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.run.status import ENDED
-
-if TYPE_CHECKING:
-    from signoff.testing.stage import Stage
 
 _TEST = DecidedBy("operator", "test")
 
@@ -77,7 +75,7 @@ class TestRun:
             mine = (one for one in self._stage.board.pending() if one.run_id == self.id and one.called(request))
             found = next(mine, None)
             if found is None:
-                await self._check_lives()
+                await self._stage.check_lives(self.id)
             return found
 
         return await self._stage.time.until(look, self._situation)
@@ -133,9 +131,11 @@ class TestRun:
             body: what it takes, e.g. `reason`.
 
         Raises:
+            ValueError: there is no such verb.
             SignoffError: what the verb refuses with.
         """
-        return await self._stage.services.runs.act(verb, self.id, _TEST, **body)
+        checked = declared_verb(VERBS, verb, "runs").shape.read(body)
+        return await self._stage.services.runs.act(verb, self.id, _TEST, **checked)
 
     async def send(self, topic: str, payload: Any = None, *, id: str | None = None) -> None:  # noqa: A002
         """Send it an event.
@@ -155,16 +155,10 @@ class TestRun:
             row = await self._stage.services.runs.get(self.id)
             if row["status"] in statuses:
                 return row
-            await self._check_lives(row)
+            await self._stage.check_lives(self.id)
             return None
 
         return await self._stage.time.until(look, self._situation)
-
-    async def _check_lives(self, row: dict[str, Any] | None = None) -> None:
-        """Raise if nothing can come of it any more."""
-        status = (row or await self._stage.services.runs.get(self.id))["status"]
-        if status == "blocked" or status in ENDED:
-            raise Stuck(await self._situation())
 
     async def _situation(self) -> str:
         return await self._stage.situation_of(self.id)

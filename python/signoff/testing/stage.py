@@ -5,18 +5,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from signoff.errors import OutcomeUnknown
+from signoff.errors import Forbidden, OutcomeUnknown
 from signoff.service.engine import Engine
+from signoff.service.inputs import REQUEST_VERBS
 from signoff.service.kinds import RunFilter
 from signoff.testing.board import RequestBoard, SeenRequest
 from signoff.testing.faults import Delay, Faults, LostReply
 from signoff.testing.lives import WorkerLives
-from signoff.testing.timeline import Timeline
+from signoff.testing.timeline import Stuck, Timeline
 from signoff.workflow.input.decide import Accepted, Who
 from signoff.workflow.input.submission import AnswerRequest
-from signoff.workflow.run.status import OPEN
+from signoff.workflow.run.status import ENDED, OPEN
+from signoff.workflow.verb import OPERATOR
+
+T = TypeVar("T")
+
+_MOST: Final = 20
+"""Of how many runs a test is told what they wait for."""
 
 
 @dataclass(slots=True)
@@ -55,13 +62,38 @@ class Stage:
             raise OutcomeUnknown("The reply to this answer was lost: the test wanted it so.")
         return accepted
 
-    async def do(self, verb: str, request: SeenRequest, body: Mapping[str, Any], who: Who) -> Any:
-        """Do something else about a request as HTTP does."""
-        return await self.services.inputs.do(verb, request.run_id, request.key, body, who)
+    async def do(self, verb: str, request: SeenRequest, body: Mapping[str, Any], who: Who) -> dict[str, Any]:
+        """Do something else about a request as HTTP does; return its row.
+
+        Raises:
+            ValueError: there is no such verb.
+            Forbidden: only an operator may do it.
+            SignoffError: what the verb refuses with.
+        """
+        declared = declared_verb(REQUEST_VERBS, verb, "requests for input")
+        if declared.grant == OPERATOR and not who.operator:
+            raise Forbidden(f"Only an operator may {verb} a request for input; nothing was recorded.")
+        checked = declared.shape.read(dict(body))
+        return await self.services.inputs.act(verb, request.run_id, request.key, checked, who)
+
+    async def check_lives(self, run_id: str | None) -> None:
+        """Raise if nothing can come of a run any more; None: of all that are open.
+
+        Raises:
+            Stuck: it is blocked, or has ended; or all are blocked.
+        """
+        if run_id is not None:
+            status = (await self.services.runs.get(run_id))["status"]
+            if status == "blocked" or status in ENDED:
+                raise Stuck(await self.situation_of(run_id))
+            return
+        page = await self.services.runs.list(RunFilter(statuses=OPEN), limit=_MOST)
+        if page.items and all(row["status"] == "blocked" for row in page.items):
+            raise Stuck(await self.situation())
 
     async def situation(self) -> str:
         """Say what all runs that have not ended wait for."""
-        page = await self.services.runs.list(RunFilter(statuses=OPEN), limit=20)
+        page = await self.services.runs.list(RunFilter(statuses=OPEN), limit=_MOST)
         if not page.items:
             return "no run is under way."
         return " ".join([await self.situation_of(row["id"]) for row in page.items])
@@ -80,3 +112,14 @@ class Stage:
                 blocked = next(entry for entry in reversed(entries) if entry["type"] == "run.blocked")
                 return f"{said}: {blocked['error']['message']}"
         return f"{said}."
+
+
+def declared_verb(verbs: Mapping[str, T], name: str, of: str) -> T:
+    """Return a verb by its name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in verbs:
+        raise ValueError(f"There is no verb {name!r} on {of}; there are: {', '.join(sorted(verbs))}.")
+    return verbs[name]
