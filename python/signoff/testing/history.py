@@ -82,6 +82,7 @@ def replay_folder(workflow: App | WorkflowDefinition, folder: str | Path) -> int
         >>> def test_old_runs_still_replay() -> None:
         ...     replay_folder(app, "tests/histories")
     """
+    __tracebackhide__ = True  # pytest then shows the test, and not this
     files = sorted(Path(folder).rglob("*.json"))
     if not files:
         raise AssertionError(f"There are no histories in {folder}: no .json file is there.")
