@@ -254,7 +254,7 @@ class Person:
         pending = [one for one in self.stage.board.pending() if one.called(name) and run in {None, one.run_id}]
         found = [one for one in pending if self.is_asked(one)] or pending
         if len(found) > 1:
-            who = ", ".join(f"{one.key} of {one.run_id}" for one in found)
+            who = ", ".join(sorted(f"{one.key} of {one.run_id}" for one in found))
             raise ValueError(f"Several requests are called {name!r}: {who}. Say which run is meant: run=….")
         return found[0] if found else None
 
