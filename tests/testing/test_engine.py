@@ -216,6 +216,8 @@ def test_a_test_that_is_no_coroutine_plays_a_scenario() -> None:
     with pytest.raises(RuntimeError, match="does not run"):
         _ = engine.services
     assert engine.play(expires) == "expired"
+    with pytest.raises(RuntimeError, match="does not run"):
+        engine.person("alice")
     with pytest.raises(RuntimeError, match="has run already"):
         engine.play(expires)
 

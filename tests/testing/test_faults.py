@@ -10,7 +10,7 @@ import pytest
 
 from signoff import App, Context
 from signoff.errors import OutcomeUnknown
-from signoff.testing import Chaos, TestEngine
+from signoff.testing import Chaos, TestEngine, answer
 from signoff.testing.faults import Crash, Delay, Fault, Faults, LostReply
 from signoff.workflow.step.entries import StepCompleted
 from tests.testing.scenes import expense_app
@@ -138,6 +138,15 @@ async def test_a_commit_and_an_answer_come_late() -> None:
         await alice.answers("approve", APPROVED)
         assert engine.now == datetime(2026, 1, 1, 1, 0, 5, tzinfo=UTC)
         assert await run.result() == "receipt for 120"
+
+
+async def test_an_answer_by_script_comes_late_too() -> None:
+    async with TestEngine(expense_app()) as engine:
+        engine.delay("1h", "answer")
+        engine.person("alice", groups=["finance"]).will(answer("approve", APPROVED), after="1d")
+        run = await engine.start("expense", 120)
+        await run.reaches("sleeping")
+        assert engine.now == datetime(2026, 1, 2, 1, tzinfo=UTC)
 
 
 async def test_a_worker_that_was_silent_for_too_long_has_lost_its_run_and_nothing_is_done_twice() -> None:

@@ -78,7 +78,7 @@ class TestEngine:
         self._numbers = itertools.count(1)
         self._people: list[Person] = []
         self._ends: AsyncExitStack | None = None
-        self._stage: Stage
+        self._opened: Stage | None = None
 
     async def __aenter__(self) -> Self:
         """Open the store, and let the worker begin."""
@@ -93,7 +93,7 @@ class TestEngine:
             services.committer.listen(board.committed)
             lives = WorkerLives(self.app, services, self._faults, self._worker)
             ends.push_async_callback(lives.close)
-            self._stage = Stage(services, self._time, board, self._faults, lives)
+            self._opened = Stage(services, self._time, board, self._faults, lives)
             self._ends = ends.pop_all()
         return self
 
@@ -103,12 +103,16 @@ class TestEngine:
         """End it; a script that was refused is raised, if nobody has asked for its outcome and nothing else is."""
         assert self._ends is not None
         async with self._ends:
+            self._ends.callback(self._forget)
             for person in self._people:
                 try:
                     await person.close()
                 except Exception:
                     if error is None:
                         raise
+
+    def _forget(self) -> None:
+        self._opened = None
 
     def play(self, scenario: Callable[[Self], Coroutine[Any, Any, T]]) -> T:
         """Run a scenario with this engine, from a test that is no coroutine; return what it returns.
@@ -267,11 +271,18 @@ class TestEngine:
         """Return the engine itself, for what is not offered here: `engine.services.runs.list(…)`.
 
         Raises:
-            RuntimeError: outside of the block.
+            RuntimeError: outside of the block, as everything that needs a running engine.
         """
-        if self._ends is None:
-            raise RuntimeError("This engine does not run; use it within `async with TestEngine(app) as engine:`.")
         return self._stage.services
+
+    @property
+    def _stage(self) -> Stage:
+        if self._opened is None:
+            raise RuntimeError(
+                "This engine does not run: use it within `async with TestEngine(app) as engine:`, or in a scenario for "
+                "its `play`."
+            )
+        return self._opened
 
 
 async def crash_everywhere(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from signoff.clock import Alarm, Callback
+from signoff.clock import Alarm
 from signoff.errors import SignoffError
 from signoff.names import is_principal
 from signoff.testing.acts import AnswerAct, Asked, NeverAct, PersonAct, VerbAct
@@ -35,7 +35,6 @@ class PersonScript:
         self._after_ms = after_ms
         self._taken = False
         self._alarm: Alarm | None = None
-        self._let_go: Callback | None = None
         self._task: asyncio.Task[Any] | None = None
         self._told = False
 
@@ -72,7 +71,6 @@ class PersonScript:
         return True
 
     def _begin(self, request: SeenRequest) -> None:
-        self._let_go = self._person.stage.time.clock.hold()
         self._task = asyncio.get_running_loop().create_task(self._act(request))
         self._task.add_done_callback(self._end)
 
@@ -84,8 +82,6 @@ class PersonScript:
 
     def _end(self, _: asyncio.Task[Any]) -> None:
         self.done = True
-        if self._let_go is not None:
-            self._let_go()
 
     async def close(self) -> None:
         """End it; a refusal that nobody has asked for is raised."""
@@ -218,7 +214,12 @@ class Person:
             Stuck: nobody asks.
         """
         request = act.request
-        return await self.perform(act, await self.sees(request, run=run) if isinstance(request, str) else request)
+        seen = await self.sees(request, run=run) if isinstance(request, str) else request
+
+        async def why() -> str:
+            return f"What {self.name} does about {seen.key} of {seen.run_id} comes to no end: {act}."
+
+        return await self.stage.time.during(self.perform(act, seen), why)
 
     def will(self, *acts: PersonAct, after: Duration = 0) -> PersonScript:
         """Say beforehand what this person will do about the next request of a name that they are asked.

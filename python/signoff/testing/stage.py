@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from signoff.clock import sleep
 from signoff.errors import Forbidden, OutcomeUnknown
 from signoff.service.engine import Engine
 from signoff.service.inputs import REQUEST_VERBS
@@ -54,10 +55,11 @@ class Stage:
         fault = self.faults.of_answer()
         match fault:
             case Delay(ms):
-                await self.time.advance(self.time.clock.now_ms() + ms)
+                await sleep(self.time.clock, ms / 1000)
             case LostReply(written=False):
                 raise OutcomeUnknown("The answer was lost on its way: the test wanted it so.")
-        accepted = await self.services.inputs.answer(request.run_id, request.key, submission, who)
+        with self.time.clock.stopped():
+            accepted = await self.services.inputs.answer(request.run_id, request.key, submission, who)
         if isinstance(fault, LostReply):
             raise OutcomeUnknown("The reply to this answer was lost: the test wanted it so.")
         return accepted
@@ -74,7 +76,8 @@ class Stage:
         if declared.grant == OPERATOR and not who.operator:
             raise Forbidden(f"Only an operator may {verb} a request for input; nothing was recorded.")
         checked = declared.shape.read(dict(body))
-        return await self.services.inputs.act(verb, request.run_id, request.key, checked, who)
+        with self.time.clock.stopped():
+            return await self.services.inputs.act(verb, request.run_id, request.key, checked, who)
 
     async def check_lives(self, run_id: str | None) -> None:
         """Raise if nothing can come of a run any more; None: of all that are open.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -94,6 +94,27 @@ class Timeline:
                 await asyncio.sleep(_AGAIN_S)
             else:
                 raise Stuck(f"Nothing more happens. {await why()}")
+
+    async def during(self, doing: Coroutine[Any, Any, T], why: Callable[[], Awaitable[str]]) -> T:
+        """Do something, let time jump if it takes any, and return what it returns.
+
+        Args:
+            why: says what there is instead, if it does not come to its end.
+
+        Raises:
+            Stuck: nothing more happens, and it has not come to its end.
+            Whatever it raises.
+        """
+        task = asyncio.get_running_loop().create_task(doing)
+
+        async def look() -> bool | None:
+            return task.done() or None
+
+        try:
+            await self.until(look, why)
+        finally:
+            task.cancel()
+        return task.result()
 
     async def advance(self, to_ms: int) -> None:
         """Let time pass until a point of time, with all that is due by then."""
