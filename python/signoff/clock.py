@@ -22,6 +22,9 @@ from typing import Protocol
 
 Callback = Callable[[], object]
 
+_TURNS = 20
+"""So many turns of an event loop follow one from the other, at most, without a look at the clock."""
+
 
 class Alarm(Protocol):
     """Something that is due, unless it is cancelled."""
@@ -115,31 +118,39 @@ class ManualClock:
         return _nothing
 
 
-class JumpingClock(ManualClock):
-    """A clock that jumps to the next time somebody waits for, as soon as nothing else is going on; for tests.
+class SettlingClock(ManualClock):
+    """A clock that stands still until it is moved, and that tells when nothing goes on any more; for tests.
 
-    A workflow that sleeps for thirty days is tested in milliseconds. Nothing else is going on when no step runs,
-    nothing is read or written, and nobody has looked at this clock for `quiet_s`. It does not jump to polls, sweeps
-    and renewals; those whose time has come by then are called too. For one event loop.
+    Nothing goes on when no step runs, nothing is read or written, and nobody has looked at this clock for `quiet_s`.
 
     Args:
-        now_ms: when it begins; now, if None.
-        quiet_s: real seconds without a look at the clock, before it jumps. A test that does something for people or
-            other systems meanwhile holds the clock, with `stopped`.
+        now_ms: when it begins.
+        quiet_s: real seconds without a look at the clock.
 
     Example:
-        >>> engine = await Engine.open(open_store("memory:"), JumpingClock())
+        >>> await clock.settled()
+        >>> clock.advance(clock.next_at - clock.now_ms())
     """
 
-    def __init__(self, now_ms: int | None = None, *, quiet_s: float = 0.01) -> None:
-        super().__init__(SystemClock().now_ms() if now_ms is None else now_ms)
+    def __init__(self, now_ms: int = 0, *, quiet_s: float = 0.01) -> None:
+        super().__init__(now_ms)
         self._quiet = quiet_s
         self._looked = 0.0
         self._holds = 0
-        self._watching: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def held(self) -> bool:
+        """Tell whether something goes on that is no wait."""
+        return self._holds > 0
+
+    @property
+    def next_at(self) -> int | None:
+        """Return the earliest time (ms) that somebody's progress waits for; None: nobody's does."""
+        at = min((one.at_ms for one in self._waiting if not (one.idle or one.cancelled)), default=None)
+        return None if at is None else max(math.ceil(at), self._now)
 
     def now_ms(self) -> int:
-        """Return the time this clock has jumped to, in milliseconds."""
+        """Return the time this clock was last moved to, in milliseconds."""
         self._looked = time.monotonic()
         return self._now
 
@@ -147,14 +158,10 @@ class JumpingClock(ManualClock):
         """Call something on the running event loop when the clock has come there."""
         alarm = super().call_later(delay_s, callback, idle=idle)
         self._looked = time.monotonic()
-        loop = asyncio.get_running_loop()
-        if not idle and self._watching is not loop:
-            self._watching = loop
-            loop.call_later(self._quiet, self._watch)
         return alarm
 
     def hold(self) -> Callback:
-        """Stop the clock; return a function that lets it go on."""
+        """Say that something goes on; return a function that says that it has ended."""
         self._holds += 1
         held = True
 
@@ -168,24 +175,69 @@ class JumpingClock(ManualClock):
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stop the clock while the block runs."""
+        """Say that something goes on while the block runs."""
         let_go = self.hold()
         try:
             yield
         finally:
             let_go()
 
+    async def settled(self, *, patience_s: float = math.inf) -> None:
+        """Wait in real time until nothing goes on.
+
+        Args:
+            patience_s: what still goes on when nobody has looked at the clock for so long, e.g. a step that waits for
+                the outside, is waited for no longer.
+        """
+        while True:
+            await asyncio.sleep(self._quiet)
+            looked = self._looked
+            for _ in range(_TURNS):  # what is ready to run by now may begin something, in a chain of such turns
+                await asyncio.sleep(0)
+            quiet = time.monotonic() - self._looked
+            if looked == self._looked and quiet >= self._quiet and (not self._holds or quiet >= patience_s):
+                return
+
+
+class JumpingClock(SettlingClock):
+    """A clock that jumps to the next time somebody waits for, as soon as nothing else is going on; for tests.
+
+    A workflow that sleeps for thirty days is tested in milliseconds. It does not jump to polls, sweeps and renewals;
+    those whose time has come by then are called too. For one event loop.
+
+    Args:
+        now_ms: when it begins; now, if None.
+        quiet_s: real seconds without a look at the clock, before it jumps. A test that does something for people or
+            other systems meanwhile holds the clock, with `stopped`.
+
+    Example:
+        >>> engine = await Engine.open(open_store("memory:"), JumpingClock())
+    """
+
+    def __init__(self, now_ms: int | None = None, *, quiet_s: float = 0.01) -> None:
+        super().__init__(SystemClock().now_ms() if now_ms is None else now_ms, quiet_s=quiet_s)
+        self._watching: asyncio.AbstractEventLoop | None = None
+
+    def call_later(self, delay_s: float, callback: Callback, *, idle: bool = False) -> Alarm:
+        """Call something on the running event loop when the clock has come there."""
+        alarm = super().call_later(delay_s, callback, idle=idle)
+        loop = asyncio.get_running_loop()
+        if not idle and self._watching is not loop:
+            self._watching = loop
+            loop.call_later(self._quiet, self._watch)
+        return alarm
+
     def _watch(self) -> None:
         """Jump if it is time to; look again, as long as there is anything to jump to."""
         while self._waiting and self._waiting[0].cancelled:
             heapq.heappop(self._waiting)
-        wanted = min((one.at_ms for one in self._waiting if not (one.idle or one.cancelled)), default=None)
+        wanted = self.next_at
         if wanted is None:
             self._watching = None
             return
         quiet = time.monotonic() - self._looked
         if not self._holds and quiet >= self._quiet:
-            self.advance(max(math.ceil(wanted - self._now), 0))
+            self.advance(wanted - self._now)
             self._looked = time.monotonic()
             quiet = 0.0
         asyncio.get_running_loop().call_later(max(self._quiet - quiet, self._quiet / 2), self._watch)

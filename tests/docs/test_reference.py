@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 
 import signoff
+import signoff.testing
 from signoff.cli.command import command as signoff_command
 from signoff.client import SignoffClient
 from signoff.errors import SignoffError
@@ -138,6 +139,12 @@ def test_every_command_and_option_is_listed(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in signoff.__all__ if not name.startswith("_")])
 def test_every_public_name_is_listed(name: str) -> None:
     assert f"`{name}`" in _page("python.md")
+
+
+@pytest.mark.parametrize("name", signoff.testing.__all__)
+def test_every_name_for_tests_of_workflows_is_there_and_listed(name: str) -> None:
+    assert getattr(signoff.testing, name).__name__ == name
+    assert re.search(rf"`(?:[^`]*`, `)?{name}[`(]", _page("python.md").partition("## `signoff.testing`")[2])
 
 
 @pytest.mark.parametrize(

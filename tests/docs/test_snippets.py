@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import importlib
+import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -20,13 +19,11 @@ import jwt
 import pytest
 
 from signoff.client import SignoffClient
-from signoff.errors import NonDeterminism
-from signoff.runtime.worker import Worker
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
-from signoff.workflow import journal
+from signoff.testing import TestEngine
 from signoff.workflow.entry import Error
 from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.step.entries import StepFailed, StepScheduled
@@ -66,16 +63,37 @@ def test_python_is_python(page: Path) -> None:
         compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-def test_the_testing_guide_tests_the_front_page(expense: ModuleType) -> None:
-    guide = _namespace(blocks("docs/guide/testing.md")[0])
-    assert guide["app"] is expense.app
-    guide["test_an_approved_claim_is_paid"]()
+def _played(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Have pytest, as users have it, play the tests of a folder."""
+    pytest_of_its_own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    return subprocess.run(
+        [*pytest_of_its_own, "-p", "signoff.testing.pytest_plugin", "-W", "error", "--rootdir", "."],
+        cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": f"{folder}:{ROOT / 'python'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
-def test_the_testing_guide_skips_thirty_days() -> None:
-    began = time.monotonic()
-    _namespace(blocks("docs/guide/testing.md")[1])["test_who_stays_and_who_goes"]()
-    assert time.monotonic() - began < 5
+def test_the_testing_guide_tests_the_front_page(expense: ModuleType, tmp_path: Path) -> None:
+    for number, source in enumerate(blocks("docs/guide/testing.md")):
+        name = "conftest.py" if "def signoff_app" in source else f"test_{number}.py"
+        (tmp_path / name).write_text(source)
+
+    async def record(engine: TestEngine) -> None:
+        run = await engine.start("expense", 7)
+        await run.asks("approve")
+        await run.save(tmp_path / "tests" / "histories" / "claim-1.json")
+
+    TestEngine(expense.app).play(record)
+    played = _played(tmp_path)
+    tests = sum(source.count("def test_") for source in blocks("docs/guide/testing.md"))
+    assert f"{tests} passed" in played.stdout, played.stdout
+
+    kept = tmp_path / "tests" / "histories" / "claim-1.json"
+    kept.write_text(kept.read_text().replace("approve:0", "other:0"))
+    assert re.search(r"  - input\.requested other:0\nE +\+ input\.requested approve:0\n", _played(tmp_path).stdout)
 
 
 async def test_the_page_on_observing_counts_attempts() -> None:
@@ -83,35 +101,6 @@ async def test_the_page_on_observing_counts_attempts() -> None:
     counter = await space["observed"]()
     assert counter.ended == {("pay", "failed"): 3, ("reserve", "completed"): 1}
     assert set(counter.seconds) == {"pay", "reserve"}
-
-
-@pytest.fixture
-async def history(expense: ModuleType, anyio_backend: str) -> Sequence[dict[str, Any]]:
-    """What a run wrote that the guide's test has brought to its request."""
-    engine = await Engine.open(open_store("memory:"))
-    worker = Worker(expense.app, engine)
-    working = asyncio.create_task(worker.run())
-    try:
-        run_id = (await engine.runs.start("expense", 7)).run["id"]
-        asked = _namespace(blocks("docs/guide/testing.md")[0])["asked"]
-        await asked(engine, run_id)
-        return await engine.runs.history(run_id)
-    finally:
-        await worker.drain()
-        await working
-        await engine.close()
-
-
-def test_a_history_replays(history: Sequence[dict[str, Any]], tmp_path: Path) -> None:
-    (tmp_path / "tests").mkdir()
-    kept = tmp_path / "tests" / "claim-1.json"
-    kept.write_bytes(b'{"run_id": "r", "entries": [' + journal.dumps(map(journal.from_json, history)) + b"]}")
-    guide = _namespace(blocks("docs/guide/testing.md")[2])
-    guide["test_old_runs_still_replay"]()
-
-    kept.write_text(kept.read_text().replace("approve:0", "other:0"))
-    with pytest.raises(NonDeterminism):
-        guide["test_old_runs_still_replay"]()
 
 
 @asynccontextmanager

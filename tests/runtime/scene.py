@@ -12,8 +12,8 @@ from signoff import App
 from signoff.clock import Clock, JumpingClock
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
-from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
+from signoff.testing.timeline import hold_while_asked
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Accepted, Who
 from signoff.workflow.input.submission import AnswerRequest
@@ -98,27 +98,12 @@ class Scene:
             pass
 
 
-_READS = ("load", "list_subjects", "list_parts", "load_stream", "read", "read_start", "claim", "due", "next_due")
-
-
-def _stop_for(store: WorkflowStore, clock: JumpingClock) -> None:
-    """Have a clock that jumps stand still while the store is asked: over a wire that takes longer than it is quiet."""
-    for name in _READS:
-        asked = getattr(store, name)
-
-        async def ask(*values: Any, asked: Any = asked, **options: Any) -> Any:
-            with clock.stopped():
-                return await asked(*values, **options)
-
-        setattr(store, name, ask)
-
-
 @asynccontextmanager
 async def scene(url: str, clock: Clock | None = None) -> AsyncIterator[Scene]:
     """Open an engine without a worker."""
     store = open_store(url)
     if isinstance(clock, JumpingClock):
-        _stop_for(store, clock)
+        hold_while_asked(store, clock)
     engine = await Engine.open(store, clock)
     try:
         yield Scene(engine)

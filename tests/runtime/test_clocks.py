@@ -10,6 +10,8 @@ import pytest
 
 from signoff import App, Context, InputExpired, Retry
 from signoff.clock import JumpingClock
+from signoff.testing import TestEngine
+from signoff.testing.engine import START
 from signoff.workflow.entry import DecidedBy
 from tests.runtime.scene import scene, stage, working
 
@@ -17,27 +19,19 @@ DAY_MS = 86_400_000
 
 
 async def test_a_sleep_of_thirty_days_takes_no_time(url: str) -> None:
-    app = App()
-
-    @app.workflow(expose=("output",))
     async def reminder(ctx: Context) -> float:
         begun = ctx.now()
         await ctx.sleep(timedelta(days=30))
         return (ctx.now() - begun) / timedelta(days=1)
 
-    clock = JumpingClock(0)
     began = time.monotonic()
-    async with scene(url, clock) as on, working(app, on):
-        row = await on.reaches(await on.start("reminder"), "completed")
-    assert row["output"] == 30
-    assert 30 * DAY_MS <= clock.now_ms() < 31 * DAY_MS
+    async with TestEngine(reminder, store=url) as engine:
+        assert await (await engine.start(reminder)).result() == 30
+        assert engine.now == START + timedelta(days=30)
     assert time.monotonic() - began < 5
 
 
 async def test_a_deadline_of_three_days_passes_if_nobody_answers(url: str) -> None:
-    app = App()
-
-    @app.workflow(expose=("output",))
     async def asks(ctx: Context) -> str:
         try:
             await ctx.await_input("ok", bool, title="ok?", to=["group:finance"], deadline="3d")
@@ -45,8 +39,8 @@ async def test_a_deadline_of_three_days_passes_if_nobody_answers(url: str) -> No
             return f"nobody by day {ctx.now().day - 1}"
         return "answered"
 
-    async with scene(url, JumpingClock(0)) as on, working(app, on):
-        assert (await on.reaches(await on.start("asks"), "completed"))["output"] == "nobody by day 3"
+    async with TestEngine(asks, store=url) as engine:
+        assert await (await engine.start(asks)).result() == "nobody by day 3"
 
 
 async def test_while_it_is_stopped_people_have_their_time(url: str) -> None:
@@ -96,7 +90,7 @@ async def test_it_does_not_jump_while_a_step_runs(url: str) -> None:
 
 
 async def test_the_pauses_of_retries_are_skipped(url: str) -> None:
-    app, attempts = App(), 0
+    attempts = 0
 
     async def flaky() -> int:
         nonlocal attempts
@@ -105,29 +99,27 @@ async def test_the_pauses_of_retries_are_skipped(url: str) -> None:
             raise OSError("not yet")
         return attempts
 
-    @app.workflow(expose=("output",))
     async def stubborn(ctx: Context) -> int:
         return await ctx.options(retry=Retry(attempts=6, first="1h", factor=2, jitter=0)).step("flaky", flaky)
 
-    clock = JumpingClock(0)
-    async with scene(url, clock) as on, working(app, on):
-        assert (await on.reaches(await on.start("stubborn"), "completed"))["output"] == 6
-    assert clock.now_ms() >= 5 * 60_000
+    async with TestEngine(stubborn, store=url) as engine:
+        assert await (await engine.start(stubborn)).result() == 6
+        assert engine.now >= START + timedelta(minutes=5)
 
 
 async def test_time_comes_in_order_for_many_runs(url: str) -> None:
-    app = App()
     ended: list[int] = []
 
-    @app.workflow
     async def naps(ctx: Context, days: int) -> None:
         await ctx.sleep(timedelta(days=days))
         await ctx.step("note", ended.append, days)
 
-    async with scene(url, JumpingClock(0)) as on, working(app, on):
-        runs = [await on.start("naps", days) for days in (9, 2, 5, 7, 1)]
-        for run in runs:
-            await on.reaches(run, "completed")
+    async with TestEngine(naps, store=url) as engine:
+        for days in (9, 2, 5, 7, 1):
+            await engine.start(naps, days)
+        await engine.advance("7d")
+        assert ended == [1, 2, 5, 7]
+        await engine.advance("1w")
     assert ended == [1, 2, 5, 7, 9]
 
 

@@ -24,6 +24,7 @@ from signoff.errors import (
     SubmissionReused,
     Withdrawn,
 )
+from signoff.testing import TestEngine
 from signoff.workflow.input.submission import AnswerRequest
 from tests.runtime.scene import Scene, person, scene, stage, working
 
@@ -137,9 +138,6 @@ async def test_only_those_asked_may_answer(url: str) -> None:
 
 
 async def test_nobody_approves_what_they_were_not_shown(url: str) -> None:
-    app = App()
-
-    @app.workflow(expose=("output",))
     async def amended(ctx: Context) -> int:
         request = ctx.await_input("approve", Decision, title="Approve?", show={"amount": 10}, to=["group:finance"])
         event = await ctx.await_event("amended", type=int)
@@ -147,20 +145,20 @@ async def test_nobody_approves_what_they_were_not_shown(url: str) -> None:
         answer = await request
         return answer.value.amount or 0
 
-    async with stage(app, url) as on:
-        run = await on.start("amended")
-        seen = await on.asks(run, "approve:0")
-        await on.engine.events.send(run, "amended", id="1", payload=500)
-        while not await on.entries(run, "input.revised"):
-            await asyncio.sleep(0.005)
+    async with TestEngine(amended, store=url) as engine:
+        alice = engine.person("alice", groups=["finance"])
+        run = await engine.start(amended)
+        seen = await alice.sees("approve")
+        await run.send("amended", 500)
+        await engine.settled()
         with pytest.raises(Stale) as stale:
-            await on.answer(seen, {"approved": True, "amount": 10})
+            await alice.answers(seen, {"approved": True, "amount": 10})
         current = stale.value.extra["row"]
         assert current["show"] == {"amount": 500}
-        assert current["revision"] == seen["revision"] + 1
-        assert current["revised"] > seen["revised"]
-        await on.answer(current, {"approved": True, "amount": 500})
-        assert (await on.reaches(run, "completed"))["output"] == 500
+        assert current["revision"] == seen.row["revision"] + 1
+        assert current["revised"] > seen.row["revised"]
+        await alice.answers("approve", {"approved": True, "amount": 500})
+        assert await run.result() == 500
 
 
 async def test_nobody_has_seen_what_is_not_written_yet(url: str) -> None:
@@ -175,48 +173,43 @@ async def test_nobody_has_seen_what_is_not_written_yet(url: str) -> None:
 
 
 async def test_a_withdrawn_request_takes_no_answer(url: str) -> None:
-    app = App()
-
-    @app.workflow(expose=("output",))
     async def impatient(ctx: Context) -> str:
         try:
-            async with asyncio.timeout(1.5):  # long enough for the test to see it
+            async with asyncio.timeout(90):
                 await ctx.await_input("approve", Decision, title="Quick!", to=["group:finance"])
         except TimeoutError:
             await ctx.await_event("end")
             return "moved on"
         return "answered"
 
-    async with stage(app, url) as on:
-        run = await on.start("impatient")
-        row = await on.asks(run, "approve:0")
-        while not await on.entries(run, "event.awaited"):
-            await asyncio.sleep(0.005)
+    async with TestEngine(impatient, store=url) as engine:
+        alice = engine.person("alice", groups=["finance"])
+        run = await engine.start(impatient)
+        tab = await alice.sees("approve")
+        await engine.advance("90s")
         with pytest.raises(Withdrawn) as refused:
-            await on.answer(row, {"approved": True})
+            await alice.answers(tab, {"approved": True})
         assert refused.value.extra["row"]["status"] == "withdrawn"
-        await on.engine.events.send(run, "end", id="1", payload=None)
-        assert (await on.reaches(run, "completed"))["output"] == "moved on"
+        await run.send("end")
+        assert await run.result() == "moved on"
         with pytest.raises(Withdrawn):
-            await on.answer(row, {"approved": True})
+            await alice.answers(tab, {"approved": True})
 
 
 async def test_a_request_left_open_is_withdrawn_when_the_run_ends(url: str) -> None:
-    app = App()
-
-    @app.workflow
     async def forgetful(ctx: Context) -> None:
         ctx.await_input("approve", Decision, title="?", to=["group:finance"])
         await ctx.await_event("end")
 
-    async with stage(app, url) as on:
-        run = await on.start("forgetful")
-        row = await on.asks(run, "approve:0")
-        await on.engine.events.send(run, "end", id="1", payload=None)
-        await on.reaches(run, "completed")
+    async with TestEngine(forgetful, store=url) as engine:
+        alice = engine.person("alice", groups=["finance"])
+        run = await engine.start(forgetful)
+        tab = await alice.sees("approve")
+        await run.send("end")
+        await run.result()
         with pytest.raises(Withdrawn):
-            await on.answer(row, {"approved": True})
-        assert (await on.engine.inputs.get(run, "approve:0"))["status"] == "withdrawn"
+            await alice.answers(tab, {"approved": True})
+        assert [row["status"] for row in await run.rows("input")] == ["withdrawn"]
 
 
 async def test_a_deadline_without_a_worker_is_kept_by_the_answer(url: str) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from signoff import App, Context, NonDeterminism
 from signoff.errors import UnknownWorkflow, WorkflowError
-from signoff.testing import replay
+from signoff.testing import replay, replay_folder, save_history
 from signoff.workflow import journal
 from tests.workflow.drive import Drive
 
@@ -71,3 +73,40 @@ async def test_a_test_that_is_a_coroutine_may_replay(history: dict[str, Any]) ->
     assert replay(app.get("flow"), history) == []
     with pytest.raises(NonDeterminism):
         replay(app.get("later"), history)
+
+
+def test_a_folder_of_histories_replays_or_says_where_not(history: dict[str, Any], tmp_path: Path) -> None:
+    save_history(tmp_path / "old" / "tea.json", "tea-1", history["entries"])
+    assert replay_folder(app, tmp_path) == replay_folder(app.get("flow"), tmp_path) == 1
+    assert json.loads((tmp_path / "old" / "tea.json").read_text())["run_id"] == "tea-1"
+
+    with pytest.raises(AssertionError) as caught:
+        replay_folder(app.get("later"), tmp_path)
+    said = str(caught.value).splitlines()
+    assert said[:5] == [
+        "1 of 1 histories do not replay; - is recorded, + is what the code asks for.",
+        "",
+        "old/tea.json",
+        "    run.started",
+        "  - step.scheduled price:0",
+    ]
+    assert said[5] == "  + step.scheduled cost:0"
+    assert "test_history.py" in said[6]
+
+
+def test_a_history_that_goes_less_far_than_the_code_is_told_too(history: dict[str, Any], tmp_path: Path) -> None:
+    save_history(tmp_path / "tea.json", "tea-1", history["entries"][:-1])
+    with pytest.raises(AssertionError, match=r"tea\.json\n  \+ run\.completed"):
+        replay_folder(app, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"entries": []}', '{"entries": [{"type": "x"}]}'])
+def test_what_is_no_history_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tea.json").write_text(text)
+    with pytest.raises(AssertionError, match=r"tea\.json\n    \w+Error: "):
+        replay_folder(app, tmp_path)
+
+
+def test_a_folder_without_histories_proves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="no histories in"):
+        replay_folder(app, tmp_path / "nowhere")

@@ -1,14 +1,16 @@
-"""The replay of a recorded run by today's code."""
+"""Recorded runs, replayed by today's code."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from pathlib import Path
 from typing import Any
 
-from signoff.errors import WorkflowError
+from signoff.errors import NonDeterminism, SignoffError, WorkflowError
 from signoff.workflow import journal
 from signoff.workflow.definition import App, WorkflowDefinition
 from signoff.workflow.entry import Command, Entry
@@ -47,6 +49,70 @@ def replay(workflow: App | WorkflowDefinition, history: Mapping[str, Any]) -> li
         return _replay(workflow, entries)
     with ThreadPoolExecutor(1, "signoff-replay") as thread:
         return thread.submit(copy_context().run, _replay, workflow, entries).result()
+
+
+def save_history(path: str | Path, run_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Save a run's history, for `replay` and `replay_folder`: what `signoff show RUN --history --json` prints.
+
+    Args:
+        path: of the file; its folder is made.
+        run_id: the run.
+        entries: its journal, as `Runs.history` and `GET /v1/runs/{run_id}/history` give it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"run_id": run_id, "entries": list(entries)}, indent=2, ensure_ascii=False) + "\n")
+
+
+def replay_folder(workflow: App | WorkflowDefinition, folder: str | Path) -> int:
+    """Replay all histories of a folder, for a test: each `.json` file in it, and in its folders.
+
+    Args:
+        workflow: the application, or a workflow as `App.get` returns it.
+        folder: where histories were saved.
+
+    Returns:
+        how many were replayed.
+
+    Raises:
+        AssertionError: the code asks for something else than what some of them have; says in which, for what and
+            where. Or there are none.
+
+    Example:
+        >>> def test_old_runs_still_replay() -> None:
+        ...     replay_folder(app, "tests/histories")
+    """
+    __tracebackhide__ = True  # pytest then shows the test, and not this
+    files = sorted(Path(folder).rglob("*.json"))
+    if not files:
+        raise AssertionError(f"There are no histories in {folder}: no .json file is there.")
+    faults = [f"{file.relative_to(folder)}\n{fault}" for file in files if (fault := _fault(workflow, file))]
+    if faults:
+        failed = f"{len(faults)} of {len(files)} histories do not replay; - is recorded, + is what the code asks for."
+        raise AssertionError("\n\n".join([failed, *faults]))
+    return len(files)
+
+
+def _fault(workflow: App | WorkflowDefinition, file: Path) -> str:
+    """Return how a history and the code differ; empty: they do not."""
+    try:
+        more = replay(workflow, json.loads(file.read_text()))
+    except NonDeterminism as error:
+        return "\n".join(_difference(error.extra))
+    except (SignoffError, ValueError, KeyError, TypeError) as error:
+        return f"    {type(error).__name__}: {error}"
+    return "\n".join(f"  + {_title(command)}" for command in more)
+
+
+def _difference(extra: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"    {before}" for before in extra["before"].split(", "))
+    yield f"  - {extra['expected']}"
+    yield f"  + {extra['found']}"
+    yield f"    where: {extra['where']}"
+
+
+def _title(command: Command) -> str:
+    return f"{command.type} {getattr(command, 'id', '')}".rstrip()
 
 
 def _check(workflow: object) -> None:
