@@ -17,7 +17,7 @@ const WIDTH = 120;
 
 /** Keywords that narrow a value further than its type can. */
 const BEYOND_TYPES = [
-  "allOf", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "uniqueItems",
+  "allOf", "dependentRequired", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "uniqueItems",
 ];
 const ABOUT = ["$schema", "$id", "$comment", "$defs", "title", "description"];
 const SHAPES = ["$ref", "anyOf", "const", "enum", "type", "properties", "required", "additionalProperties", "items", "x-reserved"];

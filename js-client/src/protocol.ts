@@ -223,7 +223,7 @@ export interface ForkRequest {
   readonly reason?: string | null;
 }
 
-/** The fields a person fills in: a JSON Schema read once, for pages and terminals (§7.6). */
+/** The fields a person fills in: a JSON Schema read once, for pages and terminals (§7.7). */
 export type Form = readonly FormField[];
 
 /** One field of a form, by its kind. */
@@ -269,6 +269,20 @@ export interface HiddenField {
   readonly value: unknown;
 }
 
+/** An action as a person sees it (§7.7). */
+export interface InputChoice {
+  /** What it is called. */
+  readonly label: string;
+  /** What choosing it means. */
+  readonly intent: "positive" | "negative" | "neutral";
+  /** What to ask before it is sent. */
+  readonly confirm: string | null;
+  /** JSON Schema of what it takes, null where it takes nothing; absent: that of the request. */
+  readonly schema?: Readonly<Record<string, unknown>> | null;
+  /** The fields of `schema`. */
+  readonly form?: readonly FormField[] | null;
+}
+
 /** Something that happened to a request: what, when, who did it and why. */
 export interface InputEvent {
   readonly what: string;
@@ -301,8 +315,10 @@ export interface InputRow {
   readonly title: string;
   /** Markdown. */
   readonly description: string | null;
-  /** JSON Schema 2020-12 of the answer's value. */
+  /** JSON Schema 2020-12 of the answer's value; empty where each action has its own. */
   readonly schema: Readonly<Record<string, unknown>>;
+  /** The fields of `schema`; null where it takes nothing, or each action has its own. */
+  readonly form: readonly FormField[] | null;
   /** Hints for rendering; no meaning to the server. */
   readonly ui: Readonly<Record<string, unknown>>;
   /** What the person looks at while deciding. */
@@ -311,6 +327,8 @@ export interface InputRow {
   readonly initial: unknown;
   /** What may be chosen. */
   readonly actions: readonly string[];
+  /** Each of the actions: how it is shown, and what it takes. */
+  readonly choices: Readonly<Record<string, InputChoice>>;
   /** The principals that may answer; none: operators only. */
   readonly audience: readonly string[];
   /** The principals that may not, though in the audience (four-eyes). */

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple
 
+from annotated_types import MultipleOf
 from pydantic import AwareDatetime, BaseModel, Field, NaiveDatetime, SecretStr
 
 from signoff.workflow.input.form import form_of
@@ -20,7 +21,7 @@ from signoff.workflow.input.schema import schema_of
 from tests.protocol.material import PROTOCOL
 
 ABOUT = [
-    "Schemas of answers and their forms (section 7.6).",
+    "Schemas of answers and their forms (section 7.7).",
     "`form` is what the row carries beside `schema`, with the hints `ui` of the request; null: it takes nothing.",
 ]
 
@@ -73,7 +74,7 @@ class Optionals(BaseModel):
 class Money(BaseModel):
     amount: Decimal = Field(gt=0, lt=1_000_000, max_digits=8, decimal_places=2)
     rate: Decimal | None = Field(None, ge=0, le=Decimal("1.5"))
-    step: Decimal = Field(Decimal("0.10"), multiple_of=Decimal("0.05"))
+    step: Annotated[Decimal, MultipleOf(Decimal("0.05"))] = Decimal("0.10")
 
 
 class Times(BaseModel):

@@ -1,6 +1,6 @@
 """A form, filled in at a terminal, field by field; and mended where the server says that something does not fit.
 
-The fields are those of the row (protocol, section 7.6). Only what a field's kind needs is checked here, such as that a
+The fields are those of the row (protocol, section 7.7). Only what a field's kind needs is checked here, such as that a
 number is one; the server judges.
 """
 
@@ -13,8 +13,8 @@ from math import isfinite
 from typing import Any, Final
 
 from signoff.cli.dialogue import NONE, agreed, chosen, read, read_lines, say
+from signoff.workflow.input.scalar_fields import FormField
 
-Field = dict[str, Any]
 Faults = Sequence[dict[str, str]]
 
 ABSENT: Final[Any] = object()
@@ -24,7 +24,7 @@ _NUMERIC: Final = {"integer", "number", "decimal"}
 _HINTS: Final = {"date": "YYYY-MM-DD", "time": "HH:MM", "datetime": "YYYY-MM-DDTHH:MM", "json": "JSON"}
 
 
-def fill(form: Sequence[Field], initial: Any = None) -> Any:
+def fill(form: Sequence[FormField], initial: Any = None) -> Any:
     """Ask for every field; return the value.
 
     Args:
@@ -37,7 +37,7 @@ def fill(form: Sequence[Field], initial: Any = None) -> Any:
     return _members(form, initial if isinstance(initial, dict) else {})
 
 
-def mend(form: Sequence[Field], value: Any, faults: Faults) -> Any:
+def mend(form: Sequence[FormField], value: Any, faults: Faults) -> Any:
     """Say what does not fit, at its field, and ask for these fields again; return the value.
 
     Args:
@@ -58,19 +58,19 @@ def mend(form: Sequence[Field], value: Any, faults: Faults) -> Any:
     return fill(form, value)
 
 
-def _is_whole(form: Sequence[Field]) -> bool:
+def _is_whole(form: Sequence[FormField]) -> bool:
     return len(form) == 1 and form[0]["pointer"] == ""
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
-def _members(fields: Sequence[Field], start: dict[str, Any]) -> dict[str, Any]:
+def _members(fields: Sequence[FormField], start: dict[str, Any]) -> dict[str, Any]:
     asked = ((field["name"], _ask(field, start.get(field["name"], ABSENT))) for field in fields)
     return {name: value for name, value in asked if value is not ABSENT}
 
 
-def _ask(field: Field, start: Any = ABSENT) -> Any:
+def _ask(field: FormField, start: Any = ABSENT) -> Any:
     """Ask for one field; return its value, `ABSENT` where it is left out.
 
     Args:
@@ -87,7 +87,7 @@ def _ask(field: Field, start: Any = ABSENT) -> Any:
     return field.get("blank", ABSENT) if value is ABSENT else value
 
 
-def _line(field: Field, start: Any) -> Any:
+def _line(field: FormField, start: Any) -> Any:
     """Ask for what is written on one line."""
     kind, optional = field["kind"], not field["required"]
     hint = f" ({_HINTS[kind]})" if kind in _HINTS else ""
@@ -143,7 +143,7 @@ def _written(kind: str, value: Any) -> str:
     return value if isinstance(value, str) and kind != "json" else json.dumps(value, ensure_ascii=False)
 
 
-def _long(field: Field, start: Any) -> Any:
+def _long(field: FormField, start: Any) -> Any:
     if start is not ABSENT and start != "":
         say(f"{field['label']}:")
         say(f"  {start}")
@@ -153,7 +153,7 @@ def _long(field: Field, start: Any) -> Any:
     return ABSENT if not text and not field["required"] else text
 
 
-def _checkbox(field: Field, start: Any) -> bool:
+def _checkbox(field: FormField, start: Any) -> bool:
     while True:
         yes = agreed(field["label"], start if isinstance(start, bool) else None)
         if yes or "value" not in field:
@@ -161,7 +161,7 @@ def _checkbox(field: Field, start: Any) -> bool:
         say("  This has to be agreed to.")
 
 
-def _choice(field: Field, start: Any) -> Any:
+def _choice(field: FormField, start: Any) -> Any:
     values = [option["value"] for option in field["options"]]
     proposed = next(
         (index for index, value in enumerate(values) if value == start and type(value) is type(start)), None
@@ -171,13 +171,13 @@ def _choice(field: Field, start: Any) -> Any:
     return ABSENT if index is None else values[index]
 
 
-def _fieldset(field: Field, start: Any) -> Any:
+def _fieldset(field: FormField, start: Any) -> Any:
     if not _wanted(field, start):
         return ABSENT
     return _members(field["fields"], start if isinstance(start, dict) else {})
 
 
-def _wanted(field: Field, start: Any) -> bool:
+def _wanted(field: FormField, start: Any) -> bool:
     """Tell whether a group of fields is filled in, and head it."""
     if not field["required"] and not agreed(f"Fill in {field['label']}?", start is not ABSENT):
         return False
@@ -185,7 +185,7 @@ def _wanted(field: Field, start: Any) -> bool:
     return True
 
 
-def _union(field: Field, start: Any) -> Any:
+def _union(field: FormField, start: Any) -> Any:
     tag, variants = field["tag"], field["variants"]
     former = start if isinstance(start, dict) else {}
     tags = [variant["value"] for variant in variants]
@@ -197,24 +197,24 @@ def _union(field: Field, start: Any) -> Any:
     return {tag: tags[index], **_members(variants[index]["fields"], former)}
 
 
-def _described(variant: Field) -> str:
+def _described(variant: FormField) -> str:
     return f"{variant['label']}: {variant['description']}" if "description" in variant else str(variant["label"])
 
 
-def _tuple(field: Field, start: Any) -> Any:
+def _tuple(field: FormField, start: Any) -> Any:
     if not _wanted(field, start):
         return ABSENT
     former = start if isinstance(start, list) else []
     return [_item(item, former[index] if index < len(former) else ABSENT) for index, item in enumerate(field["fields"])]
 
 
-def _item(field: Field, start: Any = ABSENT) -> Any:
+def _item(field: FormField, start: Any = ABSENT) -> Any:
     """Ask for what stands in a list, where nothing can be left out."""
     value = _ask(field, start)
     return None if value is ABSENT else value
 
 
-def _list(field: Field, start: Any) -> Any:
+def _list(field: FormField, start: Any) -> Any:
     if isinstance(start, list) and start and _kept(field, start):
         return start
     rows: list[Any] = []
@@ -222,7 +222,7 @@ def _list(field: Field, start: Any) -> Any:
     return _rows_or_absent(field, rows)
 
 
-def _map(field: Field, start: Any) -> Any:
+def _map(field: FormField, start: Any) -> Any:
     if isinstance(start, dict) and start and _kept(field, start):
         return start
     rows: dict[str, Any] = {}
@@ -236,14 +236,14 @@ def _map(field: Field, start: Any) -> Any:
     return _rows_or_absent(field, rows)
 
 
-def _kept(field: Field, start: Any) -> bool:
+def _kept(field: FormField, start: Any) -> bool:
     say(f"{field['label']}:")
     for key, value in start.items() if isinstance(start, dict) else enumerate(start, 1):
         say(f"  {key}. {_written('json', value)}")
     return agreed("Keep them?", True)
 
 
-def _rows(field: Field, one: str, add: Callable[[], None]) -> None:
+def _rows(field: FormField, one: str, add: Callable[[], None]) -> None:
     """Ask for row after row, as many as there may be."""
     least, most = field.get("min", 0), field.get("max")
     say(f"{field['label']}:")
@@ -256,11 +256,11 @@ def _rows(field: Field, one: str, add: Callable[[], None]) -> None:
         add()
 
 
-def _rows_or_absent(field: Field, rows: Any) -> Any:
+def _rows_or_absent(field: FormField, rows: Any) -> Any:
     return ABSENT if not rows and not field["required"] and "default" not in field else rows
 
 
-_KINDS: Final[dict[str, Callable[[Field, Any], Any]]] = {
+_KINDS: Final[dict[str, Callable[[FormField, Any], Any]]] = {
     "textarea": _long,
     "checkbox": _checkbox,
     "radios": _choice,
@@ -288,7 +288,7 @@ class _Mending:
         for pointer, message in self._left:
             say(f"  {pointer}: {message}" if pointer else f"  {message}")
 
-    def members(self, fields: Sequence[Field], value: dict[str, Any], pointer: str) -> dict[str, Any]:
+    def members(self, fields: Sequence[FormField], value: dict[str, Any], pointer: str) -> dict[str, Any]:
         """Return an object with the members mended that do not fit."""
         mended = dict(value)
         for field in fields:
@@ -299,7 +299,7 @@ class _Mending:
                 mended[name] = inner
         return mended
 
-    def field(self, field: Field, value: Any, pointer: str) -> Any:
+    def field(self, field: FormField, value: Any, pointer: str) -> Any:
         """Return a value, asked for again if it is said not to fit, or what is in it."""
         own = [message for at, message in self._left if at == pointer]
         within = any(at.startswith(f"{pointer}/") for at, _ in self._left)
@@ -311,15 +311,13 @@ class _Mending:
             return _ask(field, value)
         return self._inner(field, value, pointer) if within else value
 
-    def _inner(self, field: Field, value: Any, pointer: str) -> Any:
+    def _inner(self, field: FormField, value: Any, pointer: str) -> Any:
         match field["kind"], value:
             case "fieldset", dict():
                 return self.members(field["fields"], value, pointer)
             case "union", dict():
-                fields = next(
-                    (one["fields"] for one in field["variants"] if one["value"] == value.get(field["tag"])), []
-                )
-                return self.members(fields, value, pointer)
+                chosen_ = [one["fields"] for one in field["variants"] if one["value"] == value.get(field["tag"])]
+                return self.members(chosen_[0], value, pointer) if chosen_ else value
             case "list", list():
                 return [self._item(field["item"], item, f"{pointer}/{index}") for index, item in enumerate(value)]
             case "tuple", list():
@@ -330,7 +328,7 @@ class _Mending:
                 return {name: self._item(inner, item, f"{pointer}/{_token(name)}") for name, item in value.items()}
         return self._json(field, value, pointer)
 
-    def _json(self, field: Field, value: Any, pointer: str) -> Any:
+    def _json(self, field: FormField, value: Any, pointer: str) -> Any:
         """Ask again for what has no fields of its own, if something is said of what is in it."""
         if field["kind"] != "json":
             return value
@@ -341,7 +339,7 @@ class _Mending:
         self.asked = True
         return _ask(field, value)
 
-    def _item(self, field: Field, value: Any, pointer: str) -> Any:
+    def _item(self, field: FormField, value: Any, pointer: str) -> Any:
         mended = self.field(field, value, pointer)
         return None if mended is ABSENT else mended
 

@@ -14,7 +14,7 @@ from signoff.workflow.input.form import MOST_BYTES, MOST_DEEP, MOST_FIELDS, form
 from signoff.workflow.input.scalar_fields import readable
 from tests.protocol.material import complaints, load
 
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         *("string", "integer", "number", "object", "array", "null", "date", "decimal", "#", "#/$defs/Node"),
         *(-1, 0, 1.5, 2**60, True, False, None, [], {}, [None], [[]], [{}], {"type": ["integer", "null"]}),

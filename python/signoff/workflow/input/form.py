@@ -15,10 +15,10 @@ from urllib.parse import unquote
 import orjson
 
 from signoff.workflow.input import scalar_fields
-from signoff.workflow.input.scalar_fields import Field, readable
+from signoff.workflow.input.scalar_fields import FormField, readable
 from signoff.workflow.input.settled import Settled, settle
 
-Form = list[Field]
+FormFields = list[FormField]
 
 MOST_FIELDS: Final = 300
 """Fields of a form, those in groups, rows and variants included; a larger one is a single field of kind `json`."""
@@ -33,7 +33,7 @@ _ROW: Final = "*"
 _ABSENT: Final = object()
 
 
-def form_of(schema: Mapping[str, Any], ui: Mapping[str, Any] | None = None) -> Form | None:
+def form_of(schema: Mapping[str, Any], ui: Mapping[str, Any] | None = None) -> FormFields | None:
     """Return the fields that a person fills in for a schema; None where it takes nothing.
 
     What is returned is shared by all who ask for the same: it is not to be changed.
@@ -50,7 +50,7 @@ def form_of(schema: Mapping[str, Any], ui: Mapping[str, Any] | None = None) -> F
 
 
 @lru_cache(maxsize=512)
-def _form_of(asked: bytes) -> Form | None:
+def _form_of(asked: bytes) -> FormFields | None:
     schema, ui = orjson.loads(asked)
     try:
         form = _Forming(schema).form(ui)
@@ -59,7 +59,7 @@ def _form_of(asked: bytes) -> Form | None:
     return form if form is None or len(orjson.dumps(form)) <= MOST_BYTES else [_whole(schema)]
 
 
-def _whole(schema: dict[str, Any]) -> Field:
+def _whole(schema: dict[str, Any]) -> FormField:
     return {"name": "", "pointer": "", "kind": "json", "label": _label("", schema), "required": True}
 
 
@@ -74,14 +74,14 @@ class _Forming:
         self._root = root
         self._fields = 0
 
-    def form(self, ui: Any) -> Form | None:
+    def form(self, ui: Any) -> FormFields | None:
         settled = self._settled(self._root, ())
         if settled.schema.get("type") == "null" or settled.schema.get("const", _ABSENT) is None:
             return None
         if not settled.nullable and not settled.endless:
             shape = self._shape(settled, "", ui)
             if shape is not None and shape["kind"] == "fieldset":
-                fields: Form = shape["fields"]
+                fields: FormFields = shape["fields"]
                 return fields
         return [self._field("", self._root, "", (), ui, there=True)]
 
@@ -92,7 +92,7 @@ class _Forming:
 
     def _field(
         self, name: str, schema: Any, pointer: str, within: tuple[str, ...], ui: Any, *, there: bool, label: str = ""
-    ) -> Field:
+    ) -> FormField:
         """Return one field.
 
         Args:
@@ -124,7 +124,7 @@ class _Forming:
             field["blank"] = None
         return field | shape
 
-    def _json(self, schema: dict[str, Any], pointer: str) -> Field:
+    def _json(self, schema: dict[str, Any], pointer: str) -> FormField:
         """Return the shape of what is written as JSON, with its schema where that can stand alone."""
         part = self._alone(schema) if pointer else None
         return {"kind": "json"} if part is None else {"kind": "json", "schema": part}
@@ -155,7 +155,7 @@ class _Forming:
 
     # -- shapes ----------------------------------------------------------------------------------------------------
 
-    def _shape(self, settled: Settled, pointer: str, ui: Any) -> Field | None:  # noqa: PLR0911 - one return per kind
+    def _shape(self, settled: Settled, pointer: str, ui: Any) -> FormField | None:  # noqa: PLR0911 - one return per kind
         """Return the kind of a field and what that kind has; None where only JSON can say it."""
         schema = settled.schema
         if "const" in schema:
@@ -180,7 +180,7 @@ class _Forming:
                 return self._members(settled, pointer, ui)
         return None
 
-    def _members(self, settled: Settled, pointer: str, ui: Any, without: str | None = None) -> Field | None:
+    def _members(self, settled: Settled, pointer: str, ui: Any, without: str | None = None) -> FormField | None:
         schema = settled.schema
         properties = schema.get("properties")
         if not isinstance(properties, dict) or (not properties and schema.get("additionalProperties") is not False):
@@ -198,12 +198,12 @@ class _Forming:
         ]
         return {"kind": "fieldset", "fields": fields}
 
-    def _map(self, settled: Settled, pointer: str, ui: Any) -> Field | None:
+    def _map(self, settled: Settled, pointer: str, ui: Any) -> FormField | None:
         schema = settled.schema
         values, patterns = schema.get("additionalProperties"), schema.get("patternProperties")
         if values is False and "properties" in schema and not patterns:
             return {"kind": "fieldset", "fields": []}
-        key: Field = {"kind": "text"}
+        key: FormField = {"kind": "text"}
         if isinstance(patterns, dict) and len(patterns) == 1 and values in (None, False):
             ((pattern, values),) = patterns.items()
             key["pattern"] = pattern
@@ -224,7 +224,7 @@ class _Forming:
             "value": value,
         }
 
-    def _rows(self, settled: Settled, pointer: str, ui: Any) -> Field | None:
+    def _rows(self, settled: Settled, pointer: str, ui: Any) -> FormField | None:
         schema = settled.schema
         first, items = schema.get("prefixItems"), schema.get("items", True)
         if isinstance(first, list) and first:
@@ -257,7 +257,7 @@ class _Forming:
 
     # -- alternatives ----------------------------------------------------------------------------------------------
 
-    def _alternatives(self, settled: Settled, branches: Any, pointer: str, ui: Any) -> Field | None:
+    def _alternatives(self, settled: Settled, branches: Any, pointer: str, ui: Any) -> FormField | None:
         if not isinstance(branches, list) or not branches:
             return None
         all_ = [self._settled(branch, settled.within) for branch in branches]
@@ -274,18 +274,21 @@ class _Forming:
             return scalar_fields.number(schemas[kinds.index("number")], whole=False)
         return self._variants(settled, all_, pointer, ui)
 
-    def _variants(self, settled: Settled, branches: list[Settled], pointer: str, ui: Any) -> Field | None:
+    def _variants(self, settled: Settled, branches: list[Settled], pointer: str, ui: Any) -> FormField | None:
         tag = _tag(settled.schema, [branch.schema for branch in branches])
         if tag is None:
             return None
-        variants = []
+        variants: FormFields = []
         for branch in branches:
             for value, _ in scalar_fields.named(branch.schema["properties"][tag]):
                 shape = self._members(branch, pointer, ui, without=tag)
                 if shape is None or any(value == one["value"] for one in variants):
                     return None
                 title = branch.schema.get("title")
-                one: Field = {"value": value, "label": title if isinstance(title, str) and title else readable(value)}
+                one: FormField = {
+                    "value": value,
+                    "label": title if isinstance(title, str) and title else readable(value),
+                }
                 if isinstance(branch.schema.get("description"), str):
                     one["description"] = branch.schema["description"]
                 variants.append(one | {"fields": shape["fields"]})

@@ -8,7 +8,7 @@ import orjson
 
 from signoff.workflow.input.schema import NO_OFFSET, OFFSET
 
-Field = dict[str, Any]
+FormField = dict[str, Any]
 
 _RADIOS: Final = 5
 """More options than these are a select."""
@@ -32,7 +32,7 @@ _TIME_LIMITS: Final = {
 }
 
 
-def constant(value: Any) -> Field:
+def constant(value: Any) -> FormField:
     """Return the field of what can have one value only."""
     # Consent is given by a person, not by a form.
     return {"kind": "checkbox", "value": True} if value is True else {"kind": "hidden", "value": value}
@@ -47,7 +47,7 @@ def named(schema: dict[str, Any]) -> list[tuple[Any, str]]:
     return [(value, _shown(value)) for value in values if value is not None] if isinstance(values, list) else []
 
 
-def choice(options: list[tuple[Any, str]]) -> Field | None:
+def choice(options: list[tuple[Any, str]]) -> FormField | None:
     """Return the field of one of several values; None where these are no single values."""
     if not options or any(isinstance(value, dict | list | None) for value, _ in options):
         return None
@@ -55,7 +55,7 @@ def choice(options: list[tuple[Any, str]]) -> Field | None:
     return {"kind": kind, "options": [{"value": value, "label": label} for value, label in options]}
 
 
-def or_nothing(field: Field) -> Field:
+def or_nothing(field: FormField) -> FormField:
     """Return the field for a value or none, where that of the value alone cannot be left blank."""
     if field["kind"] not in {"checkbox", "hidden"}:
         return field
@@ -63,7 +63,7 @@ def or_nothing(field: Field) -> Field:
     return choice([(value, _shown(value)) for value in values]) or {"kind": "json"}
 
 
-def text(schema: dict[str, Any], ui: Any) -> Field:
+def text(schema: dict[str, Any], ui: Any) -> FormField:
     """Return the field of a text, or of what is written as one."""
     format_ = schema.get("format")
     format_ = format_ if isinstance(format_, str) else None
@@ -73,7 +73,7 @@ def text(schema: dict[str, Any], ui: Any) -> Field:
         zone = {OFFSET: {"zone": True}, NO_OFFSET: {"zone": False}}.get(str(schema.get("pattern")), {})
         given = {name: schema[rule] for name, rule in _TIME_LIMITS.items() if isinstance(schema.get(rule), str)}
         return {"kind": _NATIVE[format_], **given, **zone}
-    field: Field = {"kind": "text", **counts(schema, {"minLength": "minLength", "maxLength": "maxLength"})}
+    field: FormField = {"kind": "text", **counts(schema, {"minLength": "minLength", "maxLength": "maxLength"})}
     if isinstance(schema.get("pattern"), str):
         field["pattern"] = schema["pattern"]
     if format_ == "password":
@@ -85,7 +85,7 @@ def text(schema: dict[str, Any], ui: Any) -> Field:
     return field if format_ is None else field | {"format": format_}
 
 
-def decimal(schema: dict[str, Any]) -> Field:
+def decimal(schema: dict[str, Any]) -> FormField:
     """Return the field of a number that is sent as text."""
     rules = schema.get("decimal")
     rules = rules if isinstance(rules, dict) else {}
@@ -93,7 +93,7 @@ def decimal(schema: dict[str, Any]) -> Field:
     return {"kind": "decimal", **given, **counts(rules, {"places": "decimalPlaces", "digits": "maxDigits"})}
 
 
-def number(schema: dict[str, Any], *, whole: bool) -> Field:
+def number(schema: dict[str, Any], *, whole: bool) -> FormField:
     """Return the field of a number that is sent as such."""
     given = {name: schema[rule] for name, rule in _LIMITS.items() if _is_number(schema.get(rule))}
     for name, by in (("Min", 1), ("Max", -1)) if whole else ():
@@ -105,7 +105,7 @@ def number(schema: dict[str, Any], *, whole: bool) -> Field:
     return {"kind": "integer" if whole else "number", **{name: given[name] for name in _LIMITS if name in given}}
 
 
-def counts(schema: dict[str, Any], names: dict[str, str]) -> Field:
+def counts(schema: dict[str, Any], names: dict[str, str]) -> FormField:
     """Return the rules that count something, under the names that a form has for them."""
     return {name: schema[rule] for name, rule in names.items() if _is_count(schema.get(rule))}
 
