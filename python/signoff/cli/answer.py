@@ -1,4 +1,4 @@
-"""`signoff answer`: answer a request for input; at a terminal field by field, with what does not fit said in its place."""
+"""`signoff answer`: answer a request for input; at a terminal field by field, with errors where they are."""
 
 from __future__ import annotations
 
@@ -105,6 +105,8 @@ class _Asking:
         if pending:
             _show(row)
         action = self.body["action"] or (_chosen_action(row) if pending else row["actions"][0])
+        if action not in row["actions"]:
+            raise Misuse(f"--action is one of {', '.join(row['actions'])}.")
         choice = row.get("choices", {}).get(action, {})
         form = _form(row, action, choice) if pending else None
         value = None if form is None else fill(form, row["initial"])

@@ -76,7 +76,7 @@ def chosen(question: str, labels: Sequence[str], proposed: int | None = None, *,
         proposed: the index that a blank line takes.
         optional: none may be chosen: with a blank line, or `-` where something is proposed.
     """
-    say(f"{question}:")
+    say(question if question.endswith("?") else f"{question}:")
     for number, label in enumerate(labels, 1):
         say(f"  {number}. {label}")
     mark = f" [{proposed + 1}]" if proposed is not None else ""
