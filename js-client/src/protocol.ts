@@ -223,7 +223,7 @@ export interface ForkRequest {
   readonly reason?: string | null;
 }
 
-/** The fields a person fills in: a JSON Schema read once, for pages and terminals (§7.7). */
+/** The fields a person fills in: a JSON Schema read once, for pages and terminals (§5.6). */
 export type Form = readonly FormField[];
 
 /** One field of a form, by its kind. */
@@ -269,7 +269,7 @@ export interface HiddenField {
   readonly value: unknown;
 }
 
-/** An action as a person sees it (§7.7). */
+/** An action as a person sees it (§5.6). */
 export interface InputChoice {
   /** What it is called. */
   readonly label: string;

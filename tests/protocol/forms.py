@@ -21,7 +21,7 @@ from signoff.workflow.input.schema import schema_of
 from tests.protocol.material import PROTOCOL
 
 ABOUT = [
-    "Schemas of answers and their forms (section 7.7).",
+    "Schemas of answers and their forms (section 5.6).",
     "`form` is what the row carries beside `schema`, with the hints `ui` of the request; null: it takes nothing.",
 ]
 

@@ -1,6 +1,6 @@
 """A form, filled in at a terminal, field by field; and mended where the server says that something does not fit.
 
-The fields are those of the row (protocol, section 7.7). Only what a field's kind needs is checked here, such as that a
+The fields are those of the row (protocol, section 5.6). Only what a field's kind needs is checked here, such as that a
 number is one; the server judges.
 """
 

@@ -1,4 +1,4 @@
-"""What a person may choose at a request: how each action is shown, and what it takes (protocol, section 7.7)."""
+"""What a person may choose at a request: how each action is shown, and what it takes (protocol, section 5.6)."""
 
 from __future__ import annotations
 
