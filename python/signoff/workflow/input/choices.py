@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
+from signoff.workflow import codec
+from signoff.workflow.entry import Encoded
 from signoff.workflow.input.form import form_of
 from signoff.workflow.input.scalar_fields import readable
 from signoff.workflow.input.submission import BACK
@@ -67,10 +68,12 @@ def schema_for(row: dict[str, Any], action: str) -> dict[str, Any] | None:
     return schema
 
 
-def schemas_of(row: dict[str, Any], action: str) -> Iterator[dict[str, Any]]:
-    """Yield the schemas by which what an action brought may have been filled in: with `back`, any of the request's."""
-    schemas = [schema_for(row, each) for each in (row["actions"] if action == BACK else (action,))]
-    return (schema for schema in schemas if schema is not None)
+def as_shown(row: dict[str, Any], action: str, value: Encoded) -> Any:
+    """Return the value of an answer as rows show it: without what any schema calls secret by which it was filled in."""
+    plain = codec.shown(value)
+    for each in row["actions"] if action == BACK else (action,):
+        plain = codec.conceal(plain, schema_for(row, each) or {})
+    return plain
 
 
 def may_be_left_out(row: dict[str, Any], action: str) -> bool:

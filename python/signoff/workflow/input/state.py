@@ -18,9 +18,8 @@ import orjson
 
 from signoff.frozen import frozen
 from signoff.timestamps import rfc3339
-from signoff.workflow import codec
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.input.choices import schemas_of, with_choices
+from signoff.workflow.input.choices import as_shown, with_choices
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
 
 
@@ -203,10 +202,7 @@ def answer(state: InputState, entry: InputAnswered) -> InputState:
     """Return the request as answered; unchanged if it was decided before."""
     decided = _decided(state, RequestMove.ANSWER, entry.at, entry.by, action=entry.action)
     if decided is not state and state.expose:
-        value = codec.shown(entry.value)
-        for schema in schemas_of(state.row, entry.action):
-            value = codec.conceal(value, schema)
-        decided.row["value"] = value
+        decided.row["value"] = as_shown(state.row, entry.action, entry.value)
     return decided
 
 
