@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 
 from signoff.workflow import codec
@@ -102,7 +102,8 @@ class Offered:
 
     Attributes:
         names: of the actions, in order.
-        choices: of each action what the request records: what is not as usual, and its schema if it has its own.
+        choices: of each action what the request records: what is not as usual, and its schema if it has its own; also
+            of actions that were offered before.
         type: of all actions; None where each has its own, see `types`.
         types: of each action, None for one that takes nothing; None where they share one.
     """
@@ -128,7 +129,8 @@ class Offered:
 
     def spec(self) -> dict[str, Any]:
         """Return what the request records of it."""
-        return {"actions": self.names, **({"choices": self.choices} if self.choices else {})}
+        choices = {name: self.choices[name] for name in self.names if name in self.choices}
+        return {"actions": self.names, **({"choices": choices} if choices else {})}
 
     def with_back(self) -> Offered:
         """Return the same with a way back to the page before."""
@@ -151,8 +153,7 @@ class Offered:
         unknown = [name for name in names if self.types is not None and name not in self.types]
         if unknown:
             raise TypeError(f"The actions of this request have types of their own; say that of {unknown[0]!r:.100}.")
-        choices = {name: self.choices[name] for name in names if name in self.choices}
-        return Offered(names, choices, self.type, self.types)
+        return replace(self, names=names)
 
 
 def offered(actions: Actions, type_: Any) -> Offered:
