@@ -157,7 +157,7 @@ def test_a_revision_offers_some_of_the_actions_or_others() -> None:
         (lambda: Action(Args, label=""), "label of an action is a text that is not empty"),
         (lambda: Action(Args, label="x" * (LONGEST["label"] + 1)), "100 characters at most, not 101"),
         (lambda: Action(Args, confirm="x" * (LONGEST["confirm"] + 1)), "1000 characters at most, not 1001"),
-        (lambda: Action(Args, intent="good"), "positive, negative, neutral or None, not 'good'"),
+        (lambda: Action(Args, intent="good"), "positive, negative, neutral or None, not 'good'"),  # type: ignore[call-overload]
         (lambda: offered({"edit": Args}, Reason), "'edit' has a type of its own, and the request one for all"),
         (lambda: offered({"edit": Action(Args)}, Reason), "has a type of its own"),
         (lambda: offered("approve", Reason), "a list of texts, not the text 'approve'"),
