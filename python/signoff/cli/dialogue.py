@@ -35,7 +35,8 @@ def read(question: str, *, hidden: bool = False) -> str:
         Abort: there will be no answer, the input has ended.
     """
     try:
-        return (getpass if hidden else input)(f"{output.plain(question)}: ").strip()
+        prompt = output.plain(question)
+        return (getpass if hidden else input)(prompt if prompt.endswith(" ") else f"{prompt}: ").strip()
     except EOFError:
         print()
         raise typer.Abort from None
@@ -45,7 +46,7 @@ def read_lines(question: str) -> str:
     """Return a text of several lines, up to an empty one."""
     say(f"{question} (an empty line ends it):")
     lines = []
-    while line := read(">"):
+    while line := read("> "):
         lines.append(line)
     return "\n".join(lines)
 
