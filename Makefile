@@ -52,6 +52,7 @@ setup-python-demo: .venv/.demo
 
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	@.ci/setup pip '.[dev]'
+	@.ci/setup pyright
 	@touch $@ .venv/.demo
 
 setup-js: js-client/dist/index.js $(EXAMPLE)/dist/index.html tests/conformance/node_modules/.package-lock.json

@@ -17,7 +17,7 @@ const WIDTH = 120;
 
 /** Keywords that narrow a value further than its type can. */
 const BEYOND_TYPES = [
-  "allOf", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "uniqueItems",
+  "allOf", "dependentRequired", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "uniqueItems",
 ];
 const ABOUT = ["$schema", "$id", "$comment", "$defs", "title", "description"];
 const SHAPES = ["$ref", "anyOf", "const", "enum", "type", "properties", "required", "additionalProperties", "items", "x-reserved"];
@@ -149,12 +149,17 @@ function folded(text) {
   return text.length < 90 ? ` ${text}` : text.split(" | ").map((one) => `\n  | ${one}`).join("");
 }
 
-/** A name for what has members or a list of values; what is but a scalar is written out. */
+/** A name for what has members, a list of values or of shapes; what is but a scalar is written out. */
 function reference(ref, context, indent) {
   const place = resolve(context.place, ref);
   const schema = find(context.all, place);
-  if (schema.properties === undefined && schema.enum === undefined) return type(schema, { ...context, place }, indent);
-  return context.declare(place);
+  const named = schema.properties !== undefined || schema.enum !== undefined || isChoice(schema);
+  return named ? context.declare(place) : type(schema, { ...context, place }, indent);
+}
+
+/** One of several that have names; it may refer to itself by its own. */
+function isChoice({ anyOf }) {
+  return anyOf !== undefined && anyOf.every(({ $ref }) => $ref !== undefined);
 }
 
 function array(item) {

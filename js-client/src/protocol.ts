@@ -28,6 +28,54 @@ export interface AnswerRequest {
   readonly seen_offset: string;
 }
 
+/** Yes or no. A required one without a default wants to be decided; what knows on and off only sends off as false. */
+export interface CheckboxField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "checkbox";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** The only value it may have: consent. */
+  readonly value?: true;
+}
+
+/** One of several: few as radios, many as a select. */
+export interface ChoiceField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "radios" | "select";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** What may be chosen, at least one. */
+  readonly options: readonly FieldOption[];
+}
+
 /**
  * What somebody says about a request: the row `comment`, whose key is `name:n/k`, in an inbox `run_id/name:n/k` (§5.5).
  */
@@ -52,6 +100,42 @@ export interface DecidedBy {
   readonly id: string | null;
 }
 
+/** A decimal number, sent as text so that no digit is lost. */
+export interface DecimalField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "decimal";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** At least this. */
+  readonly min?: string;
+  /** At most this. */
+  readonly max?: string;
+  /** More than this. */
+  readonly exclusiveMin?: string;
+  /** Less than this. */
+  readonly exclusiveMax?: string;
+  /** A multiple of this. */
+  readonly step?: string;
+  /** Digits after the point at most. */
+  readonly places?: number;
+  /** Digits in all at most. */
+  readonly digits?: number;
+}
+
 /** What is wrong with the store and its runs (§10.15). */
 export interface DoctorReply {
   readonly at: string;
@@ -73,7 +157,7 @@ export interface DraftRequest {
   readonly value: unknown;
 }
 
-/** What a person has filled in of a request and not sent: the row `draft`, whose key is `run_id/name:n` (§5.6). */
+/** What a person has filled in of a request and not sent: the row `draft`, whose key is `run_id/name:n` (§5.7). */
 export interface DraftRow {
   readonly id: string;
   readonly run_id: string;
@@ -101,6 +185,50 @@ export interface EventRequest {
   readonly payload?: unknown;
   /** Waits with a key take only events with that key. */
   readonly key?: string | null;
+}
+
+/** A value that may be chosen. */
+export interface FieldOption {
+  /** Text, number or truth value. */
+  readonly value: unknown;
+  /** What it is called. */
+  readonly label: string;
+}
+
+/** One shape that an object may have. */
+export interface FieldVariant {
+  /** Of the tag. */
+  readonly value: string;
+  /** What it is called. */
+  readonly label: string;
+  /** What helps to choose. */
+  readonly description?: string;
+  /** Its members, without the tag. */
+  readonly fields: readonly FormField[];
+}
+
+/** An object with members of its own. */
+export interface FieldsetField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "fieldset";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** Its members. */
+  readonly fields: readonly FormField[];
 }
 
 /** One thing that was looked at. */
@@ -137,11 +265,64 @@ export interface ForkRequest {
   readonly reason?: string | null;
 }
 
+/** The fields a person fills in: a JSON Schema read once, for pages and terminals (§5.6). */
+export type Form = readonly FormField[];
+
+/** One field of a form, by its kind. */
+export type FormField =
+  | TextField
+  | NumberField
+  | DecimalField
+  | CheckboxField
+  | ChoiceField
+  | TimeField
+  | HiddenField
+  | FieldsetField
+  | UnionField
+  | ListField
+  | TupleField
+  | MapField
+  | JsonField;
+
 /** The server's health (§10.6). */
 export interface HealthReply {
   readonly status: "ok";
   /** The server's version. */
   readonly version: string;
+}
+
+/** A constant that is sent and not asked for. */
+export interface HiddenField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "hidden";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What is sent. */
+  readonly value: unknown;
+}
+
+/** An action as a person sees it (§5.6). */
+export interface InputChoice {
+  /** What it is called. */
+  readonly label: string;
+  /** What choosing it means. */
+  readonly intent: "positive" | "negative" | "neutral";
+  /** What to ask before it is sent. */
+  readonly confirm: string | null;
+  /** JSON Schema of what it takes, null where it takes nothing; absent: that of the request. */
+  readonly schema?: Readonly<Record<string, unknown>> | null;
+  /** The fields of `schema`. */
+  readonly form?: readonly FormField[] | null;
 }
 
 /** The body of a comment (§7.8). */
@@ -184,8 +365,10 @@ export interface InputRow {
   readonly title: string;
   /** Markdown. */
   readonly description: string | null;
-  /** JSON Schema 2020-12 of the answer's value. */
+  /** JSON Schema 2020-12 of the answer's value; empty where each action has its own. */
   readonly schema: Readonly<Record<string, unknown>>;
+  /** The fields of `schema`; null where it takes nothing, or each action has its own. */
+  readonly form: readonly FormField[] | null;
   /** Hints for rendering; no meaning to the server. */
   readonly ui: Readonly<Record<string, unknown>>;
   /** What the person looks at while deciding. */
@@ -194,6 +377,8 @@ export interface InputRow {
   readonly initial: unknown;
   /** What may be chosen. */
   readonly actions: readonly string[];
+  /** Each of the actions: how it is shown, and what it takes. */
+  readonly choices: Readonly<Record<string, InputChoice>>;
   /** The principals that may answer; none: operators only. */
   readonly audience: readonly string[];
   /** The principals that may not, though in the audience (four-eyes). */
@@ -236,6 +421,137 @@ export type InputStatus = "pending" | "answered" | "expired" | "withdrawn" | "va
 export interface InputWithdrawRequest {
   /** Why; everybody who sees the request sees it. */
   readonly reason: string;
+}
+
+/** What the list of fields cannot say: any JSON. */
+export interface JsonField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "json";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** The JSON Schema of it; absent where it is that of the whole value, or cannot stand alone. */
+  readonly schema?: Readonly<Record<string, unknown>>;
+}
+
+/** Rows of one kind. */
+export interface ListField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "list";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** Rows at least. */
+  readonly min?: number;
+  /** Rows at most. */
+  readonly max?: number;
+  /** No two rows are the same. */
+  readonly unique?: true;
+  /** The field of one row. */
+  readonly item: FormField;
+}
+
+/** Rows of a name and a value each. */
+export interface MapField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "map";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** Rows at least. */
+  readonly min?: number;
+  /** Rows at most. */
+  readonly max?: number;
+  /** What a name is. */
+  readonly key: MapKey;
+  /** The field of a value. */
+  readonly value: FormField;
+}
+
+/** What a name in a map is: a text, or one of several. */
+export interface MapKey {
+  readonly kind: "text" | "textarea" | "password" | "radios" | "select";
+  /** Characters at least. */
+  readonly minLength?: number;
+  /** Characters at most. */
+  readonly maxLength?: number;
+  /** A regular expression that it matches somewhere; not every one is JavaScript's, too. */
+  readonly pattern?: string;
+  /** What it is: `email`, `uri`, `uuid`, `duration`, … */
+  readonly format?: string;
+  /** What may be chosen, at least one. */
+  readonly options?: readonly FieldOption[];
+}
+
+/** A number, sent as such. */
+export interface NumberField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "integer" | "number";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** At least this. */
+  readonly min?: number;
+  /** At most this. */
+  readonly max?: number;
+  /** More than this. */
+  readonly exclusiveMin?: number;
+  /** Less than this. */
+  readonly exclusiveMax?: number;
+  /** A multiple of this. */
+  readonly step?: number;
 }
 
 /** What is wrong with one place of a value (§8.8). */
@@ -437,6 +753,118 @@ export interface StepRow {
 
 /** What a step is at (§5.2). */
 export type StepStatus = "running" | "retrying" | "completed" | "failed" | "cancelled";
+
+/** A text: of one line, of several, or one that is not shown as it is typed. */
+export interface TextField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "text" | "textarea" | "password";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** Characters at least. */
+  readonly minLength?: number;
+  /** Characters at most. */
+  readonly maxLength?: number;
+  /** A regular expression that it matches somewhere; not every one is JavaScript's, too. */
+  readonly pattern?: string;
+  /** What it is: `email`, `uri`, `uuid`, `duration`, … */
+  readonly format?: string;
+}
+
+/** A date, a time of day, or both, in RFC 3339. */
+export interface TimeField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "date" | "time" | "datetime";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** This or later. */
+  readonly min?: string;
+  /** This or earlier. */
+  readonly max?: string;
+  /** Later than this. */
+  readonly exclusiveMin?: string;
+  /** Earlier than this. */
+  readonly exclusiveMax?: string;
+  /** With an offset from UTC (true) or without (false); absent: either. */
+  readonly zone?: boolean;
+}
+
+/** A list with a field for each of its items. */
+export interface TupleField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "tuple";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** Its items. */
+  readonly fields: readonly FormField[];
+}
+
+/** An object of one of several shapes, which its member `tag` tells apart. */
+export interface UnionField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "union";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** The member that tells which variant it is; always sent. */
+  readonly tag: string;
+  /** The shapes. */
+  readonly variants: readonly FieldVariant[];
+}
 
 /** The reply to what was done to a run (§10.4). */
 export interface VerbReply {

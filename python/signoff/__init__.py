@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from signoff.workflow.context import Context
     from signoff.workflow.definition import App
     from signoff.workflow.entry import DecidedBy
+    from signoff.workflow.input.actions import Action
     from signoff.workflow.input.ask import Answer, InputRequest
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
     "Answer",
     "AnswerReceived",
     "App",
@@ -86,6 +88,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Action": "signoff.workflow.input.actions",
     "Answer": "signoff.workflow.input.ask",
     "AnswerReceived": "signoff.runtime.observe",
     "App": "signoff.workflow.definition",

@@ -224,3 +224,28 @@ async def test_the_page_on_wizards_goes_back() -> None:
             row = await on.asks(run, key)
             await on.answer(row, value, action=action)
         assert (await on.reaches(run, "completed"))["output"] == "b@example.org in Lyon"
+
+
+@pytest.mark.parametrize(
+    ("action", "value", "output"),
+    [
+        ("approve", None, "runs /tmp/a"),
+        ("edit", {"path": "/tmp/b"}, "runs /tmp/b"),
+        ("reject", {"reason": "too dear"}, "turned down: too dear"),
+        ("respond", "later", "told: later"),
+    ],
+)
+async def test_the_page_on_asking_tells_actions_apart(action: str, value: Any, output: str) -> None:
+    [source] = [block for block in blocks("docs/guide/asking-people.md") if "async def tool(" in block]
+    async with stage(_namespace(source)["app"], "memory:") as on:
+        run = await on.start("tool", "/tmp/a")
+        row = await on.asks(run, "tool:0")
+        assert [row["choices"][each]["label"] for each in row["actions"]] == [
+            "Approve",
+            "Change and run",
+            "Reject",
+            "Respond",
+        ]
+        await on.answer(row, value, action=action)
+        await on.reaches(run, "completed")
+        assert (await on.engine.runs.history(run))[-1]["output"] == output

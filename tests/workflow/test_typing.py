@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, assert_type
 
 from pydantic import BaseModel
@@ -61,3 +66,39 @@ def test_what_is_typed_also_runs() -> None:
     drive.event("paid", 2)
     assert drive.output == "True 2"
     assert asyncio.iscoroutinefunction(refused)
+
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = Path(__file__).with_name("typed_answers.py")
+
+
+def _check(*command: str) -> str:
+    paths = os.pathsep.join([str(ROOT / "python"), str(ROOT)])
+    # Pyright says on stderr that there is a newer one.
+    environment = os.environ | {"PYTHONPATH": paths, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    return done.stdout if done.returncode else ""
+
+
+def test_mypy_tells_answers_of_several_types_apart() -> None:
+    assert _check("mypy", "--warn-unused-ignores", str(SAMPLE)) == ""
+
+
+def test_pyright_agrees(tmp_path: Path) -> None:
+    settings = {
+        "include": [str(SAMPLE)],
+        "extraPaths": [str(ROOT / "python"), str(ROOT)],
+        "typeCheckingMode": "standard",
+        "reportUnnecessaryTypeIgnoreComment": "error",
+        "enableTypeIgnoreComments": False,
+    }
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    assert _check("pyright", "--pythonpath", sys.executable, "--project", str(tmp_path)) == ""

@@ -1,17 +1,23 @@
-"""`signoff answer`: answer a request for input."""
+"""`signoff answer`: answer a request for input; at a terminal field by field, with errors where they are."""
 
 from __future__ import annotations
 
+import json as json_text
 import uuid
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from signoff.cli import options, output
+from signoff.cli.dialogue import agreed, attended, chosen, say
+from signoff.cli.filling import fill, mend
 from signoff.cli.misuse import Misuse
 from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import json_value
 from signoff.client import SignoffClient
+from signoff.errors import InvalidAnswer
+from signoff.workflow.input.choices import FORM_ACTIONS
 
 
 @aimed
@@ -32,14 +38,20 @@ def answer(
     json: options.Json = False,
     target: Target,
 ) -> None:
-    """Answer a request for input, exactly once."""
+    """Answer a request for input, exactly once.
+
+    At a terminal you are asked for what you leave out, field by field.
+    """
     body = {
         "action": action,
         "value": json_value(value, "--value"),
         "seen_offset": seen_offset,
         "submission_id": str(uuid.uuid4()) if submission_id is None else submission_id,
     }
-    reply = on(target, lambda client: _answer(client, run, key, body))
+    if value is None and not json and attended():
+        reply = _Asking(target, run, key, body).reply()
+    else:
+        reply = on(target, lambda client: _answer(client, run, key, body))
     if json:
         output.as_json(reply)
         return
@@ -62,3 +74,88 @@ def _only(actions: list[str]) -> str:
     if len(actions) != 1:
         raise Misuse(f"Say --action: one of {', '.join(actions)}.")
     return actions[0]
+
+
+# -- at a terminal -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """An answer on its way from somebody at a terminal.
+
+    Attributes:
+        target: where the request is.
+        run, key: which it is.
+        body: of the answer; what is None is asked for, or taken from the row.
+    """
+
+    target: Target
+    run: str
+    key: str
+    body: dict[str, Any]
+
+    def reply(self) -> dict[str, Any]:
+        """Ask, and send, until the server takes it or refuses it for good; return its reply.
+
+        Raises:
+            Abort: whoever was asked does not want to send it.
+        """
+        row = on(self.target, lambda client: client.input(self.run, self.key))["input"]
+        pending = row["status"] == "pending"
+        if pending:
+            _show(row)
+        action = self.body["action"] or (_chosen_action(row) if pending else row["actions"][0])
+        if action not in row["actions"]:
+            raise Misuse(f"--action is one of {', '.join(row['actions'])}.")
+        choice = row.get("choices", {}).get(action, {})
+        form = _form(row, action, choice) if pending else None
+        value = None if form is None else fill(form, row["initial"])
+        if choice.get("confirm") and pending and not agreed(choice["confirm"], False):
+            say("Nothing was sent.")
+            raise typer.Abort
+        body = self.body | {"action": action, "seen_offset": self.body["seen_offset"] or row["revised"]}
+        while True:
+            try:
+                return self._sent(body | {"value": value})
+            except InvalidAnswer as error:
+                if not form:
+                    raise
+                value = mend(form, value, error.extra.get("errors", ()))
+
+    def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
+        return on(self.target, lambda client: client.answer(self.run, self.key, **body))
+
+
+def _show(row: dict[str, Any]) -> None:
+    """Show what the person decides about."""
+    say(row["title"])
+    for line in (row["description"] or "").splitlines():
+        say(f"  {line}")
+    shown = row["show"]
+    if isinstance(shown, dict):
+        for name, value in shown.items():
+            say(f"  {name}: {_text(value)}")
+    elif shown is not None:
+        say(f"  {_text(shown)}")
+    say()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json_text.dumps(value, ensure_ascii=False)
+
+
+def _chosen_action(row: dict[str, Any]) -> str:
+    actions: list[str] = row["actions"]
+    if len(actions) == 1:
+        return actions[0]
+    labels = [row["choices"][action]["label"] for action in actions] if "choices" in row else actions
+    index = chosen("What do you want to do?", labels)
+    assert index is not None
+    return actions[index]
+
+
+def _form(row: dict[str, Any], action: str, choice: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the fields to ask for; None where there is nothing to fill in, or no value is needed."""
+    if "schema" in choice:
+        return choice["form"]  # type: ignore[no-any-return]
+    return row.get("form") if action in FORM_ACTIONS else None

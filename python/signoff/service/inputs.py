@@ -18,6 +18,7 @@ from signoff.service.kinds import PartKind, inputs_listing, run_name
 from signoff.stores.base import Page, PartsWanted, WorkflowStore
 from signoff.workflow.decision import Decision, Loaded
 from signoff.workflow.input import decide
+from signoff.workflow.input.choices import schema_for
 from signoff.workflow.input.decide import SCOPE, Accepted, EncodedAnswer, Who
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import AnswerRequest
@@ -75,7 +76,7 @@ class Inputs:
                 return decide.answer(run, key, request, who, now)
             encoded = EncodedAnswer.of(key, request, who)
             room = _SMALL - encoded.size
-            if run.size <= room or len(orjson.dumps(state.row["schema"])) <= room:
+            if run.size <= room or len(orjson.dumps(schema_for(state.row, request.action))) <= room:
                 return decide.answer(run, key, request, who, now, encoded=encoded)
             return self._judged(partial(decide.answer, run, key, request, who, now, encoded=encoded), state.row)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
@@ -15,6 +15,7 @@ from signoff.workflow import codec
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.entry import DecidedBy, Notification
 from signoff.workflow.futures import JournalFuture
+from signoff.workflow.input.actions import Action, Actions, Offered, offered, offered_apart
 from signoff.workflow.input.entries import (
     InputAnswered,
     InputExpired,
@@ -26,28 +27,29 @@ from signoff.workflow.input.entries import (
 from signoff.workflow.input.options import RequestOptions, check_options
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
-from signoff.workflow.input.submission import BACK
 from signoff.workflow.offer import Feeds, Offer
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Answer(Generic[T_co]):
     """An accepted answer.
 
     Attributes:
-        value: what was sent; None if an action that needs no value (`reject`, `back`) came without one. With `back` it
-            is plain JSON that nobody has checked: give it as `initial` when the page comes up again.
+        value: what was sent, of the type of the action where each has its own; None if an action that needs no value
+            (`reject`, `back`) came without one. With `back` it is plain JSON that nobody has checked: give it as
+            `initial` when the page comes up again.
         action: which of the request's actions was chosen.
         by: who answered.
         at: when, UTC.
     """
 
-    value: T
+    value: T_co
     action: str
     by: DecidedBy
     at: datetime
@@ -73,7 +75,7 @@ class Done:
         return self._value
 
 
-class InputRequest(Generic[T]):
+class InputRequest(Generic[T_co]):
     """A request for input: pending until it is answered, expires or is withdrawn.
 
     Awaiting gives the `Answer`, as often as one likes; giving the wait up (a timeout, a cancelled task) withdraws the
@@ -93,18 +95,17 @@ class InputRequest(Generic[T]):
         >>> answer = await request
     """
 
-    __slots__ = ("_answer", "_commands", "_failure", "_type", "_waiters", "actions", "deadline_ms", "id", "place")
+    __slots__ = ("_answer", "_commands", "_failure", "_offered", "_waiters", "deadline_ms", "id", "place")
 
-    def __init__(self, commands: Commands, id_: str, type_: Any, asked: InputRequested | None) -> None:
+    def __init__(self, commands: Commands, id_: str, offered_: Offered, asked: InputRequested | None) -> None:
         self.id = id_
         self.deadline_ms = None if asked is None else asked.deadline
-        self.actions: list[str] = [] if asked is None else asked.spec["actions"]
         self.place: dict[str, Any] | None = None if asked is None else (asked.policy or {}).get("wizard")
         self._commands = commands
-        self._type = type_
-        self._answer: Answer[T] | None = None
+        self._offered = offered_
+        self._answer: Answer[T_co] | None = None
         self._failure: WorkflowError | InvalidAnswer | None = None
-        self._waiters: list[JournalFuture[Answer[T]]] = []
+        self._waiters: list[JournalFuture[Answer[T_co]]] = []
 
     @property
     def pending(self) -> bool:
@@ -112,16 +113,21 @@ class InputRequest(Generic[T]):
         return self._answer is None and self._failure is None
 
     @property
+    def actions(self) -> list[str]:
+        """Return what may be chosen."""
+        return self._offered.names
+
+    @property
     def answered_by_now(self) -> bool:
         """Tell whether an answer was accepted."""
         return self._answer is not None
 
-    def __await__(self) -> Generator[Any, None, Answer[T]]:
+    def __await__(self) -> Generator[Any, None, Answer[T_co]]:
         if self._answer is not None:
             return self._answer
         if self._failure is not None:
             raise self._failure.with_traceback(None)
-        waiter: JournalFuture[Answer[T]] = self._commands.pending(self.id, self._given_up)
+        waiter: JournalFuture[Answer[T_co]] = self._commands.pending(self.id, self._given_up)
         self._waiters.append(waiter)
         return (yield from waiter)
 
@@ -133,7 +139,7 @@ class InputRequest(Generic[T]):
         show: Any = UNSET,
         initial: Any = UNSET,
         ui: dict[str, Any] | Unset | None = UNSET,
-        actions: Sequence[str] | Unset = UNSET,
+        actions: Actions | Unset = UNSET,
         to: Sequence[str] | Unset = UNSET,
         deadline: Duration | datetime | Unset | None = UNSET,
     ) -> Done:
@@ -144,16 +150,20 @@ class InputRequest(Generic[T]):
         Takes effect at once; awaiting the result gives True, or False if the request was already decided.
 
         Args:
+            actions: where each has a type of its own: some of their names, or others with their types.
             deadline: counts from now; None: no deadline any more. The others are as in `Context.await_input`.
         """
+        offered_ = self._offered if isinstance(actions, Unset) else self._offered.revised(actions)
         given = {"title": title, "description": description, "show": show, "initial": initial, "ui": ui}
-        given |= {"actions": actions, "to": to}
+        given |= {} if offered_ is self._offered else offered_.spec()
+        given |= {"to": to}
         changes = {name: codec.public_json(value) for name, value in given.items() if value is not UNSET}
         if not isinstance(deadline, Unset):
             changes["deadline"] = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
         check_spec(changes)
         if not changes or not self.pending:
             return Done(False)
+        self._offered = offered_
         revised = self._commands.issue(InputRevised, self.id, self.id, changes)
         self.deadline_ms = revised.changes.get("deadline", self.deadline_ms)
         return Done(True)
@@ -194,7 +204,7 @@ class InputRequest(Generic[T]):
     def answered(self, entry: InputAnswered) -> None:
         """Resolve with an accepted answer."""
         try:
-            value = self._read(entry)
+            value: Any = self._offered.read(entry.action, entry.value)
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
@@ -203,14 +213,6 @@ class InputRequest(Generic[T]):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(self._answer)
-
-    def _read(self, entry: InputAnswered) -> Any:
-        if entry.action == BACK:
-            return codec.decode(entry.value, Any)
-        return None if entry.value is None and not self._takes_null() else codec.receive(entry.value, self._type)
-
-    def _takes_null(self) -> bool:
-        return self._type is None or self._type is type(None)
 
     def fail(self, error: WorkflowError | InvalidAnswer) -> None:
         """Resolve with an error."""
@@ -233,7 +235,7 @@ class Requests(Offer):
         type: type[T],
         *,
         title: str,
-        actions: Sequence[str] = ("submit",),
+        actions: Sequence[str] | Mapping[str, Action[None] | None] = ("submit",),
         **options: Unpack[RequestOptions],
     ) -> InputRequest[T]: ...
     @overload
@@ -243,16 +245,43 @@ class Requests(Offer):
         type: Any,
         *,
         title: str,
-        actions: Sequence[str] = ("submit",),
+        actions: Sequence[str] | Mapping[str, Action[None] | None] = ("submit",),
+        **options: Unpack[RequestOptions],
+    ) -> InputRequest[Any]: ...
+    @overload
+    def await_input(
+        self,
+        name: str,
+        *,
+        title: str,
+        actions: dict[str, type[T] | Action[T]],
+        **options: Unpack[RequestOptions],
+    ) -> InputRequest[T]: ...
+    @overload
+    def await_input(
+        self,
+        name: str,
+        *,
+        title: str,
+        actions: dict[str, type[T] | Action[T] | None],
+        **options: Unpack[RequestOptions],
+    ) -> InputRequest[T | None]: ...
+    @overload
+    def await_input(
+        self,
+        name: str,
+        *,
+        title: str,
+        actions: Mapping[str, Any],
         **options: Unpack[RequestOptions],
     ) -> InputRequest[Any]: ...
     def await_input(
         self,
         name: str,
-        type: Any,  # noqa: A002 - it reads as what it is at the call
+        type: Any = UNSET,  # noqa: A002 - it reads as what it is at the call
         *,
         title: str,
-        actions: Sequence[str] = ("submit",),
+        actions: Actions = ("submit",),
         **options: Unpack[RequestOptions],
     ) -> InputRequest[Any]:
         """Ask people; the request appears in their browsers, and the answer comes back when awaited.
@@ -260,9 +289,12 @@ class Requests(Offer):
         Args:
             name: explicit and stable, as for steps.
             type: what is asked for: a pydantic model, dataclass, TypedDict or plain type. Its JSON Schema is the form.
+                Left out where each action has a type of its own.
             title: plain text.
-            actions: what may be chosen. With `submit`, `approve`, `edit` and `respond` the value must fit the type;
-                with others (`reject`, `back`) it may be left out.
+            actions: what may be chosen: names, if there is a type for all. With `submit`, `approve`, `edit` and
+                `respond` the value must fit it; with others (`reject`, `back`) it may be left out. Without such a type:
+                a mapping of names to what each takes, a type, None for nothing, or an `Action` of one that also says
+                how it is shown.
             description: Markdown.
             show: what the person looks at; any JSON-like value, models included.
             initial: what the form starts with.
@@ -274,23 +306,34 @@ class Requests(Offer):
 
         Example:
             >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
+            >>> tool = await ctx.await_input("tool", actions={"approve": None, "edit": Args}, title="Run it?")
         """
-        return ask_people(self._commands, name, type, title=title, actions=actions, options=options)
+        return ask_people(self._commands, name, offering(type, actions), title=title, options=options)
+
+
+def offering(type_: Any, actions: Actions) -> Offered:
+    """Read what may be chosen at a request.
+
+    Args:
+        type_: of all actions; `UNSET`: each has its own.
+        actions: as `Context.await_input` takes them.
+    """
+    return offered_apart(actions) if isinstance(type_, Unset) else offered(actions, type_)
 
 
 def ask_people(
     commands: Commands,
     name: str,
-    type_: Any,
+    offer: Offered,
     *,
     title: str,
-    actions: Sequence[str],
     options: RequestOptions,
     policy: dict[str, Any] | None = None,
 ) -> InputRequest[Any]:
     """Ask for an input; see `Requests.await_input`.
 
     Args:
+        offer: what may be chosen.
         policy: rules that follow from where it is asked.
     """
     check_options(options)
@@ -299,22 +342,22 @@ def ask_people(
     spec = {
         "title": title,
         "description": options.get("description"),
-        "schema": schema_of(type_),
+        "schema": {} if offer.types is not None else schema_of(offer.type),
         "ui": codec.public_json(options.get("ui")),
         "show": codec.public_json(options.get("show")),
         "initial": codec.public_json(options.get("initial")),
-        "actions": list(actions),
+        **offer.spec(),
     }
     check_spec(spec | {"to": list(to), "forbid": list(forbid)})
     due = None if deadline is None else deadline_ms(deadline, commands.now_ms)
     spec = {member: value for member, value in spec.items() if value is not None}
     if commands.swallows_its_end():
-        return InputRequest(commands, "", type_, None)
+        return InputRequest(commands, "", offer, None)
     id_, _ = commands.next_id(name, "name of a request")
     asked = commands.issue(
         InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False), policy or None
     )
-    request: InputRequest[Any] = InputRequest(commands, id_, type_, asked)
+    request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
     commands.inputs[id_] = request
     return request
 

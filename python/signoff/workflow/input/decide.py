@@ -28,6 +28,7 @@ from signoff.streams import offset
 from signoff.workflow import codec
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.choices import may_be_left_out, schema_for
 from signoff.workflow.input.entries import InputAnswered, InputExpired
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import BACK, AnswerRequest
@@ -36,9 +37,6 @@ from signoff.workflow.wizard.decide import go_back, goes_back
 
 SCOPE: Final = "answer"
 """The scope in which submission ids are unique."""
-
-FORM_ACTIONS = frozenset({"submit", "approve", "edit", "respond"})
-"""Actions whose value must match the schema. With others (`reject`, …) the value may be null."""
 
 MOST_BACK = 64 << 10
 """Bytes that the value of `back` may have as JSON."""
@@ -268,12 +266,16 @@ def already_decided(row: dict[str, Any]) -> AlreadyDecided | Expired | Withdrawn
 def _faults(row: dict[str, Any], request: AnswerRequest) -> list[dict[str, str]]:
     if request.action not in row["actions"]:
         return [{"pointer": "", "message": f"Choose one of: {', '.join(row['actions'])}."}]
-    if request.value is None and request.action not in FORM_ACTIONS:
+    if request.value is None and may_be_left_out(row, request.action):
         return []
     if request.action == BACK:
         size = len(orjson.dumps(request.value))
         what = f"Going back takes {MOST_BACK} bytes of what was filled in at most, not {size}."
         return [{"pointer": "", "message": what}] if size > MOST_BACK else []
+    schema = schema_for(row, request.action)
+    if schema is None:
+        what = f"“{row['choices'][request.action]['label']}” takes nothing to fill in: leave the value out."
+        return [{"pointer": "", "message": what}]
     from signoff.workflow.input.complaints import complaints  # noqa: PLC0415 - its library is loaded by the first answer
 
-    return complaints(row["schema"], request.value)
+    return complaints(schema, request.value)

@@ -46,8 +46,8 @@ def _schema_of(type_: Any) -> bytes:
 
 
 _DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_OFFSET = r"([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
-_NO_OFFSET = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt _][0-9:.]+)?$"
+OFFSET = r"([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
+NO_OFFSET = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt _][0-9:.]+)?$"
 _BOUNDS = {"ge": "Minimum", "le": "Maximum", "gt": "ExclusiveMinimum", "lt": "ExclusiveMaximum"}
 _DECIMAL_RULES = {
     "ge": "minimum",
@@ -99,9 +99,9 @@ class _FormSchema(GenerateJsonSchema):
         written = super().datetime_schema(schema) | _bounds(schema)
         match schema.get("tz_constraint"):
             case "aware" | int():
-                written["pattern"] = _OFFSET
+                written["pattern"] = OFFSET
             case "naive":
-                written["pattern"] = _NO_OFFSET
+                written["pattern"] = NO_OFFSET
         return written
 
     def time_schema(self, schema: core_schema.TimeSchema) -> JsonSchemaValue:

@@ -18,8 +18,8 @@ import orjson
 
 from signoff.frozen import frozen
 from signoff.timestamps import rfc3339
-from signoff.workflow import codec
 from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.choices import as_shown, with_choices
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
 
 
@@ -45,7 +45,7 @@ MOST_HISTORY = 50
 _ADDED: dict[str, Any] = {"schedule": [], "wizard": None, "history": []}
 """What rows of earlier releases lack."""
 
-_SEEN = ("title", "description", "schema", "ui", "show", "initial", "actions")
+_SEEN = ("title", "description", "schema", "ui", "show", "initial", "actions", "choices")
 """What a person sees of a request, and decides about: an answer to another state of it is stale. Who else is asked, and
 until when, is not part of that."""
 
@@ -81,6 +81,7 @@ class InputState:
         row, to, forbid, deadline_ms, expose, asked_ms, *more = orjson.loads(data)
         policy = more[0] if more else {}  # of requests by earlier releases
         row |= {name: value for name, value in _ADDED.items() if name not in row}
+        row = row if "choices" in row else with_choices(row, {})
         return cls(row, tuple(to), tuple(forbid), deadline_ms, expose, asked_ms, policy)
 
     @property
@@ -134,6 +135,7 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         "wizard": (entry.policy or {}).get("wizard"),
         "history": [],
     }
+    row = with_choices(row, spec.get("choices"))
     return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at, dict(entry.policy or {}))
 
 
@@ -163,6 +165,7 @@ def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
     changes = entry.changes
     row = {**state.row, **{name: changes[name] for name in _SEEN if name in changes}}
     row["ui"] = row["ui"] or {}
+    row = with_choices(row, row["choices"])
     seen = any(_differ(row[name], state.row[name]) for name in _SEEN if name in changes)
     if "wizard" in changes:
         row["wizard"] = changes["wizard"]
@@ -199,7 +202,7 @@ def answer(state: InputState, entry: InputAnswered) -> InputState:
     """Return the request as answered; unchanged if it was decided before."""
     decided = _decided(state, RequestMove.ANSWER, entry.at, entry.by, action=entry.action)
     if decided is not state and state.expose:
-        decided.row["value"] = codec.conceal(codec.shown(entry.value), state.row["schema"])
+        decided.row["value"] = as_shown(state.row, entry.action, entry.value)
     return decided
 
 

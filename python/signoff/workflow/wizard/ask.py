@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
-from signoff.workflow.input.ask import InputRequest, ask_people
+from signoff.workflow.input.actions import Action, Actions
+from signoff.workflow.input.ask import UNSET, InputRequest, ask_people, offering
 from signoff.workflow.input.entries import InputRevised
 from signoff.workflow.input.options import RequestOptions
 from signoff.workflow.input.submission import BACK
@@ -41,7 +42,7 @@ class Wizard:
         type: type[T],
         *,
         title: str,
-        actions: Sequence[str] = ("submit",),
+        actions: Sequence[str] | Mapping[str, Action[None] | None] = ("submit",),
         step: int | None = None,
         **options: Unpack[RequestOptions],
     ) -> InputRequest[T]: ...
@@ -52,17 +53,47 @@ class Wizard:
         type: Any,
         *,
         title: str,
-        actions: Sequence[str] = ("submit",),
+        actions: Sequence[str] | Mapping[str, Action[None] | None] = ("submit",),
+        step: int | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> InputRequest[Any]: ...
+    @overload
+    def ask(
+        self,
+        name: str,
+        *,
+        title: str,
+        actions: dict[str, type[T] | Action[T]],
+        step: int | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> InputRequest[T]: ...
+    @overload
+    def ask(
+        self,
+        name: str,
+        *,
+        title: str,
+        actions: dict[str, type[T] | Action[T] | None],
+        step: int | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> InputRequest[T | None]: ...
+    @overload
+    def ask(
+        self,
+        name: str,
+        *,
+        title: str,
+        actions: Mapping[str, Any],
         step: int | None = None,
         **options: Unpack[RequestOptions],
     ) -> InputRequest[Any]: ...
     def ask(
         self,
         name: str,
-        type: Any,  # noqa: A002 - it reads as what it is at the call
+        type: Any = UNSET,  # noqa: A002 - it reads as what it is at the call
         *,
         title: str,
-        actions: Sequence[str] = ("submit",),
+        actions: Actions = ("submit",),
         step: int | None = None,
         **options: Unpack[RequestOptions],
     ) -> InputRequest[Any]:
@@ -85,9 +116,8 @@ class Wizard:
         last = self._last if self._points == commands.points else None
         back = None if last is None or not last.answered_by_now else last.id
         place = {"step": self._step, "of": self.of, "back": back}
-        offered = [*actions] if back is None or BACK in actions else [*actions, BACK]
-        policy = {"wizard": place}
-        request = ask_people(commands, name, type, title=title, actions=offered, options=options, policy=policy)
+        offer = offering(type, actions) if back is None else offering(type, actions).with_back()
+        request = ask_people(commands, name, offer, title=title, options=options, policy={"wizard": place})
         self._last, self._points = request, commands.points
         return request
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from signoff.errors import AlreadyDecided
-from signoff.workflow import codec
 from signoff.workflow.decision import AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy, Entry
+from signoff.workflow.input.choices import as_shown
 from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import BACK, AnswerRequest
@@ -53,15 +53,11 @@ def go_back(
     if not found:
         raise AlreadyDecided(f"The page {to} before {here} is undone already; nothing was recorded.", row=state.row)
     keep, answered = found[-1]
+    page = loaded.view.inputs[to].row
     written: list[Entry] = [
         RunRewound(at, keep, to, reason=BACK, by=by, anew=(to,), submission_id=request.submission_id),
-        WizardPrefilled(at, to, _as_shown(loaded, answered), request.submission_id),
+        WizardPrefilled(at, to, as_shown(page, answered.action, answered.value), request.submission_id),
     ]
     if request.value is not None:
         written.append(WizardPrefilled(at, here, request.value, request.submission_id))
     return AppendEntries(tuple(written), reply, release=True, remember=remember)
-
-
-def _as_shown(loaded: Loaded, answered: InputAnswered) -> Any:
-    schema = loaded.view.inputs[answered.id].row["schema"]
-    return codec.conceal(codec.shown(answered.value), schema)
