@@ -14,7 +14,7 @@ from signoff.errors import BadRequest
 from signoff.stores.change import Batch, Change, FamilyWrite, OwnAppend, Post, SubjectWrite, new_mark
 from signoff.stores.check import check_terms
 from signoff.stores.parting import batches
-from signoff.stores.postgres.known import KnownStream, KnownSubject
+from signoff.stores.postgres.known import KnownStream, KnownSubject, SubjectKey, keys
 from signoff.stores.postgres.rows import Own, own_text, terms_text
 from signoff.streams import expiry
 from signoff.streams.stream import Write
@@ -198,7 +198,23 @@ def is_plain(change: Change) -> bool:
     return isinstance(write, SubjectWrite)
 
 
-def creation(change: Change) -> Write | None:
+def creations(changes: Sequence[Change], places: Sequence[int]) -> list[tuple[int, Write]]:
+    """Return those of the Changes at some places, in order, that make streams before any other is about them.
+
+    They are sorted, so that whoever else makes the same waits in the same order.
+    """
+    found: dict[str, tuple[int, Write]] = {}
+    ahead: set[SubjectKey] = set()
+    for place in places:
+        about = keys(changes[place])
+        one = _creation(changes[place])
+        if one is not None and ahead.isdisjoint(about):
+            found[one.head.path] = place, one
+        ahead.update(about)
+    return [found[path] for path in sorted(found)]
+
+
+def _creation(change: Change) -> Write | None:
     """Return the one stream of an application that a Change makes; None: it does something else, or more."""
     write = change.write
     if not isinstance(write, FamilyWrite) or len(write.streams) != 1 or change.posts:

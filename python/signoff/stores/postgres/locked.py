@@ -304,7 +304,7 @@ class Locked:
             await self._ask("move_own_version" if stream.owned else "move_version", stream.id, stream.version)
 
 
-def creations(session: int, streams: Sequence[tuple[int, int, Write]]) -> list[Any]:
+def created(session: int, streams: Sequence[tuple[int, int, Write]]) -> list[Any]:
     """Return the arguments by which streams are made: with the number of each, and the mark of its Change."""
     rows: list[tuple[Any, ...]] = []
     added: list[tuple[Any, ...]] = []

@@ -31,7 +31,7 @@ from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.gather import (
     WriteRow,
     arrays,
-    creation,
+    creations,
     is_plain,
     step,
     stream_row,
@@ -39,7 +39,7 @@ from signoff.stores.postgres.gather import (
     subject_row,
 )
 from signoff.stores.postgres.known import KnownStream, KnownSubject, SubjectKey, fits, forget, keys
-from signoff.stores.postgres.locked import Locked, MovedMeanwhileError, creations
+from signoff.stores.postgres.locked import Locked, MovedMeanwhileError, created
 from signoff.stores.postgres.look import conflicts
 from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_read_only, is_unkept, unavailable
 from signoff.streams.stream import Write
@@ -302,20 +302,12 @@ class Writer:
         self, lane: _Lane, changes: list[Change], places: list[int], outcomes: list[Outcome | Rejected | None]
     ) -> list[int]:
         """Make new streams, all in one call; return the places of other Changes, and of those whose stream is there."""
-        chosen: dict[str, tuple[int, Write]] = {}
-        ahead: set[SubjectKey] = set()
-        for place in places:
-            about = keys(changes[place])
-            one = creation(changes[place])
-            if one is not None and ahead.isdisjoint(about):
-                chosen[one.head.path] = place, one
-            ahead.update(about)
-        if not chosen:
+        order = creations(changes, places)
+        if not order:
             return places
-        order = [chosen[path] for path in sorted(chosen)]  # whoever makes the same waits in the same order
         numbers = list(islice(lane.number(), len(order)))
         streams = [(number, changes[place].mark, one) for number, (place, one) in zip(numbers, order, strict=True)]
-        values = creations(lane.session, streams)
+        values = created(lane.session, streams)
         rows = await self._repeat(lambda: lane.connection.fetch(self._context.sql["create"], *values))
         made = {row[0] for row in rows}
         known = self._known
