@@ -18,7 +18,7 @@ from signoff.errors import (
 )
 from signoff.testing import Stuck, TestEngine, answer, do, never, stale, twice
 from signoff.workflow.input.decide import Accepted
-from tests.testing.scenes import Decision, expense_app, revising_app
+from tests.testing.scene import Decision, expense_app, revising_app
 
 APPROVED, REFUSED = {"approved": True}, {"approved": False}
 
