@@ -14,6 +14,7 @@ from signoff.errors import InvalidAnswer
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
+from signoff.testing import TestEngine
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Who
 from signoff.workflow.input.submission import AnswerRequest
@@ -61,3 +62,18 @@ async def test_a_large_answer_is_judged_in_a_thread_and_a_small_one_at_once(coun
     await worker.drain()
     await working
     await engine.close()
+
+
+async def test_a_clock_does_not_jump_while_an_answer_is_judged_in_a_thread() -> None:
+    async with TestEngine(app) as engine:
+        seen = await (await engine.start(days)).asks("days")
+        who = Who(frozenset(), DecidedBy("operator", "local"), operator=True)
+        wrong = AnswerRequest("s1", "submit", ["2026-01-01"] * 2_000 + ["no day"], seen.seen_offset)
+        judged = asyncio.create_task(engine.services.inputs.answer(seen.run_id, seen.key, wrong, who))
+        held = False
+        while not judged.done():
+            held = held or engine.clock.held
+            await asyncio.sleep(0)
+        with pytest.raises(InvalidAnswer):
+            await judged
+        assert held

@@ -12,7 +12,7 @@ import pytest
 from signoff import App, Context
 from signoff.errors import CancelledRun, FailedRun, InvalidInput, UnknownWorkflow
 from signoff.testing import Stuck, TestEngine, crash_everywhere, replay_folder
-from tests.testing.scenes import expense_app, slow_app
+from tests.testing.scene import expense_app, slow_app
 
 APPROVED = {"approved": True}
 

@@ -13,7 +13,7 @@ from signoff.errors import OutcomeUnknown
 from signoff.testing import Chaos, TestEngine, answer
 from signoff.testing.faults import Crash, Delay, Fault, Faults, LostReply
 from signoff.workflow.step.entries import StepCompleted
-from tests.testing.scenes import expense_app
+from tests.testing.scene import expense_app
 
 APPROVED = {"approved": True}
 

@@ -18,7 +18,7 @@ from signoff.errors import (
 )
 from signoff.testing import Stuck, TestEngine, answer, do, never, stale, twice
 from signoff.workflow.input.decide import Accepted
-from tests.testing.scenes import Decision, expense_app, revising_app
+from tests.testing.scene import Decision, expense_app, revising_app
 
 APPROVED, REFUSED = {"approved": True}, {"approved": False}
 
@@ -131,6 +131,18 @@ async def test_scripts_for_one_name_are_taken_in_their_order_one_a_request() -> 
         assert engine.now == datetime(2026, 1, 3, tzinfo=UTC)
         with pytest.raises(Stuck, match="user:alice still waits to be asked 'approve'"):
             await third.outcome()
+
+
+async def test_another_script_takes_what_is_pending_after_a_refusal() -> None:
+    async with TestEngine(expense_app()) as engine:
+        alice = engine.person("alice", groups=["finance"])
+        wrong = alice.will(answer("approve", {"approved": "perhaps"}))
+        right = alice.will(answer("approve", APPROVED), after="1h")
+        run = await engine.start("expense", 120)
+        with pytest.raises(InvalidAnswer):
+            await wrong.outcome()
+        assert (await right.outcome()).row["id"] == "approve:0"
+        assert await run.result() == "receipt for 120"
 
 
 async def test_who_never_answers_lets_the_deadline_pass() -> None:

@@ -51,6 +51,7 @@ class Inputs:
         self._store = store
         self._actor = Actor(store, committer, clock)
         self._judging = asyncio.Semaphore(_JUDGES)
+        self._hold = clock.hold
 
     async def answer(self, run_id: str, key: str, request: AnswerRequest, who: Who) -> Accepted:
         """Decide a request for input, exactly once; durable before this returns.
@@ -109,6 +110,7 @@ class Inputs:
     async def _judged(self, judge: Callable[[], Decision[Accepted]], row: dict[str, Any]) -> Decision[Accepted]:
         """Judge a large answer in a thread, so that nobody else waits for it."""
         async with self._judging:
+            let_go = self._hold()
             try:
                 async with asyncio.timeout(JUDGING_S):
                     return await asyncio.to_thread(judge)
@@ -118,6 +120,8 @@ class Inputs:
                     "still open. Send less.",
                     row=row,
                 ) from None
+            finally:
+                let_go()
 
     async def get(self, run_id: str, key: str) -> dict[str, Any]:
         """Return one request's row.

@@ -44,6 +44,11 @@ class SeenRequest:
         """Tell whether it was pending when it was seen."""
         return bool(self.row["status"] == "pending")
 
+    @property
+    def decided(self) -> bool:
+        """Tell whether nothing could change it any more when it was seen, unless it is asked again after a rewind."""
+        return self.row["status"] in {"answered", "expired", "withdrawn"}
+
     def called(self, name: str) -> bool:
         """Tell whether this is its name, or its key."""
         return name in {self.row["name"], self.key}
@@ -73,6 +78,10 @@ class RequestBoard:
         """Return a request as it was first seen."""
         return self._first[request.run_id, request.key]
 
+    def latest(self, request: SeenRequest) -> SeenRequest | None:
+        """Return a request as it is; None: it is gone."""
+        return self._latest.get((request.run_id, request.key))
+
     def committed(self, durable: Sequence[Durable]) -> None:
         """Learn what was committed."""
         for change, _ in durable:
@@ -90,7 +99,7 @@ class RequestBoard:
     def _see(self, request: SeenRequest) -> None:
         at = request.run_id, request.key
         before = self._latest.get(at)
-        if before is None or (request.pending and not before.pending):  # it is new, or asked again
+        if before is None or (before.decided and not request.decided):  # it is new, or asked again
             self._first[at] = request
         self._latest[at] = request
         for listener in self._listeners:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from signoff.clock import Alarm
@@ -72,7 +73,7 @@ class PersonScript:
 
     def _begin(self, request: SeenRequest) -> None:
         self._task = asyncio.get_running_loop().create_task(self._act(request))
-        self._task.add_done_callback(self._end)
+        self._task.add_done_callback(partial(self._end, request))
 
     async def _act(self, request: SeenRequest) -> Any:
         outcome = None
@@ -80,8 +81,10 @@ class PersonScript:
             outcome = await self._person.perform(act, request)
         return outcome
 
-    def _end(self, _: asyncio.Task[Any]) -> None:
+    def _end(self, request: SeenRequest, task: asyncio.Task[Any]) -> None:
         self.done = True
+        if not task.cancelled() and task.exception() is not None:
+            self._person.failed(request)
 
     async def close(self) -> None:
         """End it; a refusal that nobody has asked for is raised."""
@@ -224,7 +227,8 @@ class Person:
     def will(self, *acts: PersonAct, after: Duration = 0) -> PersonScript:
         """Say beforehand what this person will do about the next request of a name that they are asked.
 
-        A script is for one request. Several for one name are taken in their order.
+        A script is for one request. Several for one name are taken in their order; the next one also takes a request
+        that is still pending after the one before was refused.
 
         Args:
             acts: what they do about it, one after the other, e.g. `answer("approve", {"approved": True})`.
@@ -246,10 +250,17 @@ class Person:
 
     def _hear(self, request: SeenRequest) -> None:
         at = request.run_id, request.key
-        if not request.pending:
+        if request.decided:
             self._scripted.discard(at)  # it may be asked again, after a rewind
-        elif at not in self._scripted and any(script.offer(request) for script in self._scripts):
+        elif request.pending and at not in self._scripted and any(script.offer(request) for script in self._scripts):
             self._scripted.add(at)
+
+    def failed(self, request: SeenRequest) -> None:
+        """Learn that a script was refused: another one may try."""
+        self._scripted.discard((request.run_id, request.key))
+        latest = self.stage.board.latest(request)
+        if latest is not None:
+            self._hear(latest)
 
     def _find(self, name: str, run: str | None) -> SeenRequest | None:
         pending = [one for one in self.stage.board.pending() if one.called(name) and run in {None, one.run_id}]

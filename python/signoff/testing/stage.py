@@ -58,8 +58,7 @@ class Stage:
                 await sleep(self.time.clock, ms / 1000)
             case LostReply(written=False):
                 raise OutcomeUnknown("The answer was lost on its way: the test wanted it so.")
-        with self.time.clock.stopped():
-            accepted = await self.services.inputs.answer(request.run_id, request.key, submission, who)
+        accepted = await self.services.inputs.answer(request.run_id, request.key, submission, who)
         if isinstance(fault, LostReply):
             raise OutcomeUnknown("The reply to this answer was lost: the test wanted it so.")
         return accepted
@@ -76,8 +75,7 @@ class Stage:
         if declared.grant == OPERATOR and not who.operator:
             raise Forbidden(f"Only an operator may {verb} a request for input; nothing was recorded.")
         checked = declared.shape.read(dict(body))
-        with self.time.clock.stopped():
-            return await self.services.inputs.act(verb, request.run_id, request.key, checked, who)
+        return await self.services.inputs.act(verb, request.run_id, request.key, checked, who)
 
     async def check_lives(self, run_id: str | None) -> None:
         """Raise if nothing can come of a run any more; None: of all that are open.
