@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from signoff import App, Context, EventTimedOut, InputExpired, InputWithdrawn, Retry, StepFailed
+from signoff import Action, App, Context, EventTimedOut, InputExpired, InputWithdrawn, Retry, StepFailed
 
 app = App()
 
@@ -109,6 +109,16 @@ async def form(ctx: Context, size: int) -> str:
     except InputWithdrawn:
         return "withdrawn"
     return f"{answer.action} {answer.value} {(await request).by.id}"
+
+
+@app.workflow
+async def actions_apart(ctx: Context, size: int) -> str:
+    confirmed = Action(int, label="Another", confirm="Sure?")
+    request = ctx.await_input("tool", actions={"submit": bool, "edit": confirmed, "reject": None}, title="Which?")
+    await ctx.step("hint", work, size)
+    await request.revise(actions=["submit", "reject"])
+    answer = await request
+    return f"{answer.action} {answer.value}"
 
 
 @app.workflow

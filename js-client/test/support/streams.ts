@@ -40,7 +40,11 @@ export function stepRow(change: Partial<StepRow> = {}): StepRow {
 export function inputRow(change: Partial<InputRow> = {}): InputRow {
   return {
     id: "approve:0", run_id: "r1", workflow: "expense", name: "approve", n: 0, title: "Approve?", description: null,
-    schema: { type: "object" }, ui: {}, show: { amount: 120 }, initial: null, actions: ["approve", "reject"],
+    schema: { type: "object" }, form: null, ui: {}, show: { amount: 120 }, initial: null, actions: ["approve", "reject"],
+    choices: {
+      approve: { label: "Approve", intent: "positive", confirm: null },
+      reject: { label: "Reject", intent: "negative", confirm: null },
+    },
     audience: ["group:finance"], forbid: [], quorum: null, votes: [], claim: null, deadline: null, revision: 0,
     revised: "0000000000000002", errors: [], status: "pending", asked_at: TIME, decided_by: null, decided_at: null,
     action: null, reason: null, schedule: [], wizard: null, history: [], ...change,

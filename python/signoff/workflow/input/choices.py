@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from signoff.workflow import codec
@@ -48,8 +49,15 @@ def with_choices(row: dict[str, Any], recorded: Any) -> dict[str, Any]:
     return row | {"form": form, "choices": choices}
 
 
+@lru_cache(maxsize=512)
+def _usual_choice(action: str) -> dict[str, Any]:
+    # Shared by all rows that offer it: they are written, and never changed.
+    return {"label": usual_label(action), "intent": usual_intent(action), "confirm": None}
+
+
 def _choice(action: str, said: Any, ui: dict[str, Any]) -> dict[str, Any]:
-    said = said if isinstance(said, dict) else {}
+    if not isinstance(said, dict):
+        return _usual_choice(action)
     label, intent, confirm, schema = (said.get(name) for name in ("label", "intent", "confirm", "schema"))
     choice = {
         "label": label if isinstance(label, str) and label else usual_label(action),
