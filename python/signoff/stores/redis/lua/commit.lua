@@ -3,8 +3,8 @@
 -- Redis undoes nothing: whatever a Change writes is written after its last comparison.
 --
 -- KEYS  agenda, index, marks, meta, paths, ends, far, doomed, outbox, moved; then what each Change names.
--- ARGV  how many, how many marks are remembered, the number of this shard, which data it is; then for each Change: sort, mark, how many posts, how
---       many of them are placed here, their arguments, its own arguments.
+-- ARGV  how many, how many marks are remembered, the number of this shard, which data it is; then for each Change: sort,
+--       mark, how many posts, how many of them are placed here, their arguments, its own arguments.
 -- Returns for each Change {0, starts of what was appended}, {1} its epoch is past, {2, n} the version of its n-th stream
 -- is another (0: of the subject), {3} it must be sent anew with other keys, or {4} to another shard; what follows one
 -- of these two was not looked at.
