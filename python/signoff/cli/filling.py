@@ -15,7 +15,7 @@ from typing import Any, Final
 from signoff.cli.dialogue import NONE, agreed, chosen, read, read_lines, say
 from signoff.workflow.input.scalar_fields import FormField
 
-Faults = Sequence[dict[str, str]]
+FieldErrors = Sequence[dict[str, str]]
 
 ABSENT: Final[Any] = object()
 """In place of a value: there is none, and the member is left out."""
@@ -37,7 +37,7 @@ def fill(form: Sequence[FormField], initial: Any = None) -> Any:
     return _members(form, initial if isinstance(initial, dict) else {})
 
 
-def mend(form: Sequence[FormField], value: Any, faults: Faults) -> Any:
+def mend(form: Sequence[FormField], value: Any, faults: FieldErrors) -> Any:
     """Say what does not fit, at its field, and ask for these fields again; return the value.
 
     Args:
@@ -279,7 +279,7 @@ _KINDS: Final[dict[str, Callable[[FormField, Any], Any]]] = {
 class _Mending:
     """What the server said of a value, and which of it a field was asked for again."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: FieldErrors) -> None:
         self._left = [(fault["pointer"], fault["message"]) for fault in faults]
         self.asked = False
 
