@@ -32,9 +32,14 @@ class Durability:
         self._options = options
         self._lost: dict[tuple[NodeAddress, int], str] = {}
 
+    @property
+    def asked(self) -> bool:
+        """Tell whether commits wait for word that they are on a disk."""
+        return self._options.durability == "wait"
+
     def sync(self, link: ServerLink) -> asyncio.Future[Any] | None:
         """Ask, behind a write on the same connection, for word when it is on a disk; None: that is not asked for."""
-        if self._options.durability != "wait":
+        if not self.asked:
             return None
         most_ms = int(self._options.reply_s * 500)
         return link.call("WAITAOF", 1, self._options.replicas, most_ms)
@@ -101,7 +106,7 @@ class Durability:
             keys.append(key)
             args += (ordered(change.mark), name)
         kept, *answers = await self._shards.nodes.read(shard, FIND, keys, args)
-        if self._options.durability == "wait":
+        if self.asked:
             await self._sync_all(shard)
         return [
             _found(change, kept, bool(there), holds) for change, (there, holds) in zip(changes, answers, strict=True)

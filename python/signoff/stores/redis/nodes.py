@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.redis.keys import KeyNames
-from signoff.stores.redis.link import DroppedReply, RedisArg, Refused, ServerLink, unwritten
+from signoff.stores.redis.link import DroppedReply, RedisArg, Refused, ServerLink, Then, unwritten
 from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.scripts import ALL, LuaScript
 from signoff.stores.redis.slots import slot_of, slots_of
@@ -248,9 +248,11 @@ class Nodes:
             raise told(error) from error
 
 
-def send(link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg]) -> asyncio.Future[Any]:
-    """Send a script by its digest, here and now."""
-    return link.call(b"EVALSHA", script.digest, len(keys), *keys, *args)
+def send(
+    link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg], *, then: Then | None = None
+) -> asyncio.Future[Any]:
+    """Send a script by its digest, here and now; `then` as `ServerLink.call` takes it."""
+    return link.call(b"EVALSHA", script.digest, len(keys), *keys, *args, then=then)
 
 
 def gone() -> StoreUnavailable:
