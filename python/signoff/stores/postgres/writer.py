@@ -34,6 +34,7 @@ from signoff.stores.postgres.gather import (
     creations,
     is_plain,
     step,
+    steps,
     stream_row,
     streams_of,
     subject_row,
@@ -269,6 +270,9 @@ class Writer:
         if len(rows) == 1 and (one := step(lane.session, rows[0])):
             [(done,)] = await self._repeat(lambda: connection.fetch(context.step, *one))
             stale, ids = frozenset(() if done else (1,)), [one[1]]
+        elif len(rows) > 1 and (several := steps(lane.session, rows)):
+            [(found,)] = await self._repeat(lambda: connection.fetch(context.steps, *several))
+            stale, ids = frozenset(found), several[1]
         else:
             values = arrays(lane.session, rows)
             try:
