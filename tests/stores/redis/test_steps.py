@@ -8,6 +8,7 @@ import pytest
 
 from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Change, Committed, Conflict
+from signoff.stores.open import open_store
 from signoff.stores.redis.keys import KeyNames
 from signoff.stores.redis.scripts import COMMIT, STEP
 from signoff.stores.redis.steps import steps
@@ -63,6 +64,24 @@ async def test_later_changes_see_a_step_that_is_looked_at_again(own_redis: Redis
         for outcomes in await asyncio.gather(*calls):
             assert all(isinstance(one, Committed) for one in outcomes), outcomes
         assert await tails(store, "runs/r1", "runs/r2") == {"runs/r1": (4, False), "runs/r2": (3, False)}
+
+
+async def test_who_gives_up_waiting_changes_no_order(own_redis: RedisServer) -> None:
+    """Not for those who write to the same next, nor for whoever closes the store."""
+    store = open_store(own_redis.url())
+    await store.open()
+    await _leased(store, "r1")
+    left = asyncio.ensure_future(store.commit([advance("r1", 1, epoch=1, terms=("a",))]))
+    then = store.commit([advance("r1", 2, epoch=1, terms=("a",))])
+    left.cancel()
+    [outcome] = await then
+    assert isinstance(outcome, Committed)
+    last = asyncio.ensure_future(store.commit([advance("r1", 3, epoch=1, terms=("a",))]))
+    last.cancel()
+    async with asyncio.timeout(30):
+        await store.close()
+    async with opened(own_redis.url()) as again:
+        assert (await record(again)).version == 4
 
 
 async def test_a_group_of_steps_is_one_call_and_a_conflict_is_one_s_alone(own_redis: RedisServer) -> None:

@@ -95,13 +95,25 @@ class _SentGroup:
 
 @dataclass(slots=True, eq=False)
 class _SentSteps:
-    """A call of `step.lua` under way, for Changes of one shard."""
+    """A call of `step.lua` under way, for Changes of one shard.
+
+    Attributes:
+        ended: what the caller waits for, who may give up waiting.
+        over: ends when these Changes are done with; there if somebody waits for that.
+    """
 
     batch: _CommitGroup
     shard: int
     keys: list[bytes]
     args: list[Any]
     ended: asyncio.Future[list[Outcome | Rejected]]
+    over: asyncio.Future[None] | None = None
+
+    def wait(self) -> asyncio.Future[None]:
+        """Return what ends when these Changes are done with."""
+        if self.over is None:
+            self.over = self.ended.get_loop().create_future()
+        return self.over
 
 
 class Commits:
@@ -133,7 +145,7 @@ class Commits:
         return self._later(batch)
 
     def _later(self, batch: _CommitGroup) -> asyncio.Task[list[Outcome | Rejected]]:
-        before: list[asyncio.Future[Any]] = [one.ended for one in self._steps]
+        before: list[asyncio.Future[Any]] = [one.wait() for one in self._steps]
         task = asyncio.ensure_future(self._in_turn(batch, before if self._last is None else [*before, self._last]))
         self._last = task
         return task
@@ -141,7 +153,7 @@ class Commits:
     async def close(self) -> None:
         """Wait for what is under way."""
         while self._steps:
-            await asyncio.wait([one.ended for one in self._steps])
+            await asyncio.wait([one.wait() for one in self._steps])
         if self._last is not None:
             await asyncio.wait([self._last])
 
@@ -177,7 +189,7 @@ class Commits:
                 for change, starts in zip(batch.changes, reply, strict=True)
             ]
             if None not in batch.ended:
-                self._steps.discard(sent)
+                self._over(sent)
                 if not ended.done():
                     ended.set_result(batch.outcomes())
                 return
@@ -200,15 +212,21 @@ class Commits:
         return await self._in_turn(sent.batch, ())
 
     def _ended(self, sent: _SentSteps, task: asyncio.Task[list[Outcome | Rejected]]) -> None:
-        self._steps.discard(sent)
+        self._over(sent)
+        error = None if task.cancelled() else task.exception()
         if sent.ended.done():
             return
         if task.cancelled():
             sent.ended.cancel()
-        elif (error := task.exception()) is not None:
+        elif error is not None:
             sent.ended.set_exception(error)
         else:
             sent.ended.set_result(task.result())
+
+    def _over(self, sent: _SentSteps) -> None:
+        self._steps.discard(sent)
+        if sent.over is not None:
+            sent.over.set_result(None)
 
     def _shares(self, batch: _CommitGroup) -> bool:
         """Tell whether Changes are about what is under way the shortest way: they must not overtake it."""
