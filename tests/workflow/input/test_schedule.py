@@ -30,7 +30,8 @@ POLICY = Schedule(PLAN).to_policy()
 
 def asked(**members: Any) -> InputState:
     spec = {"title": "?", "schema": {}, "actions": ["approve", "reject"]}
-    entry = InputRequested(10, "a:0", spec, ("group:finance",), **{"deadline": 1_000, "policy": dict(POLICY)} | members)
+    members = {"deadline": 1_000, "policy": dict(POLICY)} | members
+    entry = InputRequested(10, "a:0", spec, ("group:finance",), **members)
     return ask(entry, "r1", "flow", offset.encode(2))
 
 
