@@ -30,8 +30,9 @@ POLICY = Schedule(PLAN).to_policy()
 
 def asked(**members: Any) -> InputState:
     spec = {"title": "?", "schema": {}, "actions": ["approve", "reject"]}
-    members = {"deadline": 1_000, "policy": dict(POLICY)} | members
-    entry = InputRequested(10, "a:0", spec, ("group:finance",), **members)
+    given: dict[str, Any] = {"deadline": 1_000, "policy": dict(POLICY)}
+    given |= members
+    entry = InputRequested(10, "a:0", spec, ("group:finance",), **given)
     return ask(entry, "r1", "flow", offset.encode(2))
 
 

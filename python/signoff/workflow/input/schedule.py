@@ -134,7 +134,7 @@ class Schedule:
             return InputExpired(now_ms, id_)
         action, value = self.default["action"], self.default["value"]
         digest = digest_of(canonical([id_, action, value, TIMEOUT.kind, TIMEOUT.id]))
-        return InputAnswered(now_ms, id_, f"timeout:{id_}", digest, action, value, TIMEOUT)
+        return InputAnswered(now_ms, id_, TIMEOUT.kind, digest, action, value, TIMEOUT)
 
     # -- what has happened -----------------------------------------------------------------------------------------
 

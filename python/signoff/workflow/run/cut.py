@@ -87,9 +87,10 @@ def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
 def _open_again(entry: Entry, at: int) -> Entry:
     """Return what asks for something that is open again since `at`: there is as much time for it as there was."""
     match entry:
-        case InputRequested(deadline=int(until)):
+        case InputRequested():
+            deadline = None if entry.deadline is None else entry.deadline - entry.at + at
             policy = None if entry.policy is None else put_off(entry.policy, at - entry.at)
-            return replace(entry, deadline=until - entry.at + at, policy=policy)
+            return replace(entry, deadline=deadline, policy=policy)
         case InputRevised():
             return replace(entry, changes=put_off(entry.changes, at - entry.at))
         case EventAwaited(timeout_at=int(until)):
