@@ -339,6 +339,10 @@ export interface InputEvent {
   readonly at: string;
   readonly by: DecidedBy;
   readonly reason: string | null;
+  /** Of `escalated`: who is asked from then on. */
+  readonly to?: readonly string[];
+  /** Of `escalated`: those who were asked before still are. */
+  readonly keep?: boolean;
 }
 
 /** A page of requests (§7.5). */
@@ -406,8 +410,8 @@ export interface InputRow {
   readonly reason: string | null;
   /** The accepted value; only if the request exposes it. */
   readonly value?: unknown;
-  /** A place without a meaning yet (§18). */
-  readonly schedule: readonly unknown[];
+  /** What happens to the request by itself, in the order of the times, and what has (§7.4). */
+  readonly schedule: readonly InputTimed[];
   /** Where the request stands among the pages of a wizard; null: it is none (§7.7). */
   readonly wizard: WizardPlace | null;
   /** What happened to the request beside its revisions, the last 50, for all who see it (§7.6). */
@@ -416,6 +420,23 @@ export interface InputRow {
 
 /** What a request is at (§7.1). */
 export type InputStatus = "pending" | "answered" | "expired" | "withdrawn" | "validating";
+
+/** Something that happens to a request by itself: a reminder, an escalation, or its end at the deadline. */
+export interface InputTimed {
+  /** `expire` and `default` are the end at the deadline; only one of them is there. */
+  readonly what: "remind" | "escalate" | "expire" | "default";
+  readonly at: string;
+  /** Of an escalation: who is asked from then on. */
+  readonly to?: readonly string[];
+  /** Of an escalation: those who were asked before still are. */
+  readonly keep?: boolean;
+  /** Of a default: the action it is answered with. */
+  readonly action?: string;
+  /** When it happened; null: not yet, or never if the request is decided. */
+  readonly done_at: string | null;
+  /** It was passed over: a later reminder was due, too. */
+  readonly skipped: boolean;
+}
 
 /** The body of a withdrawal (§7.6). */
 export interface InputWithdrawRequest {

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from signoff.workflow.definition import App
     from signoff.workflow.entry import DecidedBy
     from signoff.workflow.input.actions import Action
-    from signoff.workflow.input.ask import Answer, InputRequest
+    from signoff.workflow.input.answer import Answer
+    from signoff.workflow.input.ask import InputRequest
+    from signoff.workflow.input.times import Before, Default, Escalation, Reminder
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
     from signoff.workflow.step.retry import Retry
@@ -53,10 +55,13 @@ __all__ = [
     "App",
     "AttemptEnded",
     "AttemptStarted",
+    "Before",
     "Context",
     "DecidedBy",
+    "Default",
     "DeterminismWarning",
     "EntriesCommitted",
+    "Escalation",
     "EventTimedOut",
     "InputExpired",
     "InputRequest",
@@ -67,6 +72,7 @@ __all__ = [
     "Observation",
     "Observer",
     "PublicError",
+    "Reminder",
     "Retry",
     "RunClaimed",
     "RunEnded",
@@ -89,15 +95,18 @@ __all__ = [
 
 _HOMES = {
     "Action": "signoff.workflow.input.actions",
-    "Answer": "signoff.workflow.input.ask",
+    "Answer": "signoff.workflow.input.answer",
     "AnswerReceived": "signoff.runtime.observe",
     "App": "signoff.workflow.definition",
     "AttemptEnded": "signoff.runtime.observe",
     "AttemptStarted": "signoff.runtime.observe",
+    "Before": "signoff.workflow.input.times",
     "Context": "signoff.workflow.context",
     "DecidedBy": "signoff.workflow.entry",
+    "Default": "signoff.workflow.input.times",
     "DeterminismWarning": "signoff.errors",
     "EntriesCommitted": "signoff.runtime.observe",
+    "Escalation": "signoff.workflow.input.times",
     "EventTimedOut": "signoff.errors",
     "InputExpired": "signoff.errors",
     "InputRequest": "signoff.workflow.input.ask",
@@ -108,6 +117,7 @@ _HOMES = {
     "Observation": "signoff.runtime.observe",
     "Observer": "signoff.runtime.observe",
     "PublicError": "signoff.errors",
+    "Reminder": "signoff.workflow.input.times",
     "Retry": "signoff.workflow.step.retry",
     "RunClaimed": "signoff.runtime.observe",
     "RunEnded": "signoff.runtime.observe",

@@ -18,6 +18,7 @@ from signoff.workflow.input.decide import Accept, ExpireNow, Who, decide_answer
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
 from signoff.workflow.input.state import InputState, answer, expire
 from signoff.workflow.input.submission import parse_answer
+from signoff.workflow.projection import project
 from signoff.workflow.view import View
 from tests.protocol.material import cases, complaints
 
@@ -40,7 +41,14 @@ def _state(case: dict[str, Any]) -> InputState:
         deadline_ms=None if row["deadline"] is None else _ms(row["deadline"]),
         expose=asked.expose,
         asked_ms=_ms(row["asked_at"]),
+        policy=_policy(case["history"]),
     )
+
+
+def _policy(history: list[dict[str, Any]]) -> dict[str, Any]:
+    view = View()
+    project(view, [journal.from_json(entry) for entry in history], 0)
+    return view.inputs["approve:0"].policy
 
 
 def _ms(time: str) -> int:
@@ -65,9 +73,10 @@ def test_the_rules_alone(case: dict[str, Any]) -> None:
             assert expect["recorded"] == "input.answered"
             assert _after(case, state) == case["row"] | expect["changed"]
         case ExpireNow():
-            assert expect["recorded"] == "input.expired"
-            expired = expire(state, InputExpired(case["now"], "approve:0"))
-            assert expired.row == case["row"] | expect["changed"]
+            ended = state.schedule.ended("approve:0", case["now"])
+            assert expect["recorded"] == ended.type
+            after = expire(state, ended) if isinstance(ended, InputExpired) else answer(state, ended)
+            assert after.row == case["row"] | expect["changed"]
         case refusal:
             assert (_code(refusal), refusal.status, expect["recorded"]) == (expect["code"], expect["status"], None)
             assert _pointers(refusal) == expect.get("pointers", [])

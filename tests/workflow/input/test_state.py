@@ -7,8 +7,17 @@ import pytest
 from signoff.streams import offset
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Accept, Who, decide_answer
-from signoff.workflow.input.entries import InputExpired, InputRevised
-from signoff.workflow.input.state import TRANSITIONS, InputState, RequestMove, expire, revise, withdraw
+from signoff.workflow.input.entries import InputEscalated, InputExpired, InputReminded, InputRevised
+from signoff.workflow.input.state import (
+    TRANSITIONS,
+    InputState,
+    RequestMove,
+    escalate,
+    expire,
+    remind,
+    revise,
+    withdraw,
+)
 from tests.workflow.input.requests import SCHEMA, STATES, answered, given_answer, pending
 
 
@@ -26,6 +35,8 @@ def test_what_is_not_in_the_table_has_no_effect(status: str, verb: RequestMove) 
     moves = {
         RequestMove.REVISE: lambda: revise(state, InputRevised(3_000, "approve:0", {"title": "New"}), offset.encode(9)),
         RequestMove.ANSWER: lambda: answered(state),
+        RequestMove.REMIND: lambda: remind(state, InputReminded(3_000, "approve:0", 0)),
+        RequestMove.ESCALATE: lambda: escalate(state, InputEscalated(3_000, "approve:0", 1, ("group:directors",))),
         RequestMove.EXPIRE: lambda: expire(state, InputExpired(3_000, "approve:0")),
         RequestMove.WITHDRAW: lambda: withdraw(state, 3_000, DecidedBy("workflow"), None),
     }

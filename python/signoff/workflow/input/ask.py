@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
@@ -12,21 +11,26 @@ from signoff.errors import InputWithdrawn as InputWithdrawnError
 from signoff.errors import InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.names import check_text
 from signoff.workflow import codec
-from signoff.workflow.durations import Duration, deadline_ms, moment
-from signoff.workflow.entry import DecidedBy, Notification
+from signoff.workflow.durations import Duration, moment
 from signoff.workflow.futures import JournalFuture
 from signoff.workflow.input.actions import Action, Actions, Offered, offered, offered_apart
+from signoff.workflow.input.answer import UNSET, Answer, Done, Unset
 from signoff.workflow.input.entries import (
     InputAnswered,
+    InputEscalated,
     InputExpired,
     InputRecalled,
+    InputReminded,
     InputRequested,
     InputRevised,
     InputWithdrawn,
 )
+from signoff.workflow.input.hook import ReminderHook
 from signoff.workflow.input.options import RequestOptions, check_options
+from signoff.workflow.input.schedule import Schedule, TimedEntry
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
+from signoff.workflow.input.times import Calendar, Escalation, When, asked_times, check_plan, revised_times
 from signoff.workflow.offer import Feeds, Offer
 
 if TYPE_CHECKING:
@@ -34,45 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T_co]):
-    """An accepted answer.
-
-    Attributes:
-        value: what was sent, of the type of the action where each has its own; None if an action that needs no value
-            (`reject`, `back`) came without one. With `back` it is plain JSON that nobody has checked: give it as
-            `initial` when the page comes up again.
-        action: which of the request's actions was chosen.
-        by: who answered.
-        at: when, UTC.
-    """
-
-    value: T_co
-    action: str
-    by: DecidedBy
-    at: datetime
-
-
-class Unset:
-    """The mark of an argument that was not given, where None means something."""
-
-
-UNSET = Unset()
-
-
-class Done:
-    """An awaitable that does not wait: the effect has already taken place."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: bool) -> None:
-        self._value = value
-
-    def __await__(self) -> Generator[Any, None, bool]:
-        yield from ()
-        return self._value
 
 
 class InputRequest(Generic[T_co]):
@@ -95,11 +60,12 @@ class InputRequest(Generic[T_co]):
         >>> answer = await request
     """
 
-    __slots__ = ("_answer", "_commands", "_failure", "_offered", "_waiters", "deadline_ms", "id", "place")
+    __slots__ = ("_answer", "_commands", "_failure", "_offered", "_waiters", "hook", "id", "place", "schedule")
 
     def __init__(self, commands: Commands, id_: str, offered_: Offered, asked: InputRequested | None) -> None:
         self.id = id_
-        self.deadline_ms = None if asked is None else asked.deadline
+        self.schedule = Schedule() if asked is None else Schedule.of(asked.policy, asked.deadline)
+        self.hook: ReminderHook | None = None
         self.place: dict[str, Any] | None = None if asked is None else (asked.policy or {}).get("wizard")
         self._commands = commands
         self._offered = offered_
@@ -141,7 +107,9 @@ class InputRequest(Generic[T_co]):
         ui: dict[str, Any] | Unset | None = UNSET,
         actions: Actions | Unset = UNSET,
         to: Sequence[str] | Unset = UNSET,
-        deadline: Duration | datetime | Unset | None = UNSET,
+        deadline: Duration | datetime | Calendar | Unset | None = UNSET,
+        remind: Sequence[When] | Unset = UNSET,
+        escalate: Sequence[Escalation] | Unset = UNSET,
     ) -> Done:
         """Change a request. An answer to what the person no longer sees is refused as stale.
 
@@ -151,21 +119,27 @@ class InputRequest(Generic[T_co]):
 
         Args:
             actions: where each has a type of its own: some of their names, or others with their types.
-            deadline: counts from now; None: no deadline any more. The others are as in `Context.await_input`.
+            deadline: counts from now; None: no deadline any more. What counts back from it moves with it.
+            remind, escalate: each replaces what of its kind is to come, and counts from now. The others are as in
+                `Context.await_input`.
         """
         offered_ = self._offered if isinstance(actions, Unset) else self._offered.revised(actions)
         given = {"title": title, "description": description, "show": show, "initial": initial, "ui": ui}
         given |= {} if offered_ is self._offered else offered_.spec()
         given |= {"to": to}
         changes = {name: codec.public_json(value) for name, value in given.items() if value is not UNSET}
-        if not isinstance(deadline, Unset):
-            changes["deadline"] = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
         check_spec(changes)
-        if not changes or not self.pending:
+        times = {"deadline": deadline, "remind": remind, "escalate": escalate}
+        times = {name: value for name, value in times.items() if value is not UNSET}
+        if not (changes or times) or not self.pending:
             return Done(False)
+        if times and not self._commands.recalls(InputRevised, self.id):
+            changes |= revised_times(times, self.schedule, self._commands.now_ms)
         self._offered = offered_
         revised = self._commands.issue(InputRevised, self.id, self.id, changes)
-        self.deadline_ms = revised.changes.get("deadline", self.deadline_ms)
+        self.schedule = self.schedule.revised(revised.changes, revised.at)
+        if self.hook is not None:
+            self.hook.revised(revised.changes)
         return Done(True)
 
     def withdraw(self, reason: str | None = None) -> Done:
@@ -185,13 +159,21 @@ class InputRequest(Generic[T_co]):
     # -- what is due by time ---------------------------------------------------------------------------------------
 
     @property
-    def due_at(self) -> int | None:
-        """Return when something is to happen to it by itself, in milliseconds; None: never."""
-        return self.deadline_ms
+    def deadline_ms(self) -> int | None:
+        """Return its deadline in milliseconds, or None."""
+        return self.schedule.deadline
 
-    def due(self, now_ms: int) -> Notification:
+    def due_at(self, now_ms: int | None = None) -> int | None:
+        """Return when something is to happen to it by itself, in milliseconds; None: never.
+
+        Args:
+            now_ms: what is overdue by now, and passed over, does not count.
+        """
+        return self.schedule.next_at(now_ms)
+
+    def due(self, now_ms: int) -> TimedEntry:
         """Return what happens to it then."""
-        return InputExpired(now_ms, self.id)
+        return self.schedule.due(self.id, now_ms)
 
     # -- what the machine tells ------------------------------------------------------------------------------------
 
@@ -301,7 +283,14 @@ class Requests(Offer):
             ui: hints for rendering.
             to: principals that may answer, e.g. `user:alice`, `group:finance`; empty: operators only.
             forbid: principals that may not, though in `to`.
-            deadline: a duration from now, or an aware datetime.
+            deadline: a duration from now, an aware datetime, or a function of now that returns one (a calendar). If
+                nobody has answered by then, awaiting raises `InputExpired`, unless there is a `default`.
+            remind: when to remind, each once: durations from now, datetimes, calendars, or `Before(duration)` for a
+                time before the deadline.
+            escalate: from when on others are asked, each an `Escalation`.
+            default: the answer at the deadline, a `Default(action, value)`; its `by.kind` is `timeout`.
+            on_remind: a function, async or not, run as a step of the name `remind.NAME` at each reminder, with a
+                `Reminder`. The code does not wait for it.
             expose: the accepted value may be seen by whoever may see the run.
 
         Example:
@@ -338,7 +327,6 @@ def ask_people(
     """
     check_options(options)
     to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
-    deadline = options.get("deadline")
     spec = {
         "title": title,
         "description": options.get("description"),
@@ -349,17 +337,32 @@ def ask_people(
         **offer.spec(),
     }
     check_spec(spec | {"to": list(to), "forbid": list(forbid)})
-    due = None if deadline is None else deadline_ms(deadline, commands.now_ms)
+    check_plan(options, len(to) + len(forbid))
     spec = {member: value for member, value in spec.items() if value is not None}
     if commands.swallows_its_end():
         return InputRequest(commands, "", offer, None)
+    on_remind = options.get("on_remind")
+    hook = None if on_remind is None else ReminderHook(commands, name, on_remind, title, to)
     id_, _ = commands.next_id(name, "name of a request")
+    due, policy = None, policy or {}
+    if not commands.recalls(InputRequested, id_):  # what it says counts, whatever a calendar would say now
+        due, timed = asked_times(options, offer, commands.now_ms)
+        policy = policy | timed
     asked = commands.issue(
         InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False), policy or None
     )
     request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
+    request.hook = hook
     commands.inputs[id_] = request
     return request
+
+
+def _happened(commands: Commands, entry: InputReminded | InputEscalated) -> None:
+    found = commands.inputs.get(entry.id)
+    if found is not None and found.schedule.awaits(entry):
+        found.schedule = found.schedule.happened(entry)
+        if found.hook is not None:
+            found.hook.happened(entry, found.deadline_ms)
 
 
 def _answered(commands: Commands, entry: InputAnswered) -> None:
@@ -385,4 +388,10 @@ def _withdrawal(id_: str, reason: str | None) -> InputWithdrawnError:
     return InputWithdrawnError(f"The request {id_} was withdrawn{why}.", input=id_)
 
 
-FEEDS: Feeds = {InputAnswered: _answered, InputExpired: _expired, InputRecalled: _recalled}
+FEEDS: Feeds = {
+    InputReminded: _happened,
+    InputEscalated: _happened,
+    InputAnswered: _answered,
+    InputExpired: _expired,
+    InputRecalled: _recalled,
+}

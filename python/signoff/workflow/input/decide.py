@@ -29,7 +29,7 @@ from signoff.workflow import codec
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.choices import may_be_left_out, schema_for
-from signoff.workflow.input.entries import InputAnswered, InputExpired
+from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import BACK, AnswerRequest
 from signoff.workflow.view import View
@@ -64,7 +64,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class ExpireNow:
-    """The deadline has passed: `input.expired` is recorded, and the answer refused with `Expired`."""
+    """The deadline has passed: that is recorded (`input.expired`, or the default), and the answer refused."""
 
 
 @frozen
@@ -155,9 +155,9 @@ def answer(
         raise _not_seen(request)
     at = loaded.time(now_ms)
     if isinstance(decide_answer(state, request, who, at), ExpireNow):
-        expired = InputExpired(at, key)
+        ended = state.schedule.ended(key, at)
         return AppendEntries(
-            (expired,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key)
+            (ended,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key)
         )
     remember = Remember(SCOPE, request.submission_id, digest, Accepted.dumps)
     if goes_back(state, request) is not None:
@@ -184,8 +184,14 @@ def _accepted(key: str, request: AnswerRequest, view: View, tail: int) -> Accept
     return Accepted(offset.encode(tail), request.submission_id, view.inputs[key].row, replayed=False)
 
 
-def _late(key: str, view: View) -> Expired:
+def _late(key: str, view: View) -> Expired | AlreadyDecided:
     row = view.inputs[key].row
+    if row["status"] == "answered":
+        return AlreadyDecided(
+            f"The deadline of {key!r} passed at {row['deadline']}, and the answer is then {row['action']!r} by itself; "
+            "yours was not recorded.",
+            row=row,
+        )
     return Expired(f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.", row=row)
 
 

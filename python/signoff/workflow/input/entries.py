@@ -47,7 +47,10 @@ class InputWithdrawn(Command):
 
 @frozen
 class InputAnswered(Notification):
-    """An accepted answer. `submission_id` is the txid of the rows it changes."""
+    """An accepted answer, or the default at the deadline.
+
+    `submission_id` is the txid of the rows that a submission changes.
+    """
 
     type: ClassVar[str] = "input.answered"
     id: str
@@ -58,9 +61,9 @@ class InputAnswered(Notification):
     by: DecidedBy
 
     @property
-    def txid(self) -> str:
-        """Return the submission id."""
-        return self.submission_id
+    def txid(self) -> str | None:
+        """Return the submission id, if there was a submission."""
+        return None if self.by.kind == "timeout" else self.submission_id
 
 
 @frozen
@@ -69,6 +72,36 @@ class InputExpired(Notification):
 
     type: ClassVar[str] = "input.expired"
     id: str
+
+
+@frozen
+class InputReminded(Notification):
+    """A reminder of a request; those that were to come before it and had not are passed over.
+
+    Attributes:
+        n: which of the request's schedule.
+    """
+
+    type: ClassVar[str] = "input.reminded"
+    id: str
+    n: int
+
+
+@frozen
+class InputEscalated(Notification):
+    """The time from which others are asked.
+
+    Attributes:
+        n: which of the request's schedule.
+        to: who is asked now.
+        keep: and those who were asked before.
+    """
+
+    type: ClassVar[str] = "input.escalated"
+    id: str
+    n: int
+    to: tuple[str, ...]
+    keep: bool = True
 
 
 @frozen

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from signoff.workflow.durations import Duration
+from signoff.workflow.input.times import Calendar, Default, Escalation, Reminder, When
 
 
 class RequestOptions(TypedDict, total=False):
@@ -18,7 +19,11 @@ class RequestOptions(TypedDict, total=False):
     ui: dict[str, Any] | None
     to: Sequence[str]
     forbid: Sequence[str]
-    deadline: Duration | datetime | None
+    deadline: Duration | datetime | Calendar | None
+    remind: Sequence[When]
+    escalate: Sequence[Escalation]
+    default: Default | None
+    on_remind: Callable[[Reminder], Any] | None
     expose: bool
 
 

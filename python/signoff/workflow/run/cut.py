@@ -19,6 +19,7 @@ from signoff.workflow.comment.entries import CommentAdded
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
 from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
+from signoff.workflow.input.schedule import put_off
 from signoff.workflow.run.entries import (
     OUTCOMES,
     REMARKS,
@@ -86,10 +87,12 @@ def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
 def _open_again(entry: Entry, at: int) -> Entry:
     """Return what asks for something that is open again since `at`: there is as much time for it as there was."""
     match entry:
-        case InputRequested(deadline=int(until)):
-            return replace(entry, deadline=until - entry.at + at)
-        case InputRevised(changes={"deadline": int(until)}):
-            return replace(entry, changes={**entry.changes, "deadline": until - entry.at + at})
+        case InputRequested():
+            deadline = None if entry.deadline is None else entry.deadline - entry.at + at
+            policy = None if entry.policy is None else put_off(entry.policy, at - entry.at)
+            return replace(entry, deadline=deadline, policy=policy)
+        case InputRevised():
+            return replace(entry, changes=put_off(entry.changes, at - entry.at))
         case EventAwaited(timeout_at=int(until)):
             return replace(entry, timeout_at=until - entry.at + at)
     return entry
