@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         NonDeterminism,
         NotAllowedInWorkflow,
         PublicError,
+        Refused,
         SignoffError,
         StepFailed,
         UnsupportedValue,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
     from signoff.workflow.step.retry import Retry
+    from signoff.workflow.validation.verdict import Decided, Submission
 
 __version__ = "0.1.0"
 
@@ -54,6 +56,7 @@ __all__ = [
     "AttemptEnded",
     "AttemptStarted",
     "Context",
+    "Decided",
     "DecidedBy",
     "DeterminismWarning",
     "EntriesCommitted",
@@ -67,6 +70,7 @@ __all__ = [
     "Observation",
     "Observer",
     "PublicError",
+    "Refused",
     "Retry",
     "RunClaimed",
     "RunEnded",
@@ -79,6 +83,7 @@ __all__ = [
     "StepFailed",
     "StepInfo",
     "StoreTrouble",
+    "Submission",
     "Transaction",
     "UnsupportedValue",
     "WorkflowError",
@@ -95,6 +100,7 @@ _HOMES = {
     "AttemptEnded": "signoff.runtime.observe",
     "AttemptStarted": "signoff.runtime.observe",
     "Context": "signoff.workflow.context",
+    "Decided": "signoff.workflow.validation.verdict",
     "DecidedBy": "signoff.workflow.entry",
     "DeterminismWarning": "signoff.errors",
     "EntriesCommitted": "signoff.runtime.observe",
@@ -108,6 +114,7 @@ _HOMES = {
     "Observation": "signoff.runtime.observe",
     "Observer": "signoff.runtime.observe",
     "PublicError": "signoff.errors",
+    "Refused": "signoff.errors",
     "Retry": "signoff.workflow.step.retry",
     "RunClaimed": "signoff.runtime.observe",
     "RunEnded": "signoff.runtime.observe",
@@ -120,6 +127,7 @@ _HOMES = {
     "StepFailed": "signoff.errors",
     "StepInfo": "signoff.workflow.step.current",
     "StoreTrouble": "signoff.runtime.observe",
+    "Submission": "signoff.workflow.validation.verdict",
     "Transaction": "signoff.sql",
     "UnsupportedValue": "signoff.errors",
     "WorkflowError": "signoff.errors",

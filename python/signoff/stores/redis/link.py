@@ -39,7 +39,7 @@ class DroppedReply(StoreUnavailable):
         self.link = link
 
 
-class Refused(Exception):
+class RefusedReply(Exception):
     """A server's error in answer to a command."""
 
     @property
@@ -65,7 +65,7 @@ class ServerLink(asyncio.Protocol):
         self.name = f"{options.client_name}-{next(_numbers)}"
         self._options = options
         self._on_push = on_push
-        self._reader = hiredis.Reader(replyError=Refused)
+        self._reader = hiredis.Reader(replyError=RefusedReply)
         self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._transport: asyncio.Transport | None = None
         self._why: str | None = "it is not connected"
@@ -93,7 +93,7 @@ class ServerLink(asyncio.Protocol):
                         lambda: self, address.host, address.port, ssl=options.tls, server_hostname=options.server_name
                     )
                 await self._log_in()
-        except (OSError, TimeoutError, Refused, DroppedReply) as error:
+        except (OSError, TimeoutError, RefusedReply, DroppedReply) as error:
             self.abort()
             if isinstance(error, ConnectionRefusedError):
                 why = "nothing listens there; start the server, or correct the URL"
@@ -120,7 +120,7 @@ class ServerLink(asyncio.Protocol):
         """Send a command now; the future ends with the reply.
 
         Raises (through the future):
-            Refused: the server answered with an error.
+            RefusedReply: the server answered with an error.
             DroppedReply: the connection broke, and the command may have been run.
             StoreUnavailable: there is no connection, and nothing was sent.
         """
@@ -169,7 +169,7 @@ class ServerLink(asyncio.Protocol):
             _, future = waiting.popleft()
             if future.done():
                 continue
-            if isinstance(reply, Refused):
+            if isinstance(reply, RefusedReply):
                 _fail(future, reply)
             else:
                 future.set_result(reply)

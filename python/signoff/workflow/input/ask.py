@@ -28,6 +28,8 @@ from signoff.workflow.input.options import RequestOptions, check_options
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
 from signoff.workflow.offer import Feeds, Offer
+from signoff.workflow.validation.ask import NO_CHECKS, Checks, OpenValidation
+from signoff.workflow.validation.entries import InputSubmitted
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
@@ -95,12 +97,19 @@ class InputRequest(Generic[T_co]):
         >>> answer = await request
     """
 
-    __slots__ = ("_answer", "_commands", "_failure", "_offered", "_waiters", "deadline_ms", "id", "place")
+    __slots__ = (
+        *("_answer", "_commands", "_failure", "_offered", "_waiters"),
+        *("checks", "deadline_ms", "deciding", "id", "place", "submission"),
+    )
 
     def __init__(self, commands: Commands, id_: str, offered_: Offered, asked: InputRequested | None) -> None:
+        policy = {} if asked is None or asked.policy is None else asked.policy
         self.id = id_
         self.deadline_ms = None if asked is None else asked.deadline
-        self.place: dict[str, Any] | None = None if asked is None else (asked.policy or {}).get("wizard")
+        self.place: dict[str, Any] | None = policy.get("wizard")
+        self.checks = NO_CHECKS
+        self.submission: InputSubmitted | None = None
+        self.deciding = "decides" in policy
         self._commands = commands
         self._offered = offered_
         self._answer: Answer[T_co] | None = None
@@ -165,6 +174,7 @@ class InputRequest(Generic[T_co]):
             return Done(False)
         self._offered = offered_
         revised = self._commands.issue(InputRevised, self.id, self.id, changes)
+        self.submission = None  # it was to something else
         self.deadline_ms = revised.changes.get("deadline", self.deadline_ms)
         return Done(True)
 
@@ -186,12 +196,21 @@ class InputRequest(Generic[T_co]):
 
     @property
     def due_at(self) -> int | None:
-        """Return when something is to happen to it by itself, in milliseconds; None: never."""
-        return self.deadline_ms
+        """Return when something is to happen to it by itself, in milliseconds; None: never, or not before a verdict."""
+        return None if self.validation is not None else self.deadline_ms
 
     def due(self, now_ms: int) -> Notification:
         """Return what happens to it then."""
         return InputExpired(now_ms, self.id)
+
+    # -- what is judged --------------------------------------------------------------------------------------------
+
+    @property
+    def validation(self) -> OpenValidation | None:
+        """Return what a worker is to judge about it; None: nothing."""
+        if self.submission is None and not self.deciding:
+            return None
+        return OpenValidation(self._commands.run_id, self.id, self.submission, self.checks, self._offered)
 
     # -- what the machine tells ------------------------------------------------------------------------------------
 
@@ -204,7 +223,7 @@ class InputRequest(Generic[T_co]):
     def answered(self, entry: InputAnswered) -> None:
         """Resolve with an accepted answer."""
         try:
-            value: Any = self._offered.read(entry.action, entry.value)
+            value: Any = self._offered.read(entry.action, entry.value, checked=entry.checked)
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
@@ -303,6 +322,15 @@ class Requests(Offer):
             forbid: principals that may not, though in `to`.
             deadline: a duration from now, or an aware datetime.
             expose: the accepted value may be seen by whoever may see the run.
+            validate: judges an answer before it is taken, on a worker, outside the journal, with I/O if it likes;
+                async, or not (in a thread). It is given the value as your code would get it and, if it wants a second
+                argument, the `Submission`; then it sees answers without a value too. It returns None to take the answer
+                as it is, a corrected value of the same type, or `Decided` to decide otherwise; it raises `Refused` with
+                what is wrong, and the request stays open with that shown to everybody. If it raises anything else,
+                takes too long or its worker dies, nothing is consumed; it may be called again for the same answer.
+            validate_timeout: how long that may take; 30 s unless given.
+            decide: a policy that is asked once before people are, without arguments, on a worker as `validate` is. It
+                returns `Decided`, or None to leave it to people.
 
         Example:
             >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
@@ -339,6 +367,7 @@ def ask_people(
     check_options(options)
     to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
     deadline = options.get("deadline")
+    checks = Checks.of(offer, options)
     spec = {
         "title": title,
         "description": options.get("description"),
@@ -355,9 +384,18 @@ def ask_people(
         return InputRequest(commands, "", offer, None)
     id_, _ = commands.next_id(name, "name of a request")
     asked = commands.issue(
-        InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False), policy or None
+        InputRequested,
+        id_,
+        id_,
+        spec,
+        to,
+        forbid,
+        due,
+        options.get("expose", False),
+        {**(policy or {}), **checks.policy} or None,
     )
     request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
+    request.checks = checks
     commands.inputs[id_] = request
     return request
 

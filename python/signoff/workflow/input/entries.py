@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from signoff.frozen import frozen
-from signoff.workflow.entry import Command, DecidedBy, Encoded, Notification
+from signoff.workflow import codec
+from signoff.workflow.entry import SAME, Command, DecidedBy, Encoded, Notification
 
 
 @frozen
@@ -47,7 +48,14 @@ class InputWithdrawn(Command):
 
 @frozen
 class InputAnswered(Notification):
-    """An accepted answer. `submission_id` is the txid of the rows it changes."""
+    """An accepted answer. `submission_id` is the txid of the rows it changes.
+
+    Attributes:
+        checked: a worker has read the value by the code's own type, and written what came of it: it is read back as it
+            is, whatever the type's validators would say of it by then.
+        shown: the value as people fill it in, if that is another form.
+        reason: why a policy has decided so.
+    """
 
     type: ClassVar[str] = "input.answered"
     id: str
@@ -56,11 +64,19 @@ class InputAnswered(Notification):
     action: str
     value: Encoded
     by: DecidedBy
+    checked: bool = False
+    shown: Any = SAME
+    reason: str | None = None
 
     @property
     def txid(self) -> str:
         """Return the submission id."""
         return self.submission_id
+
+    @property
+    def filled_in(self) -> Encoded:
+        """Return the value as people would fill it in."""
+        return self.value if self.shown is SAME else codec.encode(self.shown)
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict
 
@@ -20,6 +20,9 @@ class RequestOptions(TypedDict, total=False):
     forbid: Sequence[str]
     deadline: Duration | datetime | None
     expose: bool
+    validate: Callable[..., Any] | None
+    validate_timeout: Duration | None
+    decide: Callable[[], Any] | None
 
 
 _NAMES: Final = frozenset(RequestOptions.__annotations__)
