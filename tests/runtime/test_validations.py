@@ -187,6 +187,7 @@ async def test_while_one_answer_is_judged_another_is_not_recorded(url: str) -> N
             await on.answer(row, {"email": "b@example.com"}, submission="two")
         shown = busy.value.extra["row"]
         assert (shown["status"], shown["errors"], "value" in shown) == ("validating", [], False)
+        assert [one["id"] for one in (await on.engine.inputs.list(audience=["group:finance"])).items] == ["page:0"]
         with pytest.raises(SubmissionReused):
             await on.answer(row, {"email": "b@example.com"}, submission="one")
         again = asyncio.create_task(on.answer(row, {"email": "a@example.com"}, submission="one"))
