@@ -24,6 +24,7 @@ from signoff.workflow.input.entries import (
     InputRevised,
     InputWithdrawn,
 )
+from signoff.workflow.input.given import UNSET, Done, Unset
 from signoff.workflow.input.options import RequestOptions, check_options
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
@@ -55,26 +56,6 @@ class Answer(Generic[T_co]):
     action: str
     by: DecidedBy
     at: datetime
-
-
-class Unset:
-    """The mark of an argument that was not given, where None means something."""
-
-
-UNSET = Unset()
-
-
-class Done:
-    """An awaitable that does not wait: the effect has already taken place."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: bool) -> None:
-        self._value = value
-
-    def __await__(self) -> Generator[Any, None, bool]:
-        yield from ()
-        return self._value
 
 
 class InputRequest(Generic[T_co]):
@@ -383,17 +364,8 @@ def ask_people(
     if commands.swallows_its_end():
         return InputRequest(commands, "", offer, None)
     id_, _ = commands.next_id(name, "name of a request")
-    asked = commands.issue(
-        InputRequested,
-        id_,
-        id_,
-        spec,
-        to,
-        forbid,
-        due,
-        options.get("expose", False),
-        {**(policy or {}), **checks.policy} or None,
-    )
+    expose, rules = options.get("expose", False), {**(policy or {}), **checks.policy} or None
+    asked = commands.issue(InputRequested, id_, id_, spec, to, forbid, due, expose, rules)
     request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
     request.checks = checks
     commands.inputs[id_] = request

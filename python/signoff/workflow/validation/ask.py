@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from signoff.workflow.durations import duration_ms
-from signoff.workflow.input.schema import schema_of
+from signoff.workflow.input.schema import takes_null
 from signoff.workflow.offer import Feeds
 from signoff.workflow.validation.decide import ALL, VALUES
 from signoff.workflow.validation.entries import InputRefused, InputReturned, InputSubmitted
@@ -65,10 +65,7 @@ class Checks:
         informed = validate is not None and _wanted(validate) > 1
         which = ALL if informed else VALUES if validate is not None else None
         for type_ in filter(code_judges, offered.all_types):
-            # Loaded here: its library takes a while to import, which programs that ask nobody need not pay.
-            from signoff.workflow.input.complaints import complaints  # noqa: PLC0415
-
-            which = ALL if which == ALL or not complaints(schema_of(type_), None) else VALUES
+            which = ALL if which == ALL or takes_null(type_) else VALUES
         policy = ({"validated": which} if which else {}) | ({"decides": True} if decide else {})
         return cls(validate, decide, timeout_ms, informed, copy_context(), policy)
 
