@@ -5,9 +5,10 @@
  * those of protocol/workflow-protocol.md. Servers of the same version may send more members than are known here.
  */
 
-/** The reply to an accepted answer (§8.6). */
+/** The reply to an answer that is accepted, or is being judged (§8.6). */
 export interface AnswerReply {
-  readonly outcome: "accepted";
+  /** `validating`: a worker judges the answer, and the row will tell. */
+  readonly outcome: "accepted" | "validating";
   /** The run's public tail after the commit: a reader that has come so far has seen the change. */
   readonly offset: string;
   /** The submission's id, in the headers of the messages it caused (§8.5). */
@@ -398,7 +399,7 @@ export interface InputRow {
   readonly revision: number;
   /** The offset of the run's stream at which what the person sees last changed (§7.3). */
   readonly revised: string;
-  /** A place without a meaning yet: what a validator says (§18). */
+  /** What is wrong with the last answer that the workflow's own code refused, or could not judge (§7.7). */
   readonly errors: readonly PointerError[];
   readonly status: InputStatus;
   readonly asked_at: string;

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         NonDeterminism,
         NotAllowedInWorkflow,
         PublicError,
+        Refused,
         SignoffError,
         StepFailed,
         UnsupportedValue,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
     from signoff.workflow.step.retry import Retry
+    from signoff.workflow.validation.verdict import Decided, Submission
 
 __version__ = "0.1.0"
 
@@ -57,6 +59,7 @@ __all__ = [
     "AttemptStarted",
     "Before",
     "Context",
+    "Decided",
     "DecidedBy",
     "Default",
     "DeterminismWarning",
@@ -72,6 +75,7 @@ __all__ = [
     "Observation",
     "Observer",
     "PublicError",
+    "Refused",
     "Reminder",
     "Retry",
     "RunClaimed",
@@ -85,6 +89,7 @@ __all__ = [
     "StepFailed",
     "StepInfo",
     "StoreTrouble",
+    "Submission",
     "Transaction",
     "UnsupportedValue",
     "WorkflowError",
@@ -102,6 +107,7 @@ _HOMES = {
     "AttemptStarted": "signoff.runtime.observe",
     "Before": "signoff.workflow.input.times",
     "Context": "signoff.workflow.context",
+    "Decided": "signoff.workflow.validation.verdict",
     "DecidedBy": "signoff.workflow.entry",
     "Default": "signoff.workflow.input.times",
     "DeterminismWarning": "signoff.errors",
@@ -118,6 +124,7 @@ _HOMES = {
     "Observer": "signoff.runtime.observe",
     "PublicError": "signoff.errors",
     "Reminder": "signoff.workflow.input.times",
+    "Refused": "signoff.errors",
     "Retry": "signoff.workflow.step.retry",
     "RunClaimed": "signoff.runtime.observe",
     "RunEnded": "signoff.runtime.observe",
@@ -130,6 +137,7 @@ _HOMES = {
     "StepFailed": "signoff.errors",
     "StepInfo": "signoff.workflow.step.current",
     "StoreTrouble": "signoff.runtime.observe",
+    "Submission": "signoff.workflow.validation.verdict",
     "Transaction": "signoff.sql",
     "UnsupportedValue": "signoff.errors",
     "WorkflowError": "signoff.errors",

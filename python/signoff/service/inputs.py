@@ -15,6 +15,8 @@ from signoff.service.act import OPEN_INPUTS, Actor, not_found
 from signoff.service.commit import GroupCommitter
 from signoff.service.drafts import Drafts
 from signoff.service.kinds import PartKind, inputs_listing, run_name
+from signoff.service.streams.hub import Hub
+from signoff.service.verdicts import WAIT_S, Verdicts
 from signoff.stores.base import Page, PartsWanted, WorkflowStore
 from signoff.workflow.decision import Decision, Loaded
 from signoff.workflow.input import decide
@@ -46,28 +48,37 @@ class Inputs:
         drafts: what people have filled in and not sent.
     """
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, hub: Hub) -> None:
         self.drafts = Drafts(store, committer, clock)
         self._store = store
+        self._verdicts = Verdicts(store, hub)
         self._actor = Actor(store, committer, clock)
         self._judging = asyncio.Semaphore(_JUDGES)
         self._hold = clock.hold
 
-    async def answer(self, run_id: str, key: str, request: AnswerRequest, who: Who) -> Accepted:
+    async def answer(
+        self, run_id: str, key: str, request: AnswerRequest, who: Who, *, wait_s: float = WAIT_S
+    ) -> Accepted:
         """Decide a request for input, exactly once; durable before this returns.
+
+        If the workflow's own code judges the answer, this waits for the verdict. When the time is over, `validating` of
+        what is returned is true: the answer is recorded and judged all the same, and the row tells what comes of it.
 
         Args:
             run_id: the run that asked.
             key: `name:n` of the request.
             request: the submission.
             who: the person, or the operator, that answers.
+            wait_s: how long to wait for a verdict, in seconds.
 
         Raises:
             RunNotFound, InputNotFound: nobody asked this.
             NotInAudience: this person was not asked.
             SubmissionReused: the submission id was used for another answer.
             Stale, AlreadyDecided, Expired, Withdrawn: the request is no longer what the person saw; `row` tells.
-            InvalidAnswer: the value does not match the schema; nothing was recorded.
+            BeingValidated: another answer is being judged; nothing was recorded.
+            InvalidAnswer: the value does not match the schema, or was refused; the request is still open.
+            NotValidated: the code that judges it came to no verdict; nothing was recorded.
             PayloadTooLarge: it could not be judged in time; nothing was recorded.
         """
 
@@ -83,7 +94,11 @@ class Inputs:
 
         wanted = PartsWanted(PartKind.INPUT, key)
         accepted = await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
-        await self.drafts.decided(run_id, key)
+        if accepted.validating and wait_s > 0:
+            digest = EncodedAnswer.of(key, request, who).digest
+            accepted = await self._verdicts.outcome(accepted, request, digest, wait_s=wait_s)
+        if not accepted.validating:
+            await self.drafts.decided(run_id, key)
         return accepted
 
     async def act(self, verb: str, run_id: str, key: str, body: Body, who: Who) -> dict[str, Any]:

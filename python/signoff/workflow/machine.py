@@ -24,6 +24,7 @@ from signoff.workflow.run.cut import Cut, effective, is_cut
 from signoff.workflow.run.entries import REMARKS, RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.timer.entries import TimerFired
+from signoff.workflow.validation.ask import OpenValidation
 
 Timed = TimerFired | InputExpired | EventTimedOut
 """What comes of the time alone."""
@@ -80,6 +81,12 @@ class Machine:
     def open_inputs(self) -> dict[str, int | None]:
         """Return the deadline of each pending request, in milliseconds, or None."""
         return {id_: request.deadline_ms for id_, request in self._commands.inputs.items()}
+
+    @property
+    def open_validations(self) -> list[OpenValidation]:
+        """Return what is to be judged: answers, and requests that a policy may decide before people do."""
+        requests = self._commands.inputs
+        return [due for one in requests.values() if (due := one.validation) is not None] if requests else []
 
     @property
     def open_events(self) -> dict[str, int | None]:

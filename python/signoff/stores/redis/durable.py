@@ -11,7 +11,7 @@ from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.change import Change, FamilyWrite, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.stores.redis.changes import MARKS
 from signoff.stores.redis.keys import NONE, ordered, ref
-from signoff.stores.redis.link import DroppedReply, Refused, ServerLink
+from signoff.stores.redis.link import DroppedReply, RefusedReply, ServerLink
 from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.scripts import FIND
 from signoff.stores.redis.shards import Shards
@@ -54,7 +54,7 @@ class Durability:
             return
         try:
             local, replicas = await synced
-        except (Refused, DroppedReply) as error:
+        except (RefusedReply, DroppedReply) as error:
             raise OutcomeUnknown(_UNSYNCED, public_detail=_UNSYNCED) from error
         if local < 1 or replicas < self._options.replicas:
             raise OutcomeUnknown(_UNSYNCED, public_detail=_UNSYNCED)
@@ -72,7 +72,7 @@ class Durability:
                 about = await link.call("CLIENT", "LIST", "ID", client_id)
                 if f"name={name} ".encode() in about:
                     await link.call("CLIENT", "KILL", "ID", client_id)
-            except Refused as error:
+            except RefusedReply as error:
                 why = f"Redis does not let us break a lost connection ({error}), so what it carried is not known."
                 raise OutcomeUnknown(why) from error
             self._lost.pop((address, client_id), None)
@@ -134,7 +134,7 @@ class Durability:
         synced = self.sync(link)
         try:
             await written
-        except (Refused, DroppedReply) as error:
+        except (RefusedReply, DroppedReply) as error:
             raise StoreUnavailable(str(error)) from error
         await self.wait(synced)
 

@@ -45,7 +45,7 @@ class DroppedReply(StoreUnavailable):
         self.link = link
 
 
-class Refused(Exception):
+class RefusedReply(Exception):
     """A server's error in answer to a command."""
 
     @property
@@ -71,7 +71,7 @@ class ServerLink(asyncio.Protocol):
         self.name = f"{options.client_name}-{next(_numbers)}"
         self._options = options
         self._on_push = on_push
-        self._reader = hiredis.Reader(replyError=Refused)
+        self._reader = hiredis.Reader(replyError=RefusedReply)
         self._waiting: deque[tuple[float, asyncio.Future[Any], OnReply | None]] = deque()
         self._transport: asyncio.Transport | None = None
         self._why: str | None = "it is not connected"
@@ -99,7 +99,7 @@ class ServerLink(asyncio.Protocol):
                         lambda: self, address.host, address.port, ssl=options.tls, server_hostname=options.server_name
                     )
                 await self._log_in()
-        except (OSError, TimeoutError, Refused, DroppedReply) as error:
+        except (OSError, TimeoutError, RefusedReply, DroppedReply) as error:
             self.abort()
             if isinstance(error, ConnectionRefusedError):
                 why = "nothing listens there; start the server, or correct the URL"
@@ -130,7 +130,7 @@ class ServerLink(asyncio.Protocol):
                 the reply, or with what the future would raise, as soon as that is here, and must not fail.
 
         Raises (through the future):
-            Refused: the server answered with an error.
+            RefusedReply: the server answered with an error.
             DroppedReply: the connection broke, and the command may have been run.
             StoreUnavailable: there is no connection, and nothing was sent.
         """

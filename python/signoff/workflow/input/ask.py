@@ -32,6 +32,8 @@ from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
 from signoff.workflow.input.times import Calendar, Escalation, When, asked_times, check_plan, revised_times
 from signoff.workflow.offer import Feeds, Offer
+from signoff.workflow.validation.ask import NO_CHECKS, Checks, OpenValidation
+from signoff.workflow.validation.entries import InputSubmitted
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
@@ -60,13 +62,20 @@ class InputRequest(Generic[T_co]):
         >>> answer = await request
     """
 
-    __slots__ = ("_answer", "_commands", "_failure", "_offered", "_waiters", "hook", "id", "place", "schedule")
+    __slots__ = (
+        *("_answer", "_commands", "_failure", "_offered", "_waiters"),
+        *("checks", "deciding", "hook", "id", "place", "schedule", "submission"),
+    )
 
     def __init__(self, commands: Commands, id_: str, offered_: Offered, asked: InputRequested | None) -> None:
+        policy = {} if asked is None or asked.policy is None else asked.policy
         self.id = id_
         self.schedule = Schedule() if asked is None else Schedule.of(asked.policy, asked.deadline)
         self.hook: ReminderHook | None = None
-        self.place: dict[str, Any] | None = None if asked is None else (asked.policy or {}).get("wizard")
+        self.place: dict[str, Any] | None = policy.get("wizard")
+        self.checks = NO_CHECKS
+        self.submission: InputSubmitted | None = None
+        self.deciding = "decides" in policy
         self._commands = commands
         self._offered = offered_
         self._answer: Answer[T_co] | None = None
@@ -137,6 +146,7 @@ class InputRequest(Generic[T_co]):
             changes |= revised_times(times, self.schedule, self._commands.now_ms)
         self._offered = offered_
         revised = self._commands.issue(InputRevised, self.id, self.id, changes)
+        self.submission = None  # it was to something else
         self.schedule = self.schedule.revised(revised.changes, revised.at)
         if self.hook is not None:
             self.hook.revised(revised.changes)
@@ -164,16 +174,25 @@ class InputRequest(Generic[T_co]):
         return self.schedule.deadline
 
     def due_at(self, now_ms: int | None = None) -> int | None:
-        """Return when something is to happen to it by itself, in milliseconds; None: never.
+        """Return when something is to happen to it by itself, in milliseconds; None: never, or not before a verdict.
 
         Args:
             now_ms: what is overdue by now, and passed over, does not count.
         """
-        return self.schedule.next_at(now_ms)
+        return None if self.validation is not None else self.schedule.next_at(now_ms)
 
     def due(self, now_ms: int) -> TimedEntry:
         """Return what happens to it then."""
         return self.schedule.due(self.id, now_ms)
+
+    # -- what is judged --------------------------------------------------------------------------------------------
+
+    @property
+    def validation(self) -> OpenValidation | None:
+        """Return what a worker is to judge about it; None: nothing."""
+        if self.submission is None and not self.deciding:
+            return None
+        return OpenValidation(self._commands.run_id, self.id, self.submission, self.checks, self._offered)
 
     # -- what the machine tells ------------------------------------------------------------------------------------
 
@@ -186,7 +205,7 @@ class InputRequest(Generic[T_co]):
     def answered(self, entry: InputAnswered) -> None:
         """Resolve with an accepted answer."""
         try:
-            value: Any = self._offered.read(entry.action, entry.value)
+            value: Any = self._offered.read(entry.action, entry.value, checked=entry.checked)
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
@@ -292,6 +311,15 @@ class Requests(Offer):
             on_remind: a function, async or not, run as a step of the name `remind.NAME` at each reminder, with a
                 `Reminder`. The code does not wait for it.
             expose: the accepted value may be seen by whoever may see the run.
+            validate: judges an answer before it is taken, on a worker, outside the journal, with I/O if it likes;
+                async, or not (in a thread). It is given the value as your code would get it and, if it wants a second
+                argument, the `Submission`; then it sees answers without a value too. It returns None to take the answer
+                as it is, a corrected value of the same type, or `Decided` to decide otherwise; it raises `Refused` with
+                what is wrong, and the request stays open with that shown to everybody. If it raises anything else,
+                takes too long or its worker dies, nothing is consumed; it may be called again for the same answer.
+            validate_timeout: how long that may take; 30 s unless given.
+            decide: a policy that is asked once before people are, without arguments, on a worker as `validate` is. It
+                returns `Decided`, or None to leave it to people.
 
         Example:
             >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
@@ -327,6 +355,7 @@ def ask_people(
     """
     check_options(options)
     to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
+    checks = Checks.of(offer, options)
     spec = {
         "title": title,
         "description": options.get("description"),
@@ -344,15 +373,14 @@ def ask_people(
     on_remind = options.get("on_remind")
     hook = None if on_remind is None else ReminderHook(commands, name, on_remind, title, to)
     id_, _ = commands.next_id(name, "name of a request")
-    due, policy = None, policy or {}
+    due, rules = None, {**(policy or {}), **checks.policy}
     if not commands.recalls(InputRequested, id_):  # what it says counts, whatever a calendar would say now
         due, timed = asked_times(options, offer, commands.now_ms)
-        policy = policy | timed
-    asked = commands.issue(
-        InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False), policy or None
-    )
+        rules |= timed
+    expose = options.get("expose", False)
+    asked = commands.issue(InputRequested, id_, id_, spec, to, forbid, due, expose, rules or None)
     request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
-    request.hook = hook
+    request.hook, request.checks = hook, checks
     commands.inputs[id_] = request
     return request
 

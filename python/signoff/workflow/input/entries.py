@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from signoff.frozen import frozen
-from signoff.workflow.entry import Command, DecidedBy, Encoded, Notification
+from signoff.workflow import codec
+from signoff.workflow.entry import SAME, Command, DecidedBy, Encoded, Notification
 
 
 @frozen
@@ -50,6 +51,12 @@ class InputAnswered(Notification):
     """An accepted answer, or the default at the deadline.
 
     `submission_id` is the txid of the rows that a submission changes.
+
+    Attributes:
+        checked: a worker has read the value by the code's own type, and written what came of it: it is read back as it
+            is, whatever the type's validators would say of it by then.
+        shown: the value as people fill it in, if that is another form.
+        reason: why a policy has decided so.
     """
 
     type: ClassVar[str] = "input.answered"
@@ -59,11 +66,19 @@ class InputAnswered(Notification):
     action: str
     value: Encoded
     by: DecidedBy
+    checked: bool = False
+    shown: Any = SAME
+    reason: str | None = None
 
     @property
     def txid(self) -> str | None:
         """Return the submission id, if there was a submission."""
         return None if self.by.kind == "timeout" else self.submission_id
+
+    @property
+    def filled_in(self) -> Encoded:
+        """Return the value as people would fill it in."""
+        return self.value if self.shown is SAME else codec.encode(self.shown)
 
 
 @frozen

@@ -25,6 +25,9 @@ class RequestOptions(TypedDict, total=False):
     default: Default | None
     on_remind: Callable[[Reminder], Any] | None
     expose: bool
+    validate: Callable[..., Any] | None
+    validate_timeout: Duration | None
+    decide: Callable[[], Any] | None
 
 
 _NAMES: Final = frozenset(RequestOptions.__annotations__)

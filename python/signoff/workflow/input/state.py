@@ -6,6 +6,12 @@
     pending --answer--> answered     accepted, or the default at the deadline; nothing changes it any more
     pending --expire--> expired      the deadline passed
     pending --withdraw--> withdrawn  by the workflow, an operator, by cancelling the run, or because the run ended
+    pending --submit--> validating   an answer is judged by the workflow's code; nobody else can answer meanwhile
+    validating --refuse--> pending   it is not taken; the errors and a new `revision` are shown
+    validating --return--> pending   there was no verdict; the same
+    validating --answer--> answered
+    validating --revise--> pending   the answer is dropped, since it was to something else
+    validating --withdraw--> withdrawn
 
 What is not in the table has no effect.
 """
@@ -42,6 +48,9 @@ class RequestMove(StrEnum):
     ANSWER = "answer"
     EXPIRE = "expire"
     WITHDRAW = "withdraw"
+    SUBMIT = "submit"
+    REFUSE = "refuse"
+    RETURN = "return"
 
 
 TRANSITIONS: dict[tuple[str, RequestMove], str] = {
@@ -51,7 +60,16 @@ TRANSITIONS: dict[tuple[str, RequestMove], str] = {
     ("pending", RequestMove.ANSWER): "answered",
     ("pending", RequestMove.EXPIRE): "expired",
     ("pending", RequestMove.WITHDRAW): "withdrawn",
+    ("pending", RequestMove.SUBMIT): "validating",
+    ("validating", RequestMove.REFUSE): "pending",
+    ("validating", RequestMove.RETURN): "pending",
+    ("validating", RequestMove.ANSWER): "answered",
+    ("validating", RequestMove.REVISE): "pending",
+    ("validating", RequestMove.WITHDRAW): "withdrawn",
 }
+
+UNDECIDED = frozenset({"pending", "validating"})
+"""The statuses of a request that is still open."""
 
 MOST_HISTORY = 50
 """Lines of what happened to a request that its row keeps."""
@@ -105,11 +123,28 @@ class InputState:
 
     @property
     def pending(self) -> bool:
-        """Tell whether it can still be answered."""
-        return bool(self.row["status"] == "pending")
+        """Tell whether it is still open: nobody has decided it, though an answer may be judged just now."""
+        return self.row["status"] in UNDECIDED
+
+    @property
+    def validating(self) -> bool:
+        """Tell whether an answer, or the request itself, is judged by the workflow's code just now."""
+        return bool(self.row["status"] == "validating")
+
+    @property
+    def judging(self) -> str | None:
+        """Return the id of the submission that is judged; None: there is none."""
+        return self.policy["judged"]["id"] if self.validating and "judged" in self.policy else None
 
 
 # -- transitions -------------------------------------------------------------------------------------------------------
+
+
+def next_status(state: InputState, move: RequestMove) -> str | None:
+    """Return the status that a move leads to; None: it has no effect."""
+    status = TRANSITIONS.get((state.row["status"], move))
+    # A policy that was asked first is asked whatever the request looks like.
+    return "validating" if move is RequestMove.REVISE and state.validating and state.judging is None else status
 
 
 def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> InputState:
@@ -144,7 +179,7 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         "revision": 0,
         "revised": revised,
         "errors": [],
-        "status": "pending",
+        "status": "validating" if entry.policy and "decides" in entry.policy else "pending",
         "asked_at": rfc3339(entry.at),
         "decided_by": None,
         "decided_at": None,
@@ -178,7 +213,7 @@ def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
 
     Answers to the former state are stale only if the person sees something else now.
     """
-    status = TRANSITIONS.get((state.row["status"], RequestMove.REVISE))
+    status = next_status(state, RequestMove.REVISE)
     if status is None:
         return state
     changes = entry.changes
@@ -244,11 +279,11 @@ def begun(state: InputState, value: Any) -> InputState:
 
 def answer(state: InputState, entry: InputAnswered) -> InputState:
     """Return the request as answered; unchanged if it was decided before."""
-    decided = _decided(state, RequestMove.ANSWER, entry.at, entry.by, action=entry.action)
+    decided = _decided(state, RequestMove.ANSWER, entry.at, entry.by, action=entry.action, reason=entry.reason)
     if decided is not state and entry.by.kind == "timeout":
         decided.row["schedule"] = state.schedule.shown(entry.at)
     if decided is not state and state.expose:
-        decided.row["value"] = as_shown(state.row, entry.action, entry.value)
+        decided.row["value"] = as_shown(state.row, entry.action, entry.filled_in)
     return decided
 
 
@@ -286,7 +321,7 @@ def _decided(
     action: str | None = None,
     reason: str | None = None,
 ) -> InputState:
-    status = TRANSITIONS.get((state.row["status"], move))
+    status = next_status(state, move)
     if status is None:
         return state
     row = state.row | {
