@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from signoff.errors import BadRequest, OutcomeUnknown, SignoffError, StoreUnavailable
+from signoff.errors import OutcomeUnknown, SignoffError, StoreUnavailable
 from signoff.stores.change import (
     Change,
     Committed,
@@ -42,7 +42,15 @@ from signoff.stores.postgres.gather import (
 from signoff.stores.postgres.known import KnownStream, KnownSubject, SubjectKey, fits, forget, keys
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError, created
 from signoff.stores.postgres.look import conflicts
-from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_read_only, is_unkept, unavailable
+from signoff.stores.postgres.trouble import (
+    CAUGHT,
+    cannot_keep,
+    is_collision,
+    is_lost,
+    is_read_only,
+    is_unkept,
+    unavailable,
+)
 from signoff.streams.stream import Write
 
 T = TypeVar("T")
@@ -387,11 +395,6 @@ class Writer:
                 if is_lost(error) or is_collision(error) or not is_unkept(error):
                     raise
                 outcomes[place] = Rejected(cannot_keep(error))
-
-
-def cannot_keep(error: Exception) -> BadRequest:
-    """Make the error for a Change that holds what the server refuses to keep."""
-    return BadRequest(f"The store cannot keep this: {' '.join(str(error).split()).rstrip('.')}. Nothing was written.")
 
 
 def _refused(change: Change, conflict: Outcome) -> Outcome | Rejected:
