@@ -201,6 +201,8 @@ class LocalRunPort:
         task = asyncio.get_running_loop().create_task(append)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        let_go = self.clock.hold()  # until it is handed to the committer, which holds it from then on
+        task.add_done_callback(lambda _: let_go())
 
     async def _append_anew(self, request: JournalAppend, reply: JournalReply) -> None:
         """Append without having the view that it was decided on."""

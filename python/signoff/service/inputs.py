@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from signoff.clock import Clock
+from signoff.clock import Clock, held
 from signoff.errors import InputNotFound, PayloadTooLarge
 from signoff.service.act import OPEN_INPUTS, Actor, not_found
 from signoff.service.commit import GroupCommitter
@@ -54,7 +54,7 @@ class Inputs:
         self._verdicts = Verdicts(store, hub)
         self._actor = Actor(store, committer, clock)
         self._judging = asyncio.Semaphore(_JUDGES)
-        self._hold = clock.hold
+        self._clock = clock
 
     async def answer(
         self, run_id: str, key: str, request: AnswerRequest, who: Who, *, wait_s: float = WAIT_S
@@ -125,18 +125,16 @@ class Inputs:
     async def _judged(self, judge: Callable[[], Decision[Accepted]], row: dict[str, Any]) -> Decision[Accepted]:
         """Judge a large answer in a thread, so that nobody else waits for it."""
         async with self._judging:
-            let_go = self._hold()
             try:
-                async with asyncio.timeout(JUDGING_S):
-                    return await asyncio.to_thread(judge)
+                with held(self._clock):
+                    async with asyncio.timeout(JUDGING_S):
+                        return await asyncio.to_thread(judge)
             except TimeoutError:
                 raise PayloadTooLarge(
                     f"The answer could not be checked within {JUDGING_S} s; it was not recorded and the request is "
                     "still open. Send less.",
                     row=row,
                 ) from None
-            finally:
-                let_go()
 
     async def get(self, run_id: str, key: str) -> dict[str, Any]:
         """Return one request's row.
