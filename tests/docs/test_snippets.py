@@ -56,7 +56,7 @@ def expense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
 
 def _namespace(source: str) -> dict[str, Any]:
     space: dict[str, Any] = {"__name__": "snippet"}
-    exec(compile(source, "<documentation>", "exec"), space)
+    exec(compile(source, "<documentation>", "exec", dont_inherit=True), space)
     return space
 
 
