@@ -75,18 +75,15 @@ class _Forming:
 
     def __init__(self, root: Any) -> None:
         self._root = root
-        self._fields = 0
+        self._fields = -1  # the whole, which is not counted
 
     def form(self, ui: Any) -> FormFields | None:
         settled = self._settled(self._root, ())
         if settled.schema.get("type") == "null" or settled.schema.get("const", _ABSENT) is None:
             return None
-        if not settled.nullable and not settled.endless:
-            shape = self._shape(settled, "", ui)
-            if shape is not None and shape["kind"] == "fieldset":
-                fields: FormFields = shape["fields"]
-                return fields
-        return [self._field("", self._root, "", (), ui, there=True)]
+        whole = self._field("", self._root, "", (), ui, there=True)
+        fields: FormFields = whole["fields"] if whole["kind"] == "fieldset" and whole["required"] else [whole]
+        return fields
 
     def _settled(self, schema: Any, within: tuple[str, ...]) -> Settled:
         return settle(self._root, schema, within)
