@@ -8,7 +8,7 @@ export type { Timing } from "./live.js";
 export type { Network, WakeReason } from "./network.js";
 export { SignoffError } from "./problem.js";
 export type { SignoffProblem } from "./problem.js";
-export type { DecidedBy, InputRow, InputStatus, ProgressRow, RowError, RunError, RunRow, RunStatus, StepRow, StepStatus, Verbs } from "./protocol.js";
+export type { DecidedBy, FormField, InputChoice, InputRow, InputStatus, ProgressRow, RowError, RunError, RunRow, RunStatus, StepRow, StepStatus, Verbs } from "./protocol.js";
 export { RunEndedError } from "./result.js";
 export type { ResultOptions } from "./result.js";
 export { inputKey } from "./rows.js";

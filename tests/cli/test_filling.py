@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -137,6 +138,36 @@ def test_what_is_proposed_is_taken_with_blank_lines(types: Typing, capsys: pytes
     types(*[""] * 9)
     assert fill(_form(schema), initial) == initial
     assert "N [0] (- for none): " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("schema", "initial", "line", "value"),
+    [
+        ({"type": "string"}, {"path": "/tmp/a"}, "told", "told"),
+        ({"type": "integer"}, True, "1", 1),
+        ({"type": "integer"}, "7", "1", 1),
+        ({"type": "boolean"}, "yes", "y", True),
+        ({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}, "x", "b", {"a": "b"}),
+        ({"enum": ["a", "b"]}, 1, "b", "b"),
+        ({"enum": [0, 1]}, False, "1", 1),
+        ({"type": "array", "items": {"type": "string"}}, {"a": 1}, "n", []),
+    ],
+)
+def test_what_is_proposed_of_another_kind_is_not(
+    schema: dict[str, Any], initial: Any, line: str, value: Any, types: Typing
+) -> None:
+    blank = [] if schema.get("type") in {"object", "string", "array"} else [""]
+    types(*blank, line)
+    assert fill(_form(schema), initial) == value
+
+
+def test_a_time_that_needs_an_offset_gets_that_of_this_machine(types: Typing) -> None:
+    form = [field for field in CASES["dates and times"]["form"] if field["name"] in {"aware", "naive"}]
+    types("2026-05-01T10:00", "2026-05-01T10:00")
+    filled = fill(form)
+    assert datetime.fromisoformat(filled["aware"]) == datetime(2026, 5, 1, 10).astimezone()
+    assert datetime.fromisoformat(filled["aware"]).tzinfo is not None
+    assert filled["naive"] == "2026-05-01T10:00"
 
 
 def test_lines_of_a_long_text_end_with_an_empty_one(types: Typing) -> None:

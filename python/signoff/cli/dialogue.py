@@ -77,23 +77,27 @@ def chosen(question: str, labels: Sequence[str], proposed: int | None = None, *,
         proposed: the index that a blank line takes.
         optional: none may be chosen: with a blank line, or `-` where something is proposed.
     """
+    # Labels that are numbers are not numbered: nobody would know which of the two a number means.
+    bare = any(label.isdigit() for label in labels)
+    keys = list(labels) if bare else [str(number) for number in range(1, len(labels) + 1)]
     say(question if question.endswith("?") else f"{question}:")
-    for number, label in enumerate(labels, 1):
-        say(f"  {number}. {label}")
-    mark = f" [{proposed + 1}]" if proposed is not None else ""
+    for key, label in zip(keys, labels, strict=True):
+        say(f"  {label}" if bare else f"  {key}. {label}")
+    mark = f" [{keys[proposed]}]" if proposed is not None else ""
     hint = _none(optional, proposed is not None)
+    which = "which" if bare else f"1 to {len(labels)}"
     while True:
-        answer = read(f"1 to {len(labels)}{mark}{hint}")
+        answer = read(f"{which}{mark}{hint}")
         if not answer and proposed is not None:
             return proposed
         if optional and answer in {"", NONE}:
             return None
-        if answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(labels):
-            return int(answer) - 1
+        if answer in keys:
+            return keys.index(answer)
         named = [index for index, label in enumerate(labels) if label.casefold() == answer.casefold()]
         if len(named) == 1:
             return named[0]
-        say(f"  Choose a number from 1 to {len(labels)}.")
+        say("  Choose one of these." if bare else f"  Choose a number from 1 to {len(labels)}.")
 
 
 def _none(optional: bool, proposed: bool) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, Final
@@ -20,7 +21,19 @@ FieldErrors = Sequence[dict[str, str]]
 ABSENT: Final[Any] = object()
 """In place of a value: there is none, and the member is left out."""
 
-_NUMERIC: Final = {"integer", "number", "decimal"}
+_TYPES: Final[dict[str, Any]] = {
+    "integer": int,
+    "number": int | float,
+    "decimal": str | int | float,
+    "fieldset": dict,
+    "union": dict,
+    "map": dict,
+    "list": list,
+    "tuple": list,
+}
+"""What the value of a kind is; others are text."""
+
+_OF_ANY_TYPE: Final = {"radios", "select", "json"}
 _HINTS: Final = {"date": "YYYY-MM-DD", "time": "HH:MM", "datetime": "YYYY-MM-DDTHH:MM", "json": "JSON"}
 
 
@@ -80,11 +93,18 @@ def _ask(field: FormField, start: Any = ABSENT) -> Any:
     if field["kind"] == "hidden":
         return field["value"]
     start = field.get("default", ABSENT) if start is ABSENT else start
-    start = ABSENT if start is None else start
+    start = start if _may_start(field["kind"], start) else ABSENT
     if "description" in field:
         say(f"  {field['description']}")
     value = _KINDS.get(field["kind"], _line)(field, start)
     return field.get("blank", ABSENT) if value is ABSENT else value
+
+
+def _may_start(kind: str, start: Any) -> bool:
+    """Tell whether a field may start with something; what is proposed for one action may not be of another's kind."""
+    if isinstance(start, bool) or start is None:
+        return start is not None and kind in {"checkbox", *_OF_ANY_TYPE}
+    return isinstance(start, _TYPES.get(kind, str)) or (kind in _OF_ANY_TYPE and start is not ABSENT)
 
 
 def _line(field: FormField, start: Any) -> Any:
@@ -103,7 +123,7 @@ def _line(field: FormField, start: Any) -> Any:
             say("  This is required.")
             continue
         try:
-            return _value(kind, text)
+            return _with_offset(text) if kind == "datetime" and field.get("zone") else _value(kind, text)
         except ValueError as error:
             say(f"  {error}")
 
@@ -128,6 +148,15 @@ def _value(kind: str, text: str) -> Any:
         what = {"integer": "a whole number", "json": "JSON"}.get(kind, "a number, such as 12.50")
         raise ValueError(f"This must be {what}.") from None
     return text
+
+
+def _with_offset(text: str) -> str:
+    """Return a date and time with this machine's offset from UTC, if it is without one."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text  # the server says what is wrong with it
+    return text if moment.tzinfo else moment.astimezone().isoformat()
 
 
 def _number(text: str, of: Callable[[str], float | Decimal] = float) -> float | int | Decimal:

@@ -10,7 +10,7 @@ from signoff.streams import offset
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.choices import as_shown, may_be_left_out, schema_for, usual_intent, with_choices
 from signoff.workflow.input.entries import InputAnswered, InputRequested, InputRevised
-from signoff.workflow.input.form import form_of
+from signoff.workflow.input.form import MOST_BYTES, form_of
 from signoff.workflow.input.state import InputState, answer, ask, revise
 
 ARGS = {"type": "object", "properties": {"pin": {"type": "string", "writeOnly": True}, "n": {"type": "integer"}}}
@@ -64,6 +64,21 @@ def test_a_row_with_a_schema_for_each_action() -> None:
     }
     assert [schema_for(row, action) for action in row["actions"]] == [None, ARGS]
     assert [may_be_left_out(row, action) for action in row["actions"]] == [True, False]
+
+
+def test_forms_of_a_request_share_what_one_may_have() -> None:
+    half = {"type": "string", "description": "x" * (MOST_BYTES * 2 // 5)}
+    row = asked({"schema": {}, "actions": ["a", "b"], "choices": {"a": {"schema": half}, "b": {"schema": half}}}).row
+    assert [row["choices"][action]["form"][0]["kind"] for action in ("a", "b")] == ["text", "text"]
+    actions = ["a", "b", "c"]
+    row = asked({"schema": {}, "actions": actions, "choices": {action: {"schema": half} for action in actions}}).row
+    assert [row["choices"][action]["form"][0]["kind"] for action in actions] == ["json"] * 3
+    fewer = revise(
+        asked({"schema": {}, "actions": actions, "choices": {action: {"schema": half} for action in actions}}),
+        InputRevised(2_000, "a:0", {"actions": ["a", "b"]}),
+        offset.encode(9),
+    )
+    assert [choice["form"][0]["kind"] for choice in fewer.row["choices"].values()] == ["text", "text"]
 
 
 def test_an_empty_schema_for_all_takes_any_json() -> None:

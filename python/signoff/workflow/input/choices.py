@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from signoff.workflow import codec
 from signoff.workflow.entry import Encoded
-from signoff.workflow.input.form import form_of
+from signoff.workflow.input.form import MOST_BYTES, form_of
 from signoff.workflow.input.scalar_fields import readable
 from signoff.workflow.input.submission import BACK
 
@@ -41,9 +41,13 @@ def with_choices(row: dict[str, Any], recorded: Any) -> dict[str, Any]:
         row: of a request.
         recorded: of each action what is not as usual: `label`, `intent`, `confirm`, and `schema` if it has its own.
     """
-    said = recorded if isinstance(recorded, dict) else {}
+    recorded = recorded if isinstance(recorded, dict) else {}
+    said = {action: recorded[action] for action in row["actions"] if action in recorded}
     ui = row["ui"]
-    choices = {action: _choice(action, said.get(action), ui) for action in row["actions"]}
+    # What a person is shown goes to each inbox, so the forms share what one may have.
+    forms = sum(isinstance(choice, dict) and bool(choice.get("schema")) for choice in said.values())
+    room = MOST_BYTES // (forms or 1)
+    choices = {action: _choice(action, said.get(action), ui, room) for action in row["actions"]}
     typed = any("schema" in choice for choice in choices.values())
     form = None if typed and not row["schema"] else form_of(row["schema"], ui)
     return row | {"form": form, "choices": choices}
@@ -55,7 +59,7 @@ def _usual_choice(action: str) -> dict[str, Any]:
     return {"label": usual_label(action), "intent": usual_intent(action), "confirm": None}
 
 
-def _choice(action: str, said: Any, ui: dict[str, Any]) -> dict[str, Any]:
+def _choice(action: str, said: Any, ui: dict[str, Any], room: int) -> dict[str, Any]:
     if not isinstance(said, dict):
         return _usual_choice(action)
     label, intent, confirm, schema = (said.get(name) for name in ("label", "intent", "confirm", "schema"))
@@ -65,7 +69,7 @@ def _choice(action: str, said: Any, ui: dict[str, Any]) -> dict[str, Any]:
         "confirm": confirm if isinstance(confirm, str) else None,
     }
     if "schema" in said and isinstance(schema, dict | None):
-        choice |= {"schema": schema, "form": None if schema is None else form_of(schema, ui)}
+        choice |= {"schema": schema, "form": None if schema is None else form_of(schema, ui, room)}
     return choice
 
 

@@ -24,7 +24,7 @@ MOST_FIELDS: Final = 300
 """Fields of a form, those in groups, rows and variants included; a larger one is a single field of kind `json`."""
 
 MOST_BYTES: Final = 64 << 10
-"""Bytes of a form as JSON; a larger one is a single field of kind `json`."""
+"""Bytes of a form as JSON, or of all forms of a request together."""
 
 MOST_DEEP: Final = 8
 """Groups within groups; what lies deeper is of kind `json`."""
@@ -33,7 +33,9 @@ _ROW: Final = "*"
 _ABSENT: Final = object()
 
 
-def form_of(schema: Mapping[str, Any], ui: Mapping[str, Any] | None = None) -> FormFields | None:
+def form_of(
+    schema: Mapping[str, Any], ui: Mapping[str, Any] | None = None, most: int = MOST_BYTES
+) -> FormFields | None:
     """Return the fields that a person fills in for a schema; None where it takes nothing.
 
     What is returned is shared by all who ask for the same: it is not to be changed.
@@ -41,22 +43,23 @@ def form_of(schema: Mapping[str, Any], ui: Mapping[str, Any] | None = None) -> F
     Args:
         schema: JSON Schema 2020-12 of the value.
         ui: hints for rendering, by member; `{"note": {"ui:widget": "textarea"}}` makes a text long.
+        most: bytes as JSON; what would be larger is a single field of kind `json`.
 
     Example:
         >>> form_of({"type": "object", "properties": {"amount": {"type": "integer"}}, "required": ["amount"]})
         [{'name': 'amount', 'pointer': '/amount', 'kind': 'integer', 'label': 'Amount', 'required': True}]
     """
-    return _form_of(orjson.dumps([schema, ui or {}]))
+    return _form_of(orjson.dumps([schema, ui or {}]), most)
 
 
 @lru_cache(maxsize=512)
-def _form_of(asked: bytes) -> FormFields | None:
+def _form_of(asked: bytes, most: int) -> FormFields | None:
     schema, ui = orjson.loads(asked)
     try:
         form = _Forming(schema).form(ui)
     except _TooLargeError:
         return [_whole(schema)]
-    return form if form is None or len(orjson.dumps(form)) <= MOST_BYTES else [_whole(schema)]
+    return form if form is None or len(orjson.dumps(form)) <= most else [_whole(schema)]
 
 
 def _whole(schema: dict[str, Any]) -> FormField:
@@ -72,18 +75,15 @@ class _Forming:
 
     def __init__(self, root: Any) -> None:
         self._root = root
-        self._fields = 0
+        self._fields = -1  # the whole, which is not counted
 
     def form(self, ui: Any) -> FormFields | None:
         settled = self._settled(self._root, ())
         if settled.schema.get("type") == "null" or settled.schema.get("const", _ABSENT) is None:
             return None
-        if not settled.nullable and not settled.endless:
-            shape = self._shape(settled, "", ui)
-            if shape is not None and shape["kind"] == "fieldset":
-                fields: FormFields = shape["fields"]
-                return fields
-        return [self._field("", self._root, "", (), ui, there=True)]
+        whole = self._field("", self._root, "", (), ui, there=True)
+        fields: FormFields = whole["fields"] if whole["kind"] == "fieldset" and whole["required"] else [whole]
+        return fields
 
     def _settled(self, schema: Any, within: tuple[str, ...]) -> Settled:
         return settle(self._root, schema, within)
