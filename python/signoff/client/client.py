@@ -123,7 +123,7 @@ class SignoffClient(HttpCalls):
             verb: its name.
             run_id: the run that asked.
             key: `name:n` of the request.
-            body: what the verb takes.
+            body: what the verb takes; None is null, and not the same as nothing.
 
         Raises:
             NotInAudience: it is not for you.
@@ -132,8 +132,7 @@ class SignoffClient(HttpCalls):
         Example:
             >>> await client.act_on("withdraw", "claim-1", "approve:0", reason="asked by mistake")
         """
-        given = {name: value for name, value in body.items() if value is not None}
-        return await self._post(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/{segment(verb)}", given)
+        return await self._post(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/{segment(verb)}", body)
 
     async def cancel(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
         """Ask a run to stop. Returns `{run}`.
