@@ -100,10 +100,7 @@ def test_a_place_without_a_meaning_is_marked_and_not_written() -> None:
     assert set(status["x-reserved"]).isdisjoint(status["enum"])
     for reserved in status["x-reserved"]:
         assert complaints("input-row.json", PENDING | {"status": reserved}) != []
-    assert [name for name, member in row["properties"].items() if member.get("x-reserved") is True] == [
-        "quorum",
-        "claim",
-    ]
+    assert [name for name, member in row["properties"].items() if member.get("x-reserved") is True] == []
 
 
 def test_an_entry_of_another_version_or_type_is_refused() -> None:

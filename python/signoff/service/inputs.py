@@ -11,7 +11,7 @@ import orjson
 
 from signoff.clock import Clock
 from signoff.errors import InputNotFound, PayloadTooLarge
-from signoff.service.act import OPEN_INPUTS, Actor, not_found
+from signoff.service.act import OPEN_INPUTS, Actor, LoadMore, not_found
 from signoff.service.commit import GroupCommitter
 from signoff.service.drafts import Drafts
 from signoff.service.kinds import PartKind, inputs_listing, run_name
@@ -67,14 +67,21 @@ class Inputs:
             NotInAudience: this person was not asked.
             SubmissionReused: the submission id was used for another answer.
             Stale, AlreadyDecided, Expired, Withdrawn: the request is no longer what the person saw; `row` tells.
+            ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first; `row` tells.
             InvalidAnswer: the value does not match the schema; nothing was recorded.
             PayloadTooLarge: it could not be judged in time; nothing was recorded.
         """
 
-        def decided(run: Loaded, now: int) -> Decision[Accepted] | Awaitable[Decision[Accepted]]:
+        known = {key}
+
+        def decided(run: Loaded, now: int) -> Decision[Accepted] | Awaitable[Decision[Accepted]] | LoadMore:
             state = run.view.inputs.get(key)
             if state is None:
                 return decide.answer(run, key, request, who, now)
+            # Those that must not be decided by the same people are told of it in the same commit.
+            if apart := [other for other in state.policy.get("apart", ()) if other not in known]:
+                known.update(apart)
+                return LoadMore(tuple(PartsWanted(PartKind.INPUT, other) for other in apart))
             encoded = EncodedAnswer.of(key, request, who)
             room = _SMALL - encoded.size
             if run.size <= room or len(orjson.dumps(schema_for(state.row, request.action))) <= room:

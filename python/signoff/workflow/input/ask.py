@@ -12,6 +12,8 @@ from signoff.errors import InputWithdrawn as InputWithdrawnError
 from signoff.errors import InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.names import check_text
 from signoff.workflow import codec
+from signoff.workflow.claim.entries import InputReleased
+from signoff.workflow.claim.lease import claim_policy
 from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.entry import DecidedBy, Notification
 from signoff.workflow.futures import JournalFuture
@@ -28,12 +30,28 @@ from signoff.workflow.input.options import RequestOptions, check_options
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
 from signoff.workflow.offer import Feeds, Offer
+from signoff.workflow.vote.entries import InputVoted
+from signoff.workflow.vote.quorum import Quorum, check_quorum
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote(Generic[T_co]):
+    """A vote that had a part in a decision.
+
+    Attributes:
+        value, action, by, at: as of an `Answer`.
+    """
+
+    value: T_co
+    action: str
+    by: DecidedBy
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +65,15 @@ class Answer(Generic[T_co]):
         action: which of the request's actions was chosen.
         by: who answered.
         at: when, UTC.
+        votes: of a request with a quorum, all that were there when it was decided, in the order in which they came;
+            the last is the one that decided. Empty if an operator decided alone.
     """
 
     value: T_co
     action: str
     by: DecidedBy
     at: datetime
+    votes: tuple[Vote[T_co], ...] = ()
 
 
 class Unset:
@@ -95,12 +116,18 @@ class InputRequest(Generic[T_co]):
         >>> answer = await request
     """
 
-    __slots__ = ("_answer", "_commands", "_failure", "_offered", "_waiters", "deadline_ms", "id", "place")
+    __slots__ = (
+        *("_answer", "_asked", "_commands", "_failure", "_offered", "_waiters"),
+        *("claimed_until", "deadline_ms", "id", "place", "votes"),
+    )
 
     def __init__(self, commands: Commands, id_: str, offered_: Offered, asked: InputRequested | None) -> None:
         self.id = id_
         self.deadline_ms = None if asked is None else asked.deadline
         self.place: dict[str, Any] | None = None if asked is None else (asked.policy or {}).get("wizard")
+        self.claimed_until: int | None = None
+        self.votes: dict[str, InputVoted] = {}
+        self._asked = asked
         self._commands = commands
         self._offered = offered_
         self._answer: Answer[T_co] | None = None
@@ -161,6 +188,9 @@ class InputRequest(Generic[T_co]):
         if not isinstance(deadline, Unset):
             changes["deadline"] = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
         check_spec(changes)
+        if self._asked is not None and ("to" in changes or "actions" in changes):
+            asked_of = changes.get("to", self._asked.to)
+            check_quorum(self._asked.policy, asked_of, changes.get("actions", self._asked.spec["actions"]))
         if not changes or not self.pending:
             return Done(False)
         self._offered = offered_
@@ -187,10 +217,13 @@ class InputRequest(Generic[T_co]):
     @property
     def due_at(self) -> int | None:
         """Return when something is to happen to it by itself, in milliseconds; None: never."""
-        return self.deadline_ms
+        return min((at for at in (self.deadline_ms, self.claimed_until) if at is not None), default=None)
 
     def due(self, now_ms: int) -> Notification:
         """Return what happens to it then."""
+        claimed = self.claimed_until
+        if claimed is not None and (self.deadline_ms is None or claimed < self.deadline_ms):
+            return InputReleased(now_ms, self.id, DecidedBy("timeout"), "expired")
         return InputExpired(now_ms, self.id)
 
     # -- what the machine tells ------------------------------------------------------------------------------------
@@ -205,14 +238,22 @@ class InputRequest(Generic[T_co]):
         """Resolve with an accepted answer."""
         try:
             value: Any = self._offered.read(entry.action, entry.value)
+            votes = tuple(
+                Vote[Any](self._offered.read(vote.action, vote.value), vote.action, vote.by, moment(vote.at))
+                for vote in (self.votes[id_] for id_ in entry.votes)
+            )
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
-        self._answer = Answer(value, entry.action, entry.by, moment(entry.at))
+        self._answer = Answer(value, entry.action, entry.by, moment(entry.at), votes)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(self._answer)
+
+    def decided_by(self) -> list[str]:
+        """Return the people who had a part in its answer: who gave it, and all who voted."""
+        return [] if self._answer is None else who_answered(self._answer)
 
     def fail(self, error: WorkflowError | InvalidAnswer) -> None:
         """Resolve with an error."""
@@ -300,7 +341,12 @@ class Requests(Offer):
             initial: what the form starts with.
             ui: hints for rendering.
             to: principals that may answer, e.g. `user:alice`, `group:finance`; empty: operators only.
-            forbid: principals that may not, though in `to`.
+            forbid: principals that may not, though in `to`. A request, or an `Answer`, stands for whoever had a part
+                in it: nobody decides both, whichever comes first. None, as `ctx.started_by` may be, forbids nobody.
+            quorum: how many of those asked have to agree, e.g. `Quorum(2, veto=["reject"])`; unless given, the first
+                to answer decides.
+            claim: how long somebody who claims it has it alone, unless they say otherwise, e.g. `30m`; 10 minutes.
+            claim_required: nobody answers it who has not claimed it.
             deadline: a duration from now, or an aware datetime.
             expose: the accepted value may be seen by whoever may see the run.
 
@@ -337,7 +383,9 @@ def ask_people(
         policy: rules that follow from where it is asked.
     """
     check_options(options)
-    to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
+    to = tuple(options.get("to", ()))
+    forbid, apart = _forbidden(options.get("forbid", ()))
+    policy = (policy or {}) | apart | _rules(options)
     deadline = options.get("deadline")
     spec = {
         "title": title,
@@ -349,17 +397,42 @@ def ask_people(
         **offer.spec(),
     }
     check_spec(spec | {"to": list(to), "forbid": list(forbid)})
+    check_quorum(policy, to, spec["actions"])
     due = None if deadline is None else deadline_ms(deadline, commands.now_ms)
     spec = {member: value for member, value in spec.items() if value is not None}
     if commands.swallows_its_end():
         return InputRequest(commands, "", offer, None)
     id_, _ = commands.next_id(name, "name of a request")
-    asked = commands.issue(
-        InputRequested, id_, id_, spec, to, forbid, due, options.get("expose", False), policy or None
-    )
+    expose = options.get("expose", False)
+    asked = commands.issue(InputRequested, id_, id_, spec, to, forbid, due, expose, policy or None)
     request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
     commands.inputs[id_] = request
     return request
+
+
+def _rules(options: RequestOptions) -> dict[str, Any]:
+    """Return what the options say of how a request is decided."""
+    claims = claim_policy(options.get("claim"), required=options.get("claim_required", False))
+    return claims | options.get("quorum", Quorum.any()).policy()
+
+
+def who_answered(answer: Answer[Any]) -> list[str]:
+    """Return the people who had a part in an answer."""
+    by = (answer.by, *(vote.by for vote in answer.votes))
+    return list(dict.fromkeys(str(one.id) for one in by if one.kind == "person"))
+
+
+def _forbidden(given: Sequence[str | InputRequest[Any] | Answer[Any] | None]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return who may not answer, and what the policy says of requests that are not to be decided by the same people."""
+    principals: list[Any] = [one for one in given if one is not None and not isinstance(one, InputRequest | Answer)]
+    apart: list[str] = []
+    for one in given:
+        if isinstance(one, InputRequest) and one.id not in apart:
+            apart.append(one.id)
+        if isinstance(one, InputRequest | Answer):
+            people = who_answered(one) if isinstance(one, Answer) else one.decided_by()
+            principals += [who for who in people if who not in principals]
+    return tuple(principals), {"apart": apart} if apart else {}
 
 
 def _answered(commands: Commands, entry: InputAnswered) -> None:

@@ -47,7 +47,10 @@ class InputWithdrawn(Command):
 
 @frozen
 class InputAnswered(Notification):
-    """An accepted answer. `submission_id` is the txid of the rows it changes."""
+    """An accepted answer. `submission_id` is the txid of the rows it changes.
+
+    `votes`: the submissions that decided it together, of a request with a quorum; the last is this one.
+    """
 
     type: ClassVar[str] = "input.answered"
     id: str
@@ -56,6 +59,7 @@ class InputAnswered(Notification):
     action: str
     value: Encoded
     by: DecidedBy
+    votes: tuple[str, ...] = ()
 
     @property
     def txid(self) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from signoff.workflow.durations import Duration
+from signoff.workflow.vote.quorum import Quorum
+
+if TYPE_CHECKING:
+    from signoff.workflow.input.ask import Answer, InputRequest
 
 
 class RequestOptions(TypedDict, total=False):
@@ -17,7 +21,10 @@ class RequestOptions(TypedDict, total=False):
     initial: Any
     ui: dict[str, Any] | None
     to: Sequence[str]
-    forbid: Sequence[str]
+    forbid: Sequence[str | InputRequest[Any] | Answer[Any] | None]
+    quorum: Quorum
+    claim: Duration
+    claim_required: bool
     deadline: Duration | datetime | None
     expose: bool
 

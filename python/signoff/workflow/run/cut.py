@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from signoff.workflow.comment.entries import CommentAdded
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
+from signoff.workflow.handover.entries import InputAmended
 from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
 from signoff.workflow.run.entries import (
     OUTCOMES,
@@ -88,7 +89,7 @@ def _open_again(entry: Entry, at: int) -> Entry:
     match entry:
         case InputRequested(deadline=int(until)):
             return replace(entry, deadline=until - entry.at + at)
-        case InputRevised(changes={"deadline": int(until)}):
+        case InputRevised(changes={"deadline": int(until)}) | InputAmended(changes={"deadline": int(until)}):
             return replace(entry, changes={**entry.changes, "deadline": until - entry.at + at})
         case EventAwaited(timeout_at=int(until)):
             return replace(entry, timeout_at=until - entry.at + at)
