@@ -81,6 +81,7 @@ SCENARIOS: Final = {
     "runtime/test_outage.py": "a store that is away for a while, and what is said and tried meanwhile",
     "runtime/test_pause.py": "`pause` and `resume` against workers and people",
     "runtime/test_people.py": "people, deadlines and withdrawals at one request",
+    "runtime/test_policy.py": "who may decide, how many have to, and who works on it",
     "runtime/test_retry.py": "`retry` after every way in which an error comes to the top",
     "runtime/test_undoing.py": "`retry`, `rewind` and `fork` against workers and people",
     "runtime/test_values.py": "a value's way from a step to code, journal and people",
