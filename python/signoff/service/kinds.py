@@ -82,18 +82,18 @@ class RunFilter:
     Attributes:
         statuses: the run has one of these.
         tags: the run has all of these.
-        started_by: the principal of whoever started the run.
         created_after, created_before: milliseconds, both exclusive.
         oldest_first: by creation; otherwise the newest come first.
+        started_by: the principal of whoever started the run.
     """
 
     workflow: str | None = None
     statuses: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    started_by: str | None = None
     created_after: int | None = None
     created_before: int | None = None
     oldest_first: bool = False
+    started_by: str | None = None
 
     @property
     def listing(self) -> Listing:

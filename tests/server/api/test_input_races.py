@@ -83,7 +83,8 @@ async def answer(host: Host, row: Row, who: str) -> httpx.Response:
 
 async def recorded(host: Host, rows: list[Row]) -> tuple[dict[Any, Row], dict[Any, list[Row]]]:
     """Return the requests as they are, and what the journals say of them, by run and key."""
-    states, entries = {}, defaultdict(list)
+    states: dict[Any, Row] = {}
+    entries: dict[Any, list[Row]] = defaultdict(list)
     for run in dict.fromkeys(row["run_id"] for row in rows):
         stored = await host.engine.store.load(run_name(run), PartsWanted(PartKind.INPUT))
         assert stored is not None

@@ -99,9 +99,9 @@ async def list_runs(call: Call) -> Reply:
         workflow,
         tuple(query.get("status", ())),
         tuple(query.get("tag", ())),
-        _started_by(call.identity, workflow, query.get("started_by")),
         query.get("created_after"),
         query.get("created_before"),
+        started_by=_started_by(call.identity, workflow, query.get("started_by")),
     )
     page = await call.engine.runs.list(where, query.get("limit", 50), query.get("cursor"))
     return ok({"runs": [visible(call, row) for row in page.items], "cursor": page.cursor})

@@ -239,7 +239,7 @@ class InputRequest(Generic[T_co]):
         try:
             value: Any = self._offered.read(entry.action, entry.value)
             votes = tuple(
-                Vote[Any](self._offered.read(vote.action, vote.value), vote.action, vote.by, moment(vote.at))
+                Vote(self._offered.read(vote.action, vote.value), vote.action, vote.by, moment(vote.at))
                 for vote in (self.votes[id_] for id_ in entry.votes)
             )
         except UnsupportedValue as error:
