@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from signoff.workflow.definition import App
     from signoff.workflow.entry import DecidedBy
     from signoff.workflow.input.actions import Action
-    from signoff.workflow.input.ask import Answer, InputRequest
+    from signoff.workflow.input.answer import Answer, Vote
+    from signoff.workflow.input.ask import InputRequest
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
     from signoff.workflow.step.retry import Retry
+    from signoff.workflow.vote.quorum import Quorum
 
 __version__ = "0.1.0"
 
@@ -67,6 +69,7 @@ __all__ = [
     "Observation",
     "Observer",
     "PublicError",
+    "Quorum",
     "Retry",
     "RunClaimed",
     "RunEnded",
@@ -81,6 +84,7 @@ __all__ = [
     "StoreTrouble",
     "Transaction",
     "UnsupportedValue",
+    "Vote",
     "WorkflowError",
     "__version__",
     "current_step",
@@ -89,7 +93,7 @@ __all__ = [
 
 _HOMES = {
     "Action": "signoff.workflow.input.actions",
-    "Answer": "signoff.workflow.input.ask",
+    "Answer": "signoff.workflow.input.answer",
     "AnswerReceived": "signoff.runtime.observe",
     "App": "signoff.workflow.definition",
     "AttemptEnded": "signoff.runtime.observe",
@@ -108,6 +112,7 @@ _HOMES = {
     "Observation": "signoff.runtime.observe",
     "Observer": "signoff.runtime.observe",
     "PublicError": "signoff.errors",
+    "Quorum": "signoff.workflow.vote.quorum",
     "Retry": "signoff.workflow.step.retry",
     "RunClaimed": "signoff.runtime.observe",
     "RunEnded": "signoff.runtime.observe",
@@ -122,6 +127,7 @@ _HOMES = {
     "StoreTrouble": "signoff.runtime.observe",
     "Transaction": "signoff.sql",
     "UnsupportedValue": "signoff.errors",
+    "Vote": "signoff.workflow.input.answer",
     "WorkflowError": "signoff.errors",
     "current_step": "signoff.workflow.step.current",
     "step": "signoff.workflow.step.options",

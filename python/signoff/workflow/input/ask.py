@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
@@ -18,6 +17,7 @@ from signoff.workflow.durations import Duration, deadline_ms, moment
 from signoff.workflow.entry import DecidedBy, Notification
 from signoff.workflow.futures import JournalFuture
 from signoff.workflow.input.actions import Action, Actions, Offered, offered, offered_apart
+from signoff.workflow.input.answer import Answer, Vote, who_answered
 from signoff.workflow.input.entries import (
     InputAnswered,
     InputExpired,
@@ -26,6 +26,7 @@ from signoff.workflow.input.entries import (
     InputRevised,
     InputWithdrawn,
 )
+from signoff.workflow.input.given import UNSET, Done, Unset
 from signoff.workflow.input.options import RequestOptions, check_options
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
@@ -38,62 +39,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Vote(Generic[T_co]):
-    """A vote that had a part in a decision.
-
-    Attributes:
-        value, action, by, at: as of an `Answer`.
-    """
-
-    value: T_co
-    action: str
-    by: DecidedBy
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T_co]):
-    """An accepted answer.
-
-    Attributes:
-        value: what was sent, of the type of the action where each has its own; None if an action that needs no value
-            (`reject`, `back`) came without one. With `back` it is plain JSON that nobody has checked: give it as
-            `initial` when the page comes up again.
-        action: which of the request's actions was chosen.
-        by: who answered.
-        at: when, UTC.
-        votes: of a request with a quorum, all that were there when it was decided, in the order in which they came;
-            the last is the one that decided. Empty if an operator decided alone.
-    """
-
-    value: T_co
-    action: str
-    by: DecidedBy
-    at: datetime
-    votes: tuple[Vote[T_co], ...] = ()
-
-
-class Unset:
-    """The mark of an argument that was not given, where None means something."""
-
-
-UNSET = Unset()
-
-
-class Done:
-    """An awaitable that does not wait: the effect has already taken place."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: bool) -> None:
-        self._value = value
-
-    def __await__(self) -> Generator[Any, None, bool]:
-        yield from ()
-        return self._value
 
 
 class InputRequest(Generic[T_co]):
@@ -414,12 +359,6 @@ def _rules(options: RequestOptions) -> dict[str, Any]:
     """Return what the options say of how a request is decided."""
     claims = claim_policy(options.get("claim"), required=options.get("claim_required", False))
     return claims | options.get("quorum", Quorum.any()).policy()
-
-
-def who_answered(answer: Answer[Any]) -> list[str]:
-    """Return the people who had a part in an answer."""
-    by = (answer.by, *(vote.by for vote in answer.votes))
-    return list(dict.fromkeys(str(one.id) for one in by if one.kind == "person"))
 
 
 def _forbidden(given: Sequence[str | InputRequest[Any] | Answer[Any] | None]) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -10,7 +10,8 @@ from signoff.workflow.durations import Duration
 from signoff.workflow.vote.quorum import Quorum
 
 if TYPE_CHECKING:
-    from signoff.workflow.input.ask import Answer, InputRequest
+    from signoff.workflow.input.answer import Answer
+    from signoff.workflow.input.ask import InputRequest
 
 
 class RequestOptions(TypedDict, total=False):

@@ -1,0 +1,53 @@
+"""What workflow code gets for a request: the answer, and the votes it was decided by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from signoff.workflow.entry import DecidedBy
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote(Generic[T_co]):
+    """A vote that had a part in a decision.
+
+    Attributes:
+        value, action, by, at: as of an `Answer`.
+    """
+
+    value: T_co
+    action: str
+    by: DecidedBy
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T_co]):
+    """An accepted answer.
+
+    Attributes:
+        value: what was sent, of the type of the action where each has its own; None if an action that needs no value
+            (`reject`, `back`) came without one. With `back` it is plain JSON that nobody has checked: give it as
+            `initial` when the page comes up again.
+        action: which of the request's actions was chosen.
+        by: who answered.
+        at: when, UTC.
+        votes: of a request with a quorum, all that were there when it was decided, in the order in which they came;
+            the last is the one that decided. Empty if an operator decided alone.
+    """
+
+    value: T_co
+    action: str
+    by: DecidedBy
+    at: datetime
+    votes: tuple[Vote[T_co], ...] = ()
+
+
+def who_answered(answer: Answer[Any]) -> list[str]:
+    """Return the people who had a part in an answer."""
+    by = (answer.by, *(vote.by for vote in answer.votes))
+    return list(dict.fromkeys(str(one.id) for one in by if one.kind == "person"))
