@@ -86,6 +86,7 @@ SCENARIOS: Final = {
     "runtime/test_undoing.py": "`retry`, `rewind` and `fork` against workers and people",
     "runtime/test_values.py": "a value's way from a step to code, journal and people",
     "runtime/test_wizard.py": "people who go back and forth between pages",
+    "server/api/test_input_policy.py": "claims, votes, handing on and one's own runs over HTTP",
     "server/api/test_input_races.py": "people at one request at the same instant",
     "server/fast/test_lane.py": "the fast lane and the application, answer by answer",
     "server/fast/test_lane_faults.py": "the fast lane among conflicts, failures and clients that leave",
