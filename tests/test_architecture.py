@@ -75,6 +75,7 @@ SCENARIOS: Final = {
     "runtime/test_chaos.py": "workers with many good runs and all kinds of bad ones",
     "runtime/test_clocks.py": "waits of worker, service and store by a clock that jumps",
     "runtime/test_crash.py": "workers that die or freeze at any instruction",
+    "runtime/test_deadlines.py": "reminders, escalations, deadlines and defaults against workers and people",
     "runtime/test_ends.py": "`terminate` and `cancel` against workers and people",
     "runtime/test_migrated.py": "runs of an older file go on",
     "runtime/test_never_stuck.py": "whatever steps, code, stores and workers do, somebody goes on",

@@ -5,10 +5,13 @@
  * those of protocol/workflow-protocol.md. Servers of the same version may send more members than are known here.
  */
 
-/** The reply to an accepted answer, or to a vote (§8.6). */
+/** The reply to an answer that is accepted, or is being judged, or to a vote (§8.6). */
 export interface AnswerReply {
-  /** `voted`: others have to agree; the request is pending. */
-  readonly outcome: "accepted" | "voted";
+  /**
+   * `voted`: others have to agree, the request is pending; `validating`: a worker judges the answer, and the row will
+   * tell.
+   */
+  readonly outcome: "accepted" | "validating" | "voted";
   /** The run's public tail after the commit: a reader that has come so far has seen the change. */
   readonly offset: string;
   /** The submission's id, in the headers of the messages it caused (§8.5). */
@@ -332,7 +335,7 @@ export interface InputChoice {
   readonly form?: readonly FormField[] | null;
 }
 
-/** The body of a claim (§7.10). */
+/** The body of a claim (§7.11). */
 export interface InputClaimRequest {
   /** For how long: seconds, or a text such as `30m`, from a second to a day. */
   readonly for?: number | string;
@@ -346,7 +349,7 @@ export interface InputCommentRequest {
   readonly comment_id?: string | null;
 }
 
-/** The body of a delegation (§7.12). */
+/** The body of a delegation (§7.13). */
 export interface InputDelegateRequest {
   /** The person who takes it over. */
   readonly to: string;
@@ -360,8 +363,10 @@ export interface InputEvent {
   readonly at: string;
   readonly by: DecidedBy;
   readonly reason: string | null;
-  /** To whom it was handed. */
+  /** Who is asked from then on, or in somebody's place. */
   readonly to?: readonly string[];
+  /** Of `escalated`: those who were asked before still are. */
+  readonly keep?: boolean;
 }
 
 /** A page of requests (§7.5). */
@@ -371,7 +376,7 @@ export interface InputList {
   readonly cursor: string | null;
 }
 
-/** The body of a reassignment (§7.12). */
+/** The body of a reassignment (§7.13). */
 export interface InputReassignRequest {
   /** Who is asked from now on. */
   readonly to: readonly string[];
@@ -379,7 +384,7 @@ export interface InputReassignRequest {
   readonly reason: string;
 }
 
-/** The body of a release (§7.10). */
+/** The body of a release (§7.11). */
 export interface InputReleaseRequest {
   /** Why; told where an operator does it. */
   readonly reason?: string;
@@ -390,7 +395,7 @@ export interface InputReply {
   readonly input: InputRow;
 }
 
-/** The body of a revision by an operator (§7.12). */
+/** The body of a revision by an operator (§7.13). */
 export interface InputReviseRequest {
   readonly title?: string;
   readonly description?: string | null;
@@ -440,7 +445,7 @@ export interface InputRow {
   readonly quorum: Quorum | null;
   /** The votes that hold, in the order in which they came; what each says beside its action is not shown. */
   readonly votes: readonly VoteOf[];
-  /** Who works on it, so that nobody else may answer it (§7.10). */
+  /** Who works on it, so that nobody else may answer it (§7.11). */
   readonly claim: Claim | null;
   /** Only where nobody answers who has not claimed it. */
   readonly claim_required?: true;
@@ -449,7 +454,7 @@ export interface InputRow {
   readonly revision: number;
   /** The offset of the run's stream at which what the person sees last changed (§7.3). */
   readonly revised: string;
-  /** A place without a meaning yet: what a validator says (§18). */
+  /** What is wrong with the last answer that the workflow's own code refused, or could not judge (§7.7). */
   readonly errors: readonly PointerError[];
   readonly status: InputStatus;
   readonly asked_at: string;
@@ -461,8 +466,8 @@ export interface InputRow {
   readonly reason: string | null;
   /** The accepted value; only if the request exposes it. */
   readonly value?: unknown;
-  /** A place without a meaning yet (§18). */
-  readonly schedule: readonly unknown[];
+  /** What happens to the request by itself, in the order of the times, and what has (§7.4). */
+  readonly schedule: readonly InputTimed[];
   /** Where the request stands among the pages of a wizard; null: it is none (§7.7). */
   readonly wizard: WizardPlace | null;
   /** What happened to the request beside its revisions, the last 50, for all who see it (§7.6). */
@@ -471,6 +476,23 @@ export interface InputRow {
 
 /** What a request is at (§7.1). */
 export type InputStatus = "pending" | "answered" | "expired" | "withdrawn" | "validating";
+
+/** Something that happens to a request by itself: a reminder, an escalation, or its end at the deadline. */
+export interface InputTimed {
+  /** `expire` and `default` are the end at the deadline; only one of them is there. */
+  readonly what: "remind" | "escalate" | "expire" | "default";
+  readonly at: string;
+  /** Of an escalation: who is asked from then on. */
+  readonly to?: readonly string[];
+  /** Of an escalation: those who were asked before still are. */
+  readonly keep?: boolean;
+  /** Of a default: the action it is answered with. */
+  readonly action?: string;
+  /** When it happened; null: not yet, or never if the request is decided. */
+  readonly done_at: string | null;
+  /** It was passed over: a later reminder was due, too. */
+  readonly skipped: boolean;
+}
 
 /** The body of a withdrawal (§7.6). */
 export interface InputWithdrawRequest {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         NonDeterminism,
         NotAllowedInWorkflow,
         PublicError,
+        Refused,
         SignoffError,
         StepFailed,
         UnsupportedValue,
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
     from signoff.workflow.input.actions import Action
     from signoff.workflow.input.answer import Answer, Vote
     from signoff.workflow.input.ask import InputRequest
+    from signoff.workflow.input.times import Before, Default, Escalation, Reminder
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
     from signoff.workflow.step.retry import Retry
+    from signoff.workflow.validation.verdict import Decided, Submission
     from signoff.workflow.vote.quorum import Quorum
 
 __version__ = "0.1.0"
@@ -55,10 +58,14 @@ __all__ = [
     "App",
     "AttemptEnded",
     "AttemptStarted",
+    "Before",
     "Context",
+    "Decided",
     "DecidedBy",
+    "Default",
     "DeterminismWarning",
     "EntriesCommitted",
+    "Escalation",
     "EventTimedOut",
     "InputExpired",
     "InputRequest",
@@ -70,6 +77,8 @@ __all__ = [
     "Observer",
     "PublicError",
     "Quorum",
+    "Refused",
+    "Reminder",
     "Retry",
     "RunClaimed",
     "RunEnded",
@@ -82,6 +91,7 @@ __all__ = [
     "StepFailed",
     "StepInfo",
     "StoreTrouble",
+    "Submission",
     "Transaction",
     "UnsupportedValue",
     "Vote",
@@ -98,10 +108,14 @@ _HOMES = {
     "App": "signoff.workflow.definition",
     "AttemptEnded": "signoff.runtime.observe",
     "AttemptStarted": "signoff.runtime.observe",
+    "Before": "signoff.workflow.input.times",
     "Context": "signoff.workflow.context",
+    "Decided": "signoff.workflow.validation.verdict",
     "DecidedBy": "signoff.workflow.entry",
+    "Default": "signoff.workflow.input.times",
     "DeterminismWarning": "signoff.errors",
     "EntriesCommitted": "signoff.runtime.observe",
+    "Escalation": "signoff.workflow.input.times",
     "EventTimedOut": "signoff.errors",
     "InputExpired": "signoff.errors",
     "InputRequest": "signoff.workflow.input.ask",
@@ -113,6 +127,8 @@ _HOMES = {
     "Observer": "signoff.runtime.observe",
     "PublicError": "signoff.errors",
     "Quorum": "signoff.workflow.vote.quorum",
+    "Reminder": "signoff.workflow.input.times",
+    "Refused": "signoff.errors",
     "Retry": "signoff.workflow.step.retry",
     "RunClaimed": "signoff.runtime.observe",
     "RunEnded": "signoff.runtime.observe",
@@ -125,6 +141,7 @@ _HOMES = {
     "StepFailed": "signoff.errors",
     "StepInfo": "signoff.workflow.step.current",
     "StoreTrouble": "signoff.runtime.observe",
+    "Submission": "signoff.workflow.validation.verdict",
     "Transaction": "signoff.sql",
     "UnsupportedValue": "signoff.errors",
     "Vote": "signoff.workflow.input.answer",

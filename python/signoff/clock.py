@@ -176,11 +176,8 @@ class SettlingClock(ManualClock):
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Say that something goes on while the block runs."""
-        let_go = self.hold()
-        try:
+        with held(self):
             yield
-        finally:
-            let_go()
 
     async def settled(self, *, patience_s: float = math.inf) -> None:
         """Wait in real time until nothing goes on.
@@ -289,6 +286,16 @@ async def sleep(clock: Clock, delay_s: float, *, idle: bool = False) -> None:
         await over.wait()
     finally:
         alarm.cancel()
+
+
+@contextmanager
+def held(clock: Clock) -> Iterator[None]:
+    """Hold a clock while the block runs: something goes on which is no wait, such as work in a thread."""
+    let_go = clock.hold()
+    try:
+        yield
+    finally:
+        let_go()
 
 
 def _nothing() -> None:

@@ -33,6 +33,7 @@
     │   ├── NotEnded                the run goes on, and cannot be deleted
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther · NotClaimed
+    │   ├── BeingValidated          another answer is being judged
     │   ├── SubmissionReused        one submission id, two bodies
     │   ├── SubscriptionExists      with another configuration
     │   ├── AlreadyClaimed · NoPendingWork
@@ -41,6 +42,7 @@
     ├── InvalidAnswer (422)         the value does not match the schema; carries JSON Pointers
     ├── InvalidInput (422)          the input does not fit the workflow; nothing was started
     ├── NotSupported (501)          a part of a protocol this server does not have
+    ├── NotValidated (503)          the workflow's validator came to no verdict
     ├── ServerBusy (503)            as many clients as the server can serve
     ├── StoreError (503)
     │   ├── StoreUnavailable · SchemaTooNew · LeaseLost
@@ -56,6 +58,7 @@
         ├── NotAllowedInWorkflow    I/O, threads or wall clock inside workflow code
         ├── UnsupportedValue        a value the journal cannot keep
         └── PublicError             raised by users: the message may be shown in a browser
+            └── Refused             raised by users' validators: an answer that is not taken
 
 Each has a `code` (stable, snake_case, on the wire), an HTTP `status` and a `detail` that tells a person what happened,
 what it means for their data and what to do. Where `detail` is for whoever runs the store (a file's path, what a
@@ -337,6 +340,12 @@ class Withdrawn(Conflict409):
     code, title = "withdrawn", "This request was withdrawn"
 
 
+class BeingValidated(Conflict409):
+    """An answer while another one is being judged by the workflow's validator; carries the current `row`."""
+
+    code, title = "validating", "Another answer is being checked"
+
+
 class ClaimedByOther(Conflict409):
     """A request that somebody else is working on; carries the current `row`."""
 
@@ -401,6 +410,12 @@ class NotSupported(SignoffError):
     """A part of a protocol that this server does not have."""
 
     code, status, title = "not_supported", 501, "This server does not support that"
+
+
+class NotValidated(SignoffError):
+    """An answer on which the workflow's validator came to no verdict; carries the current `row`, open as before."""
+
+    code, status, title = "not_validated", 503, "The answer could not be checked"
 
 
 class ServerBusy(SignoffError):
@@ -543,3 +558,34 @@ class PublicError(WorkflowError):
     """An error for users to raise: its message is meant for people and may be shown in a browser."""
 
     code, title = "public_error", "The workflow reports a problem"
+
+
+class Refused(PublicError):
+    """An error for users' validators to raise: an answer is not taken, and the request stays open.
+
+    Args:
+        errors: what is wrong with which field: JSON Pointers (RFC 6901) into the value, and messages for people. A text
+            alone is the message.
+        message: what is wrong with the answer as a whole.
+
+    Raises:
+        TypeError: something else than texts is given, or nothing, or a key is no JSON Pointer.
+
+    Example:
+        >>> raise Refused({"/email": "already taken"})
+    """
+
+    code, title = "refused", "The answer was refused"
+
+    def __init__(self, errors: Mapping[str, str] | str | None = None, message: str = "") -> None:
+        if isinstance(errors, str):
+            message, errors = errors, None
+        given = dict(errors or {})
+        for pointer, said in given.items():
+            if not (isinstance(pointer, str) and isinstance(said, str) and (pointer == "" or pointer.startswith("/"))):
+                raise TypeError(f"Refused takes JSON Pointers such as '/email', and a text for each, not {pointer!r}.")
+        if not isinstance(message, str) or not (given or message):
+            raise TypeError("Refused says what is wrong: Refused({'/email': 'already taken'}, message='…').")
+        whole = {"": message} if message else {}
+        found = [{"pointer": pointer, "message": said} for pointer, said in [*whole.items(), *given.items()]]
+        super().__init__(message or "; ".join(given.values()), errors=found)

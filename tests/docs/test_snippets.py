@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,13 +19,15 @@ import httpx
 import jwt
 import pytest
 
+from signoff import Refused, Submission
 from signoff.client import SignoffClient
+from signoff.errors import InvalidAnswer
 from signoff.server.app import create_app
 from signoff.server.config import ServerConfig
 from signoff.service.engine import Engine
 from signoff.stores.open import open_store
 from signoff.testing import TestEngine
-from signoff.workflow.entry import Error
+from signoff.workflow.entry import DecidedBy, Error
 from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.step.entries import StepFailed, StepScheduled
 from tests.runtime.scene import stage
@@ -191,6 +194,26 @@ async def test_operators_programs_try_again_and_rewind() -> None:
         assert (await host.engine.runs.get("r2"))["status"] == "failed"
         assert (await page["pay_again"](client, "r1"))["status"] == "running"
         assert (await host.engine.runs.history("r1"))[-1]["reason"] == "the wrong account"
+
+
+async def test_the_guide_on_validating_refuses_and_decides() -> None:
+    page = _namespace("\n".join(blocks("docs/guide/validating.md")))
+    async with stage(page["app"], "memory:") as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer) as refused:
+            await on.answer(row, {"email": "bora@example.com"})
+        assert refused.value.extra["errors"] == [{"pointer": "/email", "message": "already taken"}]
+        assert (await on.engine.inputs.get(run, "page:0"))["errors"] == refused.value.extra["errors"]
+        assert (await on.answer(row, {"email": "Alice@Example.com"})).row["status"] == "answered"
+        assert (await on.reaches(run, "completed"))["output"] == "alice@example.com"
+        run = await on.start("approval")
+        assert (await on.reaches(run, "completed"))["output"] == ["approve", "policy", "by_rule"]
+    sent = Submission("submit", DecidedBy("person", "user:bora"), "r", "page:0", "s1")
+    for _ in range(2):  # a worker was killed in between
+        page["reserve"](page["SignUp"](email="a"), sent)
+    with pytest.raises(Refused, match="somebody else"):
+        page["reserve"](page["SignUp"](email="a"), replace(sent, submission_id="s2"))
 
 
 def test_the_reference_proves_a_store_of_ones_own(tmp_path: Path) -> None:

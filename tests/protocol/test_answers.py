@@ -68,9 +68,10 @@ def test_the_rules_alone(case: dict[str, Any]) -> None:
         case Accept():
             assert _written(case, state) == (case["row"] | expect["changed"], _names(expect["recorded"]))
         case ExpireNow():
-            assert expect["recorded"] == "input.expired"
-            expired = expire(state, InputExpired(case["now"], "approve:0"))
-            assert expired.row == case["row"] | expect["changed"]
+            ended = state.schedule.ended("approve:0", case["now"])
+            assert expect["recorded"] == ended.type
+            after = expire(state, ended) if isinstance(ended, InputExpired) else answer(state, ended)
+            assert after.row == case["row"] | expect["changed"]
         case refusal:
             assert (_code(refusal), refusal.status, expect["recorded"]) == (expect["code"], expect["status"], None)
             assert _pointers(refusal) == expect.get("pointers", [])

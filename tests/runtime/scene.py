@@ -12,6 +12,7 @@ from signoff import App
 from signoff.clock import Clock, JumpingClock
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
+from signoff.service.verdicts import WAIT_S
 from signoff.stores.open import open_store
 from signoff.testing.timeline import hold_while_asked
 from signoff.workflow.entry import DecidedBy
@@ -80,12 +81,13 @@ class Scene:
         submission: str | None = None,
         action: str | None = None,
         seen: str | None = None,
+        wait_s: float = WAIT_S,
     ) -> Accepted:
         """Answer a request as it was seen in `row`."""
         request = AnswerRequest(
             submission or f"s{next(_numbers)}", action or row["actions"][0], value, seen or row["revised"]
         )
-        return await self.engine.inputs.answer(row["run_id"], row["id"], request, who or person())
+        return await self.engine.inputs.answer(row["run_id"], row["id"], request, who or person(), wait_s=wait_s)
 
     async def entries(self, run_id: str, *types: str) -> list[dict[str, Any]]:
         """Return the journal, or only entries of these types."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
+from signoff import Context, SignoffError
 from signoff.service.engine import Engine
 from signoff.stores.change import Change, Conflict, Outcome, Rejected
 from signoff.stores.open import open_store
+from signoff.testing import TestEngine
 from signoff.workflow.entry import DecidedBy
 
 
@@ -34,3 +38,23 @@ async def test_many_events_at_once_lose_no_race_among_themselves(url: str) -> No
     assert row["id"] == run
     assert [entry["payload"] for entry in history if entry["type"] == "event.received"] == list(range(200))
     assert lost == 0
+
+
+async def test_a_clock_does_not_jump_while_a_long_history_is_folded_in_a_thread() -> None:
+    async def long(ctx: Context) -> None:
+        for n in range(2_500):
+            ctx.publish("row", "one", {"n": n})
+        await ctx.await_event("end")
+
+    async with TestEngine(long) as engine:
+        run = await engine.start(long)
+        await run.reaches("waiting")
+        act = engine.services.runs.act("rewind", run.id, DecidedBy("operator", "test"), to="nothing:7")
+        asked = asyncio.create_task(act)
+        held = False
+        while not asked.done():
+            held = held or engine.clock.held
+            await asyncio.sleep(0)
+        with pytest.raises(SignoffError):
+            await asked
+        assert held

@@ -72,6 +72,16 @@ async def test_a_worker_dies_here_and_now() -> None:
         assert engine.crashes == 2
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_worker_dies_as_somebody_answers(moment: str) -> None:
+    async with TestEngine(expense_app()) as engine:
+        engine.crash(**{moment: "answer"})
+        run = await engine.start("expense", 120)
+        await engine.person("alice", groups=["finance"]).answers("approve", APPROVED)
+        assert engine.crashes == 1
+        assert await run.result() == "receipt for 120"
+
+
 async def test_a_worker_dies_in_the_middle_of_a_step() -> None:
     began, attempts = asyncio.Event(), 0
 

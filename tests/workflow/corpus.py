@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import Any
 
 import anyio
 
-from signoff import Action, App, Context, EventTimedOut, InputExpired, InputWithdrawn, Retry, StepFailed
+from signoff import (
+    Action,
+    App,
+    Before,
+    Context,
+    Default,
+    Escalation,
+    EventTimedOut,
+    InputExpired,
+    InputWithdrawn,
+    Reminder,
+    Retry,
+    StepFailed,
+)
 
 app = App()
 
@@ -109,6 +123,29 @@ async def form(ctx: Context, size: int) -> str:
     except InputWithdrawn:
         return "withdrawn"
     return f"{answer.action} {answer.value} {(await request).by.id}"
+
+
+def note(reminder: Reminder) -> int:
+    return len(reminder.to)
+
+
+@app.workflow
+async def reminded(ctx: Context, size: int) -> str:
+    request = ctx.await_input(
+        "approve",
+        bool,
+        title="Approve?",
+        to=["group:finance"],
+        deadline=lambda asked_at: asked_at + timedelta(days=4),
+        remind=["10s", "1h", Before("1h")],
+        escalate=[Escalation("30m", ["group:directors"]), Escalation("2h", ["user:chief"], keep=False)],
+        default=Default("submit", value=False),
+        on_remind=note,
+    )
+    await ctx.step("hint", work, size)
+    await request.revise(title="Approve now?", deadline="3d")
+    answer = await request
+    return f"{answer.value} {answer.by.kind}"
 
 
 @app.workflow

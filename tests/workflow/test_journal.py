@@ -42,6 +42,7 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "tuple[str, ...]": st.lists(plain).map(tuple),
     "tuple[str, ...] | None": st.none() | st.lists(plain).map(tuple),
     "dict[str, Any]": st.dictionaries(plain, json),
+    "list[dict[str, Any]]": st.lists(st.dictionaries(plain, json)),
     "dict[str, Any] | None": st.none() | st.dictionaries(plain, json),
 }
 

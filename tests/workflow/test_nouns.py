@@ -50,6 +50,7 @@ def test_an_entry_is_of_the_noun_in_whose_folder_it_stands() -> None:
     odd = {
         "run.cancel_requested": "run",
         # What happens to a request is called after it.
+        **dict.fromkeys(("input.submitted", "input.refused", "input.returned"), "validation"),
         **dict.fromkeys(("input.claimed", "input.released"), "claim"),
         "input.voted": "vote",
         **dict.fromkeys(("input.delegated", "input.reassigned", "input.amended"), "handover"),

@@ -97,6 +97,7 @@ async def does_it_in_steps(ctx: Context) -> list[Any]:
         await ctx.step("c", rolls),
         await ctx.options(timeout="1s").step("d", uuid4),
         await ctx.step("e", fetch),
+        await ctx.await_input("f", int, title="F?", validate=inside, decide=rolls),
     ]
 
 

@@ -8,8 +8,8 @@ from functools import partial
 
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.entry import PYTHON, Command, DecidedBy, Entry, Error
-from signoff.workflow.event.entries import EventReceived, EventTimedOut
-from signoff.workflow.input.entries import InputAnswered, InputExpired
+from signoff.workflow.event.entries import EventReceived
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputReminded
 from signoff.workflow.machine import Machine
 from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunStarted, RunUnblocked
 from signoff.workflow.step.entries import StepCompleted, StepFailed
@@ -94,17 +94,13 @@ class World:
 
     def _time(self) -> list[Callable[[], Entry]]:
         machine = self.machine
-        due: list[tuple[int, type[TimerFired | InputExpired | EventTimedOut], str]] = []
-        due += [(at, TimerFired, id_) for id_, at in machine.open_timers.items()]
-        due += [(at, InputExpired, id_) for id_, at in machine.open_inputs.items() if at is not None]
-        due += [(at, EventTimedOut, id_) for id_, at in machine.open_events.items() if at is not None]
-        if not due:
+        at = machine.wake_at(machine.open_steps)
+        if at is None:
             return []
-        at, kind, id_ = min(due, key=lambda item: item[0])
 
         def happen() -> Entry:
             self.now = max(self.now, at)
-            return kind(self.now, id_)
+            return next(machine.due(self.now))
 
         return [happen]
 
@@ -120,7 +116,9 @@ class World:
             lambda: RunBlocked(self.now, ERROR),
             lambda: RunUnblocked(self.now),
         ]
-        old = [entry for entry in self.journal if type(entry) in {StepCompleted, TimerFired, InputAnswered}]
+        old = [
+            entry for entry in self.journal if type(entry) in {StepCompleted, TimerFired, InputAnswered, InputReminded}
+        ]
         if old:
             found.append(lambda: old[self.choose(len(old))])
         if self.cancels:

@@ -50,6 +50,8 @@ from signoff.runtime.port import (
     RunPort,
 )
 from signoff.runtime.steps import StepRunner
+from signoff.runtime.validations import Validations
+from signoff.runtime.validators import ValidatorRunner
 from signoff.runtime.watchdog import Watchdog
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.entry import Entry, Error, Notification
@@ -102,6 +104,7 @@ class DriverOwner(Protocol):
 
     port: RunPort
     steps: StepRunner
+    validators: ValidatorRunner
     watchdog: Watchdog
     observers: Observers
     loop: asyncio.AbstractEventLoop
@@ -152,6 +155,9 @@ class RunDriver:
             recorded=self.news,
             untried=self._pump_later,
         )
+        self._validations = Validations(
+            self.run_id, run.lost, runner=owner.validators, hold=self._clock.hold, ended=self.pump
+        )
         self._unwritten: list[Entry] = []  # what the code asked for when it was replayed, beyond the journal
         self._paused = False
         self._withheld: list[Entry] = []  # from the machine, because the run is paused
@@ -194,13 +200,14 @@ class RunDriver:
         try:
             entries = self._owner.watchdog.run(self.run_id, machine, lambda: self._advance(machine))
         except Exception as error:  # the code and the journal disagree, or the code asks for what cannot be written
-            self._attempts.take_back()
+            self._take_back()
             self._block(error)
             return
         self._settle(self._execution, entries)
 
     def _wait_out(self, execution: CachedRun) -> None:
         """Begin nothing, the run is paused: write results as they come, let go when no attempt is under way."""
+        self._validations.drop()
         idle = not self._attempts.under_way
         if idle or self._attempts.results:
             at = max(execution.machine.now_ms, *(entry.at for entry in self._withheld))
@@ -227,7 +234,9 @@ class RunDriver:
         entries, self._unwritten = self._unwritten, []
         due = islice(machine.due(max(self._clock.now_ms(), machine.now_ms)), MOST_DUE)
         while machine.outcome is None:
-            notification: Notification | None = self._attempts.next_result(machine) or next(due, None)
+            notification: Notification | None = (
+                self._attempts.next_result(machine) or self._validations.next_verdict(machine) or next(due, None)
+            )
             if notification is None:
                 break
             entries.append(notification)
@@ -239,9 +248,14 @@ class RunDriver:
         machine, draining = execution.machine, self._owner.draining
         now = self._clock.now_ms()
         runnable = [id_ for id_, call in machine.open_steps.items() if call.retry_at is None or call.retry_at <= now]
-        goes_on = bool(runnable) if not draining else not self._attempts.under_way.keys().isdisjoint(runnable)
+        judged = machine.open_validations
+        if draining:
+            goes_on = not self._attempts.under_way.keys().isdisjoint(runnable) or self._validations.under_way
+        else:
+            goes_on = bool(runnable or judged)
         if machine.outcome is not None or not goes_on:
-            self._append(execution, entries, release=True, ready=machine.outcome is None and bool(runnable))
+            ready = machine.outcome is None and bool(runnable or judged)
+            self._append(execution, entries, release=True, ready=ready)
         elif entries:
             self._append(execution, entries)
         else:
@@ -272,7 +286,7 @@ class RunDriver:
             case LostLease():
                 self._lose()
             case NotTaken(refused):
-                self._attempts.take_back()
+                self._take_back()
                 self._leave_blocked(refused, None, BLOCKED_RETRY_MS)
             case Exception():
                 what = f"a commit failed, or its outcome is unknown ({outcome})"
@@ -285,6 +299,7 @@ class RunDriver:
             self._failures = 0
             self._owner.recovered()
         self._attempts.fed.clear()
+        self._validations.written()
         execution.position += len(request.entries)
         observers = self._owner.observers
         if observers.watched or request.release or not FAILURES.isdisjoint(map(type, request.entries)):
@@ -297,15 +312,19 @@ class RunDriver:
             self._withheld += request.entries
         else:
             self._execute(execution.machine)
-        if self._attempts.results or self._behind:
+        if self._attempts.results or self._validations.verdicts or self._behind:
             self.pump()
 
     def _fall_back(self, *, drop: bool) -> None:
         """Forget what the machine did beyond the journal, keep the step results it had taken."""
-        self._attempts.take_back()
+        self._take_back()
         if drop:
             self._drop()
         self._behind = True
+
+    def _take_back(self) -> None:
+        self._attempts.take_back()
+        self._validations.take_back()
 
     def _drop(self) -> None:
         self._unwritten, self._withheld = [], []
@@ -457,6 +476,7 @@ class RunDriver:
         now, draining = self._clock.now_ms(), self._owner.draining
         due = [call for call in machine.open_steps.values() if call.retry_at is None or call.retry_at <= now]
         self._attempts.settle([] if draining else due, machine.open_steps)
+        self._validations.settle(machine.open_validations, begin=not draining)
         self._set_alarm(machine.wake_at(machine.open_steps if draining else self._attempts.under_way), now)
 
     def _set_alarm(self, wake_at: int | None, now: int) -> None:
@@ -485,6 +505,7 @@ class RunDriver:
         if self._again is not None:
             self._again.cancel()
         self._attempts.stop()
+        self._validations.stop()
         execution = self._execution
         if not keep and execution is not None:
             self._owner.watchdog.close(self.run_id, execution.machine)

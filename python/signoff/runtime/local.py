@@ -38,20 +38,22 @@ from signoff.runtime.run_copy import RunCopy
 from signoff.runtime.transactions import LocalStepTransaction
 from signoff.service.act import read_journal, whole_view
 from signoff.service.engine import Engine
-from signoff.service.kinds import run_name
+from signoff.service.kinds import ledger_part, run_name
 from signoff.service.recent import RecentAppends
-from signoff.service.run_change import RunChange, RunSnapshot
+from signoff.service.run_change import RunChange, RunSnapshot, tails
 from signoff.stores.base import SqlTransaction
 from signoff.stores.bus import READY
 from signoff.stores.change import Committed, Outcome, Subject
 from signoff.workflow import journal
 from signoff.workflow.entry import Entry
 from signoff.workflow.failure import error_of
+from signoff.workflow.input.decide import SCOPE, kept_of
 from signoff.workflow.run.cut import holds_cut
 from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.run.status import ENDED
 from signoff.workflow.run.undo import retried_on, retried_otherwise
 from signoff.workflow.step.entries import StepCompleted
+from signoff.workflow.validation.decide import judged_by
 from signoff.workflow.view import RunFold, View
 
 log = logging.getLogger("signoff.runtime")
@@ -199,6 +201,8 @@ class LocalRunPort:
         task = asyncio.get_running_loop().create_task(append)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        let_go = self.clock.hold()  # until it is handed to the committer, which holds it from then on
+        task.add_done_callback(lambda _: let_go())
 
     async def _append_anew(self, request: JournalAppend, reply: JournalReply) -> None:
         """Append without having the view that it was decided on."""
@@ -240,6 +244,7 @@ class LocalRunPort:
         self, copy: RunCopy, request: JournalAppend, reply: JournalReply, through: SqlTransaction | None = None
     ) -> None:
         try:
+            verdicts = judged_by(request.entries, copy.view) if copy.view.inputs else ()
             write = RunChange(
                 RunSnapshot(copy.subject, copy.view),
                 request.entries,
@@ -248,6 +253,9 @@ class LocalRunPort:
                 epoch=request.lease.epoch,
                 release=request.release,
             )
+            if verdicts:
+                for kept in kept_of(verdicts, copy.view, tails(write.after)[1]):
+                    write.remember(ledger_part(SCOPE, *kept))
         except Exception as error:
             self._forget(copy)
             asyncio.get_running_loop().call_soon(reply, NotTaken(error_of(error)))

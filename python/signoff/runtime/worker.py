@@ -29,6 +29,7 @@ from signoff.runtime.observe import Observer, Observers, RunClaimed
 from signoff.runtime.port import ClaimedRun, RunLease
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.threads import StepThreads
+from signoff.runtime.validators import ValidatorRunner
 from signoff.runtime.watchdog import Watchdog, keep_for_ever
 from signoff.workflow.definition import App
 
@@ -89,6 +90,7 @@ class Worker:
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._threads = StepThreads(threads)
         self.steps = StepRunner(self.port.clock, self._threads)
+        self.validators = ValidatorRunner(self.port.clock, self._threads)
         self.watchdog = Watchdog(activation_s)
         self._activation_s = activation_s
         self._concurrency = concurrency

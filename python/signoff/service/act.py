@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from signoff.clock import Clock
+from signoff.clock import Clock, held
 from signoff.errors import JournalTooLong, JournalUnreadable, RunConflict, RunNotFound, WorkflowError
 from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
@@ -209,7 +209,7 @@ class Actor:
             release=decision.ends or decision.release,
         )
         long = len(decision.entries) > _LONG or (run.view.past is not None and len(run.view.past.folded) > _LONG)
-        written = await asyncio.to_thread(change) if long else change()
+        written = await self._in_thread(change) if long else change()
         reply = decision.reply(run.view, run.public_tail + len(written.delta.public))
         for one in decision.known if decision.remember is None else (decision.remember, *decision.known):
             written.remember(ledger_part(one.scope, one.id, one.digest, one.dumps(reply)))
@@ -219,9 +219,14 @@ class Actor:
             raise decision.refusal(run.view)
         return (reply,)
 
+    async def _in_thread(self, change: Callable[[], RunChange]) -> RunChange:
+        with held(self._clock):
+            return await asyncio.to_thread(change)
+
     async def _whole_view(self, subject: Subject) -> View:
         try:
-            return await whole_view(self._store, subject)
+            with held(self._clock):
+                return await whole_view(self._store, subject)
         except WorkflowError as error:
             raise unreadable(subject.name.id, error) from error
 
@@ -230,7 +235,8 @@ class Actor:
         if run.subject is None or run.view.run is None or not run.view.run.steps:
             return run.view
         try:
-            return await whole_view(self._store, run.subject, past=False)
+            with held(self._clock):
+                return await whole_view(self._store, run.subject, past=False)
         except (WorkflowError, JournalTooLong):  # an entry of a newer version, say: the run ends all the same
             return run.view
 

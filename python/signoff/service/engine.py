@@ -105,7 +105,7 @@ class Engine:
             hub=hub,
             streams=streams,
             runs=runs,
-            inputs=Inputs(store, committer, clock),
+            inputs=Inputs(store, committer, clock, hub),
             events=Events(store, committer, clock),
             workers=workers,
             forsaken=forsaken,

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import orjson
 
-from signoff.clock import Clock
+from signoff.clock import Clock, held
 from signoff.errors import InputNotFound, PayloadTooLarge
 from signoff.service.act import OPEN_INPUTS, Actor, LoadMore, not_found
 from signoff.service.commit import GroupCommitter
 from signoff.service.drafts import Drafts
 from signoff.service.kinds import PartKind, inputs_listing, run_name
+from signoff.service.streams.hub import Hub
+from signoff.service.verdicts import WAIT_S, Verdicts
 from signoff.stores.base import Page, PartsWanted, WorkflowStore
 from signoff.workflow.decision import Decision, Loaded
 from signoff.workflow.input import decide
@@ -46,21 +48,28 @@ class Inputs:
         drafts: what people have filled in and not sent.
     """
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock) -> None:
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, hub: Hub) -> None:
         self.drafts = Drafts(store, committer, clock)
         self._store = store
+        self._verdicts = Verdicts(store, hub)
         self._actor = Actor(store, committer, clock)
         self._judging = asyncio.Semaphore(_JUDGES)
-        self._hold = clock.hold
+        self._clock = clock
 
-    async def answer(self, run_id: str, key: str, request: AnswerRequest, who: Who) -> Accepted:
+    async def answer(
+        self, run_id: str, key: str, request: AnswerRequest, who: Who, *, wait_s: float = WAIT_S
+    ) -> Accepted:
         """Decide a request for input, exactly once; durable before this returns.
+
+        If the workflow's own code judges the answer, this waits for the verdict. When the time is over, `validating` of
+        what is returned is true: the answer is recorded and judged all the same, and the row tells what comes of it.
 
         Args:
             run_id: the run that asked.
             key: `name:n` of the request.
             request: the submission.
             who: the person, or the operator, that answers.
+            wait_s: how long to wait for a verdict, in seconds.
 
         Raises:
             RunNotFound, InputNotFound: nobody asked this.
@@ -68,7 +77,9 @@ class Inputs:
             SubmissionReused: the submission id was used for another answer.
             Stale, AlreadyDecided, Expired, Withdrawn: the request is no longer what the person saw; `row` tells.
             ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first; `row` tells.
-            InvalidAnswer: the value does not match the schema; nothing was recorded.
+            BeingValidated: another answer is being judged; nothing was recorded.
+            InvalidAnswer: the value does not match the schema, or was refused; the request is still open.
+            NotValidated: the code that judges it came to no verdict; nothing was recorded.
             PayloadTooLarge: it could not be judged in time; nothing was recorded.
         """
 
@@ -78,10 +89,8 @@ class Inputs:
             state = run.view.inputs.get(key)
             if state is None:
                 return decide.answer(run, key, request, who, now)
-            # Those that must not be decided by the same people are told of it in the same commit.
-            if apart := [other for other in state.policy.get("apart", ()) if other not in known]:
-                known.update(apart)
-                return LoadMore(tuple(PartsWanted(PartKind.INPUT, other) for other in apart))
+            if (more := _apart(state, known)) is not None:
+                return more
             encoded = EncodedAnswer.of(key, request, who)
             room = _SMALL - encoded.size
             if run.size <= room or len(orjson.dumps(schema_for(state.row, request.action))) <= room:
@@ -90,7 +99,11 @@ class Inputs:
 
         wanted = PartsWanted(PartKind.INPUT, key)
         accepted = await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
-        await self.drafts.decided(run_id, key)
+        if accepted.validating and wait_s > 0:
+            digest = EncodedAnswer.of(key, request, who).digest
+            accepted = await self._verdicts.outcome(accepted, request, digest, wait_s=wait_s)
+        if not accepted.validating and accepted.outcome == "accepted":
+            await self.drafts.decided(run_id, key)
         return accepted
 
     async def act(self, verb: str, run_id: str, key: str, body: Body, who: Who) -> dict[str, Any]:
@@ -109,7 +122,12 @@ class Inputs:
         """
         declared = REQUEST_VERBS[verb]
 
-        def decided(run: Loaded, now: int) -> RequestDecision:
+        known = {key}
+
+        def decided(run: Loaded, now: int) -> RequestDecision | LoadMore:
+            state = run.view.inputs.get(key)
+            if state is not None and (more := _apart(state, known)) is not None:
+                return more
             return decide_on(declared, run, key, now, body=body, who=who)
 
         return await self._actor.act(run_id, decided, PartsWanted(PartKind.INPUT, key))
@@ -117,18 +135,16 @@ class Inputs:
     async def _judged(self, judge: Callable[[], Decision[Accepted]], row: dict[str, Any]) -> Decision[Accepted]:
         """Judge a large answer in a thread, so that nobody else waits for it."""
         async with self._judging:
-            let_go = self._hold()
             try:
-                async with asyncio.timeout(JUDGING_S):
-                    return await asyncio.to_thread(judge)
+                with held(self._clock):
+                    async with asyncio.timeout(JUDGING_S):
+                        return await asyncio.to_thread(judge)
             except TimeoutError:
                 raise PayloadTooLarge(
                     f"The answer could not be checked within {JUDGING_S} s; it was not recorded and the request is "
                     "still open. Send less.",
                     row=row,
                 ) from None
-            finally:
-                let_go()
 
     async def get(self, run_id: str, key: str) -> dict[str, Any]:
         """Return one request's row.
@@ -169,3 +185,15 @@ class Inputs:
         """
         page = await self._store.list_parts(inputs_listing(audience, status), limit=limit, cursor=cursor)
         return Page(tuple(InputState.loads(found.part.state).row for found in page.items), page.cursor)
+
+
+def _apart(state: InputState, known: set[str]) -> LoadMore | None:
+    """Return the wish for those that must not be decided by the same people: they are told in the same commit.
+
+    Args:
+        state: the request that may be decided.
+        known: what has been loaded or asked for; added to.
+    """
+    apart = [other for other in state.policy.get("apart", ()) if other not in known]
+    known.update(apart)
+    return LoadMore(tuple(PartsWanted(PartKind.INPUT, other) for other in apart)) if apart else None

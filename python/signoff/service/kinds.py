@@ -207,7 +207,7 @@ def forget_record(record: Subject) -> Change:
 def input_part(state: InputState) -> Part:
     """Return a request as a part of its run."""
     row = state.row
-    status = row["status"]
+    status = "pending" if state.pending else row["status"]  # also while an answer to it is judged
     terms = [f"status/{status}"]
     for principal in state.to:
         terms += [f"to/{principal}", f"to/{principal}/status/{status}"]

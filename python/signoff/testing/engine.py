@@ -102,14 +102,13 @@ class TestEngine:
     ) -> None:
         """End it; a script that was refused is raised, if nobody has asked for its outcome and nothing else is."""
         assert self._ends is not None
+        refused = list[Exception]()
         async with self._ends:
             self._ends.callback(self._forget)
             for person in self._people:
-                try:
-                    await person.close()
-                except Exception:
-                    if error is None:
-                        raise
+                refused += await person.close()
+        if refused and error is None:
+            raise refused[0]
 
     def _forget(self) -> None:
         self._opened = None
@@ -229,7 +228,8 @@ class TestEngine:
             after: die when this commit is durable, and the worker does not know it yet.
 
         With neither it dies here and now. A commit is the worker's, named by its number, from 1 on and counted from
-        now, or by what it writes: `"step.completed"`, `"step.completed charge:0"`.
+        now, or by what it writes: `"step.completed"`, `"step.completed charge:0"`; or it is `"answer"`, the next answer
+        of a person.
 
         Example:
             >>> engine.crash(after="step.completed charge:0")

@@ -86,19 +86,21 @@ class PersonScript:
         if not task.cancelled() and task.exception() is not None:
             self._person.failed(request)
 
-    async def close(self) -> None:
-        """End it; a refusal that nobody has asked for is raised."""
+    async def close(self) -> Exception | None:
+        """End it; return a refusal that nobody has asked for."""
         if self._alarm is not None:
             self._alarm.cancel()
         if self._task is None:
-            return
+            return None
         self._task.cancel()
         await asyncio.wait([self._task])
-        if not self._told and not self._task.cancelled() and (error := self._task.exception()) is not None:
-            error.add_note(
-                f"This is what {self._person.name} got for {self.acts}; `await script.outcome()` expects it."
-            )
-            raise error
+        if self._told or self._task.cancelled():
+            return None
+        error = self._task.exception()
+        if not isinstance(error, Exception):
+            return None
+        error.add_note(f"This is what {self._person.name} got for {self.acts}; `await script.outcome()` expects it.")
+        return error
 
 
 class Person:
@@ -298,10 +300,9 @@ class Person:
         )
         return await self.stage.answer(request, submission, self.who)
 
-    async def close(self) -> None:
-        """End all scripts; a refusal that nobody has asked for is raised."""
-        for script in self._scripts:
-            await script.close()
+    async def close(self) -> list[Exception]:
+        """End all scripts; return refusals that nobody has asked for."""
+        return [error for script in self._scripts if (error := await script.close()) is not None]
 
 
 def _is_meant(asked: Asked, request: SeenRequest) -> bool:

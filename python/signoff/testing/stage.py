@@ -13,7 +13,7 @@ from signoff.service.engine import Engine
 from signoff.service.inputs import REQUEST_VERBS
 from signoff.service.kinds import RunFilter
 from signoff.testing.board import RequestBoard, SeenRequest
-from signoff.testing.faults import Delay, Faults, LostReply
+from signoff.testing.faults import Crash, Delay, Faults, LostReply
 from signoff.testing.lives import WorkerLives
 from signoff.testing.timeline import Stuck, Timeline
 from signoff.workflow.input.decide import Accepted, Who
@@ -58,9 +58,14 @@ class Stage:
                 await sleep(self.time.clock, ms / 1000)
             case LostReply(written=False):
                 raise OutcomeUnknown("The answer was lost on its way: the test wanted it so.")
+            case Crash(after=False):
+                self.lives.kill()
         accepted = await self.services.inputs.answer(request.run_id, request.key, submission, who)
-        if isinstance(fault, LostReply):
-            raise OutcomeUnknown("The reply to this answer was lost: the test wanted it so.")
+        match fault:
+            case LostReply():
+                raise OutcomeUnknown("The reply to this answer was lost: the test wanted it so.")
+            case Crash(after=True):
+                self.lives.kill()
         return accepted
 
     async def do(self, verb: str, request: SeenRequest, body: Mapping[str, Any], who: Who) -> dict[str, Any]:

@@ -106,6 +106,10 @@ class Commands:
         self.new.append(command)
         return command
 
+    def recalls(self, kind: type[Command], name: str) -> bool:
+        """Tell whether the journal has this command next, so that its members need not be made again."""
+        return self.recorded.holds_next(kind, name)
+
     def _passed(self, cut: Cut) -> None:
         self.now_ms = max(self.now_ms, cut.at)
 

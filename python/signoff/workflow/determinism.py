@@ -73,6 +73,17 @@ class Recorded:
         """Return the command that the journal has next; None: it has no more."""
         return next((command for command in self.queue if not isinstance(command, Notification)), None)
 
+    def holds_next(self, kind: type[Any], name: str) -> bool:
+        """Tell whether `take` would find this command."""
+        for command in self.queue:
+            if isinstance(command, Notification):
+                continue
+            if type(command) is kind and command.name == name:
+                return True
+            if not command.optional:
+                return False
+        return False
+
     def pass_cuts(self) -> None:
         """Come to the cuts that stand before the next command."""
         while self.queue and isinstance(cut := self.queue[0], Notification):

@@ -7,6 +7,7 @@ one at a time, and the code runs until it is idle after each. What it asks for b
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from operator import itemgetter
 
 from signoff.errors import NonDeterminism, WorkflowError
@@ -17,11 +18,13 @@ from signoff.workflow.determinism import user_frame
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventTimedOut
 from signoff.workflow.input.entries import InputExpired
+from signoff.workflow.loop import Halt
 from signoff.workflow.run.ask import Execution, RunEnd
 from signoff.workflow.run.cut import Cut, effective, is_cut
 from signoff.workflow.run.entries import REMARKS, RunDescribed, RunStarted, RunTerminated
 from signoff.workflow.step.ask import StepCall
 from signoff.workflow.timer.entries import TimerFired
+from signoff.workflow.validation.ask import OpenValidation
 
 Timed = TimerFired | InputExpired | EventTimedOut
 """What comes of the time alone."""
@@ -80,6 +83,12 @@ class Machine:
         return {id_: request.deadline_ms for id_, request in self._commands.inputs.items()}
 
     @property
+    def open_validations(self) -> list[OpenValidation]:
+        """Return what is to be judged: answers, and requests that a policy may decide before people do."""
+        requests = self._commands.inputs
+        return [due for one in requests.values() if (due := one.validation) is not None] if requests else []
+
+    @property
     def open_events(self) -> dict[str, int | None]:
         """Return when each wait for an event times out, in milliseconds, or None."""
         return {id_: wait.timeout_at for id_, wait in self._commands.waits.items()}
@@ -112,29 +121,29 @@ class Machine:
         commands = self._commands
         if not (commands.timers or commands.inputs or commands.waits):
             return
-        while overdue := sorted((one for one in self._times() if one[0] <= now_ms), key=itemgetter(0)):
+        while overdue := sorted((one for one in self._times(now_ms) if one[0] <= now_ms), key=itemgetter(0)):
             for _, kind, id_ in overdue:
-                at = self._due_at(kind, id_)
+                at = self._due_at(kind, id_, now_ms)
                 if at is not None and at <= now_ms:
                     yield commands.inputs[id_].due(now_ms) if kind is InputExpired else kind(now_ms, id_)
 
-    def _times(self) -> Iterator[tuple[int, type[Timed], str]]:
+    def _times(self, now_ms: int | None = None) -> Iterator[tuple[int, type[Timed], str]]:
         commands = self._commands
         for id_, (fire_at, _) in commands.timers.items():
             yield fire_at, TimerFired, id_
         for id_, request in commands.inputs.items():
-            if request.due_at is not None:
-                yield request.due_at, InputExpired, id_
+            if (at := request.due_at(now_ms)) is not None:
+                yield at, InputExpired, id_
         for id_, wait in commands.waits.items():
             if wait.timeout_at is not None:
                 yield wait.timeout_at, EventTimedOut, id_
 
-    def _due_at(self, kind: type[Timed], id_: str) -> int | None:
+    def _due_at(self, kind: type[Timed], id_: str, now_ms: int) -> int | None:
         commands = self._commands
         if kind is EventTimedOut:
             return commands.waits[id_].timeout_at if id_ in commands.waits else None
         if kind is InputExpired:
-            return commands.inputs[id_].due_at if id_ in commands.inputs else None
+            return commands.inputs[id_].due_at(now_ms) if id_ in commands.inputs else None
         return commands.timers[id_][0] if id_ in commands.timers else None
 
     # -- driving ---------------------------------------------------------------------------------------------------
@@ -205,7 +214,8 @@ class Machine:
         commands.recorded.turning = turning
         if turning:
             commands.recorded.pass_cuts()
-        _FEEDS[type(notification)](commands, notification)
+        with suppress(Halt):  # where code and journal disagree about what is asked for here; `go_on` says so
+            _FEEDS[type(notification)](commands, notification)
         execution.go_on()
 
     def _check_left_over(self) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NOUNS: Final = (
     *("run", "step", "timer", "event", "row", "patch"),
-    *("input", "claim", "vote", "handover", "wizard", "comment"),
+    *("input", "validation", "claim", "vote", "handover", "wizard", "comment"),
 )
 
 TAKEN: Final = frozenset({"name", "txid"})

@@ -2,8 +2,8 @@
 
 Much is refused when it is done (see `guard.py`). What Python lets nobody refuse, because it is written in C or has no
 name that could be exchanged, is found here: in the workflow's function, in functions inside it, and in functions of the
-same module that it refers to. What is handed to `ctx.step` is passed over: it runs in a step. Nothing is run; names are
-followed through the module's imports.
+same module that it refers to. What is handed to `ctx.step`, or judges answers, is passed over: it runs in the world.
+Nothing is run; names are followed through the module's imports.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ _NUMBERED = frozenset(("step", "create_task", "ensure_future", "sleep", "await_e
 _ORDERING = frozenset(("list", "tuple", "iter", "enumerate", "map", "filter", "zip", "reversed", "next"))
 _OF_SETS = frozenset(("union", "intersection", "difference", "symmetric_difference", "copy"))
 _ASKING = frozenset(("step", "sleep", "await_event"))
+_JUDGING = frozenset(("validate", "decide"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,8 +300,10 @@ class _FunctionReader:
         for index, argument in enumerate(node.args):
             if not (of_step and index == 1):  # runs in the step
                 self._node(argument, scope)
+        judges = _JUDGING if isinstance(node.func, ast.Attribute) and node.func.attr == "await_input" else ()
         for keyword in node.keywords:
-            self._node(keyword.value, scope)
+            if keyword.arg not in judges:  # run on a worker, outside of the workflow
+                self._node(keyword.value, scope)
 
     def _is_step(self, function: Function, scope: _FunctionScope) -> bool:
         decorators = [one.func if isinstance(one, ast.Call) else one for one in function.decorator_list]

@@ -45,6 +45,44 @@ async def test_groups_in_opposite_order_meet_no_deadlock(opened: OpenStore, ask:
     assert [before] == await ask(_DEADLOCKS)
 
 
+async def test_a_group_of_steps_is_written_at_once_and_a_conflict_is_one_s_alone(opened: OpenStore) -> None:
+    """What is in order is written with all it appends, whatever its neighbours expect, twice to one record too."""
+    store = await opened()
+    ids = [f"r{number}" for number in range(4)]
+    await store.commit([start(run_id, ready=True) for run_id in ids])
+    assert len(await store.claim("w", ["expense"], now=0, lease_ms=10**9, limit=9)) == 4
+    assert {type(one) for one in await store.commit([advance(run_id, 1, epoch=1) for run_id in ids])} == {Committed}
+    [before] = [await record(store, "r1")]
+    group = [advance("r0", 2, epoch=1), advance("r1", 2, epoch=9), advance("r2", 7, epoch=1), advance("r3", 2, epoch=1)]
+    first, lost, late, last = await store.commit(group)
+    assert (lost, late) == (Conflict("epoch", "r1"), Conflict("version", "r2"))
+    for outcome, run_id in ((first, "r0"), (last, "r3")):
+        assert isinstance(outcome, Committed)
+        assert outcome.batches[f"runs/{run_id}"] == (2, 3, b'{"row":2}')
+        assert await text(store, f"runs/{run_id}") == b'{"type":"run"},{"row":1},{"row":2}'
+    assert await record(store, "r1") == before
+    assert await text(store, "runs/r2") == b'{"type":"run"},{"row":1}'
+    twice = await store.commit([advance("r0", 3, epoch=1), advance("r0", 4, epoch=1), advance("r3", 3, epoch=1)])
+    assert {type(one) for one in twice} == {Committed}
+    assert (await record(store, "r0")).version == 5
+
+
+async def test_steps_and_answers_in_opposite_order_meet_no_deadlock(opened: OpenStore, ask: Ask) -> None:
+    """A worker and a server, of which one writes with a lease and the other without."""
+    worker, server = await opened(), await opened()
+    ids = [f"r{number}" for number in range(20)]
+    await worker.commit([start(run_id, ready=True) for run_id in ids])
+    assert len(await worker.claim("w", ["expense"], now=0, lease_ms=10**9, limit=20)) == 20
+    [before] = await ask(_DEADLOCKS)
+    for version in range(1, 15):
+        steps = worker.commit([advance(run_id, version, epoch=1) for run_id in ids])
+        answers = server.commit([advance(run_id, version) for run_id in ids[::-1]])
+        outcomes = await asyncio.gather(steps, answers)
+        for first, second in zip(outcomes[0], reversed(outcomes[1]), strict=True):
+            assert {type(first), type(second)} == {Committed, Conflict}
+    assert [before] == await ask(_DEADLOCKS)
+
+
 async def test_a_server_that_was_read_only_for_a_while_is_written_to_again(opened: OpenStore, ask: Ask) -> None:
     """A session keeps what it began with; so none that may not write is kept."""
     store = await opened(application_name="while")

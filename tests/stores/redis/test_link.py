@@ -10,7 +10,7 @@ import pytest
 
 from signoff.errors import StoreUnavailable
 from signoff.stores.redis import options
-from signoff.stores.redis.link import DroppedReply, Refused, ServerLink
+from signoff.stores.redis.link import DroppedReply, RefusedReply, ServerLink
 from tests.servers import Proxy, RedisServer
 
 NewProxy = Callable[[int], Proxy]
@@ -35,7 +35,7 @@ async def test_replies_come_in_the_order_of_the_calls(own_redis: RedisServer) ->
 async def test_an_error_is_that_call_s_alone(own_redis: RedisServer) -> None:
     link = await connected(own_redis.url())
     bad, good = link.call("NOPE"), link.call("PING")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedReply) as caught:
         await bad
     assert caught.value.code == "ERR"
     assert await good == b"PONG"
@@ -78,7 +78,7 @@ async def test_errors_that_nobody_asks_for_are_not_logged_with_tracebacks(
     link = await connected(own_redis.url())
     for _ in range(3):
         link.call("NOPE")
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedReply):
         await link.call("NOPE")
     link.call("BLPOP", "nothing", 0)
     link.abort()

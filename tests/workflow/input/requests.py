@@ -10,6 +10,8 @@ from signoff.workflow.input.decide import Who
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
 from signoff.workflow.input.state import InputState, answer, ask, expire, withdraw
 from signoff.workflow.input.submission import AnswerRequest
+from signoff.workflow.validation.entries import InputSubmitted
+from signoff.workflow.validation.state import submit
 
 SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 ALICE = Who(frozenset({"user:alice", "group:finance"}), DecidedBy("person", "user:alice"))
@@ -30,9 +32,12 @@ def answered(state: InputState) -> InputState:
     return answer(state, InputAnswered(2_000, "approve:0", "s1", "d", "approve", {"ok": True}, ALICE.by))
 
 
+SUBMITTED = InputSubmitted(1_500, "approve:0", "s1", "d", "approve", {"ok": True}, ALICE.by)
+
 STATES = {
     "pending": pending(),
     "answered": answered(pending()),
     "expired": expire(pending(), InputExpired(2_000, "approve:0")),
     "withdrawn": withdraw(pending(), 2_000, DecidedBy("workflow"), "moot"),
+    "validating": submit(pending(), SUBMITTED),
 }

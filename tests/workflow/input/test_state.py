@@ -7,15 +7,27 @@ import pytest
 from signoff.streams import offset
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Accept, Who, decide_answer
-from signoff.workflow.input.entries import InputExpired, InputRevised
-from signoff.workflow.input.state import TRANSITIONS, InputState, RequestMove, expire, revise, withdraw
-from tests.workflow.input.requests import SCHEMA, STATES, answered, given_answer, pending
+from signoff.workflow.input.entries import InputEscalated, InputExpired, InputReminded, InputRevised
+from signoff.workflow.input.state import (
+    TRANSITIONS,
+    UNDECIDED,
+    InputState,
+    RequestMove,
+    escalate,
+    expire,
+    remind,
+    revise,
+    withdraw,
+)
+from signoff.workflow.validation.entries import InputRefused, InputReturned
+from signoff.workflow.validation.state import give_back, refuse, submit
+from tests.workflow.input.requests import SCHEMA, STATES, SUBMITTED, answered, given_answer, pending
 
 
 @pytest.mark.parametrize("status", STATES)
 def test_states_are_what_they_are_called(status: str) -> None:
     assert STATES[status].row["status"] == status
-    assert STATES[status].pending == (status == "pending")
+    assert STATES[status].pending == (status in UNDECIDED)
     assert InputState.loads(STATES[status].dumps()) == STATES[status]
 
 
@@ -26,8 +38,13 @@ def test_what_is_not_in_the_table_has_no_effect(status: str, verb: RequestMove) 
     moves = {
         RequestMove.REVISE: lambda: revise(state, InputRevised(3_000, "approve:0", {"title": "New"}), offset.encode(9)),
         RequestMove.ANSWER: lambda: answered(state),
+        RequestMove.REMIND: lambda: remind(state, InputReminded(3_000, "approve:0", 0)),
+        RequestMove.ESCALATE: lambda: escalate(state, InputEscalated(3_000, "approve:0", 1, ("group:directors",))),
         RequestMove.EXPIRE: lambda: expire(state, InputExpired(3_000, "approve:0")),
         RequestMove.WITHDRAW: lambda: withdraw(state, 3_000, DecidedBy("workflow"), None),
+        RequestMove.SUBMIT: lambda: submit(state, SUBMITTED),
+        RequestMove.REFUSE: lambda: refuse(state, InputRefused(3_000, "approve:0", "s1", "d", [])),
+        RequestMove.RETURN: lambda: give_back(state, InputReturned(3_000, "approve:0", "s1")),
     }
     before = state.dumps()
     after = moves[verb]()

@@ -358,6 +358,18 @@ def test_what_is_open_again_has_as_much_time_as_it_had() -> None:
     ]
 
 
+def test_reminders_and_escalations_of_what_is_open_again_are_put_off_with_or_without_a_deadline() -> None:
+    plan = [{"what": "remind", "at": 50}, {"what": "escalate", "at": 70, "to": ["group:directors"], "keep": True}]
+    asked = InputRequested(20, "a:0", {"title": "?", "schema": {}}, policy={"schedule": plan})
+    revised = InputRevised(30, "a:0", {"schedule": plan[:1]})
+    cut = RunRewound(1_000, 3, anew=("a:0",))
+    _, again, also, _ = effective([started(), asked, revised, cut])
+    assert isinstance(again, InputRequested)
+    assert isinstance(also, InputRevised)
+    assert [one["at"] for one in (again.policy or {})["schedule"]] == [1_030, 1_050]
+    assert [one["at"] for one in also.changes["schedule"]] == [1_020]
+
+
 @pytest.mark.parametrize(
     ("failed", "goes_on"),
     [

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from signoff.errors import (
     AlreadyDecided,
+    BeingValidated,
     ClaimedByOther,
     Expired,
     Forbidden,
@@ -19,6 +20,7 @@ from signoff.errors import (
     NotClaimed,
     NotFound,
     NotInAudience,
+    NotValidated,
     RunNotFound,
     SignoffError,
     Stale,
@@ -29,8 +31,10 @@ from signoff.server.access.identity import Identity
 from signoff.server.api.call import Call
 from signoff.server.api.openapi import QueryParameter
 from signoff.server.api.operation import PAGE, ServedOperation
+from signoff.server.http.prefer import preferred_wait_s
 from signoff.server.http.query import limit
 from signoff.server.http.reply import Reply, ok
+from signoff.service.verdicts import WAIT_S
 from signoff.shapes import one_of, principal, text
 from signoff.workflow.input.submission import parse_answer
 
@@ -49,10 +53,14 @@ async def answer(call: Call) -> Reply:
     identity.require_known()
     run_id, key = call.run_id(), call.key()
     call.query({})
+    wait_s = preferred_wait_s(call.scope, WAIT_S)
     request = parse_answer(await call.json())
     async with hidden_from_strangers(call, run_id, key):
-        accepted = await call.engine.inputs.answer(run_id, key, request, identity.who())
-    value = {"outcome": accepted.outcome, "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
+        accepted = await call.engine.inputs.answer(run_id, key, request, identity.who(), wait_s=wait_s)
+    outcome = "validating" if accepted.validating else accepted.outcome
+    value = {"outcome": outcome, "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
+    if accepted.validating:
+        return ok(value, 202)
     if accepted.replayed:
         return ok(value, 200, (b"idempotency-replayed", b"true"))
     return ok(value)
@@ -133,7 +141,7 @@ OPERATIONS: Final = (
         "answer",
         "Decide a request for input, exactly once (§8)",
         "to be one of those asked",
-        {200: "answer-reply.json"},
+        {200: "answer-reply.json", 202: "answer-reply.json"},
         (
             RunNotFound,
             InputNotFound,
@@ -145,7 +153,9 @@ OPERATIONS: Final = (
             ClaimedByOther,
             NotClaimed,
             Stale,
+            BeingValidated,
             InvalidAnswer,
+            NotValidated,
         ),
         request="answer-request.json",
         replays=True,

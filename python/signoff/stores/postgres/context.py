@@ -15,6 +15,8 @@ _COMMIT: Final = "SELECT stale, ids FROM {}signoff.commit_v1({})"
 _STEP: Final = "SELECT step FROM {}signoff.step_v1({}) AS step"
 _PLANS: Final = "(SELECT {}) AS plans, LATERAL "
 _STEP_ARGUMENTS: Final = 21
+_STEPS: Final = "SELECT stale FROM {}signoff.steps_v1({}) AS stale"
+_STEPS_ARGUMENTS: Final = 19
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class WriteContext:
         sql: the statements of `write.sql`.
         call: the statement that calls `commit_v1`.
         step: the statement that calls `step_v1`.
+        steps: the statement that calls `steps_v1`.
         lost: sessions that have lost their connection in the middle of a commit, and are not given up yet.
     """
 
@@ -34,6 +37,7 @@ class WriteContext:
     sql: Statements = field(init=False)
     call: str = field(init=False)
     step: str = field(init=False)
+    steps: str = field(init=False)
     lost: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -50,8 +54,10 @@ class WriteContext:
         self._write(_PLANS.format(settings))
 
     def _write(self, plans: str) -> None:
-        self.call = for_schema(_COMMIT.format(plans, _places(_ARGUMENTS)), self.address.schema)
-        self.step = for_schema(_STEP.format(plans, _places(_STEP_ARGUMENTS)), self.address.schema)
+        schema = self.address.schema
+        self.call = for_schema(_COMMIT.format(plans, _places(_ARGUMENTS)), schema)
+        self.step = for_schema(_STEP.format(plans, _places(_STEP_ARGUMENTS)), schema)
+        self.steps = for_schema(_STEPS.format(plans, _places(_STEPS_ARGUMENTS)), schema)
 
 
 def _places(count: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from random import Random
 from typing import Any, Final
 
@@ -22,6 +23,14 @@ from signoff.streams.stream import Write
 _random: Final = Random()  # noqa: S311 - they must differ, not be hard to guess
 
 _SUBJECT: Final = 19
+_EPOCH: Final = 4
+_RELEASE: Final = 16
+_AGENDA: Final = 17
+_STEP_COLUMNS: Final = (0, 3, 4, 5, 6, 10, 11, 12, 13, 15, 14, 18)
+"""Those of a record's values that steps write: number, expect, epoch, version, mark, ready, wake, quiet, updated,
+appended, own, state."""
+
+_step_values: Final = itemgetter(*_STEP_COLUMNS)
 _STREAM: Final = 10
 
 _STEP_APPENDS: Final = 8
@@ -167,22 +176,36 @@ def arrays(session: int, rows: Sequence[WriteRow]) -> list[Any]:
     ]
 
 
+def steps(session: int, rows: Sequence[WriteRow]) -> list[Any] | None:
+    """Return the arguments of `steps_v1`, if all rows are as steps leave them, each of another record."""
+    if not all(map(_is_step, rows)) or len({row.values[0] for row in rows}) < len(rows):
+        return None
+    columns = [*zip(*[row.values for row in rows], strict=True)]
+    return [
+        session,
+        *(columns[number] for number in _STEP_COLUMNS),
+        *_columns([(place, *one) for place, row in enumerate(rows, 1) for one in row.batches], 6),
+    ]
+
+
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Sequence[Any]:
     return [*zip(*rows, strict=True)] if rows else (None,) * count
 
 
 def step(session: int, row: WriteRow) -> tuple[Any, ...] | None:
     """Return the arguments of `step_v1`, if a row of a record is as a step leaves it."""
-    if row.order[0] or row.made or row.terms or row.parts or row.posts or len(row.batches) > 2:
-        return None
-    number, _, _, expect, epoch, version, mark, _, _, _, *rest = row.values
-    ready, wake, quiet, updated, own, appended, release, agenda, state = rest
-    if epoch is None or release or agenda:
+    if len(row.batches) > 2 or not _is_step(row):
         return None
     appends = [value for stream, start, stop, _, data in row.batches for value in (stream, start, stop, data)]
-    fill = (None,) * (_STEP_APPENDS - len(appends))
-    record = (number, expect, epoch, version, mark, ready, wake, quiet, updated, appended, own, state)
-    return (session, *record, *appends, *fill)
+    return (session, *_step_values(row.values), *appends, *(None,) * (_STEP_APPENDS - len(appends)))
+
+
+def _is_step(row: WriteRow) -> bool:
+    """Tell whether a row is as a step leaves it: of a record that is there, whose terms, queue and lease stay."""
+    if row.order[0] or row.made or row.terms or row.parts or row.posts:
+        return False
+    values = row.values
+    return values[_EPOCH] is not None and not values[_RELEASE] and not values[_AGENDA]
 
 
 def new_incarnation() -> str:

@@ -16,8 +16,8 @@ from signoff.stores.postgres.context import WriteContext
 from signoff.stores.postgres.gather import streams_of
 from signoff.stores.postgres.known import forget
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError
-from signoff.stores.postgres.trouble import CAUGHT, code_of, is_lost, is_unkept, unavailable
-from signoff.stores.postgres.writer import BLOCK, UNKNOWN, cannot_keep
+from signoff.stores.postgres.trouble import CAUGHT, cannot_keep, code_of, is_lost, is_unkept, unavailable
+from signoff.stores.postgres.writer import BLOCK, UNKNOWN
 
 LIMIT_S: Final = 30.0
 """Seconds that a transaction may take: it keeps rows locked, and old ones from being cleared away."""

@@ -108,3 +108,8 @@ def unavailable(
 def closed(address: PostgresAddress) -> StoreUnavailable:
     """Make the error for using a store that is not open."""
     return StoreUnavailable(f"The store {address.shown} is not open; nothing was written. Open it before use.")
+
+
+def cannot_keep(error: Exception) -> BadRequest:
+    """Make the error for a Change that holds what the server refuses to keep."""
+    return BadRequest(f"The store cannot keep this: {' '.join(str(error).split()).rstrip('.')}. Nothing was written.")

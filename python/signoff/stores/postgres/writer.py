@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import asyncpg
 
-from signoff.errors import BadRequest, OutcomeUnknown, SignoffError, StoreUnavailable
+from signoff.errors import OutcomeUnknown, SignoffError, StoreUnavailable
 from signoff.stores.change import (
     Change,
     Committed,
@@ -34,6 +34,7 @@ from signoff.stores.postgres.gather import (
     creations,
     is_plain,
     step,
+    steps,
     stream_row,
     streams_of,
     subject_row,
@@ -41,7 +42,15 @@ from signoff.stores.postgres.gather import (
 from signoff.stores.postgres.known import KnownStream, KnownSubject, SubjectKey, fits, forget, keys
 from signoff.stores.postgres.locked import Locked, MovedMeanwhileError, created
 from signoff.stores.postgres.look import conflicts
-from signoff.stores.postgres.trouble import CAUGHT, is_collision, is_lost, is_read_only, is_unkept, unavailable
+from signoff.stores.postgres.trouble import (
+    CAUGHT,
+    cannot_keep,
+    is_collision,
+    is_lost,
+    is_read_only,
+    is_unkept,
+    unavailable,
+)
 from signoff.streams.stream import Write
 
 T = TypeVar("T")
@@ -269,6 +278,9 @@ class Writer:
         if len(rows) == 1 and (one := step(lane.session, rows[0])):
             [(done,)] = await self._repeat(lambda: connection.fetch(context.step, *one))
             stale, ids = frozenset(() if done else (1,)), [one[1]]
+        elif len(rows) > 1 and (several := steps(lane.session, rows)):
+            [(found,)] = await self._repeat(lambda: connection.fetch(context.steps, *several))
+            stale, ids = frozenset(found), several[1]
         else:
             values = arrays(lane.session, rows)
             try:
@@ -383,11 +395,6 @@ class Writer:
                 if is_lost(error) or is_collision(error) or not is_unkept(error):
                     raise
                 outcomes[place] = Rejected(cannot_keep(error))
-
-
-def cannot_keep(error: Exception) -> BadRequest:
-    """Make the error for a Change that holds what the server refuses to keep."""
-    return BadRequest(f"The store cannot keep this: {' '.join(str(error).split()).rstrip('.')}. Nothing was written.")
 
 
 def _refused(change: Change, conflict: Outcome) -> Outcome | Rejected:

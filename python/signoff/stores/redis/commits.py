@@ -16,6 +16,7 @@ from signoff.stores.change import (
     Outcome,
     Rejected,
     SubjectDelete,
+    SubjectWrite,
 )
 from signoff.stores.check import check
 from signoff.stores.redis.changes import CommitCall, KnownStreams, outcome
@@ -23,8 +24,9 @@ from signoff.stores.redis.durable import Durability
 from signoff.stores.redis.keys import ref
 from signoff.stores.redis.link import ServerLink
 from signoff.stores.redis.nodes import send
-from signoff.stores.redis.scripts import COMMIT
+from signoff.stores.redis.scripts import COMMIT, STEP
 from signoff.stores.redis.shards import Shards
+from signoff.stores.redis.steps import committed, steps
 
 _TIMES: Final = 10
 """How often a Change is sent again because others wrote to its subject since its streams were looked up, or moved them
@@ -91,6 +93,29 @@ class _SentGroup:
     synced: asyncio.Future[Any] | None
 
 
+@dataclass(slots=True, eq=False)
+class _SentSteps:
+    """A call of `step.lua` under way, for Changes of one shard.
+
+    Attributes:
+        ended: what the caller waits for, who may give up waiting.
+        over: ends when these Changes are done with; there if somebody waits for that.
+    """
+
+    batch: _CommitGroup
+    shard: int
+    keys: list[bytes]
+    args: list[Any]
+    ended: asyncio.Future[list[Outcome | Rejected]]
+    over: asyncio.Future[None] | None = None
+
+    def wait(self) -> asyncio.Future[None]:
+        """Return what ends when these Changes are done with."""
+        if self.over is None:
+            self.over = self.ended.get_loop().create_future()
+        return self.over
+
+
 class Commits:
     """What writes Changes.
 
@@ -103,26 +128,110 @@ class Commits:
         self._shards = shards
         self._durable = durable
         self._last: asyncio.Task[Any] | None = None
+        self._steps: set[_SentSteps] = set()
 
     def commit(self, changes: Sequence[Change]) -> Awaitable[list[Outcome | Rejected]]:
         """Write Changes, beginning at the call where nothing must be looked up before."""
         batch = _CommitGroup(changes, self._shards.stamps(changes), [None] * len(changes))
         if self._last is None or self._last.done():
             self._last = None
-            sent = self._send_at_once(batch)
-            if sent is not None:
-                return self._finish(batch, sent)
+            if not self._steps or not self._shares(batch):
+                steps = self._send_steps(batch)
+                if steps is not None:
+                    return steps.ended
+                sent = self._send_at_once(batch)
+                if sent is not None:
+                    return self._finish(batch, sent)
         return self._later(batch)
 
     def _later(self, batch: _CommitGroup) -> asyncio.Task[list[Outcome | Rejected]]:
-        task = asyncio.ensure_future(self._in_turn(batch, self._last))
+        before: list[asyncio.Future[Any]] = [one.wait() for one in self._steps]
+        task = asyncio.ensure_future(self._in_turn(batch, before if self._last is None else [*before, self._last]))
         self._last = task
         return task
 
     async def close(self) -> None:
         """Wait for what is under way."""
+        while self._steps:
+            await asyncio.wait([one.wait() for one in self._steps])
         if self._last is not None:
             await asyncio.wait([self._last])
+
+    # -- the shortest way ------------------------------------------------------------------------------------------
+
+    def _send_steps(self, batch: _CommitGroup) -> _SentSteps | None:
+        """Send Changes that are as steps make them; None: they are not, or no connection is there."""
+        shards, changes = self._shards, batch.changes
+        if self._durable.asked or not changes or type(changes[0].write) is not SubjectWrite:
+            return None
+        shard = 0 if shards.one else self._only_shard(changes)
+        link = None if shard is None else shards.nodes.link(shard)
+        if shard is None or link is None or (call := steps(shards.keys[shard], changes)) is None:
+            return None
+        sent = _SentSteps(batch, shard, *call, asyncio.get_running_loop().create_future())
+        self._steps.add(sent)
+        send(link, STEP, *call, then=(sent.ended, partial(self._stepped, sent)))
+        return sent
+
+    def _only_shard(self, changes: Sequence[Change]) -> int | None:
+        try:
+            found = {self._shards.of_change(change) for change in changes}
+        except (AttributeError, TypeError, UnicodeError):  # of what cannot be kept
+            return None
+        return found.pop() if len(found) == 1 else None
+
+    def _stepped(self, sent: _SentSteps, reply: Any) -> None:
+        """End Changes that were written; the others take the long way."""
+        batch, ended = sent.batch, sent.ended
+        if type(reply) is list:
+            batch.ended = [
+                committed(change, starts) if starts != 0 else None
+                for change, starts in zip(batch.changes, reply, strict=True)
+            ]
+            if None not in batch.ended:
+                self._over(sent)
+                if not ended.done():
+                    ended.set_result(batch.outcomes())
+                return
+        task = asyncio.ensure_future(self._after_steps(sent, reply))
+        task.add_done_callback(partial(self._ended, sent))
+
+    async def _after_steps(self, sent: _SentSteps, reply: Any) -> list[Outcome | Rejected]:
+        if isinstance(reply, Exception):
+            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            failed.set_exception(reply)
+            try:
+                reply = await self._shards.nodes.finish(sent.shard, failed, STEP, sent.keys, sent.args)
+            except StoreUnavailable as error:
+                self._durable.lost(error)
+                raise
+            for place, starts in enumerate(reply):
+                if starts != 0:
+                    sent.batch.ended[place] = committed(sent.batch.changes[place], starts)
+        # What is about the same waits for these, so they wait for nothing.
+        return await self._in_turn(sent.batch, ())
+
+    def _ended(self, sent: _SentSteps, task: asyncio.Task[list[Outcome | Rejected]]) -> None:
+        self._over(sent)
+        error = None if task.cancelled() else task.exception()
+        if sent.ended.done():
+            return
+        if task.cancelled():
+            sent.ended.cancel()
+        elif error is not None:
+            sent.ended.set_exception(error)
+        else:
+            sent.ended.set_result(task.result())
+
+    def _over(self, sent: _SentSteps) -> None:
+        self._steps.discard(sent)
+        if sent.over is not None:
+            sent.over.set_result(None)
+
+    def _shares(self, batch: _CommitGroup) -> bool:
+        """Tell whether Changes are about what is under way the shortest way: they must not overtake it."""
+        names = {_name(change) for change in batch.changes}
+        return any(_name(change) in names for one in self._steps for change in one.batch.changes)
 
     # -- the short way ---------------------------------------------------------------------------------------------
 
@@ -202,10 +311,10 @@ class Commits:
 
     # -- the long way ----------------------------------------------------------------------------------------------
 
-    async def _in_turn(self, batch: _CommitGroup, before: asyncio.Task[Any] | None) -> list[Outcome | Rejected]:
+    async def _in_turn(self, batch: _CommitGroup, before: Collection[asyncio.Future[Any]]) -> list[Outcome | Rejected]:
         """Write Changes once those before them are written; what deletes begins a call of its own."""
-        if before is not None:
-            await asyncio.wait([before])
+        if before:
+            await asyncio.wait(before)
         for _ in range(_TIMES + len(batch.changes)):
             if None not in batch.ended:
                 break
@@ -253,3 +362,11 @@ class Commits:
 def _relates(write: object) -> bool:
     """Tell whether a write may move a path to another shard: what follows goes there too, and must not be earlier."""
     return isinstance(write, FamilyWrite) and len(write.streams) > 1
+
+
+def _name(change: Change) -> object:
+    """Return what a Change is about, if that is a subject."""
+    write = change.write
+    if isinstance(write, SubjectWrite):
+        return write.subject.name
+    return write.name if isinstance(write, SubjectDelete) else None

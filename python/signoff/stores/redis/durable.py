@@ -11,7 +11,7 @@ from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.change import Change, FamilyWrite, RowsWrite, StreamDelete, SubjectDelete, SubjectWrite
 from signoff.stores.redis.changes import MARKS
 from signoff.stores.redis.keys import NONE, ordered, ref
-from signoff.stores.redis.link import DroppedReply, Refused, ServerLink
+from signoff.stores.redis.link import DroppedReply, RefusedReply, ServerLink
 from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.scripts import FIND
 from signoff.stores.redis.shards import Shards
@@ -32,9 +32,14 @@ class Durability:
         self._options = options
         self._lost: dict[tuple[NodeAddress, int], str] = {}
 
+    @property
+    def asked(self) -> bool:
+        """Tell whether commits wait for word that they are on a disk."""
+        return self._options.durability == "wait"
+
     def sync(self, link: ServerLink) -> asyncio.Future[Any] | None:
         """Ask, behind a write on the same connection, for word when it is on a disk; None: that is not asked for."""
-        if self._options.durability != "wait":
+        if not self.asked:
             return None
         most_ms = int(self._options.reply_s * 500)
         return link.call("WAITAOF", 1, self._options.replicas, most_ms)
@@ -49,7 +54,7 @@ class Durability:
             return
         try:
             local, replicas = await synced
-        except (Refused, DroppedReply) as error:
+        except (RefusedReply, DroppedReply) as error:
             raise OutcomeUnknown(_UNSYNCED, public_detail=_UNSYNCED) from error
         if local < 1 or replicas < self._options.replicas:
             raise OutcomeUnknown(_UNSYNCED, public_detail=_UNSYNCED)
@@ -67,7 +72,7 @@ class Durability:
                 about = await link.call("CLIENT", "LIST", "ID", client_id)
                 if f"name={name} ".encode() in about:
                     await link.call("CLIENT", "KILL", "ID", client_id)
-            except Refused as error:
+            except RefusedReply as error:
                 why = f"Redis does not let us break a lost connection ({error}), so what it carried is not known."
                 raise OutcomeUnknown(why) from error
             self._lost.pop((address, client_id), None)
@@ -101,7 +106,7 @@ class Durability:
             keys.append(key)
             args += (ordered(change.mark), name)
         kept, *answers = await self._shards.nodes.read(shard, FIND, keys, args)
-        if self._options.durability == "wait":
+        if self.asked:
             await self._sync_all(shard)
         return [
             _found(change, kept, bool(there), holds) for change, (there, holds) in zip(changes, answers, strict=True)
@@ -129,7 +134,7 @@ class Durability:
         synced = self.sync(link)
         try:
             await written
-        except (Refused, DroppedReply) as error:
+        except (RefusedReply, DroppedReply) as error:
             raise StoreUnavailable(str(error)) from error
         await self.wait(synced)
 

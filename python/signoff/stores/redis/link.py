@@ -22,6 +22,12 @@ from signoff.stores.tls import why_refused
 RedisArg = bytes | str | int
 """What commands are made of."""
 
+OnReply = Callable[[Any], None]
+"""Called with a reply, or with the exception that there is instead of one."""
+
+Then = tuple[asyncio.Future[Any], OnReply]
+"""What is returned of a call, and what ends it."""
+
 _LOOK_S: Final = 1.0
 _numbers: Final = count()
 
@@ -39,7 +45,7 @@ class DroppedReply(StoreUnavailable):
         self.link = link
 
 
-class Refused(Exception):
+class RefusedReply(Exception):
     """A server's error in answer to a command."""
 
     @property
@@ -65,8 +71,8 @@ class ServerLink(asyncio.Protocol):
         self.name = f"{options.client_name}-{next(_numbers)}"
         self._options = options
         self._on_push = on_push
-        self._reader = hiredis.Reader(replyError=Refused)
-        self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        self._reader = hiredis.Reader(replyError=RefusedReply)
+        self._waiting: deque[tuple[float, asyncio.Future[Any], OnReply | None]] = deque()
         self._transport: asyncio.Transport | None = None
         self._why: str | None = "it is not connected"
         self._watchdog: asyncio.TimerHandle | None = None
@@ -93,7 +99,7 @@ class ServerLink(asyncio.Protocol):
                         lambda: self, address.host, address.port, ssl=options.tls, server_hostname=options.server_name
                     )
                 await self._log_in()
-        except (OSError, TimeoutError, Refused, DroppedReply) as error:
+        except (OSError, TimeoutError, RefusedReply, DroppedReply) as error:
             self.abort()
             if isinstance(error, ConnectionRefusedError):
                 why = "nothing listens there; start the server, or correct the URL"
@@ -116,21 +122,25 @@ class ServerLink(asyncio.Protocol):
         await self.call("CLIENT", "SETNAME", self.name)
         self.client_id = await self.call("CLIENT", "ID")
 
-    def call(self, *command: RedisArg) -> asyncio.Future[Any]:
+    def call(self, *command: RedisArg, then: Then | None = None) -> asyncio.Future[Any]:
         """Send a command now; the future ends with the reply.
 
+        Args:
+            then: what is returned instead of a future of its own, and what ends it, sooner or later: it is called with
+                the reply, or with what the future would raise, as soon as that is here, and must not fail.
+
         Raises (through the future):
-            Refused: the server answered with an error.
+            RefusedReply: the server answered with an error.
             DroppedReply: the connection broke, and the command may have been run.
             StoreUnavailable: there is no connection, and nothing was sent.
         """
         loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Any] = loop.create_future()
+        reply, on_reply = then or (loop.create_future(), None)
         transport = self._transport
         if transport is None:
-            _fail(reply, unwritten(f"The connection to Redis is lost: {self._why}."))
+            _end(reply, on_reply, unwritten(f"The connection to Redis is lost: {self._why}."))
             return reply
-        self._waiting.append((loop.time(), reply))
+        self._waiting.append((loop.time(), reply, on_reply))
         transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]  # of any number of them
         return reply
 
@@ -141,7 +151,7 @@ class ServerLink(asyncio.Protocol):
 
     async def close(self) -> None:
         """Close the connection once what was sent is answered."""
-        waiting = [reply for _, reply in self._waiting]
+        waiting = [ended for _, ended, _ in self._waiting]
         if waiting:
             await asyncio.wait(waiting, timeout=self._options.reply_s)
         if self._transport is not None:
@@ -166,13 +176,8 @@ class ServerLink(asyncio.Protocol):
                 if self._on_push is not None:
                     self._on_push(reply)
                 continue
-            _, future = waiting.popleft()
-            if future.done():
-                continue
-            if isinstance(reply, Refused):
-                _fail(future, reply)
-            else:
-                future.set_result(reply)
+            _, future, on_reply = waiting.popleft()
+            _end(future, on_reply, reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell all who wait that their replies will not come."""
@@ -181,9 +186,8 @@ class ServerLink(asyncio.Protocol):
         if self._watchdog is not None:
             self._watchdog.cancel()
         waiting, self._waiting = self._waiting, deque()
-        for _, future in waiting:
-            if not future.done():
-                _fail(future, DroppedReply(self, self._why))
+        for _, future, on_reply in waiting:
+            _end(future, on_reply, DroppedReply(self, self._why))
         self._ended.set()
 
     async def ended(self) -> None:
@@ -207,10 +211,17 @@ def unwritten(why: str) -> StoreUnavailable:
     )
 
 
-def _fail(reply: asyncio.Future[Any], error: Exception) -> None:
-    """End a reply with an error; who has had the same error from a command before it need not ask for this one."""
-    reply.set_exception(error)
-    reply.exception()  # or asyncio logs a traceback for each that nobody asks for
+def _end(future: asyncio.Future[Any], on_reply: OnReply | None, reply: Any) -> None:
+    """End a call by its reply, or by the error that there is instead of one."""
+    if on_reply is not None:
+        on_reply(reply)
+    elif future.done():
+        return
+    elif isinstance(reply, Exception):
+        future.set_exception(reply)
+        future.exception()  # or asyncio logs a traceback for each that nobody asks for
+    else:
+        future.set_result(reply)
 
 
 def _is_push(reply: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from signoff.errors import OutcomeUnknown, StoreUnavailable
 from signoff.stores.redis.keys import KeyNames
-from signoff.stores.redis.link import DroppedReply, RedisArg, Refused, ServerLink, unwritten
+from signoff.stores.redis.link import DroppedReply, RedisArg, RefusedReply, ServerLink, Then, unwritten
 from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.scripts import ALL, LuaScript
 from signoff.stores.redis.slots import slot_of, slots_of
@@ -128,7 +128,7 @@ class Nodes:
             except DroppedReply as error:
                 why = "The connection to Redis was lost; whether the last write was kept is not known yet."
                 raise OutcomeUnknown(why, public_detail=why) from error
-            except Refused as error:
+            except RefusedReply as error:
                 link = await self._again(shard, error, script)
                 if link is None:
                     raise told(error) from error
@@ -168,12 +168,12 @@ class Nodes:
             except DroppedReply:
                 if last:
                     raise
-            except Refused as error:
+            except RefusedReply as error:
                 if last or not await self._moved(shard, error):
                     raise told(error) from error
         raise AssertionError
 
-    async def _again(self, shard: int, error: Refused, script: LuaScript) -> ServerLink | None:
+    async def _again(self, shard: int, error: RefusedReply, script: LuaScript) -> ServerLink | None:
         """Return the connection on which a script that was not run is to be sent at once; None: that does not help."""
         if error.code == "NOSCRIPT":
             link = await self.reach(shard)
@@ -193,7 +193,7 @@ class Nodes:
             return await self.reach(shard)
         return None
 
-    async def _moved(self, shard: int, error: Refused) -> bool:
+    async def _moved(self, shard: int, error: RefusedReply) -> bool:
         """Find the shards anew if a server says that they are elsewhere, or are about to be."""
         if error.code == "MOVED":
             self._addresses[shard] = _address(str(error).split()[2], self._options)
@@ -244,13 +244,15 @@ class Nodes:
     async def _told(self, reply: asyncio.Future[Any]) -> Any:
         try:
             return await reply
-        except Refused as error:
+        except RefusedReply as error:
             raise told(error) from error
 
 
-def send(link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg]) -> asyncio.Future[Any]:
-    """Send a script by its digest, here and now."""
-    return link.call(b"EVALSHA", script.digest, len(keys), *keys, *args)
+def send(
+    link: ServerLink, script: LuaScript, keys: Sequence[bytes], args: Sequence[RedisArg], *, then: Then | None = None
+) -> asyncio.Future[Any]:
+    """Send a script by its digest, here and now; `then` as `ServerLink.call` takes it."""
+    return link.call(b"EVALSHA", script.digest, len(keys), *keys, *args, then=then)
 
 
 def gone() -> StoreUnavailable:
@@ -258,7 +260,7 @@ def gone() -> StoreUnavailable:
     return unwritten(_GONE)
 
 
-def told(error: Refused) -> StoreUnavailable:
+def told(error: RefusedReply) -> StoreUnavailable:
     """Make of a server's error what the port says."""
     if error.code.lstrip("-") == "GONE":  # what Redis 6 puts before the code of a script, Redis 7 does not
         return gone()

@@ -34,6 +34,7 @@ def _text(name: str) -> bytes:
 
 
 COMMIT: Final = load("commit")
+STEP: Final = load("step")
 CLAIM: Final = load("claim")
 RENEW: Final = load("renew")
 RELEASE: Final = load("release")
@@ -52,6 +53,7 @@ HEADS: Final = load("heads")
 
 ALL: Final = (
     COMMIT,
+    STEP,
     CLAIM,
     RENEW,
     RELEASE,

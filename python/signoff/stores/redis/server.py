@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from signoff.errors import SchemaTooNew, StoreError
-from signoff.stores.redis.link import Refused, ServerLink
+from signoff.stores.redis.link import RefusedReply, ServerLink
 from signoff.stores.redis.options import NodeAddress, Options
 from signoff.stores.redis.shards import Shards
 
@@ -60,7 +60,7 @@ async def look(link: ServerLink) -> ServerState:
 async def _setting(link: ServerLink, name: str) -> str | None:
     try:
         found = await link.call("CONFIG", "GET", name)
-    except Refused:  # a managed server does not tell
+    except RefusedReply:  # a managed server does not tell
         return None
     return found[1].decode() if found else None
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from signoff.errors import StoreError
 from signoff.stores.redis import server
-from signoff.stores.redis.link import Refused
+from signoff.stores.redis.link import RefusedReply
 from signoff.stores.redis.options import Options
 from signoff.stores.redis.shards import Shards
 
@@ -45,7 +45,7 @@ class SettingsWatch:
             await asyncio.sleep(EVERY_S)
             try:
                 found = await server.find_faults(self._shards, self._options)
-            except (StoreError, Refused) as error:  # others say that it is away
+            except (StoreError, RefusedReply) as error:  # others say that it is away
                 log.debug("the settings of Redis cannot be looked at: %s", error)
                 continue
             for fault in found:

@@ -83,7 +83,7 @@ REQUEST_VERBS: Final = (
     RequestVerb(
         "claim",
         "Claim a request for input, so that nobody else answers it for a while",
-        "7.10",
+        "7.11",
         claim,
         members=(Member("for", _lasts, "For how long, e.g. 30m; as long as the request says, unless given."),),
         refusals=(*_DECIDED, ClaimedByOther),
@@ -92,7 +92,7 @@ REQUEST_VERBS: Final = (
     RequestVerb(
         "release",
         "Release a request for input that was claimed",
-        "7.10",
+        "7.11",
         release,
         members=(Member("reason", text(1_000, lines=True), "Why; told where an operator does it."),),
         refusals=(*_DECIDED, ClaimedByOther),

@@ -10,7 +10,7 @@ from signoff.workflow.codec.concealing import conceal
 from signoff.workflow.codec.digest import canonical, digest, digest_of
 from signoff.workflow.codec.kinds import TAG
 from signoff.workflow.codec.reading import decode, receive
-from signoff.workflow.codec.recording import encode_as
+from signoff.workflow.codec.recording import check_fit, encode_as, encode_read
 from signoff.workflow.codec.showing import public_json, shown, shown_apart
 from signoff.workflow.codec.types import adapter, check, pointers
 from signoff.workflow.codec.writing import encode
@@ -22,12 +22,14 @@ __all__ = [
     "adapter",
     "canonical",
     "check",
+    "check_fit",
     "conceal",
     "decode",
     "digest",
     "digest_of",
     "encode",
     "encode_as",
+    "encode_read",
     "pointers",
     "public_json",
     "receive",

@@ -48,6 +48,35 @@ def encode_as(value: Any, type_: Any = None) -> Encoded:
     return _first_that_keeps(value, type_, found)
 
 
+def encode_read(value: Any, type_: Any = None) -> Encoded:
+    """Return a value that was read as its type as tagged JSON from which `decode` makes it without judging it again.
+
+    Where that cannot be said (a class that pydantic does not know), it is read as `encode_as` has it.
+
+    Raises:
+        UnsupportedValue: as `encode_as`.
+    """
+    found = (
+        None if type_ is None or type_ is Any or (type(value) is type_ and type(value) in PLAIN) else declared(type_)
+    )
+    if found is not None:
+        exact, refused = _exactly(value, type_, found, Tolerance.NONE)
+        if refused is None:
+            return exact
+    return encode_as(value, type_)
+
+
+def check_fit(value: Any, type_: Any) -> None:
+    """Refuse a value that is not of a declared type.
+
+    Raises:
+        UnsupportedValue: naming the place.
+    """
+    found = None if type_ is None or type_ is Any else declared(type_)
+    if found is not None:
+        _check_fit(value, type_, found)
+
+
 def _first_that_keeps(value: Any, type_: Any, found: DeclaredType) -> Encoded:
     if not found.names_first or type(value) in PLAIN:
         plain, lost = _plainly(value, type_, Tolerance.NONE)

@@ -141,7 +141,7 @@ REQUEST_VERBS: Final = (
     RequestVerb(
         "delegate",
         "Hand your part in a request for input to another person",
-        "7.12",
+        "7.13",
         delegate,
         members=(Member("to", _person, "Who takes it over, e.g. user:bora.", required=True), WHY),
         refusals=_DECIDED,
@@ -150,7 +150,7 @@ REQUEST_VERBS: Final = (
     RequestVerb(
         "reassign",
         "Ask others for an input, in place of those who were asked",
-        "7.12",
+        "7.13",
         reassign,
         OPERATOR,
         (Member("to", _some, "Who is asked, e.g. group:finance; may be repeated.", required=True, many=True), WHY),
@@ -160,7 +160,7 @@ REQUEST_VERBS: Final = (
     RequestVerb(
         "revise",
         "Change what a request for input says, or its deadline",
-        "7.12",
+        "7.13",
         revise,
         OPERATOR,
         (

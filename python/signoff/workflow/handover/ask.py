@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def _amended(commands: Commands, entry: InputAmended) -> None:
     request = commands.inputs.get(entry.id)
     if request is not None:
-        request.deadline_ms = entry.changes.get("deadline", request.deadline_ms)
+        request.revised(entry)
 
 
 def _pass_over(_commands: Commands, _entry: Entry) -> None:

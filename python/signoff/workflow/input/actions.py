@@ -113,19 +113,33 @@ class Offered:
     type: Any = None
     types: dict[str, Any] | None = field(default=None)
 
-    def read(self, action: str, value: Encoded) -> Any:
+    def read(self, action: str, value: Encoded, *, checked: bool = False) -> Any:
         """Return the value of an accepted answer.
+
+        Args:
+            checked: it was read before, and is not judged again.
 
         Raises:
             UnsupportedValue: it is not of the type.
         """
         if action == BACK:
             return codec.decode(value, Any)
+        type_ = self.type_for(action)
+        if checked:
+            return codec.decode(value, type_)
         if self.types is not None:
-            type_ = self.types.get(action, Any)
             return None if type_ is None else codec.receive(value, type_)
         takes_null = self.type is None or self.type is type(None)
         return None if value is None and not takes_null else codec.receive(value, self.type)
+
+    def type_for(self, action: str) -> Any:
+        """Return what an action's value is read as; None where it takes nothing, or anything."""
+        return self.type if self.types is None else self.types.get(action, Any)
+
+    @property
+    def all_types(self) -> list[Any]:
+        """Return what values are read as, whatever is chosen."""
+        return [self.type] if self.types is None else [self.types[name] for name in self.names if name in self.types]
 
     def spec(self) -> dict[str, Any]:
         """Return what the request records of it."""

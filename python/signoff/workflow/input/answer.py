@@ -1,7 +1,8 @@
-"""What workflow code gets for a request: the answer, and the votes it was decided by."""
+"""What the code gets of an answer, the votes it was decided by, and what stands for none."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -34,7 +35,7 @@ class Answer(Generic[T_co]):
             (`reject`, `back`) came without one. With `back` it is plain JSON that nobody has checked: give it as
             `initial` when the page comes up again.
         action: which of the request's actions was chosen.
-        by: who answered.
+        by: who answered; its `kind` tells a `person` from the default at the deadline (`timeout`).
         at: when, UTC.
         votes: of a request with a quorum, all that were there when it was decided, in the order in which they came;
             the last is the one that decided. Empty if an operator decided alone.
@@ -51,3 +52,23 @@ def who_answered(answer: Answer[Any]) -> list[str]:
     """Return the people who had a part in an answer."""
     by = (answer.by, *(vote.by for vote in answer.votes))
     return list(dict.fromkeys(str(one.id) for one in by if one.kind == "person"))
+
+
+class Unset:
+    """The mark of an argument that was not given, where None means something."""
+
+
+UNSET = Unset()
+
+
+class Done:
+    """An awaitable that does not wait: the effect has already taken place."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bool) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        yield from ()
+        return self._value

@@ -12,27 +12,34 @@ from signoff.errors import InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.names import check_text
 from signoff.workflow import codec
 from signoff.workflow.claim.entries import InputReleased
-from signoff.workflow.claim.lease import claim_policy
-from signoff.workflow.durations import Duration, deadline_ms, moment
-from signoff.workflow.entry import DecidedBy, Notification
+from signoff.workflow.durations import Duration, moment
+from signoff.workflow.entry import DecidedBy
 from signoff.workflow.futures import JournalFuture
+from signoff.workflow.handover.entries import InputAmended
 from signoff.workflow.input.actions import Action, Actions, Offered, offered, offered_apart
-from signoff.workflow.input.answer import Answer, Vote, who_answered
+from signoff.workflow.input.answer import UNSET, Answer, Done, Unset, Vote, who_answered
 from signoff.workflow.input.entries import (
     InputAnswered,
+    InputEscalated,
     InputExpired,
     InputRecalled,
+    InputReminded,
     InputRequested,
     InputRevised,
     InputWithdrawn,
 )
-from signoff.workflow.input.given import UNSET, Done, Unset
+from signoff.workflow.input.hook import ReminderHook
 from signoff.workflow.input.options import RequestOptions, check_options
+from signoff.workflow.input.rules import rules_of
+from signoff.workflow.input.schedule import Schedule, TimedEntry
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
+from signoff.workflow.input.times import Calendar, Escalation, When, asked_times, check_plan, revised_times
 from signoff.workflow.offer import Feeds, Offer
+from signoff.workflow.validation.ask import NO_CHECKS, Checks, OpenValidation
+from signoff.workflow.validation.entries import InputSubmitted
 from signoff.workflow.vote.entries import InputVoted
-from signoff.workflow.vote.quorum import Quorum, check_quorum
+from signoff.workflow.vote.quorum import check_quorum
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
@@ -63,13 +70,18 @@ class InputRequest(Generic[T_co]):
 
     __slots__ = (
         *("_answer", "_asked", "_commands", "_failure", "_offered", "_waiters"),
-        *("claimed_until", "deadline_ms", "id", "place", "votes"),
+        *("checks", "claimed_until", "deciding", "hook", "id", "place", "schedule", "submission", "votes"),
     )
 
     def __init__(self, commands: Commands, id_: str, offered_: Offered, asked: InputRequested | None) -> None:
+        policy = {} if asked is None or asked.policy is None else asked.policy
         self.id = id_
-        self.deadline_ms = None if asked is None else asked.deadline
-        self.place: dict[str, Any] | None = None if asked is None else (asked.policy or {}).get("wizard")
+        self.schedule = Schedule() if asked is None else Schedule.of(asked.policy, asked.deadline)
+        self.hook: ReminderHook | None = None
+        self.place: dict[str, Any] | None = policy.get("wizard")
+        self.checks = NO_CHECKS
+        self.submission: InputSubmitted | None = None
+        self.deciding = "decides" in policy
         self.claimed_until: int | None = None
         self.votes: dict[str, InputVoted] = {}
         self._asked = asked
@@ -113,7 +125,9 @@ class InputRequest(Generic[T_co]):
         ui: dict[str, Any] | Unset | None = UNSET,
         actions: Actions | Unset = UNSET,
         to: Sequence[str] | Unset = UNSET,
-        deadline: Duration | datetime | Unset | None = UNSET,
+        deadline: Duration | datetime | Calendar | Unset | None = UNSET,
+        remind: Sequence[When] | Unset = UNSET,
+        escalate: Sequence[Escalation] | Unset = UNSET,
     ) -> Done:
         """Change a request. An answer to what the person no longer sees is refused as stale.
 
@@ -123,25 +137,35 @@ class InputRequest(Generic[T_co]):
 
         Args:
             actions: where each has a type of its own: some of their names, or others with their types.
-            deadline: counts from now; None: no deadline any more. The others are as in `Context.await_input`.
+            deadline: counts from now; None: no deadline any more. What counts back from it moves with it.
+            remind, escalate: each replaces what of its kind is to come, and counts from now. The others are as in
+                `Context.await_input`.
         """
         offered_ = self._offered if isinstance(actions, Unset) else self._offered.revised(actions)
         given = {"title": title, "description": description, "show": show, "initial": initial, "ui": ui}
         given |= {} if offered_ is self._offered else offered_.spec()
         given |= {"to": to}
         changes = {name: codec.public_json(value) for name, value in given.items() if value is not UNSET}
-        if not isinstance(deadline, Unset):
-            changes["deadline"] = None if deadline is None else deadline_ms(deadline, self._commands.now_ms)
         check_spec(changes)
         if self._asked is not None and ("to" in changes or "actions" in changes):
             asked_of = changes.get("to", self._asked.to)
-            check_quorum(self._asked.policy, asked_of, changes.get("actions", self._asked.spec["actions"]))
-        if not changes or not self.pending:
+            check_quorum(self._asked.policy, asked_of, changes.get("actions", self.actions))
+        times = {"deadline": deadline, "remind": remind, "escalate": escalate}
+        times = {name: value for name, value in times.items() if value is not UNSET}
+        if not (changes or times) or not self.pending:
             return Done(False)
+        if times and not self._commands.recalls(InputRevised, self.id):
+            changes |= revised_times(times, self.schedule, self._commands.now_ms)
         self._offered = offered_
-        revised = self._commands.issue(InputRevised, self.id, self.id, changes)
-        self.deadline_ms = revised.changes.get("deadline", self.deadline_ms)
+        self.revised(self._commands.issue(InputRevised, self.id, self.id, changes))
         return Done(True)
+
+    def revised(self, entry: InputRevised | InputAmended) -> None:
+        """Take note of a revision, the code's own or an operator's."""
+        self.submission = None  # it was to something else
+        self.schedule = self.schedule.revised(entry.changes, entry.at)
+        if self.hook is not None:
+            self.hook.revised(entry.changes)
 
     def withdraw(self, reason: str | None = None) -> Done:
         """Take the request back; whoever awaits it gets `InputWithdrawn`.
@@ -160,16 +184,36 @@ class InputRequest(Generic[T_co]):
     # -- what is due by time ---------------------------------------------------------------------------------------
 
     @property
-    def due_at(self) -> int | None:
-        """Return when something is to happen to it by itself, in milliseconds; None: never."""
-        return min((at for at in (self.deadline_ms, self.claimed_until) if at is not None), default=None)
+    def deadline_ms(self) -> int | None:
+        """Return its deadline in milliseconds, or None."""
+        return self.schedule.deadline
 
-    def due(self, now_ms: int) -> Notification:
+    def due_at(self, now_ms: int | None = None) -> int | None:
+        """Return when something is to happen to it by itself, in milliseconds; None: never, or not before a verdict.
+
+        Args:
+            now_ms: what is overdue by now, and passed over, does not count.
+        """
+        if self.validation is not None:
+            return None
+        times = (self.schedule.next_at(now_ms), self.claimed_until)
+        return min((at for at in times if at is not None), default=None)
+
+    def due(self, now_ms: int) -> TimedEntry | InputReleased:
         """Return what happens to it then."""
-        claimed = self.claimed_until
-        if claimed is not None and (self.deadline_ms is None or claimed < self.deadline_ms):
+        at, claimed = self.schedule.next_at(now_ms), self.claimed_until
+        if claimed is not None and (at is None or claimed < at):
             return InputReleased(now_ms, self.id, DecidedBy("timeout"), "expired")
-        return InputExpired(now_ms, self.id)
+        return self.schedule.due(self.id, now_ms)
+
+    # -- what is judged --------------------------------------------------------------------------------------------
+
+    @property
+    def validation(self) -> OpenValidation | None:
+        """Return what a worker is to judge about it; None: nothing."""
+        if self.submission is None and not self.deciding:
+            return None
+        return OpenValidation(self._commands.run_id, self.id, self.submission, self.checks, self._offered)
 
     # -- what the machine tells ------------------------------------------------------------------------------------
 
@@ -182,7 +226,7 @@ class InputRequest(Generic[T_co]):
     def answered(self, entry: InputAnswered) -> None:
         """Resolve with an accepted answer."""
         try:
-            value: Any = self._offered.read(entry.action, entry.value)
+            value: Any = self._offered.read(entry.action, entry.value, checked=entry.checked)
             votes = tuple(
                 Vote(self._offered.read(vote.action, vote.value), vote.action, vote.by, moment(vote.at))
                 for vote in (self.votes[id_] for id_ in entry.votes)
@@ -289,11 +333,27 @@ class Requests(Offer):
             forbid: principals that may not, though in `to`. A request, or an `Answer`, stands for whoever had a part
                 in it: nobody decides both, whichever comes first. None, as `ctx.started_by` may be, forbids nobody.
             quorum: how many of those asked have to agree, e.g. `Quorum(2, veto=["reject"])`; unless given, the first
-                to answer decides.
+                to answer decides. It goes without `validate`.
             claim: how long somebody who claims it has it alone, unless they say otherwise, e.g. `30m`; 10 minutes.
             claim_required: nobody answers it who has not claimed it.
-            deadline: a duration from now, or an aware datetime.
+            deadline: a duration from now, an aware datetime, or a function of now that returns one (a calendar). If
+                nobody has answered by then, awaiting raises `InputExpired`, unless there is a `default`.
+            remind: when to remind, each once: durations from now, datetimes, calendars, or `Before(duration)` for a
+                time before the deadline.
+            escalate: from when on others are asked, each an `Escalation`.
+            default: the answer at the deadline, a `Default(action, value)`; its `by.kind` is `timeout`.
+            on_remind: a function, async or not, run as a step of the name `remind.NAME` at each reminder, with a
+                `Reminder`. The code does not wait for it.
             expose: the accepted value may be seen by whoever may see the run.
+            validate: judges an answer before it is taken, on a worker, outside the journal, with I/O if it likes;
+                async, or not (in a thread). It is given the value as your code would get it and, if it wants a second
+                argument, the `Submission`; then it sees answers without a value too. It returns None to take the answer
+                as it is, a corrected value of the same type, or `Decided` to decide otherwise; it raises `Refused` with
+                what is wrong, and the request stays open with that shown to everybody. If it raises anything else,
+                takes too long or its worker dies, nothing is consumed; it may be called again for the same answer.
+            validate_timeout: how long that may take; 30 s unless given.
+            decide: a policy that is asked once before people are, without arguments, on a worker as `validate` is. It
+                returns `Decided`, or None to leave it to people.
 
         Example:
             >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
@@ -330,8 +390,8 @@ def ask_people(
     check_options(options)
     to = tuple(options.get("to", ()))
     forbid, apart = _forbidden(options.get("forbid", ()))
-    policy = (policy or {}) | apart | _rules(options)
-    deadline = options.get("deadline")
+    checks = Checks.of(offer, options)
+    rules = {**(policy or {}), **apart, **rules_of(options, checks.policy)}
     spec = {
         "title": title,
         "description": options.get("description"),
@@ -342,23 +402,24 @@ def ask_people(
         **offer.spec(),
     }
     check_spec(spec | {"to": list(to), "forbid": list(forbid)})
-    check_quorum(policy, to, spec["actions"])
-    due = None if deadline is None else deadline_ms(deadline, commands.now_ms)
+    check_quorum(rules, to, spec["actions"])
+    check_plan(options, len(to) + len(forbid))
     spec = {member: value for member, value in spec.items() if value is not None}
     if commands.swallows_its_end():
         return InputRequest(commands, "", offer, None)
+    on_remind = options.get("on_remind")
+    hook = None if on_remind is None else ReminderHook(commands, name, on_remind, title, to)
     id_, _ = commands.next_id(name, "name of a request")
+    due = None
+    if not commands.recalls(InputRequested, id_):  # what it says counts, whatever a calendar would say now
+        due, timed = asked_times(options, offer, commands.now_ms)
+        rules |= timed
     expose = options.get("expose", False)
-    asked = commands.issue(InputRequested, id_, id_, spec, to, forbid, due, expose, policy or None)
+    asked = commands.issue(InputRequested, id_, id_, spec, to, forbid, due, expose, rules or None)
     request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
+    request.hook, request.checks = hook, checks
     commands.inputs[id_] = request
     return request
-
-
-def _rules(options: RequestOptions) -> dict[str, Any]:
-    """Return what the options say of how a request is decided."""
-    claims = claim_policy(options.get("claim"), required=options.get("claim_required", False))
-    return claims | options.get("quorum", Quorum.any()).policy()
 
 
 def _forbidden(given: Sequence[str | InputRequest[Any] | Answer[Any] | None]) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -372,6 +433,14 @@ def _forbidden(given: Sequence[str | InputRequest[Any] | Answer[Any] | None]) ->
             people = who_answered(one) if isinstance(one, Answer) else one.decided_by()
             principals += [who for who in people if who not in principals]
     return tuple(principals), {"apart": apart} if apart else {}
+
+
+def _happened(commands: Commands, entry: InputReminded | InputEscalated) -> None:
+    found = commands.inputs.get(entry.id)
+    if found is not None and found.schedule.awaits(entry):
+        found.schedule = found.schedule.happened(entry)
+        if found.hook is not None:
+            found.hook.happened(entry, found.deadline_ms)
 
 
 def _answered(commands: Commands, entry: InputAnswered) -> None:
@@ -397,4 +466,10 @@ def _withdrawal(id_: str, reason: str | None) -> InputWithdrawnError:
     return InputWithdrawnError(f"The request {id_} was withdrawn{why}.", input=id_)
 
 
-FEEDS: Feeds = {InputAnswered: _answered, InputExpired: _expired, InputRecalled: _recalled}
+FEEDS: Feeds = {
+    InputReminded: _happened,
+    InputEscalated: _happened,
+    InputAnswered: _answered,
+    InputExpired: _expired,
+    InputRecalled: _recalled,
+}

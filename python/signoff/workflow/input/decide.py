@@ -6,7 +6,8 @@ Checks come in a fixed order, so that every refusal says the first thing that ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,7 @@ import orjson
 from signoff.errors import (
     AlreadyDecided,
     BadRequest,
+    BeingValidated,
     Expired,
     InputNotFound,
     InvalidAnswer,
@@ -30,9 +32,11 @@ from signoff.workflow.claim import lease
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.choices import may_be_left_out, schema_for
-from signoff.workflow.input.entries import InputAnswered, InputExpired
+from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import BACK, AnswerRequest
+from signoff.workflow.validation.decide import JudgedAnswer, is_judged, kept_of_refusal, not_judged, refusal
+from signoff.workflow.validation.entries import InputRefused, InputSubmitted
 from signoff.workflow.view import View
 from signoff.workflow.vote import count
 from signoff.workflow.wizard.decide import go_back, goes_back
@@ -66,7 +70,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class ExpireNow:
-    """The deadline has passed: `input.expired` is recorded, and the answer refused with `Expired`."""
+    """The deadline has passed: that is recorded (`input.expired`, or the default), and the answer refused."""
 
 
 @frozen
@@ -79,6 +83,8 @@ class Accepted:
         row: the input row as decided.
         replayed: this submission had been accepted before; the first outcome is repeated.
         outcome: `accepted`, or `voted` if others have to agree.
+
+    While the workflow's own code judges it (`validating`), nothing is decided yet; the row tells what comes of it.
     """
 
     offset: str
@@ -86,6 +92,11 @@ class Accepted:
     row: dict[str, Any]
     replayed: bool
     outcome: str = "accepted"
+
+    @property
+    def validating(self) -> bool:
+        """Tell whether it is still being judged."""
+        return bool(self.row["status"] == "validating")
 
     def dumps(self) -> bytes:
         """Write as JSON, for when the same submission comes again."""
@@ -148,9 +159,11 @@ def answer(
         raise InputNotFound(f"The run {loaded.run.row['id']!r} has no request {key[:140]!r}.")
     value, digest, _ = encoded or EncodedAnswer.of(key, request, who)
     if loaded.remembered is not None and loaded.remembered.digest == digest:
-        return AlreadyDone(Accepted.loads(loaded.remembered.outcome))
+        return AlreadyDone(remembered_outcome(loaded.remembered.outcome, state.row))
+    if state.judging == request.submission_id and state.policy["judged"]["digest"] == digest:
+        return AlreadyDone(_accepted(key, request, "accepted", loaded.view, loaded.public_tail))
     # Whoever was not asked learns that first. `decide_answer` sees to it; what is refused before it does, too.
-    if loaded.remembered is not None:
+    if loaded.remembered is not None or state.judging == request.submission_id:
         check_audience(state, who)
         raise SubmissionReused(
             f"The submission id {request.submission_id!r} was already used for another answer in this run; "
@@ -167,16 +180,11 @@ def answer(
     if goes_back(state, request) is not None:
         accepted = partial(_accepted, key, request, "accepted")
         return go_back(loaded, state, request, who.by, at, remember=remember, reply=accepted)
-    entry = InputAnswered(
-        at=at,
-        id=key,
-        submission_id=request.submission_id,
-        digest=digest,
-        action=request.action,
-        value=value,
-        by=who.by,
-    )
-    entries = count.entries_of(state, entry, asked=not who.principals.isdisjoint(state.to))
+    sent = (at, key, request.submission_id, digest, request.action, value, who.by)
+    if is_judged(state, request):
+        accepted = partial(_accepted, key, request, "accepted")
+        return AppendEntries((InputSubmitted(*sent),), accepted, wake_at=loaded.wake_at)
+    entries = count.entries_of(state, InputAnswered(*sent), asked=not who.principals.isdisjoint(state.to))
     outcome = "accepted" if isinstance(entries[-1], InputAnswered) else "voted"
     return AppendEntries(
         entries,
@@ -187,15 +195,15 @@ def answer(
 
 
 def is_late(state: InputState, now_ms: int) -> bool:
-    """Tell whether the deadline of a request has passed."""
-    return state.deadline_ms is not None and now_ms >= state.deadline_ms
+    """Tell whether the deadline of a request has passed; what is judged by then is waited for."""
+    return state.deadline_ms is not None and now_ms >= state.deadline_ms and not state.validating
 
 
 def expire_now(loaded: Loaded, state: InputState, at: int) -> AppendEntries[Any]:
     """Return the decision to end a request whose deadline has passed, and to refuse what came too late with that."""
     key = state.row["id"]
     refusal = partial(_late, key)
-    return AppendEntries((InputExpired(at, key),), _nothing, wake_at=loaded.wake_at, refusal=refusal)
+    return AppendEntries((state.schedule.ended(key, at),), _nothing, wake_at=loaded.wake_at, refusal=refusal)
 
 
 def _nothing(_view: View, _tail: int) -> None:
@@ -207,8 +215,64 @@ def _accepted(key: str, request: AnswerRequest, outcome: str, view: View, tail: 
     return Accepted(offset.encode(tail), request.submission_id, row, replayed=False, outcome=outcome)
 
 
-def _late(key: str, view: View) -> Expired:
+def remembered_outcome(outcome: bytes, row: dict[str, Any]) -> Accepted:
+    """Return what the same submission was told before, which a run has remembered.
+
+    Raises:
+        InvalidAnswer: it was refused, by the workflow's validator.
+    """
+    if (refused := refusal(outcome, row)) is not None:
+        raise refused
+    return Accepted.loads(outcome)
+
+
+def settled(loaded: Loaded, key: str, request: AnswerRequest, digest: str) -> Accepted | None:
+    """Return what became of an answer that was to be judged; None: it still is.
+
+    Raises:
+        InvalidAnswer: it was refused.
+        AlreadyDecided, Expired, Withdrawn, Stale: the request went on without it.
+        NotValidated: there was no verdict.
+    """
+    state = loaded.view.inputs.get(key)
+    if state is None:
+        raise InputNotFound(f"The run {loaded.run.row['id']!r} has no request {key[:140]!r}.")
+    if loaded.remembered is not None and loaded.remembered.digest == digest:
+        return replace(remembered_outcome(loaded.remembered.outcome, state.row), replayed=False)
+    if state.judging == request.submission_id:
+        return None
+    if not state.pending:
+        raise already_decided(state.row)
+    if offset.decode(request.seen_offset) < offset.decode(state.row["revised"]):
+        raise _stale(state.row)
+    raise not_judged(state.row)
+
+
+def kept_of(verdicts: Sequence[InputAnswered | InputRefused], view: View, tail: int) -> list[JudgedAnswer]:
+    """Return what a run remembers of verdicts that are written.
+
+    Args:
+        verdicts: on what was being judged before.
+        view, tail: the rows, and the number of messages in the run's stream, afterwards.
+    """
+    kept: list[JudgedAnswer] = []
+    for entry in verdicts:
+        if isinstance(entry, InputRefused):
+            kept.append(kept_of_refusal(entry))
+        else:
+            accepted = Accepted(offset.encode(tail), entry.submission_id, view.inputs[entry.id].row, replayed=False)
+            kept.append(JudgedAnswer(entry.submission_id, entry.digest, accepted.dumps()))
+    return kept
+
+
+def _late(key: str, view: View) -> Expired | AlreadyDecided:
     row = view.inputs[key].row
+    if row["status"] == "answered":
+        return AlreadyDecided(
+            f"The deadline of {key!r} passed at {row['deadline']}, and the answer is then {row['action']!r} by itself; "
+            "nothing was recorded of this.",
+            row=row,
+        )
     return Expired(f"The deadline of {key!r} passed at {row['deadline']}; nothing was recorded of this.", row=row)
 
 
@@ -233,6 +297,7 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
         AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
         ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first.
         Stale: it was revised after the person saw it; with the current `row`.
+        BeingValidated: another answer is being judged; with the current `row`.
         InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
     """
     check_audience(state, who)
@@ -243,8 +308,10 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
         return ExpireNow()
     lease.check_claim(state, who.by, now_ms)
     if offset.decode(request.seen_offset) < offset.decode(row["revised"]):
-        raise Stale(
-            f"The request {row['id']} was revised after you saw it; your answer was not recorded. Look again.",
+        raise _stale(row)
+    if state.validating:
+        raise BeingValidated(
+            f"Another answer to {row['id']} is being checked just now; yours was not recorded. Look again in a moment.",
             row=row,
         )
     errors = _faults(row, request)
@@ -255,6 +322,12 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
             row=row,
         )
     return Accept()
+
+
+def _stale(row: dict[str, Any]) -> Stale:
+    return Stale(
+        f"The request {row['id']} was revised after you saw it; your answer was not recorded. Look again.", row=row
+    )
 
 
 def check_audience(state: InputState, who: Who) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from signoff.frozen import frozen
-from signoff.workflow.entry import Command, DecidedBy, Encoded, Notification
+from signoff.workflow import codec
+from signoff.workflow.entry import SAME, Command, DecidedBy, Encoded, Notification
 
 
 @frozen
@@ -47,9 +48,16 @@ class InputWithdrawn(Command):
 
 @frozen
 class InputAnswered(Notification):
-    """An accepted answer. `submission_id` is the txid of the rows it changes.
+    """An accepted answer, or the default at the deadline.
 
-    `votes`: the submissions that decided it together, of a request with a quorum; the last is this one.
+    `submission_id` is the txid of the rows that a submission changes.
+
+    Attributes:
+        checked: a worker has read the value by the code's own type, and written what came of it: it is read back as it
+            is, whatever the type's validators would say of it by then.
+        shown: the value as people fill it in, if that is another form.
+        reason: why a policy has decided so.
+        votes: the submissions that decided it together, of a request with a quorum; the last is this one.
     """
 
     type: ClassVar[str] = "input.answered"
@@ -59,12 +67,20 @@ class InputAnswered(Notification):
     action: str
     value: Encoded
     by: DecidedBy
+    checked: bool = False
+    shown: Any = SAME
+    reason: str | None = None
     votes: tuple[str, ...] = ()
 
     @property
-    def txid(self) -> str:
-        """Return the submission id."""
-        return self.submission_id
+    def txid(self) -> str | None:
+        """Return the submission id, if there was a submission."""
+        return None if self.by.kind == "timeout" else self.submission_id
+
+    @property
+    def filled_in(self) -> Encoded:
+        """Return the value as people would fill it in."""
+        return self.value if self.shown is SAME else codec.encode(self.shown)
 
 
 @frozen
@@ -73,6 +89,36 @@ class InputExpired(Notification):
 
     type: ClassVar[str] = "input.expired"
     id: str
+
+
+@frozen
+class InputReminded(Notification):
+    """A reminder of a request; those that were to come before it and had not are passed over.
+
+    Attributes:
+        n: which of the request's schedule.
+    """
+
+    type: ClassVar[str] = "input.reminded"
+    id: str
+    n: int
+
+
+@frozen
+class InputEscalated(Notification):
+    """The time from which others are asked.
+
+    Attributes:
+        n: which of the request's schedule.
+        to: who is asked now.
+        keep: and those who were asked before.
+    """
+
+    type: ClassVar[str] = "input.escalated"
+    id: str
+    n: int
+    to: tuple[str, ...]
+    keep: bool = True
 
 
 @frozen

@@ -14,8 +14,10 @@ from signoff.workflow.input import state
 from signoff.workflow.input.audience import forbidden_to, keep_apart, who_decided
 from signoff.workflow.input.entries import (
     InputAnswered,
+    InputEscalated,
     InputExpired,
     InputRecalled,
+    InputReminded,
     InputRequested,
     InputRevised,
     InputWithdrawn,
@@ -83,6 +85,15 @@ def _revised(projector: Projector, run: RunFold, entry: InputRevised) -> None:
         return
     before = request_of(projector, entry.id)
     moved(projector, before, state.revise(before, entry, next_offset(projector)), entry.at)
+
+
+def _happened(projector: Projector, run: RunFold, entry: InputReminded | InputEscalated) -> None:
+    if entry.id not in run.inputs:
+        return
+    before = request_of(projector, entry.id)
+    after = state.remind(before, entry) if isinstance(entry, InputReminded) else state.escalate(before, entry)
+    if after is not before:
+        moved(projector, before, after, entry.at)
 
 
 def _answered(projector: Projector, run: RunFold, entry: InputAnswered) -> None:
@@ -256,6 +267,8 @@ def _tell_all(
 FOLDS: Folds = {
     InputRequested: _requested,
     InputRevised: _revised,
+    InputReminded: _happened,
+    InputEscalated: _happened,
     InputAnswered: _answered,
     InputExpired: _expired,
     InputWithdrawn: _withdrawn,

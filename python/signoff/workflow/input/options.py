@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from signoff.workflow.durations import Duration
+from signoff.workflow.input.times import Calendar, Default, Escalation, Reminder, When
 from signoff.workflow.vote.quorum import Quorum
 
 if TYPE_CHECKING:
@@ -26,8 +27,15 @@ class RequestOptions(TypedDict, total=False):
     quorum: Quorum
     claim: Duration
     claim_required: bool
-    deadline: Duration | datetime | None
+    deadline: Duration | datetime | Calendar | None
+    remind: Sequence[When]
+    escalate: Sequence[Escalation]
+    default: Default | None
+    on_remind: Callable[[Reminder], Any] | None
     expose: bool
+    validate: Callable[..., Any] | None
+    validate_timeout: Duration | None
+    decide: Callable[[], Any] | None
 
 
 _NAMES: Final = frozenset(RequestOptions.__annotations__)

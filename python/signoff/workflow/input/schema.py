@@ -35,6 +35,13 @@ def schema_of(type_: Any) -> dict[str, Any]:
     return found
 
 
+def takes_null(type_: Any) -> bool:
+    """Tell whether the schema of a type lets null pass."""
+    from signoff.workflow.input.complaints import complaints  # noqa: PLC0415
+
+    return not complaints(schema_of(type_), None)
+
+
 @lru_cache(maxsize=512)
 def _schema_of(type_: Any) -> bytes:
     # Loaded here: it compiles patterns and takes a while to import, which programs that ask nobody need not pay.

@@ -1,9 +1,17 @@
 """The life of a request for input, as one table.
 
     pending --revise--> pending      what people see has changed; `revision` grows
-    pending --answer--> answered     accepted; nothing changes it any more
+    pending --remind--> pending      a reminder is due; what people see and may do stays
+    pending --escalate--> pending    others are asked
+    pending --answer--> answered     accepted, or the default at the deadline; nothing changes it any more
     pending --expire--> expired      the deadline passed
     pending --withdraw--> withdrawn  by the workflow, an operator, by cancelling the run, or because the run ended
+    pending --submit--> validating   an answer is judged by the workflow's code; nobody else can answer meanwhile
+    validating --refuse--> pending   it is not taken; the errors and a new `revision` are shown
+    validating --return--> pending   there was no verdict; the same
+    validating --answer--> answered
+    validating --revise--> pending   the answer is dropped, since it was to something else
+    validating --withdraw--> withdrawn
 
 What is not in the table has no effect.
 """
@@ -21,7 +29,15 @@ from signoff.timestamps import rfc3339
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.handover.entries import InputAmended
 from signoff.workflow.input.choices import as_shown, with_choices
-from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
+from signoff.workflow.input.entries import (
+    InputAnswered,
+    InputEscalated,
+    InputExpired,
+    InputReminded,
+    InputRequested,
+    InputRevised,
+)
+from signoff.workflow.input.schedule import TIMEOUT, Schedule
 from signoff.workflow.vote.quorum import shown_quorum
 
 
@@ -29,17 +45,33 @@ class RequestMove(StrEnum):
     """What can happen to a request."""
 
     REVISE = "revise"
+    REMIND = "remind"
+    ESCALATE = "escalate"
     ANSWER = "answer"
     EXPIRE = "expire"
     WITHDRAW = "withdraw"
+    SUBMIT = "submit"
+    REFUSE = "refuse"
+    RETURN = "return"
 
 
 TRANSITIONS: dict[tuple[str, RequestMove], str] = {
     ("pending", RequestMove.REVISE): "pending",
+    ("pending", RequestMove.REMIND): "pending",
+    ("pending", RequestMove.ESCALATE): "pending",
     ("pending", RequestMove.ANSWER): "answered",
     ("pending", RequestMove.EXPIRE): "expired",
     ("pending", RequestMove.WITHDRAW): "withdrawn",
+    ("pending", RequestMove.SUBMIT): "validating",
+    ("validating", RequestMove.REFUSE): "pending",
+    ("validating", RequestMove.RETURN): "pending",
+    ("validating", RequestMove.ANSWER): "answered",
+    ("validating", RequestMove.REVISE): "pending",
+    ("validating", RequestMove.WITHDRAW): "withdrawn",
 }
+
+UNDECIDED = frozenset({"pending", "validating"})
+"""The statuses of a request that is still open."""
 
 MOST_HISTORY = 50
 """Lines of what happened to a request that its row keeps."""
@@ -87,12 +119,34 @@ class InputState:
         return cls(row, tuple(to), tuple(forbid), deadline_ms, expose, asked_ms, policy)
 
     @property
+    def schedule(self) -> Schedule:
+        """Return what happens to it by itself."""
+        return Schedule.of(self.policy, self.deadline_ms)
+
+    @property
     def pending(self) -> bool:
-        """Tell whether it can still be answered."""
-        return bool(self.row["status"] == "pending")
+        """Tell whether it is still open: nobody has decided it, though an answer may be judged just now."""
+        return self.row["status"] in UNDECIDED
+
+    @property
+    def validating(self) -> bool:
+        """Tell whether an answer, or the request itself, is judged by the workflow's code just now."""
+        return bool(self.row["status"] == "validating")
+
+    @property
+    def judging(self) -> str | None:
+        """Return the id of the submission that is judged; None: there is none."""
+        return self.policy["judged"]["id"] if self.validating and "judged" in self.policy else None
 
 
 # -- transitions -------------------------------------------------------------------------------------------------------
+
+
+def next_status(state: InputState, move: RequestMove) -> str | None:
+    """Return the status that a move leads to; None: it has no effect."""
+    status = TRANSITIONS.get((state.row["status"], move))
+    # A policy that was asked first is asked whatever the request looks like.
+    return "validating" if move is RequestMove.REVISE and state.validating and state.judging is None else status
 
 
 def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> InputState:
@@ -104,7 +158,7 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         revised: offset right after the message that will carry the row.
     """
     name, _, n = entry.id.rpartition(":")
-    spec = entry.spec
+    spec, policy = entry.spec, dict(entry.policy or {})
     row = {
         "id": entry.id,
         "run_id": run_id,
@@ -127,20 +181,20 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         "revision": 0,
         "revised": revised,
         "errors": [],
-        "status": "pending",
+        "status": "validating" if entry.policy and "decides" in entry.policy else "pending",
         "asked_at": rfc3339(entry.at),
         "decided_by": None,
         "decided_at": None,
         "action": None,
         "reason": None,
-        "schedule": [],
-        "wizard": (entry.policy or {}).get("wizard"),
+        "schedule": Schedule.of(policy, entry.deadline).shown(),
+        "wizard": policy.get("wizard"),
         "history": [],
     }
     row = with_choices(row, spec.get("choices"))
-    if (entry.policy or {}).get("claim_required"):
+    if policy.get("claim_required"):
         row["claim_required"] = True
-    return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at, dict(entry.policy or {}))
+    return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at, policy)
 
 
 def noted(state: InputState, what: str, at: int, by: DecidedBy, reason: str | None = None, **more: Any) -> InputState:
@@ -163,7 +217,7 @@ def revise(state: InputState, entry: InputRevised | InputAmended, revised: str) 
 
     Answers to the former state are stale only if the person sees something else now.
     """
-    status = TRANSITIONS.get((state.row["status"], RequestMove.REVISE))
+    status = next_status(state, RequestMove.REVISE)
     if status is None:
         return state
     changes = entry.changes
@@ -174,16 +228,41 @@ def revise(state: InputState, entry: InputRevised | InputAmended, revised: str) 
     if "wizard" in changes:
         row["wizard"] = changes["wizard"]
     to = tuple(changes.get("to", state.to))
-    deadline_ms = changes.get("deadline", state.deadline_ms)
+    schedule = state.schedule.revised(changes, entry.at)
+    deadline_ms = schedule.deadline
     row |= {
         "audience": list(to),
         "deadline": None if deadline_ms is None else rfc3339(deadline_ms),
+        "schedule": schedule.shown(),
         "revision": row["revision"] + 1,
         "revised": revised if seen else row["revised"],
         "errors": [],
         "status": status,
     }
-    return replace(state, row=row, to=to, deadline_ms=deadline_ms)
+    return replace(state, row=row, to=to, deadline_ms=deadline_ms, policy=schedule.into(state.policy))
+
+
+def remind(state: InputState, entry: InputReminded) -> InputState:
+    """Return the request after a reminder; unchanged if none is to come. Nothing of it is stale by that."""
+    if (state.row["status"], RequestMove.REMIND) not in TRANSITIONS or not state.schedule.awaits(entry):
+        return state
+    return noted(_happened(state, entry), "reminded", entry.at, TIMEOUT)
+
+
+def escalate(state: InputState, entry: InputEscalated) -> InputState:
+    """Return the request as others are asked, too or instead; unchanged if that is not to come."""
+    if (state.row["status"], RequestMove.ESCALATE) not in TRANSITIONS or not state.schedule.awaits(entry):
+        return state
+    after = _happened(state, entry)
+    to = tuple(dict.fromkeys((*state.to, *entry.to))) if entry.keep else entry.to
+    after = replace(after, row=after.row | {"audience": list(to)}, to=to)
+    return noted(after, "escalated", entry.at, TIMEOUT, to=list(entry.to), keep=entry.keep)
+
+
+def _happened(state: InputState, entry: InputReminded | InputEscalated) -> InputState:
+    schedule = state.schedule.happened(entry)
+    row = state.row | {"schedule": schedule.shown()}
+    return replace(state, row=row, policy=schedule.into(state.policy))
 
 
 def _differ(one: Any, other: Any) -> bool:
@@ -204,15 +283,20 @@ def begun(state: InputState, value: Any) -> InputState:
 
 def answer(state: InputState, entry: InputAnswered) -> InputState:
     """Return the request as answered; unchanged if it was decided before."""
-    decided = _decided(state, RequestMove.ANSWER, entry.at, entry.by, action=entry.action)
+    decided = _decided(state, RequestMove.ANSWER, entry.at, entry.by, action=entry.action, reason=entry.reason)
+    if decided is not state and entry.by.kind == "timeout":
+        decided.row["schedule"] = state.schedule.shown(entry.at)
     if decided is not state and state.expose:
-        decided.row["value"] = as_shown(state.row, entry.action, entry.value)
+        decided.row["value"] = as_shown(state.row, entry.action, entry.filled_in)
     return decided
 
 
 def expire(state: InputState, entry: InputExpired) -> InputState:
     """Return the request as expired; unchanged if it was decided before."""
-    return _decided(state, RequestMove.EXPIRE, entry.at, DecidedBy("timeout"))
+    decided = _decided(state, RequestMove.EXPIRE, entry.at, TIMEOUT)
+    if decided is not state:
+        decided.row["schedule"] = state.schedule.shown(entry.at)
+    return decided
 
 
 def withdraw(state: InputState, at: int, by: DecidedBy, reason: str | None) -> InputState:
@@ -241,7 +325,7 @@ def _decided(
     action: str | None = None,
     reason: str | None = None,
 ) -> InputState:
-    status = TRANSITIONS.get((state.row["status"], move))
+    status = next_status(state, move)
     if status is None:
         return state
     row = state.row | {

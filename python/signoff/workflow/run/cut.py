@@ -19,7 +19,15 @@ from signoff.workflow.comment.entries import CommentAdded
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
 from signoff.workflow.handover.entries import InputAmended
-from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
+from signoff.workflow.input.entries import (
+    InputAnswered,
+    InputExpired,
+    InputRecalled,
+    InputRequested,
+    InputRevised,
+    InputWithdrawn,
+)
+from signoff.workflow.input.schedule import put_off
 from signoff.workflow.run.entries import (
     OUTCOMES,
     REMARKS,
@@ -34,12 +42,16 @@ from signoff.workflow.run.entries import (
     RunTerminated,
 )
 from signoff.workflow.step.entries import StepFailed
+from signoff.workflow.validation.entries import InputRefused, InputReturned, InputSubmitted
 from signoff.workflow.wizard.entries import WizardPrefilled
 
 Cut = RunRewound | RunRetried
 
 CUTS: Final = frozenset({RunRewound, RunRetried})
 """The types of entries that may be cuts, for where speed matters."""
+JudgementEnd = InputAnswered | InputRefused | InputReturned | InputRevised | InputWithdrawn | InputRecalled
+"""What ends that an answer is judged."""
+
 Failure = StepFailed | InputExpired | EventTimedOut
 """What says that something the code asked for came to no result; a step may be tried again."""
 
@@ -81,16 +93,36 @@ def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
         for n, entry in enumerate(entries[keep:], keep)
         if type(entry) in _SURVIVORS or (isinstance(entry, Notification) and id_of(entry) in asked)
     ]
+    if dropped := _dropped_submissions(entries, {n for n, _ in (*before, *behind)}):
+        before = [one for one in before if one[0] not in dropped]
     return [(at, settled(entry, n)) for n, (at, entry) in enumerate(before)], behind
+
+
+def _dropped_submissions(entries: Sequence[Entry], stay: Collection[int]) -> set[int]:
+    """Return where answers stand that were to be judged, if it is undone how that ended: their senders were told."""
+    judged: dict[str, int] = {}
+    dropped: set[int] = set()
+    for n, entry in enumerate(entries):
+        if isinstance(entry, InputSubmitted):
+            judged[entry.id] = n
+        elif isinstance(entry, JudgementEnd):
+            at = judged.pop(entry.id, None)
+            if at is not None and n not in stay:
+                dropped.add(at)
+        elif isinstance(entry, OUTCOMES) and n not in stay:
+            dropped.update(judged.values())
+    return dropped
 
 
 def _open_again(entry: Entry, at: int) -> Entry:
     """Return what asks for something that is open again since `at`: there is as much time for it as there was."""
     match entry:
-        case InputRequested(deadline=int(until)):
-            return replace(entry, deadline=until - entry.at + at)
-        case InputRevised(changes={"deadline": int(until)}) | InputAmended(changes={"deadline": int(until)}):
-            return replace(entry, changes={**entry.changes, "deadline": until - entry.at + at})
+        case InputRequested():
+            deadline = None if entry.deadline is None else entry.deadline - entry.at + at
+            policy = None if entry.policy is None else put_off(entry.policy, at - entry.at)
+            return replace(entry, deadline=deadline, policy=policy)
+        case InputRevised() | InputAmended():
+            return replace(entry, changes=put_off(entry.changes, at - entry.at))
         case EventAwaited(timeout_at=int(until)):
             return replace(entry, timeout_at=until - entry.at + at)
     return entry

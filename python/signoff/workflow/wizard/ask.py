@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from signoff.workflow.input.actions import Action, Actions
-from signoff.workflow.input.ask import UNSET, InputRequest, ask_people, offering
+from signoff.workflow.input.answer import UNSET
+from signoff.workflow.input.ask import InputRequest, ask_people, offering
 from signoff.workflow.input.entries import InputRevised
 from signoff.workflow.input.options import RequestOptions
 from signoff.workflow.input.submission import BACK

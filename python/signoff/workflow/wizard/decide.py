@@ -56,7 +56,7 @@ def go_back(
     page = loaded.view.inputs[to].row
     written: list[Entry] = [
         RunRewound(at, keep, to, reason=BACK, by=by, anew=(to,), submission_id=request.submission_id),
-        WizardPrefilled(at, to, as_shown(page, answered.action, answered.value), request.submission_id),
+        WizardPrefilled(at, to, as_shown(page, answered.action, answered.filled_in), request.submission_id),
     ]
     if request.value is not None:
         written.append(WizardPrefilled(at, here, request.value, request.submission_id))

@@ -1,0 +1,507 @@
+"""Answers that the workflow's own code judges: taken, corrected, refused with errors, or given back; never consumed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any
+
+import pytest
+from pydantic import AfterValidator, BaseModel, model_validator
+
+from signoff import App, Context, Decided, InputExpired, InputWithdrawn, Refused, Submission
+from signoff.clock import ManualClock
+from signoff.errors import (
+    BeingValidated,
+    InvalidAnswer,
+    NotValidated,
+    Stale,
+    SubmissionReused,
+    Withdrawn,
+)
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import Accepted
+from tests.runtime.scene import Scene, person, scene, stage, working
+
+BY = DecidedBy("operator", "local")
+
+
+class SignUp(BaseModel):
+    email: str
+    seats: int = 1
+
+
+def app_of(type_: Any = SignUp, **options: Any) -> App:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def sign_up(ctx: Context) -> dict[str, Any]:
+        try:
+            answer = await ctx.await_input("page", type_, title="Who?", to=["group:finance"], **options)
+        except InputExpired:
+            return {"outcome": "expired"}
+        except InputWithdrawn as error:
+            return {"outcome": "withdrawn", "why": str(error)}
+        value = answer.value.model_dump() if isinstance(answer.value, BaseModel) else answer.value
+        return {"action": answer.action, "value": value, "by": [answer.by.kind, answer.by.id]}
+
+    return app
+
+
+def taken(value: SignUp) -> None:
+    if value.email == "bora@example.com":
+        raise Refused({"/email": "already taken"})
+
+
+async def types_of(on: Scene, run: str) -> list[str]:
+    return [entry["type"].removeprefix("input.") for entry in await on.entries(run) if "input." in entry["type"]]
+
+
+async def test_a_refused_answer_leaves_the_request_open_with_its_errors_for_everybody(url: str) -> None:
+    async with stage(app_of(validate=taken), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer) as refused:
+            await on.answer(row, {"email": "bora@example.com"})
+        assert refused.value.extra["errors"] == [{"pointer": "/email", "message": "already taken"}]
+        shown = await on.engine.inputs.get(run, "page:0")
+        assert shown == refused.value.extra["row"]
+        assert (shown["status"], shown["revision"], shown["revised"]) == ("pending", 1, row["revised"])
+        assert shown["errors"] == [{"pointer": "/email", "message": "already taken"}]
+        assert await on.engine.inputs.list(audience=["group:finance"], status="pending")
+        accepted = await on.answer(row, {"email": "alice@example.com"})
+        assert (accepted.row["status"], accepted.row["errors"]) == ("answered", [])
+        done = await on.reaches(run, "completed")
+        assert done["output"]["value"] == {"email": "alice@example.com", "seats": 1}
+        assert await types_of(on, run) == ["requested", "submitted", "refused", "submitted", "answered"]
+
+
+async def test_an_async_validator_corrects_a_value_and_the_code_gets_that(url: str) -> None:
+    async def lower(value: SignUp) -> SignUp:
+        await asyncio.sleep(0)
+        return value.model_copy(update={"email": value.email.lower()})
+
+    async with stage(app_of(validate=lower, expose=True), url) as on:
+        run = await on.start("sign_up")
+        accepted = await on.answer(await on.asks(run, "page:0"), {"email": "Alice@Example.com"})
+        assert accepted.row["value"] == {"email": "alice@example.com", "seats": 1}
+        assert (await on.reaches(run, "completed"))["output"]["value"]["email"] == "alice@example.com"
+
+
+async def test_a_validator_runs_in_a_thread_and_is_told_of_the_submission(url: str) -> None:
+    calls: list[tuple[Any, Submission, bool]] = []
+
+    def judge(value: SignUp | None, sent: Submission) -> None:
+        calls.append((value, sent, threading.current_thread() is threading.main_thread()))
+        if sent.action == "reject" and sent.by.id != "user:bora":
+            raise Refused(message="only Bora may say no")
+
+    async with stage(app_of(validate=judge, actions=["approve", "reject"]), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer, match="only Bora may say no"):
+            await on.answer(row, None, action="reject", submission="a")
+        await on.answer(row, None, action="reject", who=person("bora"), submission="b")
+        assert (await on.reaches(run, "completed"))["output"] == {
+            "action": "reject",
+            "value": None,
+            "by": ["person", "user:bora"],
+        }
+    assert [(value, sent.submission_id, sent.run_id == run, main) for value, sent, main in calls] == [
+        (None, "a", True, False),
+        (None, "b", True, False),
+    ]
+
+
+async def test_the_same_submission_is_told_the_same_for_ever(url: str) -> None:
+    calls: list[str] = []
+
+    def judge(value: SignUp) -> None:
+        calls.append(value.email)
+        taken(value)
+
+    async with stage(app_of(validate=judge), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        for _ in range(2):
+            with pytest.raises(InvalidAnswer) as refused:
+                await on.answer(row, {"email": "bora@example.com"}, submission="one")
+            assert refused.value.extra["errors"] == [{"pointer": "/email", "message": "already taken"}]
+        with pytest.raises(SubmissionReused):
+            await on.answer(row, {"email": "other@example.com"}, submission="one")
+        first = await on.answer(row, {"email": "alice@example.com"}, submission="two")
+        await on.reaches(run, "completed")
+        again = await on.answer(row, {"email": "alice@example.com"}, submission="two")
+        assert (again.replayed, first.replayed) == (True, False)
+        assert (again.offset, again.txid, again.row) == (first.offset, first.txid, first.row)
+        with pytest.raises(InvalidAnswer):
+            await on.answer(row, {"email": "bora@example.com"}, submission="one")
+        assert calls == ["bora@example.com", "alice@example.com"]
+
+
+class Gate:
+    """A validator that waits until it is told what to say."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.entered = asyncio.Event()
+        self.say: asyncio.Future[Callable[[], Any]] = asyncio.get_running_loop().create_future()
+        self.cancelled = 0
+
+    async def __call__(self, value: SignUp) -> Any:
+        self.calls += 1
+        self.entered.set()
+        try:
+            return (await asyncio.shield(self.say))()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    def accept(self) -> None:
+        self.say.set_result(lambda: None)
+
+    def refuse(self) -> None:
+        def no() -> None:
+            raise Refused({"/email": "no"})
+
+        self.say.set_result(no)
+
+
+async def submitted(on: Scene, row: dict[str, Any], gate: Gate, submission: str = "one") -> asyncio.Task[Accepted]:
+    """Send an answer, and return once it is being judged."""
+    task = asyncio.create_task(on.answer(row, {"email": "a@example.com"}, submission=submission))
+    async with asyncio.timeout(10):
+        await gate.entered.wait()
+    return task
+
+
+async def test_while_one_answer_is_judged_another_is_not_recorded(url: str) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        first = await submitted(on, row, gate)
+        with pytest.raises(BeingValidated) as busy:
+            await on.answer(row, {"email": "b@example.com"}, submission="two")
+        shown = busy.value.extra["row"]
+        assert (shown["status"], shown["errors"], "value" in shown) == ("validating", [], False)
+        assert [one["id"] for one in (await on.engine.inputs.list(audience=["group:finance"])).items] == ["page:0"]
+        with pytest.raises(SubmissionReused):
+            await on.answer(row, {"email": "b@example.com"}, submission="one")
+        again = asyncio.create_task(on.answer(row, {"email": "a@example.com"}, submission="one"))
+        gate.accept()
+        assert (await first).row == (await again).row
+        assert await types_of(on, run) == ["requested", "submitted", "answered"]
+        assert gate.calls == 1
+
+
+async def test_nobody_need_wait_for_the_verdict(url: str) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        sent = await on.answer(row, {"email": "a@example.com"}, submission="one", wait_s=0)
+        assert sent.validating
+        gate.accept()
+        assert (await on.reaches(run, "completed"))["output"]["action"] == "submit"
+        assert (await on.answer(row, {"email": "a@example.com"}, submission="one")).replayed
+
+
+@pytest.mark.parametrize("failing", ["raises", "hangs", "hangs in a thread", "returns another type"])
+async def test_a_validator_without_a_verdict_consumes_nothing(url: str, failing: str) -> None:
+    works: list[bool] = []
+    over = threading.Event()
+
+    def wait() -> None:
+        over.wait(30)
+
+    async def judge(value: SignUp) -> Any:
+        if works:
+            return None
+        if failing == "raises":
+            raise RuntimeError("no database")
+        if failing == "hangs":
+            await asyncio.sleep(30)
+        return {"email": 3}
+
+    def in_thread(value: SignUp) -> None:
+        if not works:
+            wait()
+
+    fn = in_thread if failing == "hangs in a thread" else judge
+    async with stage(app_of(validate=fn, validate_timeout=timedelta(milliseconds=50)), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(NotValidated) as failed:
+            await on.answer(row, {"email": "a@example.com"}, submission="one")
+        shown = failed.value.extra["row"]
+        assert (shown["status"], shown["revision"], shown["decided_by"]) == ("pending", 1, None)
+        assert [one["pointer"] for one in shown["errors"]] == [""]
+        [returned] = await on.entries(run, "input.returned")
+        assert returned["submission_id"] == "one"
+        works.append(True)
+        over.set()
+        assert (await on.answer(row, {"email": "a@example.com"}, submission="one")).row["status"] == "answered"
+        assert await types_of(on, run) == ["requested", "submitted", "returned", "submitted", "answered"]
+
+
+def known(account: str) -> str:
+    if not account.startswith("acc-"):
+        raise ValueError("there is no such account")
+    return account.upper()
+
+
+class Transfer(BaseModel):
+    account: Annotated[str, AfterValidator(known)]
+    amount: int
+    limit: int = 100
+
+    @model_validator(mode="after")
+    def below(self) -> Transfer:
+        if self.amount > self.limit:
+            raise ValueError("the amount is above the limit")
+        return self
+
+
+async def test_what_only_the_python_type_refuses_gets_field_errors_and_fails_no_run(url: str) -> None:
+    async with stage(app_of(Transfer), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer) as refused:
+            await on.answer(row, {"account": "x", "amount": 1})
+        assert refused.value.extra["errors"] == [
+            {"pointer": "/account", "message": "Value error, there is no such account"}
+        ]
+        with pytest.raises(InvalidAnswer) as refused:
+            await on.answer(row, {"account": "acc-1", "amount": 101})
+        assert [one["pointer"] for one in refused.value.extra["errors"]] == [""]
+        await on.answer(row, {"account": "acc-1", "amount": 1})
+        done = await on.reaches(run, "completed")
+        assert done["output"]["value"] == {"account": "ACC-1", "amount": 1, "limit": 100}
+
+
+async def test_what_was_accepted_is_not_judged_again_by_its_type(url: str) -> None:
+    open_ = [True]
+
+    def while_open(text: str) -> str:
+        if not open_:
+            raise ValueError("closed")
+        return text + "!"
+
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def twice(ctx: Context) -> list[str]:
+        one = await ctx.await_input("a", Annotated[str, AfterValidator(while_open)], title="A?", to=["group:finance"])
+        two = await ctx.await_input("b", str, title="B?", to=["group:finance"])
+        return [one.value, two.value]
+
+    async with stage(app, url) as on:
+        run = await on.start("twice")
+        await on.answer(await on.asks(run, "a:0"), "x")
+        row = await on.asks(run, "b:0")
+        open_.clear()
+    async with stage(app, url) as on:  # replayed from the journal, if the store has kept it
+        if url.startswith("memory"):
+            return
+        await on.answer(row, "y")
+        assert (await on.reaches(run, "completed"))["output"] == ["x!", "y"]
+
+
+async def test_types_that_the_schema_says_whole_take_the_fast_path(url: str) -> None:
+    async with stage(app_of(SignUp), url) as on:
+        run = await on.start("sign_up")
+        await on.answer(await on.asks(run, "page:0"), {"email": "a@example.com"})
+        await on.reaches(run, "completed")
+        assert await types_of(on, run) == ["requested", "answered"]
+
+
+async def test_a_policy_decides_instead_of_whoever_answered(url: str) -> None:
+    def small(value: SignUp) -> Decided | None:
+        return Decided("approve", value, "below three seats") if value.seats < 3 else None
+
+    async with stage(app_of(validate=small, actions=["approve", "edit"]), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        reply = await on.answer(row, {"email": "a@example.com", "seats": 2}, action="edit")
+        assert reply.row["decided_by"] == {"kind": "policy", "id": "small"}
+        assert (reply.row["action"], reply.row["reason"]) == ("approve", "below three seats")
+        done = await on.reaches(run, "completed")
+        assert (done["output"]["action"], done["output"]["by"]) == ("approve", ["policy", "small"])
+
+
+async def test_a_policy_is_asked_once_before_people_are(url: str) -> None:
+    asked: list[int] = []
+
+    async def decide() -> Decided | None:
+        asked.append(1)
+        if len(asked) == 1:
+            return Decided("submit", {"email": "a@example.com"}, "known customer")
+        return None
+
+    async with stage(app_of(decide=decide), url) as on:
+        run = await on.start("sign_up")
+        done = await on.reaches(run, "completed")
+        assert done["output"] == {
+            "action": "submit",
+            "value": {"email": "a@example.com", "seats": 1},
+            "by": ["policy", "decide"],
+        }
+        row = await on.engine.inputs.get(run, "page:0")
+        assert (row["decided_by"]["kind"], row["reason"]) == ("policy", "known customer")
+        other = await on.start("sign_up")
+        await on.reaches(other, "waiting")
+        async with asyncio.timeout(10):
+            while (row := await on.asks(other, "page:0"))["status"] != "pending":
+                await asyncio.sleep(0)
+        assert row["errors"] == []
+        await on.answer(row, {"email": "b@example.com"})
+        assert (await on.reaches(other, "completed"))["output"]["by"] == ["person", "user:alice"]
+        assert len(asked) == 2
+
+
+async def test_a_policy_that_fails_leaves_it_to_people(url: str) -> None:
+    def decide() -> Decided:
+        raise RuntimeError("no rules")
+
+    async with stage(app_of(decide=decide), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        async with asyncio.timeout(10):
+            while (row := await on.asks(run, "page:0"))["status"] != "pending":
+                await asyncio.sleep(0)
+        await on.answer(row, {"email": "b@example.com"})
+        [returned] = await on.entries(run, "input.returned")
+        assert (returned["reason"], "submission_id" in returned) == ("runtime_error: no rules", False)
+
+
+# -- against what else can happen --------------------------------------------------------------------------------------
+
+
+async def test_the_deadline_waits_for_the_verdict(url: str) -> None:
+    clock = ManualClock()
+    for accepted in (True, False):
+        gate = Gate()
+        async with scene(url, clock) as on:
+            run = await on.start("sign_up")
+            async with working(app_of(validate=gate, deadline="1h"), on):
+                row = await on.asks(run, "page:0")
+                first = await submitted(on, row, gate)
+                clock.advance(7_200_000)
+                with pytest.raises(BeingValidated):
+                    await on.answer(row, {"email": "b@example.com"}, submission="two")
+                assert (await on.engine.inputs.get(run, "page:0"))["status"] == "validating"
+                gate.accept() if accepted else gate.refuse()
+                if accepted:
+                    assert (await first).row["status"] == "answered"
+                else:
+                    with pytest.raises(InvalidAnswer, match="is over by now"):
+                        await first
+                    assert (await on.reaches(run, "completed"))["output"] == {"outcome": "expired"}
+
+
+async def test_a_withdrawn_request_stops_its_validator(url: str) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        first = await submitted(on, row, gate)
+        await on.engine.inputs.act("withdraw", run, "page:0", {"reason": "not needed"}, person())
+        with pytest.raises(Withdrawn):
+            await first
+        assert (await on.reaches(run, "completed"))["output"]["outcome"] == "withdrawn"
+        async with asyncio.timeout(10):
+            while not gate.cancelled:
+                await asyncio.sleep(0)
+        with pytest.raises(Withdrawn):
+            await on.answer(row, {"email": "a@example.com"}, submission="one")
+
+
+async def test_a_revision_drops_the_answer_that_is_judged(url: str) -> None:
+    gate = Gate()
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def revising(ctx: Context) -> str:
+        request = ctx.await_input("page", SignUp, title="Who?", show=1, to=["group:finance"], validate=gate)
+        await ctx.await_event("newer", type=int)
+        request.revise(show=2)
+        answer = await request
+        return str(answer.value.email)
+
+    async with stage(app, url) as on:
+        run = await on.start("revising")
+        row = await on.asks(run, "page:0")
+        first = await submitted(on, row, gate)
+        await on.engine.events.send(run, "newer", id="e1", payload=2)
+        with pytest.raises(Stale):
+            await first
+        newer = await on.engine.inputs.get(run, "page:0")
+        assert (newer["status"], newer["show"]) == ("pending", 2)
+        gate.accept()
+        await on.answer(newer, {"email": "b@example.com"}, submission="two")
+        assert (await on.reaches(run, "completed"))["output"] == "b@example.com"
+        assert await types_of(on, run) == ["requested", "submitted", "revised", "submitted", "answered"]
+
+
+async def test_cancelling_the_run_withdraws_what_is_judged(url: str) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        first = await submitted(on, await on.asks(run, "page:0"), gate)
+        await on.engine.runs.act("cancel", run, BY)
+        with pytest.raises(Withdrawn):
+            await first
+        assert (await on.engine.inputs.get(run, "page:0"))["status"] == "withdrawn"
+
+
+async def test_a_paused_run_judges_when_it_is_resumed(url: str) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        await on.engine.runs.act("pause", run, BY)
+        sent = await on.answer(row, {"email": "a@example.com"}, submission="one", wait_s=0)
+        assert sent.validating
+        waiting = asyncio.create_task(on.answer(row, {"email": "a@example.com"}, submission="one"))
+        await on.engine.runs.act("resume", run, BY)
+        gate.accept()
+        assert (await waiting).row["status"] == "answered"
+        assert (await on.reaches(run, "completed"))["output"]["action"] == "submit"
+
+
+async def test_pausing_stops_a_validator_and_resuming_begins_it_anew(url: str) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        first = await submitted(on, row, gate)
+        await on.engine.runs.act("pause", run, BY)
+        async with asyncio.timeout(10):
+            while not gate.cancelled:
+                await asyncio.sleep(0)
+        assert (await on.engine.inputs.get(run, "page:0"))["status"] == "validating"
+        await on.engine.runs.act("resume", run, BY)
+        gate.accept()
+        assert (await first).row["status"] == "answered"
+        assert gate.calls == 2
+
+
+async def test_a_rewind_to_the_request_drops_the_answer_that_is_judged(url: str) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        first = await submitted(on, row, gate)
+        await on.engine.runs.act("rewind", run, BY, to="page:0")
+        with pytest.raises((Stale, NotValidated, Withdrawn)):
+            await first
+        again = await on.asks(run, "page:0")
+        gate.accept()
+        async with asyncio.timeout(10):
+            while (again := await on.asks(run, "page:0"))["status"] != "pending":
+                await asyncio.sleep(0)
+        await on.answer(again, {"email": "b@example.com"}, submission="two")
+        assert (await on.reaches(run, "completed"))["output"]["value"]["email"] == "b@example.com"
