@@ -17,7 +17,9 @@ export type { RunOutcome, RunSnapshot, RunView } from "./run.js";
 export type { RunsSnapshot, RunsView } from "./runs.js";
 export { memoryStorage } from "./storage.js";
 export type { SubmissionStorage } from "./storage.js";
-export type { Accepted, Decided, DecidedOutcome, Failed, Invalid, Outcome, Refused, Stale, Submission } from "./submission.js";
+export type {
+  Accepted, Decided, DecidedOutcome, Failed, Invalid, Outcome, Refused, Stale, Submission, Voted,
+} from "./submission.js";
 export type { Result, TokenProvider } from "./transport.js";
 export type { UndeliveredAnswer, UndeliveredSnapshot, UndeliveredView } from "./undelivered.js";
 export type { ConnectionState, Readable } from "./view.js";

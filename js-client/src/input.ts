@@ -15,7 +15,7 @@ import type { InputRow } from "./protocol.js";
 import { isOlder } from "./rows.js";
 import type { StoredSubmission, SubmissionStore } from "./storage.js";
 import { decided, idle, mayAnswer, reduce, sameAnswer, sameBody } from "./submission.js";
-import type { Given, Outcome, Submission, SubmissionEvent } from "./submission.js";
+import type { Accepted, Given, Outcome, Submission, SubmissionEvent, Voted } from "./submission.js";
 import { after } from "./timer.js";
 import { View } from "./view.js";
 import type { ConnectionState, Readable, Registration } from "./view.js";
@@ -234,7 +234,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     if (outcome.status === "stale" || isReused(outcome) || isForAnother(outcome)) this.#last = undefined;
     if ("row" in outcome) this.#replied = outcome.row;
     this.#land(flight, { type: "settled", outcome });
-    if (outcome.status === "accepted" && (await this.#source.awaitTxId(flight.answer.submissionId))) {
+    if (counts(outcome) && (await this.#source.awaitTxId(flight.answer.submissionId))) {
       this.#apply({ type: "confirmed" });
     }
     return this.#submission;
@@ -252,7 +252,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     if (by === undefined || isForAnother(outcome)) return;
     const { store, onStored } = this.#options;
     const gone = !this.watched && (resumed || this.#looked);
-    if (outcome.status === "accepted" || !gone) store.remove({ ...answer, by });
+    if (counts(outcome) || !gone) store.remove({ ...answer, by });
     else if (store.load(by, answer.runId, answer.key)?.submissionId === answer.submissionId) {
       store.save({ ...answer, by, outcome, at: new Date().toISOString() });
     }
@@ -321,6 +321,11 @@ function isBehind(streamed: InputRow, replied: InputRow): boolean {
 function isCaughtUp(submission: Submission, streamed: InputRow | undefined): boolean {
   if (submission.status !== "accepted" || streamed === undefined) return false;
   return !isOpen(streamed) && streamed.revision >= submission.row.revision;
+}
+
+/** True if the server has recorded an answer, as such or as a vote. */
+function counts(outcome: Outcome): outcome is Accepted | Voted {
+  return outcome.status === "accepted" || outcome.status === "voted";
 }
 
 /** True if a settled request asks again: its run was rewound to before the answer, and shows the request anew since. */

@@ -5,10 +5,13 @@
  * those of protocol/workflow-protocol.md. Servers of the same version may send more members than are known here.
  */
 
-/** The reply to an answer that is accepted, or is being judged (§8.6). */
+/** The reply to an answer that is accepted, or is being judged, or to a vote (§8.6). */
 export interface AnswerReply {
-  /** `validating`: a worker judges the answer, and the row will tell. */
-  readonly outcome: "accepted" | "validating";
+  /**
+   * `voted`: others have to agree, the request is pending; `validating`: a worker judges the answer, and the row will
+   * tell.
+   */
+  readonly outcome: "accepted" | "validating" | "voted";
   /** The run's public tail after the commit: a reader that has come so far has seen the change. */
   readonly offset: string;
   /** The submission's id, in the headers of the messages it caused (§8.5). */
@@ -75,6 +78,12 @@ export interface ChoiceField {
   readonly blank?: null;
   /** What may be chosen, at least one. */
   readonly options: readonly FieldOption[];
+}
+
+/** Who has claimed a request, and until when. */
+export interface Claim {
+  readonly by: DecidedBy;
+  readonly until: string;
 }
 
 /**
@@ -326,6 +335,12 @@ export interface InputChoice {
   readonly form?: readonly FormField[] | null;
 }
 
+/** The body of a claim (§7.11). */
+export interface InputClaimRequest {
+  /** For how long: seconds, or a text such as `30m`, from a second to a day. */
+  readonly for?: number | string;
+}
+
 /** The body of a comment (§7.8). */
 export interface InputCommentRequest {
   /** What to say. */
@@ -334,13 +349,21 @@ export interface InputCommentRequest {
   readonly comment_id?: string | null;
 }
 
+/** The body of a delegation (§7.13). */
+export interface InputDelegateRequest {
+  /** The person who takes it over. */
+  readonly to: string;
+  /** Why; everybody who sees the request sees it. */
+  readonly reason: string;
+}
+
 /** Something that happened to a request: what, when, who did it and why. */
 export interface InputEvent {
   readonly what: string;
   readonly at: string;
   readonly by: DecidedBy;
   readonly reason: string | null;
-  /** Of `escalated`: who is asked from then on. */
+  /** Who is asked from then on, or in somebody's place. */
   readonly to?: readonly string[];
   /** Of `escalated`: those who were asked before still are. */
   readonly keep?: boolean;
@@ -353,9 +376,39 @@ export interface InputList {
   readonly cursor: string | null;
 }
 
+/** The body of a reassignment (§7.13). */
+export interface InputReassignRequest {
+  /** Who is asked from now on. */
+  readonly to: readonly string[];
+  /** Why; everybody who sees the request sees it. */
+  readonly reason: string;
+}
+
+/** The body of a release (§7.11). */
+export interface InputReleaseRequest {
+  /** Why; told where an operator does it. */
+  readonly reason?: string;
+}
+
 /** One request (§7.5). */
 export interface InputReply {
   readonly input: InputRow;
+}
+
+/** The body of a revision by an operator (§7.13). */
+export interface InputReviseRequest {
+  readonly title?: string;
+  readonly description?: string | null;
+  /** What the person looks at. */
+  readonly show?: unknown;
+  /** Hints for rendering. */
+  readonly ui?: Readonly<Record<string, unknown>> | null;
+  /** What the form starts with. */
+  readonly initial?: unknown;
+  /** A time, a length of time from now (seconds, or a text such as `3d`), or null: none. */
+  readonly deadline?: string | number | null;
+  /** Why; everybody who sees the request sees it. */
+  readonly reason: string;
 }
 
 /** A request for a person's input: the row `input`, whose key is `name:n`, in an inbox `run_id/name:n` (§5.3). */
@@ -388,12 +441,14 @@ export interface InputRow {
   readonly audience: readonly string[];
   /** The principals that may not, though in the audience (four-eyes). */
   readonly forbid: readonly string[];
-  /** A place without a meaning yet (§18). */
-  readonly quorum: unknown;
-  /** A place without a meaning yet (§18). */
-  readonly votes: readonly unknown[];
-  /** A place without a meaning yet (§18). */
-  readonly claim: unknown;
+  /** How many have to agree; null: whoever answers first decides (§8.10). */
+  readonly quorum: Quorum | null;
+  /** The votes that hold, in the order in which they came; what each says beside its action is not shown. */
+  readonly votes: readonly VoteOf[];
+  /** Who works on it, so that nobody else may answer it (§7.11). */
+  readonly claim: Claim | null;
+  /** Only where nobody answers who has not claimed it. */
+  readonly claim_required?: true;
   readonly deadline: string | null;
   /** Grows by one with every revision. */
   readonly revision: number;
@@ -641,6 +696,16 @@ export interface PruneRequest {
   readonly dry_run?: boolean;
 }
 
+/**
+ * How many have to agree on an action, of how many who are asked; `of` is null where a group is asked. An action in
+ * `veto` decides at once.
+ */
+export interface Quorum {
+  readonly need: number;
+  readonly of: number | null;
+  readonly veto: readonly string[];
+}
+
 /** The reply to a question for a run's result (§10.9). */
 export interface ResultReply {
   readonly run: RunRow;
@@ -701,6 +766,8 @@ export interface RunRow {
   readonly tags: readonly string[];
   /** The run that started this one. */
   readonly parent: string | null;
+  /** The person who started it; null: not a person, or not known. */
+  readonly started_by: string | null;
   /** Only of a run that was forked: the other run, and how many entries of its journal they share. */
   readonly forked_from?: Fork;
   /**
@@ -899,6 +966,24 @@ export interface VerbRequest {
   readonly reason?: string | null;
 }
 
+/** Somebody's vote, as the request shows it. */
+export interface VoteOf {
+  readonly by: DecidedBy;
+  readonly action: string;
+  readonly at: string;
+}
+
+/** Somebody's vote on a request with a quorum: the row `vote`, whose key is `name:n/principal` (§5.8). */
+export interface VoteRow {
+  readonly id: string;
+  /** The request. */
+  readonly input: string;
+  readonly by: DecidedBy;
+  /** What was chosen. */
+  readonly action: string;
+  readonly at: string;
+}
+
 /**
  * Which page of a wizard a request is: `step` of `of` (null: nobody knows how many there are), and the request that the
  * action `back` leads to.
@@ -915,12 +1000,13 @@ export interface EngineRows {
   readonly step: StepRow;
   readonly input: InputRow;
   readonly progress: ProgressRow;
+  readonly vote: VoteRow;
   readonly comment: CommentRow;
   readonly draft: DraftRow;
 }
 
 /** The types of the engine's rows. */
-export const engineRowTypes = ["run", "step", "input", "progress", "comment", "draft"] as const satisfies readonly (keyof EngineRows)[];
+export const engineRowTypes = ["run", "step", "input", "progress", "vote", "comment", "draft"] as const satisfies readonly (keyof EngineRows)[];
 
 /** What may be done to a run (§10.4), by its name in the address. */
 export interface Verbs {
@@ -937,5 +1023,10 @@ export interface Verbs {
 /** What may be done to a request for input (§7.6), by its name in the address. */
 export interface InputVerbs {
   readonly withdraw: { readonly body: InputWithdrawRequest; readonly reply: InputReply };
+  readonly claim: { readonly body: InputClaimRequest; readonly reply: InputReply };
+  readonly release: { readonly body: InputReleaseRequest; readonly reply: InputReply };
+  readonly delegate: { readonly body: InputDelegateRequest; readonly reply: InputReply };
+  readonly reassign: { readonly body: InputReassignRequest; readonly reply: InputReply };
+  readonly revise: { readonly body: InputReviseRequest; readonly reply: InputReply };
   readonly comment: { readonly body: InputCommentRequest; readonly reply: InputReply };
 }

@@ -2,8 +2,9 @@
  * The life of one answer, from the click to its outcome: a pure state machine.
  *
  *   idle ─given→ sending ⇄ waiting-for-network
- *                   └─settled→ accepted | invalid | stale | decided | refused
+ *                   └─settled→ accepted | voted | invalid | stale | decided | refused
  *   invalid, refused ─given→ sending            (same answer, same id; another answer, a new id)
+ *   voted            ─given→ sending            (until it is decided a vote may be changed)
  *   stale            ─acknowledged→ idle         (nobody answers what they were not shown)
  *   accepted, decided ─reopened→ idle            (the run was rewound and asks again)
  *
@@ -38,7 +39,7 @@ export type Submission =
   | Outcome;
 
 /** What an answer came to. */
-export type Outcome = Accepted | Failed;
+export type Outcome = Accepted | Voted | Failed;
 
 /** What an answer came to that does not count. */
 export type Failed = Invalid | Stale | Decided | Refused;
@@ -53,6 +54,11 @@ export interface Accepted {
   readonly offset: string;
   /** True once the stream has shown the change. */
   readonly confirmed: boolean;
+}
+
+/** It counts, and others have to agree before the request is decided; until then it may be changed. */
+export interface Voted extends Omit<Accepted, "status"> {
+  readonly status: "voted";
 }
 
 /** The value does not fit the request's schema; nothing was recorded and the request stays open. */
@@ -114,9 +120,9 @@ export function reduce(state: Submission, event: SubmissionEvent): Submission {
     case "settled":
       return isInFlight(state) ? event.outcome : state;
     case "confirmed":
-      return state.status === "accepted" && !state.confirmed ? { ...state, confirmed: true } : state;
+      return (state.status === "accepted" || state.status === "voted") && !state.confirmed ? { ...state, confirmed: true } : state;
     case "acknowledged":
-      return state.status === "stale" || state.status === "invalid" || state.status === "refused" ? idle : state;
+      return ["stale", "invalid", "refused", "voted"].includes(state.status) ? idle : state;
     case "reopened":
       return state.status === "accepted" || state.status === "decided" ? idle : state;
     case "forgotten":
@@ -131,7 +137,7 @@ export function isInFlight(state: Submission): state is Extract<Submission, InFl
 
 /** True in the states from which an answer can be given. */
 export function mayAnswer(state: Submission): boolean {
-  return state.status === "idle" || state.status === "invalid" || state.status === "refused";
+  return ["idle", "invalid", "refused", "voted"].includes(state.status);
 }
 
 function sending(given: Omit<Given, "seenOffset">, attempt: number): Submission & { status: "sending" } {
@@ -161,13 +167,13 @@ export function judge(reply: Reply<keyof AnswerReply>, given: Given, known: Inpu
 
 function judgeSuccess(body: Members<keyof AnswerReply>, given: Given, known: InputRow | undefined): Verdict {
   const row = isObject(body.row) ? (body.row as unknown as InputRow) : known;
-  const { offset } = body;
-  if (body.outcome !== "accepted" || typeof offset !== "string" || row === undefined) {
+  const { offset, outcome: status } = body;
+  if ((status !== "accepted" && status !== "voted") || typeof offset !== "string" || row === undefined) {
     // A captive portal's 200, or a proxy's: whatever it is, the server did not say "accepted".
     return { kind: "busy", problem: badReply };
   }
   const { submissionId, action, value } = given;
-  return { kind: "settled", outcome: { status: "accepted", submissionId, action, value, row, offset, confirmed: false } };
+  return { kind: "settled", outcome: { status, submissionId, action, value, row, offset, confirmed: false } };
 }
 
 function refusal(problem: SignoffProblem, given: Given, row: InputRow | undefined): Outcome {

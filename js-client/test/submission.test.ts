@@ -13,11 +13,12 @@ const body = { submissionId: "s1", action: "approve", value: { ok: true } };
 const sending: Submission = { status: "sending", ...body, attempt: 1 };
 const waiting: Submission = { status: "waiting-for-network", ...body, attempt: 1, problem };
 const accepted: Outcome = { status: "accepted", ...body, row, offset: "5", confirmed: false };
+const voted: Outcome = { ...accepted, status: "voted" };
 const invalid: Outcome = { status: "invalid", ...body, errors: [], problem };
 const stale: Outcome = { status: "stale", action: "approve", value: null, row };
 const decided: Outcome = { status: "decided", outcome: "already_decided", row };
 const refused: Outcome = { status: "refused", problem };
-const states = { idle, sending, waiting, accepted, invalid, stale, decided, refused };
+const states = { idle, sending, waiting, accepted, voted, invalid, stale, decided, refused };
 
 const events = {
   given: { type: "given", given },
@@ -36,6 +37,7 @@ const transitions: Partial<Record<keyof typeof states, Partial<Record<keyof type
   sending: { tried: { ...sending, attempt: 2 }, unreachable: waiting, settled: refused, forgotten: idle },
   waiting: { tried: { ...sending, attempt: 2 }, unreachable: waiting, settled: refused, forgotten: idle },
   accepted: { confirmed: { ...accepted, confirmed: true }, reopened: idle },
+  voted: { given: sending, confirmed: { ...voted, confirmed: true }, acknowledged: idle },
   invalid: { given: sending, acknowledged: idle },
   stale: { acknowledged: idle },
   decided: { reopened: idle },
@@ -53,9 +55,9 @@ describe("the states of a submission", () => {
     else expect(next).toStrictEqual(expected);
   });
 
-  it("allow an answer from idle, invalid and refused alone", () => {
+  it("allow an answer from idle, voted, invalid and refused alone", () => {
     const allowed = Object.entries(states).filter(([, state]) => mayAnswer(state)).map(([name]) => name);
-    expect(allowed).toStrictEqual(["idle", "invalid", "refused"]);
+    expect(allowed).toStrictEqual(["idle", "voted", "invalid", "refused"]);
   });
 });
 

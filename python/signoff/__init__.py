@@ -40,13 +40,14 @@ if TYPE_CHECKING:
     from signoff.workflow.definition import App
     from signoff.workflow.entry import DecidedBy
     from signoff.workflow.input.actions import Action
-    from signoff.workflow.input.answer import Answer
+    from signoff.workflow.input.answer import Answer, Vote
     from signoff.workflow.input.ask import InputRequest
     from signoff.workflow.input.times import Before, Default, Escalation, Reminder
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
     from signoff.workflow.step.retry import Retry
     from signoff.workflow.validation.verdict import Decided, Submission
+    from signoff.workflow.vote.quorum import Quorum
 
 __version__ = "0.1.0"
 
@@ -75,6 +76,7 @@ __all__ = [
     "Observation",
     "Observer",
     "PublicError",
+    "Quorum",
     "Refused",
     "Reminder",
     "Retry",
@@ -92,6 +94,7 @@ __all__ = [
     "Submission",
     "Transaction",
     "UnsupportedValue",
+    "Vote",
     "WorkflowError",
     "__version__",
     "current_step",
@@ -123,6 +126,7 @@ _HOMES = {
     "Observation": "signoff.runtime.observe",
     "Observer": "signoff.runtime.observe",
     "PublicError": "signoff.errors",
+    "Quorum": "signoff.workflow.vote.quorum",
     "Reminder": "signoff.workflow.input.times",
     "Refused": "signoff.errors",
     "Retry": "signoff.workflow.step.retry",
@@ -140,6 +144,7 @@ _HOMES = {
     "Submission": "signoff.workflow.validation.verdict",
     "Transaction": "signoff.sql",
     "UnsupportedValue": "signoff.errors",
+    "Vote": "signoff.workflow.input.answer",
     "WorkflowError": "signoff.errors",
     "current_step": "signoff.workflow.step.current",
     "step": "signoff.workflow.step.options",

@@ -32,7 +32,7 @@
     │   ├── NotPaused               there is nothing to resume
     │   ├── NotEnded                the run goes on, and cannot be deleted
     │   ├── Stale                   the person has not seen the newest revision
-    │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther
+    │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther · NotClaimed
     │   ├── BeingValidated          another answer is being judged
     │   ├── SubmissionReused        one submission id, two bodies
     │   ├── SubscriptionExists      with another configuration
@@ -350,6 +350,12 @@ class ClaimedByOther(Conflict409):
     """A request that somebody else is working on; carries the current `row`."""
 
     code, title = "claimed", "Somebody else has claimed this request"
+
+
+class NotClaimed(Conflict409):
+    """A request that has to be claimed before it is answered; carries the current `row`."""
+
+    code, title = "not_claimed", "Claim this request before you answer it"
 
 
 class SubmissionReused(Conflict409):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,11 +14,13 @@ from signoff.stores.open import open_store
 from signoff.workflow import journal
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Accept, ExpireNow, Who, decide_answer
-from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
-from signoff.workflow.input.state import InputState, answer, expire
+from signoff.workflow.input.entries import InputAnswered, InputExpired
+from signoff.workflow.input.state import InputState, answer, expire, noted
 from signoff.workflow.input.submission import parse_answer
-from signoff.workflow.projection import project
+from signoff.workflow.projection import refold
 from signoff.workflow.view import View
+from signoff.workflow.vote import count
+from signoff.workflow.vote.entries import InputVoted
 from tests.protocol.material import cases, complaints
 
 ALL = cases("answers.json")
@@ -31,37 +32,32 @@ def _who(described: dict[str, Any]) -> Who:
 
 
 def _state(case: dict[str, Any]) -> InputState:
-    row = case["row"]
-    asked = journal.from_json(case["history"][1])
-    assert isinstance(asked, InputRequested)
-    return InputState(
-        row=row,
-        to=tuple(row["audience"]),
-        forbid=tuple(row["forbid"]),
-        deadline_ms=None if row["deadline"] is None else _ms(row["deadline"]),
-        expose=asked.expose,
-        asked_ms=_ms(row["asked_at"]),
-        policy=_policy(case["history"]),
-    )
-
-
-def _policy(history: list[dict[str, Any]]) -> dict[str, Any]:
     view = View()
-    project(view, [journal.from_json(entry) for entry in history], 0)
-    return view.inputs["approve:0"].policy
+    refold(view, [journal.from_json(entry) for entry in case["history"]])
+    state = view.inputs["approve:0"]
+    assert state.row == case["row"]
+    return state
 
 
-def _ms(time: str) -> int:
-    return round(datetime.fromisoformat(time).timestamp() * 1000)
-
-
-def _after(case: dict[str, Any], state: InputState) -> dict[str, Any]:
-    """Return the row after an accepted answer, by the transitions alone."""
-    request, by = parse_answer(case["body"]), DecidedBy(**case["who"]["by"])
-    answered = InputAnswered(
-        case["now"], "approve:0", request.submission_id, "0" * 64, request.action, request.value, by
+def _written(case: dict[str, Any], state: InputState) -> tuple[dict[str, Any], list[str]]:
+    """Return the row after an answer that may be recorded, by the transitions alone, and what is recorded."""
+    request, who = parse_answer(case["body"]), _who(case["who"])
+    alone = InputAnswered(
+        case["now"], "approve:0", request.submission_id, "0" * 64, request.action, request.value, who.by
     )
-    return answer(state, answered).row
+    entries = count.entries_of(state, alone, asked=not who.principals.isdisjoint(state.to))
+    for entry in entries:
+        if isinstance(entry, InputVoted):
+            state = count.voted(state, entry)
+        else:
+            if count.is_overruled(state, entry.votes, entry.by):
+                state = noted(state, "overruled", entry.at, entry.by)
+            state = answer(state, entry)
+    return state.row, [entry.type for entry in entries]
+
+
+def _names(recorded: str | list[str] | None) -> list[str]:
+    return recorded if isinstance(recorded, list) else [recorded] if recorded else []
 
 
 @pytest.mark.parametrize("case", ALONE)
@@ -70,8 +66,7 @@ def test_the_rules_alone(case: dict[str, Any]) -> None:
     decision = _decide(case, state)
     match decision:
         case Accept():
-            assert expect["recorded"] == "input.answered"
-            assert _after(case, state) == case["row"] | expect["changed"]
+            assert _written(case, state) == (case["row"] | expect["changed"], _names(expect["recorded"]))
         case ExpireNow():
             ended = state.schedule.ended("approve:0", case["now"])
             assert expect["recorded"] == ended.type
@@ -121,6 +116,7 @@ async def _serve(case: dict[str, Any]) -> None:
 
         assert outcome["code"] == expect["code"]
         assert outcome["status"] == expect["status"]
+        assert outcome["outcome"] == case["reply"]["body"].get("outcome")
         assert outcome["replayed"] == (expect["outcome"] == "replayed")
         assert outcome["pointers"] == expect.get("pointers", [])
         row = case["row"] | expect["changed"]
@@ -130,7 +126,7 @@ async def _serve(case: dict[str, Any]) -> None:
             assert outcome["offset"] == case["reply"]["body"]["offset"]
             assert outcome["txid"] == case["reply"]["body"]["txid"]
         recorded = (await engine.runs.history("r1"))[before:]
-        assert [entry["type"] for entry in recorded] == ([expect["recorded"]] if expect["recorded"] else [])
+        assert [entry["type"] for entry in recorded] == _names(expect["recorded"])
         for entry in recorded:
             assert complaints("journal-entry.json", entry) == []
         now = await engine.inputs.get("r1", "approve:0")
@@ -146,6 +142,7 @@ async def _answer(engine: Engine, body: Any, who: dict[str, Any]) -> dict[str, A
         accepted = await engine.inputs.answer("r1", "approve:0", parse_answer(body), _who(who))
     except SignoffError as error:
         return {
+            "outcome": None,
             "code": _code(error),
             "status": error.status,
             "replayed": False,
@@ -153,6 +150,7 @@ async def _answer(engine: Engine, body: Any, who: dict[str, Any]) -> dict[str, A
             "pointers": _pointers(error),
         }
     return {
+        "outcome": accepted.outcome,
         "code": None,
         "status": 200,
         "replayed": accepted.replayed,

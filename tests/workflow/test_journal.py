@@ -37,6 +37,7 @@ MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "Error": errors,
     "Error | None": st.none() | errors,
     "DecidedBy": people,
+    "DecidedBy | None": st.none() | people,
     "ForkedFrom | None": st.none() | st.builds(ForkedFrom, plain, st.integers(1, 99), st.integers(0, 2**50)),
     "tuple[str, ...]": st.lists(plain).map(tuple),
     "tuple[str, ...] | None": st.none() | st.lists(plain).map(tuple),

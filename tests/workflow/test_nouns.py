@@ -47,7 +47,14 @@ def test_every_entry_has_a_fold_and_every_notification_a_feed() -> None:
 
 
 def test_an_entry_is_of_the_noun_in_whose_folder_it_stands() -> None:
-    odd = {f"input.{what}": "validation" for what in ("submitted", "refused", "returned")}
+    odd = {
+        "run.cancel_requested": "run",
+        # What happens to a request is called after it.
+        **dict.fromkeys(("input.submitted", "input.refused", "input.returned"), "validation"),
+        **dict.fromkeys(("input.claimed", "input.released"), "claim"),
+        "input.voted": "vote",
+        **dict.fromkeys(("input.delegated", "input.reassigned", "input.amended"), "handover"),
+    }
     for type_, cls in nouns.entries().items():
         assert cls.__module__ == f"signoff.workflow.{odd.get(type_, type_.partition('.')[0])}.entries"
 

@@ -26,7 +26,7 @@ export function message(type: string, operation: Operation, key: string, value?:
 export function runRow(change: Partial<RunRow> = {}): RunRow {
   return {
     id: "r1", workflow: "expense", version: "1", status: "waiting", created_at: TIME, updated_at: TIME,
-    tags: [], parent: null, error: null, ...change,
+    tags: [], parent: null, started_by: null, error: null, ...change,
   };
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -40,7 +40,9 @@ _COMMANDS = {
 }
 """Each sub-command with its group in `signoff --help`, and its function in the module of its name. Only the one that is
 called is imported. What may be done to a run has commands beside these, made of what is declared (`verbs.py`), at the
-beginning of "Operate"."""
+beginning of "Operate"; what may be done to a request (`request_verbs.py`) after `answer`."""
+
+_ON_REQUESTS = "Runs and their requests"
 
 
 def _build(names: Iterable[str]) -> typer.Typer:
@@ -55,7 +57,8 @@ def _build(names: Iterable[str]) -> typer.Typer:
     app.callback()(_root)
     for name in names:
         if name not in _COMMANDS:
-            app.command(name, rich_help_panel="Operate")(_verbs()[name])
+            panel = "Operate" if name in _verbs() else _ON_REQUESTS
+            app.command(name, rich_help_panel=panel)((_verbs() | _request_verbs())[name])
             continue
         panel, attribute = _COMMANDS[name]
         function = getattr(import_module(f"signoff.cli.{name}"), attribute)
@@ -73,18 +76,22 @@ def command(names: Iterable[str] | None = None) -> Any:
 
 def _everything() -> list[str]:
     names = list(_COMMANDS)
-    operate = names.index("prune")
-    return [*names[:operate], *_verbs(), *names[operate:]]
+    answered, operate = names.index("answer") + 1, names.index("prune")
+    return [*names[:answered], *_request_verbs(), *names[answered:operate], *_verbs(), *names[operate:]]
 
 
 def _called(arguments: Sequence[str]) -> Iterable[str] | None:
     """Return the sub-commands that have to be there: the one that is called, or all, to tell of them."""
     first = arguments[0] if arguments else ""
-    return (first,) if first in _COMMANDS or first in _verbs() else None
+    return (first,) if first in _COMMANDS or first in _verbs() or first in _request_verbs() else None
 
 
-def _verbs() -> Mapping[str, Callable[..., None]]:
+def _verbs() -> dict[str, Callable[..., None]]:
     return import_module("signoff.cli.verbs").COMMANDS  # type: ignore[no-any-return]
+
+
+def _request_verbs() -> dict[str, Callable[..., None]]:
+    return import_module("signoff.cli.request_verbs").COMMANDS  # type: ignore[no-any-return]
 
 
 def _version(asked: bool) -> None:

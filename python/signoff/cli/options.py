@@ -166,6 +166,15 @@ Tags = Annotated[
     list[str] | None,
     typer.Option("--tag", metavar="TAG", callback=not_empty, help="Only with this tag; repeated: with all of them."),
 ]
+StartedBy = Annotated[
+    str | None,
+    typer.Option(
+        "--started-by",
+        metavar="PRINCIPAL",
+        callback=not_empty,
+        help="Only started by this person, e.g. user:alice; or me.",
+    ),
+]
 OlderThan = Annotated[
     int | None,
     typer.Option("--older-than", metavar="DURATION", parser=period, help="Only if started so long ago, e.g. 30d."),

@@ -81,6 +81,7 @@ class SignoffClient(HttpCalls):
         workflow: str | None = None,
         status: str | Sequence[str] = (),
         tag: str | Sequence[str] = (),
+        started_by: str | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         cursor: str | None = None,
@@ -92,11 +93,13 @@ class SignoffClient(HttpCalls):
             workflow: only of this workflow.
             status: only with this status, or with any of these.
             tag: only with this tag, or with all of these.
+            started_by: only what this person started, e.g. `user:alice`, or `me`.
             created_after, created_before: only what was started between these times; naive ones are UTC.
             cursor: of the page before.
             limit: runs on a page, 1 to 500.
         """
         query = {"workflow": workflow, "status": status, "tag": tag, "cursor": cursor, "limit": limit}
+        query["started_by"] = started_by
         bounds = {"created_after": created_after, "created_before": created_before}
         return await self._get("/v1/runs", query | {name: time and _rfc3339(time) for name, time in bounds.items()})
 
@@ -123,7 +126,7 @@ class SignoffClient(HttpCalls):
             verb: its name.
             run_id: the run that asked.
             key: `name:n` of the request.
-            body: what the verb takes.
+            body: what the verb takes; None is null, and not the same as nothing.
 
         Raises:
             NotInAudience: it is not for you.
@@ -132,8 +135,7 @@ class SignoffClient(HttpCalls):
         Example:
             >>> await client.act_on("withdraw", "claim-1", "approve:0", reason="asked by mistake")
         """
-        given = {name: value for name, value in body.items() if value is not None}
-        return await self._post(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/{segment(verb)}", given)
+        return await self._post(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/{segment(verb)}", body)
 
     async def cancel(self, run_id: str, reason: str | None = None) -> dict[str, Any]:
         """Ask a run to stop. Returns `{run}`.

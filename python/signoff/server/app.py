@@ -91,7 +91,7 @@ def create_app(
     control = ControlEndpoints(shared, operators)
     streams = streams or StreamEndpoints(
         engine.streams,
-        stream_authorizer(authenticator),
+        stream_authorizer(authenticator, engine.runs.starter_of),
         limits=config.stream_limits,
         control=control,
         public_url=config.public_url,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -47,6 +47,9 @@ R = TypeVar("R")
 Decide = Callable[[Loaded, int], Decision[R] | Awaitable[Decision[R]]]
 """Decides on a run as it was loaded, at a time in milliseconds; raises what refuses it."""
 
+DecideOrMore = Callable[[Loaded, int], "Decision[R] | Awaitable[Decision[R]] | LoadMore"]
+"""The same, or wants more to be loaded first."""
+
 VERBS: Final = verbs()
 """What outsiders may do to a run, by name."""
 
@@ -64,6 +67,13 @@ _LONG: Final = 2_000
 
 OPEN_INPUTS: Final = PartsWanted(PartKind.INPUT, open=True)
 """Load the requests that are pending, for what may withdraw them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMore:
+    """The wish to decide on more than was loaded: the run is loaded again, with these parts as well."""
+
+    wanted: tuple[PartsWanted, ...]
 
 
 class Actor:
@@ -106,7 +116,7 @@ class Actor:
     async def act(
         self,
         run_id: str,
-        decide: Decide[R],
+        decide: DecideOrMore[R],
         *wanted: PartsWanted,
         ledger: tuple[str, str] | None = None,
         journal: Collection[str] = (),
@@ -137,10 +147,13 @@ class Actor:
                 if run.status in journal:
                     run = replace(run, view=await self._whole_view(stored.subject))
                 decision = await self._decided(run, decide)
+                if isinstance(decision, LoadMore):
+                    wanted += decision.wanted
+                    continue
                 if isinstance(decision, LoadWhole):
                     run = replace(run, view=await self._whole_view(stored.subject))
                     decision = await self._decided(run, decide)
-                    assert not isinstance(decision, LoadWhole), "what it is about has been loaded"
+                    assert not isinstance(decision, LoadWhole | LoadMore), "what it is about has been loaded"
                 if isinstance(decision, AlreadyDone):
                     return decision.reply
                 if isinstance(decision, StartAnother):
@@ -154,9 +167,9 @@ class Actor:
                 if reply is not None:
                     return reply[0]
 
-    async def _decided(self, run: Loaded, decide: Decide[R]) -> Decision[R]:
+    async def _decided(self, run: Loaded, decide: DecideOrMore[R]) -> Decision[R] | LoadMore:
         decision = decide(run, self._clock.now_ms())
-        return decision if isinstance(decision, DECISIONS) else await decision
+        return decision if isinstance(decision, (*DECISIONS, LoadMore)) else await decision
 
     async def begin(self, run_id: str, decide: Callable[[Loaded | None], AppendEntries[R] | AlreadyDone[R]]) -> R:
         """Do the same for a run that is most likely new: it is looked at only if it exists."""

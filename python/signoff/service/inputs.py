@@ -11,7 +11,7 @@ import orjson
 
 from signoff.clock import Clock, held
 from signoff.errors import InputNotFound, PayloadTooLarge
-from signoff.service.act import OPEN_INPUTS, Actor, not_found
+from signoff.service.act import OPEN_INPUTS, Actor, LoadMore, not_found
 from signoff.service.commit import GroupCommitter
 from signoff.service.drafts import Drafts
 from signoff.service.kinds import PartKind, inputs_listing, run_name
@@ -76,16 +76,21 @@ class Inputs:
             NotInAudience: this person was not asked.
             SubmissionReused: the submission id was used for another answer.
             Stale, AlreadyDecided, Expired, Withdrawn: the request is no longer what the person saw; `row` tells.
+            ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first; `row` tells.
             BeingValidated: another answer is being judged; nothing was recorded.
             InvalidAnswer: the value does not match the schema, or was refused; the request is still open.
             NotValidated: the code that judges it came to no verdict; nothing was recorded.
             PayloadTooLarge: it could not be judged in time; nothing was recorded.
         """
 
-        def decided(run: Loaded, now: int) -> Decision[Accepted] | Awaitable[Decision[Accepted]]:
+        known = {key}
+
+        def decided(run: Loaded, now: int) -> Decision[Accepted] | Awaitable[Decision[Accepted]] | LoadMore:
             state = run.view.inputs.get(key)
             if state is None:
                 return decide.answer(run, key, request, who, now)
+            if (more := _apart(state, known)) is not None:
+                return more
             encoded = EncodedAnswer.of(key, request, who)
             room = _SMALL - encoded.size
             if run.size <= room or len(orjson.dumps(schema_for(state.row, request.action))) <= room:
@@ -97,7 +102,7 @@ class Inputs:
         if accepted.validating and wait_s > 0:
             digest = EncodedAnswer.of(key, request, who).digest
             accepted = await self._verdicts.outcome(accepted, request, digest, wait_s=wait_s)
-        if not accepted.validating:
+        if not accepted.validating and accepted.outcome == "accepted":
             await self.drafts.decided(run_id, key)
         return accepted
 
@@ -117,7 +122,12 @@ class Inputs:
         """
         declared = REQUEST_VERBS[verb]
 
-        def decided(run: Loaded, now: int) -> RequestDecision:
+        known = {key}
+
+        def decided(run: Loaded, now: int) -> RequestDecision | LoadMore:
+            state = run.view.inputs.get(key)
+            if state is not None and (more := _apart(state, known)) is not None:
+                return more
             return decide_on(declared, run, key, now, body=body, who=who)
 
         return await self._actor.act(run_id, decided, PartsWanted(PartKind.INPUT, key))
@@ -175,3 +185,15 @@ class Inputs:
         """
         page = await self._store.list_parts(inputs_listing(audience, status), limit=limit, cursor=cursor)
         return Page(tuple(InputState.loads(found.part.state).row for found in page.items), page.cursor)
+
+
+def _apart(state: InputState, known: set[str]) -> LoadMore | None:
+    """Return the wish for those that must not be decided by the same people: they are told in the same commit.
+
+    Args:
+        state: the request that may be decided.
+        known: what has been loaded or asked for; added to.
+    """
+    apart = [other for other in state.policy.get("apart", ()) if other not in known]
+    known.update(apart)
+    return LoadMore(tuple(PartsWanted(PartKind.INPUT, other) for other in apart)) if apart else None

@@ -1,7 +1,7 @@
 """The kinds of subjects and parts Signoff keeps, declared once: what they are listed by, and when they are due.
 
     subject       id               parts                       found by
-    run           the run's        input ledger wait           workflow, status, tag; claimed by its workflow's name
+    run           the run's        input ledger wait           workflow, status, tag, starter; claimed by its workflow
     subscription  the client's     -                           due when a delivery or a lease of its is
     worker        its owner's      -                           due when its announcement ends
     webhook-key   `1`              -                           -
@@ -84,6 +84,7 @@ class RunFilter:
         tags: the run has all of these.
         created_after, created_before: milliseconds, both exclusive.
         oldest_first: by creation; otherwise the newest come first.
+        started_by: the principal of whoever started the run.
     """
 
     workflow: str | None = None
@@ -92,13 +93,21 @@ class RunFilter:
     created_after: int | None = None
     created_before: int | None = None
     oldest_first: bool = False
+    started_by: str | None = None
 
     @property
     def listing(self) -> Listing:
-        """Return what to ask a store for: led by workflow and status, which narrow it most, or by a tag."""
+        """Return what to ask a store for: led by what narrows it most.
+
+        That is who started the runs, or their workflow, with their status, or else a tag.
+        """
         statuses: Iterable[str | None] = dict.fromkeys(self.statuses) or (None,)
-        leading = tuple(filter(None, (_run_term(self.workflow, status) for status in statuses)))
         tags = tuple(f"tag/{tag}" for tag in self.tags)
+        if self.started_by is not None:
+            leading = tuple(_started_term(self.started_by, status) for status in statuses)
+            tags = tags if self.workflow is None else (f"workflow/{self.workflow}", *tags)
+        else:
+            leading = tuple(filter(None, (_run_term(self.workflow, status) for status in statuses)))
         if not leading:
             leading, tags = tags[:1], tags[1:]
         return Listing(Kind.RUN, leading or None, tags, self.created_after, self.created_before, self.oldest_first)
@@ -134,7 +143,7 @@ def run_record(
         name,
         version + 1,
         fold.dumps(),
-        _run_terms(workflow, status, tuple(row["tags"])),
+        _run_terms(workflow, status, tuple(row["tags"]), row["started_by"]),
         sort,
         None if status in ENDED or fold.paused else workflow,
         ready,
@@ -147,9 +156,15 @@ def run_record(
 
 
 @lru_cache(maxsize=1024)
-def _run_terms(workflow: str, status: str, tags: tuple[str, ...]) -> tuple[str, ...]:
-    led = (f"workflow/{workflow}", f"status/{status}", f"workflow/{workflow}/status/{status}")
+def _run_terms(workflow: str, status: str, tags: tuple[str, ...], starter: str | None) -> tuple[str, ...]:
+    led: tuple[str, ...] = (f"workflow/{workflow}", f"status/{status}", f"workflow/{workflow}/status/{status}")
+    if starter is not None:
+        led = (*led, _started_term(starter, None), _started_term(starter, status))
     return (*led, *(f"tag/{tag}" for tag in tags)) if tags else led
+
+
+def _started_term(starter: str, status: str | None) -> str:
+    return f"started/{starter}" if status is None else f"started/{starter}/status/{status}"
 
 
 def _run_term(workflow: str | None, status: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from signoff.clock import Clock
 from signoff.errors import InvalidInput, UnknownWorkflow, UnsupportedValue, WorkflowError
-from signoff.names import check_name
+from signoff.names import check_name, is_name
 from signoff.service.act import OPEN_INPUTS, VERBS, Actor, loaded, not_found, read_journal, unreadable
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
@@ -63,6 +63,7 @@ class Runs:
         tags: Sequence[str] = (),
         start_at: int | None = None,
         version: str = "1",
+        by: DecidedBy | None = None,
     ) -> Started:
         """Start a run, or find the one that has this id, workflow and input.
 
@@ -72,6 +73,7 @@ class Runs:
             run_id: chosen by the caller for idempotency; a random one if None.
             tags: for listings.
             start_at: milliseconds before which the run does not begin.
+            by: who starts it; None: nobody who is known.
 
         Raises:
             InvalidName: the workflow's name or the run id is malformed.
@@ -92,6 +94,7 @@ class Runs:
             tags=tuple(tags),
             start_at=start_at,
             python=PYTHON,
+            by=by,
         )
         input_error = self._input_error(started)
         if input_error is None:
@@ -130,6 +133,12 @@ class Runs:
         if stored is None:
             raise not_found(run_id)
         return stored.subject
+
+    async def starter_of(self, run_id: str) -> str | None:
+        """Return the principal of whoever started a run; None: no person did, or there is no such run."""
+        stored = await self._store.load(run_name(run_id)) if is_name(run_id) else None
+        row = None if stored is None else RunFold.loads(stored.subject.state).row
+        return None if row is None else row["started_by"]
 
     async def get(self, run_id: str) -> RunRow:
         """Return the run row.

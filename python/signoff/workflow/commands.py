@@ -50,7 +50,7 @@ class Commands:
         events, seen_events: events that nobody has taken yet, by topic, and the topics and ids of all.
         rows: types and keys of the rows that the run has published.
         patches: which branch it takes, by id.
-        run_id, seed: of the run.
+        run_id, seed, started_by: of the run.
         points: how many points of no return it has passed.
         execution: the coroutine that asks.
     """
@@ -60,6 +60,7 @@ class Commands:
     def __init__(self) -> None:
         self.now_ms = 0
         self.run_id = ""
+        self.started_by: str | None = None
         self.seed = ""
         self.points = 0
         self.recorded = Recorded(self._passed)

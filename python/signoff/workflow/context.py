@@ -32,6 +32,15 @@ class Context(Steps, Sleeps, EventWaits, Requests, Wizards, Rows, Patches):
         """Return the id of this run."""
         return self._commands.run_id
 
+    @property
+    def started_by(self) -> str | None:
+        """Return the principal of the person who started this run, e.g. `user:alice`; None: no person, or not known.
+
+        Example:
+            >>> ctx.await_input("approve", bool, title="Approve?", to=["group:finance"], forbid=[ctx.started_by])
+        """
+        return self._commands.started_by
+
     # -- time and chance -------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:

@@ -32,6 +32,7 @@ _READ: dict[Any, Callable[[Any], Any]] = {
     Error: error_from_json,
     Error | None: lambda value: value and error_from_json(value),
     DecidedBy: lambda value: DecidedBy(**value),
+    DecidedBy | None: lambda value: value and DecidedBy(**value),
     ForkedFrom | None: lambda value: value and ForkedFrom(**value),
     tuple[str, ...]: tuple,
     tuple[str, ...] | None: lambda value: None if value is None else tuple(value),

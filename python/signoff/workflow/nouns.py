@@ -26,7 +26,10 @@ from signoff.workflow.verb import Verb
 if TYPE_CHECKING:
     from signoff.workflow.input.verb import RequestVerb
 
-NOUNS: Final = ("run", "step", "timer", "event", "input", "validation", "wizard", "comment", "row", "patch")
+NOUNS: Final = (
+    *("run", "step", "timer", "event", "row", "patch"),
+    *("input", "validation", "claim", "vote", "handover", "wizard", "comment"),
+)
 
 TAKEN: Final = frozenset({"name", "txid"})
 """Properties of `Command` and `Notification`: a member of the same name would silently be taken for them."""

@@ -32,6 +32,8 @@ class Member:
         help: what it is for, in a line.
         required: it must be there; then it is an argument of the command.
         switch: it is true or false; the option takes no value.
+        many: it is a list; the option may be repeated.
+        json: it is any JSON, which the option takes as such.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Member:
     help: str
     required: bool = False
     switch: bool = False
+    many: bool = False
+    json: bool = False
 
 
 REASON: Final = Member("reason", maybe(text(1_000, least=0, lines=True)), "Why; for people, in the journal.")

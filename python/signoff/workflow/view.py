@@ -66,6 +66,7 @@ class RunFold:
         """Read what `dumps` wrote."""
         members = orjson.loads(data)
         members.pop("cut_at", None)  # of records by earlier releases
+        members["row"].setdefault("started_by", None)  # which those lack
         return cls(**members)
 
 

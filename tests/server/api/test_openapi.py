@@ -62,7 +62,16 @@ def test_what_is_refused_is_described_with_its_status_and_code() -> None:
     refused = DOCUMENT["paths"]["/v1/runs/{run_id}/inputs/{key}/answer"]["post"]["responses"]["409"]
     schema = refused["content"]["application/problem+json"]["schema"]["allOf"]
     assert schema[0] == {"$ref": "#/components/schemas/Problem"}
-    codes = ["already_decided", "expired", "stale", "submission_reused", "validating", "withdrawn"]
+    codes = [
+        "already_decided",
+        "claimed",
+        "expired",
+        "not_claimed",
+        "stale",
+        "submission_reused",
+        "validating",
+        "withdrawn",
+    ]
     assert schema[1]["properties"]["code"]["enum"] == codes
     assert errors.Stale.title in refused["description"]
 

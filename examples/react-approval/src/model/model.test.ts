@@ -13,7 +13,7 @@ const run: RunRow = {
   created_at: "2026-06-01T12:00:00.000Z",
   updated_at: "2026-06-01T12:00:09.000Z",
   tags: ["title:Two days: in Oslo", "from:Łukasz", "total:12.50 NOK"],
-  parent: null,
+  parent: null, started_by: null,
   error: null,
 };
 

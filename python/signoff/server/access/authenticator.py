@@ -11,7 +11,7 @@ from inspect import isawaitable
 from math import inf
 
 from signoff.errors import SignoffError
-from signoff.server.access.identity import Identity, check_stream
+from signoff.server.access.identity import Identity, check_stream, needs_starter
 from signoff.server.access.tokens import TokenVerifier
 from signoff.server.http.problems import defect
 from signoff.server.http.reply import Scope, header
@@ -66,18 +66,40 @@ class Authenticator:
         return identity
 
 
-def stream_authorizer(authenticator: Authenticator) -> Callable[[Scope, str, str], float | Awaitable[float]]:
+def stream_authorizer(
+    authenticator: Authenticator, starter_of: Callable[[str], Awaitable[str | None]]
+) -> Callable[[Scope, str, str], float | Awaitable[float]]:
     """Return what stream endpoints ask whether a caller may read or write a stream, and until when.
 
-    With tokens it says so at once, so that appends need no task (`fast/`); an application may have to be waited for.
+    With tokens it says so at once, so that appends need no task (`fast/`); an application may have to be waited for,
+    and who started a run has to be looked up.
+
+    Args:
+        authenticator: says who calls.
+        starter_of: says who started a run; None: no person, or there is no such run.
     """
 
-    def allowed(identity: Identity, path: str, method: str) -> float:
+    def allowed(identity: Identity, path: str, method: str) -> float | Awaitable[float]:
+        run_id = needs_starter(identity, method, path)
+        if run_id is not None:
+            return ask_starter(identity, path, method, run_id)
+        return checked(identity, path, method)
+
+    def checked(identity: Identity, path: str, method: str) -> float:
         check_stream(identity, method, path)
+        return until(identity)
+
+    def until(identity: Identity) -> float:
         return inf if identity.until is None else identity.until * 1000
 
+    async def ask_starter(identity: Identity, path: str, method: str, run_id: str) -> float:
+        if await starter_of(run_id) == identity.starter:
+            return until(identity)
+        return checked(identity, path, method)
+
     async def ask(scope: Scope, path: str, method: str) -> float:
-        return allowed(await authenticator.identify(scope), path, method)
+        said = allowed(await authenticator.identify(scope), path, method)
+        return said if isinstance(said, float) else await said
 
     def authorize(scope: Scope, path: str, method: str) -> float | Awaitable[float]:
         if authenticator.by_token:

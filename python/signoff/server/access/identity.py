@@ -5,6 +5,7 @@ Each grant is `action:subject` or `operator`:
 | grant                    | allows                                                             |
 |--------------------------|--------------------------------------------------------------------|
 | `run:read:{run_id}`      | the run, its pending requests and its stream, never its journal    |
+| `run:read:mine`          | the same of all runs that this person started                      |
 | `run:start:{workflow}`   | starting runs                                                      |
 | `run:cancel:{run_id}`    | cancelling                                                         |
 | `workflow:list:{name}`   | listing a workflow's runs, and its stream                          |
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from signoff.errors import Forbidden, Unauthorized
 from signoff.names import ID_RULE, is_id
@@ -31,6 +32,8 @@ from signoff.workflow.input.decide import Who
 
 OPERATOR: Final = "operator"
 """The grant that allows everything."""
+
+_MINE: Final = "run:read:mine"
 
 _ENGINE_ROOTS = ("runs", "inbox", "workflows", "drafts")
 
@@ -97,16 +100,23 @@ class Identity:
         return Who(self.principals, self.by(), self.operator)
 
     def may(self, action: str, subject: str) -> bool:
-        """Tell whether a grant (or being an operator) allows `action` on `subject`."""
+        """Tell whether a grant (or being an operator) allows `action` on `subject`, whoever started it."""
         grants = self.grants
-        if self.operator or f"{action}:{subject}" in grants or f"{action}:*" in grants:
+        if self.operator or f"{action}:*" in grants:
             return True
+        if (grant := f"{action}:{subject}") in grants:
+            return grant != _MINE  # that is not the run called so, but each that this person started
         cut = subject.find("/") + 1
         while cut > 0:
             if f"{action}:{subject[:cut]}*" in grants:
                 return True
             cut = subject.find("/", cut) + 1
         return False
+
+    @property
+    def starter(self) -> str | None:
+        """Return as whom this caller may read the runs that they started; None: they may not by that alone."""
+        return f"user:{self.sub}" if self.sub is not None and _MINE in self.grants else None
 
     def require(self, action: str, subject: str) -> None:
         """Refuse unless `action` on `subject` is allowed.
@@ -138,10 +148,6 @@ class Identity:
         if not self.operator:
             raise Forbidden("This is for operators; your token does not have the grant `operator`.")
 
-    def may_see(self, row: dict[str, Any]) -> bool:
-        """Tell whether a request for input may be shown: to readers of its run and to those it was asked of."""
-        return self.may("run:read", row["run_id"]) or not self.principals.isdisjoint(row["audience"])
-
 
 ANONYMOUS = Identity()
 LOCAL_OPERATOR = Identity(operator=True)
@@ -170,6 +176,15 @@ def check_stream(identity: Identity, method: str, path: str) -> None:
         allowed = _may_read(identity, root, rest, path)
     if not allowed:
         raise Forbidden(f"Your token does not let you {'read' if method in {'GET', 'HEAD'} else 'write'} this stream.")
+
+
+def needs_starter(identity: Identity, method: str, path: str) -> str | None:
+    """Return the run whose starter may read a stream, if that could let this caller read it, and nothing else does."""
+    root, _, rest = path.partition("/")
+    run_id, _, part = rest.partition("/")
+    if root != "runs" or method not in {"GET", "HEAD"} or identity.starter is None:
+        return None
+    return run_id if (part == "" or part.startswith("out/")) and not identity.may("run:read", run_id) else None
 
 
 def _may_read(identity: Identity, root: str, rest: str, path: str) -> bool:

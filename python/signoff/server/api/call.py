@@ -34,6 +34,26 @@ class Call:
         """Return the version of the package."""
         return _VERSION
 
+    async def may_read(self, run_id: str) -> bool:
+        """Tell whether the caller may read a run: by a grant, or as who started it."""
+        identity = self.identity
+        if identity.may("run:read", run_id):
+            return True
+        return identity.starter is not None and await self.engine.runs.starter_of(run_id) == identity.starter
+
+    async def require_read(self, run_id: str) -> None:
+        """Refuse whoever may not read a run, whether there is one or not.
+
+        Raises:
+            Unauthorized, Forbidden: see `Identity.require`.
+        """
+        if not await self.may_read(run_id):
+            self.identity.require("run:read", run_id)
+
+    async def may_see(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a request for input may be shown: to those it was asked of, and to readers of its run."""
+        return not self.identity.principals.isdisjoint(row["audience"]) or await self.may_read(row["run_id"])
+
     def name(self, parameter: str, what: str) -> str:
         """Return a path parameter that is a name.
 

@@ -12,10 +12,12 @@ from typing import Any, Final
 from signoff.errors import (
     AlreadyDecided,
     BeingValidated,
+    ClaimedByOther,
     Expired,
     Forbidden,
     InputNotFound,
     InvalidAnswer,
+    NotClaimed,
     NotFound,
     NotInAudience,
     NotValidated,
@@ -55,7 +57,7 @@ async def answer(call: Call) -> Reply:
     request = parse_answer(await call.json())
     async with hidden_from_strangers(call, run_id, key):
         accepted = await call.engine.inputs.answer(run_id, key, request, identity.who(), wait_s=wait_s)
-    outcome = "validating" if accepted.validating else "accepted"
+    outcome = "validating" if accepted.validating else accepted.outcome
     value = {"outcome": outcome, "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
     if accepted.validating:
         return ok(value, 202)
@@ -81,7 +83,7 @@ async def hidden_from_strangers(call: Call, run_id: str, key: str) -> AsyncItera
 
 async def _hidden(call: Call, run_id: str, key: str, error: SignoffError) -> bool:
     """Tell whether the error would tell this caller of a request that is not for them."""
-    if call.identity.may("run:read", run_id):
+    if await call.may_read(run_id):
         return False
     row: dict[str, Any] | None = error.extra.get("row")
     if row is None:
@@ -89,7 +91,7 @@ async def _hidden(call: Call, run_id: str, key: str, error: SignoffError) -> boo
             row = await call.engine.inputs.get(run_id, key)
         except NotFound:
             return True
-    return not call.identity.may_see(row)
+    return not await call.may_see(row)
 
 
 async def get(call: Call) -> Reply:
@@ -101,10 +103,10 @@ async def get(call: Call) -> Reply:
     try:
         row = await call.engine.inputs.get(run_id, key)
     except NotFound as error:
-        if identity.may("run:read", run_id):
+        if await call.may_read(run_id):
             raise
         raise Forbidden(_STRANGER) from error
-    if not identity.may_see(row):
+    if not await call.may_see(row):
         raise Forbidden(_STRANGER)
     return ok({"input": row})
 
@@ -148,6 +150,8 @@ OPERATIONS: Final = (
             AlreadyDecided,
             Expired,
             Withdrawn,
+            ClaimedByOther,
+            NotClaimed,
             Stale,
             BeingValidated,
             InvalidAnswer,

@@ -6,6 +6,7 @@ import re
 from typing import Any, Final
 
 from signoff.errors import (
+    BadRequest,
     CancelledRun,
     FailedRun,
     Forbidden,
@@ -16,6 +17,7 @@ from signoff.errors import (
     UnknownWorkflow,
 )
 from signoff.paths import run_path
+from signoff.server.access.identity import Identity
 from signoff.server.api.call import Call
 from signoff.server.api.openapi import QueryParameter
 from signoff.server.api.operation import NAME, PAGE, TIME, ServedOperation
@@ -23,7 +25,7 @@ from signoff.server.http.address import url_of
 from signoff.server.http.query import Repeated, limit
 from signoff.server.http.reply import Reply, ok
 from signoff.service.kinds import RunFilter
-from signoff.shapes import Check, Shape, WrongValue, anything, instant, maybe, name, one_of, tags, text
+from signoff.shapes import Check, Shape, WrongValue, anything, instant, maybe, name, one_of, principal, tags, text
 from signoff.workflow.run.status import STATUSES
 
 LONGEST_WAIT_S = 30
@@ -39,10 +41,17 @@ _START = Shape(
     required={"workflow": name},
     optional={"input": anything, "run_id": maybe(name), "tags": tags, "start_at": maybe(instant)},
 )
+
+
+def _starter(value: Any) -> str:
+    return "me" if value == "me" else str(principal(value))
+
+
 _LIST: dict[str, Check | Repeated] = {
     "workflow": name,
     "status": Repeated(one_of(*STATUSES)),
     "tag": Repeated(text(128)),
+    "started_by": _starter,
     "created_after": instant,
     "created_before": instant,
     "cursor": text(512),
@@ -67,6 +76,7 @@ async def start(call: Call) -> Reply:
             run_id=body.get("run_id"),
             tags=body.get("tags", ()),
             start_at=body.get("start_at"),
+            by=call.identity.by(),
         )
     except UnknownWorkflow:
         if call.identity.operator:
@@ -81,28 +91,46 @@ async def start(call: Call) -> Reply:
 
 
 async def list_runs(call: Call) -> Reply:
-    """List runs, newest first: of a workflow that the caller may list, or of all for operators."""
+    """List runs, newest first: one's own, those of a workflow that the caller may list, or all for operators."""
     call.identity.require_known()
     query = call.query(_LIST)
     workflow = query.get("workflow")
-    if workflow is not None:
-        call.identity.require("workflow:list", workflow)
-    elif not call.identity.may("workflow:list", "*"):
-        raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
     where = RunFilter(
         workflow,
         tuple(query.get("status", ())),
         tuple(query.get("tag", ())),
         query.get("created_after"),
         query.get("created_before"),
+        started_by=_started_by(call.identity, workflow, query.get("started_by")),
     )
     page = await call.engine.runs.list(where, query.get("limit", 50), query.get("cursor"))
     return ok({"runs": [visible(call, row) for row in page.items], "cursor": page.cursor})
 
 
+def _started_by(identity: Identity, workflow: str | None, asked: str | None) -> str | None:
+    """Return whose runs are listed; None: everybody's.
+
+    Raises:
+        BadRequest: `me`, and the caller is no person.
+        Forbidden: the caller may not list those.
+    """
+    if asked == "me":
+        if identity.sub is None:
+            raise BadRequest("?started_by=me is for a person; your request says of none. Name one: user:alice.")
+        asked = f"user:{identity.sub}"
+    if identity.may("workflow:list", "*" if workflow is None else workflow):
+        return asked
+    if identity.starter is not None and asked in {None, identity.starter}:
+        return identity.starter
+    if workflow is not None:
+        identity.require("workflow:list", workflow)
+    raise Forbidden("Name the workflow: ?workflow=…; only operators list the runs of all workflows.")
+
+
 def visible(call: Call, row: dict[str, Any]) -> dict[str, Any]:
     """Leave out what only readers of a run may see, as `workflows/{name}` does."""
-    if call.identity.may("run:read", row["id"]):
+    identity = call.identity
+    if identity.may("run:read", row["id"]) or (identity.starter is not None and identity.starter == row["started_by"]):
         return row
     return {member: value for member, value in row.items() if member not in {"input", "output"}}
 
@@ -110,7 +138,7 @@ def visible(call: Call, row: dict[str, Any]) -> dict[str, Any]:
 async def get(call: Call) -> Reply:
     """Show one run with its pending requests."""
     run_id = call.run_id()
-    call.identity.require("run:read", run_id)
+    await call.require_read(run_id)
     call.query({})
     row = await call.engine.runs.get(run_id)
     pending = await call.engine.inputs.pending(run_id)
@@ -120,7 +148,7 @@ async def get(call: Call) -> Reply:
 async def result(call: Call) -> Reply:
     """Tell how a run ended, or that it goes on; wait for its end as long as body."""
     run_id = call.run_id()
-    call.identity.require("run:read", run_id)
+    await call.require_read(run_id)
     wait_s = call.query({"wait": _wait}).get("wait", 0)
     outcome = await call.engine.outcomes.get(run_id, wait_s=wait_s, operator=call.identity.operator)
     if outcome.run["status"] != "completed":
@@ -160,7 +188,7 @@ OPERATIONS: Final = (
         "/v1/runs",
         "listRuns",
         "List runs, newest first (§10.2)",
-        "`workflow:list:{name}`",
+        "`workflow:list:{name}`, or `run:read:mine` for one's own",
         {200: "run-list.json"},
         query=(
             QueryParameter("workflow", NAME, "Runs of this workflow alone."),
@@ -169,6 +197,11 @@ OPERATIONS: Final = (
             QueryParameter("created_before", TIME, "Started before this time."),
             QueryParameter(
                 "tag", {"type": "string", "minLength": 1, "maxLength": 128}, "With all of them.", repeated=True
+            ),
+            QueryParameter(
+                "started_by",
+                {"type": "string", "minLength": 1},
+                "Started by this person, such as user:alice; me: by the caller.",
             ),
             *PAGE,
         ),

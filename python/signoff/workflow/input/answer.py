@@ -1,4 +1,4 @@
-"""What the code gets of an answer, and what stands for none."""
+"""What the code gets of an answer, the votes it was decided by, and what stands for none."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
+class Vote(Generic[T_co]):
+    """A vote that had a part in a decision.
+
+    Attributes:
+        value, action, by, at: as of an `Answer`.
+    """
+
+    value: T_co
+    action: str
+    by: DecidedBy
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Answer(Generic[T_co]):
     """An accepted answer.
 
@@ -23,12 +37,21 @@ class Answer(Generic[T_co]):
         action: which of the request's actions was chosen.
         by: who answered; its `kind` tells a `person` from the default at the deadline (`timeout`).
         at: when, UTC.
+        votes: of a request with a quorum, all that were there when it was decided, in the order in which they came;
+            the last is the one that decided. Empty if an operator decided alone.
     """
 
     value: T_co
     action: str
     by: DecidedBy
     at: datetime
+    votes: tuple[Vote[T_co], ...] = ()
+
+
+def who_answered(answer: Answer[Any]) -> list[str]:
+    """Return the people who had a part in an answer."""
+    by = (answer.by, *(vote.by for vote in answer.votes))
+    return list(dict.fromkeys(str(one.id) for one in by if one.kind == "person"))
 
 
 class Unset:

@@ -11,10 +11,13 @@ from signoff.errors import InputWithdrawn as InputWithdrawnError
 from signoff.errors import InvalidAnswer, UnsupportedValue, WorkflowError
 from signoff.names import check_text
 from signoff.workflow import codec
+from signoff.workflow.claim.entries import InputReleased
 from signoff.workflow.durations import Duration, moment
+from signoff.workflow.entry import DecidedBy
 from signoff.workflow.futures import JournalFuture
+from signoff.workflow.handover.entries import InputAmended
 from signoff.workflow.input.actions import Action, Actions, Offered, offered, offered_apart
-from signoff.workflow.input.answer import UNSET, Answer, Done, Unset
+from signoff.workflow.input.answer import UNSET, Answer, Done, Unset, Vote, who_answered
 from signoff.workflow.input.entries import (
     InputAnswered,
     InputEscalated,
@@ -27,6 +30,7 @@ from signoff.workflow.input.entries import (
 )
 from signoff.workflow.input.hook import ReminderHook
 from signoff.workflow.input.options import RequestOptions, check_options
+from signoff.workflow.input.rules import rules_of
 from signoff.workflow.input.schedule import Schedule, TimedEntry
 from signoff.workflow.input.schema import schema_of
 from signoff.workflow.input.spec import check_spec
@@ -34,6 +38,8 @@ from signoff.workflow.input.times import Calendar, Escalation, When, asked_times
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.validation.ask import NO_CHECKS, Checks, OpenValidation
 from signoff.workflow.validation.entries import InputSubmitted
+from signoff.workflow.vote.entries import InputVoted
+from signoff.workflow.vote.quorum import check_quorum
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
@@ -63,8 +69,8 @@ class InputRequest(Generic[T_co]):
     """
 
     __slots__ = (
-        *("_answer", "_commands", "_failure", "_offered", "_waiters"),
-        *("checks", "deciding", "hook", "id", "place", "schedule", "submission"),
+        *("_answer", "_asked", "_commands", "_failure", "_offered", "_waiters"),
+        *("checks", "claimed_until", "deciding", "hook", "id", "place", "schedule", "submission", "votes"),
     )
 
     def __init__(self, commands: Commands, id_: str, offered_: Offered, asked: InputRequested | None) -> None:
@@ -76,6 +82,9 @@ class InputRequest(Generic[T_co]):
         self.checks = NO_CHECKS
         self.submission: InputSubmitted | None = None
         self.deciding = "decides" in policy
+        self.claimed_until: int | None = None
+        self.votes: dict[str, InputVoted] = {}
+        self._asked = asked
         self._commands = commands
         self._offered = offered_
         self._answer: Answer[T_co] | None = None
@@ -138,6 +147,9 @@ class InputRequest(Generic[T_co]):
         given |= {"to": to}
         changes = {name: codec.public_json(value) for name, value in given.items() if value is not UNSET}
         check_spec(changes)
+        if self._asked is not None and ("to" in changes or "actions" in changes):
+            asked_of = changes.get("to", self._asked.to)
+            check_quorum(self._asked.policy, asked_of, changes.get("actions", self.actions))
         times = {"deadline": deadline, "remind": remind, "escalate": escalate}
         times = {name: value for name, value in times.items() if value is not UNSET}
         if not (changes or times) or not self.pending:
@@ -145,12 +157,15 @@ class InputRequest(Generic[T_co]):
         if times and not self._commands.recalls(InputRevised, self.id):
             changes |= revised_times(times, self.schedule, self._commands.now_ms)
         self._offered = offered_
-        revised = self._commands.issue(InputRevised, self.id, self.id, changes)
-        self.submission = None  # it was to something else
-        self.schedule = self.schedule.revised(revised.changes, revised.at)
-        if self.hook is not None:
-            self.hook.revised(revised.changes)
+        self.revised(self._commands.issue(InputRevised, self.id, self.id, changes))
         return Done(True)
+
+    def revised(self, entry: InputRevised | InputAmended) -> None:
+        """Take note of a revision, the code's own or an operator's."""
+        self.submission = None  # it was to something else
+        self.schedule = self.schedule.revised(entry.changes, entry.at)
+        if self.hook is not None:
+            self.hook.revised(entry.changes)
 
     def withdraw(self, reason: str | None = None) -> Done:
         """Take the request back; whoever awaits it gets `InputWithdrawn`.
@@ -179,10 +194,16 @@ class InputRequest(Generic[T_co]):
         Args:
             now_ms: what is overdue by now, and passed over, does not count.
         """
-        return None if self.validation is not None else self.schedule.next_at(now_ms)
+        if self.validation is not None:
+            return None
+        times = (self.schedule.next_at(now_ms), self.claimed_until)
+        return min((at for at in times if at is not None), default=None)
 
-    def due(self, now_ms: int) -> TimedEntry:
+    def due(self, now_ms: int) -> TimedEntry | InputReleased:
         """Return what happens to it then."""
+        at, claimed = self.schedule.next_at(now_ms), self.claimed_until
+        if claimed is not None and (at is None or claimed < at):
+            return InputReleased(now_ms, self.id, DecidedBy("timeout"), "expired")
         return self.schedule.due(self.id, now_ms)
 
     # -- what is judged --------------------------------------------------------------------------------------------
@@ -206,14 +227,22 @@ class InputRequest(Generic[T_co]):
         """Resolve with an accepted answer."""
         try:
             value: Any = self._offered.read(entry.action, entry.value, checked=entry.checked)
+            votes = tuple(
+                Vote(self._offered.read(vote.action, vote.value), vote.action, vote.by, moment(vote.at))
+                for vote in (self.votes[id_] for id_ in entry.votes)
+            )
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
-        self._answer = Answer(value, entry.action, entry.by, moment(entry.at))
+        self._answer = Answer(value, entry.action, entry.by, moment(entry.at), votes)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(self._answer)
+
+    def decided_by(self) -> list[str]:
+        """Return the people who had a part in its answer: who gave it, and all who voted."""
+        return [] if self._answer is None else who_answered(self._answer)
 
     def fail(self, error: WorkflowError | InvalidAnswer) -> None:
         """Resolve with an error."""
@@ -301,7 +330,12 @@ class Requests(Offer):
             initial: what the form starts with.
             ui: hints for rendering.
             to: principals that may answer, e.g. `user:alice`, `group:finance`; empty: operators only.
-            forbid: principals that may not, though in `to`.
+            forbid: principals that may not, though in `to`. A request, or an `Answer`, stands for whoever had a part
+                in it: nobody decides both, whichever comes first. None, as `ctx.started_by` may be, forbids nobody.
+            quorum: how many of those asked have to agree, e.g. `Quorum(2, veto=["reject"])`; unless given, the first
+                to answer decides. It goes without `validate`.
+            claim: how long somebody who claims it has it alone, unless they say otherwise, e.g. `30m`; 10 minutes.
+            claim_required: nobody answers it who has not claimed it.
             deadline: a duration from now, an aware datetime, or a function of now that returns one (a calendar). If
                 nobody has answered by then, awaiting raises `InputExpired`, unless there is a `default`.
             remind: when to remind, each once: durations from now, datetimes, calendars, or `Before(duration)` for a
@@ -354,8 +388,10 @@ def ask_people(
         policy: rules that follow from where it is asked.
     """
     check_options(options)
-    to, forbid = tuple(options.get("to", ())), tuple(options.get("forbid", ()))
+    to = tuple(options.get("to", ()))
+    forbid, apart = _forbidden(options.get("forbid", ()))
     checks = Checks.of(offer, options)
+    rules = {**(policy or {}), **apart, **rules_of(options, checks.policy)}
     spec = {
         "title": title,
         "description": options.get("description"),
@@ -366,6 +402,7 @@ def ask_people(
         **offer.spec(),
     }
     check_spec(spec | {"to": list(to), "forbid": list(forbid)})
+    check_quorum(rules, to, spec["actions"])
     check_plan(options, len(to) + len(forbid))
     spec = {member: value for member, value in spec.items() if value is not None}
     if commands.swallows_its_end():
@@ -373,7 +410,7 @@ def ask_people(
     on_remind = options.get("on_remind")
     hook = None if on_remind is None else ReminderHook(commands, name, on_remind, title, to)
     id_, _ = commands.next_id(name, "name of a request")
-    due, rules = None, {**(policy or {}), **checks.policy}
+    due = None
     if not commands.recalls(InputRequested, id_):  # what it says counts, whatever a calendar would say now
         due, timed = asked_times(options, offer, commands.now_ms)
         rules |= timed
@@ -383,6 +420,19 @@ def ask_people(
     request.hook, request.checks = hook, checks
     commands.inputs[id_] = request
     return request
+
+
+def _forbidden(given: Sequence[str | InputRequest[Any] | Answer[Any] | None]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return who may not answer, and what the policy says of requests that are not to be decided by the same people."""
+    principals: list[Any] = [one for one in given if one is not None and not isinstance(one, InputRequest | Answer)]
+    apart: list[str] = []
+    for one in given:
+        if isinstance(one, InputRequest) and one.id not in apart:
+            apart.append(one.id)
+        if isinstance(one, InputRequest | Answer):
+            people = who_answered(one) if isinstance(one, Answer) else one.decided_by()
+            principals += [who for who in people if who not in principals]
+    return tuple(principals), {"apart": apart} if apart else {}
 
 
 def _happened(commands: Commands, entry: InputReminded | InputEscalated) -> None:

@@ -28,6 +28,7 @@ from signoff.errors import (
 from signoff.frozen import frozen
 from signoff.streams import offset
 from signoff.workflow import codec
+from signoff.workflow.claim import lease
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.choices import may_be_left_out, schema_for
@@ -37,6 +38,7 @@ from signoff.workflow.input.submission import BACK, AnswerRequest
 from signoff.workflow.validation.decide import JudgedAnswer, is_judged, kept_of_refusal, not_judged, refusal
 from signoff.workflow.validation.entries import InputRefused, InputSubmitted
 from signoff.workflow.view import View
+from signoff.workflow.vote import count
 from signoff.workflow.wizard.decide import go_back, goes_back
 
 SCOPE: Final = "answer"
@@ -80,6 +82,7 @@ class Accepted:
         txid: the submission id, as it stands in the headers of the rows it changed.
         row: the input row as decided.
         replayed: this submission had been accepted before; the first outcome is repeated.
+        outcome: `accepted`, or `voted` if others have to agree.
 
     While the workflow's own code judges it (`validating`), nothing is decided yet; the row tells what comes of it.
     """
@@ -88,6 +91,7 @@ class Accepted:
     txid: str
     row: dict[str, Any]
     replayed: bool
+    outcome: str = "accepted"
 
     @property
     def validating(self) -> bool:
@@ -96,13 +100,15 @@ class Accepted:
 
     def dumps(self) -> bytes:
         """Write as JSON, for when the same submission comes again."""
-        return orjson.dumps({"offset": self.offset, "txid": self.txid, "row": self.row})
+        more = {} if self.outcome == "accepted" else {"outcome": self.outcome}
+        return orjson.dumps({"offset": self.offset, "txid": self.txid, "row": self.row, **more})
 
     @classmethod
     def loads(cls, data: bytes) -> Accepted:
         """Read what `dumps` wrote, as what is repeated."""
         outcome = orjson.loads(data)
-        return cls(outcome["offset"], outcome["txid"], outcome["row"], replayed=True)
+        kind = outcome.get("outcome", "accepted")
+        return cls(outcome["offset"], outcome["txid"], outcome["row"], replayed=True, outcome=kind)
 
 
 class EncodedAnswer(NamedTuple):
@@ -145,6 +151,7 @@ def answer(
         SubmissionReused: the submission id was used for another answer.
         BadRequest: what the person says to have seen is not written yet.
         Stale, AlreadyDecided, Expired, Withdrawn: the request is no longer what the person saw; `row` tells.
+        ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first.
         InvalidAnswer: the value does not match the schema.
     """
     state = loaded.view.inputs.get(key)
@@ -154,7 +161,7 @@ def answer(
     if loaded.remembered is not None and loaded.remembered.digest == digest:
         return AlreadyDone(remembered_outcome(loaded.remembered.outcome, state.row))
     if state.judging == request.submission_id and state.policy["judged"]["digest"] == digest:
-        return AlreadyDone(_accepted(key, request, loaded.view, loaded.public_tail))
+        return AlreadyDone(_accepted(key, request, "accepted", loaded.view, loaded.public_tail))
     # Whoever was not asked learns that first. `decide_answer` sees to it; what is refused before it does, too.
     if loaded.remembered is not None or state.judging == request.submission_id:
         check_audience(state, who)
@@ -168,27 +175,44 @@ def answer(
         raise _not_seen(request)
     at = loaded.time(now_ms)
     if isinstance(decide_answer(state, request, who, at), ExpireNow):
-        ended = state.schedule.ended(key, at)
-        return AppendEntries(
-            (ended,), partial(_accepted, key, request), wake_at=loaded.wake_at, refusal=partial(_late, key)
-        )
+        return expire_now(loaded, state, at)
     remember = Remember(SCOPE, request.submission_id, digest, Accepted.dumps)
     if goes_back(state, request) is not None:
-        accepted = partial(_accepted, key, request)
+        accepted = partial(_accepted, key, request, "accepted")
         return go_back(loaded, state, request, who.by, at, remember=remember, reply=accepted)
     sent = (at, key, request.submission_id, digest, request.action, value, who.by)
     if is_judged(state, request):
-        return AppendEntries((InputSubmitted(*sent),), partial(_accepted, key, request), wake_at=loaded.wake_at)
+        accepted = partial(_accepted, key, request, "accepted")
+        return AppendEntries((InputSubmitted(*sent),), accepted, wake_at=loaded.wake_at)
+    entries = count.entries_of(state, InputAnswered(*sent), asked=not who.principals.isdisjoint(state.to))
+    outcome = "accepted" if isinstance(entries[-1], InputAnswered) else "voted"
     return AppendEntries(
-        (InputAnswered(*sent),),
-        partial(_accepted, key, request),
+        entries,
+        partial(_accepted, key, request, outcome),
         wake_at=loaded.wake_at,
         remember=remember,
     )
 
 
-def _accepted(key: str, request: AnswerRequest, view: View, tail: int) -> Accepted:
-    return Accepted(offset.encode(tail), request.submission_id, view.inputs[key].row, replayed=False)
+def is_late(state: InputState, now_ms: int) -> bool:
+    """Tell whether the deadline of a request has passed; what is judged by then is waited for."""
+    return state.deadline_ms is not None and now_ms >= state.deadline_ms and not state.validating
+
+
+def expire_now(loaded: Loaded, state: InputState, at: int) -> AppendEntries[Any]:
+    """Return the decision to end a request whose deadline has passed, and to refuse what came too late with that."""
+    key = state.row["id"]
+    refusal = partial(_late, key)
+    return AppendEntries((state.schedule.ended(key, at),), _nothing, wake_at=loaded.wake_at, refusal=refusal)
+
+
+def _nothing(_view: View, _tail: int) -> None:
+    """Reply nothing: it is refused."""
+
+
+def _accepted(key: str, request: AnswerRequest, outcome: str, view: View, tail: int) -> Accepted:
+    row = view.inputs[key].row
+    return Accepted(offset.encode(tail), request.submission_id, row, replayed=False, outcome=outcome)
 
 
 def remembered_outcome(outcome: bytes, row: dict[str, Any]) -> Accepted:
@@ -246,10 +270,10 @@ def _late(key: str, view: View) -> Expired | AlreadyDecided:
     if row["status"] == "answered":
         return AlreadyDecided(
             f"The deadline of {key!r} passed at {row['deadline']}, and the answer is then {row['action']!r} by itself; "
-            "yours was not recorded.",
+            "nothing was recorded of this.",
             row=row,
         )
-    return Expired(f"The deadline of {key!r} passed at {row['deadline']}; your answer was not recorded.", row=row)
+    return Expired(f"The deadline of {key!r} passed at {row['deadline']}; nothing was recorded of this.", row=row)
 
 
 def _not_seen(request: AnswerRequest) -> BadRequest:
@@ -271,6 +295,7 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
     Raises:
         NotInAudience: the caller was not asked, or is forbidden to answer.
         AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
+        ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first.
         Stale: it was revised after the person saw it; with the current `row`.
         BeingValidated: another answer is being judged; with the current `row`.
         InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
@@ -279,8 +304,9 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
     row = state.row
     if not state.pending:
         raise already_decided(row)
-    if state.deadline_ms is not None and now_ms >= state.deadline_ms and not state.validating:
+    if is_late(state, now_ms):
         return ExpireNow()
+    lease.check_claim(state, who.by, now_ms)
     if offset.decode(request.seen_offset) < offset.decode(row["revised"]):
         raise _stale(row)
     if state.validating:

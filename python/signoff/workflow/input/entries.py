@@ -57,6 +57,7 @@ class InputAnswered(Notification):
             is, whatever the type's validators would say of it by then.
         shown: the value as people fill it in, if that is another form.
         reason: why a policy has decided so.
+        votes: the submissions that decided it together, of a request with a quorum; the last is this one.
     """
 
     type: ClassVar[str] = "input.answered"
@@ -69,6 +70,7 @@ class InputAnswered(Notification):
     checked: bool = False
     shown: Any = SAME
     reason: str | None = None
+    votes: tuple[str, ...] = ()
 
     @property
     def txid(self) -> str | None:

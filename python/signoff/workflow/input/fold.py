@@ -8,8 +8,10 @@ from typing import Any
 from signoff.errors import WorkflowError
 from signoff.streams import offset
 from signoff.streams.state import Operation
+from signoff.workflow.claim import lease
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input import state
+from signoff.workflow.input.audience import forbidden_to, keep_apart, who_decided
 from signoff.workflow.input.entries import (
     InputAnswered,
     InputEscalated,
@@ -23,6 +25,9 @@ from signoff.workflow.input.entries import (
 from signoff.workflow.input.state import InputState
 from signoff.workflow.projector import Folds, Projector
 from signoff.workflow.view import RunFold
+from signoff.workflow.vote import count
+
+_WORKFLOW = DecidedBy("workflow")
 
 
 def withdraw_all(projector: Projector, run: RunFold, at: int, by: DecidedBy, reason: str | None) -> None:
@@ -69,6 +74,7 @@ def _requested(projector: Projector, run: RunFold, entry: InputRequested) -> Non
     asked = state.ask(entry, run.row["id"], run.row["workflow"], next_offset(projector))
     if entry.id in run.prefilled:
         asked = state.begun(asked, run.prefilled.pop(entry.id))
+    asked = _apart(projector, run, asked)
     run.inputs.append(entry.id)
     put(projector, asked, Operation.INSERT, entry.at)
     tell(projector, asked, Operation.INSERT, entry.at, asked.to)
@@ -91,7 +97,36 @@ def _happened(projector: Projector, run: RunFold, entry: InputReminded | InputEs
 
 
 def _answered(projector: Projector, run: RunFold, entry: InputAnswered) -> None:
-    finish(projector, run, entry, lambda request: state.answer(request, entry), projector.txid_of(entry))
+    if entry.id not in run.inputs:
+        return
+    before, txid = request_of(projector, entry.id), projector.txid_of(entry)
+    finish(projector, run, entry, lambda request: _become(request, entry), txid)
+    people = who_decided(request_of(projector, entry.id).row)
+    for other in before.policy.get("apart", ()):
+        if people and other in run.inputs:
+            theirs = request_of(projector, other)
+            if (after := forbidden_to(theirs, people)) is not theirs:
+                moved(projector, theirs, after, entry.at, txid, by=entry.by)
+
+
+def _become(request: InputState, entry: InputAnswered) -> InputState:
+    if count.is_overruled(request, entry.votes, entry.by):
+        request = state.noted(request, "overruled", entry.at, entry.by)
+    return state.answer(request, entry)
+
+
+def _apart(projector: Projector, run: RunFold, asked: InputState) -> InputState:
+    """Return a request that is new, forbidden to who has decided those that are not to be decided by the same people.
+
+    Of those that are pending each remembers the other: whichever is decided first is the one that counts.
+    """
+    for id_ in asked.policy.get("apart", ()):
+        other = projector.view.inputs.get(id_)
+        if id_ in run.inputs and other is not None:
+            projector.view.inputs[id_] = projector.touched[id_] = keep_apart(other, asked.row["id"])
+        elif other is not None and other.row["status"] == "answered":
+            asked = forbidden_to(asked, who_decided(other.row))
+    return asked
 
 
 def _expired(projector: Projector, run: RunFold, entry: InputExpired) -> None:
@@ -107,9 +142,31 @@ def _recalled(projector: Projector, run: RunFold, entry: InputRecalled) -> None:
     finish(projector, run, entry, lambda request: state.withdraw(request, entry.at, entry.by, entry.reason))
 
 
-def moved(projector: Projector, before: InputState, after: InputState, at: int, txid: str | None = None) -> None:
-    """Show a request that is pending as it is now, to whoever is asked now, and no more to whoever was."""
+def moved(
+    projector: Projector,
+    before: InputState,
+    after: InputState,
+    at: int,
+    txid: str | None = None,
+    *,
+    by: DecidedBy = _WORKFLOW,
+) -> None:
+    """Show a request that is pending as it is now, to whoever is asked now, and no more to whoever was.
+
+    Votes and a claim go that do not hold any more.
+
+    Args:
+        before, after: the request.
+        at: when, in milliseconds.
+        txid: in the headers.
+        by: who has changed it.
+    """
+    after, why = count.kept(before, lease.kept(before, after))
+    if why is not None:
+        after = state.noted(after, "votes_dropped", at, by, why)
     put(projector, after, Operation.UPDATE, at, txid)
+    for key in count.dropped(before, after):
+        projector.put(Operation.DELETE, "vote", key, None, at=at, txid=txid)
     tell(projector, after, Operation.UPDATE, at, [who for who in after.to if who in before.to], txid=txid)
     came, left = [who for who in after.to if who not in before.to], [who for who in before.to if who not in after.to]
     _tell_all(projector, after, at, came=came, left=left, txid=txid)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from signoff.workflow.durations import Duration
 from signoff.workflow.input.times import Calendar, Default, Escalation, Reminder, When
+from signoff.workflow.vote.quorum import Quorum
+
+if TYPE_CHECKING:
+    from signoff.workflow.input.answer import Answer
+    from signoff.workflow.input.ask import InputRequest
 
 
 class RequestOptions(TypedDict, total=False):
@@ -18,7 +23,10 @@ class RequestOptions(TypedDict, total=False):
     initial: Any
     ui: dict[str, Any] | None
     to: Sequence[str]
-    forbid: Sequence[str]
+    forbid: Sequence[str | InputRequest[Any] | Answer[Any] | None]
+    quorum: Quorum
+    claim: Duration
+    claim_required: bool
     deadline: Duration | datetime | Calendar | None
     remind: Sequence[When]
     escalate: Sequence[Escalation]

@@ -27,6 +27,7 @@ import orjson
 from signoff.frozen import frozen
 from signoff.timestamps import rfc3339
 from signoff.workflow.entry import DecidedBy
+from signoff.workflow.handover.entries import InputAmended
 from signoff.workflow.input.choices import as_shown, with_choices
 from signoff.workflow.input.entries import (
     InputAnswered,
@@ -37,6 +38,7 @@ from signoff.workflow.input.entries import (
     InputRevised,
 )
 from signoff.workflow.input.schedule import TIMEOUT, Schedule
+from signoff.workflow.vote.quorum import shown_quorum
 
 
 class RequestMove(StrEnum):
@@ -172,7 +174,7 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         "actions": list(spec.get("actions") or ("submit",)),
         "audience": list(entry.to),
         "forbid": list(entry.forbid),
-        "quorum": None,
+        "quorum": shown_quorum(entry.policy, entry.to),
         "votes": [],
         "claim": None,
         "deadline": None if entry.deadline is None else rfc3339(entry.deadline),
@@ -190,6 +192,8 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
         "history": [],
     }
     row = with_choices(row, spec.get("choices"))
+    if policy.get("claim_required"):
+        row["claim_required"] = True
     return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at, policy)
 
 
@@ -208,7 +212,7 @@ def noted(state: InputState, what: str, at: int, by: DecidedBy, reason: str | No
     return replace(state, row=state.row | {"history": [*state.row["history"][1 - MOST_HISTORY :], line]})
 
 
-def revise(state: InputState, entry: InputRevised, revised: str) -> InputState:
+def revise(state: InputState, entry: InputRevised | InputAmended, revised: str) -> InputState:
     """Return the request with other content and a higher revision; unchanged if it is decided.
 
     Answers to the former state are stale only if the person sees something else now.
@@ -327,6 +331,7 @@ def _decided(
     row = state.row | {
         "status": status,
         "errors": [],
+        "claim": None,
         "decided_by": {"kind": by.kind, "id": by.id},
         "decided_at": rfc3339(at),
         "action": action,

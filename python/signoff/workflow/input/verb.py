@@ -40,7 +40,8 @@ class RequestVerb:
         grant: who may: `ASKED`, or `OPERATOR`.
         members: of the body.
         refusals: what it may refuse with, beside what every one may.
-        said: what the command says afterwards; `{key}` and `{run}` are those given, `{status}` is the request's.
+        said: what the command says afterwards; `{run}` and `{key}` name the request, `{status}` is what it is then,
+            `{to}` who is asked, `{by}` and `{until}` are of the claim.
     """
 
     name: str

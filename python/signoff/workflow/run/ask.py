@@ -26,6 +26,7 @@ from signoff.workflow.run.entries import (
     RunStarted,
     RunTerminated,
 )
+from signoff.workflow.run.fold import starter
 from signoff.workflow.step.ask import cancel_all
 
 RunEnd = RunCompleted | RunFailed | RunCancelled | RunTerminated
@@ -68,6 +69,7 @@ class Execution:
         commands, definition = self._commands, self._definition
         commands.now_ms = max(commands.now_ms, started.start_at or 0)
         commands.run_id, commands.seed = started.run_id, started.seed
+        commands.started_by = starter(started)
         commands.loop.salt = crc32(started.seed.encode())
         commands.loop.legacy = started.python is None
         try:

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from signoff.workflow.comment.entries import CommentAdded
 from signoff.workflow.entry import Command, Entry, Notification
 from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
+from signoff.workflow.handover.entries import InputAmended
 from signoff.workflow.input.entries import (
     InputAnswered,
     InputExpired,
@@ -120,7 +121,7 @@ def _open_again(entry: Entry, at: int) -> Entry:
             deadline = None if entry.deadline is None else entry.deadline - entry.at + at
             policy = None if entry.policy is None else put_off(entry.policy, at - entry.at)
             return replace(entry, deadline=deadline, policy=policy)
-        case InputRevised():
+        case InputRevised() | InputAmended():
             return replace(entry, changes=put_off(entry.changes, at - entry.at))
         case EventAwaited(timeout_at=int(until)):
             return replace(entry, timeout_at=until - entry.at + at)

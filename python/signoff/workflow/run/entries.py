@@ -31,6 +31,7 @@ class RunStarted(Command):
     `expose` names what of the run browsers may see (`input`, `output`), as far as the starter knew the workflow. With
     `start_at` the code begins to run at that time. `python`: of the process that started it; None in journals that were
     begun before it was recorded, which were begun on 3.11. `forked_from`: the first entries are those of another run.
+    `by`: who started it, of a fork the first run; None: that is not known.
     """
 
     type: ClassVar[str] = "run.started"
@@ -46,6 +47,7 @@ class RunStarted(Command):
     expose: tuple[str, ...] = ()
     python: str | None = None
     forked_from: ForkedFrom | None = None
+    by: DecidedBy | None = None
 
 
 @frozen

@@ -33,6 +33,12 @@ from signoff.workflow.view import RunFold
 _STUCK_KEPT = 16
 
 
+def starter(entry: RunStarted) -> str | None:
+    """Return the principal of the person who started a run; None: nobody did, or nobody knows."""
+    by = entry.by
+    return by.id if by is not None and by.kind == "person" else None
+
+
 def begin(projector: Projector, entry: RunStarted) -> None:
     """Fold the first entry of a run."""
     at = rfc3339(entry.at if entry.forked_from is None else entry.forked_from.at)
@@ -45,6 +51,7 @@ def begin(projector: Projector, entry: RunStarted) -> None:
         "updated_at": at,
         "tags": list(entry.tags),
         "parent": entry.parent,
+        "started_by": starter(entry),
         "error": None,
     }
     if "input" in entry.expose:

@@ -1,0 +1,28 @@
+"""What the journal says of claims."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from signoff.frozen import frozen
+from signoff.workflow.entry import DecidedBy, Notification
+
+
+@frozen
+class InputClaimed(Notification):
+    """A claim, or its renewal: until then (milliseconds) nobody else answers the request."""
+
+    type: ClassVar[str] = "input.claimed"
+    id: str
+    by: DecidedBy
+    until: int
+
+
+@frozen
+class InputReleased(Notification):
+    """The end of a claim; `by` is a timeout if it lapsed, whose reason is `expired`."""
+
+    type: ClassVar[str] = "input.released"
+    id: str
+    by: DecidedBy
+    reason: str | None = None

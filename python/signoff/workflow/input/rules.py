@@ -1,0 +1,36 @@
+"""How a request is decided, as its options say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from signoff.workflow.claim.lease import claim_policy
+from signoff.workflow.vote.quorum import Quorum, check_quorum
+
+if TYPE_CHECKING:
+    from signoff.workflow.input.options import RequestOptions
+
+
+def rules_of(options: RequestOptions, judged: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a request's policy says of claims and votes, and of how answers are judged.
+
+    Votes are judged by the schema alone: a worker's verdict is about an answer that decides.
+
+    Args:
+        options: of the request.
+        judged: what the policy would say of judging.
+
+    Raises:
+        ValueError: a quorum and a validator, or a quorum that an escalation makes uncountable.
+    """
+    claims = claim_policy(options.get("claim"), required=options.get("claim_required", False))
+    quorum = options.get("quorum", Quorum.any()).policy()
+    if not quorum:
+        return {**judged, **claims}
+    if options.get("validate") is not None:
+        raise ValueError("A request with a quorum takes no `validate`: check what was decided in a step behind it.")
+    if quorum["quorum"]["need"] is None:
+        for escalation in options.get("escalate", ()):
+            check_quorum(quorum, escalation.to)
+    return {**{name: value for name, value in judged.items() if name != "validated"}, **claims, **quorum}
