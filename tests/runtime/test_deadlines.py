@@ -204,6 +204,40 @@ async def test_what_is_rewound_and_overdue_comes_again_at_once(url: str) -> None
         assert {reminder.input for reminder in reminders} == {"approve:0"}
 
 
+async def test_a_failed_run_is_tried_again_with_as_much_time_and_no_second_reminder(url: str) -> None:
+    app, reminders = App(), list[Reminder]()
+
+    @app.workflow(expose=("output",))
+    async def approval(ctx: Context) -> bool:
+        remind = ["1d", Before("4h")]
+        answer = await ctx.await_input(
+            "approve", bool, title="?", to=["group:finance"], deadline="3d", remind=remind, on_remind=reminders.append
+        )
+        return answer.value
+
+    clock = ManualClock(0)
+    async with scene(url, clock) as on, working(app, on):
+        run = await on.start("approval")
+        await on.asks(run, "approve:0")
+        clock.advance(25 * HOUR)
+        on.engine.store.bus().emit(["ready"])
+        await happens(lambda: on.entries(run, "step.completed"))
+        clock.advance(75 * HOUR)
+        on.engine.store.bus().emit(["ready"])
+        await on.reaches(run, "failed")
+        await on.engine.runs.act("retry", run, OPERATOR)
+        row = await on.asks(run, "approve:0")
+        hours = [(line["what"], line["at"][:13], line["done_at"] is not None) for line in row["schedule"]]
+        assert hours == [
+            ("remind", "1970-01-02T01", True),
+            ("remind", "1970-01-08T00", False),
+            ("expire", "1970-01-08T04", False),
+        ]
+        await on.answer(row, value=True)
+        assert (await on.reaches(run, "completed"))["output"] is True
+        assert len(reminders) == 1
+
+
 async def _count(on: Scene, run: str, kind: str, wanted: int) -> bool:
     return len(await on.entries(run, kind)) == wanted
 
