@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from signoff.clock import JumpingClock
+from signoff import App, Context
+from signoff.clock import JumpingClock, ManualClock
 from signoff.timestamps import rfc3339
 from tests.docs.test_snippets import _namespace, blocks
 from tests.runtime.scene import scene, working
@@ -49,3 +50,19 @@ def test_the_calendar_counts_working_hours(asked_at: datetime, hours: float, due
     assert len([line for line in source.splitlines() if line and "import" not in line]) <= 15
     calendar = _namespace(source)["working"](hours)
     assert calendar(asked_at.replace(tzinfo=UTC)).astimezone(UTC) == due.replace(tzinfo=UTC)
+
+
+async def test_the_calendar_runs_in_workflow_code() -> None:
+    working_hours = _namespace(blocks(PAGE)[1])["working"]
+    app = App()
+
+    @app.workflow
+    async def asks(ctx: Context) -> None:
+        times = {"deadline": working_hours(16), "remind": [working_hours(8)]}
+        await ctx.await_input("ok", bool, title="?", to=["user:a"], **times)
+
+    tuesday = datetime(2026, 12, 22, 8, 0, tzinfo=UTC)
+    async with scene("memory:", ManualClock(round(tuesday.timestamp() * 1000))) as on, working(app, on):
+        row = await on.asks(await on.start("asks"), "ok:0")
+    assert row["deadline"] == "2026-12-23T16:00:00.000Z"
+    assert [line["at"] for line in row["schedule"]] == ["2026-12-22T16:00:00.000Z", row["deadline"]]

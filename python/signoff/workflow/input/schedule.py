@@ -118,7 +118,7 @@ class Schedule:
         return InputEscalated(now_ms, id_, n, planned.to, planned.keep)
 
     def _next(self, now_ms: int | None) -> int | None:
-        if self.deadline is not None and now_ms is not None and self.deadline <= now_ms:
+        if not self.plan or (self.deadline is not None and now_ms is not None and self.deadline <= now_ms):
             return None
         coming = [n for n, one in enumerate(self.plan) if one.open and not self._too_late(one)]
         now_ms = -1 if now_ms is None else now_ms
