@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from signoff import App, Context, Refused
 from signoff.client import SignoffClient
+from signoff.errors import InputNotFound
 from signoff.runtime.worker import Worker
 from signoff.server.config import ServerConfig
 from signoff.workflow.input.entries import InputRevised
@@ -361,3 +363,80 @@ async def test_a_refusal_comes_within_milliseconds(store: str) -> None:
                 took.append(time.perf_counter() - began)
             medians.append(statistics.median(took))
         assert min(medians) <= 0.010
+
+
+ROUNDS = {"memory": 250, "sqlite": 250}
+"""How often each pair meets; where the store is another, a fifth of it."""
+
+POSSIBLE = {
+    "deadline": {"accepted", "invalid_answer", "expired"},
+    "withdraw": {"accepted", "invalid_answer", "withdrawn"},
+    "cancel": {"accepted", "invalid_answer", "withdrawn"},
+    "rewind": {"accepted", "invalid_answer", "stale", "withdrawn", "not_validated"},
+}
+
+
+@pytest.mark.parametrize("other", sorted(POSSIBLE))
+async def test_a_verdict_against_whatever_else_decides_has_one_outcome(store: str, other: str) -> None:
+    rounds, chance = ROUNDS.get(store.partition(":")[0], 50), random.Random(other)
+
+    async def check(value: Page) -> None:
+        await asyncio.sleep(chance.random() / 100)
+        if value.email == "taken":
+            raise Refused({"/email": "already taken"})
+
+    app = App()
+
+    @app.workflow
+    async def sign_up(ctx: Context) -> None:
+        until = "80ms" if other == "deadline" else None
+        await ctx.await_input("page", Page, title="Who?", validate=check, deadline=until)
+
+    async def interfere(host: Host, at: str) -> None:
+        await asyncio.sleep(chance.random() / 50)
+        if other == "withdraw":
+            await host.post(f"{at}/inputs/page:0/withdraw", {"reason": "moot"})
+        elif other == "rewind":
+            await host.post(f"{at}/rewind", {"to": "page:0"})
+        elif other == "cancel":
+            await host.post(f"{at}/cancel", {})
+
+    async def race(host: Host, run: str, email: str) -> str:
+        await host.engine.runs.start("sign_up", None, run_id=run)
+        row = await asked(host, run)
+        at, body = f"/v1/runs/{run}", page(email, seen=row["revised"])
+        reply, _ = await asyncio.gather(host.post(f"{at}/inputs/page:0/answer", body), interfere(host, at))
+        outcome = reply.json().get("code", reply.json().get("outcome"))
+        row = await host.engine.inputs.get(run, "page:0")
+        verdicts = [one["type"] for one in await host.engine.runs.history(run) if one["type"] in VERDICTS]
+        assert outcome in POSSIBLE[other], reply.text
+        assert verdicts == [kind for kind in VERDICTS if VERDICTS[kind] == outcome], (outcome, verdicts)
+        assert row["status"] != "answered" or outcome == "accepted"
+        assert row["status"] == "answered" or outcome != "accepted" or other == "rewind"
+        again = (await host.post(f"{at}/inputs/page:0/answer", body, prefer="wait=0")).json()
+        assert outcome not in VERDICTS.values() or again.get("code", again.get("outcome")) == outcome
+        return str(outcome)
+
+    async with hosting(store) as host:
+        worker = Worker(app, host.engine)
+        working = asyncio.create_task(worker.run())
+        outcomes: list[str] = []
+        for first in range(0, rounds, 25):
+            races = [race(host, f"r{n}", "free" if n % 3 else "taken") for n in range(first, first + 25)]
+            outcomes += await asyncio.gather(*races)
+        await worker.drain()
+        await working
+    assert len(outcomes) == rounds
+    assert len(set(outcomes)) > 1
+
+
+VERDICTS = {"input.answered": "accepted", "input.refused": "invalid_answer"}
+
+
+async def asked(host: Host, run: str) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await host.engine.inputs.get(run, "page:0")
+            except InputNotFound:
+                await asyncio.sleep(0.002)
