@@ -47,6 +47,12 @@ export async function deliver(answer: Deliverable, options: DeliveryOptions): Pr
       verdict = { kind: "unreachable", problem: networkProblem(error) };
     }
     if (verdict.kind === "settled") return verdict.outcome;
+    if (verdict.kind === "judged") {
+      // The server has waited for the verdict as long as it does, and waits on.
+      options.report({ type: "judged" });
+      await pause(delay(options.backoff, 0), options);
+      continue;
+    }
     const { problem } = verdict;
     if (verdict.kind === "unreachable" || !options.network.online) options.report({ type: "unreachable", problem });
     await pause(delay(options.backoff, attempt - 1, problem.retryAfterMs), options);

@@ -122,7 +122,9 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     if (settled !== undefined) return Promise.resolve(settled);
     const { runId, key, transport } = this.#options;
     const by = transport.knownPerson;
-    const last = this.#last !== undefined && this.#last.by === by && sameAnswer(this.#last, given) ? this.#last : undefined;
+    // What the workflow has said of an id it says for ever: what it did not take is judged anew under another.
+    const again = this.#last !== undefined && this.#last.by === by && sameAnswer(this.#last, given) && this.#submission.status !== "invalid";
+    const last = again ? this.#last : undefined;
     const whole = { ...given, submissionId: last?.submissionId ?? newId(), runId, key };
     // Before anything else, the token above all: a reload may come while it is waited for.
     const kept = by === undefined ? whole : this.#keep({ ...whole, by });

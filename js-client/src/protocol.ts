@@ -462,7 +462,7 @@ export interface InputRow {
   readonly decided_at: string | null;
   /** The action of the accepted answer. */
   readonly action: string | null;
-  /** Why it was withdrawn. */
+  /** Why it was withdrawn, or why a policy decided so. */
   readonly reason: string | null;
   /** The accepted value; only if the request exposes it. */
   readonly value?: unknown;

@@ -2,8 +2,10 @@
  * The life of one answer, from the click to its outcome: a pure state machine.
  *
  *   idle ─given→ sending ⇄ waiting-for-network
+ *                   ├─judged→  validating       (the workflow's own code checks it; asked about until it is settled)
  *                   └─settled→ accepted | voted | invalid | stale | decided | refused
- *   invalid, refused ─given→ sending            (same answer, same id; another answer, a new id)
+ *   refused          ─given→ sending            (same answer, same id; another answer, a new id)
+ *   invalid          ─given→ sending            (a new id: the workflow's verdict on an id stays what it is)
  *   voted            ─given→ sending            (until it is decided a vote may be changed)
  *   stale            ─acknowledged→ idle         (nobody answers what they were not shown)
  *   accepted, decided ─reopened→ idle            (the run was rewound and asks again)
@@ -36,6 +38,7 @@ export type Submission =
   | { readonly status: "idle" }
   | ({ readonly status: "sending" } & InFlight)
   | ({ readonly status: "waiting-for-network"; readonly problem: SignoffProblem } & InFlight)
+  | ({ readonly status: "validating" } & InFlight)
   | Outcome;
 
 /** What an answer came to. */
@@ -98,6 +101,7 @@ export type SubmissionEvent =
   | { readonly type: "given"; readonly given: Given }
   | { readonly type: "tried"; readonly attempt: number }
   | { readonly type: "unreachable"; readonly problem: SignoffProblem }
+  | { readonly type: "judged" }
   | { readonly type: "settled"; readonly outcome: Outcome }
   | { readonly type: "confirmed" }
   | { readonly type: "acknowledged" }
@@ -112,7 +116,10 @@ export function reduce(state: Submission, event: SubmissionEvent): Submission {
     case "given":
       return mayAnswer(state) ? sending(event.given, 1) : state;
     case "tried":
+      if (state.status === "validating") return { ...state, attempt: event.attempt };
       return isInFlight(state) ? sending(state, event.attempt) : state;
+    case "judged":
+      return isInFlight(state) ? { ...sending(state, state.attempt), status: "validating" } : state;
     case "unreachable":
       return isInFlight(state)
         ? { ...sending(state, state.attempt), status: "waiting-for-network", problem: event.problem }
@@ -132,7 +139,7 @@ export function reduce(state: Submission, event: SubmissionEvent): Submission {
 
 /** True while an answer is on its way. */
 export function isInFlight(state: Submission): state is Extract<Submission, InFlight> {
-  return state.status === "sending" || state.status === "waiting-for-network";
+  return state.status === "sending" || state.status === "waiting-for-network" || state.status === "validating";
 }
 
 /** True in the states from which an answer can be given. */
@@ -145,9 +152,10 @@ function sending(given: Omit<Given, "seenOffset">, attempt: number): Submission 
   return { status: "sending", submissionId, action, value, attempt };
 }
 
-/** What a reply to an answer says: an outcome, or that it is worth trying again. */
+/** What a reply to an answer says: an outcome, that the workflow judges it, or that it is worth trying again. */
 export type Verdict =
   | { readonly kind: "settled"; readonly outcome: Outcome }
+  | { readonly kind: "judged" }
   | { readonly kind: "unreachable" | "busy"; readonly problem: SignoffProblem };
 
 const DECIDED: readonly string[] = ["already_decided", "expired", "withdrawn", "run_closed"];
@@ -161,13 +169,15 @@ export function judge(reply: Reply<keyof AnswerReply>, given: Given, known: Inpu
   if (reply.ok) return judgeSuccess(reply.body, given, known);
   const { problem } = reply;
   if (problem.status === 0) return { kind: "unreachable", problem };
-  if (isPassing(problem.status)) return { kind: "busy", problem };
+  // The validator failed, and might again: whether to send it once more is for the person to say.
+  if (isPassing(problem.status) && problem.code !== "not_validated") return { kind: "busy", problem };
   return { kind: "settled", outcome: refusal(problem, given, problem.row ?? known) };
 }
 
 function judgeSuccess(body: Members<keyof AnswerReply>, given: Given, known: InputRow | undefined): Verdict {
   const row = isObject(body.row) ? (body.row as unknown as InputRow) : known;
   const { offset, outcome: status } = body;
+  if (status === "validating" && row !== undefined) return { kind: "judged" };
   if ((status !== "accepted" && status !== "voted") || typeof offset !== "string" || row === undefined) {
     // A captive portal's 200, or a proxy's: whatever it is, the server did not say "accepted".
     return { kind: "busy", problem: badReply };

@@ -524,12 +524,12 @@ describe("an answer that does not fit", () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  it("sent again as it was keeps its id", async () => {
+  it("sent again as it was has a new id, since the workflow says of one id the same for ever", async () => {
     server.acts = [invalid];
     const view = await open();
     await view.answer(approve);
-    await view.answer(approve);
-    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(1);
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(2);
   });
 
   it("may be dismissed", async () => {
@@ -538,6 +538,35 @@ describe("an answer that does not fit", () => {
     await view.answer(approve);
     view.acknowledge();
     expect(view.getSnapshot().submission).toStrictEqual({ status: "idle" });
+  });
+});
+
+describe("an answer that the workflow judges", () => {
+  const judged = (): Act => ({ status: 202, body: { outcome: "validating", offset: "0000000000000003", txid: "s", row: inputRow({ status: "validating" }) } });
+
+  it("is asked about under its id until there is a verdict", async () => {
+    server.acts = [judged(), judged()];
+    const view = await open();
+    const seen: string[] = [];
+    stops.push(view.subscribe(() => seen.push(view.getSnapshot().submission.status)));
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect(seen.filter((status, n) => status !== seen[n - 1]).slice(0, 3)).toStrictEqual(["sending", "validating", "accepted"]);
+    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(1);
+    expect(server.received).toHaveLength(3);
+  });
+
+  it("is sent no more by itself if the validator failed", async () => {
+    server.acts = [{ status: 503, body: { code: "not_validated", title: "The answer could not be checked", row: inputRow({}) } }];
+    const view = await open();
+    expect(await view.answer(approve)).toMatchObject({ status: "refused", problem: { code: "not_validated" } });
+    expect((await view.answer(approve)).status).toBe("accepted");
+    expect(new Set(server.received.map(({ submission_id }) => submission_id)).size).toBe(1);
+  });
+
+  it("is not taken while another one is judged", async () => {
+    server.acts = [conflict("validating", inputRow({ status: "validating" }))];
+    const view = await open();
+    expect(await view.answer(approve)).toMatchObject({ status: "refused", problem: { code: "validating" } });
   });
 });
 

@@ -12,18 +12,20 @@ const body = { submissionId: "s1", action: "approve", value: { ok: true } };
 
 const sending: Submission = { status: "sending", ...body, attempt: 1 };
 const waiting: Submission = { status: "waiting-for-network", ...body, attempt: 1, problem };
+const validating: Submission = { status: "validating", ...body, attempt: 1 };
 const accepted: Outcome = { status: "accepted", ...body, row, offset: "5", confirmed: false };
 const voted: Outcome = { ...accepted, status: "voted" };
 const invalid: Outcome = { status: "invalid", ...body, errors: [], problem };
 const stale: Outcome = { status: "stale", action: "approve", value: null, row };
 const decided: Outcome = { status: "decided", outcome: "already_decided", row };
 const refused: Outcome = { status: "refused", problem };
-const states = { idle, sending, waiting, accepted, voted, invalid, stale, decided, refused };
+const states = { idle, sending, waiting, validating, accepted, voted, invalid, stale, decided, refused };
 
 const events = {
   given: { type: "given", given },
   tried: { type: "tried", attempt: 2 },
   unreachable: { type: "unreachable", problem },
+  judged: { type: "judged" },
   settled: { type: "settled", outcome: refused },
   confirmed: { type: "confirmed" },
   acknowledged: { type: "acknowledged" },
@@ -34,8 +36,9 @@ const events = {
 /** Every transition there is; a pair that is not named here changes nothing. */
 const transitions: Partial<Record<keyof typeof states, Partial<Record<keyof typeof events, Submission>>>> = {
   idle: { given: sending },
-  sending: { tried: { ...sending, attempt: 2 }, unreachable: waiting, settled: refused, forgotten: idle },
-  waiting: { tried: { ...sending, attempt: 2 }, unreachable: waiting, settled: refused, forgotten: idle },
+  sending: { tried: { ...sending, attempt: 2 }, unreachable: waiting, judged: validating, settled: refused, forgotten: idle },
+  waiting: { tried: { ...sending, attempt: 2 }, unreachable: waiting, judged: validating, settled: refused, forgotten: idle },
+  validating: { tried: { ...validating, attempt: 2 }, unreachable: waiting, judged: validating, settled: refused, forgotten: idle },
   accepted: { confirmed: { ...accepted, confirmed: true }, reopened: idle },
   voted: { given: sending, confirmed: { ...voted, confirmed: true }, acknowledged: idle },
   invalid: { given: sending, acknowledged: idle },

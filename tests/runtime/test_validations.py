@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, BaseModel, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from signoff import App, Context, Decided, InputExpired, InputWithdrawn, Refused, Submission
 from signoff.clock import ManualClock
@@ -505,3 +505,85 @@ async def test_a_rewind_to_the_request_drops_the_answer_that_is_judged(url: str)
                 await asyncio.sleep(0)
         await on.answer(again, {"email": "b@example.com"}, submission="two")
         assert (await on.reaches(run, "completed"))["output"]["value"]["email"] == "b@example.com"
+
+
+async def test_a_rewind_that_undoes_the_verdict_undoes_the_answer_too(url: str) -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def two(ctx: Context) -> str:
+        first = await ctx.await_input("page", SignUp, title="1", to=["group:finance"], validate=taken)
+        await ctx.await_input("more", int, title="2", to=["group:finance"])
+        return str(first.value.email)
+
+    async with stage(app, url) as on:
+        run = await on.start("two")
+        row = await on.asks(run, "page:0")
+        await on.answer(row, {"email": "a@example.com"}, submission="one")
+        await on.asks(run, "more:0")
+        entries = [entry["type"] for entry in await on.entries(run)]
+        assert entries.index("input.submitted") < entries.index("input.answered")
+        await on.engine.runs.act("rewind", run, BY, to="page:0", after=False)
+        again = await on.asks(run, "page:0")
+        assert again["status"] == "pending"
+        await on.answer(again, {"email": "b@example.com"}, submission="two")
+        await on.answer(await on.asks(run, "more:0"), 1)
+        assert (await on.reaches(run, "completed"))["output"] == "b@example.com"
+
+
+async def test_a_wizard_goes_back_to_a_page_that_was_judged(url: str) -> None:
+    def lower(value: SignUp) -> SignUp:
+        return value.model_copy(update={"email": value.email.lower()})
+
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def pages(ctx: Context) -> str:
+        wizard = ctx.wizard(of=2)
+        first = await wizard.ask("page", SignUp, title="1", to=["group:finance"], validate=lower)
+        await wizard.ask("more", int, title="2", to=["group:finance"], validate=lambda value: None)
+        return str(first.value.email)
+
+    async with stage(app, url) as on:
+        run = await on.start("pages")
+        await on.answer(await on.asks(run, "page:0"), {"email": "A@Example.com"})
+        await on.answer(await on.asks(run, "more:0"), None, action="back")
+        first = await on.asks(run, "page:0")
+        assert (first["status"], first["initial"]) == ("pending", {"email": "a@example.com", "seats": 1})
+        await on.answer(first, {"email": "B@Example.com"})
+        await on.answer(await on.asks(run, "more:0"), 1)
+        assert (await on.reaches(run, "completed"))["output"] == "b@example.com"
+
+
+async def test_actions_with_types_of_their_own_are_judged_by_the_one_that_was_chosen(url: str) -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def tool(ctx: Context) -> Any:
+        answer = await ctx.await_input(
+            "page", actions={"approve": None, "edit": Transfer}, title="?", to=["group:finance"]
+        )
+        return [answer.action, answer.value and answer.value.account]
+
+    async with stage(app, url) as on:
+        run, other = await on.start("tool"), await on.start("tool")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer) as refused:
+            await on.answer(row, {"account": "x", "amount": 1}, action="edit")
+        assert [one["pointer"] for one in refused.value.extra["errors"]] == ["/account"]
+        await on.answer(row, {"account": "acc-1", "amount": 1}, action="edit")
+        assert (await on.reaches(run, "completed"))["output"] == ["edit", "ACC-1"]
+        await on.answer(await on.asks(other, "page:0"), None, action="approve")
+        assert (await on.reaches(other, "completed"))["output"] == ["approve", None]
+        assert await types_of(on, other) == ["requested", "answered"]
+
+
+async def test_what_is_filled_in_is_shown_as_the_schema_names_it(url: str) -> None:
+    class Aliased(BaseModel):
+        mail: str = Field(alias="e-mail")
+
+    async with stage(app_of(Aliased, validate=lambda value: None, expose=True), url) as on:
+        run = await on.start("sign_up")
+        accepted = await on.answer(await on.asks(run, "page:0"), {"e-mail": "a"})
+        assert accepted.row["value"] == {"e-mail": "a"}
+        assert (await on.reaches(run, "completed"))["output"]["value"] == {"mail": "a"}

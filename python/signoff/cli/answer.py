@@ -121,6 +121,7 @@ class _Asking:
                 if not form:
                     raise
                 value = mend(form, value, error.extra.get("errors", ()))
+                body["submission_id"] = str(uuid.uuid4())  # what the workflow has refused stays so under its id
 
     def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
         return on(self.target, lambda client: client.answer(self.run, self.key, **body))

@@ -22,6 +22,8 @@ from signoff.errors import Forbidden, SignoffError
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
+_AGAIN_S = 0.1
+"""Seconds between two questions after a verdict, each of which the server answers late."""
 _SLICE_S = 10.0
 """Seconds for which one request waits for the end of a run."""
 
@@ -302,19 +304,28 @@ class SignoffClient(HttpCalls):
     ) -> dict[str, Any]:
         """Answer a request, once per `submission_id`. Returns `{outcome, offset, txid, row}`.
 
+        If the workflow's own code judges the answer, this waits for the verdict, however long that takes. Whoever gives
+        up waiting takes nothing back: send the same again to learn what came of it.
+
         Args:
             key: `name:n`.
             submission_id: keep it when you try again, and a lost reply does no harm.
             seen_offset: the `revised` of the row the answer is about.
 
         Raises:
-            InvalidAnswer: the value does not match; `extra["errors"]` tells where.
+            InvalidAnswer: the value does not match, or the workflow refuses it; `extra["errors"]` tells where.
+            BeingValidated: another answer is being judged; nothing was recorded.
+            NotValidated: the code that judges it failed; nothing was recorded.
             Stale, AlreadyDecided, Expired, Withdrawn, RunClosed: `extra["row"]` is the request as it is now.
             NotInAudience: somebody else was asked.
         """
         path = f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/answer"
         body = {"submission_id": submission_id, "action": action, "value": value, "seen_offset": seen_offset}
-        return await self._post(path, body)
+        while True:
+            reply = await self._post(path, body)
+            if reply["outcome"] != "validating":
+                return reply
+            await asyncio.sleep(_AGAIN_S)  # the server has waited as long as it does
 
     # -- streams ---------------------------------------------------------------------------------------------------
 

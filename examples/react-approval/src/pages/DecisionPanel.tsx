@@ -30,8 +30,8 @@ export function DecisionPanel({ me, shown, input, changes, onReview }: Props) {
   const [unsendable, setUnsendable] = useState(NO_ERRORS);
   const sending = useRef(false);
   const buttons = useRef<HTMLDivElement>(null);
-  const busy = submission.status === "sending" || submission.status === "waiting-for-network";
-  const open = shown.status === "pending" && submission.status !== "accepted" && submission.status !== "decided";
+  const busy = isGoing(submission);
+  const open = (shown.status === "pending" || shown.status === "validating") && submission.status !== "accepted" && submission.status !== "decided";
   const amended = open && (changes !== null || submission.status === "stale");
   const refused = submission.status === "invalid" ? submission.errors : NO_ERRORS;
   const errors = unsendable.length > 0 ? unsendable : refused;
@@ -122,9 +122,15 @@ interface ActionsProps {
   onSend: (action: string) => void;
 }
 
+type Going = Extract<Submission, { attempt: number }>;
+
+function isGoing(submission: Submission): submission is Going {
+  return submission.status === "sending" || submission.status === "waiting-for-network" || submission.status === "validating";
+}
+
 /** A button for each action, named after it. */
 function Actions({ actions, submission, arming, held, onSend }: ActionsProps) {
-  const going = submission.status === "sending" || submission.status === "waiting-for-network" ? submission.action : null;
+  const going = isGoing(submission) ? submission.action : null;
   return actions.map((action, index) => (
     <button
       key={action}
@@ -135,7 +141,7 @@ function Actions({ actions, submission, arming, held, onSend }: ActionsProps) {
         onSend(action);
       })}
     >
-      {action === going ? (submission.status === "sending" ? "Sending …" : "Waiting …") : labelOfAction(action)}
+      {action === going ? (submission.status === "waiting-for-network" ? "Waiting …" : "Sending …") : labelOfAction(action)}
     </button>
   ));
 }
@@ -156,6 +162,8 @@ function Outcome({ me, shown, submission, wrong, amended, focus }: OutcomeProps)
   switch (submission.status) {
     case "sending":
       return <p className="visually-hidden">Sending your decision</p>;
+    case "validating":
+      return <Notice tone="busy" title="Your decision is being checked" />;
     case "waiting-for-network":
       return (
         <Notice tone="busy" title="Waiting for the network">
