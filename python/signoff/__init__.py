@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from signoff.workflow.entry import DecidedBy
     from signoff.workflow.input.actions import Action
     from signoff.workflow.input.answer import Answer, Vote
-    from signoff.workflow.input.ask import InputRequest
+    from signoff.workflow.input.request import InputRequest
     from signoff.workflow.input.times import Before, Default, Escalation, Reminder
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
@@ -118,7 +118,7 @@ _HOMES = {
     "Escalation": "signoff.workflow.input.times",
     "EventTimedOut": "signoff.errors",
     "InputExpired": "signoff.errors",
-    "InputRequest": "signoff.workflow.input.ask",
+    "InputRequest": "signoff.workflow.input.request",
     "InputWithdrawn": "signoff.errors",
     "InvalidAnswer": "signoff.errors",
     "NonDeterminism": "signoff.errors",

@@ -24,7 +24,7 @@ from signoff.workflow.timer import ask as timers
 if TYPE_CHECKING:
     from signoff.workflow.event.ask import Wait
     from signoff.workflow.event.entries import EventReceived
-    from signoff.workflow.input.ask import InputRequest
+    from signoff.workflow.input.request import InputRequest
     from signoff.workflow.run.ask import Execution
     from signoff.workflow.step.ask import StepCall
 

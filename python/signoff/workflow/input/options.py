@@ -12,7 +12,7 @@ from signoff.workflow.vote.quorum import Quorum
 
 if TYPE_CHECKING:
     from signoff.workflow.input.answer import Answer
-    from signoff.workflow.input.ask import InputRequest
+    from signoff.workflow.input.request import InputRequest
 
 
 class RequestOptions(TypedDict, total=False):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from signoff.workflow.input.actions import Action, Actions
 from signoff.workflow.input.answer import UNSET
-from signoff.workflow.input.ask import InputRequest, ask_people, offering
+from signoff.workflow.input.ask import ask_people, offering
 from signoff.workflow.input.entries import InputRevised
 from signoff.workflow.input.options import RequestOptions
+from signoff.workflow.input.request import InputRequest
 from signoff.workflow.input.submission import BACK
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.wizard.entries import WizardPrefilled
