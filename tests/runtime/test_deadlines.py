@@ -210,9 +210,14 @@ async def test_a_failed_run_is_tried_again_with_as_much_time_and_no_second_remin
 
     @app.workflow(expose=("output",))
     async def approval(ctx: Context) -> bool:
-        remind = ["1d", Before("4h")]
         answer = await ctx.await_input(
-            "approve", bool, title="?", to=["group:finance"], deadline="3d", remind=remind, on_remind=reminders.append
+            "approve",
+            bool,
+            title="?",
+            to=["group:finance"],
+            deadline="3d",
+            remind=["1d", Before("4h")],
+            on_remind=reminders.append,
         )
         return answer.value
 
