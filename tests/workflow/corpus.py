@@ -19,6 +19,7 @@ from signoff import (
     EventTimedOut,
     InputExpired,
     InputWithdrawn,
+    Quorum,
     Reminder,
     Retry,
     StepFailed,
@@ -515,3 +516,19 @@ async def groups_of_anyio(ctx: Context, size: int) -> list[Any]:
         group.cancel_scope.cancel()
     await anyio.sleep(0.5)
     return found
+
+
+@app.workflow
+async def decided_together(ctx: Context, size: int) -> list[Any]:
+    checked = ctx.await_input(
+        "check", bool, title="Right?", to=["group:accounts"], claim="30s", forbid=[ctx.started_by]
+    )
+    board = ctx.await_input(
+        "board", bool, title="Pay?", to=["group:board"], quorum=Quorum(2), forbid=[checked], deadline="5m", claim="1m"
+    )
+    try:
+        answers = await asyncio.gather(checked, board)
+    except (InputExpired, InputWithdrawn) as error:
+        return [error.code, await ctx.step("after", work, size)]
+    again = await ctx.await_input("again", bool, title="Sure?", to=["group:board"], forbid=answers, claim_required=True)
+    return [[answer.value, [vote.value for vote in answer.votes]] for answer in (*answers, again)]

@@ -6,17 +6,23 @@ import random
 from collections.abc import Callable
 from functools import partial
 
+from signoff.workflow.claim.entries import InputClaimed, InputReleased
 from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.entry import PYTHON, Command, DecidedBy, Entry, Error
 from signoff.workflow.event.entries import EventReceived
+from signoff.workflow.handover.entries import InputAmended, InputDelegated, InputReassigned
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputReminded
 from signoff.workflow.machine import Machine
 from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunStarted, RunUnblocked
 from signoff.workflow.step.entries import StepCompleted, StepFailed
 from signoff.workflow.timer.entries import TimerFired
+from signoff.workflow.vote.entries import InputVoted
 
 Choose = Callable[[int], int]
 """Given n, choose a number below n."""
+
+POLICIES = {"board:0", "check:0"}
+"""Requests of one shape, with which people do more than answer."""
 
 START = 1_700_000_000_000
 ERROR = Error("broken", "it broke", "tests.Broken")
@@ -87,10 +93,21 @@ class World:
 
     def _people(self) -> list[Callable[[], Entry]]:
         by = DecidedBy("person", "user:alice")
-        return [
-            partial(InputAnswered, self.now, id_, f"s{self.told}", "d", "submit", self.told % 2 == 0, by)
-            for id_ in self.machine.open_inputs
-        ]
+        found: list[Callable[[], Entry]] = []
+        for id_ in self.machine.open_inputs:
+            sent = (self.now, id_, f"s{self.told}", "d", "submit", self.told % 2 == 0, by)
+            found.append(partial(InputAnswered, *sent, votes=self._votes(id_)))
+            if id_ in POLICIES:
+                found.append(partial(InputVoted, *sent))
+                found.append(partial(InputClaimed, self.now, id_, by, self.now + 60_000))
+                found.append(partial(InputReleased, self.now, id_, by))
+                found.append(partial(InputDelegated, self.now, id_, "user:bora", "away", by))
+                found.append(partial(InputReassigned, self.now, id_, ("group:all",), "away", by))
+                found.append(partial(InputAmended, self.now, id_, {"deadline": self.now + 90_000}, "late", by))
+        return found
+
+    def _votes(self, id_: str) -> tuple[str, ...]:
+        return tuple(one.submission_id for one in self.journal if isinstance(one, InputVoted) and one.id == id_)
 
     def _time(self) -> list[Callable[[], Entry]]:
         machine = self.machine

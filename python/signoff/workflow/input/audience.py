@@ -11,9 +11,9 @@ from signoff.workflow.input.state import InputState
 
 def asked_of(state: InputState, to: Sequence[str], forbid: Sequence[str] | None = None) -> InputState:
     """Return the request as asked of others, and forbidden to others unless that stays as it is."""
-    forbidden = state.forbid if forbid is None else tuple(forbid)
-    row = state.row | {"audience": list(to), "forbid": list(forbidden)}
-    return replace(state, row=row, to=tuple(to), forbid=forbidden)
+    asked, forbidden = tuple(dict.fromkeys(to)), state.forbid if forbid is None else tuple(forbid)
+    row = state.row | {"audience": list(asked), "forbid": list(forbidden)}
+    return replace(state, row=row, to=asked, forbid=forbidden)
 
 
 def forbidden_to(state: InputState, principals: Iterable[str]) -> InputState:

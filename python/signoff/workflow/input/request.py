@@ -1,4 +1,4 @@
-"""A request for input as the code has it: to be awaited, revised and withdrawn."""
+"""A request for input as the code has it: pending until it is answered, expires or is withdrawn."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ from signoff.workflow.vote.quorum import check_quorum
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
 
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -245,6 +244,6 @@ class InputRequest(Generic[T_co]):
 
 
 def withdrawal(id_: str, reason: str | None) -> InputWithdrawnError:
-    """Return what the code gets of a request that was taken back."""
+    """Return what the code gets for a request that was taken back."""
     why = f": {reason}" if reason else ""
     return InputWithdrawnError(f"The request {id_} was withdrawn{why}.", input=id_)
