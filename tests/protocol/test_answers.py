@@ -28,7 +28,12 @@ from signoff.workflow.vote.entries import InputVoted
 from tests.protocol.material import cases, complaints
 
 ALL = cases("answers.json")
-ALONE = [case for case in ALL if "earlier" not in case.values[0] and len(case.values[0]["history"]) == 2]
+ALONE = [
+    case
+    for case in ALL
+    if "earlier" not in case.values[0]
+    and all(entry["type"] != "input.submitted" for entry in case.values[0]["history"])
+]
 
 
 def _who(described: dict[str, Any]) -> Who:

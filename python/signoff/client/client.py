@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
 
 from signoff.client.addresses import segment, stream_address
+from signoff.client.bodies import event_body, instant, output_of
 from signoff.client.http_calls import HttpCalls
 from signoff.client.streams import StreamBatch, WatchedRun, catch_up
 from signoff.client.streams import follow as follow_stream
-from signoff.errors import Forbidden, SignoffError
+from signoff.errors import SignoffError
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
@@ -70,7 +71,7 @@ class SignoffClient(HttpCalls):
         if run_id is not None:
             body["run_id"] = run_id
         if start_at is not None:
-            body["start_at"] = _rfc3339(start_at)
+            body["start_at"] = instant(start_at)
         return await self._post("/v1/runs", body)
 
     async def get(self, run_id: str) -> dict[str, Any]:
@@ -103,7 +104,7 @@ class SignoffClient(HttpCalls):
         query = {"workflow": workflow, "status": status, "tag": tag, "cursor": cursor, "limit": limit}
         query["started_by"] = started_by
         bounds = {"created_after": created_after, "created_before": created_before}
-        return await self._get("/v1/runs", query | {name: time and _rfc3339(time) for name, time in bounds.items()})
+        return await self._get("/v1/runs", query | {name: time and instant(time) for name, time in bounds.items()})
 
     async def act(self, verb: str, run_id: str, /, **body: Any) -> dict[str, Any]:
         """Do something to a run: one of the verbs of §10.4, such as `cancel`, `terminate` or `retry`. Returns `{run}`.
@@ -207,7 +208,7 @@ class SignoffClient(HttpCalls):
             else:
                 found = True
                 if reply["run"]["status"] == "completed":
-                    return _output(reply)
+                    return output_of(reply)
                 if watch is not None:
                     watch(reply["run"])
             if deadline is not None and loop.time() >= deadline:
@@ -249,7 +250,7 @@ class SignoffClient(HttpCalls):
             dry_run: tell what would be deleted, and delete nothing.
         """
         body: dict[str, Any] = {
-            "ended_before": _rfc3339(ended_before),
+            "ended_before": instant(ended_before),
             "status": list(status),
             "workflow": workflow,
             "tags": list(tags),
@@ -276,11 +277,11 @@ class SignoffClient(HttpCalls):
     ) -> dict[str, Any]:
         """Send an event to one run, once per `id`. Returns `{accepted, duplicate}`."""
         path = f"/v1/runs/{segment(run_id)}/events/{segment(topic)}"
-        return await self._post(path, _event(id, payload, key))
+        return await self._post(path, event_body(id, payload, key))
 
     async def emit(self, topic: str, *, id: str, payload: Any = None, key: str | None = None) -> dict[str, Any]:  # noqa: A002
         """Send an event to every run that waits for the topic now. Returns `{delivered}`."""
-        return await self._post(f"/v1/events/{segment(topic)}", _event(id, payload, key))
+        return await self._post(f"/v1/events/{segment(topic)}", event_body(id, payload, key))
 
     # -- inputs ----------------------------------------------------------------------------------------------------
 
@@ -391,18 +392,3 @@ class SignoffClient(HttpCalls):
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         return response
-
-
-def _output(reply: dict[str, Any]) -> Any:
-    if "output" not in reply:
-        run_id = reply["run"]["id"]
-        raise Forbidden(f"The run {run_id!r} is completed. Its output is not exposed; operators alone may see it.")
-    return reply["output"]
-
-
-def _rfc3339(time: datetime) -> str:
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat(timespec="milliseconds")
-
-
-def _event(id: str, payload: Any, key: str | None) -> dict[str, Any]:  # noqa: A002
-    return {"id": id, "payload": payload, **({} if key is None else {"key": key})}

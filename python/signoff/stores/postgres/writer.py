@@ -15,16 +15,7 @@ from typing import Final, TypeVar
 import asyncpg
 
 from signoff.errors import OutcomeUnknown, SignoffError, StoreUnavailable
-from signoff.stores.change import (
-    Change,
-    Committed,
-    FamilyWrite,
-    Name,
-    Outcome,
-    Rejected,
-    SubjectWrite,
-    new_mark,
-)
+from signoff.stores.change import Change, Committed, FamilyWrite, Name, Outcome, Rejected, SubjectWrite, new_mark
 from signoff.stores.check import check
 from signoff.stores.postgres.connections import Connector, ServerConnection, close
 from signoff.stores.postgres.context import WriteContext

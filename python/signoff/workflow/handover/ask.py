@@ -1,11 +1,11 @@
-"""What it means to the code that a request is handed on: nothing, but for a deadline that an operator has moved."""
+"""What it means to the code that a request is handed on: whom its reminders name, and when they come."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signoff.workflow.entry import Entry
 from signoff.workflow.handover.entries import InputAmended, InputDelegated, InputReassigned
+from signoff.workflow.handover.people import taken_over
 from signoff.workflow.offer import Feeds
 
 if TYPE_CHECKING:
@@ -18,8 +18,16 @@ def _amended(commands: Commands, entry: InputAmended) -> None:
         request.revised(entry)
 
 
-def _pass_over(_commands: Commands, _entry: Entry) -> None:
-    """Whom it is asked of does not concern the code that waits for the answer."""
+def _delegated(commands: Commands, entry: InputDelegated) -> None:
+    request = commands.inputs.get(entry.id)
+    if request is not None and request.hook is not None:
+        request.hook.to = tuple(taken_over(request.hook.to, str(entry.by.id), entry.to))
 
 
-FEEDS: Feeds = {InputAmended: _amended, InputDelegated: _pass_over, InputReassigned: _pass_over}
+def _reassigned(commands: Commands, entry: InputReassigned) -> None:
+    request = commands.inputs.get(entry.id)
+    if request is not None and request.hook is not None:
+        request.hook.to = entry.to
+
+
+FEEDS: Feeds = {InputAmended: _amended, InputDelegated: _delegated, InputReassigned: _reassigned}

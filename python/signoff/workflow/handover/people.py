@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from signoff.workflow.input.state import InputState
+
+
+def taken_over(asked: Sequence[str], who: str, to: str) -> list[str]:
+    """Return who is asked once `to` has taken over the part of `who`, who may be asked through a group."""
+    return [to if one == who else one for one in asked] + ([] if who in asked else [to])
 
 
 def delegated(state: InputState, who: str, to: str, *, forbid: bool) -> tuple[list[str], list[str]]:
@@ -14,7 +21,4 @@ def delegated(state: InputState, who: str, to: str, *, forbid: bool) -> tuple[li
         to: the principal that takes it.
         forbid: `who` is asked through a group as well, which stays.
     """
-    asked = [to if one == who else one for one in state.to]
-    if who not in state.to:
-        asked.append(to)
-    return asked, [*state.forbid, *([who] if forbid and who not in state.forbid else [])]
+    return taken_over(state.to, who, to), [*state.forbid, *([who] if forbid and who not in state.forbid else [])]

@@ -1,4 +1,4 @@
-"""How the code asks people: a request that can be awaited, revised and withdrawn, and what its end means."""
+"""How the code asks people: what a request may have, and what the journal says of it."""
 
 from __future__ import annotations
 

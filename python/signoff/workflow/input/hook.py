@@ -25,9 +25,12 @@ class ReminderHook:
         name: of the request; the step is `remind.NAME`.
         fn: takes a `Reminder`.
         title, to: of the request.
+
+    Attributes:
+        to: who is asked now.
     """
 
-    __slots__ = ("_commands", "_context", "_fn", "_step", "_title", "_to")
+    __slots__ = ("_commands", "_context", "_fn", "_step", "_title", "to")
 
     def __init__(
         self, commands: Commands, name: str, fn: Callable[[Reminder], Any], title: str, to: tuple[str, ...]
@@ -36,13 +39,13 @@ class ReminderHook:
         self._fn = fn
         self._step = step_name(name)
         self._title = title
-        self._to = to
+        self.to = to
         self._context = copy_context()  # as of a step that the code asks for here
 
     def revised(self, changes: Mapping[str, Any]) -> None:
         """Take note of another title, and of others who are asked."""
         self._title = changes.get("title", self._title)
-        self._to = tuple(changes.get("to", self._to))
+        self.to = tuple(changes.get("to", self.to))
 
     def happened(self, entry: InputReminded | InputEscalated, deadline: int | None) -> None:
         """Take note of others who are asked, or ask for the step.
@@ -50,10 +53,10 @@ class ReminderHook:
         How the step ends is not the code's business: a reminder never holds it up, nor fails it.
         """
         if isinstance(entry, InputEscalated):
-            self._to = tuple(dict.fromkeys((*self._to, *entry.to))) if entry.keep else entry.to
+            self.to = tuple(dict.fromkeys((*self.to, *entry.to))) if entry.keep else entry.to
             return
         until = None if deadline is None else moment(deadline)
-        reminder = Reminder(self._commands.run_id, entry.id, self._title, self._to, until, moment(entry.at))
+        reminder = Reminder(self._commands.run_id, entry.id, self._title, self.to, until, moment(entry.at))
         asked = self._context.copy().run(Steps(self._commands).step, self._step, self._fn, reminder)
         asked.add_done_callback(_look_away)
 
