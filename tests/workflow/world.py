@@ -13,6 +13,7 @@ from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.handover.entries import InputAmended, InputDelegated, InputReassigned
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputReminded
 from signoff.workflow.machine import Machine
+from signoff.workflow.run.cut import effective
 from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunStarted, RunUnblocked
 from signoff.workflow.step.entries import StepCompleted, StepFailed
 from signoff.workflow.timer.entries import TimerFired
@@ -107,7 +108,9 @@ class World:
         return found
 
     def _votes(self, id_: str) -> tuple[str, ...]:
-        return tuple(one.submission_id for one in self.journal if isinstance(one, InputVoted) and one.id == id_)
+        return tuple(
+            one.submission_id for one in effective(self.journal) if isinstance(one, InputVoted) and one.id == id_
+        )
 
     def _time(self) -> list[Callable[[], Entry]]:
         machine = self.machine
