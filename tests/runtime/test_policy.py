@@ -9,13 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
-from signoff import App, Context
+from signoff import App, Context, Escalation, Quorum
 from signoff.clock import ManualClock
 from signoff.errors import BadRequest, ClaimedByOther, NotClaimed, NotInAudience, Stale
 from signoff.paths import inbox_path
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Who
-from signoff.workflow.vote.quorum import Quorum
 from tests.runtime.scene import Scene, person, scene, stage, working
 
 ALICE, BORA, CARA = (person(name, "board") for name in ("alice", "bora", "cara"))
@@ -143,6 +142,40 @@ async def test_votes_are_about_what_was_shown(url: str) -> None:
         assert (await on.answer(revised, 1, who=ALICE)).outcome == "accepted"
         votes = (await on.reaches(run, "completed"))["output"]["votes"]
         assert [vote[0] for vote in votes] == ["user:bora", "user:alice"]
+
+
+async def test_votes_are_undone_with_what_they_decided(url: str) -> None:
+    async with stage(asking(to=["group:board"], quorum=Quorum(2)), url) as on:
+        run, row = await asks(on)
+        await on.answer(row, 1, who=ALICE)
+        await on.engine.runs.act("rewind", run, BOSS.by, to="pay:0")
+        again = await on.asks(run, "pay:0")
+        assert (again["votes"], again["status"]) == ([], "pending")
+        assert (await public(on, run, "vote"))[-1][:2] == ("delete", "pay:0/user:alice")
+        assert again["revised"] > row["revised"]
+        for who in (BORA, ALICE):
+            await on.answer(again, 2, who=who)
+        votes = (await on.reaches(run, "completed"))["output"]["votes"]
+        assert [vote[0] for vote in votes] == ["user:bora", "user:alice"]
+
+
+async def test_who_is_asked_by_an_escalation_votes_too(url: str) -> None:
+    clock = ManualClock(1_700_000_000_000)
+    moved = asking(
+        to=["user:alice", "user:bora"],
+        quorum=Quorum(2),
+        escalate=[Escalation("1h", ["user:cara", "user:dan"], keep=False)],
+    )
+    async with scene(url, clock) as on, working(moved, on):
+        run, row = await asks(on)
+        await on.answer(row, 1, who=ALICE)
+        while not await on.entries(run, "input.escalated"):
+            clock.advance(600_000)
+            await asyncio.sleep(0.01)
+        now = await on.engine.inputs.get(run, "pay:0")
+        assert (now["audience"], now["votes"]) == (["user:cara", "user:dan"], [])
+        assert [line["what"] for line in now["history"]] == ["escalated", "votes_dropped"]
+        assert (await on.answer(now, 1, who=BOSS)).row["status"] == "answered"
 
 
 # -- four eyes ---------------------------------------------------------------------------------------------------------

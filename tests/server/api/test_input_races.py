@@ -44,7 +44,7 @@ async def asked(store: str, **options: Any) -> AsyncIterator[tuple[Host, list[Ro
             *(ctx.await_input("ok", bool, title="Fine?", to=["group:board"], **options) for _ in range(EACH))
         )
 
-    times = 1_000 if store.startswith("memory") else 100
+    times = 1_000 if store.startswith("memory") else 250
     async with hosting(store, KEYED) as host:
         worker = Worker(app, host.engine)
         working = asyncio.create_task(worker.run())
@@ -131,7 +131,7 @@ async def test_an_answer_at_the_end_of_a_claim(store: str) -> None:
             return until, await answer(host, row, "bora")
 
         replies: list[tuple[float, httpx.Response]] = []
-        waves = [rows[n : n + AT_ONCE * 4] for n in range(0, len(rows), AT_ONCE * 4)]
+        waves = [rows[n : n + AT_ONCE * 8] for n in range(0, len(rows), AT_ONCE * 8)]
         for wave in waves:
             ends = await each(wave, claim)
             replies += await asyncio.gather(*(at_the_end(n, row) for n, row in enumerate(wave)))

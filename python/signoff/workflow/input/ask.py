@@ -26,7 +26,6 @@ from signoff.workflow.input.spec import check_spec
 from signoff.workflow.input.times import asked_times, check_plan
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.validation.ask import Checks
-from signoff.workflow.vote.quorum import check_quorum
 
 if TYPE_CHECKING:
     from signoff.workflow.commands import Commands
@@ -173,7 +172,6 @@ def ask_people(
     to = tuple(options.get("to", ()))
     forbid, apart = _forbidden(options.get("forbid", ()))
     checks = Checks.of(offer, options)
-    rules = {**(policy or {}), **apart, **rules_of(options, checks.policy)}
     spec = {
         "title": title,
         "description": options.get("description"),
@@ -184,8 +182,8 @@ def ask_people(
         **offer.spec(),
     }
     check_spec(spec | {"to": list(to), "forbid": list(forbid)})
-    check_quorum(rules, to, spec["actions"])
     check_plan(options, len(to) + len(forbid))
+    rules = {**(policy or {}), **apart, **rules_of(options, checks.policy, offer.names)}
     spec = {member: value for member, value in spec.items() if value is not None}
     if commands.swallows_its_end():
         return InputRequest(commands, "", offer, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from signoff.workflow.claim.lease import claim_policy
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from signoff.workflow.input.options import RequestOptions
 
 
-def rules_of(options: RequestOptions, judged: Mapping[str, Any]) -> dict[str, Any]:
+def rules_of(options: RequestOptions, judged: Mapping[str, Any], actions: Sequence[str]) -> dict[str, Any]:
     """Return what a request's policy says of claims and votes, and of how answers are judged.
 
     Votes are judged by the schema alone: a worker's verdict is about an answer that decides.
@@ -20,9 +20,10 @@ def rules_of(options: RequestOptions, judged: Mapping[str, Any]) -> dict[str, An
     Args:
         options: of the request.
         judged: what the policy would say of judging.
+        actions: what may be chosen.
 
     Raises:
-        ValueError: a quorum and a validator, or a quorum that an escalation makes uncountable.
+        ValueError: a quorum and a validator, or a quorum that could not be reached, or not after an escalation.
     """
     claims = claim_policy(options.get("claim"), required=options.get("claim_required", False))
     quorum = options.get("quorum", Quorum.any()).policy()
@@ -30,7 +31,9 @@ def rules_of(options: RequestOptions, judged: Mapping[str, Any]) -> dict[str, An
         return {**judged, **claims}
     if options.get("validate") is not None:
         raise ValueError("A request with a quorum takes no `validate`: check what was decided in a step behind it.")
-    if quorum["quorum"]["need"] is None:
-        for escalation in options.get("escalate", ()):
-            check_quorum(quorum, escalation.to)
+    asked = tuple(options.get("to", ()))
+    check_quorum(quorum, asked, actions)
+    for escalation in options.get("escalate", ()):
+        asked = tuple(dict.fromkeys((*asked, *escalation.to) if escalation.keep else escalation.to))
+        check_quorum(quorum, asked)
     return {**{name: value for name, value in judged.items() if name != "validated"}, **claims, **quorum}
