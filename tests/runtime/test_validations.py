@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -587,3 +588,29 @@ async def test_what_is_filled_in_is_shown_as_the_schema_names_it(url: str) -> No
         accepted = await on.answer(await on.asks(run, "page:0"), {"e-mail": "a"})
         assert accepted.row["value"] == {"e-mail": "a"}
         assert (await on.reaches(run, "completed"))["output"]["value"] == {"mail": "a"}
+
+
+async def test_a_validator_sees_the_context_variables_of_the_code_that_asked(url: str) -> None:
+    tenant: ContextVar[str] = ContextVar("tenant", default="none")
+    seen: list[str] = []
+
+    async def in_loop(value: SignUp) -> None:
+        seen.append(tenant.get())
+
+    def in_thread(value: SignUp) -> None:
+        seen.append(tenant.get())
+
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def twice(ctx: Context) -> None:
+        tenant.set("acme")
+        await ctx.await_input("a", SignUp, title="A?", to=["group:finance"], validate=in_loop)
+        await ctx.await_input("b", SignUp, title="B?", to=["group:finance"], validate=in_thread)
+
+    async with stage(app, url) as on:
+        run = await on.start("twice")
+        for key in ("a:0", "b:0"):
+            await on.answer(await on.asks(run, key), {"email": "a"})
+        await on.reaches(run, "completed")
+    assert seen == ["acme", "acme"]

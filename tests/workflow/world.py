@@ -108,8 +108,9 @@ class World:
         return found
 
     def _votes(self, id_: str) -> tuple[str, ...]:
-        left = effective(self.journal)  # what was undone is known to nobody
-        return tuple(one.submission_id for one in left if isinstance(one, InputVoted) and one.id == id_)
+        return tuple(
+            one.submission_id for one in effective(self.journal) if isinstance(one, InputVoted) and one.id == id_
+        )
 
     def _time(self) -> list[Callable[[], Entry]]:
         machine = self.machine

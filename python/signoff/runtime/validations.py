@@ -107,7 +107,9 @@ class Validations:
         self._ended = _nothing
 
     def _start(self, due: OpenValidation) -> None:
-        task = asyncio.get_running_loop().create_task(self._runner.judge(due, self._lost))
+        task = asyncio.get_running_loop().create_task(
+            self._runner.judge(due, self._lost), context=due.checks.context.copy()
+        )
         self._under_way[due.key] = task
         task.add_done_callback(partial(self._over, due.key, self._hold()))
 

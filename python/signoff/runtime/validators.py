@@ -7,7 +7,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from contextvars import Context
+from contextvars import copy_context
 from typing import Any, Final
 
 from signoff.clock import Clock
@@ -94,19 +94,12 @@ class ValidatorRunner:
         return await self._in_thread(due, functools.partial(due.offered.read, action, value))
 
     async def _call(self, due: OpenValidation, function: Callable[..., Any], *args: Any) -> Any:
-        context = due.checks.context.copy()
         if _is_async(function):
-            return await _within(due, lambda: self._awaited(function(*args), context))
+            return await _within(due, lambda: function(*args))
+        # The context goes along into the thread: what the code had set when it asked.
+        context = copy_context()
         said = await self._in_thread(due, functools.partial(context.run, function, *args))
-        return await _within(due, lambda: self._awaited(said, context)) if inspect.isawaitable(said) else said
-
-    async def _awaited(self, said: Any, context: Context) -> Any:
-        """Await what a function has returned, with the context variables of the code that asked."""
-        task = asyncio.get_running_loop().create_task(_result(said), context=context)
-        try:
-            return await task
-        finally:
-            task.cancel()
+        return await _within(due, lambda: said) if inspect.isawaitable(said) else said
 
     async def _in_thread(self, due: OpenValidation, work: Callable[[], Any]) -> Any:
         await self._threads.slot()  # waiting for a thread is no part of the timeout
@@ -198,10 +191,6 @@ async def _within(due: OpenValidation, begin: Callable[[], Awaitable[Any]]) -> A
         if scope.expired():
             raise TookTooLong(f"it took longer than {due.checks.timeout_ms} ms") from None
         raise
-
-
-async def _result(said: Awaitable[Any]) -> Any:
-    return await said
 
 
 def _kept(value: Any, type_: Any, sent: Any) -> tuple[codec.Encoded, bool]:

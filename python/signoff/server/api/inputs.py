@@ -57,8 +57,7 @@ async def answer(call: Call) -> Reply:
     request = parse_answer(await call.json())
     async with hidden_from_strangers(call, run_id, key):
         accepted = await call.engine.inputs.answer(run_id, key, request, identity.who(), wait_s=wait_s)
-    outcome = "validating" if accepted.validating else accepted.outcome
-    value = {"outcome": outcome, "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
+    value = {"outcome": accepted.outcome, "offset": accepted.offset, "txid": accepted.txid, "row": accepted.row}
     if accepted.validating:
         return ok(value, 202)
     if accepted.replayed:

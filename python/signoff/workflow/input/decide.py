@@ -44,6 +44,9 @@ from signoff.workflow.wizard.decide import go_back, goes_back
 SCOPE: Final = "answer"
 """The scope in which submission ids are unique."""
 
+VALIDATING: Final = "validating"
+"""The outcome of an answer that is being judged."""
+
 MOST_BACK = 64 << 10
 """Bytes that the value of `back` may have as JSON."""
 
@@ -82,9 +85,8 @@ class Accepted:
         txid: the submission id, as it stands in the headers of the rows it changed.
         row: the input row as decided.
         replayed: this submission had been accepted before; the first outcome is repeated.
-        outcome: `accepted`, or `voted` if others have to agree.
-
-    While the workflow's own code judges it (`validating`), nothing is decided yet; the row tells what comes of it.
+        outcome: `accepted`; `voted` if others have to agree; `validating` while the workflow's own code judges it:
+            nothing is decided then, and the row tells what comes of it.
     """
 
     offset: str
@@ -96,7 +98,7 @@ class Accepted:
     @property
     def validating(self) -> bool:
         """Tell whether it is still being judged."""
-        return bool(self.row["status"] == "validating")
+        return self.outcome == VALIDATING
 
     def dumps(self) -> bytes:
         """Write as JSON, for when the same submission comes again."""
@@ -161,7 +163,7 @@ def answer(
     if loaded.remembered is not None and loaded.remembered.digest == digest:
         return AlreadyDone(remembered_outcome(loaded.remembered.outcome, state.row))
     if state.judging == request.submission_id and state.policy["judged"]["digest"] == digest:
-        return AlreadyDone(_accepted(key, request, "accepted", loaded.view, loaded.public_tail))
+        return AlreadyDone(_accepted(key, request, VALIDATING, loaded.view, loaded.public_tail))
     # Whoever was not asked learns that first. `decide_answer` sees to it; what is refused before it does, too.
     if loaded.remembered is not None or state.judging == request.submission_id:
         check_audience(state, who)
@@ -182,8 +184,8 @@ def answer(
         return go_back(loaded, state, request, who.by, at, remember=remember, reply=accepted)
     sent = (at, key, request.submission_id, digest, request.action, value, who.by)
     if is_judged(state, request):
-        accepted = partial(_accepted, key, request, "accepted")
-        return AppendEntries((InputSubmitted(*sent),), accepted, wake_at=loaded.wake_at)
+        submitted = partial(_accepted, key, request, VALIDATING)
+        return AppendEntries((InputSubmitted(*sent),), submitted, wake_at=loaded.wake_at)
     entries = count.entries_of(state, InputAnswered(*sent), asked=not who.principals.isdisjoint(state.to))
     outcome = "accepted" if isinstance(entries[-1], InputAnswered) else "voted"
     return AppendEntries(
