@@ -12,7 +12,17 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from signoff import App, Context, Decided, InputExpired, InputWithdrawn, Refused, Submission
+from signoff import (
+    AnswerReceived,
+    App,
+    Context,
+    Decided,
+    InputExpired,
+    InputWithdrawn,
+    Observation,
+    Refused,
+    Submission,
+)
 from signoff.clock import ManualClock
 from signoff.errors import (
     BeingValidated,
@@ -588,6 +598,24 @@ async def test_what_is_filled_in_is_shown_as_the_schema_names_it(url: str) -> No
         accepted = await on.answer(await on.asks(run, "page:0"), {"e-mail": "a"})
         assert accepted.row["value"] == {"e-mail": "a"}
         assert (await on.reaches(run, "completed"))["output"]["value"] == {"mail": "a"}
+
+
+async def test_observers_are_told_of_an_answer_that_was_judged_once(url: str) -> None:
+    told: list[AnswerReceived] = []
+
+    class Watching:
+        def observe(self, event: Observation) -> None:
+            if isinstance(event, AnswerReceived):
+                told.append(event)
+
+    async with stage(app_of(validate=taken), url, observers=[Watching()]) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer):
+            await on.answer(row, {"email": "bora@example.com"})
+        await on.answer(row, {"email": "a@example.com"})
+        await on.reaches(run, "completed")
+    assert [(one.run_id, one.input, one.action) for one in told] == [(run, "page:0", "submit")]
 
 
 async def test_a_validator_sees_the_context_variables_of_the_code_that_asked(url: str) -> None:

@@ -37,6 +37,10 @@ def tell_written(observers: Observers, run: ClaimedRun, machine: Machine, reques
     run_id, workflow = run.lease.run_id, run.workflow
     if request.entries:
         observers.tell(EntriesCommitted(run_id, workflow, tuple(request.entries)))
+    for entry in request.entries:
+        if isinstance(entry, InputAnswered) and entry.by.kind != "timeout":  # judged here
+            waited_ms = max(machine.now_ms - entry.at, 0)
+            observers.tell(AnswerReceived(run_id, workflow, entry.id, entry.action, waited_ms))
     if not request.release:
         return
     outcome = machine.outcome
