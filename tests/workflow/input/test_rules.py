@@ -27,7 +27,9 @@ def test_only_what_is_given_is_said() -> None:
 
 
 def test_votes_are_judged_by_the_schema_alone() -> None:
-    assert "validated" not in rules_of({"to": ["group:g"], "quorum": Quorum(2)}, {"validated": "values"}, ["submit"])
+    """So a type that has rules of its own is refused where it is asked for, not in a run that has been voted on."""
+    with pytest.raises(ValueError, match="of which JSON Schema says all"):
+        rules_of({"to": ["group:g"], "quorum": Quorum(2)}, {"validated": "values"}, ["submit"])
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def rules_of(options: RequestOptions, judged: Mapping[str, Any], actions: Sequen
         actions: what may be chosen.
 
     Raises:
-        ValueError: a quorum and a validator, or a quorum that could not be reached, or not after an escalation.
+        ValueError: a quorum beside a validator, or a type that has some; a quorum that could not be reached, now or
+            after an escalation.
     """
     claims = claim_policy(options.get("claim"), required=options.get("claim_required", False))
     quorum = options.get("quorum", Quorum.any()).policy()
@@ -31,9 +32,14 @@ def rules_of(options: RequestOptions, judged: Mapping[str, Any], actions: Sequen
         return {**judged, **claims}
     if options.get("validate") is not None:
         raise ValueError("A request with a quorum takes no `validate`: check what was decided in a step behind it.")
+    if "validated" in judged:
+        raise ValueError(
+            "A request with a quorum takes types of which JSON Schema says all: a vote is judged where it arrives, "
+            "without your code. Leave out the validators of the type, and check what was decided in a step behind it."
+        )
     asked = tuple(options.get("to", ()))
     check_quorum(quorum, asked, actions)
     for escalation in options.get("escalate", ()):
         asked = tuple(dict.fromkeys((*asked, *escalation.to) if escalation.keep else escalation.to))
         check_quorum(quorum, asked)
-    return {**{name: value for name, value in judged.items() if name != "validated"}, **claims, **quorum}
+    return {**judged, **claims, **quorum}
