@@ -34,24 +34,23 @@ Row = dict[str, Any]
 
 
 @asynccontextmanager
-async def asked(store: str, **options: Any) -> AsyncIterator[tuple[Host, list[Row]]]:
+async def asked(store: str, each: int = EACH, **options: Any) -> AsyncIterator[tuple[Host, list[Row]]]:
     """Serve many requests of some runs, and a worker that has them."""
     app = App()
 
     @app.workflow
     async def many(ctx: Context) -> None:
-        await asyncio.gather(
-            *(ctx.await_input("ok", bool, title="Fine?", to=["group:board"], **options) for _ in range(EACH))
-        )
+        requests = (ctx.await_input("ok", bool, title="Fine?", to=["group:board"], **options) for _ in range(each))
+        await asyncio.gather(*requests, return_exceptions=True)  # one that is withdrawn is no reason to end
 
-    times = 1_000 if store.startswith("memory") else 250
+    times = 1_000 if store.startswith("memory") else 100
     async with hosting(store, KEYED) as host:
         worker = Worker(app, host.engine)
         working = asyncio.create_task(worker.run())
         rows: list[Row] = []
         async with asyncio.timeout(30):
-            for run in [(await host.engine.runs.start("many")).run["id"] for _ in range(times // EACH)]:
-                while len(pending := await host.engine.inputs.pending(run)) < EACH:
+            for run in [(await host.engine.runs.start("many")).run["id"] for _ in range(times // each)]:
+                while len(pending := await host.engine.inputs.pending(run)) < each:
                     await asyncio.sleep(0.01)
                 rows += pending
         try:
@@ -150,3 +149,61 @@ async def test_an_answer_at_the_end_of_a_claim(store: str) -> None:
                 assert now["status"] == "pending"
             released = [one for one in written if one["type"] == "input.released"]
             assert all(one["at"] >= until for one in released)
+
+
+async def test_an_answer_and_a_withdrawal_at_once(store: str) -> None:
+    boss = bearer("boss", "operator")
+    async with asked(store) as (host, rows):
+
+        async def both(n: int, row: Row) -> list[httpx.Response]:
+            withdrawn = host.post(where(row, "withdraw"), {"reason": "moot"}, **boss)
+            sent = [answer(host, row, "alice"), withdrawn]
+            return list(await asyncio.gather(*(sent if n % 2 else reversed(sent))))[:: 1 if n % 2 else -1]
+
+        replies = await each(rows, both)
+        states, entries = await recorded(host, rows)
+        for row, (answered, withdrawn) in zip(rows, replies, strict=True):
+            assert sorted([answered.status_code, withdrawn.status_code]) == [200, 409]
+            now = states[row["run_id"], row["id"]]
+            [end] = [one["type"] for one in entries[row["run_id"], row["id"]][1:]]
+            if answered.status_code == 200:
+                assert (end, now["status"], withdrawn.json()["code"]) == (
+                    "input.answered",
+                    "answered",
+                    "already_decided",
+                )
+            else:
+                assert (end, now["status"], answered.json()["code"]) == ("input.recalled", "withdrawn", "withdrawn")
+            assert answered.json()["row"] == now
+
+
+async def test_an_answer_and_a_rewind_at_once(store: str) -> None:
+    """Either the answer is undone, or it comes to a request that is not what was seen."""
+    boss = bearer("boss", "operator")
+    async with asked(store, each=1) as (host, rows):
+
+        async def both(_: int, row: Row) -> list[httpx.Response]:
+            rewound = host.post(f"/v1/runs/{row['run_id']}/rewind", {"to": row["id"]}, **boss)
+            return list(await asyncio.gather(answer(host, row, "alice"), rewound))
+
+        replies = await each(rows, both)
+        async with asyncio.timeout(30):
+            for row in rows:
+                while not await host.engine.inputs.pending(row["run_id"]):
+                    if (await host.engine.runs.get(row["run_id"]))["status"] == "completed":
+                        break
+                    await asyncio.sleep(0.01)
+        for row, (answered, rewound) in zip(rows, replies, strict=True):
+            kinds = [one["type"] for one in await host.engine.runs.history(row["run_id"])]
+            assert kinds.count("input.answered") == (answered.status_code == 200)
+            if rewound.status_code != 200:  # the answer had ended the run
+                assert (answered.status_code, rewound.json()["code"]) == (200, "run_closed")
+                continue
+            assert kinds.count("run.rewound") == 1
+            [again] = await host.engine.inputs.pending(row["run_id"])
+            assert again["revised"] > row["revised"]
+            if answered.status_code == 200:
+                assert kinds.index("input.answered") < kinds.index("run.rewound")
+            else:
+                assert answered.status_code == 409
+                assert answered.json()["code"] in {"withdrawn", "stale"}
