@@ -39,6 +39,19 @@ async def test_others_are_woken_by_topic(opened: OpenStore) -> None:
     assert sorted(heard) == ["one stream:a", "other elsewhere", "other stream:a"]
 
 
+async def test_who_tells_before_anybody_is_known_is_heard_all_the_same(opened: OpenStore) -> None:
+    """A worker that has just begun commits at once, and whoever waits for that learns of it."""
+    one = await opened()
+    heard: list[str] = []
+    one.bus().subscribe("stream:a", lambda: heard.append("a"))
+    await until(lambda: bool(heard))  # it has begun to hear
+    heard.clear()
+    other = await opened()
+    other.bus().emit(["stream:a"])
+    assert not other.bus()._others
+    await until(lambda: bool(heard))
+
+
 async def test_more_topics_than_a_notice_holds_make_everybody_look(opened: OpenStore) -> None:
     """Nothing is left out for being large."""
     one, other = await opened(), await opened()

@@ -71,6 +71,7 @@ class ServerBus(LocalBus):
         self._open = False
         self._others: dict[str, float] = {}
         self._deaf = False
+        self._untold = False  # something was told to nobody, since nobody was known
         self._outage = OutageLog(log, "wake-ups of other processes are not heard")
 
     def start(self) -> None:
@@ -96,6 +97,8 @@ class ServerBus(LocalBus):
         self.wake(topics)
         if topics and self._heard_by_others():
             self._tell_later(topics)
+        elif topics:
+            self._untold = True
 
     def _heard_by_others(self) -> bool:
         """Tell whether another process listens, as far as can be known."""
@@ -140,8 +143,6 @@ class ServerBus(LocalBus):
             except StoreError as error:
                 self._outage.failed(error)
             else:
-                if tried:
-                    self._look()
                 tried = 0
                 await self._listen(connection)
             await asyncio.sleep(_AGAIN_S[min(tried, len(_AGAIN_S) - 1)])
@@ -155,6 +156,7 @@ class ServerBus(LocalBus):
             await connection.add_listener(self._channel, self._heard)
             self._outage.over()
             self._tell_later([_HELLO])
+            self._look()  # for what was told before
             while not gone.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_HERE_EVERY_S):
@@ -172,6 +174,9 @@ class ServerBus(LocalBus):
             return
         if sender == self._me:
             return
+        if self._untold and sender not in self._others:
+            self._untold = False
+            self._tell_later([_LOOK])
         self._others[sender] = time.monotonic()
         if _HELLO in topics:
             self._tell_later([_HERE])

@@ -290,7 +290,7 @@ def _compact(move: Compact, model: Model) -> Change | None:
     before = _head(model, move.path)
     if before is None:
         return None
-    at = before.tail - move.back
+    at = max(before.tail - move.back, before.rows_at)  # rows never go back
     rows = (LiveRow("t", f"k{at % 2}", at, b"row at %d" % at),)
     changes = RowChanges(move.clear, (("t", f"k{(at + 1) % 2}"),), rows, at)
     base = at if move.drop and before.fork is None and at >= before.base else None
