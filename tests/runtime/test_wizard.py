@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
-from signoff import App, Context
-from signoff.errors import AlreadyDecided, InvalidAnswer, Stale, Withdrawn
+from signoff import App, Context, Decided
+from signoff.errors import AlreadyDecided, InvalidAnswer, NotInAudience, Stale, Withdrawn
 from signoff.streams import offset
 from tests.runtime.scene import Scene, person, stage
 
@@ -46,6 +48,13 @@ def onboarding() -> tuple[App, list[str]]:
         return {"email": contact.value.email, "city": address.value.city}
 
     return app, made
+
+
+async def shown(on: Scene, run: str) -> bytes:
+    """Return all that the run's stream has shown."""
+    found = await on.engine.store.read(f"runs/{run}", 0, 1 << 20)
+    assert found is not None
+    return b"".join(batch.data for batch in found[1])
 
 
 async def answered(on: Scene, run: str, key: str, value: Any, action: str = "submit") -> dict[str, Any]:
@@ -132,3 +141,75 @@ async def test_nobody_goes_back_where_nothing_is_offered(url: str) -> None:
         await on.asks(run, "done:0")
         with pytest.raises(AlreadyDecided):
             await on.answer(consent, None, action="back", who=ALICE)
+
+
+class Login(BaseModel):
+    name: str
+    password: SecretStr
+
+
+async def test_secrets_are_not_filled_in_again(url: str) -> None:
+    """Neither those of a page that was answered, nor those of one that is left half done."""
+    app = App()
+
+    @app.workflow
+    async def sign_in(ctx: Context) -> None:
+        pages = ctx.wizard()
+        for name in ("first", "second", "third"):
+            await pages.ask(name, Login, title=name, to=["user:alice"])
+
+    value = {"name": "ada", "password": "hunter2"}
+    async with stage(app, url) as on:
+        run = await on.start("sign_in")
+        await answered(on, run, "first:0", value)
+        await answered(on, run, "second:0", value, "back")
+        assert (await on.asks(run, "first:0"))["initial"] == {"name": "ada"}
+        await answered(on, run, "first:0", value)
+        assert (await on.asks(run, "second:0"))["initial"] == {"name": "ada"}
+        assert b"hunter2" not in await shown(on, run)
+
+
+async def test_nobody_goes_back_to_what_was_asked_of_others_or_over_what_others_decided(url: str) -> None:
+    app = App()
+
+    @app.workflow
+    async def many(ctx: Context) -> None:
+        async def boss() -> None:
+            await ctx.await_input("ok", bool, title="Fine?", to=["user:boss"])
+
+        async def people() -> None:
+            pages = ctx.wizard()
+            await pages.ask("a", int, title="A?", to=["user:alice"])
+            await pages.ask("b", int, title="B?", to=["user:alice", "user:zoe"])
+
+        await asyncio.gather(people(), boss())
+
+    async with stage(app, url) as on:
+        run = await on.start("many")
+        await answered(on, run, "a:0", 1)
+        page = await on.asks(run, "b:0")
+        with pytest.raises(NotInAudience):
+            await on.answer(page, None, action="back", who=person("zoe"))
+        await on.answer(await on.asks(run, "ok:0"), True, who=person("boss"))
+        with pytest.raises(InvalidAnswer, match="would undo what user:boss has decided since") as refused:
+            await on.answer(page, None, action="back", who=ALICE)
+        assert [one["pointer"] for one in refused.value.extra["errors"]] == [""]
+        assert [entry["id"] for entry in await on.entries(run, "input.answered")] == ["a:0", "ok:0"]
+
+
+async def test_back_leads_over_what_a_policy_has_answered(url: str) -> None:
+    app = App()
+
+    @app.workflow
+    async def three(ctx: Context) -> None:
+        pages = ctx.wizard()
+        await pages.ask("a", int, title="A?", to=["user:alice"])
+        await pages.ask("b", int, title="B?", to=["user:alice"], decide=lambda: Decided("submit", 1, "as always"))
+        await pages.ask("c", int, title="C?", to=["user:alice"])
+
+    async with stage(app, url) as on:
+        run = await on.start("three")
+        await answered(on, run, "a:0", 5)
+        page = await answered(on, run, "c:0", None, "back")
+        assert page["wizard"] == {"step": 3, "of": None, "back": "a:0"}
+        assert (await on.asks(run, "a:0"))["initial"] == 5

@@ -10,6 +10,7 @@ from signoff.workflow.decision import AppendEntries, Loaded, LoadWhole
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.decide import answer
 from signoff.workflow.input.entries import InputAnswered
+from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import AnswerRequest
 from signoff.workflow.projection import refold
 from signoff.workflow.run.entries import RunRewound
@@ -62,8 +63,12 @@ def test_a_page_that_was_answered_twice_is_cut_before_the_last_time() -> None:
     assert decision.entries[1] == WizardPrefilled(9_000, "a:0", 5, "s2")
 
 
+def check(_state: InputState) -> None:
+    """Let everybody."""
+
+
 def test_there_is_nothing_to_go_back_to() -> None:
     run = run_of(started(), HISTORY[1], page(2_000, "b", "a:0"))
     state = run.view.inputs["b:0"]
     with pytest.raises(AlreadyDecided, match="undone already"):
-        go_back(run, state, back(run), ALICE.by, 9_000, remember=None, reply=None)  # type: ignore[arg-type]
+        go_back(run, state, back(run), 9_000, by=ALICE.by, may=check, remember=None, reply=None)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ named tuples), `writing.py` and `reading.py` go over a value, `types.py` asks py
 says how all that looks to people. The protocol's section 13 is about the same. Never here: a journal, an entry's place.
 """
 
-from signoff.workflow.codec.concealing import conceal
+from signoff.workflow.codec.concealing import conceal, leave_out
 from signoff.workflow.codec.digest import canonical, digest, digest_of
 from signoff.workflow.codec.kinds import TAG
 from signoff.workflow.codec.reading import decode, receive
@@ -30,6 +30,7 @@ __all__ = [
     "encode",
     "encode_as",
     "encode_read",
+    "leave_out",
     "pointers",
     "public_json",
     "receive",

@@ -25,6 +25,32 @@ def conceal(value: Any, schema: dict[str, Any]) -> Any:
     return _Concealing(schema).look(value, schema, 0) if _has_secrets(schema) else value
 
 
+def leave_out(value: Any, schema: dict[str, Any]) -> Any:
+    """Return a plain value of which what its JSON Schema calls a secret is left out: a form is filled in with it.
+
+    Args:
+        value: plain JSON, which need not fit the schema.
+        schema: of the value; `$ref` is followed within it.
+
+    Example:
+        >>> leave_out({"name": "Ada", "pin": "1234"}, {"properties": {"pin": {"writeOnly": True}}})
+        {'name': 'Ada'}
+    """
+    if not _has_secrets(schema):
+        return value
+    left = _without(_Concealing(schema, _OUT).look(value, schema, 0))
+    return None if left is _OUT else left
+
+
+_OUT: Any = object()
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(part) for name, part in value.items() if part is not _OUT}
+    return [_without(part) for part in value if part is not _OUT] if isinstance(value, list) else value
+
+
 def _has_secrets(node: Any) -> bool:
     if isinstance(node, dict):
         return node.get("writeOnly") is True or any(map(_has_secrets, node.values()))
@@ -32,9 +58,10 @@ def _has_secrets(node: Any) -> bool:
 
 
 class _Concealing:
-    __slots__ = ("_left", "_root")
+    __slots__ = ("_left", "_mask", "_root")
 
-    def __init__(self, root: dict[str, Any]) -> None:
+    def __init__(self, root: dict[str, Any], mask: Any = MASK) -> None:
+        self._mask = mask
         self._root = root
         self._left = _MOST
 
@@ -44,7 +71,7 @@ class _Concealing:
             return value
         self._left -= 1
         if schema.get("writeOnly") is True or self._left < 0 or depth > _DEEPEST:
-            return "" if value == "" else MASK
+            return "" if value == "" else self._mask
         alternatives = (one for name in ("anyOf", "oneOf", "allOf") for one in schema.get(name, ()))
         for other in (self._referred(schema.get("$ref")), *alternatives):
             value = self.look(value, other, depth + 1)

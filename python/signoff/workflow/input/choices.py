@@ -88,6 +88,13 @@ def as_shown(row: dict[str, Any], action: str, value: Encoded) -> Any:
     return plain
 
 
+def as_begun(row: dict[str, Any], action: str, value: Any) -> Any:
+    """Return a plain value that a form is to begin with: without what the schemas of its actions call secret."""
+    for each in row["actions"] if action == BACK else (action,):
+        value = codec.leave_out(value, schema_for(row, each) or {})
+    return value
+
+
 def may_be_left_out(row: dict[str, Any], action: str) -> bool:
     """Tell whether an action may come without a value."""
     choice = row["choices"].get(action, {})

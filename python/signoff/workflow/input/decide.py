@@ -181,7 +181,8 @@ def answer(
     remember = Remember(SCOPE, request.submission_id, digest, Accepted.dumps)
     if goes_back(state, request) is not None:
         accepted = partial(_accepted, key, request, "accepted")
-        return go_back(loaded, state, request, who.by, at, remember=remember, reply=accepted)
+        may = partial(check_audience, who=who)
+        return go_back(loaded, state, request, at, by=who.by, may=may, remember=remember, reply=accepted)
     sent = (at, key, request.submission_id, digest, request.action, value, who.by)
     if is_judged(state, request):
         submitted = partial(_accepted, key, request, VALIDATING)

@@ -92,9 +92,9 @@ class InputRequest(Generic[T_co]):
         return self._offered.names
 
     @property
-    def answered_by_now(self) -> bool:
-        """Tell whether an answer was accepted."""
-        return self._answer is not None
+    def answered_by_people(self) -> bool:
+        """Tell whether an answer was accepted, and no rule's."""
+        return self._answer is not None and self._answer.by.kind in {"person", "operator"}
 
     def __await__(self) -> Generator[Any, None, Answer[T_co]]:
         if self._answer is not None:

@@ -28,13 +28,13 @@ class Wizard:
         of: how many pages there are; None: that is not known yet. It may be set at any time, for the pages to come.
     """
 
-    __slots__ = ("_commands", "_last", "_points", "_step", "of")
+    __slots__ = ("_commands", "_pages", "_points", "_step", "of")
 
     def __init__(self, commands: Commands, of: int | None) -> None:
         self.of = of
         self._commands = commands
         self._step = 0
-        self._last: InputRequest[Any] | None = None
+        self._pages: list[InputRequest[Any]] = []
         self._points = commands.points
 
     @overload
@@ -102,9 +102,10 @@ class Wizard:
         """Ask for the next page, as `Context.await_input` asks.
 
         If the page before it is answered, and no point of no return lies between, the page offers `back` as well: the
-        run is then rewound to where that page was asked, which comes up with the answer it was given. What was asked
-        and done in between is undone; steps that had an effect on the world have had it. What is filled in of this
-        page, all or half, comes up again with it. The code needs nothing for that: it never sees a `back`.
+        run is then rewound to the last page that people have answered, which comes up with that answer. What was asked
+        and done since is undone; steps that had an effect on the world have had it, and what others have decided since
+        keeps people from going back. What is filled in of this page, all or half, comes up again with it, but for
+        secrets. The code needs nothing for that: it never sees a `back`.
 
         Args:
             step: which page this is, from 1; the next one unless given.
@@ -115,13 +116,23 @@ class Wizard:
         """
         commands = self._commands
         self._step = self._step + 1 if step is None else step
-        last = self._last if self._points == commands.points else None
-        back = None if last is None or not last.answered_by_now else last.id
+        back = self._back(commands)
         place = {"step": self._step, "of": self.of, "back": back}
         offer = offering(type, actions) if back is None else offering(type, actions).with_back()
         request = ask_people(commands, name, offer, title=title, options=options, policy={"wizard": place})
-        self._last, self._points = request, commands.points
+        self._pages.append(request)
         return request
+
+    def _back(self, commands: Commands) -> str | None:
+        """Return the page that people may go back to: the last one that one of them has answered.
+
+        One that a rule has answered would be answered so again.
+        """
+        if self._points != commands.points:
+            self._points, self._pages = commands.points, []
+        if not self._pages or self._pages[-1].pending:
+            return None
+        return next((page.id for page in reversed(self._pages) if page.answered_by_people), None)
 
 
 class Wizards(Offer):

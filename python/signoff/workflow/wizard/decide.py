@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from signoff.errors import AlreadyDecided
+from signoff.errors import AlreadyDecided, InvalidAnswer
+from signoff.workflow import codec
 from signoff.workflow.decision import AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy, Entry
-from signoff.workflow.input.choices import as_shown
+from signoff.workflow.input.choices import as_begun
 from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import BACK, AnswerRequest
 from signoff.workflow.run.entries import RunRewound
 from signoff.workflow.view import View
+from signoff.workflow.vote.entries import InputVoted
 from signoff.workflow.wizard.entries import WizardPrefilled
 
 
@@ -27,9 +29,10 @@ def go_back(
     loaded: Loaded,
     state: InputState,
     request: AnswerRequest,
-    by: DecidedBy,
     at: int,
     *,
+    by: DecidedBy,
+    may: Callable[[InputState], None],
     remember: Remember[Any],
     reply: Callable[[View, int], Any],
 ) -> AppendEntries[Any] | LoadWhole:
@@ -39,12 +42,15 @@ def go_back(
         loaded: the run, with its whole past; else that is asked for.
         state: the page that is pending.
         request: the answer `back`, with what is filled in of that page.
-        by: who goes back.
         at: of the entries, in milliseconds.
+        by: who goes back.
+        may: raises if that person may not answer a request.
         remember, reply: as for any answer.
 
     Raises:
         AlreadyDecided: the page before is undone already.
+        NotInAudience: the page before was not asked of this person.
+        InvalidAnswer: it would undo what somebody else has decided.
     """
     if loaded.view.past is None:
         return LoadWhole()
@@ -53,11 +59,30 @@ def go_back(
     if not found:
         raise AlreadyDecided(f"The page {to} before {here} is undone already; nothing was recorded.", row=state.row)
     keep, answered = found[-1]
-    page = loaded.view.inputs[to].row
+    before = loaded.view.inputs[to]
+    may(before)
+    _undoes_nobody(state, entries[keep:], to, by)
+    value = as_begun(before.row, answered.action, codec.shown(answered.filled_in))
     written: list[Entry] = [
         RunRewound(at, keep, to, reason=BACK, by=by, anew=(to,), submission_id=request.submission_id),
-        WizardPrefilled(at, to, as_shown(page, answered.action, answered.filled_in), request.submission_id),
+        WizardPrefilled(at, to, value, request.submission_id),
     ]
     if request.value is not None:
-        written.append(WizardPrefilled(at, here, request.value, request.submission_id))
+        written.append(WizardPrefilled(at, here, as_begun(state.row, BACK, request.value), request.submission_id))
     return AppendEntries(tuple(written), reply, release=True, remember=remember)
+
+
+def _undoes_nobody(state: InputState, gone: Sequence[Entry], to: str, by: DecidedBy) -> None:
+    """Refuse to undo what others have decided since: the whole run goes back, with all that it does side by side."""
+    for entry in gone:
+        if isinstance(entry, InputAnswered | InputVoted) and entry.id != to and _of_another(entry.by, by):
+            what = f"Going back would undo what {entry.by.id or entry.by.kind} has decided since ({entry.id})."
+            raise InvalidAnswer(
+                f"{what} Nothing was recorded, and this page is still open.",
+                errors=[{"pointer": "", "message": what}],
+                row=state.row,
+            )
+
+
+def _of_another(decided: DecidedBy, by: DecidedBy) -> bool:
+    return decided.kind in {"person", "operator"} and decided != by
