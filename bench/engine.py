@@ -27,7 +27,7 @@ from typing import Any
 
 import uvloop
 
-from signoff import App, Context
+from signoff import App, Context, Refused
 from signoff.cli.running import tune
 from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
@@ -61,6 +61,17 @@ async def approval(ctx: Context, steps: int) -> bool:
         await ctx.step("work", work, n)
     answer = await ctx.await_input("approve", bool, title="Go on?", to=["group:bench"])
     return answer.value
+
+
+async def refuse(_: bool) -> None:
+    """Take no answer."""
+    raise Refused("no")
+
+
+@app.workflow
+async def judged(ctx: Context, _: int) -> None:
+    """Ask a person, and take no answer."""
+    await ctx.await_input("approve", bool, title="Go on?", to=["group:bench"], validate=refuse)
 
 
 @asynccontextmanager
@@ -248,8 +259,8 @@ class Http:
         return int(raw.split(b" ", 2)[1]), json.loads(content) if content else None
 
 
-async def answer_to_done(folder: Path, rounds: int) -> tuple[float, float]:
-    """Return medians in ms over HTTP: the answer's reply, and the completed run seen by a live reader."""
+async def answer_to_done(folder: Path, rounds: int) -> tuple[float, float, float]:
+    """Return medians in ms over HTTP: an answer's reply, the completed run seen by a live reader, a worker's refusal."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "signoff.cli", "dev", f"{Path(__file__).stem}:app"),
@@ -266,7 +277,8 @@ async def answer_to_done(folder: Path, rounds: int) -> tuple[float, float]:
             if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
                 break
         port = int(found.group(1))  # type: ignore[union-attr]
-        return await _answers("127.0.0.1", port, rounds)
+        reply, done = await _answers("127.0.0.1", port, rounds)
+        return reply, done, await _refusals("127.0.0.1", port, rounds)
     finally:
         process.terminate()
         process.wait(20)
@@ -293,6 +305,20 @@ async def _answers(host: str, port: int, rounds: int) -> tuple[float, float]:
         done.append((time.perf_counter() - begin) * 1000)
         writer.close()
     return statistics.median(replies), statistics.median(done)
+
+
+async def _refusals(host: str, port: int, rounds: int) -> float:
+    http, took = Http(host, port), []
+    _, started = await http.call("POST", "/v1/runs", {"workflow": "judged", "input": 1})
+    run_id = started["run"]["id"]
+    row = await _pending(http, run_id)
+    for n in range(rounds):
+        body = {"submission_id": f"s{n}", "action": "submit", "value": True, "seen_offset": row["revised"]}
+        begin = time.perf_counter()
+        status, reply = await http.call("POST", f"/v1/runs/{run_id}/inputs/approve:0/answer", body)
+        took.append((time.perf_counter() - begin) * 1000)
+        assert status == 422, reply
+    return statistics.median(took)
 
 
 async def _read_until(reader: asyncio.StreamReader, needle: bytes) -> None:
@@ -335,7 +361,7 @@ async def main() -> None:
     single = await measured(one_step, 300 // scale)
     long = [await measured(resume, 1000) for _ in range(3)]
     per_run = await measured(suspended, 1000)
-    reply, done = await measured(answer_to_done, 200 // scale)
+    reply, done, refusal = await measured(answer_to_done, 200 // scale)
     figures: list[tuple[str, float, str, str]] = [
         ("raw one-row commits", raw, "/s", ""),
         ("sequential steps, one run", one, "/s", f"{one / raw:.2f} x raw"),
@@ -347,6 +373,7 @@ async def main() -> None:
         ("start to finish, one step (p50)", single, "ms", f"{single * raw / 1000:.1f} raw commits"),
         ("answer to reply over HTTP (p50)", reply, "ms", f"{reply * raw / 1000:.1f} raw commits"),
         ("answer to done over HTTP (p50)", done, "ms", f"{done * raw / 1000:.1f} raw commits"),
+        ("answer to a validator's 422 (p50)", refusal, "ms", f"{refusal * raw / 1000:.1f} raw commits"),
         ("resume of a 1,000-step run", min(long), "ms", f"{min(long) * raw / 1000:.1f} raw commits"),
         ("memory per suspended run", per_run, "KB", "1,000 runs"),
     ]
