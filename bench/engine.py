@@ -260,7 +260,7 @@ class Http:
 
 
 async def answer_to_done(folder: Path, rounds: int) -> tuple[float, float, float]:
-    """Return medians in ms over HTTP: an answer's reply, the completed run seen by a live reader, a worker's refusal."""
+    """Return medians in ms over HTTP: an answer's reply, the completed run at a live reader, a worker's refusal."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "signoff.cli", "dev", f"{Path(__file__).stem}:app"),
