@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -156,6 +157,23 @@ def something(value: int | None) -> int | None:
     if value is None:
         raise Refused("say something")
     return value
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (({"/x": 5},), "says of '/x' is a text, not int"),
+        (({"/x": None},), "says of '/x' is a text, not NoneType"),
+        (({"x": "no"},), "JSON Pointers such as '/email', not 'x'"),
+        (({5: "no"},), "JSON Pointers such as '/email', not 5"),
+        ((["no"],), "messages by JSON Pointer, or a text, not list"),
+        (({}, 5), "`message` of Refused is a text, not int"),
+        ((), "says what is wrong"),
+    ],
+)
+def test_what_is_wrong_with_a_refusal_is_named(args: tuple[Any, ...], named: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(named)):
+        Refused(*args)
 
 
 def anything_but_null(value: int | None) -> int | None:
