@@ -580,11 +580,17 @@ class Refused(PublicError):
     def __init__(self, errors: Mapping[str, str] | str | None = None, message: str = "") -> None:
         if isinstance(errors, str):
             message, errors = errors, None
+        if not (errors is None or isinstance(errors, Mapping)):
+            raise TypeError(f"Refused takes messages by JSON Pointer, or a text, not {type(errors).__name__}.")
         given = dict(errors or {})
         for pointer, said in given.items():
-            if not (isinstance(pointer, str) and isinstance(said, str) and (pointer == "" or pointer.startswith("/"))):
-                raise TypeError(f"Refused takes JSON Pointers such as '/email', and a text for each, not {pointer!r}.")
-        if not isinstance(message, str) or not (given or message):
+            if not (isinstance(pointer, str) and (pointer == "" or pointer.startswith("/"))):
+                raise TypeError(f"Refused takes JSON Pointers such as '/email', not {pointer!r:.100}.")
+            if not isinstance(said, str):
+                raise TypeError(f"What Refused says of {pointer!r:.100} is a text, not {type(said).__name__}.")
+        if not isinstance(message, str):
+            raise TypeError(f"The `message` of Refused is a text, not {type(message).__name__}.")
+        if not (given or message):
             raise TypeError("Refused says what is wrong: Refused({'/email': 'already taken'}, message='…').")
         whole = {"": message} if message else {}
         found = [{"pointer": pointer, "message": said} for pointer, said in [*whole.items(), *given.items()]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -124,6 +125,97 @@ async def test_a_validator_runs_in_a_thread_and_is_told_of_the_submission(url: s
         (None, "a", True, False),
         (None, "b", True, False),
     ]
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_what_a_validator_does_to_the_value_in_place_is_no_correction(url: str, sync: bool) -> None:
+    def spoil(value: SignUp) -> None:
+        value.email = "spoilt"
+
+    async def spoils(value: SignUp) -> None:
+        spoil(value)
+
+    async with stage(app_of(validate=spoil if sync else spoils, expose=True), url) as on:
+        run = await on.start("sign_up")
+        accepted = await on.answer(await on.asks(run, "page:0"), {"email": "a@example.com"})
+        assert accepted.row["value"] == {"email": "a@example.com"}
+        assert (await on.reaches(run, "completed"))["output"]["value"] == {"email": "a@example.com", "seats": 1}
+
+
+async def test_a_plain_value_changed_in_place_stays_as_it_came(url: str) -> None:
+    def spoil(value: dict[str, Any]) -> None:
+        value["lines"].append("spoilt")
+
+    async with stage(app_of(dict[str, Any], validate=spoil, expose=True), url) as on:
+        run = await on.start("sign_up")
+        accepted = await on.answer(await on.asks(run, "page:0"), {"lines": ["one"]})
+        assert accepted.row["value"] == {"lines": ["one"]}
+        assert (await on.reaches(run, "completed"))["output"]["value"] == {"lines": ["one"]}
+
+
+def something(value: int | None) -> int | None:
+    if value is None:
+        raise Refused("say something")
+    return value
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (({"/x": 5},), "says of '/x' is a text, not int"),
+        (({"/x": None},), "says of '/x' is a text, not NoneType"),
+        (({"x": "no"},), "JSON Pointers such as '/email', not 'x'"),
+        (({5: "no"},), "JSON Pointers such as '/email', not 5"),
+        ((["no"],), "messages by JSON Pointer, or a text, not list"),
+        (({}, 5), "`message` of Refused is a text, not int"),
+        ((), "says what is wrong"),
+    ],
+)
+def test_what_is_wrong_with_a_refusal_is_named(args: tuple[Any, ...], named: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(named)):
+        Refused(*args)
+
+
+def anything_but_null(value: int | None) -> int | None:
+    if value is None:
+        raise ValueError("say something")
+    return value
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"type_": int | None, "validate": something},
+        {"type_": Annotated[int | None, AfterValidator(anything_but_null)]},
+    ],
+)
+async def test_null_is_judged_where_the_type_takes_it(url: str, options: dict[str, Any]) -> None:
+    async with stage(app_of(**options, expose=True), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer) as refused:
+            await on.answer(row, None)
+        assert "say something" in refused.value.extra["errors"][0]["message"]
+        accepted = await on.answer(await on.asks(run, "page:0"), 3)
+        assert accepted.row["value"] == 3
+
+
+async def test_an_action_that_takes_nothing_has_no_value_to_judge(url: str) -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def tool(ctx: Context) -> Any:
+        actions: dict[str, Any] = {"edit": int | None, "approve": None}
+        answer = await ctx.await_input("page", actions=actions, title="?", to=["group:finance"], validate=something)
+        return [answer.action, answer.value]
+
+    async with stage(app, url) as on:
+        run = await on.start("tool")
+        row = await on.asks(run, "page:0")
+        with pytest.raises(InvalidAnswer, match="say something"):
+            await on.answer(row, None, action="edit")
+        await on.answer(row, None, action="approve")
+        assert (await on.reaches(run, "completed"))["output"] == ["approve", None]
 
 
 async def test_the_same_submission_is_told_the_same_for_ever(url: str) -> None:

@@ -98,7 +98,29 @@ async def does_it_in_steps(ctx: Context) -> list[Any]:
         await ctx.options(timeout="1s").step("d", uuid4),
         await ctx.step("e", fetch),
         await ctx.await_input("f", int, title="F?", validate=inside, decide=rolls),
+        await ctx.await_input("g", int, title="G?", remind=["1h"], on_remind=reminds),
     ]
+
+
+def reminds(reminder: object) -> None:
+    time.sleep(1)
+    os.environ.get("HOME")
+
+
+async def asks_by_other_names(ctx: Context) -> list[Any]:
+    options: dict[str, Any] = {"validate": rolls, "on_remind": reminds}
+    pages = ctx.wizard("pages")
+    return [
+        await pages.ask("a", int, title="A?", validate=rolls, decide=calls_rolls, on_remind=reminds),
+        await ask_boss(ctx, validate=rolls),
+        await ctx.await_input("c", int, title="C?", **options),
+        await ctx.await_input("d", int, title="D?", **dict(decide=rolls)),  # noqa: C408
+        await ctx.await_input("e", int, title="E?", deadline=lambda at: datetime.now()),  # noqa: DTZ005  # found
+    ]
+
+
+async def ask_boss(ctx: Context, validate: Callable[[int], Any]) -> int:
+    return (await ctx.await_input("b", int, title="B?", validate=validate)).value
 
 
 async def does_it_elsewhere(ctx: Context) -> list[Any]:
@@ -172,6 +194,7 @@ async def was_looked_at(ctx: Context) -> list[Any]:
         throws_dice,
         looks_around,
         does_it_in_steps,
+        asks_by_other_names,
         does_it_elsewhere,
         calls_a_step,
         walks_sets,

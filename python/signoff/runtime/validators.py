@@ -76,16 +76,22 @@ class ValidatorRunner:
             if "errors" not in error.extra:
                 raise
             return self._refused(due, error.extra["errors"])
+        # Before the validator has it: what that does to the value in place is no correction, unless it returns it.
+        came = _kept(value, due.offered.type_for(sent.action), sent.value)
         said = None
-        if checks.validate is not None and (checks.informed or sent.value is not None):
+        if checks.validate is not None and (checks.informed or due.offered.is_value(sent.action, sent.value)):
             about = Submission(sent.action, sent.by, due.run_id, due.input_id, sent.submission_id)
             said = await self._call(due, checks.validate, value, *((about,) if checks.informed else ()))
         if isinstance(said, Decided):
             return await self._decided(due, said, checks.validate)
         if said is None:
-            return self._answered(due, value, codec.shown(sent.value))
-        codec.check_fit(said, due.offered.type_for(sent.action))
-        return self._answered(due, said)
+            kept, checked = came
+            shown = codec.shown(sent.value)
+            return self._answered(due, kept, checked, SAME if codec.shown(kept) == shown else shown)
+        type_ = due.offered.type_for(sent.action)
+        codec.check_fit(said, type_)
+        kept, checked = _kept(said, type_, SAME)
+        return self._answered(due, kept, checked, codec.shown_apart(said, kept))
 
     async def _read(self, due: OpenValidation, action: str, value: codec.Encoded) -> Any:
         """Return a value as the code would get it; its author's rules may take their time."""
@@ -110,10 +116,9 @@ class ValidatorRunner:
 
     # -- verdicts --------------------------------------------------------------------------------------------------
 
-    def _answered(self, due: OpenValidation, value: Any, shown: Any = SAME) -> InputAnswered:
+    def _answered(self, due: OpenValidation, kept: codec.Encoded, checked: bool, shown: Any) -> InputAnswered:
         sent = due.submission
         assert sent is not None
-        kept, checked = _kept(value, due.offered.type_for(sent.action), sent.value if shown is not SAME else SAME)
         return InputAnswered(
             self._clock.now_ms(),
             sent.id,
@@ -123,7 +128,7 @@ class ValidatorRunner:
             kept,
             sent.by,
             checked,
-            _shown(kept, value, shown),
+            shown,
         )
 
     async def _decided(self, due: OpenValidation, said: Any, function: Any) -> InputAnswered:
@@ -152,7 +157,7 @@ class ValidatorRunner:
             kept,
             by,
             checked,
-            _shown(kept, value, SAME),
+            codec.shown_apart(value, kept),
             reason,
         )
 
@@ -207,12 +212,6 @@ def _kept(value: Any, type_: Any, sent: Any) -> tuple[codec.Encoded, bool]:
         if sent is SAME:
             raise
         return sent, False
-
-
-def _shown(kept: codec.Encoded, value: Any, shown: Any) -> Any:
-    if shown is SAME:
-        return codec.shown_apart(value, kept)
-    return SAME if codec.shown(kept) == shown else shown
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

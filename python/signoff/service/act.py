@@ -17,6 +17,7 @@ from signoff.clock import Clock, held
 from signoff.errors import JournalTooLong, JournalUnreadable, RunConflict, RunNotFound, WorkflowError
 from signoff.paths import journal_path
 from signoff.service.commit import GroupCommitter
+from signoff.service.drafts import Drafts
 from signoff.service.kinds import PartKind, ledger_name, ledger_part, remembered, run_name
 from signoff.service.run_change import RunChange, RunSnapshot, run_deletion, tails
 from signoff.service.workers import Workers
@@ -90,6 +91,7 @@ class Actor:
         self._committer = committer
         self._clock = clock
         self._workers = workers or Workers(store, committer, clock)
+        self._drafts = Drafts(store, committer, clock)
 
     async def do(self, verb: Verb, run_id: str, body: Body, by: DecidedBy) -> Any:
         """Do to a run what is declared; return the reply, durable.
@@ -160,9 +162,10 @@ class Actor:
                     return await self.begin(decision.run_id, decision.decide)
                 if isinstance(decision, DeleteRun):
                     deleted = await self._committer.commit(run_deletion(stored.subject, run.run, decision.at))
-                    if not isinstance(deleted, Conflict):
-                        return decision.reply
-                    continue
+                    if isinstance(deleted, Conflict):
+                        continue
+                    await self._drafts.deleted(run_id)
+                    return decision.reply
                 reply = await self._commit(RunSnapshot(stored.subject, run.view), decision)
                 if reply is not None:
                     return reply[0]

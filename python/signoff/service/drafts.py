@@ -2,7 +2,8 @@
 
 A draft is a record of its own and a row in a stream that only its author reads: however often a page saves, neither the
 run nor its journal is touched. It goes when its request is decided. Who answers through this process has it go at once;
-for all else each draft is due now and then, and whoever comes first looks whether anybody is still asked.
+for all else each draft is due now and then, and whoever comes first looks whether anybody is still asked. So it is with
+runs that are deleted: a draft knows when its run began, and is never taken for one of a later run of the same id.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Drafts:
             AlreadyDecided, Expired, Withdrawn: the request is decided; with its `row`.
             PayloadTooLarge: it is larger than a draft may be.
         """
-        asked = await self._asked(run_id, key)
+        began, asked = await self._asked(run_id, key)
         check_audience(asked, who)
         author = next((one for one in who.principals if one.startswith("user:")), None)
         if author is None:
@@ -109,7 +110,7 @@ class Drafts:
                     return None
                 continue
             row = _row(run_id, key, asked, value, now)
-            written = _record(name, row, before, FIRST_LOOK_MS, now)
+            written = _record(name, row, began, before, now)
             operation = Operation.INSERT if before is None else Operation.UPDATE
             message = state.change(operation, "draft", row["id"], row, timestamp=rfc3339(now))
             change = _written(written, before, Post(drafts_path(author), message, 1))
@@ -127,6 +128,20 @@ class Drafts:
             for record in page.items:
                 await self._look(record)
 
+    async def deleted(self, run_id: str) -> None:
+        """Have the drafts of a run go that this process has deleted; what cannot be done now is left to the sweep."""
+        cursor: str | None = None
+        try:
+            while True:
+                page = await self._store.list_subjects(_of(run_id), limit=_PAGE, cursor=cursor)
+                for record in page.items:
+                    await self._look(record)
+                cursor = page.cursor
+                if cursor is None:
+                    return
+        except Exception as error:  # whatever it is: the run is deleted all the same
+            log.warning("cannot look after the drafts of the deleted run %s: %s", run_id, error)
+
     async def sweep(self) -> int:
         """Have those drafts go that are due and of no use any more; return how many went."""
         gone = 0
@@ -139,9 +154,10 @@ class Drafts:
 
     async def _look(self, record: Subject) -> bool:
         """Let a draft go if nobody is asked any more, or put it off."""
-        now, row = self._clock.now_ms(), orjson.loads(record.state)
+        now, kept = self._clock.now_ms(), orjson.loads(record.state)
         try:
-            if not (await self._asked(row["run_id"], row["input"])).pending:
+            began, asked = await self._asked(kept["run_id"], kept["input"])
+            if began != kept["run_began"] or not asked.pending:
                 return await self._forget(record, now)
         except (RunNotFound, InputNotFound):
             return await self._forget(record, now)
@@ -156,13 +172,14 @@ class Drafts:
         change = Change(SubjectDelete(record.name, record.version), (gone,), new_mark())
         return not isinstance(await self._committer.commit(change), Conflict)
 
-    async def _asked(self, run_id: str, key: str) -> InputState:
+    async def _asked(self, run_id: str, key: str) -> tuple[int, InputState]:
+        """Return when the run began, in milliseconds, and its request."""
         stored = await self._store.load(run_name(run_id), PartsWanted(PartKind.INPUT, key))
         if stored is None:
             raise RunNotFound(f"There is no run {run_id[:140]!r}.")
         if not stored.parts:
             raise InputNotFound(f"The run {run_id!r} has no request {key[:140]!r}.")
-        return InputState.loads(stored.parts[0].state)
+        return stored.subject.sort, InputState.loads(stored.parts[0].state)
 
     async def _run(self) -> None:
         while True:
@@ -189,10 +206,19 @@ def _term(run_id: str, key: str) -> str:
     return f"draft/{run_id}/{key}"
 
 
-def _record(name: Name, row: dict[str, Any], before: Subject | None, after_ms: int, now: int) -> Subject:
+def _of(run_id: str) -> Listing:
+    return Listing(Kind.DRAFT, (_run_term(run_id),))
+
+
+def _run_term(run_id: str) -> str:
+    return f"drafts/{run_id}"
+
+
+def _record(name: Name, row: dict[str, Any], began: int, before: Subject | None, now: int) -> Subject:
     expect = 0 if before is None else before.version
-    record = free_record(Kind.DRAFT, name.id, orjson.dumps(row), expect=expect, due_at=now + after_ms)
-    return replace(record, terms=(_term(row["run_id"], row["input"]),), sort=now)
+    kept = orjson.dumps({**row, "run_began": began})
+    record = free_record(Kind.DRAFT, name.id, kept, expect=expect, due_at=now + FIRST_LOOK_MS)
+    return replace(record, terms=(_term(row["run_id"], row["input"]), _run_term(row["run_id"])), sort=now)
 
 
 def _written(record: Subject, before: Subject | None, *posts: Post) -> Change:

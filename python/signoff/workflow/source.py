@@ -2,7 +2,8 @@
 
 Much is refused when it is done (see `guard.py`). What Python lets nobody refuse, because it is written in C or has no
 name that could be exchanged, is found here: in the workflow's function, in functions inside it, and in functions of the
-same module that it refers to. What is handed to `ctx.step`, or judges answers, is passed over: it runs in the world.
+same module that it refers to. What is handed to `ctx.step`, judges answers or carries reminders is passed over: it runs
+in the world.
 Nothing is run; names are followed through the module's imports.
 """
 
@@ -72,7 +73,8 @@ _NUMBERED = frozenset(("step", "create_task", "ensure_future", "sleep", "await_e
 _ORDERING = frozenset(("list", "tuple", "iter", "enumerate", "map", "filter", "zip", "reversed", "next"))
 _OF_SETS = frozenset(("union", "intersection", "difference", "symmetric_difference", "copy"))
 _ASKING = frozenset(("step", "sleep", "await_event"))
-_JUDGING = frozenset(("validate", "decide"))
+_IN_THE_WORLD = frozenset(("validate", "decide", "on_remind"))
+"""Options of requests, under whichever name one is asked; what they are given runs outside of the workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,18 @@ class _FunctionScope:
         return found
 
 
+def _run_here(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a node is made of, but for options of requests that are kept in a dict, to be handed over with **."""
+    if not isinstance(node, ast.Dict):
+        yield from ast.iter_child_nodes(node)
+        return
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is not None:
+            yield key
+        if not (isinstance(key, ast.Constant) and key.value in _IN_THE_WORLD):
+            yield value
+
+
 def _in_order(node: ast.AST) -> bool:
     """Tell whether sets of this keep one order: numbers, and what the loop numbers."""
     if isinstance(node, ast.Constant):
@@ -282,7 +296,7 @@ class _FunctionReader:
         if isinstance(node, ast.Call):
             self._call(node, scope)
             return
-        for child in ast.iter_child_nodes(node):
+        for child in _run_here(node):
             self._node(child, scope)
 
     def _call(self, node: ast.Call, scope: _FunctionScope) -> None:
@@ -300,9 +314,8 @@ class _FunctionReader:
         for index, argument in enumerate(node.args):
             if not (of_step and index == 1):  # runs in the step
                 self._node(argument, scope)
-        judges = _JUDGING if isinstance(node.func, ast.Attribute) and node.func.attr == "await_input" else ()
         for keyword in node.keywords:
-            if keyword.arg not in judges:  # run on a worker, outside of the workflow
+            if keyword.arg not in _IN_THE_WORLD:
                 self._node(keyword.value, scope)
 
     def _is_step(self, function: Function, scope: _FunctionScope) -> bool:

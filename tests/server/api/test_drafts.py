@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
 from signoff.clock import ManualClock
 from signoff.service.drafts import FIRST_LOOK_MS, MOST_BYTES, Drafts
+from signoff.timestamps import rfc3339
+from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.decide import Who
 from signoff.workflow.input.entries import InputExpired
 from tests.server.hosting import KEYED, Host, bearer, hosting, problem
 
@@ -15,6 +20,7 @@ DRAFT = "/v1/runs/r1/inputs/approve:0/draft"
 ALICE = bearer("alice", groups=("finance",))
 BOB = bearer("bob", groups=("finance",))
 BOSS = bearer("boss", "operator")
+BY_BOB = DecidedBy("person", "user:bob")
 
 
 async def drafts(host: Host, who: dict[str, str], of: str = "user:alice") -> list[tuple[str, Any]]:
@@ -83,6 +89,44 @@ async def test_it_goes_in_the_end_whatever_decides_the_request(store: str) -> No
         assert await other.sweep() == 0
         clock.advance(2 * FIRST_LOOK_MS + 1)
         assert await other.sweep() == 1
+        assert await drafts(host, ALICE) == [("insert", "mine"), ("delete", None)]
+
+
+async def again(host: Host) -> None:
+    """Have another run of the same id ask the same, later than the first."""
+    before = await host.engine.runs.get("r1")
+    async with asyncio.timeout(10):
+        while rfc3339(host.engine.clock.now_ms()) <= before["created_at"]:
+            await asyncio.sleep(0.001)
+    for verb in ("terminate", "delete"):
+        done = await host.post(f"/v1/runs/r1/{verb}", {}, **BOSS)
+        assert done.status_code == 200, done.text
+    await host.ask()
+
+
+async def test_it_goes_with_its_run_and_is_none_of_the_next(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask()
+        await host.post(DRAFT, {"value": "mine"}, **ALICE)
+        other = Drafts(host.engine.store, host.engine.committer, ManualClock(host.engine.clock.now_ms()))
+        await other.save("r1", "approve:0", "bob's", Who(frozenset({"user:bob", "group:finance"}), BY_BOB, False))
+        await again(host)
+        assert await drafts(host, ALICE) == [("insert", "mine"), ("delete", None)]
+        assert await drafts(host, BOB, "user:bob") == [("insert", "bob's"), ("delete", None)]
+        await host.post(DRAFT, {"value": "anew"}, **ALICE)
+        assert (await drafts(host, ALICE))[2:] == [("insert", "anew")]
+
+
+async def test_what_is_left_of_a_deleted_run_goes_in_the_end(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask()
+        await host.post(DRAFT, {"value": "mine"}, **ALICE)
+        with monkeypatch.context() as patched:  # the process dies right after the deletion
+            patched.setattr(Drafts, "deleted", lambda _self, _run: asyncio.sleep(0))
+            await again(host)
+        assert await drafts(host, ALICE) == [("insert", "mine")]
+        clock = ManualClock(host.engine.clock.now_ms() + FIRST_LOOK_MS + 1)
+        assert await Drafts(host.engine.store, host.engine.committer, clock).sweep() == 1
         assert await drafts(host, ALICE) == [("insert", "mine"), ("delete", None)]
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from signoff.workflow.entry import DecidedBy, Error, StackFrame
 from signoff.workflow.run.entries import RunBlocked, RunCompleted, RunFailed
 from signoff.workflow.view import RunFold
+from tests.protocol.material import validator
 from tests.server.hosting import KEYED, bearer, hosting, problem
 from tests.servers import RedisServer
 
@@ -44,6 +46,29 @@ async def test_starting_again_finds_the_same_run(store: str) -> None:
         problem(await host.post("/v1/runs", {**body, "input": {"amount": 4}}), 409, "run_conflict")
         problem(await host.post("/v1/runs", {**body, "workflow": "travel"}), 409, "run_conflict")
         assert len((await host.http.get("/v1/runs")).json()["runs"]) == 1
+
+
+async def test_a_start_that_finds_somebody_elses_run_tells_only_what_is_needed(store: str) -> None:
+    async with hosting(store, config=KEYED) as host:
+        body = {"workflow": "expense", "input": 3, "run_id": "claim-1", "tags": ["secret"]}
+        mine = (await host.post("/v1/runs", body, **bearer("alice", "run:start:expense"))).json()
+        assert (mine["run"]["started_by"], mine["run"]["tags"]) == ("user:alice", ["secret"])
+        await host.record("claim-1", RunFailed(host.engine.clock.now_ms(), Error("secret_code", "secret")))
+        whole = await host.engine.runs.get("claim-1")
+
+        async def again(who: str, *grants: str) -> dict[str, Any]:
+            reply = await host.post("/v1/runs", body, **bearer(who, "run:start:expense", *grants))
+            assert (reply.status_code, reply.headers["idempotency-replayed"]) == (200, "true")
+            validator("start-reply.json").validate(reply.json())
+            return dict(reply.json()["run"])
+
+        told = await again("mallory")
+        nothing = {"tags": [], "parent": None, "started_by": None, "error": None}
+        names = ("id", "workflow", "version", "status", "created_at", "updated_at")
+        assert told == {name: whole[name] for name in names} | nothing
+        assert await again("mallory", "run:read:mine") == told
+        assert await again("alice") == await again("rita", "run:read:claim-1") == whole
+        assert await again("lee", "workflow:list:expense") == whole
 
 
 async def test_many_who_start_at_once_start_one_run(store: str) -> None:

@@ -84,7 +84,8 @@ async def start(call: Call) -> Reply:
         # Which others there are is not for everybody who may start one.
         raise UnknownWorkflow(f"There is no workflow {body['workflow']!r} here; nothing was started.") from None
     run_id = started.run["id"]
-    value = {"run": visible(call, started.run), "stream": stream_of(run_id), "offset": started.offset}
+    row = visible(call, started.run) if started.created else _found(call, started.run)
+    value = {"run": row, "stream": stream_of(run_id), "offset": started.offset}
     if started.created:
         return ok(value, 201, (b"location", url_of(f"/v1/runs/{run_id}", call.scope, call.config.public_url)))
     return ok(value, 200, (b"idempotency-replayed", b"true"))
@@ -133,6 +134,22 @@ def visible(call: Call, row: dict[str, Any]) -> dict[str, Any]:
     if identity.may("run:read", row["id"]) or (identity.starter is not None and identity.starter == row["started_by"]):
         return row
     return {member: value for member, value in row.items() if member not in {"input", "output"}}
+
+
+_TOLD: Final = frozenset({"id", "workflow", "version", "status", "created_at", "updated_at"})
+_UNTOLD: Final[dict[str, Any]] = {"tags": [], "parent": None, "started_by": None, "error": None}
+
+
+def _found(call: Call, row: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of a run that a start has found, which may be somebody else's (§10.1)."""
+    identity = call.identity
+    if (
+        identity.may("run:read", row["id"])
+        or identity.may("workflow:list", row["workflow"])
+        or (identity.sub is not None and row["started_by"] == f"user:{identity.sub}")
+    ):
+        return visible(call, row)
+    return {name: value for name, value in row.items() if name in _TOLD} | _UNTOLD
 
 
 async def get(call: Call) -> Reply:

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, overload
 from signoff.workflow import codec
 from signoff.workflow.entry import Encoded
 from signoff.workflow.input.choices import INTENTS, usual_intent, usual_label
-from signoff.workflow.input.schema import schema_of
+from signoff.workflow.input.schema import schema_of, takes_null
 from signoff.workflow.input.submission import BACK
 
 T_co = TypeVar("T_co", covariant=True)
@@ -129,8 +129,18 @@ class Offered:
             return codec.decode(value, type_)
         if self.types is not None:
             return None if type_ is None else codec.receive(value, type_)
-        takes_null = self.type is None or self.type is type(None)
-        return None if value is None and not takes_null else codec.receive(value, self.type)
+        return codec.receive(value, self.type) if self.is_value(action, value) else None
+
+    def is_value(self, action: str, value: Encoded) -> bool:
+        """Tell whether an answer has a value: null is none, unless the type of the action takes it (`int | None`)."""
+        return value is not None or self.null_is_value(action)
+
+    def null_is_value(self, action: str) -> bool:
+        """Tell whether null is a value of what an action takes; not so of an action that takes nothing."""
+        if self.types is None:
+            return takes_null(self.type)
+        type_ = self.types.get(action)
+        return type_ is not None and takes_null(type_)
 
     def type_for(self, action: str) -> Any:
         """Return what an action's value is read as; None where it takes nothing, or anything."""

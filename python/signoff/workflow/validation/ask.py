@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from signoff.workflow.durations import duration_ms
-from signoff.workflow.input.schema import takes_null
 from signoff.workflow.offer import Feeds
 from signoff.workflow.validation.decide import ALL, VALUES
 from signoff.workflow.validation.entries import InputRefused, InputReturned, InputSubmitted
@@ -63,9 +62,9 @@ class Checks:
         if timeout_ms <= 0:
             raise ValueError("`validate_timeout` of a request is longer than nothing.")
         informed = validate is not None and _wanted(validate) > 1
-        which = ALL if informed else VALUES if validate is not None else None
-        for type_ in filter(code_judges, offered.all_types):
-            which = ALL if which == ALL or takes_null(type_) else VALUES
+        which = None
+        if validate is not None or any(map(code_judges, offered.all_types)):
+            which = ALL if informed or any(map(offered.null_is_value, offered.names)) else VALUES
         policy = ({"validated": which} if which else {}) | ({"decides": True} if decide else {})
         return cls(validate, decide, timeout_ms, informed, copy_context(), policy)
 
