@@ -21,6 +21,7 @@ from signoff import (
     InputExpired,
     InputWithdrawn,
     Observation,
+    Quorum,
     Refused,
     Submission,
 )
@@ -28,16 +29,18 @@ from signoff.clock import ManualClock
 from signoff.errors import (
     BeingValidated,
     InvalidAnswer,
+    NotInAudience,
     NotValidated,
     Stale,
     SubmissionReused,
     Withdrawn,
 )
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.input.decide import Accepted
+from signoff.workflow.input.decide import Accepted, Who
 from tests.runtime.scene import Scene, person, scene, stage, working
 
 BY = DecidedBy("operator", "local")
+LOCAL = Who(frozenset(), BY, operator=True)
 
 
 class SignUp(BaseModel):
@@ -734,3 +737,147 @@ async def test_a_validator_sees_the_context_variables_of_the_code_that_asked(url
             await on.answer(await on.asks(run, key), {"email": "a"})
         await on.reaches(run, "completed")
     assert seen == ["acme", "acme"]
+
+
+def apart(gate: Gate) -> App:
+    """Ask two things that are not decided by the same people; answers to one of them are judged."""
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def both(ctx: Context) -> list[str | None]:
+        first = ctx.await_input("page", SignUp, title="Who?", to=["group:finance"], validate=gate)
+        second = ctx.await_input("second", bool, title="Sure?", to=["group:finance"], forbid=[first])
+        third = ctx.await_input("third", bool, title="Sure?", to=["group:finance"], quorum=Quorum(2), forbid=[first])
+        return [(await one).by.id for one in (first, second, third)]
+
+    return app
+
+
+async def test_who_is_judged_may_not_decide_meanwhile_what_is_kept_apart(url: str) -> None:
+    gate = Gate()
+    async with stage(apart(gate), url) as on:
+        run = await on.start("both")
+        row = await on.asks(run, "page:0")
+        second, third = await on.asks(run, "second:0"), await on.asks(run, "third:0")
+        first = await submitted_by(on, row, gate)
+        for other in (second, third):
+            with pytest.raises(BeingValidated, match="nobody decides both"):
+                await on.answer(other, True)
+        assert (await on.answer(second, True, who=person("bora"))).row["status"] == "answered"
+        gate.accept()
+        assert (await first).row["decided_by"]["id"] == "user:alice"
+        with pytest.raises(NotInAudience):
+            await on.answer(third, True)
+
+
+async def submitted_by(on: Scene, row: dict[str, Any], gate: Gate, who: str = "alice") -> asyncio.Task[Accepted]:
+    """Send somebody's answer, and return once it is being judged."""
+    task = asyncio.create_task(on.answer(row, {"email": "a@example.com"}, who=person(who), submission="one"))
+    async with asyncio.timeout(10):
+        await gate.entered.wait()
+    return task
+
+
+async def test_a_verdict_does_not_count_for_whoever_may_not_decide_any_more(url: str) -> None:
+    """Alice voted on what is kept apart before; that is decided while her answer is judged."""
+    gate = Gate()
+    async with stage(apart(gate), url) as on:
+        run = await on.start("both")
+        row, third = await on.asks(run, "page:0"), await on.asks(run, "third:0")
+        assert (await on.answer(third, True)).outcome == "voted"
+        first = await submitted_by(on, row, gate)
+        assert (await on.answer(third, True, who=person("bora"))).outcome == "accepted"
+        gate.accept()
+        with pytest.raises(NotInAudience):
+            await first
+        shown = await on.engine.inputs.get(run, "page:0")
+        assert (shown["status"], shown["errors"]) == ("pending", [])
+        assert set(shown["forbid"]) == {"user:alice", "user:bora"}
+        taken = await on.answer(shown, {"email": "c@example.com"}, who=person("cara"), submission="one")
+        assert taken.row["decided_by"]["id"] == "user:cara"
+        await on.answer(await on.asks(run, "second:0"), True, who=person("dan"))
+        assert (await on.reaches(run, "completed"))["output"] == ["user:cara", "user:dan", "user:bora"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "said", "body", "who"),
+    [
+        ("reassign", "reassigned", {"to": ["group:board"], "reason": "not theirs"}, LOCAL),
+        ("delegate", "delegated", {"to": "user:bora", "reason": "away"}, person("alice")),
+    ],
+)
+async def test_handing_on_drops_the_answer_of_whoever_is_not_asked_any_more(
+    url: str, verb: str, said: str, body: dict[str, Any], who: Who
+) -> None:
+    gate = Gate()
+    async with stage(app_of(validate=gate), url) as on:
+        run = await on.start("sign_up")
+        row = await on.asks(run, "page:0")
+        first = await submitted_by(on, row, gate)
+        handed = await on.engine.inputs.act(verb, run, "page:0", body, who)
+        assert (handed["status"], handed["errors"]) == ("pending", [])
+        with pytest.raises(NotInAudience):
+            await first
+        gate.accept()
+        taken = await on.answer(handed, {"email": "b@example.com"}, who=person("bora", "board"))
+        assert taken.row["decided_by"]["id"] == "user:bora"
+        assert await types_of(on, run) == ["requested", "submitted", "returned", said, "submitted", "answered"]
+
+
+async def test_an_answer_is_judged_on_when_only_the_deadline_moves_or_others_are_asked_too(url: str) -> None:
+    gate = Gate()
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def moving(ctx: Context) -> str:
+        request = ctx.await_input("page", SignUp, title="Who?", to=["group:finance"], deadline="1h", validate=gate)
+        await ctx.await_event("newer", type=int)
+        request.revise(deadline="3h", to=["group:finance", "user:bora"])
+        return str((await request).value.email)
+
+    async with stage(app, url) as on:
+        run = await on.start("moving")
+        row = await on.asks(run, "page:0")
+        first = await submitted_by(on, row, gate)
+        body = {"deadline": timedelta(hours=2), "reason": "more time"}
+        moved = await on.engine.inputs.act("revise", run, "page:0", body, LOCAL)
+        assert (moved["status"], moved["revised"]) == ("validating", row["revised"])
+        await on.engine.events.send(run, "newer", id="e1", payload=1)
+        await revised(on, run, 2)
+        assert (await on.engine.inputs.get(run, "page:0"))["status"] == "validating"
+        gate.accept()
+        assert (await first).row["decided_by"]["id"] == "user:alice"
+        assert (await on.reaches(run, "completed"))["output"] == "a@example.com"
+        assert gate.calls == 1
+
+
+async def revised(on: Scene, run: str, revision: int) -> None:
+    """Wait until a request was revised so often."""
+    async with asyncio.timeout(10):
+        while (await on.engine.inputs.get(run, "page:0"))["revision"] < revision:
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("to", [["user:bora"], ["group:board"]])
+async def test_a_revision_that_asks_others_drops_the_answer_of_whoever_was_asked(url: str, to: list[str]) -> None:
+    gate = Gate()
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def moving(ctx: Context) -> str | None:
+        request = ctx.await_input("page", SignUp, title="Who?", to=["group:finance"], validate=gate)
+        await ctx.await_event("newer", type=int)
+        request.revise(to=to)
+        return (await request).by.id
+
+    async with stage(app, url) as on:
+        run = await on.start("moving")
+        first = await submitted_by(on, await on.asks(run, "page:0"), gate)
+        await on.engine.events.send(run, "newer", id="e1", payload=1)
+        await revised(on, run, 1)
+        gate.accept()
+        with pytest.raises(NotInAudience):
+            await first
+        row = await on.engine.inputs.get(run, "page:0")
+        await on.answer(row, {"email": "b@example.com"}, who=person("bora", "board"))
+        assert (await on.reaches(run, "completed"))["output"] == "user:bora"

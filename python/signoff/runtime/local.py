@@ -53,7 +53,8 @@ from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.run.status import ENDED
 from signoff.workflow.run.undo import retried_on, retried_otherwise
 from signoff.workflow.step.entries import StepCompleted
-from signoff.workflow.validation.decide import judged_by
+from signoff.workflow.validation.decide import barred_by, judged_by
+from signoff.workflow.validation.entries import InputReturned
 from signoff.workflow.view import RunFold, View
 
 log = logging.getLogger("signoff.runtime")
@@ -254,6 +255,10 @@ class LocalRunPort:
                 release=request.release,
             )
             if verdicts:
+                if barred := barred_by(verdicts, copy.view):
+                    self._forget(copy)  # it is ahead of what is written
+                    self._begin(self._give_back(request, barred, reply))
+                    return
                 for kept in kept_of(verdicts, copy.view, tails(write.after)[1]):
                     write.remember(ledger_part(SCOPE, *kept))
         except Exception as error:
@@ -267,6 +272,15 @@ class LocalRunPort:
             self._committer.hand_in(write.change, written)
         else:
             self._committer.hand_in_through(through, write.change, written)
+
+    async def _give_back(self, request: JournalAppend, barred: Sequence[InputReturned], reply: JournalReply) -> None:
+        """Write, in place of verdicts, that who sent those answers may not decide any more; the worker goes on anew."""
+
+        def told(outcome: AppendOutcome | Exception) -> None:
+            reply(LostRace() if isinstance(outcome, Appended) else outcome)
+
+        anew = request._replace(entries=tuple(barred), ready=True, release=False)
+        await self._append_anew(anew, told)
 
     def _written(
         self, copy: RunCopy, request: JournalAppend, write: RunChange, reply: JournalReply, outcome: Outcome | Exception

@@ -101,7 +101,7 @@ class Inputs:
         accepted = await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
         if accepted.validating and wait_s > 0:
             digest = EncodedAnswer.of(key, request, who).digest
-            accepted = await self._verdicts.outcome(accepted, request, digest, wait_s=wait_s)
+            accepted = await self._verdicts.outcome(accepted, request, who, digest, wait_s=wait_s)
         if not accepted.validating and accepted.outcome == "accepted":
             await self.drafts.decided(run_id, key)
         return accepted

@@ -10,7 +10,7 @@ from signoff.service.act import loaded, not_found
 from signoff.service.kinds import PartKind, ledger_name, run_name
 from signoff.service.streams.hub import Hub
 from signoff.stores.base import PartsWanted, WorkflowStore
-from signoff.workflow.input.decide import SCOPE, Accepted, settled
+from signoff.workflow.input.decide import SCOPE, Accepted, Who, settled
 from signoff.workflow.input.submission import AnswerRequest
 
 WAIT_S: Final = 10.0
@@ -29,12 +29,15 @@ class Verdicts:
         self._store = store
         self._hub = hub
 
-    async def outcome(self, so_far: Accepted, request: AnswerRequest, digest: str, *, wait_s: float) -> Accepted:
+    async def outcome(
+        self, so_far: Accepted, request: AnswerRequest, who: Who, digest: str, *, wait_s: float
+    ) -> Accepted:
         """Return what became of an answer, or `so_far` if that is not known when the time is over.
 
         Args:
             so_far: what its sender would be told now.
             request: the answer.
+            who: sent it.
             digest: of it.
             wait_s: how long to wait, in seconds.
 
@@ -42,6 +45,7 @@ class Verdicts:
             RunNotFound: the run was deleted meanwhile.
             InvalidAnswer: it was refused.
             AlreadyDecided, Expired, Withdrawn, Stale: the request went on without it.
+            NotInAudience: whoever sent it may not decide the request any more.
             NotValidated: there was no verdict.
         """
         run_id, key = so_far.row["run_id"], so_far.row["id"]
@@ -54,7 +58,7 @@ class Verdicts:
                 if stored is None:
                     raise not_found(run_id)
                 run = loaded(stored)
-                found = settled(run, key, request, digest)
+                found = settled(run, key, request, who, digest)
                 left = deadline - loop.time()
                 if found is not None:
                     return found

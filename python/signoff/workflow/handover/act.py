@@ -13,10 +13,12 @@ from signoff.workflow.durations import deadline_ms, duration_ms
 from signoff.workflow.handover.entries import InputAmended, InputDelegated, InputReassigned
 from signoff.workflow.handover.people import delegated
 from signoff.workflow.input.act import WHY
+from signoff.workflow.input.audience import asked_of
 from signoff.workflow.input.decide import Who, already_decided, check_audience, expire_now, is_late
 from signoff.workflow.input.spec import MOST_PRINCIPALS, check_spec
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.verb import RequestDecision, RequestVerb, unchanged, written
+from signoff.workflow.validation.decide import dropped
 from signoff.workflow.verb import OPERATOR, Body, Member
 from signoff.workflow.vote.quorum import check_quorum
 
@@ -52,9 +54,10 @@ def delegate(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: 
     if to in request.to:
         raise BadRequest(f"{to} is asked {request.row['id']} already; nothing was changed. Choose somebody else.")
     through_group = mine != {who.by.id}
-    _check(request, *delegated(request, str(who.by.id), to, forbid=through_group))
+    asked, forbidden = delegated(request, str(who.by.id), to, forbid=through_group)
+    _check(request, asked, forbidden)
     entry = InputDelegated(at, request.row["id"], to, body["reason"], who.by, through_group)
-    return written(loaded, request, entry)
+    return written(loaded, request, *dropped(request, asked_of(request, asked, forbidden), at), entry)
 
 
 def reassign(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: int) -> RequestDecision:
@@ -72,7 +75,8 @@ def reassign(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: 
     if to == request.to:
         return unchanged(request)
     _check(request, list(to), list(request.forbid))
-    return written(loaded, request, InputReassigned(at, request.row["id"], to, body["reason"], who.by))
+    entry = InputReassigned(at, request.row["id"], to, body["reason"], who.by)
+    return written(loaded, request, *dropped(request, asked_of(request, to), at), entry)
 
 
 def revise(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: int) -> RequestDecision:

@@ -37,6 +37,21 @@ def still_asked(who: str | None, before: InputState, after: InputState) -> bool:
     return {one for one in before.to if one.startswith("group:")} <= set(after.to)
 
 
+def judged_sender(state: InputState) -> str | None:
+    """Return the person whose answer is judged, or was when it was decided; None: there is none that is known."""
+    by = state.policy.get("judged", {}).get("by")
+    return str(by["id"]) if by is not None and by["kind"] == "person" else None
+
+
+def sender_barred(state: InputState) -> bool:
+    """Tell whether whoever sent the answer that is judged may not decide the request any more."""
+    who = judged_sender(state)
+    if who is None:
+        return False
+    before = replace(state, to=tuple(state.policy["judged"]["to"]))
+    return not still_asked(who, before, state)
+
+
 def who_decided(row: dict[str, Any]) -> list[str]:
     """Return the people who had a part in how a request was decided: who answered, and all who voted."""
     by = [row["decided_by"], *(vote["by"] for vote in row["votes"])]

@@ -31,6 +31,7 @@ from signoff.workflow import codec
 from signoff.workflow.claim import lease
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.audience import judged_sender
 from signoff.workflow.input.choices import may_be_left_out, schema_for
 from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.state import InputState
@@ -147,6 +148,8 @@ def answer(
         now_ms: now, in milliseconds.
         encoded: the submission, if it is encoded already.
 
+    Whoever's answer is judged counts as who decides that request, and may not decide what is kept apart from it.
+
     Raises:
         InputNotFound: nobody asked this.
         NotInAudience: this person was not asked.
@@ -176,7 +179,8 @@ def answer(
         check_audience(state, who)
         raise _not_seen(request)
     at = loaded.time(now_ms)
-    if isinstance(decide_answer(state, request, who, at), ExpireNow):
+    apart = [] if goes_back(state, request) is not None else _apart(loaded.view, state)
+    if isinstance(decide_answer(state, request, who, at, apart), ExpireNow):
         return expire_now(loaded, state, at)
     remember = Remember(SCOPE, request.submission_id, digest, Accepted.dumps)
     if goes_back(state, request) is not None:
@@ -229,12 +233,19 @@ def remembered_outcome(outcome: bytes, row: dict[str, Any]) -> Accepted:
     return Accepted.loads(outcome)
 
 
-def settled(loaded: Loaded, key: str, request: AnswerRequest, digest: str) -> Accepted | None:
+def _apart(view: View, state: InputState) -> list[InputState]:
+    """Return the requests that are not to be decided by the same people."""
+    others = (view.inputs.get(one) for one in state.policy.get("apart", ()))
+    return [one for one in others if one is not None]
+
+
+def settled(loaded: Loaded, key: str, request: AnswerRequest, who: Who, digest: str) -> Accepted | None:
     """Return what became of an answer that was to be judged; None: it still is.
 
     Raises:
         InvalidAnswer: it was refused.
         AlreadyDecided, Expired, Withdrawn, Stale: the request went on without it.
+        NotInAudience: whoever sent it may not decide the request any more.
         NotValidated: there was no verdict.
     """
     state = loaded.view.inputs.get(key)
@@ -248,6 +259,7 @@ def settled(loaded: Loaded, key: str, request: AnswerRequest, digest: str) -> Ac
         raise already_decided(state.row)
     if offset.decode(request.seen_offset) < offset.decode(state.row["revised"]):
         raise _stale(state.row)
+    check_audience(state, who)
     raise not_judged(state.row)
 
 
@@ -286,7 +298,9 @@ def _not_seen(request: AnswerRequest) -> BadRequest:
     )
 
 
-def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: int) -> Accept | ExpireNow:
+def decide_answer(
+    state: InputState, request: AnswerRequest, who: Who, now_ms: int, apart: Sequence[InputState] = ()
+) -> Accept | ExpireNow:
     """Decide what becomes of an answer; nothing is changed.
 
     Args:
@@ -294,13 +308,15 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
         request: the submission. That its id is new has been checked against the ledger.
         who: the caller.
         now_ms: now, in milliseconds.
+        apart: the requests that are not to be decided by the same people.
 
     Raises:
         NotInAudience: the caller was not asked, or is forbidden to answer.
         AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
         ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first.
         Stale: it was revised after the person saw it; with the current `row`.
-        BeingValidated: another answer is being judged; with the current `row`.
+        BeingValidated: another answer is being judged, or one by the caller to what is kept apart; with the current
+            `row`.
         InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
     """
     check_audience(state, who)
@@ -317,6 +333,13 @@ def decide_answer(state: InputState, request: AnswerRequest, who: Who, now_ms: i
             f"Another answer to {row['id']} is being checked just now; yours was not recorded. Look again in a moment.",
             row=row,
         )
+    for other in apart:
+        if other.judging is not None and judged_sender(other) in who.principals:
+            raise BeingValidated(
+                f"Your answer to {other.row['id']} is being checked just now, and nobody decides both that and "
+                f"{row['id']}; nothing was recorded of this. Look again in a moment.",
+                row=row,
+            )
     errors = _faults(row, request)
     if errors:
         raise InvalidAnswer(

@@ -26,6 +26,7 @@ from signoff.workflow.input.entries import (
 from signoff.workflow.input.hook import ReminderHook
 from signoff.workflow.input.schedule import Schedule, TimedEntry
 from signoff.workflow.input.spec import check_spec
+from signoff.workflow.input.state import outlives
 from signoff.workflow.input.times import Calendar, Escalation, When, revised_times
 from signoff.workflow.validation.ask import NO_CHECKS, OpenValidation
 from signoff.workflow.validation.entries import InputSubmitted
@@ -152,7 +153,8 @@ class InputRequest(Generic[T_co]):
 
     def revised(self, entry: InputRevised | InputAmended) -> None:
         """Take note of a revision, the code's own or an operator's."""
-        self.submission = None  # it was to something else
+        if self.submission is not None and not outlives(self.submission.by, entry.changes):
+            self.submission = None  # it was to something else
         self.schedule = self.schedule.revised(entry.changes, entry.at)
         if self.hook is not None:
             self.hook.revised(entry.changes)

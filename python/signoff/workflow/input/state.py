@@ -10,7 +10,7 @@
     validating --refuse--> pending   it is not taken; the errors and a new `revision` are shown
     validating --return--> pending   there was no verdict; the same
     validating --answer--> answered
-    validating --revise--> pending   the answer is dropped, since it was to something else
+    validating --revise--> pending   the answer is dropped, if it was to something else; else it stays validating
     validating --withdraw--> withdrawn
 
 What is not in the table has no effect.
@@ -18,6 +18,7 @@ What is not in the table has no effect.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
@@ -39,6 +40,9 @@ from signoff.workflow.input.entries import (
 )
 from signoff.workflow.input.schedule import TIMEOUT, Schedule
 from signoff.workflow.vote.quorum import shown_quorum
+
+_UNKNOWN = {"kind": "operator", "id": ""}
+"""Whose answer is judged, as earlier releases left it."""
 
 
 class RequestMove(StrEnum):
@@ -221,6 +225,11 @@ def revise(state: InputState, entry: InputRevised | InputAmended, revised: str) 
     if status is None:
         return state
     changes = entry.changes
+    policy = state.policy
+    if state.judging is not None and outlives(DecidedBy(**policy["judged"].get("by", _UNKNOWN)), changes):
+        status = "validating"
+    else:
+        policy = {name: rule for name, rule in policy.items() if name != "judged"}
     row = {**state.row, **{name: changes[name] for name in _SEEN if name in changes}}
     row["ui"] = row["ui"] or {}
     row = with_choices(row, row["choices"])
@@ -239,7 +248,21 @@ def revise(state: InputState, entry: InputRevised | InputAmended, revised: str) 
         "errors": [],
         "status": status,
     }
-    return replace(state, row=row, to=to, deadline_ms=deadline_ms, policy=schedule.into(state.policy))
+    return replace(state, row=row, to=to, deadline_ms=deadline_ms, policy=schedule.into(policy))
+
+
+def outlives(by: DecidedBy, changes: Mapping[str, Any]) -> bool:
+    """Tell whether an answer is judged on when its request is revised.
+
+    Args:
+        by: sent it.
+        changes: nothing of what is shown, and whoever sent it may still be among those who are asked. With groups that
+            cannot be told here: the verdict is only written if it is so.
+    """
+    if any(name in changes for name in (*_SEEN, "wizard")):
+        return False
+    to = changes.get("to")
+    return to is None or by.kind != "person" or by.id in to or any(one.startswith("group:") for one in to)
 
 
 def remind(state: InputState, entry: InputReminded) -> InputState:

@@ -28,6 +28,7 @@ from signoff.workflow.input.entries import (
     InputWithdrawn,
 )
 from signoff.workflow.input.schedule import put_off
+from signoff.workflow.input.state import outlives
 from signoff.workflow.run.entries import (
     OUTCOMES,
     REMARKS,
@@ -49,8 +50,10 @@ Cut = RunRewound | RunRetried
 
 CUTS: Final = frozenset({RunRewound, RunRetried})
 """The types of entries that may be cuts, for where speed matters."""
-JudgementEnd = InputAnswered | InputRefused | InputReturned | InputRevised | InputWithdrawn | InputRecalled
-"""What ends that an answer is judged."""
+Revision = InputRevised | InputAmended
+
+JudgementEnd = InputAnswered | InputRefused | InputReturned | Revision | InputWithdrawn | InputRecalled
+"""What ends that an answer is judged, if it is no revision that the answer outlives."""
 
 Failure = StepFailed | InputExpired | EventTimedOut
 """What says that something the code asked for came to no result; a step may be tried again."""
@@ -100,17 +103,20 @@ def kept(entries: Sequence[Entry], cut: Cut) -> tuple[KeptEntries, KeptEntries]:
 
 def _dropped_submissions(entries: Sequence[Entry], stay: Collection[int]) -> set[int]:
     """Return where answers stand that were to be judged, if it is undone how that ended: their senders were told."""
-    judged: dict[str, int] = {}
+    judged: dict[str, tuple[int, InputSubmitted]] = {}
     dropped: set[int] = set()
     for n, entry in enumerate(entries):
         if isinstance(entry, InputSubmitted):
-            judged[entry.id] = n
+            judged[entry.id] = n, entry
         elif isinstance(entry, JudgementEnd):
-            at = judged.pop(entry.id, None)
-            if at is not None and n not in stay:
-                dropped.add(at)
+            found = judged.get(entry.id)
+            if found is None or (isinstance(entry, Revision) and outlives(found[1].by, entry.changes)):
+                continue
+            del judged[entry.id]
+            if n not in stay:
+                dropped.add(found[0])
         elif isinstance(entry, OUTCOMES) and n not in stay:
-            dropped.update(judged.values())
+            dropped.update(at for at, _ in judged.values())
     return dropped
 
 

@@ -9,11 +9,14 @@ import orjson
 
 from signoff.errors import InvalidAnswer, NotValidated, SignoffError
 from signoff.workflow.entry import Entry
+from signoff.workflow.input.audience import sender_barred
 from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.state import UNDECIDED, InputState
 from signoff.workflow.input.submission import BACK, AnswerRequest
-from signoff.workflow.validation.entries import InputRefused
+from signoff.workflow.validation.entries import InputRefused, InputReturned
 from signoff.workflow.view import View
+
+BARRED: Final = "whoever sent it may not decide the request any more"
 
 VALUES: Final = "values"
 ALL: Final = "all"
@@ -72,6 +75,27 @@ def judged_by(entries: Iterable[Entry], view: View) -> list[InputAnswered | Inpu
             if state is not None and state.judging == entry.submission_id:
                 found.append(entry)
     return found
+
+
+def barred_by(verdicts: Iterable[InputAnswered | InputRefused], view: View) -> list[InputReturned]:
+    """Return what is to be written in place of verdicts that would count for somebody who may not decide any more.
+
+    Args:
+        verdicts: on what was being judged before.
+        view: the rows after them.
+    """
+    return [
+        InputReturned(one.at, one.id, one.submission_id, BARRED, barred=True)
+        for one in verdicts
+        if isinstance(one, InputAnswered) and sender_barred(view.inputs[one.id])
+    ]
+
+
+def dropped(state: InputState, after: InputState, at: int) -> tuple[InputReturned, ...]:
+    """Return the end of a judgement whose sender may not decide the request any more, as it is to be; or nothing."""
+    if state.judging is None or not sender_barred(after):
+        return ()
+    return (InputReturned(at, state.row["id"], state.judging, BARRED, barred=True),)
 
 
 def not_judged(row: dict[str, Any]) -> SignoffError:

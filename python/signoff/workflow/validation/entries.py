@@ -39,9 +39,11 @@ class InputReturned(Notification):
     Attributes:
         submission_id: of the answer; None: a policy was asked before anybody had answered.
         reason: why there is no verdict, for operators; None: the policy leaves it to people.
+        barred: whoever sent it may not decide the request any more, so it is not judged, or the verdict does not count.
     """
 
     type: ClassVar[str] = "input.returned"
     id: str
     submission_id: str | None = None
     reason: str | None = None
+    barred: bool = False

@@ -15,7 +15,8 @@ def submit(state: InputState, entry: InputSubmitted) -> InputState:
     status = next_status(state, RequestMove.SUBMIT)
     if status is None:
         return state
-    judged = {"id": entry.submission_id, "digest": entry.digest}
+    by = {"kind": entry.by.kind, "id": entry.by.id}
+    judged = {"id": entry.submission_id, "digest": entry.digest, "by": by, "to": list(state.to)}
     return replace(state, row={**state.row, "status": status, "errors": []}, policy={**state.policy, "judged": judged})
 
 
@@ -26,7 +27,8 @@ def refuse(state: InputState, entry: InputRefused) -> InputState:
 
 def give_back(state: InputState, entry: InputReturned) -> InputState:
     """Return the request as it is asked again, nobody knowing what is wrong; unchanged if that is not being judged."""
-    errors = [{"pointer": "", "message": NOT_JUDGED}] if entry.submission_id is not None else []
+    told = entry.submission_id is not None and not entry.barred
+    errors = [{"pointer": "", "message": NOT_JUDGED}] if told else []
     return _asked_again(state, RequestMove.RETURN, entry.submission_id, errors)
 
 
