@@ -881,3 +881,62 @@ async def test_a_revision_that_asks_others_drops_the_answer_of_whoever_was_asked
         row = await on.engine.inputs.get(run, "page:0")
         await on.answer(row, {"email": "b@example.com"}, who=person("bora", "board"))
         assert (await on.reaches(run, "completed"))["output"] == "user:bora"
+
+
+async def test_who_sent_what_a_policy_decided_about_had_a_part_in_it(url: str) -> None:
+    def by_rule(value: SignUp) -> Decided:
+        return Decided("approve", value, "small")
+
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def ruled(ctx: Context) -> list[str | None]:
+        options: dict[str, Any] = {"to": ["group:finance"], "actions": ["approve"]}
+        first = ctx.await_input("page", SignUp, title="Who?", validate=by_rule, **options)
+        beside = ctx.await_input("beside", bool, title="Sure?", forbid=[first], **options)
+        answer = await first
+        later = ctx.await_input("later", bool, title="Sure?", forbid=[first], **options)
+        last = ctx.await_input("last", bool, title="Sure?", forbid=[answer], **options)
+        sent_by = None if answer.sent_by is None else answer.sent_by.id
+        return [answer.by.id, sent_by, *[(await one).by.id for one in (beside, later, last)]]
+
+    async with stage(app, url) as on:
+        run = await on.start("ruled")
+        reply = await on.answer(await on.asks(run, "page:0"), {"email": "a@example.com"})
+        assert reply.row["decided_by"]["kind"] == "policy"
+        for key in ("beside:0", "later:0", "last:0"):
+            row = await on.asks(run, key)
+            assert row["forbid"] == ["user:alice"]
+            with pytest.raises(NotInAudience):
+                await on.answer(row, True)
+            await on.answer(row, True, who=person("bora"))
+        assert (await on.reaches(run, "completed"))["output"] == ["by_rule", "user:alice", *["user:bora"] * 3]
+
+
+async def test_a_rewind_undoes_an_answer_that_was_judged_on_through_a_revision(url: str) -> None:
+    gate = Gate()
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def two(ctx: Context) -> str:
+        request = ctx.await_input("page", SignUp, title="1", to=["group:finance"], validate=gate)
+        await ctx.await_event("newer", type=int)
+        request.revise(deadline="3h")
+        first = await request
+        await ctx.await_input("more", int, title="2", to=["group:finance"])
+        return str(first.value.email)
+
+    async with stage(app, url) as on:
+        run = await on.start("two")
+        first = await submitted_by(on, await on.asks(run, "page:0"), gate)
+        await on.engine.events.send(run, "newer", id="e1", payload=1)
+        await revised(on, run, 1)
+        gate.accept()
+        await first
+        await on.asks(run, "more:0")
+        await on.engine.runs.act("rewind", run, BY, to="page:0", after=False)
+        again = await on.asks(run, "page:0")
+        assert again["status"] == "pending"
+        await on.answer(again, {"email": "b@example.com"}, submission="two")
+        await on.answer(await on.asks(run, "more:0"), 1)
+        assert (await on.reaches(run, "completed"))["output"] == "b@example.com"

@@ -14,7 +14,8 @@ from signoff.streams import state
 from signoff.workflow.decision import AppendEntries, Loaded
 from signoff.workflow.entry import DecidedBy, Entry, Error
 from signoff.workflow.event.entries import EventAwaited, EventReceived, EventTimedOut
-from signoff.workflow.input.entries import InputExpired, InputRequested, InputRevised
+from signoff.workflow.handover.entries import InputAmended
+from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested, InputRevised
 from signoff.workflow.input.state import InputState
 from signoff.workflow.machine import Machine
 from signoff.workflow.projection import project, refold
@@ -38,6 +39,7 @@ from signoff.workflow.run.undo import retried_on, retried_otherwise
 from signoff.workflow.step.entries import StepCompleted, StepFailed, StepScheduled
 from signoff.workflow.view import RunFold, View
 from tests.workflow.corpus import app
+from tests.workflow.input.requests import SUBMITTED
 from tests.workflow.loaded import started
 from tests.workflow.world import ERROR, World, by_chance
 
@@ -430,3 +432,16 @@ def test_an_unknown_command_is_named() -> None:
     run = RewoundWorld(app.get("sequence"), by_chance(1)).loaded()
     with pytest.raises(UnknownCommand, match="has not asked for 'nothing:0'"):
         undo.rewind(run, {"to": "nothing:0"}, OPERATOR, 5)
+
+
+@pytest.mark.parametrize(("changes", "stays"), [({"deadline": 9_000}, False), ({"title": "New"}, True)])
+def test_an_answer_is_undone_with_its_verdict_whatever_was_revised_meanwhile(
+    changes: dict[str, Any], stays: bool
+) -> None:
+    """Its sender was told of the verdict; an answer that the revision itself had ended is not judged anew by a cut."""
+    asked = InputRequested(1_000, "approve:0", {"title": "Approve?", "schema": {}, "actions": ["approve"]})
+    amended = InputAmended(1_600, "approve:0", changes, "why", OPERATOR)
+    answered = InputAnswered(2_000, "approve:0", "s1", "d", "approve", {"ok": True}, SUBMITTED.by)
+    left = effective([asked, SUBMITTED, amended, answered, RunRewound(3_000, keep=3)])
+    assert (SUBMITTED in left) == stays
+    assert amended in left

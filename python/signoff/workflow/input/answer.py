@@ -39,6 +39,7 @@ class Answer(Generic[T_co]):
         at: when, UTC.
         votes: of a request with a quorum, all that were there when it was decided, in the order in which they came;
             the last is the one that decided. Empty if an operator decided alone.
+        sent_by: whose answer it was that a policy decided about; None: nobody's.
     """
 
     value: T_co
@@ -46,12 +47,13 @@ class Answer(Generic[T_co]):
     by: DecidedBy
     at: datetime
     votes: tuple[Vote[T_co], ...] = ()
+    sent_by: DecidedBy | None = None
 
 
 def who_answered(answer: Answer[Any]) -> list[str]:
     """Return the people who had a part in an answer."""
-    by = (answer.by, *(vote.by for vote in answer.votes))
-    return list(dict.fromkeys(str(one.id) for one in by if one.kind == "person"))
+    by = (answer.by, *(vote.by for vote in answer.votes), answer.sent_by)
+    return list(dict.fromkeys(str(one.id) for one in by if one is not None and one.kind == "person"))
 
 
 class Unset:

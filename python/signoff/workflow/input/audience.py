@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from signoff.workflow.input.state import InputState
 
@@ -52,9 +51,13 @@ def sender_barred(state: InputState) -> bool:
     return not still_asked(who, before, state)
 
 
-def who_decided(row: dict[str, Any]) -> list[str]:
-    """Return the people who had a part in how a request was decided: who answered, and all who voted."""
-    by = [row["decided_by"], *(vote["by"] for vote in row["votes"])]
+def who_decided(state: InputState) -> list[str]:
+    """Return the people who had a part in how a request was decided: who answered, and all who voted.
+
+    Also who sent the answer that a policy decided about.
+    """
+    row, judged = state.row, state.policy.get("judged", {})
+    by = [row["decided_by"], *(vote["by"] for vote in row["votes"]), judged.get("by")]
     return list(dict.fromkeys(one["id"] for one in by if one is not None and one["kind"] == "person"))
 
 

@@ -101,7 +101,7 @@ def _answered(projector: Projector, run: RunFold, entry: InputAnswered) -> None:
         return
     before, txid = request_of(projector, entry.id), projector.txid_of(entry)
     finish(projector, run, entry, lambda request: _become(request, entry), txid)
-    people = who_decided(request_of(projector, entry.id).row)
+    people = who_decided(request_of(projector, entry.id))
     for other in before.policy.get("apart", ()):
         if people and other in run.inputs:
             theirs = request_of(projector, other)
@@ -125,7 +125,7 @@ def _apart(projector: Projector, run: RunFold, asked: InputState) -> InputState:
         if id_ in run.inputs and other is not None:
             projector.view.inputs[id_] = projector.touched[id_] = keep_apart(other, asked.row["id"])
         elif other is not None and other.row["status"] == "answered":
-            asked = forbidden_to(asked, who_decided(other.row))
+            asked = forbidden_to(asked, who_decided(other))
     return asked
 
 

@@ -226,14 +226,16 @@ class InputRequest(Generic[T_co]):
         except UnsupportedValue as error:
             self.fail(InvalidAnswer(f"The answer to {self.id} cannot be read: {error}", **error.extra))
             return
-        self._answer = Answer(value, entry.action, entry.by, moment(entry.at), votes)
+        judged = self.submission
+        sent_by = judged.by if judged is not None and entry.by.kind == "policy" else None
+        self._answer = Answer(value, entry.action, entry.by, moment(entry.at), votes, sent_by)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(self._answer)
 
     def decided_by(self) -> list[str]:
-        """Return the people who had a part in its answer: who gave it, and all who voted."""
+        """Return the people who had a part in its answer: who gave it, even if a policy then decided, and who voted."""
         return [] if self._answer is None else who_answered(self._answer)
 
     def fail(self, error: WorkflowError | InvalidAnswer) -> None:
