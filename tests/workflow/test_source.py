@@ -108,18 +108,19 @@ def reminds(reminder: object) -> None:
 
 
 async def asks_by_other_names(ctx: Context) -> list[Any]:
-    options: dict[str, Any] = {"validate": rolls, "on_remind": reminds}
-    pages = ctx.wizard("pages")
+    options: Any = {"validate": rolls, "on_remind": reminds}
+    others: Any = dict(decide=rolls)  # noqa: C408
+    pages = ctx.wizard()
     return [
         await pages.ask("a", int, title="A?", validate=rolls, decide=calls_rolls, on_remind=reminds),
         await ask_boss(ctx, validate=rolls),
         await ctx.await_input("c", int, title="C?", **options),
-        await ctx.await_input("d", int, title="D?", **dict(decide=rolls)),  # noqa: C408
+        await ctx.await_input("d", int, title="D?", **others),
         await ctx.await_input("e", int, title="E?", deadline=lambda at: datetime.now()),  # noqa: DTZ005  # found
     ]
 
 
-async def ask_boss(ctx: Context, validate: Callable[[int], Any]) -> int:
+async def ask_boss(ctx: Context, validate: Callable[..., Any]) -> int:
     return (await ctx.await_input("b", int, title="B?", validate=validate)).value
 
 

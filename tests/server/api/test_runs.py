@@ -63,7 +63,7 @@ async def test_a_start_that_finds_somebody_elses_run_tells_only_what_is_needed(s
             return dict(reply.json()["run"])
 
         told = await again("mallory")
-        nothing = {"tags": [], "parent": None, "started_by": None, "error": None}
+        nothing: dict[str, Any] = {"tags": [], "parent": None, "started_by": None, "error": None}
         names = ("id", "workflow", "version", "status", "created_at", "updated_at")
         assert told == {name: whole[name] for name in names} | nothing
         assert await again("mallory", "run:read:mine") == told
