@@ -21,9 +21,9 @@ from signoff.stores.base import Page, PartsWanted, WorkflowStore
 from signoff.workflow.decision import Decision, Loaded
 from signoff.workflow.input import decide
 from signoff.workflow.input.choices import schema_for
-from signoff.workflow.input.decide import SCOPE, Accepted, EncodedAnswer, Who
+from signoff.workflow.input.decide import SCOPE, Accepted, Who
 from signoff.workflow.input.state import InputState
-from signoff.workflow.input.submission import AnswerRequest
+from signoff.workflow.input.submission import AnswerRequest, EncodedAnswer
 from signoff.workflow.input.verb import RequestDecision, decide_on
 from signoff.workflow.nouns import request_verbs
 from signoff.workflow.verb import Body

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -27,7 +27,6 @@ from signoff.errors import (
 )
 from signoff.frozen import frozen
 from signoff.streams import offset
-from signoff.workflow import codec
 from signoff.workflow.claim import lease
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
@@ -35,7 +34,7 @@ from signoff.workflow.input.audience import judged_sender
 from signoff.workflow.input.choices import may_be_left_out, schema_for
 from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.state import InputState
-from signoff.workflow.input.submission import BACK, AnswerRequest
+from signoff.workflow.input.submission import BACK, AnswerRequest, EncodedAnswer
 from signoff.workflow.validation.decide import JudgedAnswer, is_judged, kept_of_refusal, not_judged, refusal
 from signoff.workflow.validation.entries import InputRefused, InputSubmitted
 from signoff.workflow.view import View
@@ -112,27 +111,6 @@ class Accepted:
         outcome = orjson.loads(data)
         kind = outcome.get("outcome", "accepted")
         return cls(outcome["offset"], outcome["txid"], outcome["row"], replayed=True, outcome=kind)
-
-
-class EncodedAnswer(NamedTuple):
-    """An answer as it is kept and compared.
-
-    Attributes:
-        value: as the journal has it.
-        digest: of all that was sent, to tell a retry from a reuse.
-        size: bytes of all that was sent, in canonical form.
-    """
-
-    value: Any
-    digest: str
-    size: int
-
-    @classmethod
-    def of(cls, key: str, request: AnswerRequest, who: Who) -> EncodedAnswer:
-        """Encode an answer of somebody to the request `key`."""
-        value = codec.encode(request.value)
-        sent = codec.canonical([key, request.action, value, who.by.kind, who.by.id])
-        return cls(value, codec.digest_of(sent), len(sent))
 
 
 def answer(

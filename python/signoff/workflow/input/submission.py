@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from signoff.errors import BadRequest
 from signoff.streams import offset
+from signoff.workflow import codec
+
+if TYPE_CHECKING:
+    from signoff.workflow.input.decide import Who
 
 BACK: Final = "back"
 """The action that leaves a page as it is, filled in half or wrongly; nobody checks its value against the schema."""
@@ -76,3 +80,24 @@ def _too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+class EncodedAnswer(NamedTuple):
+    """An answer as it is kept and compared.
+
+    Attributes:
+        value: as the journal has it.
+        digest: of all that was sent, to tell a retry from a reuse.
+        size: bytes of all that was sent, in canonical form.
+    """
+
+    value: Any
+    digest: str
+    size: int
+
+    @classmethod
+    def of(cls, key: str, request: AnswerRequest, who: Who) -> EncodedAnswer:
+        """Encode an answer of somebody to the request `key`."""
+        value = codec.encode(request.value)
+        sent = codec.canonical([key, request.action, value, who.by.kind, who.by.id])
+        return cls(value, codec.digest_of(sent), len(sent))
