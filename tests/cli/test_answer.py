@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from tests.cli.commands import Running, run, running
@@ -202,3 +203,104 @@ def test_an_action_that_is_not_offered_is_said_before_anything_is_asked(folder: 
     with at_terminal(folder, "answer", "open", "plain:0", "--action", "edit", SIGNOFF_SERVER=dev.url) as terminal:
         terminal.sees("--action is one of submit, reject.")
         assert terminal.ends() == 2
+
+
+# -- what became of it -------------------------------------------------------------------------------------------------
+
+OUTCOMES = """
+from signoff import App, Context, Quorum
+
+app = App()
+
+@app.workflow
+async def board(ctx: Context) -> str:
+    answer = await ctx.await_input(
+        "pay", bool, title="Pay?", actions=["approve", "reject"], to=["group:board"], quorum=Quorum(2)
+    )
+    return answer.action
+
+@app.workflow
+async def pages(ctx: Context) -> str:
+    asking = ctx.wizard(of=2)
+    await asking.ask("first", str, title="First?", to=["user:alice"])
+    await asking.ask("second", str, title="Second?", to=["user:alice"])
+    return "done"
+
+def check(value: str) -> None:
+    return None
+
+@app.workflow
+async def checked(ctx: Context) -> str:
+    return (await ctx.await_input("name", str, title="Name?", to=["user:alice"], validate=check)).value
+"""
+KEY = "k" * 32
+
+
+def _token(who: str, *groups: str) -> str:
+    grants = ["operator"] if who == "boss" else ["run:read:held"]
+    return jwt.encode({"sub": who, "groups": list(groups), "grants": grants}, KEY, "HS256")
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """`signoff dev` that tells people apart."""
+    folder = tmp_path_factory.mktemp("outcomes")
+    (folder / "flow.py").write_text(OUTCOMES)
+    with running(folder, "dev", "flow:app", "--port", "0", "--data", "data", SIGNOFF_SECRET=KEY) as process:
+        yield process
+
+
+def _boss(keyed: Running, *arguments: str) -> None:
+    done = run(Path(), *arguments, SIGNOFF_SERVER=keyed.url, SIGNOFF_TOKEN=_token("boss"))
+    assert done.returncode == 0, done.stderr
+
+
+def _begun(keyed: Running, workflow: str, run_id: str, request: str) -> None:
+    """Start a run, and wait until it asks."""
+    _boss(keyed, "start", workflow, "--run-id", run_id)
+    _until(keyed, run_id, request)
+
+
+def _until(keyed: Running, run_id: str, request: str) -> None:
+    deadline = time.monotonic() + 30
+    headers = {"authorization": f"Bearer {_token('boss')}"}
+    while True:
+        reply = httpx.get(f"{keyed.url}/v1/runs/{run_id}/inputs/{request}", headers=headers, trust_env=False)
+        if reply.status_code == 200 and reply.json()["input"]["status"] == "pending":
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _said(keyed: Running, who: str, *arguments: str) -> tuple[int, str, str]:
+    """Answer as somebody; return the exit code, and what is printed where."""
+    token = _token(who, "board")
+    done = run(Path(), "answer", *arguments, SIGNOFF_SERVER=keyed.url, SIGNOFF_TOKEN=token)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_vote_is_no_decision(keyed: Running) -> None:
+    _begun(keyed, "board", "votes", "pay:0")
+    how = ("votes", "pay:0", "--action", "approve", "--value", "true")
+    assert _said(keyed, "alice", *how) == (0, "Voted approve on: Pay? (1 of 2; still pending)\n", "")
+    assert _said(keyed, "bora", *how) == (0, "Accepted: Pay? (approve, by user:bora)\n", "")
+
+
+def test_going_back_is_no_answer(keyed: Running) -> None:
+    _begun(keyed, "pages", "wizard", "first:0")
+    said = _said(keyed, "alice", "wizard", "first:0", "--action", "submit", "--value", '"a"')
+    assert said == (0, "Accepted: First? (submit, by user:alice)\n", "")
+    _until(keyed, "wizard", "second:0")
+    said = _said(keyed, "alice", "wizard", "second:0", "--action", "back")
+    assert said == (0, "Gone back from: Second?\n", "")
+
+
+def test_an_answer_that_nobody_checks_while_the_run_is_paused_is_told_of(keyed: Running) -> None:
+    _begun(keyed, "checked", "held", "name:0")
+    _boss(keyed, "pause", "held")
+    how = ("held", "name:0", "--value", '"Ada"', "--submission-id", "s1")
+    code, said, _ = _said(keyed, "alice", *how)
+    assert code == 0
+    assert said.startswith("Being checked: Name? (submit). The run is paused")
+    _boss(keyed, "resume", "held")
+    assert _said(keyed, "alice", *how, "--action", "submit")[1] == "Accepted: Name? (submit, by user:alice)\n"

@@ -16,8 +16,14 @@ from signoff.cli.misuse import Misuse
 from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import json_value
 from signoff.client import SignoffClient
-from signoff.errors import InvalidAnswer
+from signoff.errors import Forbidden, InvalidAnswer, NotFound
 from signoff.workflow.input.choices import FORM_ACTIONS
+
+_SOON_S = 1
+"""Seconds in which most answers are judged: until then nothing is said of it."""
+
+_LOOK_S = 5
+"""Seconds after which to look whether the run is paused."""
 
 
 @aimed
@@ -53,10 +59,26 @@ def answer(
     else:
         reply = on(target, lambda client: _answer(client, run, key, body))
     if json:
-        output.as_json(reply)
+        output.as_json({name: value for name, value in reply.items() if name != "action"})
         return
-    row = reply["row"]
-    output.line(f"Accepted: {row['title']} ({row['action']}, by {row['decided_by']['id']})")
+    output.line(_told(run, reply))
+
+
+def _told(run: str, reply: dict[str, Any]) -> str:
+    """Return what became of an answer, in a line."""
+    row, action = reply["row"], reply["action"]
+    if reply["outcome"] == "voted":
+        same = sum(vote["action"] == action for vote in row["votes"])
+        return f"Voted {action} on: {row['title']} ({same} of {row['quorum']['need']}; still pending)"
+    if reply["outcome"] == "validating":
+        return (
+            f"Being checked: {row['title']} ({action}). The run is paused, so that there is no verdict before "
+            f"`signoff resume {run}`; nothing is decided yet."
+        )
+    if row["status"] != "answered":
+        return f"Gone back from: {row['title']}"
+    by = row["decided_by"]
+    return f"Accepted: {row['title']} ({row['action']}, by {by['id'] or by['kind']})"
 
 
 async def _answer(client: SignoffClient, run: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +89,33 @@ async def _answer(client: SignoffClient, run: str, key: str, body: dict[str, Any
             body["action"] = _only(row["actions"])
         if body["seen_offset"] is None:
             body["seen_offset"] = row["revised"]
-    return await client.answer(run, key, **body)
+    return await _settled(client, run, key, body)
+
+
+async def _settled(client: SignoffClient, run: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send an answer, and say so if it is being checked; return the reply, and the `action` that was sent.
+
+    There is no verdict while the run is paused, so that is not waited for.
+    """
+    wait_s = _SOON_S
+    while True:
+        reply = await client.answer(run, key, **body, wait_s=wait_s)
+        if reply["outcome"] != "validating" or await _is_paused(client, run):
+            return {**reply, "action": body["action"]}
+        if wait_s == _SOON_S:
+            again = f"--submission-id {body['submission_id']}"
+            output.note(
+                "Your answer is being checked; while the run is paused, that waits. Stop waiting, and nothing is"
+            )
+            output.note(f"taken back: send the same again with {again} to learn what came of it.")
+        wait_s = _LOOK_S
+
+
+async def _is_paused(client: SignoffClient, run: str) -> bool:
+    try:
+        return bool((await client.get(run))["run"]["status"] == "paused")
+    except (Forbidden, NotFound):  # whoever may answer may not see the run, perhaps
+        return False
 
 
 def _only(actions: list[str]) -> str:
@@ -124,7 +172,7 @@ class _Asking:
                 body["submission_id"] = str(uuid.uuid4())  # what the workflow has refused stays so under its id
 
     def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
-        return on(self.target, lambda client: client.answer(self.run, self.key, **body))
+        return on(self.target, lambda client: _settled(client, self.run, self.key, body))
 
 
 def _show(row: dict[str, Any]) -> None:

@@ -23,10 +23,8 @@ from signoff.errors import SignoffError
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
-_AGAIN_S = 0.1
-"""Seconds between two questions after a verdict, each of which the server answers late."""
-_SLICE_S = 10.0
-"""Seconds for which one request waits for the end of a run."""
+_AGAIN_S = 0.1  # seconds between two questions after a verdict, each of which the server answers late
+_SLICE_S = 10.0  # seconds for which one request waits for the end of a run
 
 
 class SignoffClient(HttpCalls):
@@ -301,17 +299,25 @@ class SignoffClient(HttpCalls):
         return await self._get(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}")
 
     async def answer(
-        self, run_id: str, key: str, *, submission_id: str, action: str, value: Any, seen_offset: str
+        self,
+        run_id: str,
+        key: str,
+        *,
+        submission_id: str,
+        action: str,
+        value: Any,
+        seen_offset: str,
+        wait_s: int | None = None,
     ) -> dict[str, Any]:
         """Answer a request, once per `submission_id`. Returns `{outcome, offset, txid, row}`.
 
-        If the workflow's own code judges the answer, this waits for the verdict, however long that takes. Whoever gives
-        up waiting takes nothing back: send the same again to learn what came of it.
+        If the workflow's own code judges the answer, this waits for the verdict. Whoever gives up waiting takes nothing
+        back: send the same again to learn what came of it.
 
         Args:
-            key: `name:n`.
             submission_id: keep it when you try again, and a lost reply does no harm.
             seen_offset: the `revised` of the row the answer is about.
+            wait_s: seconds to wait for the verdict, else the outcome is `validating`; None: however long it takes.
 
         Raises:
             InvalidAnswer: the value does not match, or the workflow refuses it; `extra["errors"]` tells where.
@@ -322,11 +328,11 @@ class SignoffClient(HttpCalls):
         """
         path = f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/answer"
         body = {"submission_id": submission_id, "action": action, "value": value, "seen_offset": seen_offset}
-        while True:
-            reply = await self._post(path, body)
-            if reply["outcome"] != "validating":
-                return reply
+        reply = await self._post(path, body, wait_s)
+        while reply["outcome"] == "validating" and wait_s is None:
             await asyncio.sleep(_AGAIN_S)  # the server has waited as long as it does
+            reply = await self._post(path, body, wait_s)
+        return reply
 
     # -- streams ---------------------------------------------------------------------------------------------------
 

@@ -68,12 +68,13 @@ class HttpCalls:
         }
         return await self._call("GET", path, params=params)
 
-    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def _post(self, path: str, body: Mapping[str, Any], wait_s: int | None = None) -> dict[str, Any]:
         try:
             content = orjson.dumps(body)
         except TypeError as error:
             raise BadRequest(f"This cannot be sent as JSON: {error}.") from error
-        return await self._call("POST", path, content=content, headers={"content-type": "application/json"})
+        headers = {"content-type": "application/json"} | ({} if wait_s is None else {"prefer": f"wait={wait_s}"})
+        return await self._call("POST", path, content=content, headers=headers)
 
     async def _call(self, method: str, path: str, **how: Any) -> dict[str, Any]:
         response = await self._open(method, path, **how)
