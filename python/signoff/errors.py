@@ -23,13 +23,11 @@
     │   ├── ProducerGap · ProducerFenced (403)
     │   ├── RunConflict             the run id is taken by another workflow or input
     │   ├── RunClosed               the run has ended
-    │   ├── TooManyEvents           the run holds as many events nobody awaits as it may
+    │   ├── TooManyEvents · TooManyComments     the run, or the request, has as many as it may
     │   ├── NoResult                the run has ended without one
     │   │   └── FailedRun · CancelledRun
-    │   ├── JournalUnreadable       the history has entries of a newer release
-    │   ├── JournalTooLong          the history is too long to be undone or copied at once
-    │   ├── NotBlocked              there is nothing to try again
-    │   ├── NotPaused               there is nothing to resume
+    │   ├── JournalUnreadable · JournalTooLong  of a newer release; too long to be undone or copied at once
+    │   ├── NotBlocked · NotPaused  there is nothing to try again, or to resume
     │   ├── NotEnded                the run goes on, and cannot be deleted
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther · NotClaimed
@@ -266,6 +264,12 @@ class TooManyEvents(Conflict409):
     """An event for a run that holds as many that nobody awaits as it may; nothing was stored."""
 
     code, title = "too_many_events", "The run holds too many events that nobody awaits"
+
+
+class TooManyComments(Conflict409):
+    """The request has as many comments as there may be; carries the current `row`."""
+
+    code, title = "too_many_comments", "The request has as many comments as there may be"
 
 
 class NoResult(Conflict409):
@@ -582,16 +586,15 @@ class Refused(PublicError):
             message, errors = errors, None
         if not (errors is None or isinstance(errors, Mapping)):
             raise TypeError(f"Refused takes messages by JSON Pointer, or a text, not {type(errors).__name__}.")
-        given = dict(errors or {})
-        for pointer, said in given.items():
+        if not isinstance(message, str):
+            raise TypeError(f"The `message` of Refused is a text, not {type(message).__name__}.")
+        given = [*([("", message)] if message else []), *(errors or {}).items()]
+        for pointer, said in given:
             if not (isinstance(pointer, str) and (pointer == "" or pointer.startswith("/"))):
                 raise TypeError(f"Refused takes JSON Pointers such as '/email', not {pointer!r:.100}.")
             if not isinstance(said, str):
                 raise TypeError(f"What Refused says of {pointer!r:.100} is a text, not {type(said).__name__}.")
-        if not isinstance(message, str):
-            raise TypeError(f"The `message` of Refused is a text, not {type(message).__name__}.")
-        if not (given or message):
+        if not given:
             raise TypeError("Refused says what is wrong: Refused({'/email': 'already taken'}, message='…').")
-        whole = {"": message} if message else {}
-        found = [{"pointer": pointer, "message": said} for pointer, said in [*whole.items(), *given.items()]]
-        super().__init__(message or "; ".join(given.values()), errors=found)
+        found = [{"pointer": pointer, "message": said} for pointer, said in given]
+        super().__init__(message or "; ".join(said for _, said in given), errors=found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signoff.errors import AlreadyDecided, NotInAudience, PayloadTooLarge
+from signoff.errors import AlreadyDecided, NotInAudience, TooManyComments
 from signoff.workflow.comment.act import MOST_COMMENTS, comment
 from signoff.workflow.comment.entries import CommentAdded
 from signoff.workflow.decision import AlreadyDone, AppendEntries
@@ -47,6 +47,15 @@ def test_the_same_comment_is_said_once_even_when_all_is_decided() -> None:
         comment(run, request, TEXT | {"comment_id": "c2"}, ALICE, 2_000)
 
 
+def test_an_id_that_somebody_else_has_chosen_too_is_another_comment() -> None:
+    run = loaded(ASKED, said(1))
+    decision = comment(run, run.view.inputs["go:0"], TEXT | {"comment_id": "c1"}, LOCAL, 2_000)
+    assert isinstance(decision, AppendEntries)
+    assert decision.entries == (CommentAdded(2_000, "go:0", "c1", "Which receipts?", LOCAL.by),)
+    both = loaded(ASKED, said(1), *decision.entries)
+    assert [one["by"]["id"] for one in both.view.inputs["go:0"].policy["comments"]] == [ALICE.by.id, LOCAL.by.id]
+
+
 def test_ids_are_made_up() -> None:
     run = loaded(ASKED, said(1))
     request = run.view.inputs["go:0"]
@@ -56,5 +65,5 @@ def test_ids_are_made_up() -> None:
 
 def test_there_is_an_end_to_it() -> None:
     run = loaded(ASKED, *map(said, range(MOST_COMMENTS)))
-    with pytest.raises(PayloadTooLarge, match="as many as there may be"):
+    with pytest.raises(TooManyComments, match="as many as there may be"):
         comment(run, run.view.inputs["go:0"], TEXT, ALICE, 2_000)

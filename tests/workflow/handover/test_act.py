@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from signoff.errors import AlreadyDecided, BadRequest, Expired, NotInAudience
 from signoff.shapes import WrongValue
-from signoff.workflow.decision import AppendEntries
+from signoff.workflow.decision import AlreadyDone, AppendEntries
 from signoff.workflow.handover.act import REQUEST_VERBS, delegate, reassign, revise
-from signoff.workflow.handover.entries import InputDelegated
+from signoff.workflow.handover.entries import InputDelegated, InputReassigned
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
 from tests.workflow.input.requests import ALICE, LOCAL, SCHEMA
 from tests.workflow.loaded import loaded
@@ -61,6 +62,38 @@ def test_who_is_asked_by_name_and_through_a_group_hands_on_both() -> None:
     decision = delegate(run, run.view.inputs["pay:0"], BODIES[delegate], ALICE, 2_000)
     assert isinstance(decision, AppendEntries)
     assert decision.entries == (InputDelegated(2_000, "pay:0", "user:bora", "away", ALICE.by, forbid=True),)
+
+
+@pytest.mark.parametrize("to", ["group:finance", "user:alice"])
+def test_a_part_that_is_handed_on_again_after_a_lost_reply_stays_as_it_is(to: str) -> None:
+    run = loaded(asked(to=(to,)))
+    decision = delegate(run, run.view.inputs["pay:0"], BODIES[delegate], ALICE, 2_000)
+    assert isinstance(decision, AppendEntries)
+    done = loaded(asked(to=(to,)), *decision.entries)
+    request = done.view.inputs["pay:0"]
+    assert delegate(done, request, BODIES[delegate], ALICE, 3_000) == AlreadyDone(request.row)
+    for other in ({"to": "user:cara", "reason": "away"}, {"to": "user:bora", "reason": "ill"}):
+        with pytest.raises(NotInAudience):
+            delegate(done, request, other, ALICE, 3_000)
+
+
+def test_who_has_got_a_part_back_hands_it_on_anew() -> None:
+    """Though in the same words to the same person."""
+    away, back = (
+        InputDelegated(1_100, "pay:0", "user:bora", "away", ALICE.by),
+        InputReassigned(1_200, "pay:0", ("user:alice",), "back", LOCAL.by),
+    )
+    run = loaded(asked(to=("user:alice",)), away, back)
+    assert isinstance(delegate(run, run.view.inputs["pay:0"], BODIES[delegate], ALICE, 2_000), AppendEntries)
+
+
+def test_a_revision_that_changes_nothing_is_none() -> None:
+    show = {"title": "Pay?", "description": None, "ui": None, "deadline": datetime.fromtimestamp(9, UTC)}
+    run = loaded(asked(deadline=9_000))
+    request = run.view.inputs["pay:0"]
+    assert revise(run, request, show | {"reason": "r"}, LOCAL, 2_000) == AlreadyDone(request.row)
+    for one in ({"title": "Pay 7?"}, {"show": 1}, {"ui": {"a": 1}}, {"deadline": None}):
+        assert isinstance(revise(run, request, show | one | {"reason": "r"}, LOCAL, 2_000), AppendEntries)
 
 
 def test_nobody_hands_on_what_is_not_theirs() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from signoff.errors import AlreadyDecided, Expired, PayloadTooLarge, Withdrawn
+from signoff.errors import AlreadyDecided, Expired, TooManyComments, Withdrawn
 from signoff.shapes import maybe, text
 from signoff.workflow import codec
-from signoff.workflow.comment.entries import CommentAdded
+from signoff.workflow.comment.entries import CommentAdded, said_already
 from signoff.workflow.decision import Loaded
 from signoff.workflow.input.decide import Who, already_decided, check_asked
 from signoff.workflow.input.state import InputState
@@ -24,18 +24,18 @@ def comment(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: i
     Raises:
         NotInAudience: the caller was not asked.
         AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
-        PayloadTooLarge: there are as many comments as there may be.
+        TooManyComments: there are as many comments as there may be.
     """
     check_asked(request, who)
     comments = request.policy.get("comments", [])
     at = loaded.time(now_ms)
     comment_id = body.get("comment_id") or codec.digest([request.row["id"], len(comments), at, body["text"]])[:20]
-    if any(one["comment_id"] == comment_id for one in comments):
+    if said_already(comments, comment_id, who.by):
         return unchanged(request)
     if not request.pending:
         raise already_decided(request.row)
     if len(comments) >= MOST_COMMENTS:
-        raise PayloadTooLarge(
+        raise TooManyComments(
             f"The request {request.row['id']} has {MOST_COMMENTS} comments, as many as there may be; nothing was said.",
             row=request.row,
         )
@@ -50,9 +50,13 @@ REQUEST_VERBS: Final = (
         comment,
         members=(
             Member("text", text(LONGEST, lines=True), "What to say.", required=True),
-            Member("comment_id", maybe(text(128)), "The same id again says nothing twice; made up unless given."),
+            Member(
+                "comment_id",
+                maybe(text(128)),
+                "Nobody says anything twice under one id; made up unless given.",
+            ),
         ),
-        refusals=(AlreadyDecided, Expired, Withdrawn),
+        refusals=(AlreadyDecided, Expired, Withdrawn, TooManyComments),
         said="Said about {key}.",
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from signoff.frozen import frozen
 from signoff.workflow.entry import DecidedBy, Notification
@@ -14,7 +15,7 @@ class CommentAdded(Notification):
 
     Attributes:
         id: of the request.
-        comment_id: chosen by the client; what has it already is the same comment.
+        comment_id: chosen by the client; what has it already, of the same author, is the same comment.
         text: plain text, as people see it.
         by: its author.
     """
@@ -24,3 +25,9 @@ class CommentAdded(Notification):
     comment_id: str
     text: str
     by: DecidedBy
+
+
+def said_already(comments: Iterable[dict[str, Any]], comment_id: str, by: DecidedBy) -> bool:
+    """Tell whether somebody's comment is among the rows; clients choose ids, so that others may have the same."""
+    author = {"kind": by.kind, "id": by.id}
+    return any(one["comment_id"] == comment_id and one["by"] == author for one in comments)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from signoff.streams.state import Operation
 from signoff.timestamps import rfc3339
-from signoff.workflow.comment.entries import CommentAdded
+from signoff.workflow.comment.entries import CommentAdded, said_already
 from signoff.workflow.input.fold import keep, request_of, tell_comment
 from signoff.workflow.projector import Folds, Projector
 from signoff.workflow.view import RunFold
@@ -17,7 +17,7 @@ def _added(projector: Projector, run: RunFold, entry: CommentAdded) -> None:
         return
     request = request_of(projector, entry.id)
     comments = request.policy.get("comments", [])
-    if any(one["comment_id"] == entry.comment_id for one in comments):
+    if said_already(comments, entry.comment_id, entry.by):
         return
     row = {
         "id": f"{entry.id}/{len(comments)}",

@@ -11,12 +11,12 @@ from signoff.shapes import WrongValue, anything, instant, list_of, maybe, princi
 from signoff.workflow.decision import Loaded
 from signoff.workflow.durations import deadline_ms, duration_ms
 from signoff.workflow.handover.entries import InputAmended, InputDelegated, InputReassigned
-from signoff.workflow.handover.people import delegated
+from signoff.workflow.handover.people import delegated, was_handed_on
 from signoff.workflow.input.act import WHY
 from signoff.workflow.input.audience import asked_of
 from signoff.workflow.input.decide import Who, already_decided, check_audience, expire_now, is_late
 from signoff.workflow.input.spec import MOST_PRINCIPALS, check_spec
-from signoff.workflow.input.state import InputState
+from signoff.workflow.input.state import InputState, is_revised_so
 from signoff.workflow.input.verb import RequestDecision, RequestVerb, unchanged, written
 from signoff.workflow.validation.decide import dropped
 from signoff.workflow.verb import OPERATOR, Body, Member
@@ -30,13 +30,15 @@ def delegate(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: 
     """Hand one's part in a request to another person.
 
     Whoever was asked by name is asked no longer. Whoever was asked as one of a group may not answer any more, and the
-    other person is asked beside the group.
+    other person is asked beside the group. The same again, after a reply that was lost, changes nothing.
 
     Raises:
         NotInAudience: this person was not asked.
         AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
         BadRequest: the other person may not answer, or is asked by name already.
     """
+    if was_handed_on(request, who.by, body["to"], body["reason"]):
+        return unchanged(request)
     mine = who.principals.intersection(request.to)
     check_audience(request, who)
     if not mine:
@@ -82,6 +84,8 @@ def reassign(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: 
 def revise(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: int) -> RequestDecision:
     """Change what a request says, or until when it may be answered; answers to what is no longer shown are stale.
 
+    Where it is so already, nothing is changed.
+
     Raises:
         AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
         BadRequest: nothing is changed, or it is more than a request may say.
@@ -100,6 +104,8 @@ def revise(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: in
         changes["deadline"] = None if body["deadline"] is None else deadline_ms(body["deadline"], at)
     if not changes:
         raise BadRequest(f"Say what to change: one of {', '.join((*_SHOWN, 'deadline'))}. Nothing was changed.")
+    if is_revised_so(request, changes):
+        return unchanged(request)
     return written(loaded, request, InputAmended(at, request.row["id"], changes, body["reason"], who.by))
 
 

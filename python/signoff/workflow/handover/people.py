@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.state import InputState
 
 
@@ -22,3 +23,12 @@ def delegated(state: InputState, who: str, to: str, *, forbid: bool) -> tuple[li
         forbid: `who` is asked through a group as well, which stays.
     """
     return taken_over(state.to, who, to), [*state.forbid, *([who] if forbid and who not in state.forbid else [])]
+
+
+def was_handed_on(state: InputState, by: DecidedBy, to: str, reason: str) -> bool:
+    """Tell whether somebody has handed their part on in these words before, and has had none since then."""
+    if by.id in state.to and by.id not in state.forbid:
+        return False
+    who = {"kind": by.kind, "id": by.id}
+    lines = [line for line in state.row["history"] if line["what"] == "delegated" and line["by"] == who]
+    return bool(lines) and (lines[-1]["to"], lines[-1]["reason"]) == ([to], reason)

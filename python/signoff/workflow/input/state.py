@@ -265,6 +265,14 @@ def outlives(by: DecidedBy, changes: Mapping[str, Any]) -> bool:
     return to is None or by.kind != "person" or by.id in to or any(one.startswith("group:") for one in to)
 
 
+def is_revised_so(state: InputState, changes: dict[str, Any]) -> bool:
+    """Tell whether a request says all of this already: members that a person sees, and the deadline in milliseconds."""
+    if changes.get("deadline", state.deadline_ms) != state.deadline_ms:
+        return False
+    shown = {"ui": changes["ui"] or {}} if "ui" in changes else {}
+    return not any(_differ(one, state.row[name]) for name, one in (changes | shown).items() if name in _SEEN)
+
+
 def remind(state: InputState, entry: InputReminded) -> InputState:
     """Return the request after a reminder; unchanged if none is to come. Nothing of it is stale by that."""
     if (state.row["status"], RequestMove.REMIND) not in TRANSITIONS or not state.schedule.awaits(entry):
