@@ -14,7 +14,7 @@ from signoff.workflow.handover.act import REQUEST_VERBS, delegate, reassign, rev
 from signoff.workflow.handover.entries import InputDelegated, InputReassigned
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
 from tests.workflow.input.requests import ALICE, LOCAL, SCHEMA
-from tests.workflow.loaded import loaded
+from tests.workflow.loaded import loaded, written
 
 SPEC = {"title": "Pay?", "schema": SCHEMA, "actions": ["submit"]}
 BODIES: dict[Any, dict[str, Any]] = {
@@ -127,3 +127,17 @@ def test_bodies_are_checked(verb: str, member: str, value: Any) -> None:
     (check,) = (one.check for one in declared.members if one.name == member)
     with pytest.raises(WrongValue):
         check(value)
+
+
+def test_who_handed_their_part_on_may_be_asked_again_by_an_operator() -> None:
+    """What the code forbids stays, and nobody is asked who all may not answer."""
+    handed = InputDelegated(1_500, "pay:0", "user:bora", "away", ALICE.by, True)
+    run = loaded(asked(forbid=("user:cara",)), handed)
+    assert run.view.inputs["pay:0"].row["forbid"] == ["user:cara", "user:alice"]
+    body = {"to": ["user:alice", "user:cara"], "reason": "back"}
+    decision = reassign(run, run.view.inputs["pay:0"], body, LOCAL, 2_000)
+    assert isinstance(decision, AppendEntries)
+    row, _ = written(run, decision)
+    assert row["forbid"] == ["user:cara"]
+    with pytest.raises(BadRequest, match="nobody could answer"):
+        reassign(run, run.view.inputs["pay:0"], {"to": ["user:cara"], "reason": "back"}, LOCAL, 3_000)

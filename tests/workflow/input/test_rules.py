@@ -53,3 +53,16 @@ def test_what_is_no_principal_forbids_nobody_and_is_refused(forbid: list[Any]) -
         await ctx.await_input("pay", bool, title="Pay?", to=["user:alice"], forbid=forbid)
 
     assert "forbid" in Drive(flow).error.message or "principal" in Drive(flow).error.message
+
+
+def test_who_is_forbidden_does_not_count() -> None:
+    """A request that nobody could answer, or a quorum that is out of reach, is refused where it is asked for."""
+    to = ["user:a", "user:b", "user:c"]
+    every = rules_of({"to": to, "quorum": Quorum.all()}, {}, ["yes"], ["user:a", "user:z"])
+    assert every["quorum"]["need"] == 2
+    assert rules_of({"to": to, "quorum": Quorum.all()}, {}, ["yes"], ["user:z"])["quorum"]["need"] is None
+    with pytest.raises(ValueError, match="cannot be reached by the 2"):
+        rules_of({"to": to, "quorum": Quorum(3)}, {}, ["yes"], ["user:a"])
+    with pytest.raises(ValueError, match="nobody could answer"):
+        rules_of({"to": ["user:a"]}, {}, ["yes"], ["user:a"])
+    assert rules_of({"to": ["user:a", "group:g"]}, {}, ["yes"], ["user:a"]) == {}

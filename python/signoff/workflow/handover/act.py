@@ -11,7 +11,7 @@ from signoff.shapes import WrongValue, anything, instant, list_of, maybe, princi
 from signoff.workflow.decision import Loaded
 from signoff.workflow.durations import deadline_ms, duration_ms
 from signoff.workflow.handover.entries import InputAmended, InputDelegated, InputReassigned
-from signoff.workflow.handover.people import delegated, was_handed_on
+from signoff.workflow.handover.people import asked_again, delegated, was_handed_on
 from signoff.workflow.input.act import WHY
 from signoff.workflow.input.audience import asked_of
 from signoff.workflow.input.decide import Who, already_decided, check_audience, expire_now, is_late
@@ -20,7 +20,7 @@ from signoff.workflow.input.state import InputState, is_revised_so
 from signoff.workflow.input.verb import RequestDecision, RequestVerb, unchanged, written
 from signoff.workflow.validation.decide import dropped
 from signoff.workflow.verb import OPERATOR, Body, Member
-from signoff.workflow.vote.quorum import check_quorum
+from signoff.workflow.vote.quorum import check_answerable, check_quorum
 
 _DECIDED: Final = (AlreadyDecided, Expired, Withdrawn)
 _SHOWN: Final = ("title", "description", "show", "ui", "initial")
@@ -76,9 +76,10 @@ def reassign(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: 
         return expire_now(loaded, request, at)
     if to == request.to:
         return unchanged(request)
-    _check(request, list(to), list(request.forbid))
+    forbidden = asked_again(request, to)
+    _check(request, list(to), forbidden)
     entry = InputReassigned(at, request.row["id"], to, body["reason"], who.by)
-    return written(loaded, request, *dropped(request, asked_of(request, to), at), entry)
+    return written(loaded, request, *dropped(request, asked_of(request, to, forbidden), at), entry)
 
 
 def revise(loaded: Loaded, request: InputState, body: Body, who: Who, now_ms: int) -> RequestDecision:
@@ -113,7 +114,8 @@ def _check(request: InputState, to: list[str], forbid: list[str]) -> None:
     if len(to) + len(forbid) > MOST_PRINCIPALS:
         raise BadRequest(f"A request names {MOST_PRINCIPALS} principals at most; nothing was changed. Ask a group.")
     try:
-        check_quorum(request.policy, to)
+        check_answerable(to, forbid)
+        check_quorum(request.policy, [one for one in to if one not in forbid] or to)
     except ValueError as error:
         raise BadRequest(f"{error} Nothing was changed.") from error
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from signoff.workflow.handover.entries import InputAmended, InputDelegated, InputReassigned
-from signoff.workflow.handover.people import delegated
+from signoff.workflow.handover.people import asked_again, delegated
 from signoff.workflow.input import state
 from signoff.workflow.input.audience import asked_of
 from signoff.workflow.input.fold import moved, next_offset, request_of
@@ -15,7 +17,11 @@ def _delegated(projector: Projector, run: RunFold, entry: InputDelegated) -> Non
     if entry.id not in run.inputs:
         return
     before = request_of(projector, entry.id)
-    after = asked_of(before, *delegated(before, str(entry.by.id), entry.to, forbid=entry.forbid))
+    who = str(entry.by.id)
+    after = asked_of(before, *delegated(before, who, entry.to, forbid=entry.forbid))
+    if who in after.forbid and who not in before.forbid:
+        handed_on = [*before.policy.get("handed_on", ()), who]
+        after = replace(after, policy={**after.policy, "handed_on": handed_on})
     after = state.noted(after, "delegated", entry.at, entry.by, entry.reason, to=[entry.to])
     moved(projector, before, after, entry.at, by=entry.by)
 
@@ -24,7 +30,7 @@ def _reassigned(projector: Projector, run: RunFold, entry: InputReassigned) -> N
     if entry.id not in run.inputs:
         return
     before = request_of(projector, entry.id)
-    after = asked_of(before, entry.to)
+    after = asked_of(before, entry.to, asked_again(before, entry.to))
     after = state.noted(after, "reassigned", entry.at, entry.by, entry.reason, to=list(entry.to))
     moved(projector, before, after, entry.at, by=entry.by)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.state import InputState
@@ -23,6 +23,11 @@ def delegated(state: InputState, who: str, to: str, *, forbid: bool) -> tuple[li
         forbid: `who` is asked through a group as well, which stays.
     """
     return taken_over(state.to, who, to), [*state.forbid, *([who] if forbid and who not in state.forbid else [])]
+
+
+def asked_again(state: InputState, to: Collection[str]) -> list[str]:
+    """Return who is forbidden to answer once others are asked: not those who are, and had only handed their part on."""
+    return [who for who in state.forbid if who not in to or who not in state.policy.get("handed_on", ())]
 
 
 def was_handed_on(state: InputState, by: DecidedBy, to: str, reason: str) -> bool:

@@ -183,7 +183,7 @@ def ask_people(
     }
     check_spec(spec | {"to": list(to), "forbid": list(forbid)})
     check_plan(options, len(to) + len(forbid))
-    rules = {**(policy or {}), **apart, **rules_of(options, checks.policy, offer.names)}
+    rules = {**(policy or {}), **apart, **rules_of(options, checks.policy, offer.names, forbid)}
     spec = {member: value for member, value in spec.items() if value is not None}
     if commands.swallows_its_end():
         return InputRequest(commands, "", offer, None)

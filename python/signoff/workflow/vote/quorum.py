@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 MOST_VOTES: Final = 100
@@ -97,6 +97,16 @@ def check_quorum(policy: dict[str, Any] | None, to: Sequence[str], actions: Sequ
     for action in quorum["veto"] if actions is not None else ():
         if action not in (actions or ()):
             raise ValueError(f"The veto {action!r:.100} is no action of the request: {', '.join(actions or ())}.")
+
+
+def check_answerable(to: Sequence[str], forbid: Collection[str]) -> None:
+    """Refuse a request that nobody of those who are asked may answer.
+
+    Raises:
+        ValueError: saying so.
+    """
+    if to and _by_name(to) and set(to) <= set(forbid):
+        raise ValueError(f"Whoever is asked ({', '.join(to)}) is in `forbid` as well, so nobody could answer.")
 
 
 def _by_name(to: Sequence[str]) -> bool:
