@@ -143,6 +143,8 @@ class ServerBus(LocalBus):
             except StoreError as error:
                 self._outage.failed(error)
             else:
+                if tried:
+                    self._look()
                 tried = 0
                 await self._listen(connection)
             await asyncio.sleep(_AGAIN_S[min(tried, len(_AGAIN_S) - 1)])
@@ -156,7 +158,6 @@ class ServerBus(LocalBus):
             await connection.add_listener(self._channel, self._heard)
             self._outage.over()
             self._tell_later([_HELLO])
-            self._look()  # for what was told before
             while not gone.is_set():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_HERE_EVERY_S):
