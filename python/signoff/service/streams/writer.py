@@ -48,6 +48,10 @@ CACHED_HEADS: Final = 10_000
 ATTEMPTS: Final = 100
 """How often a write is decided again. Each round somebody else's write succeeded, so this many means a defect."""
 
+_AT_ONCE: Final = 10
+_PAUSE_S: Final = 0.002
+"""Lost races after which a command pauses before the next, and up to how many seconds for each it has lost."""
+
 _VERSION_BITS: Final = 62
 
 
@@ -157,6 +161,8 @@ class StreamWriter:
                     others.append(other)
                 case None:
                     rounds += 1
+                    if rounds > _AT_ONCE:  # another process is faster each time: give it time to come to an end
+                        await asyncio.sleep(self._random_bits(10) / 1024 * _PAUSE_S * rounds)
         why = f"The stream {path} changes too fast; nothing was written. Try again."
         raise StoreError(why, public_detail=why)
 
