@@ -36,13 +36,25 @@ if TYPE_CHECKING:
         StoreTrouble,
     )
     from signoff.sql import Transaction
+    from signoff.workflow.approval.ask import ToolRequest
+    from signoff.workflow.approval.outcome import (
+        Approved,
+        Edited,
+        Rejected,
+        Responded,
+        ToolDecision,
+        approve,
+        reject,
+    )
     from signoff.workflow.context import Context
     from signoff.workflow.definition import App
     from signoff.workflow.entry import DecidedBy
     from signoff.workflow.input.actions import Action
     from signoff.workflow.input.answer import Answer, Vote
+    from signoff.workflow.input.attachment import Attachment, AttachmentLimits
     from signoff.workflow.input.request import InputRequest
     from signoff.workflow.input.times import Before, Default, Escalation, Reminder
+    from signoff.workflow.notice import RequestEvent
     from signoff.workflow.step.current import StepInfo, current_step
     from signoff.workflow.step.options import step
     from signoff.workflow.step.retry import Retry
@@ -56,6 +68,9 @@ __all__ = [
     "Answer",
     "AnswerReceived",
     "App",
+    "Approved",
+    "Attachment",
+    "AttachmentLimits",
     "AttemptEnded",
     "AttemptStarted",
     "Before",
@@ -64,6 +79,7 @@ __all__ = [
     "DecidedBy",
     "Default",
     "DeterminismWarning",
+    "Edited",
     "EntriesCommitted",
     "Escalation",
     "EventTimedOut",
@@ -78,7 +94,10 @@ __all__ = [
     "PublicError",
     "Quorum",
     "Refused",
+    "Rejected",
     "Reminder",
+    "RequestEvent",
+    "Responded",
     "Retry",
     "RunClaimed",
     "RunEnded",
@@ -92,12 +111,16 @@ __all__ = [
     "StepInfo",
     "StoreTrouble",
     "Submission",
+    "ToolDecision",
+    "ToolRequest",
     "Transaction",
     "UnsupportedValue",
     "Vote",
     "WorkflowError",
     "__version__",
+    "approve",
     "current_step",
+    "reject",
     "step",
 ]
 
@@ -106,6 +129,9 @@ _HOMES = {
     "Answer": "signoff.workflow.input.answer",
     "AnswerReceived": "signoff.runtime.observe",
     "App": "signoff.workflow.definition",
+    "Approved": "signoff.workflow.approval.outcome",
+    "Attachment": "signoff.workflow.input.attachment",
+    "AttachmentLimits": "signoff.workflow.input.attachment",
     "AttemptEnded": "signoff.runtime.observe",
     "AttemptStarted": "signoff.runtime.observe",
     "Before": "signoff.workflow.input.times",
@@ -114,6 +140,7 @@ _HOMES = {
     "DecidedBy": "signoff.workflow.entry",
     "Default": "signoff.workflow.input.times",
     "DeterminismWarning": "signoff.errors",
+    "Edited": "signoff.workflow.approval.outcome",
     "EntriesCommitted": "signoff.runtime.observe",
     "Escalation": "signoff.workflow.input.times",
     "EventTimedOut": "signoff.errors",
@@ -127,8 +154,11 @@ _HOMES = {
     "Observer": "signoff.runtime.observe",
     "PublicError": "signoff.errors",
     "Quorum": "signoff.workflow.vote.quorum",
-    "Reminder": "signoff.workflow.input.times",
     "Refused": "signoff.errors",
+    "Rejected": "signoff.workflow.approval.outcome",
+    "Reminder": "signoff.workflow.input.times",
+    "Responded": "signoff.workflow.approval.outcome",
+    "RequestEvent": "signoff.workflow.notice",
     "Retry": "signoff.workflow.step.retry",
     "RunClaimed": "signoff.runtime.observe",
     "RunEnded": "signoff.runtime.observe",
@@ -142,11 +172,15 @@ _HOMES = {
     "StepInfo": "signoff.workflow.step.current",
     "StoreTrouble": "signoff.runtime.observe",
     "Submission": "signoff.workflow.validation.verdict",
+    "ToolDecision": "signoff.workflow.approval.outcome",
+    "ToolRequest": "signoff.workflow.approval.ask",
     "Transaction": "signoff.sql",
     "UnsupportedValue": "signoff.errors",
     "Vote": "signoff.workflow.input.answer",
     "WorkflowError": "signoff.errors",
+    "approve": "signoff.workflow.approval.outcome",
     "current_step": "signoff.workflow.step.current",
+    "reject": "signoff.workflow.approval.outcome",
     "step": "signoff.workflow.step.options",
 }
 """Where each public name stands. It is loaded when it is asked for: a command that asks a server needs no workflow."""

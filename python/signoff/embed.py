@@ -17,12 +17,13 @@ from signoff.errors import ServerBusy
 from signoff.runtime.observe import Observer
 from signoff.runtime.worker import ACTIVATION_S, Worker
 from signoff.server.access.authenticator import Identify
-from signoff.server.app import create_app, subscriptions_over
+from signoff.server.app import create_app, notifier_over, subscriptions_over
 from signoff.server.config import ServerConfig
 from signoff.server.http.problems import problem
 from signoff.server.http.reply import ASGI, Receive, Scope, Send
 from signoff.server.stopping import check_loop, on_stop
 from signoff.service.engine import Engine
+from signoff.service.output_lengths import MOST_BYTES
 from signoff.stores.base import WorkflowStore
 from signoff.stores.open import open_store
 from signoff.workflow.definition import App
@@ -48,6 +49,7 @@ class Signoff:
         activation_s: seconds that workflow code may go on without waiting for anything; 0: for ever, for debuggers.
         observers: are told what the worker does, see `signoff.Observer`.
         retention: how long runs are kept after they have ended, e.g. `"30d"`; None: until somebody deletes them.
+        output_bytes: how long an output of a run may become.
 
     Example:
         >>> signoff = Signoff("sqlite:///signoff.db", app, config=ServerConfig(secret=secret))
@@ -66,6 +68,7 @@ class Signoff:
         activation_s: float = ACTIVATION_S,
         observers: Iterable[Observer] = (),
         retention: Duration | None = None,
+        output_bytes: int = MOST_BYTES,
     ) -> None:
         self._store = store
         self._app = app
@@ -75,6 +78,7 @@ class Signoff:
         self._activation_s = activation_s
         self._observers = tuple(observers)
         self._retention_ms = None if retention is None else duration_ms(retention)
+        self._output_bytes = output_bytes
         self._engine: Engine | None = None
         self._asgi: ASGI = _not_running
         self._ending: asyncio.Task[None] | None = None
@@ -109,11 +113,16 @@ class Signoff:
             raise RuntimeError("This Signoff is running already; an application has one lifespan.")
         async with AsyncExitStack() as ends:
             store = open_store(self._store) if isinstance(self._store, str) else self._store
-            engine = await Engine.open(store, app=self._app, retention_ms=self._retention_ms)
+            engine = await Engine.open(
+                store, app=self._app, retention_ms=self._retention_ms, output_bytes=self._output_bytes
+            )
             ends.push_async_callback(engine.close)
             subscriptions = subscriptions_over(engine, self._config)
             ends.push_async_callback(subscriptions.close)
             subscriptions.start()
+            notifier = notifier_over(engine, self._config, self._app)
+            ends.push_async_callback(notifier.close)
+            notifier.start()
             if self._app is not None:
                 worker = Worker(self._app, engine, activation_s=self._activation_s, observers=self._observers)
                 await ends.enter_async_context(_working(worker))

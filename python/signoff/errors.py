@@ -4,9 +4,8 @@
     ├── BadRequest (400)            the request itself is malformed
     │   ├── InvalidOffset           an offset that is not one of ours
     │   ├── InvalidName             a name that does not match [A-Za-z0-9_.-]{1,128}
-    │   ├── PayloadTooLarge (413)
     │   ├── MethodNotAllowed (405)  this address takes other methods
-    │   ├── UnsupportedMediaType (415)
+    │   ├── PayloadTooLarge (413) · UnsupportedMediaType (415)
     │   └── WebhookUrlRejected      the server will not call this address
     ├── Unauthorized (401)
     │   └── TokenInvalid            a wake's token is not one of ours, or has expired
@@ -21,35 +20,30 @@
     │   ├── StreamConflict          other configuration, other content type, sequence regression
     │   ├── StreamClosed            nothing may be appended any more
     │   ├── ProducerGap · ProducerFenced (403)
-    │   ├── RunConflict             the run id is taken by another workflow or input
-    │   ├── RunClosed               the run has ended
+    │   ├── RunConflict · RunClosed the run id is taken by another workflow or input; the run has ended
     │   ├── TooManyEvents · TooManyComments     the run, or the request, has as many as it may
     │   ├── NoResult                the run has ended without one
     │   │   └── FailedRun · CancelledRun
     │   ├── JournalUnreadable · JournalTooLong  of a newer release; too long to be undone or copied at once
-    │   ├── NotBlocked · NotPaused  there is nothing to try again, or to resume
-    │   ├── NotEnded                the run goes on, and cannot be deleted
+    │   ├── NotBlocked · NotPaused · NotEnded   nothing to try again, or to resume, or to delete yet
     │   ├── Stale                   the person has not seen the newest revision
     │   ├── AlreadyDecided · Expired · Withdrawn · ClaimedByOther · NotClaimed
-    │   ├── BeingValidated          another answer is being judged
-    │   ├── SubmissionReused        one submission id, two bodies
-    │   ├── SubscriptionExists      with another configuration
-    │   ├── AlreadyClaimed · NoPendingWork
+    │   ├── BeingValidated · SubmissionReused   another answer is being judged; one submission id, two bodies
+    │   ├── SubscriptionExists · AlreadyClaimed · NoPendingWork
     │   ├── Fenced                  the wake is over, another took its place
     │   └── InvalidAck              of a stream that is not linked, or an offset that is not between cursor and tail
     ├── InvalidAnswer (422)         the value does not match the schema; carries JSON Pointers
     ├── InvalidInput (422)          the input does not fit the workflow; nothing was started
+    ├── TooManyRequests (429)       this caller calls too often; may be sent again after `retry_after` seconds
     ├── NotSupported (501)          a part of a protocol this server does not have
-    ├── NotValidated (503)          the workflow's validator came to no verdict
-    ├── ServerBusy (503)            as many clients as the server can serve
+    ├── NotValidated · ServerBusy (503)     no verdict by the workflow's validator; too many clients
     ├── StoreError (503)
     │   ├── StoreUnavailable · SchemaTooNew · LeaseLost
     ├── ServerUnreachable (503)     raised by clients: there was no answer
     └── WorkflowError               what workflow code meets
         ├── StepFailed              a step used up its attempts or raised a non-retryable error
         ├── InputExpired            the deadline passed and nobody answered
-        ├── InputWithdrawn          an operator took the request back
-        ├── EventTimedOut
+        ├── InputWithdrawn · EventTimedOut
         ├── NonDeterminism          the code and the journal disagree
         ├── WorkflowStuck           the code did not come to a wait, and was stopped
         ├── WorkerLost              the workers that took the run died of it, or froze
@@ -426,6 +420,12 @@ class ServerBusy(SignoffError):
     """A client more than the server can serve."""
 
     code, status, title = "server_busy", 503, "The server is busy"
+
+
+class TooManyRequests(SignoffError):
+    """A caller that calls more often than the server lets anybody; `extra["retry_after"]` is in seconds."""
+
+    code, status, title = "too_many_requests", 429, "You call too often"
 
 
 class StoreError(SignoffError):

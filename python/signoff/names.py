@@ -35,6 +35,7 @@ REMEMBERED: Final = 4096
 """Paths whose check is not repeated: every request makes it several times."""
 
 _name = re.compile(NAME).fullmatch
+_unnamable = re.compile(r"[^A-Za-z0-9_.-]")
 _key = re.compile(rf"({NAME}):(?:0|[1-9][0-9]{{0,8}})").fullmatch
 # Spelled out rather than asked of `str.isprintable`, whose answer changes with Python's tables of characters.
 _UNSEEN: Final = (
@@ -44,6 +45,16 @@ _no_id = re.compile(rf"[/\\%{_UNSEEN}\ud800-\udfff]").search
 _no_path = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]|%[0-9A-Fa-f]{2}").search
 
 ID_RULE: Final = f"1 to {LONGEST_ID} bytes without / \\ % and without control or invisible characters"
+
+
+def made_name(before: str, text: str) -> str:
+    """Return a name that begins with `before` and goes on with any text, as far as a name can say it.
+
+    Example:
+        >>> made_name("tool.", "files:read")
+        'tool.files_read'
+    """
+    return f"{before}{_unnamable.sub('_', text)}"[:128]
 
 
 def is_name(text: str) -> bool:

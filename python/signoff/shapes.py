@@ -13,6 +13,8 @@ from typing import Any
 
 from signoff.errors import BadRequest
 from signoff.names import ID_RULE, is_name, is_principal
+from signoff.pointers import escaped
+from signoff.timestamps import is_rfc3339
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z")
 
@@ -56,7 +58,7 @@ class Shape:
         for name, value in body.items():
             check = checks.get(name)
             if check is None:
-                errors.append(_error(f"/{_escaped(name)}", "is not a member this request has"))
+                errors.append(_error(f"/{escaped(name[:140])}", "is not a member this request has"))
                 continue
             try:
                 values[name] = check(value)
@@ -70,10 +72,6 @@ class Shape:
 
 def _error(pointer: str, message: str) -> dict[str, str]:
     return {"pointer": pointer, "message": message}
-
-
-def _escaped(name: str) -> str:
-    return name[:140].replace("~", "~0").replace("/", "~1")
 
 
 def _kind(value: Any) -> str:
@@ -162,8 +160,15 @@ def tags(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def moment(value: Any) -> str:
+    """Take a time as rows carry it."""
+    if not is_rfc3339(value):
+        raise WrongValue("must be a time as rows have it, such as 2026-03-01T09:30:00.000Z")
+    return str(value)
+
+
 def instant(value: Any) -> int:
-    """Take a time (RFC 3339 with an offset); return milliseconds since the epoch."""
+    """Take a time (RFC 3339 with an offset); return milliseconds since the epoch, 0 for what was before it."""
     message = "must be a time such as 2026-03-01T09:30:00Z"
     if not isinstance(value, str) or not _INSTANT.match(value):
         raise WrongValue(message)
@@ -171,19 +176,17 @@ def instant(value: Any) -> int:
         moment = datetime.fromisoformat(value.upper())
     except ValueError as error:
         raise WrongValue(message) from error
-    milliseconds = round(moment.timestamp() * 1000)
-    if milliseconds < 0:
-        raise WrongValue("must not be before 1970")
-    return milliseconds
+    return max(0, round(moment.timestamp() * 1000))
 
 
 def number(least: int, most: int) -> Check:
-    """Take an integer from `least` to `most`."""
+    """Take an integer from `least` to `most`; `50.0` is one, too."""
 
     def check(value: Any) -> int:
-        if type(value) is not int or not least <= value <= most:
+        whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+        if not whole or not least <= value <= most:
             raise WrongValue(f"must be an integer from {least} to {most}")
-        return value
+        return int(value)
 
     return check
 

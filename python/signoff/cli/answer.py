@@ -5,11 +5,13 @@ from __future__ import annotations
 import json as json_text
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from signoff.cli import options, output
+from signoff.cli.attaching import attached
 from signoff.cli.dialogue import agreed, attended, chosen, say
 from signoff.cli.filling import fill, mend
 from signoff.cli.misuse import Misuse
@@ -41,6 +43,10 @@ def answer(
     seen_offset: Annotated[
         str | None, typer.Option("--seen-offset", help="The `revised` of the row you saw; the current one if absent.")
     ] = None,
+    asked_at: Annotated[
+        str | None,
+        typer.Option("--asked-at", help="The `asked_at` of that row; the current one if neither is given."),
+    ] = None,
     json: options.Json = False,
     target: Target,
 ) -> None:
@@ -52,6 +58,7 @@ def answer(
         "action": action,
         "value": json_value(value, "--value"),
         "seen_offset": seen_offset,
+        "asked_at": asked_at,
         "submission_id": str(uuid.uuid4()) if submission_id is None else submission_id,
     }
     if value is None and not json and attended():
@@ -87,8 +94,7 @@ async def _answer(client: SignoffClient, run: str, key: str, body: dict[str, Any
         row = (await client.input(run, key))["input"]
         if body["action"] is None:
             body["action"] = _only(row["actions"])
-        if body["seen_offset"] is None:
-            body["seen_offset"] = row["revised"]
+        body |= _seen(body, row)
     return await _settled(client, run, key, body)
 
 
@@ -116,6 +122,13 @@ async def _is_paused(client: SignoffClient, run: str) -> bool:
         return bool((await client.get(run))["run"]["status"] == "paused")
     except (Forbidden, NotFound):  # whoever may answer may not see the run, perhaps
         return False
+
+
+def _seen(body: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Return which request was seen, and up to where: as it was said, or the row that is there now."""
+    if body["seen_offset"]:
+        return {name: body[name] for name in ("seen_offset", "asked_at")}
+    return {"seen_offset": row["revised"], "asked_at": body["asked_at"] or row["asked_at"]}
 
 
 def _only(actions: list[str]) -> str:
@@ -161,9 +174,10 @@ class _Asking:
         if choice.get("confirm") and pending and not agreed(choice["confirm"], False):
             say("Nothing was sent.")
             raise typer.Abort
-        body = self.body | {"action": action, "seen_offset": self.body["seen_offset"] or row["revised"]}
+        body = self.body | {"action": action} | _seen(self.body, row)
         while True:
             try:
+                value = on(self.target, partial(attached, run=self.run, key=self.key, value=value))
                 return self._sent(body | {"value": value})
             except InvalidAnswer as error:
                 if not form:

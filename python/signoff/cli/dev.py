@@ -15,7 +15,9 @@ from signoff.cli.reload import start_again_on_changes
 from signoff.cli.running import HttpPart, WorkerPart, announce, listen, run_to_end, until_stopped
 from signoff.cli.serving import Serving, serves
 from signoff.runtime.worker import ACTIVATION_S, Worker
+from signoff.server.app import function_notifier
 from signoff.service.engine import Engine
+from signoff.service.output_lengths import MOST_BYTES
 from signoff.stores.open import open_store
 
 LEASE_MS = 5_000
@@ -34,6 +36,7 @@ def dev(
     ] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Start again whenever code in this folder changes.")] = False,
     activation_limit: options.ActivationLimit = ACTIVATION_S,
+    max_output: options.MaxOutput = MOST_BYTES,
     serving: Serving,
 ) -> None:
     """Run server, worker and page in one process."""
@@ -45,14 +48,18 @@ def dev(
     application = load_app(app)
 
     async def main() -> None:
-        listening = listen(serving.host, serving.port, config.secret)
+        listening = listen(serving.host, serving.port, config)
         engine = await Engine.open(
-            open_store(url), workflows=application.names(), app=application, retention_ms=serving.retention
+            open_store(url),
+            workflows=application.names(),
+            app=application,
+            retention_ms=serving.retention,
+            output_bytes=max_output,
         )
         try:
             http = HttpPart(engine, config, listening, access_log=serving.access_log, ready=lambda: announce(listening))
             worker = Worker(application, engine, lease_ms=LEASE_MS, activation_s=activation_limit)
-            await until_stopped(http, WorkerPart(worker))
+            await until_stopped(http, WorkerPart(worker, function_notifier(engine, application)))
         finally:
             await engine.close()
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from math import isfinite
 from typing import Any, Final
 
+from signoff.cli.attaching import named_file
 from signoff.cli.dialogue import NONE, agreed, chosen, read, read_lines, say
-from signoff.workflow.input.scalar_fields import FormField
+from signoff.pointers import escaped
+from signoff.workflow.input.attachment import shown_size
+from signoff.workflow.input.scalar_fields import FormField, typed
 
 FieldErrors = Sequence[dict[str, str]]
 
@@ -30,6 +31,7 @@ _TYPES: Final[dict[str, Any]] = {
     "map": dict,
     "list": list,
     "tuple": list,
+    "attachment": dict,
 }
 """What the value of a kind is; others are text."""
 
@@ -135,19 +137,10 @@ def _value(kind: str, text: str) -> Any:
         ValueError: it is not of the kind; the message is for people.
     """
     try:
-        match kind:
-            case "integer":
-                return int(text)
-            case "number":
-                return _number(text)
-            case "decimal":
-                return str(_number(text, Decimal))
-            case "json":
-                return json.loads(text)
-    except (ValueError, InvalidOperation):
+        return typed(kind, text)
+    except ValueError:
         what = {"integer": "a whole number", "json": "JSON"}.get(kind, "a number, such as 12.50")
         raise ValueError(f"This must be {what}.") from None
-    return text
 
 
 def _with_offset(text: str) -> str:
@@ -159,17 +152,29 @@ def _with_offset(text: str) -> str:
     return text if moment.tzinfo else moment.astimezone().isoformat()
 
 
-def _number(text: str, of: Callable[[str], float | Decimal] = float) -> float | int | Decimal:
-    if of is float and not set(text) & set(".eE"):
-        return int(text)
-    number = of(text)
-    if not isfinite(number):
-        raise ValueError
-    return number
-
-
 def _written(kind: str, value: Any) -> str:
     return value if isinstance(value, str) and kind != "json" else json.dumps(value, ensure_ascii=False)
+
+
+def _file(field: FormField, start: Any) -> Any:
+    """Ask for the path of a file, which is sent before the answer."""
+    optional = not field["required"]
+    kept = start.get("name") if isinstance(start, dict) else None
+    limits = ", ".join([f"at most {shown_size(field['maxBytes'])}", *field.get("types", ())])
+    shown = "" if kept is None else f" [{kept}]"
+    none = (f" ({NONE} for none)" if kept is not None else " (may be left blank)") if optional else ""
+    while True:
+        text = read(f"{field['label']} (path of a file, {limits}){shown}{none}")
+        if not text and kept is not None:
+            return start
+        if optional and text in {"", NONE}:
+            return ABSENT
+        try:
+            if text:
+                return named_file(field, text)
+            say("  This is required.")
+        except ValueError as error:
+            say(f"  {error}")
 
 
 def _long(field: FormField, start: Any) -> Any:
@@ -291,6 +296,7 @@ def _rows_or_absent(field: FormField, rows: Any) -> Any:
 
 _KINDS: Final[dict[str, Callable[[FormField, Any], Any]]] = {
     "textarea": _long,
+    "attachment": _file,
     "checkbox": _checkbox,
     "radios": _choice,
     "select": _choice,
@@ -322,7 +328,7 @@ class _Mending:
         mended = dict(value)
         for field in fields:
             name = field["name"]
-            inner = self.field(field, value.get(name, ABSENT), f"{pointer}/{_token(name)}")
+            inner = self.field(field, value.get(name, ABSENT), f"{pointer}/{escaped(name)}")
             mended.pop(name, None)
             if inner is not ABSENT:
                 mended[name] = inner
@@ -354,7 +360,7 @@ class _Mending:
                 return [self._item(one, item, f"{pointer}/{index}") for index, (one, item) in enumerate(pairs)]
             case "map", dict():
                 inner = field["value"]
-                return {name: self._item(inner, item, f"{pointer}/{_token(name)}") for name, item in value.items()}
+                return {name: self._item(inner, item, f"{pointer}/{escaped(name)}") for name, item in value.items()}
         return self._json(field, value, pointer)
 
     def _json(self, field: FormField, value: Any, pointer: str) -> Any:
@@ -371,7 +377,3 @@ class _Mending:
     def _item(self, field: FormField, value: Any, pointer: str) -> Any:
         mended = self.field(field, value, pointer)
         return None if mended is ABSENT else mended
-
-
-def _token(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

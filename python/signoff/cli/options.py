@@ -62,6 +62,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 BindHost = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 picks a free one.")]
 PageFolder = Annotated[str | None, typer.Option("--page", metavar="DIR", help="Serve a built page at /.")]
+Console = Annotated[bool, typer.Option(help="Serve the built-in console at /console/.")]
 Origins = Annotated[
     list[str] | None,
     typer.Option("--allow-origin", metavar="ORIGIN", help="Let pages of this origin call the API. May be repeated."),
@@ -83,6 +84,14 @@ PublicUrl = Annotated[
         help="Where others reach this server, if not as it is called; or SIGNOFF_PUBLIC_URL.",
     ),
 ]
+NotifyFile = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="FILE",
+        help="Whom to tell by mail and chat, and where; or SIGNOFF_NOTIFY. Needs --public-url.",
+    ),
+]
 WebhookTargets = Annotated[
     Targets | None,
     typer.Option(
@@ -95,6 +104,10 @@ WebhookTargets = Annotated[
 AccessLog = Annotated[bool, typer.Option("--access-log", help="Log every request.")]
 MaxAppend = Annotated[
     int, typer.Option("--max-append", metavar="BYTES", min=1, help="How large one append to a stream may be.")
+]
+MaxOutput = Annotated[
+    int,
+    typer.Option("--max-output", metavar="BYTES", min=1, help="How long an output may become that steps write to."),
 ]
 MaxReaders = Annotated[
     int, typer.Option("--max-readers", metavar="N", min=1, help="How many may read streams live at a time.")
@@ -132,6 +145,11 @@ SseMaxAge = Annotated[
     float,
     typer.Option("--sse-max-age", metavar="SECONDS", min=0.1, help="When an SSE client has to connect anew."),
 ]
+Rate = Annotated[
+    float,
+    typer.Option("--rate", metavar="N", min=0, help="Calls a second each person may make; 0: any number."),
+]
+Burst = Annotated[int, typer.Option("--burst", metavar="N", min=1, help="As many calls at once.")]
 Retention = Annotated[
     int | None,
     typer.Option(

@@ -74,6 +74,11 @@ def line(text: str) -> None:
     console().print(Text(plain(text)))
 
 
+def whole(text: str) -> None:
+    """Print a text that is copied, such as an address: on one line, however narrow the terminal is."""
+    print(plain(text))
+
+
 def note(text: str) -> None:
     """Print a sentence beside the output, on stderr."""
     print(plain(text), file=sys.stderr)

@@ -51,10 +51,10 @@ def command_of(verb: RequestVerb) -> Callable[..., int]:
 
 
 async def _act(client: SignoffClient, verb: RequestVerb, run: str, key: str | None, body: Mapping[str, Any]) -> Any:
-    return await client.act_on(verb.name, run, key or await _only_one(client, run), **body)
+    return await client.act_on(verb.name, run, key or await only_request(client, run), **body)
 
 
-async def _only_one(client: SignoffClient, run: str) -> str:
+async def only_request(client: SignoffClient, run: str) -> str:
     """Return the key of the one request that a run waits for."""
     pending = [row["id"] for row in (await client.get(run))["inputs"]]
     if len(pending) == 1:

@@ -24,10 +24,11 @@ from signoff.cli.memory import giving_back
 from signoff.cli.misuse import Misuse
 from signoff.cli.signals import stopping
 from signoff.runtime.worker import Worker
-from signoff.server.app import create_app, subscriptions_over
+from signoff.server.app import create_app, notifier_over, subscriptions_over
 from signoff.server.config import ServerConfig, check_binding
 from signoff.server.http11.listener import Listener
 from signoff.service.engine import Engine
+from signoff.service.notify.notifier import Notifier
 
 log = logging.getLogger("signoff")
 
@@ -40,6 +41,9 @@ times as long; measured with one busy thread: 66 commits a second with the defau
 COLLECT_AFTER = 10_000
 """So many new objects start a garbage collection (Python's default is 700; measured with 1,000 one-step runs at once: a
 quarter of the processor's time went into collections)."""
+
+_TELLTALES = ("apprise", "httpcore", "httpx", "requests", "urllib3")
+"""Whose everyday messages have addresses in them, which may be all that a receiver of notifications asks for."""
 
 GRACE_S = 3
 """Seconds that requests under way get when the process is asked to stop."""
@@ -59,14 +63,21 @@ class ProcessPart(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerPart:
-    """A worker, as a part of this process."""
+    """A worker, as a part of this process, with the telling of its application's functions (`@app.on_request`)."""
 
     worker: Worker
+    notifier: Notifier | None = None
 
     async def run(self) -> None:
         """Work until drained."""
-        with self.worker.watchdog.taking_signals():
-            await self.worker.run()
+        if self.notifier is not None:
+            self.notifier.start()
+        try:
+            with self.worker.watchdog.taking_signals():
+                await self.worker.run()
+        finally:
+            if self.notifier is not None:
+                await self.notifier.close()
 
     async def stop(self) -> None:
         """Finish what is under way."""
@@ -95,6 +106,7 @@ class HttpPart:
     ) -> None:
         self._engine = engine
         self._subscriptions = subscriptions_over(engine, config)
+        self._notifier = notifier_over(engine, config)
         self._socket = listening
         self._listener = Listener(config.http)
         settings = uvicorn.Config(
@@ -122,11 +134,13 @@ class HttpPart:
     async def run(self) -> None:
         """Serve until stopped."""
         self._subscriptions.start()
+        self._notifier.start()
         giving = asyncio.create_task(giving_back())
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
             giving.cancel()
+            await self._notifier.close()
             await self._subscriptions.close()
 
     async def stop(self) -> None:
@@ -160,14 +174,14 @@ class _Uvicorn(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def listen(host: str, port: int, secret: bytes | None) -> socket.socket:
+def listen(host: str, port: int, config: ServerConfig) -> socket.socket:
     """Bind before anything else starts, so that a taken port costs nothing.
 
     Raises:
         Forbidden: the host is not loopback and there is no key.
         Misuse: the address cannot be used.
     """
-    check_binding(host, secret)
+    check_binding(host, config)
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind)
@@ -234,6 +248,8 @@ def log_to_stderr() -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    for name in _TELLTALES:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def run_to_end(main: Coroutine[Any, Any, None]) -> None:

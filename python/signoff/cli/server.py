@@ -48,7 +48,7 @@ def _serve(url: str, config: ServerConfig, serving: Serving, parent: ParentLine 
         logging.getLogger("signoff.stores.sqlite.private").setLevel(logging.ERROR)
 
     async def main() -> None:
-        listening = parent.listening if parent else listen(serving.host, serving.port, config.secret)
+        listening = parent.listening if parent else listen(serving.host, serving.port, config)
         ready: Callable[[], None] = parent.serves if parent else lambda: announce(listening)
         engine = await Engine.open(open_store(url), retention_ms=serving.retention)
         try:
@@ -74,7 +74,7 @@ def _serve_by_several(count: int, url: str, config: ServerConfig, serving: Servi
     from signoff.cli.processes import Supervisor  # noqa: PLC0415 - only who has several needs it
 
     log_to_stderr()
-    listening = listen(serving.host, serving.port, config.secret)
+    listening = listen(serving.host, serving.port, config)
     command = [sys.executable, "-m", "signoff", *sys.argv[1:]]
     code = asyncio.run(Supervisor(count, listening, command, lambda: announce(listening)).run())
     if code:

@@ -32,8 +32,8 @@ class Target:
         create: make the store if there is none.
     """
 
-    store: str | None
-    server: str | None
+    store: str | None = field(repr=False)  # a URL may have a password
+    server: str | None = field(repr=False)
     token: str | None = field(repr=False)
     create: bool = False
 
@@ -63,9 +63,9 @@ class Target:
 class _Where:
     """The options that name a target."""
 
-    store: options.Store = None
-    server: options.Server = None
-    token: options.Token = None
+    store: options.Store = field(default=None, repr=False)
+    server: options.Server = field(default=None, repr=False)
+    token: options.Token = field(default=None, repr=False)
 
 
 aimed = grouped("target", _Where, Target.of)

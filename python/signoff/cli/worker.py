@@ -12,7 +12,9 @@ from signoff.cli.load import load_app
 from signoff.cli.running import WorkerPart, run_to_end, until_stopped
 from signoff.cli.serving import store_url
 from signoff.runtime.worker import ACTIVATION_S, LEASE_MS, Worker
+from signoff.server.app import function_notifier
 from signoff.service.engine import Engine
+from signoff.service.output_lengths import MOST_BYTES
 from signoff.stores.open import is_private, open_store
 from signoff.stores.server_url import shown_url
 
@@ -25,6 +27,7 @@ def worker(
         int, typer.Option("--concurrency", min=1, max=10_000, help="How many runs are driven at a time.")
     ] = 128,
     activation_limit: options.ActivationLimit = ACTIVATION_S,
+    max_output: options.MaxOutput = MOST_BYTES,
     lease: Annotated[
         float,
         typer.Option(
@@ -43,7 +46,7 @@ def worker(
         output.note("memory: is this process's own: nobody can start a run in it. Take a file, or use `signoff dev`.")
 
     async def main() -> None:
-        engine = await Engine.open(open_store(url))
+        engine = await Engine.open(open_store(url), output_bytes=max_output)
         try:
             made = Worker(
                 application,
@@ -52,7 +55,7 @@ def worker(
                 activation_s=activation_limit,
                 lease_ms=round(1000 * lease),
             )
-            part = WorkerPart(made)
+            part = WorkerPart(made, function_notifier(engine, application))
             output.line(f"Signoff works on {', '.join(sorted(application.names())) or 'nothing'} from {shown_url(url)}")
             sys.stdout.flush()
             await until_stopped(part)

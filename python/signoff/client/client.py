@@ -16,7 +16,7 @@ import httpx
 
 from signoff.client.addresses import segment, stream_address
 from signoff.client.bodies import event_body, instant, output_of
-from signoff.client.http_calls import HttpCalls
+from signoff.client.files import FileCalls
 from signoff.client.streams import StreamBatch, WatchedRun, catch_up
 from signoff.client.streams import follow as follow_stream
 from signoff.errors import SignoffError
@@ -27,7 +27,7 @@ _AGAIN_S = 0.1  # seconds between two questions after a verdict, each of which t
 _SLICE_S = 10.0  # seconds for which one request waits for the end of a run
 
 
-class SignoffClient(HttpCalls):
+class SignoffClient(FileCalls):
     """A client of a Signoff server.
 
     Args:
@@ -226,6 +226,18 @@ class SignoffClient(HttpCalls):
         """Return `{run_id, entries}`: the journal."""
         return await self._get(f"/v1/runs/{segment(run_id)}/history")
 
+    async def audit(self, run_id: str) -> bytes:
+        """Return the evidence bundle of a run: a file to keep as it is, byte by byte.
+
+        Raises:
+            RunNotFound: there is no such run.
+            JournalTooLong: it has more than is exported at once.
+
+        Example:
+            >>> Path("r1.evidence.json").write_bytes(await client.audit("r1"))
+        """
+        return await self._bytes("GET", f"/v1/runs/{segment(run_id)}/audit")
+
     async def prune(
         self,
         ended_before: datetime,
@@ -257,6 +269,51 @@ class SignoffClient(HttpCalls):
             "dry_run": dry_run,
         }
         return await self._post("/v1/prune", body if runs is None else {**body, "runs": list(runs)})
+
+    async def revoke_tokens(
+        self,
+        *,
+        jti: str | None = None,
+        link: str | None = None,
+        sub: str | None = None,
+        before: datetime | None = None,
+        until: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Have tokens, or a signed link, refused from now on, for operators. Returns `{revoked}`.
+
+        Args:
+            jti: of one token; or
+            link: the id of a signed link; or
+            sub: of all tokens this person has.
+            before: with `sub`: what was issued later stays good; now if None. Naive times are UTC.
+            until: when they have ended by themselves; None: the revocation is kept for good.
+        """
+        body: dict[str, Any] = {"jti": jti, "link": link, "sub": sub}
+        body |= {name: time and instant(time) for name, time in (("before", before), ("until", until))}
+        given = {name: value for name, value in body.items() if value is not None}
+        return await self._post("/v1/tokens/revoke", given)
+
+    async def targets(self) -> dict[str, Any]:
+        """Return `{targets}`: who is told of requests, and how far they are, for operators."""
+        return await self._get("/v1/notifications")
+
+    async def add_target(
+        self,
+        id: str,  # noqa: A002
+        url: str,
+        *,
+        secrets: Sequence[str] | None = None,
+        workflows: Sequence[str] | None = None,
+        events: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Have a webhook told of requests. Returns `{target, secrets}`; its secrets are shown this once."""
+        body = {"id": id, "url": url, "secrets": secrets, "workflows": workflows, "events": events}
+        given = {name: value for name, value in body.items() if value is not None}
+        return await self._post("/v1/notifications", given)
+
+    async def act_on_target(self, verb: str, target: str, **body: Any) -> dict[str, Any]:
+        """Do something to a target: `retry`, `skip`, `pause`, `resume`, `sign`, `remove`. Returns `{target, count}`."""
+        return await self._post(f"/v1/notifications/{segment(target)}/{segment(verb)}", body)
 
     async def doctor(self) -> dict[str, Any]:
         """Return `{at, version, findings}`: what is wrong with the server's store and its runs, for operators."""
@@ -294,9 +351,45 @@ class SignoffClient(HttpCalls):
         """Return `{inputs, cursor}`: requests (pending ones unless `status` says otherwise), newest first."""
         return await self._get("/v1/inputs", {"audience": audience, "status": status, "cursor": cursor, "limit": limit})
 
+    async def approvals(
+        self, *, by: str | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> dict[str, Any]:
+        """Return `{approvals, cursor}`: those that were given for the next times too, also what is over or revoked."""
+        return await self._get("/v1/approvals", {"by": by, "cursor": cursor, "limit": limit})
+
     async def input(self, run_id: str, key: str) -> dict[str, Any]:
         """Return `{input}`: one request's row."""
         return await self._get(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}")
+
+    async def mint_link(
+        self,
+        run_id: str,
+        key: str,
+        to: str | Sequence[str],
+        *,
+        actions: Sequence[str] | None = None,
+        expires_in: int | None = None,
+        once: bool = False,
+    ) -> dict[str, Any]:
+        """Make a signed link to a request, to send to who is asked. Returns `{id, url, expires_at}`.
+
+        Args:
+            to: as whom its holder answers: `user:alice`, or that and the groups in whose name she was asked.
+            actions: the only ones to be chosen with it; None: all that the request offers.
+            expires_in: seconds until it ends; None: a week.
+            once: take one answer through it alone.
+
+        Raises:
+            BadRequest: they were not asked, or an action is not offered; `extra["errors"]` tells where.
+            AlreadyDecided, Expired, Withdrawn: the request is not pending; `extra["row"]` is its row.
+            Forbidden: you lack the grant `run:link:{run_id}`.
+        """
+        body: dict[str, Any] = {"for": to if isinstance(to, str) else list(to), "once": once}
+        if actions is not None:
+            body["actions"] = list(actions)
+        if expires_in is not None:
+            body["expires_in"] = expires_in
+        return await self._post(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/links", body)
 
     async def answer(
         self,
@@ -307,6 +400,7 @@ class SignoffClient(HttpCalls):
         action: str,
         value: Any,
         seen_offset: str,
+        asked_at: str | None = None,
         wait_s: int | None = None,
     ) -> dict[str, Any]:
         """Answer a request, once per `submission_id`. Returns `{outcome, offset, txid, row}`.
@@ -317,6 +411,8 @@ class SignoffClient(HttpCalls):
         Args:
             submission_id: keep it when you try again, and a lost reply does no harm.
             seen_offset: the `revised` of the row the answer is about.
+            asked_at: the `asked_at` of that row. With it the answer is refused as stale if another request stands there
+                by now, of a run that has got the id of a deleted one; None: that is not looked at.
             wait_s: seconds to wait for the verdict, else the outcome is `validating`; None: however long it takes.
 
         Raises:
@@ -328,6 +424,8 @@ class SignoffClient(HttpCalls):
         """
         path = f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/answer"
         body = {"submission_id": submission_id, "action": action, "value": value, "seen_offset": seen_offset}
+        if asked_at is not None:
+            body["asked_at"] = asked_at
         reply = await self._post(path, body, wait_s)
         while reply["outcome"] == "validating" and wait_s is None:
             await asyncio.sleep(_AGAIN_S)  # the server has waited as long as it does

@@ -77,14 +77,16 @@ class HttpCalls:
         return await self._call("POST", path, content=content, headers=headers)
 
     async def _call(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        response = await self._open(method, path, **how)
-        try:
-            data = await response.aread()
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        reply = orjson.loads(data)
+        reply = orjson.loads(await self._bytes(method, path, **how))
         assert isinstance(reply, dict)
         return reply
+
+    async def _bytes(self, method: str, path: str, **how: Any) -> bytes:
+        response = await self._open(method, path, **how)
+        try:
+            return await response.aread()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
 
     async def _open(self, method: str, path: str, **how: Any) -> httpx.Response:
         """Send a request; return the response with its body unread.

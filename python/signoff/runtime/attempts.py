@@ -11,6 +11,7 @@ from typing import Any
 
 from signoff.clock import Callback
 from signoff.runtime.observe import AttemptEnded, AttemptStarted, Observers, StoreTrouble
+from signoff.runtime.outputs import AttemptOutputs
 from signoff.runtime.port import StepResult
 from signoff.runtime.steps import Begin, StepRunner
 from signoff.workflow.entry import Entry
@@ -32,6 +33,7 @@ class Attempts:
         observers: are told of each.
         hold: keeps the clock from jumping, for as long as an attempt takes.
         begin: begins a transaction, for a step that is one.
+        outputs: returns where an attempt of a step (its id, and the number of the attempt) writes while it runs.
         ended: called when one has ended.
         recorded: called when one has ended whose end the journal has by itself.
         untried: called when one could not even be tried.
@@ -51,6 +53,7 @@ class Attempts:
         observers: Observers,
         hold: Callable[[], Callback],
         begin: Begin,
+        outputs: Callable[[str, int], AttemptOutputs],
         ended: Callback,
         recorded: Callback,
         untried: Callback,
@@ -64,14 +67,18 @@ class Attempts:
         self._observers = observers
         self._hold = hold
         self._begin = begin
+        self._outputs = outputs
         self._ended = ended
         self._recorded = recorded
         self._untried = untried
+        self._given_up: set[asyncio.Task[StepResult | None]] = set()
 
     def settle(self, wanted: Iterable[StepCall], open_: Container[str]) -> None:
         """Stop the attempts of steps that are not open any more, and start those that are wanted and not under way."""
         for id_ in [id_ for id_ in self.under_way if id_ not in open_]:
-            self.under_way.pop(id_).cancel()
+            task = self.under_way.pop(id_)
+            self._given_up.add(task)
+            task.cancel()
         done = {result.id for result in self.results} if self.results else ()  # while the last commit was under way
         for call in wanted:
             if call.id not in self.under_way and call.id not in done:
@@ -124,20 +131,32 @@ class Attempts:
         if self._observers.watched:
             self._observers.tell(AttemptStarted(self._run_id, self._workflow, call.id, call.name, call.next_attempt))
         attempt: Coroutine[Any, Any, StepResult | None]
+        outputs = self._outputs(call.id, call.next_attempt)
         if call.transaction:
-            attempt = self._steps.transact(self._run_id, call, self._begin)
+            attempt = self._steps.transact(self._run_id, call, self._begin, outputs)
         else:
-            attempt = self._steps.attempt(self._run_id, call)
+            attempt = self._steps.attempt(self._run_id, call, None, outputs)
         task = asyncio.get_running_loop().create_task(attempt)
         self.under_way[call.id] = task
-        task.add_done_callback(partial(self._over, call, call.next_attempt, perf_counter(), self._hold()))
+        over = partial(self._over, call, call.next_attempt, perf_counter(), self._hold(), outputs=outputs)
+        task.add_done_callback(over)
 
     def _over(
-        self, call: StepCall, attempt: int, began: float, let_go: Callback, task: asyncio.Task[StepResult | None]
+        self,
+        call: StepCall,
+        attempt: int,
+        began: float,
+        let_go: Callback,
+        task: asyncio.Task[StepResult | None],
+        *,
+        outputs: AttemptOutputs,
     ) -> None:
         let_go()
         duration = perf_counter() - began
         if self.under_way.get(call.id) is not task:
+            if task in self._given_up:
+                self._given_up.discard(task)
+                outputs.give_up()
             self._tell_end(call, attempt, duration, None)
             return
         del self.under_way[call.id]

@@ -36,6 +36,7 @@ from signoff.runtime.cached_run import CachedRun, begins
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.logs import FAILURES
 from signoff.runtime.observe import Observers, RunLost, RunReplayed, StoreTrouble
+from signoff.runtime.outputs import AttemptOutputs
 from signoff.runtime.port import (
     Appended,
     AppendOutcome,
@@ -151,6 +152,7 @@ class RunDriver:
             observers=owner.observers,
             hold=self._clock.hold,
             begin=partial(owner.port.transaction, run.lease),
+            outputs=partial(AttemptOutputs, owner.port, run.lease),
             ended=self.pump,
             recorded=self.news,
             untried=self._pump_later,
@@ -306,6 +308,7 @@ class RunDriver:
             telling.tell_written(observers, self._run, execution.machine, request)
         self._owner.progressed(self)
         if request.release:
+            self._attempts.settle((), execution.machine.open_steps)
             self._finish(keep=execution.machine.outcome is None and not self._paused)
             return
         if self._paused:

@@ -29,6 +29,7 @@ from signoff.runtime.port import (
     LostLease,
     LostRace,
     NotTaken,
+    OutputAppend,
     Parking,
     RunLease,
     RunPort,
@@ -38,13 +39,14 @@ from signoff.runtime.run_copy import RunCopy
 from signoff.runtime.transactions import LocalStepTransaction
 from signoff.service.act import read_journal, whole_view
 from signoff.service.engine import Engine
-from signoff.service.kinds import ledger_part, run_name
+from signoff.service.kinds import has_outputs, ledger_part, run_name
 from signoff.service.recent import RecentAppends
 from signoff.service.run_change import RunChange, RunSnapshot, tails
 from signoff.stores.base import SqlTransaction
 from signoff.stores.bus import READY
 from signoff.stores.change import Committed, Outcome, Subject
 from signoff.workflow import journal
+from signoff.workflow.approval.remember import Grant
 from signoff.workflow.entry import Entry
 from signoff.workflow.failure import error_of
 from signoff.workflow.input.decide import SCOPE, kept_of
@@ -53,6 +55,7 @@ from signoff.workflow.run.entries import RunFailed
 from signoff.workflow.run.status import ENDED
 from signoff.workflow.run.undo import retried_on, retried_otherwise
 from signoff.workflow.step.entries import StepCompleted
+from signoff.workflow.step.output import OutputSession
 from signoff.workflow.validation.decide import barred_by, judged_by
 from signoff.workflow.validation.entries import InputReturned
 from signoff.workflow.view import RunFold, View
@@ -320,6 +323,10 @@ class LocalRunPort:
         if self._copies.get(run_id) is copy:
             del self._copies[run_id]
 
+    async def find_grant(self, run_id: str, key: str) -> Grant | None:
+        """Return a remembered approval."""
+        return await self._engine.grants.find(run_id, key)
+
     # -- steps that are transactions -------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -424,6 +431,45 @@ class LocalRunPort:
             release=True,
         )
         return _outcome_of(await self._committer.commit(write.change), entries)
+
+    # -- outputs ---------------------------------------------------------------------------------------------------
+
+    async def begin_output(
+        self, lease: RunLease, name: str, content_type: str, step: str, attempt: int, *, resumed: bool = False
+    ) -> OutputSession | None:
+        """Let an attempt write to an output."""
+        outputs = self._engine.outputs
+        while True:
+            loaded = await self._store.load(run_name(lease.run_id))
+            if loaded is None or loaded.subject.lease_owner is None or loaded.subject.epoch != lease.epoch:
+                return None
+            if has_outputs(loaded.subject):
+                break
+            after = await outputs.announce(loaded.subject, lease.epoch)
+            copy = self._copies.get(lease.run_id)
+            if after is not None and copy is not None and copy.subject.version == loaded.subject.version:
+                copy.subject = after  # else the driver's next append would be a lost race
+        return await outputs.begin(
+            lease.run_id,
+            name,
+            content_type,
+            producer=step,
+            lease_epoch=lease.epoch,
+            attempt=attempt,
+            resumed=resumed,
+        )
+
+    async def append_output(self, append: OutputAppend) -> bool:
+        """Append to an output."""
+        return await self._engine.outputs.append(append.session, append.seq, append.body, close=append.close)
+
+    async def read_output(self, session: OutputSession) -> bytes:
+        """Return what an output holds."""
+        return await self._engine.outputs.read(session.path)
+
+    async def read_file(self, run_id: str, file: str) -> bytes:
+        """Return the bytes of a file of a run."""
+        return await self._engine.files.read(run_id, file)
 
     # -- leases ----------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,10 @@ from typing import NamedTuple, Protocol
 from signoff.clock import Clock
 from signoff.frozen import frozen
 from signoff.sql import Transaction
+from signoff.workflow.approval.remember import Grant
 from signoff.workflow.entry import Entry, Error
 from signoff.workflow.step.entries import StepCompleted, StepFailed
+from signoff.workflow.step.output import OutputSession
 
 StepResult = StepCompleted | StepFailed
 
@@ -167,6 +169,22 @@ class StepTransaction(Transaction, Protocol):
         ...
 
 
+@frozen
+class OutputAppend:
+    """What an attempt has to add to an output.
+
+    Attributes:
+        seq: from 0 on in each session; one that is sent again changes nothing.
+        body: messages as a JSON array, or text; empty only to close.
+        close: the output ends with it.
+    """
+
+    session: OutputSession
+    seq: int
+    body: bytes
+    close: bool = False
+
+
 class RunPort(Protocol):
     """What a worker needs of the engine.
 
@@ -241,6 +259,57 @@ class RunPort(Protocol):
 
     async def park(self, lease: RunLease, how: Parking) -> AppendOutcome:
         """Give a run up, on top of whatever its journal has by now; a reason that stands there is not repeated."""
+        ...
+
+    # -- outputs ---------------------------------------------------------------------------------------------------
+
+    async def begin_output(
+        self, lease: RunLease, name: str, content_type: str, step: str, attempt: int, *, resumed: bool = False
+    ) -> OutputSession | None:
+        """Let an attempt of a step write to an output of its run, which is made when absent; None: the lease is lost.
+
+        Args:
+            resumed: the attempt has begun and has met a closed stream; None too unless it was the run's end that has
+                closed it, and the run goes on again.
+
+        Raises:
+            ProducerFenced: a worker that has the lease since has written.
+            StreamClosed: another step has closed it.
+            StreamConflict: it is of another format.
+            InvalidName: it is no name.
+        """
+        ...
+
+    async def append_output(self, append: OutputAppend) -> bool:
+        """Append to an output, durably; False: it is closed or gone, and nothing was written.
+
+        Raises:
+            ProducerFenced: a later attempt has written.
+            PayloadTooLarge: the output would become too long; the number is that of the next append.
+            BadRequest: the body cannot be stored.
+        """
+        ...
+
+    async def read_output(self, session: OutputSession) -> bytes:
+        """Return what an output holds: text, or messages in an array; nothing if it is longer than 8 MiB."""
+        ...
+
+    async def read_file(self, run_id: str, file: str) -> bytes:
+        """Return the bytes of a file that was attached to an answer of a run.
+
+        Raises:
+            NotFound: there is no such file, or it is not whole.
+        """
+        ...
+
+    async def find_grant(self, run_id: str, key: str) -> Grant | None:
+        """Return an approval that somebody has given for the next times too, and that approves what is asked; or None.
+
+        One whose revocation was acknowledged before the call is never returned.
+
+        Args:
+            run_id, key: the request about a tool, which is in the journal.
+        """
         ...
 
     # -- leases ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from signoff.clock import Clock
 from signoff.errors import NotSupported, StoreError
+from signoff.runtime.outputs import AttemptOutputs
 from signoff.runtime.port import StepTransaction
 from signoff.runtime.threads import Raised, StepThreads
 from signoff.sql import Transaction
@@ -42,18 +43,37 @@ class StepRunner:
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, protects nothing
 
     async def attempt(
-        self, run_id: str, call: StepCall, transaction: Transaction | None = None
+        self,
+        run_id: str,
+        call: StepCall,
+        transaction: Transaction | None = None,
+        outputs: AttemptOutputs | None = None,
     ) -> StepCompleted | StepFailed:
         """Run the next attempt of a step to its end; every outcome but cancellation is an entry.
+
+        What it has written is durable then, and outputs that it opened are closed if there is no further attempt.
 
         Args:
             run_id: the run the step belongs to.
             call: what to run; `next_attempt` counts from 1.
             transaction: what its function is given first, if it is one of a transaction.
+            outputs: where it writes while it runs; None: nowhere.
         """
+        ended = await self._attempt(run_id, call, transaction, outputs)
+        if outputs is None or not outputs.used:
+            return ended
+        try:
+            await outputs.finish(for_good=isinstance(ended, StepCompleted) or ended.retry_at is None)
+        except Exception as error:
+            return ended if isinstance(ended, StepFailed) else self.failed(call, error)
+        return ended
+
+    async def _attempt(
+        self, run_id: str, call: StepCall, transaction: Transaction | None, outputs: AttemptOutputs | None
+    ) -> StepCompleted | StepFailed:
         is_async = _is_async(call.fn)
         try:
-            with EnteredStep(StepInfo(run_id, call.name, call.n, call.next_attempt), call.context):
+            with EnteredStep(StepInfo(run_id, call.name, call.n, call.next_attempt, outputs), call.context):
                 keep = result_keeper(call)
                 if not is_async:
                     await self._threads.slot()  # waiting for a thread is no part of the attempt's timeout
@@ -72,13 +92,16 @@ class StepRunner:
         now = self._clock.now_ms()
         return StepCompleted(at=now, id=call.id, attempt=call.next_attempt, result=result, shown=shown)
 
-    async def transact(self, run_id: str, call: StepCall, begin: Begin) -> StepFailed | None:
+    async def transact(
+        self, run_id: str, call: StepCall, begin: Begin, outputs: AttemptOutputs | None = None
+    ) -> StepFailed | None:
         """Run the next attempt of a step in a transaction that records its end.
 
         Args:
             run_id: the run the step belongs to.
             call: what to run.
             begin: begins a transaction; at its end, what was not committed is undone.
+            outputs: as of `attempt`.
 
         Returns:
             how the attempt failed. None: the journal says how the step has ended.
@@ -88,7 +111,7 @@ class StepRunner:
         """
         try:
             async with begin() as transaction:
-                result = await self.attempt(run_id, call, transaction)
+                result = await self.attempt(run_id, call, transaction, outputs)
                 if isinstance(result, StepFailed):
                     return result
                 await transaction.complete(result)

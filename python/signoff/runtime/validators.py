@@ -14,6 +14,8 @@ from signoff.clock import Clock
 from signoff.errors import Refused, UnsupportedValue
 from signoff.runtime.threads import Raised, StepThreads
 from signoff.workflow import codec
+from signoff.workflow.approval.outcome import GRANT
+from signoff.workflow.approval.remember import Grant
 from signoff.workflow.entry import SAME, DecidedBy, Notification
 from signoff.workflow.failure import error_of
 from signoff.workflow.input.entries import InputAnswered
@@ -36,11 +38,15 @@ class ValidatorRunner:
     Args:
         clock: gives `at` of verdicts.
         threads: where sync functions run.
+        find_grant: finds a remembered approval of a request, given its run and its key.
     """
 
-    def __init__(self, clock: Clock, threads: StepThreads) -> None:
+    def __init__(
+        self, clock: Clock, threads: StepThreads, find_grant: Callable[[str, str], Awaitable[Grant | None]]
+    ) -> None:
         self._clock = clock
         self._threads = threads
+        self._find_grant = find_grant
 
     async def judge(self, due: OpenValidation, lost: int = 0) -> Notification:
         """Come to a verdict; every outcome but cancellation is an entry.
@@ -66,10 +72,7 @@ class ValidatorRunner:
     async def _judged(self, due: OpenValidation) -> Notification:
         checks, sent = due.checks, due.submission
         if sent is None:
-            said = None if checks.decide is None else await self._call(due, checks.decide)
-            if said is None:
-                return InputReturned(self._clock.now_ms(), due.input_id)
-            return await self._decided(due, said, checks.decide)
+            return await self._before_people(due)
         try:
             value = await self._read(due, sent.action, sent.value)
         except UnsupportedValue as error:
@@ -83,7 +86,7 @@ class ValidatorRunner:
             about = Submission(sent.action, sent.by, due.run_id, due.input_id, sent.submission_id)
             said = await self._call(due, checks.validate, value, *((about,) if checks.informed else ()))
         if isinstance(said, Decided):
-            return await self._decided(due, said, checks.validate)
+            return await self._decided(due, said, _name(checks.validate))
         if said is None:
             kept, checked = came
             shown = codec.shown(sent.value)
@@ -92,6 +95,18 @@ class ValidatorRunner:
         codec.check_fit(said, type_)
         kept, checked = _kept(said, type_, SAME)
         return self._answered(due, kept, checked, codec.shown_apart(said, kept))
+
+    async def _before_people(self, due: OpenValidation) -> Notification:
+        """Ask the policy, and then look for an approval that somebody has given for the next times too."""
+        checks = due.checks
+        said = None if checks.decide is None else await self._call(due, checks.decide)
+        if said is not None:
+            return await self._decided(due, said, _name(checks.decide))
+        if checks.remembered:
+            grant = await _within(due, lambda: self._find_grant(due.run_id, due.input_id))
+            if grant is not None:
+                return await self._decided(due, Decided("approve", None, grant.reason), f"{GRANT}{grant.id}")
+        return InputReturned(self._clock.now_ms(), due.input_id)
 
     async def _read(self, due: OpenValidation, action: str, value: codec.Encoded) -> Any:
         """Return a value as the code would get it; its author's rules may take their time."""
@@ -131,7 +146,7 @@ class ValidatorRunner:
             shown,
         )
 
-    async def _decided(self, due: OpenValidation, said: Any, function: Any) -> InputAnswered:
+    async def _decided(self, due: OpenValidation, said: Any, policy: str) -> InputAnswered:
         if not isinstance(said, Decided):
             raise TypeError(f"A policy returns Decided or None, not {type(said).__name__}.")
         names = due.offered.names
@@ -144,7 +159,7 @@ class ValidatorRunner:
             except UnsupportedValue:
                 value = await self._read(due, said.action, codec.encode(value))
         kept, checked = _kept(value, type_, SAME)
-        sent, by = due.submission, DecidedBy("policy", _name(function))
+        sent, by = due.submission, DecidedBy("policy", policy)
         submission_id = f"policy:{due.input_id}" if sent is None else sent.submission_id
         digest = codec.digest([due.input_id, said.action, by.id]) if sent is None else sent.digest
         reason = str(said.reason)[:LONGEST] or None

@@ -20,7 +20,7 @@ from signoff.counts import counted
 from signoff.errors import StoreError
 from signoff.outages import OutageLog
 from signoff.runtime.cached_run import CachedRun
-from signoff.runtime.driver import MOST_LOST, RunDriver
+from signoff.runtime.driver import RunDriver
 from signoff.runtime.fingerprint import fingerprint
 from signoff.runtime.heartbeat import Heartbeat
 from signoff.runtime.local import Backing, run_port
@@ -29,6 +29,7 @@ from signoff.runtime.observe import Observer, Observers, RunClaimed
 from signoff.runtime.port import ClaimedRun, RunLease
 from signoff.runtime.steps import StepRunner
 from signoff.runtime.threads import StepThreads
+from signoff.runtime.trials import Trials, is_suspect
 from signoff.runtime.validators import ValidatorRunner
 from signoff.runtime.watchdog import Watchdog, keep_for_ever
 from signoff.workflow.definition import App
@@ -40,10 +41,6 @@ LEASE_MS = 15_000
 
 ACTIVATION_S = 2.0
 """Seconds that workflow code may go on without waiting for anything, unless said otherwise."""
-
-
-TRIAL_S = 1.0
-"""Seconds for which a run whose last worker was lost is the only such one here, unless it comes to an entry before."""
 
 
 class Worker:
@@ -90,7 +87,7 @@ class Worker:
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._threads = StepThreads(threads)
         self.steps = StepRunner(self.port.clock, self._threads)
-        self.validators = ValidatorRunner(self.port.clock, self._threads)
+        self.validators = ValidatorRunner(self.port.clock, self._threads, self.port.find_grant)
         self.watchdog = Watchdog(activation_s)
         self._activation_s = activation_s
         self._concurrency = concurrency
@@ -101,7 +98,7 @@ class Worker:
         self._drivers: dict[str, RunDriver] = {}
         self._wake = asyncio.Event()
         self._backlog = False
-        self._trial: RunDriver | None = None
+        self._trials = Trials(self._wake.set)
         self._heard = False
         self._outage = OutageLog(log, "the store cannot be asked for work")
         self._alarm: Alarm | None = None
@@ -195,18 +192,18 @@ class Worker:
         if self.draining:  # asked to stop while the claim was under way
             await self.port.release(self.owner, [run.lease for run in runs])
             return
-        suspects = [run for run in runs if 0 < run.lost < MOST_LOST]
+        waiting: list[ClaimedRun] = []
         for run in runs:
-            if not 0 < run.lost < MOST_LOST:
+            if not is_suspect(run):
                 self._drive(run)
-        # One of them may have cost their last worker, and would take the others along again: one at a time.
-        if suspects and self._trial is None:
-            self._trial = self._drive(suspects.pop(0))
-            self.loop.call_later(TRIAL_S, self.progressed, self._trial)  # in real time: whether this process lives
-        if suspects:
-            await self.port.release(self.owner, [run.lease for run in suspects])
+            elif self._trials.admit(run):
+                self._trials.begin(run, self._drive(run))
+            else:
+                waiting.append(run)
+        if waiting:
+            await self.port.release(self.owner, [run.lease for run in waiting])
         self._backlog = len(runs) == free  # there may be more; each run that ends makes room for one
-        if not (self._backlog or suspects):
+        if not (self._backlog or waiting):
             self._set_alarm(await self.port.next_due(names))
 
     def _drive(self, run: ClaimedRun) -> RunDriver:
@@ -239,10 +236,8 @@ class Worker:
             self._wake.set()
 
     def progressed(self, driver: RunDriver) -> None:
-        """Learn that a driver's run has not cost this worker, so far; the next suspect may be tried."""
-        if self._trial is driver:
-            self._trial = None
-            self._wake.set()
+        """Learn that a driver's run has come to an entry, and has not cost this worker."""
+        self._trials.proven(driver)
 
     def recovered(self) -> None:
         """Learn that a run that had trouble with the store has been written again."""

@@ -10,27 +10,43 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from starlette.routing import Router
+from starlette.routing import Route, Router
 
-from signoff.errors import InvalidName, NotFound, SignoffError
+from signoff.errors import InvalidName, SignoffError
 from signoff.server.access.authenticator import Authenticator, Identify, stream_authorizer
+from signoff.server.access.jwks import PublishedKeys
 from signoff.server.access.origins import OriginPolicy
+from signoff.server.access.rates import RateLimit
 from signoff.server.access.tokens import TokenVerifier
-from signoff.server.api.routes import routes
+from signoff.server.api.routes import link_route, routes
 from signoff.server.config import ServerConfig
 from signoff.server.fast.port import FastLane, Plan
 from signoff.server.http import body
 from signoff.server.http.address import raw_below
 from signoff.server.http.problems import problem
 from signoff.server.http.reply import ASGI, Header, Message, Receive, Scope, Send
+from signoff.server.notify.people_messenger import PeopleMessenger
+from signoff.server.notify.webhook import WebhookMessenger
 from signoff.server.streams.endpoints import StreamEndpoints
+from signoff.server.streams.live_connection import PATH as LIVE
+from signoff.server.streams.live_connection import LiveConnections
 from signoff.server.subscriptions.endpoints import ControlEndpoints
 from signoff.server.subscriptions.webhook import HttpWebhooks
-from signoff.server.web_page import WebPage
+from signoff.server.web_page import CONSOLE, Pages, WebPage
 from signoff.service.engine import Engine
+from signoff.service.links import Links
+from signoff.service.notify.functions import PREFIX, FunctionMessenger
+from signoff.service.notify.notifier import Messenger, Notifier
+from signoff.service.notify.target import TargetKind
 from signoff.service.subscriptions.subscriptions import Subscriptions
+from signoff.workflow.definition import App
 
 STREAMS = b"/v1/stream/"
+
+FAILURES = 10.0
+FAILURES_AT_ONCE = 100
+"""Tokens that are not valid, of one address: a second in the long run, and at once."""
+
 _ENCODED_SLASH = re.compile(rb"%2f|%5c", re.IGNORECASE)
 
 _SAFE: tuple[Header, ...] = (
@@ -57,6 +73,32 @@ def subscriptions_over(engine: Engine, config: ServerConfig) -> Subscriptions:
     )
 
 
+def notifier_over(engine: Engine, config: ServerConfig, app: App | None = None) -> Notifier:
+    """Make the task that tells of requests; starting and closing it is the caller's.
+
+    Args:
+        app: the application whose functions this process calls; None: none.
+    """
+    listeners = {} if app is None else app.listeners
+    webhooks = WebhookMessenger(HttpWebhooks(engine.clock, config.webhook_targets), engine.clock)
+    messengers: dict[TargetKind, Messenger] = {"webhook": webhooks, "function": FunctionMessenger(listeners)}
+    own: dict[str, TargetKind] = {f"{PREFIX}{name}": "function" for name in listeners}
+    if config.notify:
+        links = Links(engine.store, engine.committer, engine.clock, config.keyring)
+        messengers["apprise"] = PeopleMessenger(config.notify, engine.inputs, links, config.public_url or "")
+        own |= {one.id: "apprise" for one in config.notify}
+    return Notifier(engine.store, engine.targets, engine.clock, messengers, own=own)
+
+
+def function_notifier(engine: Engine, app: App) -> Notifier | None:
+    """Make the task that tells the functions of an application, for a worker beside a server; None: it has none."""
+    if not app.listeners:
+        return None
+    own: dict[str, TargetKind] = {f"{PREFIX}{name}": "function" for name in app.listeners}
+    messengers: dict[TargetKind, Messenger] = {"function": FunctionMessenger(app.listeners)}
+    return Notifier(engine.store, engine.targets, engine.clock, messengers, own=own)
+
+
 def create_app(
     engine: Engine,
     *,
@@ -79,8 +121,21 @@ def create_app(
         >>> uvicorn.run(create_app(await Engine.open(store)))
     """
     config = config or ServerConfig()
-    tokens = TokenVerifier(config.secret, config.audience, engine.clock)
-    authenticator = Authenticator(tokens, identify)
+    published = None if config.jwks_url is None else PublishedKeys(config.jwks_url, engine.clock)
+    tokens = TokenVerifier(
+        config.keyring,
+        config.audience,
+        engine.clock,
+        issuer=config.issuer,
+        published=published,
+        revoked=engine.revocations.revoked,
+    )
+    authenticator = Authenticator(
+        tokens,
+        identify,
+        calls=RateLimit(config.rate, config.burst, engine.clock),
+        failures=RateLimit(FAILURES, FAILURES_AT_ONCE, engine.clock),
+    )
 
     async def operators(scope: Scope) -> None:
         (await authenticator.identify(scope)).require_operator()
@@ -89,16 +144,26 @@ def create_app(
     if subscriptions is None:
         engine.before_close(shared.close)
     control = ControlEndpoints(shared, operators)
-    streams = streams or StreamEndpoints(
+    if streams is None:
+        streams = _streams(engine, config, authenticator, control, shared=identify is None)
+        engine.revocations.on_revoked(streams.access_changed)
+        if published is not None:
+            published.on_change(streams.access_changed)
+    return Application(engine, config, authenticator, streams, None if subscriptions else shared)
+
+
+def _streams(
+    engine: Engine, config: ServerConfig, authenticator: Authenticator, control: ControlEndpoints, *, shared: bool
+) -> StreamEndpoints:
+    return StreamEndpoints(
         engine.streams,
         stream_authorizer(authenticator, engine.runs.starter_of),
         limits=config.stream_limits,
         control=control,
         public_url=config.public_url,
-        shared=identify is None,
+        shared=shared,
         allow_headers=config.allow_headers,
     )
-    return Application(engine, config, authenticator, streams, None if subscriptions else shared)
 
 
 class Application:
@@ -128,8 +193,15 @@ class Application:
         )
         self._streams = streams
         self._fast_streams: FastLane | None = getattr(streams, "lane", None) if authenticator.by_token else None
-        page = WebPage(config.page, config.page_policy) if config.page else _nowhere
-        self._router = Router(routes(engine, config, authenticator), redirect_slashes=False, default=page)
+        page = WebPage(config.page, config.page_policy) if config.page else None
+        pages = Pages(page, CONSOLE if config.console else None)
+        connections = LiveConnections(streams, config.max_depth, lambda: engine.hub.closed)
+        served = [
+            *routes(engine, config, authenticator),
+            link_route(engine, config, authenticator),
+            *(Route(path, connections) for path in (LIVE, f"{LIVE}/{{connection}}")),
+        ]
+        self._router = Router(served, redirect_slashes=False, default=pages)
 
     @property
     def lane(self) -> FastLane | None:
@@ -226,7 +298,3 @@ class _ApiResponse:
                 headers.append(_PRIVATE)
             message["headers"] = headers
         await self._send(message)
-
-
-async def _nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise NotFound(f"There is nothing at {scope['path'][:140]!r}.")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from signoff.errors import Forbidden
 from signoff.server.http.address import LOOPBACK
 from signoff.server.http11.limits import HttpLimits
+from signoff.server.notify.people import PeopleTarget
 from signoff.server.streams.read import Limits
 from signoff.server.streams.wire import ALLOW_HEADERS
+from signoff.signing import Keyring, check_secret
 from signoff.streams.subscriptions.limits import SubscriptionLimits
 from signoff.streams.subscriptions.target import Targets
-
-MIN_SECRET = 32
-"""Bytes a HS256 key needs (RFC 7518 §3.2)."""
 
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -24,6 +24,11 @@ PAGE_POLICY = (
 )
 """Content-Security-Policy of the served page: a bundler's output runs, inline and foreign scripts do not."""
 
+
+NO_PUBLIC_URL = (
+    "Messages to people have links, and nobody knows where people reach this server. "
+    "Say it: --public-url URL, SIGNOFF_PUBLIC_URL, or `public_url` of a ServerConfig."
+)
 
 _STREAMS = Limits()
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@*]+/?")
@@ -36,11 +41,17 @@ class ServerConfig:
 
     Attributes:
         secret: the HS256 key that signs tokens; None: keyless mode, for one machine alone (see `access/`).
+        old_secrets: keys that tokens and links were signed with before, and that are still good for them.
+        jwks_url: where an issuer publishes the keys that tokens are signed with (a JWK Set); with or without a secret.
+        issuer: what a token's `iss` must be; None: anything.
+        rate: calls of the API that each person may make a second in the long run, operators aside; 0: any number.
+        burst: as many at once.
         audience: what a token's `aud` must name; None: tokens must not have an `aud`.
         origins: page origins (`https://app.example`) that may call the API from a browser; its own may without that.
         allow_headers: what pages of other origins may send beside what the protocol has; those that trace requests.
         hosts: names beyond localhost by which a keyless server may be called.
         page: a folder with a built page to serve at `/`.
+        console: serve the built-in console at `/console/`; without a `page` visitors of `/` are sent there.
         page_policy: the page's Content-Security-Policy.
         max_body: bytes a request body may have.
         max_depth: levels a JSON body may nest.
@@ -55,25 +66,35 @@ class ServerConfig:
         public_url: under which others reach this application, e.g. `https://app.example` or, below a prefix,
             `https://app.example/signoff`; it stands in `Location` and in what receivers of webhooks are told. None: as
             they call it.
+        notify: where people are told by mail and chat of what they are asked; their links need a `public_url`.
         webhooks: where webhooks may be sent; None: to public addresses, and without a key to this machine too.
         subscriptions: how many streams one may follow, and how many are told of at a time.
 
     Raises:
         Forbidden: the secret is too short.
         TypeError: it is no bytes.
-        ValueError: one of `origins` is no origin, or a name in `allow_headers` no header's.
+        ValueError: `jwks_url` does not begin with https:// (or http:// and this machine), `rate` or `burst` is no
+            bound, `notify` has an id twice or lacks a `public_url`, one of `origins` is no origin, or a name in
+            `allow_headers` no header's.
     """
 
     secret: bytes | None = field(default=None, repr=False)
+    old_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    jwks_url: str | None = field(default=None, repr=False)
+    issuer: str | None = None
+    rate: float = 100.0
+    burst: int = 1_000
     audience: str | None = None
     origins: tuple[str, ...] = ()
     allow_headers: tuple[str, ...] = ALLOW_HEADERS
     hosts: tuple[str, ...] = ()
     page: Path | None = None
+    console: bool = True
     page_policy: str = PAGE_POLICY
     max_body: int = 1 << 20
     max_depth: int = 64
     public_url: str | None = None
+    notify: tuple[PeopleTarget, ...] = ()
     webhooks: Targets | None = None
     max_append: int = _STREAMS.max_body
     max_readers: int = _STREAMS.max_readers
@@ -87,12 +108,29 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         check_secret(self.secret)
+        for old in self.old_secrets:
+            check_secret(old)
+        if self.old_secrets and self.secret is None:
+            raise Forbidden("There are old secrets and no secret that signs (SIGNOFF_SECRET).")
+        if self.jwks_url is not None and not is_jwks_url(self.jwks_url):
+            raise ValueError("The address of keys begins with https://; http:// is for this machine alone.")
+        if self.rate < 0 or self.burst < 1:
+            raise ValueError("A rate is 0 (none) or more, and a burst 1 or more.")
+        if self.notify and self.public_url is None:
+            raise ValueError(NO_PUBLIC_URL)
+        if len({one.id for one in self.notify}) < len(self.notify):
+            raise ValueError("Two of `notify` have the same id.")
         for origin in self.origins:
             if not is_origin(origin):
                 raise ValueError(f"{origin!r:.100} is no origin; write https://app.example.")
         for name in self.allow_headers:
             if not is_header(name):
                 raise ValueError(f"{name!r:.100} is no header's name.")
+
+    @property
+    def keyring(self) -> Keyring | None:
+        """Return the secrets that tokens and links are signed with; None: there are none."""
+        return None if self.secret is None else Keyring((self.secret, *self.old_secrets))
 
     @property
     def webhook_targets(self) -> Targets:
@@ -115,7 +153,7 @@ class ServerConfig:
     @property
     def keyless(self) -> bool:
         """Tell whether nobody needs a key: whoever is on this machine is the operator."""
-        return self.secret is None
+        return self.secret is None and self.jwks_url is None
 
 
 def is_origin(text: str) -> bool:
@@ -128,35 +166,20 @@ def is_header(name: str) -> bool:
     return _HEADER.fullmatch(name) is not None
 
 
-def check_secret(secret: bytes | None) -> None:
-    """Refuse a key that could be guessed.
-
-    Raises:
-        Forbidden: it is shorter than HS256 needs.
-        TypeError: it is no bytes.
-    """
-    if secret is None:
-        return
-    if not isinstance(secret, bytes):
-        raise TypeError(
-            f"The secret is bytes, not {type(secret).__name__}: os.environb[b'SIGNOFF_SECRET'], for example."
-        )
-    if len(secret) < MIN_SECRET:
-        raise Forbidden(
-            f"The secret (SIGNOFF_SECRET) has {len(secret)} bytes and needs at least {MIN_SECRET}; "
-            "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
+def is_jwks_url(url: str) -> bool:
+    """Tell whether keys may be fetched there: nobody between there and here can put in another."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
-def check_binding(host: str, secret: bytes | None) -> None:
+def check_binding(host: str, config: ServerConfig) -> None:
     """Refuse to offer the engine to a network without a key.
 
     Raises:
-        Forbidden: `host` is not a loopback address and there is no secret, or the secret is too short.
+        Forbidden: `host` is not a loopback address and there is neither a secret nor an issuer's keys.
     """
-    check_secret(secret)
-    if secret is None and host not in LOOPBACK:
+    if config.keyless and host not in LOOPBACK:
         raise Forbidden(
             f"Refusing to listen on {host} without a key: everybody who can reach it would be the operator. "
-            "Set SIGNOFF_SECRET (32 bytes or more), or use --host 127.0.0.1."
+            "Set SIGNOFF_SECRET (32 bytes or more) or SIGNOFF_JWKS_URL, or use --host 127.0.0.1."
         )

@@ -24,7 +24,7 @@ from signoff.service.workers import Workers
 from signoff.stores.base import LoadedSubject as Stored
 from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Conflict, Subject
-from signoff.workflow import journal
+from signoff.workflow import chain, journal
 from signoff.workflow.decision import (
     DECISIONS,
     AlreadyDone,
@@ -34,6 +34,7 @@ from signoff.workflow.decision import (
     Loaded,
     LoadWhole,
     StartAnother,
+    with_evidence,
 )
 from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.input.state import InputState
@@ -92,13 +93,16 @@ class Actor:
         self._clock = clock
         self._workers = workers or Workers(store, committer, clock)
         self._drafts = Drafts(store, committer, clock)
+        self.before_delete: list[Callable[[str], Awaitable[None]]] = []
+        self.before_fork: Callable[[str, str], Awaitable[None]] = _nothing
 
-    async def do(self, verb: Verb, run_id: str, body: Body, by: DecidedBy) -> Any:
+    async def do(self, verb: Verb, run_id: str, body: Body, by: DecidedBy, via: str | None = None) -> Any:
         """Do to a run what is declared; return the reply, durable.
 
         Args:
             body: as `verb.shape` has checked it.
             by: who does it.
+            via: what proves who that is, for the evidence: `token:{jti}`; None: nothing that has a name.
 
         Raises:
             RunNotFound: there is no such run.
@@ -110,7 +114,7 @@ class Actor:
             if needs.workers and run.status in HELD:
                 known = await self._workers.known()
                 run = replace(run, forsaken=run.run.row["workflow"] not in known)
-            return verb.decide(run, body, by, now)
+            return with_evidence(verb.decide(run, body, by, now), by, {} if via is None else {"via": via})
 
         inputs = (OPEN_INPUTS,) if needs.inputs else ()
         return await self.act(run_id, decided, *inputs, journal=needs.journal)
@@ -159,8 +163,11 @@ class Actor:
                 if isinstance(decision, AlreadyDone):
                     return decision.reply
                 if isinstance(decision, StartAnother):
+                    await self.before_fork(run_id, decision.run_id)
                     return await self.begin(decision.run_id, decision.decide)
                 if isinstance(decision, DeleteRun):
+                    for clear in self.before_delete:  # before: what is left by a crash goes with the next try
+                        await clear(run_id)
                     deleted = await self._committer.commit(run_deletion(stored.subject, run.run, decision.at))
                     if isinstance(deleted, Conflict):
                         continue
@@ -244,6 +251,10 @@ class Actor:
             return run.view
 
 
+async def _nothing(_run_id: str, _fork_id: str) -> None:
+    """Do nothing."""
+
+
 def view_of(stored: Stored) -> View:
     """Return a run's rows as far as they were loaded."""
     inputs = {part.key: InputState.loads(part.state) for part in stored.parts if part.kind == PartKind.INPUT}
@@ -287,6 +298,7 @@ def loaded(stored: Stored) -> Loaded:
         remembered(ledger[0]) if ledger else None,
         size=sum([len(part.state) for part in stored.parts]),
         ready=subject.ready,
+        last=(tails(subject)[0] - 1, chain.head_of(subject.state)),
     )
 
 

@@ -52,6 +52,22 @@ class WaitingRun:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldTarget:
+    """Somebody who is told of requests.
+
+    Attributes:
+        since, why: since when (milliseconds) it does not take what it is told, and why; None: it does.
+        given_up: how many events it was not told at last.
+    """
+
+    id: str
+    paused: bool
+    since: int | None
+    why: str
+    given_up: int
+
+
+@dataclass(frozen=True, slots=True)
 class HealthFacts:
     """What was seen.
 
@@ -66,6 +82,7 @@ class HealthFacts:
         unplaced: posts on their way to inboxes and listings.
         most: no count above is larger; a count that is as large may stand for more.
         wrong: what is wrong with how the store's servers are set up, as the store says it.
+        told: who is told of requests.
     """
 
     now: int
@@ -81,6 +98,7 @@ class HealthFacts:
     unplaced: int = 0
     most: int = 1_000
     wrong: tuple[str, ...] = ()
+    told: tuple[ToldTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,7 @@ def judge(facts: HealthFacts) -> list[HealthFinding]:
         _blocked(facts),
         _failed(facts),
         _posts(facts),
+        *_notifications(facts),
     ]
 
 
@@ -253,6 +272,25 @@ def _posts(facts: HealthFacts) -> HealthFinding:
     return HealthFinding(
         "posts", "wrong", f"{said}: what people see is behind.", "See that a server is running.", facts.unplaced
     )
+
+
+def _notifications(facts: HealthFacts) -> Iterator[HealthFinding]:
+    for target in facts.told:
+        if target.paused:
+            says, todo = f"{target.id} is paused: it is not told of requests.", f"signoff notify resume {target.id}"
+            yield HealthFinding("notifications", "note", says, todo)
+        elif target.since is not None:
+            lasts = max(facts.now - target.since, 0)
+            says = f"{target.id} has not taken what it is told of requests for {lasts / 1000:.0f} s: {target.why}."
+            todo = "No run waits for it, and it is tried again. See signoff notify list; or signoff notify skip."
+            yield HealthFinding("notifications", "wrong" if lasts > LONG_MS else "note", says, todo)
+        if target.given_up:
+            says = f"{target.id} was never told of {counted(target.given_up, 'event')}: given up."
+            todo = f"To tell it after all: signoff notify retry {target.id}"
+            yield HealthFinding("notifications", "note", says, todo, target.given_up)
+    if facts.told and all(one.since is None and not one.paused and not one.given_up for one in facts.told):
+        says = f"{counted(len(facts.told), 'target')} of notifications: what happens to requests is told."
+        yield HealthFinding("notifications", "ok", says, count=len(facts.told))
 
 
 def _runs(count: int, most: int) -> str:

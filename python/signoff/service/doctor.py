@@ -8,8 +8,10 @@ from typing import Final
 
 from signoff.clock import Clock
 from signoff.service.commit import GroupCommitter
-from signoff.service.diagnosis import FAR_MS, HealthFacts, SeenWorker, WaitingRun
+from signoff.service.diagnosis import FAR_MS, HealthFacts, SeenWorker, ToldTarget, WaitingRun
 from signoff.service.kinds import Kind, RunFilter, forget_record, free_record, put_record, run_name
+from signoff.service.notify.target import NotifyTarget
+from signoff.service.notify.targets import NotifyTargets
 from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
 from signoff.stores.change import Subject, new_mark
@@ -32,11 +34,19 @@ class Doctor:
         []
     """
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, workers: Workers) -> None:
+    def __init__(
+        self,
+        store: WorkflowStore,
+        committer: GroupCommitter,
+        clock: Clock,
+        workers: Workers,
+        targets: NotifyTargets,
+    ) -> None:
         self._store = store
         self._committer = committer
         self._clock = clock
         self._workers = workers
+        self._targets = targets
 
     async def examine(self) -> HealthFacts:
         """Return what there is to see; the work is bounded, whatever the store holds.
@@ -61,7 +71,12 @@ class Doctor:
             await self._store.unplaced(),
             MOST,
             described.wrong,
+            tuple([self._told(target) for target, _ in await self._targets.records()]),
         )
+
+    def _told(self, target: NotifyTarget) -> ToldTarget:
+        since, why = target.failing() or (None, "")
+        return ToldTarget(target.id, target.paused, since, why, len(target.failed))
 
     async def _time_commit(self) -> float:
         """Write a record and take it back; return how long writing took, in milliseconds."""

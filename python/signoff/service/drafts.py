@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
-from signoff.clock import Clock, sleep
+from signoff.clock import Clock
 from signoff.errors import InputNotFound, NotInAudience, PayloadTooLarge, RunNotFound
+from signoff.outages import OutageLog
 from signoff.paths import drafts_path
+from signoff.service.asked import asked_of
 from signoff.service.commit import GroupCommitter
-from signoff.service.kinds import Kind, PartKind, free_record, run_name
-from signoff.stores.base import Listing, PartsWanted, WorkflowStore
+from signoff.service.kinds import Kind, free_record
+from signoff.service.rounds import go_round
+from signoff.stores.base import Listing, WorkflowStore
 from signoff.stores.change import Change, Conflict, Name, Post, Subject, SubjectDelete, SubjectWrite, new_mark
 from signoff.streams import state
 from signoff.streams.state import Operation
@@ -47,6 +49,21 @@ _MOST_SAVED: Final = 10_000
 _PAGE: Final = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is kept of a request after somebody wanted to save: the row `draft`, and whether it is what they sent."""
+
+    row: dict[str, Any] | None
+    saved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The draft in whose place another is to stand: when it was saved, as its row says; None: none was there."""
+
+    saved_at: str | None
+
+
 class Drafts:
     """The drafts of people.
 
@@ -65,7 +82,9 @@ class Drafts:
 
     def start(self) -> None:
         """Look after drafts from now on, until `close`."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-drafts")
+        outage = OutageLog(log, "cannot look after drafts")
+        rounds = go_round(self._clock, lambda: EVERY_S, self.sweep, outage)
+        self._task = asyncio.get_running_loop().create_task(rounds, name="signoff-drafts")
 
     async def close(self) -> None:
         """Stop looking after them."""
@@ -73,7 +92,7 @@ class Drafts:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def save(self, run_id: str, key: str, value: Any, who: Who) -> dict[str, Any] | None:
+    async def save(self, run_id: str, key: str, value: Any, who: Who, over: Over | None = None) -> Saved:
         """Keep what a person has filled in of a pending request, in place of what they had; durable.
 
         Args:
@@ -81,9 +100,11 @@ class Drafts:
             key: `name:n` of the request.
             value: any JSON; None: nothing is kept any more.
             who: the person.
+            over: which draft it takes the place of; where another is kept that says something else, that one stays.
+                None: whatever is kept.
 
         Returns:
-            the row `draft`; None: there is none any more.
+            the row that is kept now, if any, and whether it is this one.
 
         Raises:
             RunNotFound, InputNotFound: nobody asked this.
@@ -91,7 +112,7 @@ class Drafts:
             AlreadyDecided, Expired, Withdrawn: the request is decided; with its `row`.
             PayloadTooLarge: it is larger than a draft may be.
         """
-        began, asked = await self._asked(run_id, key)
+        began, asked = await asked_of(self._store, run_id, key)
         check_audience(asked, who)
         author = next((one for one in who.principals if one.startswith("user:")), None)
         if author is None:
@@ -105,10 +126,14 @@ class Drafts:
             now = self._clock.now_ms()
             stored = await self._store.load(name)
             before = None if stored is None else stored.subject
+            if over is not None and before is not None and (stays := _stays(before, began, over, value)) is not None:
+                return stays
             if value is None:
                 if before is None or await self._forget(before, now):
-                    return None
+                    return Saved(None)
                 continue
+            # No two of a person's are of one moment, on whatever server: that tells them apart.
+            now = now if before is None else max(now, before.sort + 1)
             row = _row(run_id, key, asked, value, now)
             written = _record(name, row, began, before, now)
             operation = Operation.INSERT if before is None else Operation.UPDATE
@@ -118,7 +143,7 @@ class Drafts:
                 if len(self._saved) >= _MOST_SAVED:
                     self._saved.clear()
                 self._saved.add((run_id, key))
-                return row
+                return Saved(row)
 
     async def decided(self, run_id: str, key: str) -> None:
         """Have the drafts of a request go that was decided through this process, if it has saved any."""
@@ -156,7 +181,7 @@ class Drafts:
         """Let a draft go if nobody is asked any more, or put it off."""
         now, kept = self._clock.now_ms(), orjson.loads(record.state)
         try:
-            began, asked = await self._asked(kept["run_id"], kept["input"])
+            began, asked = await asked_of(self._store, kept["run_id"], kept["input"])
             if began != kept["run_began"] or not asked.pending:
                 return await self._forget(record, now)
         except (RunNotFound, InputNotFound):
@@ -172,23 +197,19 @@ class Drafts:
         change = Change(SubjectDelete(record.name, record.version), (gone,), new_mark())
         return not isinstance(await self._committer.commit(change), Conflict)
 
-    async def _asked(self, run_id: str, key: str) -> tuple[int, InputState]:
-        """Return when the run began, in milliseconds, and its request."""
-        stored = await self._store.load(run_name(run_id), PartsWanted(PartKind.INPUT, key))
-        if stored is None:
-            raise RunNotFound(f"There is no run {run_id[:140]!r}.")
-        if not stored.parts:
-            raise InputNotFound(f"The run {run_id!r} has no request {key[:140]!r}.")
-        return stored.subject.sort, InputState.loads(stored.parts[0].state)
 
-    async def _run(self) -> None:
-        while True:
-            pause = EVERY_S * random.uniform(3 / 4, 5 / 4)  # noqa: S311 - apart, not hard to guess
-            await sleep(self._clock, pause, idle=True)
-            try:
-                await self.sweep()
-            except Exception as error:  # whatever it is: nobody else would look
-                log.warning("cannot look after drafts: %s", error)
+def _stays(before: Subject, began: int, over: Over, value: Any) -> Saved | None:
+    """Return what is kept, if another is not to take its place: it is not the one that is `over`, or says the same."""
+    kept = orjson.loads(before.state)
+    if kept.pop("run_began") != began:
+        return None
+    if _same(kept["value"], value):
+        return Saved(kept)
+    return None if kept["saved_at"] == over.saved_at else Saved(kept, saved=False)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
 
 
 def _row(run_id: str, key: str, asked: InputState, value: Any, now: int) -> dict[str, Any]:

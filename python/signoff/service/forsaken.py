@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from typing import Final
 
-from signoff.clock import Clock, sleep
+from signoff.clock import Clock
 from signoff.counts import counted
 from signoff.errors import RunNotFound, StoreError
 from signoff.outages import OutageLog
 from signoff.service.kinds import Kind
+from signoff.service.rounds import go_round
 from signoff.service.runs import Runs
 from signoff.service.workers import Workers
 from signoff.stores.base import WorkflowStore
@@ -52,7 +52,9 @@ class Forsaken:
 
     def start(self) -> None:
         """Look from now on, until `close`."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-forsaken")
+        outage = OutageLog(log, "cannot look for runs that no worker knows")
+        rounds = go_round(self._clock, lambda: EVERY_S, self._look, outage)
+        self._task = asyncio.get_running_loop().create_task(rounds, name="signoff-forsaken")
 
     async def close(self) -> None:
         """Stop looking."""
@@ -86,14 +88,6 @@ class Forsaken:
             log.warning("the run %s, which no worker knows, cannot be looked at (%s)", run_id, error)
             return False
 
-    async def _run(self) -> None:
-        outage = OutageLog(log, "cannot look for runs that no worker knows")
-        while True:
-            pause = EVERY_S * random.uniform(3 / 4, 5 / 4)  # noqa: S311 - apart, not hard to guess
-            await sleep(self._clock, pause, idle=True)
-            try:
-                if count := await self.sweep():
-                    log.warning("%s waiting for workflows that no running worker knows", counted(count, "run"))
-                outage.over()
-            except Exception as error:  # whatever it is: nobody else would look
-                outage.failed(error)
+    async def _look(self) -> None:
+        if count := await self.sweep():
+            log.warning("%s waiting for workflows that no running worker knows", counted(count, "run"))

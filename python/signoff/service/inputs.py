@@ -14,16 +14,19 @@ from signoff.errors import InputNotFound, PayloadTooLarge
 from signoff.service.act import OPEN_INPUTS, Actor, LoadMore, not_found
 from signoff.service.commit import GroupCommitter
 from signoff.service.drafts import Drafts
-from signoff.service.kinds import PartKind, inputs_listing, run_name
+from signoff.service.files import Files
+from signoff.service.kinds import PartKind, inputs_listing, ledger_name, run_name
 from signoff.service.streams.hub import Hub
 from signoff.service.verdicts import WAIT_S, Verdicts
 from signoff.stores.base import Page, PartsWanted, WorkflowStore
 from signoff.workflow.decision import Decision, Loaded
+from signoff.workflow.denial.decide import watched
 from signoff.workflow.input import decide
 from signoff.workflow.input.choices import schema_for
 from signoff.workflow.input.decide import SCOPE, Accepted, Who
 from signoff.workflow.input.state import InputState
-from signoff.workflow.input.submission import AnswerRequest, EncodedAnswer
+from signoff.workflow.input.submission import AnswerRequest, EncodedAnswer, FileFaults
+from signoff.workflow.input.uploaded import file_faults, references_in
 from signoff.workflow.input.verb import RequestDecision, decide_on
 from signoff.workflow.nouns import request_verbs
 from signoff.workflow.verb import Body
@@ -48,8 +51,9 @@ class Inputs:
         drafts: what people have filled in and not sent.
     """
 
-    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, hub: Hub) -> None:
+    def __init__(self, store: WorkflowStore, committer: GroupCommitter, clock: Clock, hub: Hub, files: Files) -> None:
         self.drafts = Drafts(store, committer, clock)
+        self._files = files
         self._store = store
         self._verdicts = Verdicts(store, hub)
         self._actor = Actor(store, committer, clock)
@@ -84,6 +88,12 @@ class Inputs:
         """
 
         known = {key}
+        files: FileFaults | None = None
+        if next(references_in(request.value), None) is not None:
+            found = await self._files.of_answer(run_id, key, request.value, who)
+
+            def files(row: dict[str, Any], schema: Any) -> list[dict[str, str]]:
+                return file_faults(row, schema, request.value, who.by, found)
 
         def decided(run: Loaded, now: int) -> Decision[Accepted] | Awaitable[Decision[Accepted]] | LoadMore:
             state = run.view.inputs.get(key)
@@ -92,10 +102,12 @@ class Inputs:
             if (more := _apart(state, known)) is not None:
                 return more
             encoded = EncodedAnswer.of(key, request, who)
+            decided = partial(decide.answer, run, key, request, who, now, encoded=encoded, files=files)
+            judge = partial(watched, decided, run, key, who, now, request=request)
             room = _SMALL - encoded.size
             if run.size <= room or len(orjson.dumps(schema_for(state.row, request.action))) <= room:
-                return decide.answer(run, key, request, who, now, encoded=encoded)
-            return self._judged(partial(decide.answer, run, key, request, who, now, encoded=encoded), state.row)
+                return judge()
+            return self._judged(judge, state.row)
 
         wanted = PartsWanted(PartKind.INPUT, key)
         accepted = await self._actor.act(run_id, decided, wanted, ledger=(SCOPE, request.submission_id))
@@ -118,17 +130,22 @@ class Inputs:
 
         Raises:
             RunNotFound, InputNotFound: nobody asked this.
-            Whatever the verb's `refusals` says.
+            Whatever the verb's `refusals` says; with what was written of it (`workflow.denial`).
         """
         declared = REQUEST_VERBS[verb]
-
         known = {key}
+        recalled: list[tuple[str, str] | None] = []
 
         def decided(run: Loaded, now: int) -> RequestDecision | LoadMore:
             state = run.view.inputs.get(key)
             if state is not None and (more := _apart(state, known)) is not None:
                 return more
-            return decide_on(declared, run, key, now, body=body, who=who)
+            if state is not None and declared.recalled is not None and not recalled:
+                recalled.append(declared.recalled(state))
+                if recalled[0] is not None:
+                    return LoadMore((PartsWanted(*ledger_name(*recalled[0])),))
+            decided = partial(decide_on, declared, run, key, now, body=body, who=who)
+            return watched(decided, run, key, who, now, act=verb)
 
         return await self._actor.act(run_id, decided, PartsWanted(PartKind.INPUT, key))
 
@@ -152,12 +169,20 @@ class Inputs:
         Raises:
             RunNotFound, InputNotFound: nobody asked this.
         """
+        return (await self.found(run_id, key))[1]
+
+    async def found(self, run_id: str, key: str) -> tuple[int, dict[str, Any]]:
+        """Return when the run began, in milliseconds, and one request's row.
+
+        Raises:
+            RunNotFound, InputNotFound: nobody asked this.
+        """
         stored = await self._store.load(run_name(run_id), PartsWanted(PartKind.INPUT, key))
         if stored is None:
             raise not_found(run_id)
         if not stored.parts:
             raise InputNotFound(f"The run {run_id!r} has no request {key[:140]!r}.")
-        return InputState.loads(stored.parts[0].state).row
+        return stored.subject.sort, InputState.loads(stored.parts[0].state).row
 
     async def pending(self, run_id: str) -> list[dict[str, Any]]:
         """Return the rows of a run's pending requests.

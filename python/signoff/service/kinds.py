@@ -1,15 +1,19 @@
 """The kinds of subjects and parts Signoff keeps, declared once: what they are listed by, and when they are due.
 
     subject       id               parts                       found by
-    run           the run's        input ledger wait           workflow, status, tag, starter; claimed by its workflow
+    run           the run's        input ledger wait           workflow, status, tag, starter; claimed by its workflow;
+                                                               whether it has outputs, and has ended since
     subscription  the client's     -                           due when a delivery or a lease of its is
     worker        its owner's      -                           due when its announcement ends
     webhook-key   `1`              -                           -
     draft         person, request  -                           the request; due when it is to be looked at again
+    files         run, request     -                           the run; due when it is to be looked at again
+    revocation    what it revokes  -                           when it was written; due when it is of no use any more
+    notify        the target's     -                           -
     probe         any              -                           -: written and deleted, to see how long that takes
 
     part     key            state                         found by
-    input    `name:n`       the request (`InputState`)    status, and who is asked
+    input    `name:n`       the request (`InputState`)    status, who is asked, what tool is remembered
     ledger   scope, id      what a client's id led to     -
     wait     the wait's id  what the run waits for        topic and key
 
@@ -19,7 +23,7 @@ Stores know none of this. A new noun is a line here and the functions it needs.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -38,6 +42,8 @@ from signoff.stores.change import (
     SubjectWrite,
     new_mark,
 )
+from signoff.workflow import chain
+from signoff.workflow.approval.remember import terms_of_grant
 from signoff.workflow.decision import Remembered
 from signoff.workflow.event.matching import takes
 from signoff.workflow.input.state import InputState
@@ -54,6 +60,9 @@ class Kind(StrEnum):
     WEBHOOK_KEY = "webhook-key"
     PROBE = "probe"
     DRAFT = "draft"
+    FILES = "files"
+    REVOCATION = "revocation"
+    NOTIFY = "notify"
 
     @property
     def agenda(self) -> str:
@@ -68,6 +77,12 @@ class PartKind(StrEnum):
     LEDGER = "ledger"
     WAIT = "wait"
 
+
+OUTPUTS: Final = "outputs"
+"""The term of a run that goes on and has outputs."""
+
+OUTPUTS_LEFT: Final = "outputs/left"
+"""The term of one that has ended, until nobody can have left an output of it open."""
 
 _LONGEST: Final = 100
 """Bytes of an event's key that a wait is found by."""
@@ -119,7 +134,13 @@ def run_name(run_id: str) -> Name:
 
 
 def run_record(
-    fold: RunFold, before: Subject | None, *, ready: bool, wake_at: int | None, streams: tuple[OwnStream, ...]
+    fold: RunFold,
+    before: Subject | None,
+    *,
+    ready: bool,
+    wake_at: int | None,
+    streams: tuple[OwnStream, ...],
+    head: str,
 ) -> Subject:
     """Return a run's record as it shall be: its fold, and what it is found by.
 
@@ -129,21 +150,25 @@ def run_record(
         ready: a worker has something to digest.
         wake_at: milliseconds of the earliest timer, deadline or retry; None: nothing is due by time.
         streams: journal and rows, as far as they will have grown.
+        head: the hash of the last entry of the journal.
     """
     row = fold.row
     workflow, status = row["workflow"], row["status"]
     lease: tuple[int, str | None, int | None]
+    outputs = None
     if before is None:
         # The first version is drawn: no worker of a deleted run's fits the run that took its place.
         name, version, sort, lease = run_name(row["id"]), first_version(), fold.last_at, (0, None, None)
     else:
         name, version, sort = before.name, before.version, before.sort
         lease = before.epoch, before.lease_owner, before.lease_until
+        if has_outputs(before):
+            outputs = OUTPUTS_LEFT if status in ENDED else OUTPUTS
     return Subject(
         name,
         version + 1,
-        fold.dumps(),
-        _run_terms(workflow, status, tuple(row["tags"]), row["started_by"]),
+        chain.with_head(fold.dumps(), head),
+        _run_terms(workflow, status, tuple(row["tags"]), row["started_by"], outputs),
         sort,
         None if status in ENDED or fold.paused else workflow,
         ready,
@@ -155,11 +180,47 @@ def run_record(
     )
 
 
+def has_outputs(run: Subject) -> bool:
+    """Tell whether a run's record says that the run has outputs, or may have left some open."""
+    return OUTPUTS in run.terms or OUTPUTS_LEFT in run.terms
+
+
+def with_outputs(run: Subject, epoch: int | None = None) -> tuple[Subject, Change]:
+    """Return the record of a run that goes on as it shall be, to say that it has outputs, and what writes it.
+
+    Args:
+        run: the record as loaded.
+        epoch: the lease epoch, for a worker's write.
+    """
+    # A lease that was given up meanwhile has made it ready, and left the version as it was.
+    after = replace(run, version=run.version + 1, terms=(*_without_outputs(run), OUTPUTS), ready=True)
+    return after, Change(SubjectWrite(after, run.version, epoch=epoch), mark=new_mark())
+
+
+def outputs_done(run: Subject) -> Change:
+    """Return what has the record of a run that has ended say no more that outputs may be left open."""
+    after = replace(run, version=run.version + 1, terms=_without_outputs(run))
+    return Change(SubjectWrite(after, run.version), mark=new_mark())
+
+
+def _without_outputs(run: Subject) -> tuple[str, ...]:
+    return tuple(term for term in run.terms if term not in {OUTPUTS, OUTPUTS_LEFT})
+
+
+def outputs_left() -> Listing:
+    """Return what to ask a store for to list runs that have ended and may have left outputs open."""
+    return Listing(Kind.RUN, (OUTPUTS_LEFT,), oldest_first=True)
+
+
 @lru_cache(maxsize=1024)
-def _run_terms(workflow: str, status: str, tags: tuple[str, ...], starter: str | None) -> tuple[str, ...]:
+def _run_terms(
+    workflow: str, status: str, tags: tuple[str, ...], starter: str | None, outputs: str | None
+) -> tuple[str, ...]:
     led: tuple[str, ...] = (f"workflow/{workflow}", f"status/{status}", f"workflow/{workflow}/status/{status}")
     if starter is not None:
         led = (*led, _started_term(starter, None), _started_term(starter, status))
+    if outputs is not None:
+        led = (*led, outputs)
     return (*led, *(f"tag/{tag}" for tag in tags)) if tags else led
 
 
@@ -211,6 +272,7 @@ def input_part(state: InputState) -> Part:
     terms = [f"status/{status}"]
     for principal in state.to:
         terms += [f"to/{principal}", f"to/{principal}/status/{status}"]
+    terms += terms_of_grant(state)
     return Part(PartKind.INPUT, row["id"], state.dumps(), state.pending, tuple(terms), state.asked_ms)
 
 

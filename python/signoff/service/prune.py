@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,6 +93,10 @@ class Pruner:
         self._clock = clock
         self._actor = Actor(store, committer, clock)
         self._task: asyncio.Task[None] | None = None
+
+    def before_delete(self, clear: Callable[[str], Awaitable[None]]) -> None:
+        """Have this done before a run is deleted, given its id."""
+        self._actor.before_delete.append(clear)
 
     async def prune(
         self, where: PruneFilter, limit: int = PIECE, cursor: str | None = None, *, dry_run: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signoff.paths import inbox_path, journal_path, listing_path, run_path
+from signoff.paths import inbox_path, journal_path, listing_path, notifications_path, run_path
 from signoff.service.kinds import PartKind, input_part, run_record, wait_part
 from signoff.stores.change import (
     Change,
@@ -21,8 +21,9 @@ from signoff.stores.change import (
 )
 from signoff.streams import state
 from signoff.timestamps import rfc3339
-from signoff.workflow import journal
+from signoff.workflow import chain, journal
 from signoff.workflow.entry import Entry
+from signoff.workflow.notice import deletion_notice, notices
 from signoff.workflow.projection import project
 from signoff.workflow.view import Delta, RunFold, View
 
@@ -93,11 +94,18 @@ class RunChange:
             OwnStream(journal_at, journal_tail + len(entries), delta.close),
             OwnStream(rows_at, public_tail + len(delta.public), delta.close),
         )
-        self.after = run_record(fold, subject, ready=ready, wake_at=wake_at, streams=streams)
+        head = None if subject is None else chain.head_of(subject.state)
+        written, head = chain.chained(journal.messages(entries), head or chain.start(row["id"], journal_tail))
+        self.after = run_record(fold, subject, ready=ready, wake_at=wake_at, streams=streams, head=head)
         parts, dropped = _parts(delta, fold.last_at)
-        appends = _appends(journal_at, rows_at, entries, delta)
+        appends = _appends(journal_at, rows_at, written, len(entries), delta)
         write = SubjectWrite(self.after, version, parts, dropped, appends, epoch, release)
-        self.change = Change(write, _posts(row["workflow"], delta), new_mark())
+        posts = _posts(row["workflow"], delta)
+        if delta.inputs:
+            told = notices(row["id"], row["workflow"], entries, journal_tail, delta.inputs, fold.last_at)
+            if told:
+                posts = (*posts, Post(notifications_path(row["id"]), b",".join(told), len(told)))
+        self.change = Change(write, posts, new_mark())
 
     def remember(self, part: Part) -> None:
         """Write one more part along."""
@@ -113,7 +121,7 @@ class RunChange:
 def run_deletion(subject: Subject, fold: RunFold, at: int) -> Change:
     """Return what deletes a run that has ended, and takes it out of its workflow's listing.
 
-    Nobody's inbox has anything of it: what it asked was withdrawn at its end.
+    Nobody's inbox has anything of it: what it asked was withdrawn at its end. What is not told of it yet is dropped.
 
     Args:
         subject: its record, as loaded.
@@ -124,7 +132,8 @@ def run_deletion(subject: Subject, fold: RunFold, at: int) -> Change:
     gone = state.delete("run", row["id"], timestamp=rfc3339(at))
     paths = tuple(stream.path for stream in subject.streams)
     write = SubjectDelete(subject.name, subject.version, paths)
-    return Change(write, (Post(listing_path(row["workflow"]), gone, 1),), new_mark())
+    untold = Post(notifications_path(row["id"]), deletion_notice(row["id"]), 1)
+    return Change(write, (Post(listing_path(row["workflow"]), gone, 1), untold), new_mark())
 
 
 def tails(subject: Subject | None) -> tuple[int, int]:
@@ -134,11 +143,11 @@ def tails(subject: Subject | None) -> tuple[int, int]:
     return subject.streams[0].tail, subject.streams[1].tail
 
 
-def _appends(journal_at: str, rows_at: str, entries: Sequence[Entry], delta: Delta) -> tuple[OwnAppend, ...]:
+def _appends(journal_at: str, rows_at: str, written: bytes, count: int, delta: Delta) -> tuple[OwnAppend, ...]:
     public, close = delta.public, delta.close
     appends: tuple[OwnAppend, ...] = ()
-    if entries or close:
-        appends = (OwnAppend(journal_at, journal.dumps(entries), len(entries), close),)
+    if count or close:
+        appends = (OwnAppend(journal_at, written, count, close),)
     if public or close:
         appends = (*appends, OwnAppend(rows_at, b",".join(public), len(public), close))
     return appends

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from signoff.clock import Clock
@@ -53,6 +53,14 @@ class Runs:
         self._actor = Actor(store, committer, clock, workers)
         self._workflows = workflows
         self._app = app
+
+    def before_delete(self, clear: Callable[[str], Awaitable[None]]) -> None:
+        """Have this done before a run is deleted, given its id."""
+        self._actor.before_delete.append(clear)
+
+    def before_fork(self, copy: Callable[[str, str], Awaitable[None]]) -> None:
+        """Have this done before a run is forked, given its id and that of the fork."""
+        self._actor.before_fork = copy
 
     async def start(
         self,
@@ -157,12 +165,13 @@ class Runs:
         page = await self._store.list_subjects(where.listing, limit=limit, cursor=cursor)
         return Page(tuple(RunFold.loads(record.state).row for record in page.items), page.cursor)
 
-    async def act(self, verb: str, run_id: str, by: DecidedBy, /, **body: Any) -> Any:
+    async def act(self, verb: str, run_id: str, by: DecidedBy, via: str | None = None, /, **body: Any) -> Any:
         """Do to a run what operators and others may; return the reply, mostly the run row.
 
         Args:
             verb: one of `VERBS`, e.g. `cancel`.
             by: who does it.
+            via: what proves who that is, for the evidence: `token:{jti}`; None: nothing that has a name.
             body: what the verb takes, e.g. `reason`; checked before.
 
         Raises:
@@ -172,7 +181,7 @@ class Runs:
         Example:
             >>> await runs.act("terminate", "claim-1", DecidedBy("operator", "local"), reason="a duplicate")
         """
-        return await self._actor.do(VERBS[verb], run_id, body, by)
+        return await self._actor.do(VERBS[verb], run_id, body, by, via)
 
     async def forsake(self, run_id: str) -> bool:
         """Block a run that no living worker knows, or end it if it was asked to stop; tell whether it was written to.

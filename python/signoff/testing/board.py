@@ -40,6 +40,11 @@ class SeenRequest:
         return str(self.row["revised"])
 
     @property
+    def asked_at(self) -> str:
+        """Return which request an answer says to be for."""
+        return str(self.row["asked_at"])
+
+    @property
     def pending(self) -> bool:
         """Tell whether it was pending when it was seen."""
         return bool(self.row["status"] == "pending")

@@ -17,6 +17,7 @@ from signoff.runtime.port import (
     JournalPart,
     JournalReply,
     Listening,
+    OutputAppend,
     Parking,
     RunLease,
     StepTransaction,
@@ -25,9 +26,11 @@ from signoff.runtime.worker import Worker
 from signoff.service.engine import Engine
 from signoff.service.kinds import run_name
 from signoff.testing.faults import Crash, Delay, Fault, Faults, LostReply
+from signoff.workflow.approval.remember import Grant
 from signoff.workflow.definition import App
 from signoff.workflow.entry import Entry
 from signoff.workflow.step.entries import StepCompleted
+from signoff.workflow.step.output import OutputSession
 
 _LOST: Final = "The reply of this commit was lost: the test wanted it so."
 _DEAD: Final = "This worker is dead."
@@ -67,6 +70,11 @@ class MortalPort:
             self._orphans.discard(run_id)
         return fault
 
+    async def find_grant(self, run_id: str, key: str) -> Grant | None:
+        """Return a remembered approval."""
+        self._check()
+        return await self._port.find_grant(run_id, key)
+
     # -- commits ---------------------------------------------------------------------------------------------------
 
     def append(self, request: JournalAppend, reply: JournalReply) -> None:
@@ -105,6 +113,28 @@ class MortalPort:
         outcome = await self._port.park(lease, how)
         self._after(fault)
         return outcome
+
+    async def begin_output(
+        self, lease: RunLease, name: str, content_type: str, step: str, attempt: int, *, resumed: bool = False
+    ) -> OutputSession | None:
+        """Let an attempt write to an output."""
+        self._check()
+        return await self._port.begin_output(lease, name, content_type, step, attempt, resumed=resumed)
+
+    async def append_output(self, append: OutputAppend) -> bool:
+        """Append to an output."""
+        self._check()
+        return await self._port.append_output(append)
+
+    async def read_output(self, session: OutputSession) -> bytes:
+        """Return what an output holds."""
+        self._check()
+        return await self._port.read_output(session)
+
+    async def read_file(self, run_id: str, file: str) -> bytes:
+        """Return the bytes of a file."""
+        self._check()
+        return await self._port.read_file(run_id, file)
 
     @asynccontextmanager
     async def transaction(self, lease: RunLease) -> AsyncIterator[StepTransaction]:

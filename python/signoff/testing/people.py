@@ -17,6 +17,7 @@ from signoff.testing.stage import Stage
 from signoff.workflow import codec
 from signoff.workflow.durations import Duration, duration_ms
 from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.attachment import Attachment
 from signoff.workflow.input.decide import Accepted, Who
 from signoff.workflow.input.submission import AnswerRequest
 
@@ -188,6 +189,35 @@ class Person:
         )
         return accepted
 
+    async def attaches(
+        self,
+        request: Asked,
+        data: bytes,
+        *,
+        name: str = "file",
+        type: str = "application/octet-stream",  # noqa: A002 - the member's name
+        run: str | None = None,
+    ) -> Attachment:
+        """Send a file for an answer to a request, once it is asked; return what the answer refers to it by.
+
+        Args:
+            request: its name, its key, or what `sees` has returned.
+            data: the bytes.
+            name: of the file.
+            type: its media type.
+            run: the id of the run that asks; None: any.
+
+        Raises:
+            SignoffError: what `service.files.Files.upload` refuses with, e.g. `PayloadTooLarge`.
+            Stuck: nobody asks.
+
+        Example:
+            >>> receipt = await alice.attaches("claim", b"...", name="receipt.png", type="image/png")
+            >>> await alice.answers("claim", {"receipt": receipt})
+        """
+        seen = await self.sees(request, run=run) if isinstance(request, str) else request
+        return await self.stage.attach(seen, data, self.who, name=name, type_=type)
+
     async def do(self, verb: str, request: Asked, *, run: str | None = None, **body: Any) -> Any:
         """Do something else about a request, once it is asked, e.g. `claim`: what HTTP does by the same name.
 
@@ -297,6 +327,7 @@ class Person:
             act.action or offered[0],
             codec.public_json(act.value),
             seen.seen_offset,
+            seen.asked_at,
         )
         return await self.stage.answer(request, submission, self.who)
 

@@ -80,6 +80,26 @@ class TestRun:
 
         return await self._stage.time.until(look, self._situation)
 
+    async def until_asked(self) -> list[SeenRequest]:
+        """Wait until it asks for anything, while time jumps, and return what is pending; nothing if it has ended.
+
+        Raises:
+            Stuck: it neither asks nor ends.
+
+        Example:
+            >>> while requests := await run.until_asked():
+            ...     await boss.answers(requests[0], action="approve")
+        """
+
+        async def look() -> list[SeenRequest] | None:
+            pending = [SeenRequest(row) for row in await self._stage.services.inputs.pending(self.id)]
+            if pending or (await self._stage.services.runs.get(self.id))["status"] in ENDED:
+                return pending
+            await self._stage.check_lives(self.id)
+            return None
+
+        return await self._stage.time.until(look, self._situation)
+
     async def row(self) -> dict[str, Any]:
         """Return its row, as browsers see it."""
         await self._stage.time.settled()
@@ -105,7 +125,7 @@ class TestRun:
             token = offset.encode(chunk.end)
 
     async def pending(self) -> list[SeenRequest]:
-        """Return the requests of its that are pending."""
+        """Return the requests of its that are pending, without waiting for a step that takes real time."""
         await self._stage.time.settled()
         return [SeenRequest(row) for row in await self._stage.services.inputs.pending(self.id)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -16,6 +16,7 @@ from signoff.testing.board import RequestBoard, SeenRequest
 from signoff.testing.faults import Crash, Delay, Faults, LostReply
 from signoff.testing.lives import WorkerLives
 from signoff.testing.timeline import Stuck, Timeline
+from signoff.workflow.input.attachment import Attachment
 from signoff.workflow.input.decide import Accepted, Who
 from signoff.workflow.input.submission import AnswerRequest
 from signoff.workflow.run.status import ENDED, OPEN
@@ -68,6 +69,18 @@ class Stage:
                 self.lives.kill()
         return accepted
 
+    async def attach(self, request: SeenRequest, data: bytes, who: Who, *, name: str, type_: str) -> Attachment:
+        """Send a file for a request; return what an answer refers to it by."""
+
+        async def body() -> AsyncIterator[bytes]:
+            yield data
+
+        number = f"file-{self.new_submission_id()}"
+        reference, _ = await self.services.files.upload(
+            request.run_id, request.key, number, body(), who, name=name, type_=type_, size=len(data)
+        )
+        return Attachment(**reference)
+
     async def do(self, verb: str, request: SeenRequest, body: Mapping[str, Any], who: Who) -> dict[str, Any]:
         """Do something else about a request as HTTP does; return its row.
 
@@ -79,7 +92,7 @@ class Stage:
         declared = declared_verb(REQUEST_VERBS, verb, "requests for input")
         if declared.grant == OPERATOR and not who.operator:
             raise Forbidden(f"Only an operator may {verb} a request for input; nothing was recorded.")
-        checked = declared.shape.read(dict(body))
+        checked = declared.shape.read({"asked_at": request.asked_at, **body})
         return await self.services.inputs.act(verb, request.run_id, request.key, checked, who)
 
     async def check_lives(self, run_id: str | None) -> None:

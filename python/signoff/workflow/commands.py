@@ -24,6 +24,7 @@ from signoff.workflow.timer import ask as timers
 if TYPE_CHECKING:
     from signoff.workflow.event.ask import Wait
     from signoff.workflow.event.entries import EventReceived
+    from signoff.workflow.input.announce import Announcements
     from signoff.workflow.input.request import InputRequest
     from signoff.workflow.run.ask import Execution
     from signoff.workflow.step.ask import StepCall
@@ -50,6 +51,7 @@ class Commands:
         events, seen_events: events that nobody has taken yet, by topic, and the topics and ids of all.
         rows: types and keys of the rows that the run has published.
         patches: which branch it takes, by id.
+        announced: requests that outputs are still to tell of; None: there were none.
         run_id, seed, started_by: of the run.
         points: how many points of no return it has passed.
         execution: the coroutine that asks.
@@ -76,6 +78,7 @@ class Commands:
         self.seen_events: set[tuple[str, str]] = set()
         self.rows: set[tuple[str, str]] = set()
         self.patches: dict[str, bool] = {}
+        self.announced: Announcements | None = None
         self.loop = new_loop(self)
         self._uses: dict[str, int] = {}
 

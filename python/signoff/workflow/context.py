@@ -6,6 +6,7 @@ import random
 from datetime import datetime
 from uuid import UUID
 
+from signoff.workflow.approval.ask import Approvals
 from signoff.workflow.commands import Commands
 from signoff.workflow.durations import moment
 from signoff.workflow.event.ask import EventWaits
@@ -13,11 +14,12 @@ from signoff.workflow.input.ask import Requests
 from signoff.workflow.patch.ask import Patches
 from signoff.workflow.row.ask import Rows
 from signoff.workflow.step.ask import Steps
+from signoff.workflow.step.outputs import RunOutputs
 from signoff.workflow.timer.ask import Sleeps
 from signoff.workflow.wizard.ask import Wizards
 
 
-class Context(Steps, Sleeps, EventWaits, Requests, Wizards, Rows, Patches):
+class Context(Steps, RunOutputs, Sleeps, EventWaits, Requests, Wizards, Approvals, Rows, Patches):
     """The workflow's only way to the world: all that the nouns offer, and the run's own time and chance."""
 
     __slots__ = ("_random", "_uuids")

@@ -8,12 +8,12 @@ race is decided anew.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
 from signoff.errors import SignoffError
 from signoff.frozen import frozen
-from signoff.workflow.entry import Entry
+from signoff.workflow.entry import DecidedBy, Entry
 from signoff.workflow.view import Past, RunFold, View
 
 R = TypeVar("R")
@@ -45,6 +45,8 @@ class Loaded:
         forsaken: nobody who is there knows its workflow, as far as that was looked for.
         size: bytes of the parts that were loaded, as they are stored.
         ready: there is something to do about it for a worker now.
+        last: the position of the last entry of its journal, and its hash (`workflow/chain.py`), for those who refer to
+            it; nothing where that is not known.
     """
 
     view: View
@@ -55,6 +57,7 @@ class Loaded:
     forsaken: bool = False
     size: int = 0
     ready: bool = True
+    last: tuple[int | None, str | None] = (None, None)
 
     @property
     def run(self) -> RunFold:
@@ -171,3 +174,27 @@ def run_row(view: View, _: int) -> dict[str, Any]:
     """Return the run's row, for replies."""
     assert view.run is not None
     return view.run.row
+
+
+def with_evidence(decision: Decision[R], by: DecidedBy, evidence: dict[str, Any]) -> Decision[R]:
+    """Return a decision whose entries keep what is known of whoever acts, where they say that it was they.
+
+    Args:
+        decision: what was decided; a request that came too late is not theirs any more.
+        by: who acts.
+        evidence: see `input/evidence.py`; empty: there is none.
+    """
+    if not evidence:
+        return decision
+    if isinstance(decision, StartAnother):
+        begin = decision.decide
+        return replace(decision, decide=lambda run: with_evidence(begin(run), by, evidence))  # type: ignore[arg-type, return-value]
+    if not isinstance(decision, AppendEntries) or decision.refusal is not None:
+        return decision
+    return replace(decision, entries=tuple([_with_evidence(one, by, evidence) for one in decision.entries]))
+
+
+def _with_evidence(entry: Entry, by: DecidedBy, evidence: dict[str, Any]) -> Entry:
+    if getattr(entry, "by", None) != by or getattr(entry, "evidence", by) is not None:
+        return entry
+    return replace(entry, evidence=evidence)  # type: ignore[call-arg]

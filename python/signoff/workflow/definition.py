@@ -13,6 +13,7 @@ from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWork
 from signoff.names import check_name
 from signoff.workflow import codec
 from signoff.workflow.entry import PYTHON, Encoded
+from signoff.workflow.notice import KINDS, OnRequest, RequestEventKind, RequestFunction
 from signoff.workflow.run.entries import RunDescribed, RunStarted
 from signoff.workflow.source import findings
 from signoff.workflow.step.types import evaluate
@@ -21,6 +22,7 @@ MOST_TAGS = 32
 """Tags a workflow gives its runs, each of 128 characters at most: as many as whoever starts one may give."""
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
+N = TypeVar("N", bound="OnRequest")
 Exposable = Literal["input", "output"]
 
 
@@ -109,6 +111,7 @@ class App:
     def __init__(self, *, strict: bool = False) -> None:
         self._strict = strict
         self._workflows: dict[str, WorkflowDefinition] = {}
+        self.listeners: dict[str, RequestFunction] = {}
 
     @overload
     def workflow(self, fn: F, /) -> F: ...
@@ -149,11 +152,87 @@ class App:
 
         def register(function: F) -> F:
             definition = define(function, name, version=version, expose=expose, tags=tags, local=local)
-            known = self._workflows.get(definition.name)
-            if known is not None and known.fn is not function:
-                raise ValueError(f"There are two workflows called {definition.name}; give one of them a name=.")
+            self._check_free(definition)
             _look(definition, strict=self._strict)
             self._workflows[definition.name] = definition
+            return function
+
+        return register if fn is None else register(fn)
+
+    def include(self, other: App) -> None:
+        """Take the workflows of another application, as one that a package brings along.
+
+        Args:
+            other: what is registered there later is not taken.
+
+        Raises:
+            ValueError: one of its names is taken here; nothing was included.
+
+        Example:
+            >>> from signoff.mcp import asks
+            >>> app.include(asks)
+        """
+        for definition in other._workflows.values():
+            self._check_free(definition)
+        self._workflows.update(other._workflows)
+
+    def _check_free(self, definition: WorkflowDefinition) -> None:
+        known = self._workflows.get(definition.name)
+        if known is not None and known.fn is not definition.fn:
+            raise ValueError(f"There are two workflows called {definition.name}; give one of them a name=.")
+
+    @overload
+    def on_request(self, fn: N, /) -> N: ...
+    @overload
+    def on_request(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        workflows: Sequence[str] | None = None,
+        events: Sequence[RequestEventKind] | None = None,
+    ) -> Callable[[N], N]: ...
+    def on_request(
+        self,
+        fn: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        workflows: Sequence[str] | None = None,
+        events: Sequence[RequestEventKind] | None = None,
+    ) -> Any:
+        """Have a function called with what happens to requests for input: to tell people where they read.
+
+        It runs in a worker's process, outside of workflow code, and never holds a run back. It is called at least once
+        per event, in order for each request; one that raises, or takes longer than 10 seconds, is called again later
+        with an event of the same `id`. One that is not async runs in a thread.
+
+        Args:
+            fn: takes a `RequestEvent`; async or not.
+            name: the function's name if None; its progress is kept under it.
+            workflows: the only ones whose requests it is told of; None: all.
+            events: the only events it is told of; None: all.
+
+        Raises:
+            InvalidName: the name is malformed.
+            ValueError: the name is taken, or there is no such event.
+
+        Example:
+            >>> @app.on_request(events=["asked", "reminded"])
+            ... async def tell(event: RequestEvent) -> None:
+            ...     await chat.say(f"{event.title}: for {', '.join(event.to)}")
+        """
+
+        def register(function: N) -> N:
+            label = check_name(name or getattr(function, "__name__", ""), "name of a function told of requests")
+            if unknown := set(events or ()) - set(KINDS):
+                raise ValueError(f"There is no event {unknown.pop()!r} of requests; there are {', '.join(KINDS)}.")
+            known = self.listeners.get(label)
+            if known is not None and known.fn is not function:
+                raise ValueError(f"Two functions called {label} are told of requests; give one of them a name=.")
+            only = None if workflows is None else frozenset(workflows)
+            kinds = None if events is None else frozenset(events)
+            self.listeners[label] = RequestFunction(label, function, only, kinds)
             return function
 
         return register if fn is None else register(fn)

@@ -102,6 +102,13 @@ _LIBRARIES = frozenset(("pydantic", "jsonschema"))
 """What workflow code uses as it uses the language. Only what these ask for themselves is let through, not what they
 call for the user, such as a `default_factory`."""
 
+_FRAMEWORKS = {"pydantic_ai", "pydantic_graph"}
+"""What runs agents in workflow code, by an adapter. They time and number what they do for those who watch them; what
+calls for models and tools is steps, and does not depend on it. Adapters name more of them: see `let_frameworks`."""
+
+_THEIRS = frozenset(("uuid", "random", "secrets", "time", "datetime", "contextlib", "functools", "asyncio"))
+"""What may stand between a framework and what it looks at."""
+
 _OURS = ("signoff.workflow.loop", "signoff.workflow.machine")
 
 _ABILITIES: tuple[Any, ...] = (
@@ -109,6 +116,9 @@ _ABILITIES: tuple[Any, ...] = (
     *(os.supports_fd, os.supports_follow_symlinks),
 )
 """What functions of `os` can do, as sets of the functions."""
+
+_LOOKED_AT = frozenset((_CLOCK, _CHANCE, _FILE, "ask for its process", "read the environment"))
+"""What frameworks may do: they look, and change nothing."""
 
 _running: set[int] = set()
 _installed = False
@@ -219,8 +229,19 @@ def check(act: str) -> None:
     Raises:
         NotAllowedInWorkflow: the code itself does it.
     """
-    if not _for_the_interpreter():
+    if not _for_the_interpreter(by_frameworks=act in _LOOKED_AT):
         raise refusal(act)
+
+
+def let_frameworks(*packages: str) -> None:
+    """Let frameworks look at the clock, at chance and at their settings for themselves; what they call is held to all.
+
+    An adapter says so of those that it knows to decide nothing by it that reaches the journal.
+
+    Args:
+        packages: top-level names of modules.
+    """
+    _FRAMEWORKS.update(packages)
 
 
 def _install() -> None:
@@ -271,18 +292,19 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         check(_ACTS[event])
 
 
-def _for_the_interpreter() -> bool:
+def _for_the_interpreter(*, by_frameworks: bool) -> bool:
     frame: FrameType | None = sys._getframe(2)
-    direct = True
+    direct, theirs = True, by_frameworks
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if isinstance(module, str):
             top = module.partition(".")[0]
-            if top in _ALLOWED or (direct and top in _LIBRARIES):
+            if top in _ALLOWED or (direct and top in _LIBRARIES) or (theirs and top in _FRAMEWORKS):
                 return True
             if module in _OURS:
                 return False
             direct = direct and (top in _THROUGH or module == __name__)
+            theirs = theirs and (top in _THROUGH or top in _THEIRS or module == __name__)
         frame = frame.f_back
     return False
 

@@ -49,10 +49,11 @@ _MEMBERS: dict[type[Entry], tuple[tuple[str, object, bool], ...]] = {
 }
 """Names and defaults, and which members are not what JSON makes of them."""
 
+_FORKED = ("run_id", "keep", "at")
 _RECORDS: dict[type, tuple[str, ...]] = {
     Error: ("code", "message", "type", "public"),
     DecidedBy: ("kind", "id"),
-    ForkedFrom: ("run_id", "keep", "at"),
+    ForkedFrom: _FORKED,
 }
 
 
@@ -78,6 +79,8 @@ def _member(value: Any) -> Any:
     if record is None:
         return value
     written = {part: getattr(value, part) for part in record}
+    if record is _FORKED:
+        written |= {part: said for part in ("n", "hash") if (said := getattr(value, part)) is not None}
     if frames := getattr(value, "frames", ()):
         written["frames"] = [asdict(frame) for frame in frames]
     return written
@@ -96,6 +99,7 @@ def _read(members: Any) -> Entry:
     """Read an entry from an object that nobody else needs."""
     if not isinstance(members, dict):
         raise WorkflowError(f"The journal has an entry that is no object: {members!r:.100}.")
+    members.pop("chain", None)  # the hash, which entries of earlier releases lack
     version = members.pop("v", None)
     if version != VERSION:
         raise WorkflowError(f"The journal has an entry of version {version!r}; this release reads version {VERSION}.")
@@ -113,8 +117,13 @@ def _read(members: Any) -> Entry:
 
 
 def dumps(entries: Iterable[Entry]) -> bytes:
-    """Write entries as stored: JSON messages joined by commas, without brackets."""
-    return b",".join([orjson.dumps(to_json(entry)) for entry in entries])
+    """Write entries as JSON messages joined by commas, without brackets."""
+    return b",".join(messages(entries))
+
+
+def messages(entries: Iterable[Entry]) -> list[bytes]:
+    """Write entries as JSON messages, each for itself; stored they have their hashes beside (`chain.py`)."""
+    return [orjson.dumps(to_json(entry)) for entry in entries]
 
 
 def loads(data: bytes) -> list[Entry]:
@@ -124,7 +133,7 @@ def loads(data: bytes) -> list[Entry]:
         WorkflowError: the data is not JSON, or has entries this release cannot read.
     """
     try:
-        messages = orjson.loads(b"[" + data + b"]")
+        found = orjson.loads(b"[" + data + b"]")
     except orjson.JSONDecodeError as error:
         raise WorkflowError(f"The journal is not JSON: {error}.") from error
-    return [_read(message) for message in messages]
+    return [_read(message) for message in found]

@@ -21,6 +21,7 @@ from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from sys import get_asyncgen_hooks, set_asyncgen_hooks
@@ -92,6 +93,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         # Weak, so that a generator the code lets go of is finalized; by number, so that they end in one order.
         self._generators: WeakValueDictionary[int, AsyncGenerator[Any, Any]] = WeakValueDictionary()
         self._numbers: dict[int, int] = {}
+        self._homes: dict[int, Any] = {}
         self._kept: list[AsyncGenerator[Any, Any]] = []
         self._closings: list[asyncio.Task[Any]] = []
         self._begun = self._gatherings = 0
@@ -188,20 +190,29 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._closed, self.active = True, False
         self._ready.clear()
         tasks = self.open_tasks()
-        if tasks:
+        generators = sorted(self._generators.items())
+        if tasks or generators:
             with Turn(self, _get_running_loop(), False):
-                stubborn = [task for task in tasks if not self._end(task)]
+                stubborn = [task for task in tasks if not self._end(task, task.get_coro())]
+                for number, generator in generators:  # those the code has let be where they were
+                    self._end_generator(generator, self._homes.get(number))
                 self._tasks.clear()
                 tasks.clear()
                 if stubborn:
                     _abandon(stubborn)
         self._tasks.clear()
         self._generators.clear()
+        self._homes.clear()
         self._kept.clear()
         self._closings.clear()
 
-    def _end(self, task: Any) -> bool:
-        """Close a task's coroutine as its task; tell whether it is over."""
+    def _end_generator(self, generator: AsyncGenerator[Any, Any], task: Any) -> None:
+        if task is None or generator.ag_frame is None or generator.ag_running:  # type: ignore[attr-defined]
+            return
+        self._end(task, _await(generator.aclose()), begun=False)
+
+    def _end(self, task: Any, coroutine: Any, *, begun: bool = True) -> bool:
+        """Close a coroutine as this task; tell whether it is over."""
         context = task.home
         try:
             context.run(nothing)
@@ -210,9 +221,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         try:
             _enter_task(self, task)
         except RuntimeError:  # a Python that knows one current task a thread, and it is the host's
-            return _close(task.get_coro(), context)
+            return _close(coroutine, context, begun=begun)
         try:
-            return _close(task.get_coro(), context)
+            return _close(coroutine, context, begun=begun)
         finally:
             _leave_task(self, task)
 
@@ -393,18 +404,21 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._begun += 1
         self._generators[self._begun] = generator
         self._numbers[id(generator)] = self._begun
+        self._homes[self._begun] = asyncio.current_task(self)
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
         """End a generator that nothing refers to any more, as asyncio does: its cleanup runs in a task of its own."""
         number = self._numbers.pop(id(generator), 0)
         if self._closed:
             return
+        home = self._homes.pop(number, None)
         mine = asyncio._get_running_loop() is self
         if mine and self.active and not self.legacy and self.failure is None:
             self._close_generator(generator)
         else:  # found by the garbage collector, at no fixed time: it stays as it is until the run ends
             self._kept.append(generator)
             self._generators[number] = generator
+            self._homes[number] = home
 
 
 class Turn:
@@ -449,19 +463,20 @@ async def _all_of(tasks: list[asyncio.Task[Any]]) -> None:
             log.warning("an async generator failed in its cleanup: %r", task.exception())
 
 
-def _close(coroutine: Any, context: contextvars.Context) -> bool:
+def _close(coroutine: Any, context: contextvars.Context, *, begun: bool) -> bool:
     """Close a coroutine, however much it resists; tell whether it is over."""
+    if not begun:
+        with suppress(BaseException):  # what it awaits is never there
+            context.run(coroutine.send, None)
+    # Not by `close()`: an async generator whose cleanup awaits something could never be closed again after it.
     for _ in range(MOST_CLOSES):
         try:
-            context.run(coroutine.close)
-        except RuntimeError:  # it awaits something in its cleanup, or was closed while it runs
-            if getattr(coroutine, "cr_frame", None) is None:
-                return True
+            context.run(coroutine.throw, Halt())
         except BaseException:
-            return True
-        else:
-            return True
-    return False
+            return True  # else it awaits something in its cleanup
+    with suppress(BaseException):
+        context.run(coroutine.close)
+    return getattr(coroutine, "cr_frame", None) is None
 
 
 def _abandon(tasks: list[Any]) -> None:

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
 NOUNS: Final = (
     *("run", "step", "timer", "event", "row", "patch"),
-    *("input", "validation", "claim", "vote", "handover", "wizard", "comment"),
+    *("input", "validation", "claim", "vote", "handover", "wizard", "comment", "denial", "approval"),
 )
 
 TAKEN: Final = frozenset({"name", "txid"})
 """Properties of `Command` and `Notification`: a member of the same name would silently be taken for them."""
 
-_OPTIONAL: Final = frozenset({"decide", "act"})
+_OPTIONAL: Final = frozenset({"entries", "fold", "decide", "act"})
+"""A noun may be made of another's entries alone, as `approval` is of those of `input`."""
 
 Table = dict[type[Entry], Callable[..., Any]]
 

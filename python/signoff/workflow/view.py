@@ -65,6 +65,7 @@ class RunFold:
     def loads(cls, data: bytes) -> RunFold:
         """Read what `dumps` wrote."""
         members = orjson.loads(data)
+        members.pop("chain", None)  # the head of the journal's hashes, which is no part of the fold
         members.pop("cut_at", None)  # of records by earlier releases
         members["row"].setdefault("started_by", None)  # which those lack
         return cls(**members)

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from math import inf
 
-from signoff.errors import SignoffError
+from signoff.errors import SignoffError, Unauthorized
 from signoff.server.access.identity import Identity, check_stream, needs_starter
-from signoff.server.access.tokens import TokenVerifier
+from signoff.server.access.rates import RateLimit
+from signoff.server.access.tokens import KeyWanted, TokenVerifier
 from signoff.server.http.problems import defect
 from signoff.server.http.reply import Scope, header
 
@@ -26,11 +27,22 @@ class Authenticator:
     Args:
         tokens: knows bearer tokens.
         identify: is asked instead of looking at tokens.
+        calls: bounds how often each caller may call; None: not at all.
+        failures: bounds how often an address may send tokens that are not valid; None: not at all.
     """
 
-    def __init__(self, tokens: TokenVerifier, identify: Identify | None = None) -> None:
+    def __init__(
+        self,
+        tokens: TokenVerifier,
+        identify: Identify | None = None,
+        *,
+        calls: RateLimit | None = None,
+        failures: RateLimit | None = None,
+    ) -> None:
         self._tokens = tokens
         self._identify = identify
+        self._calls = calls
+        self._failures = failures
 
     @property
     def by_token(self) -> bool:
@@ -41,9 +53,44 @@ class Authenticator:
         """Return who sends a request, if tokens say so.
 
         Raises:
+            KeyWanted: the token's key is not known yet: `identify` may find out.
             Unauthorized: the token is not valid.
+            TooManyRequests: it is not, and too many from this address were not.
         """
-        return self._tokens.identify(header(scope, b"authorization"))
+        try:
+            return self._tokens.identify(header(scope, b"authorization"))
+        except KeyWanted:
+            raise
+        except Unauthorized:
+            self.failed(scope)
+            raise
+
+    def admit(self, scope: Scope, identity: Identity) -> None:
+        """Count a call of somebody; operators, whose programs start runs by the thousand, may call as they like.
+
+        Raises:
+            TooManyRequests: it is one too many for now.
+        """
+        if self._calls is not None and not identity.operator:
+            self._calls.take(_address(scope) if identity.sub is None else f"user:{identity.sub}")
+
+    def admit_link(self, link_id: str) -> None:
+        """Count a call through a signed link, apart from those of the person it is for: scanners open links, too.
+
+        Raises:
+            TooManyRequests: it is one too many for now.
+        """
+        if self._calls is not None:
+            self._calls.take(f"link:{link_id}")
+
+    def failed(self, scope: Scope) -> None:
+        """Count a token or a link that is not valid.
+
+        Raises:
+            TooManyRequests: too many from this address were not.
+        """
+        if self._failures is not None:
+            self._failures.take(_address(scope))
 
     async def identify(self, scope: Scope) -> Identity:
         """Return who sends a request.
@@ -53,7 +100,7 @@ class Authenticator:
             SignoffError: the application failed to say it.
         """
         if self._identify is None:
-            return self.identify_now(scope)
+            return await self._by_token(scope)
         try:
             said = self._identify(scope)
             identity = await said if isawaitable(said) else said
@@ -64,6 +111,22 @@ class Authenticator:
         except Exception as error:
             raise defect(error, "This application failed to say who calls. Nothing was done.") from error
         return identity
+
+    async def _by_token(self, scope: Scope) -> Identity:
+        try:
+            return self.identify_now(scope)
+        except KeyWanted:
+            await self._tokens.fetch()
+        try:
+            return self.identify_now(scope)
+        except KeyWanted:
+            self.failed(scope)
+            raise
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return "" if client is None else str(client[0])
 
 
 def stream_authorizer(
@@ -103,7 +166,11 @@ def stream_authorizer(
 
     def authorize(scope: Scope, path: str, method: str) -> float | Awaitable[float]:
         if authenticator.by_token:
-            return allowed(authenticator.identify_now(scope), path, method)
+            try:
+                identity = authenticator.identify_now(scope)
+            except KeyWanted:
+                return ask(scope, path, method)
+            return allowed(identity, path, method)
         return ask(scope, path, method)
 
     return authorize

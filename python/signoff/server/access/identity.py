@@ -8,6 +8,8 @@ Each grant is `action:subject` or `operator`:
 | `run:read:mine`          | the same of all runs that this person started                      |
 | `run:start:{workflow}`   | starting runs                                                      |
 | `run:cancel:{run_id}`    | cancelling                                                         |
+| `run:audit:{run_id}`     | the run's evidence: its journal, its decisions, and the signature  |
+| `run:link:{run_id}`      | making signed links to the run's requests, with which others answer |
 | `workflow:list:{name}`   | listing a workflow's runs, and its stream                          |
 | `event:send:{topic}`     | sending events                                                     |
 | `stream:read:{path}`     | an application's own stream; `stream:write:{path}` to change it    |
@@ -35,7 +37,7 @@ OPERATOR: Final = "operator"
 
 _MINE: Final = "run:read:mine"
 
-_ENGINE_ROOTS = ("runs", "inbox", "workflows", "drafts")
+_ENGINE_ROOTS = ("runs", "inbox", "workflows", "drafts", "notifications")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Identity:
         grants: what is allowed, as in a token.
         operator: may do everything; so may who has the grant `operator`.
         until: seconds since the epoch after which this is no longer so, and what is read live ends; None: no end.
+        via: what proves it, as evidence names it: `token:{jti}` or `link:{id}`; None: nothing that has a name.
 
     Raises:
         TypeError: `sub` is no text, or `groups` or `grants` is no set of texts.
@@ -63,6 +66,7 @@ class Identity:
     grants: AbstractSet[str] = frozenset()
     operator: bool = False
     until: float | None = None
+    via: str | None = None
 
     def __post_init__(self) -> None:
         for name, texts in (("groups", self.groups), ("grants", self.grants)):
@@ -97,7 +101,7 @@ class Identity:
 
     def who(self) -> Who:
         """Return what the rules of answering need to know."""
-        return Who(self.principals, self.by(), self.operator)
+        return Who(self.principals, self.by(), self.operator, self.via)
 
     def may(self, action: str, subject: str) -> bool:
         """Tell whether a grant (or being an operator) allows `action` on `subject`, whoever started it."""
@@ -184,17 +188,24 @@ def needs_starter(identity: Identity, method: str, path: str) -> str | None:
     run_id, _, part = rest.partition("/")
     if root != "runs" or method not in {"GET", "HEAD"} or identity.starter is None:
         return None
-    return run_id if (part == "" or part.startswith("out/")) and not identity.may("run:read", run_id) else None
+    return run_id if _of_readers(part) and not identity.may("run:read", run_id) else None
+
+
+def _of_readers(part: str) -> bool:
+    """Return True for the streams of a run that its readers may have: rows, outputs and files."""
+    return part == "" or part.startswith(("out/", "files/"))
 
 
 def _may_read(identity: Identity, root: str, rest: str, path: str) -> bool:
     match root:
         case "runs":
             run_id, _, part = rest.partition("/")
-            return (part == "" or part.startswith("out/")) and identity.may("run:read", run_id)
+            return _of_readers(part) and identity.may("run:read", run_id)
         case "inbox" | "drafts":  # drafts are nobody else's business, not even an operator's
             return rest in identity.principals
         case "workflows":
             return identity.may("workflow:list", rest)
+        case "notifications":  # operators have been let in before
+            return False
         case _:
             return identity.may("stream:read", path)

@@ -16,10 +16,11 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from signoff.errors import BadRequest, Forbidden
-from signoff.server.http.address import LOOPBACK
+from signoff.links import PATH as LINKS
+from signoff.server.http.address import LOOPBACK, path_below
 from signoff.server.http.reply import Header, Reply, Scope, header
 
-_METHODS: Header = (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS")
+_METHODS: Header = (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, DELETE, OPTIONS")
 _ALLOWED_HEADERS = ("authorization", "content-type", "prefer")
 _PORTS = {"http": 80, "https": 443}
 _EXPOSED: Header = (b"access-control-expose-headers", b"idempotency-replayed, location, retry-after, allow")
@@ -78,8 +79,9 @@ class OriginPolicy:
                 f"This server has no key and answers to localhost alone, not to {host[:140]!r}. "
                 "Call it as http://127.0.0.1, or start it with SIGNOFF_SECRET. Nothing was done."
             )
+        # A link is a secret of its own, which no foreign page knows; its page sends `Origin: null`.
         origin = header(scope, b"origin")
-        if origin is not None and not self._may_call(origin, host):
+        if origin is not None and not self._may_call(origin, host) and not path_below(scope).startswith(LINKS):
             raise Forbidden(
                 f"This server has no key and takes no requests from pages of {origin[:140]!r}. If they are yours, "
                 f"start it with --allow-origin {origin[:140]}, or let their server pass /v1 on with the Host header as "

@@ -1,4 +1,4 @@
-"""What the server says of itself: that it is up, and what there is to ask of it."""
+"""What the server says of itself and of who calls: that it is up, what there is to ask of it, and by whom."""
 
 from __future__ import annotations
 
@@ -31,6 +31,21 @@ async def describe(call: Call) -> Reply:
     return Reply(200, _published(), (JSON_TYPE,))
 
 
+async def me(call: Call) -> Reply:
+    """Tell who calls, as this server sees it, and how one says who one is; nobody is told that, too."""
+    call.query({})
+    identity = call.identity
+    return ok(
+        {
+            "person": None if identity.sub is None else f"user:{identity.sub}",
+            "principals": sorted(identity.principals),
+            "operator": identity.operator,
+            "grants": sorted(identity.grants),
+            "sign_in": "host" if not call.by_token else "open" if call.config.keyless else "token",
+        }
+    )
+
+
 OPERATIONS: Final = (
     ServedOperation(
         "GET",
@@ -49,5 +64,15 @@ OPERATIONS: Final = (
         None,
         {200: {"type": "object"}},
         handler=describe,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/me",
+        "me",
+        "Tell who calls (§14.11)",
+        "a token that is good here, or none",
+        {200: "me-reply.json"},
+        handler=me,
+        anybody=True,
     ),
 )

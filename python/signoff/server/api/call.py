@@ -21,13 +21,18 @@ _VERSION = version("signoff")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the API; what is read from it is checked."""
+    """One request to the API; what is read from it is checked.
+
+    Attributes:
+        by_token: tokens say who calls, not an application around this one (`identify`).
+    """
 
     engine: Engine
     config: ServerConfig
     identity: Identity
     scope: Scope = field(repr=False)  # its headers hold the token
     receive: Receive
+    by_token: bool = True
 
     @property
     def version(self) -> str:

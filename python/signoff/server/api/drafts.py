@@ -9,19 +9,20 @@ from signoff.server.api.call import Call
 from signoff.server.api.inputs import hidden_from_strangers
 from signoff.server.api.operation import ServedOperation
 from signoff.server.http.reply import Reply, ok
-from signoff.shapes import Shape, anything
+from signoff.service.drafts import Over
+from signoff.shapes import Shape, anything, maybe, moment
 
-_SHAPE: Final = Shape({"value": anything}, {})
+_SHAPE: Final = Shape({"value": anything}, {"over": maybe(moment)})
 
 
 async def save(call: Call) -> Reply:
     """Keep a draft, in place of the one before."""
-    call.identity.require_known()
     run_id, key = call.run_id(), call.key()
     body = await call.members(_SHAPE)
     async with hidden_from_strangers(call, run_id, key):
-        row = await call.engine.inputs.drafts.save(run_id, key, body["value"], call.identity.who())
-    return ok({"draft": row})
+        over = Over(body["over"]) if "over" in body else None
+        kept = await call.engine.inputs.drafts.save(run_id, key, body["value"], call.identity.who(), over)
+    return ok({"draft": kept.row} if over is None else {"draft": kept.row, "saved": kept.saved})
 
 
 OPERATIONS: Final = (

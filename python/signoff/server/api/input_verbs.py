@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from signoff.errors import InputNotFound, NotInAudience, RunNotFound
+from signoff.errors import InputNotFound, NotInAudience, RunNotFound, Stale
 from signoff.server.api.call import Call
 from signoff.server.api.inputs import hidden_from_strangers
 from signoff.server.api.operation import ServedOperation
@@ -16,10 +16,7 @@ from signoff.workflow.verb import OPERATOR
 
 def listed() -> dict[str, dict[str, str | None]]:
     """Return the verbs as protocol/input-verbs.json lists them: the schemas of body and reply, by name."""
-    return {
-        verb.name: {"request": verb.request if isinstance(verb.request, str) else None, "reply": "input-reply.json"}
-        for verb in REQUEST_VERBS.values()
-    }
+    return {verb.name: {"request": verb.request, "reply": "input-reply.json"} for verb in REQUEST_VERBS.values()}
 
 
 class RequestVerbHandler:
@@ -38,8 +35,6 @@ class RequestVerbHandler:
         run_id, key = call.run_id(), call.key()
         if verb.grant == OPERATOR:
             identity.require_operator()
-        else:
-            identity.require_known()
         body = await call.members(verb.shape)
         async with hidden_from_strangers(call, run_id, key):
             row = await call.engine.inputs.act(verb.name, run_id, key, body, identity.who())
@@ -54,7 +49,7 @@ OPERATIONS: Final = tuple(
         f"{verb.summary} (§{verb.section})",
         f"`{OPERATOR}`" if verb.grant == OPERATOR else "to be one of those asked",
         {200: "input-reply.json"},
-        (RunNotFound, InputNotFound, *([] if verb.grant == OPERATOR else [NotInAudience]), *verb.refusals),
+        (RunNotFound, InputNotFound, Stale, *([] if verb.grant == OPERATOR else [NotInAudience]), *verb.refusals),
         request=verb.request,
         handler=RequestVerbHandler(verb),
     )

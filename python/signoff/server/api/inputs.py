@@ -50,7 +50,6 @@ _STRANGER = "You are not among those asked, or there is no such request. Nothing
 async def answer(call: Call) -> Reply:
     """Decide a request for input, exactly once."""
     identity = call.identity
-    identity.require_known()
     run_id, key = call.run_id(), call.key()
     call.query({})
     wait_s = preferred_wait_s(call.scope, WAIT_S)
@@ -95,8 +94,6 @@ async def _hidden(call: Call, run_id: str, key: str, error: SignoffError) -> boo
 
 async def get(call: Call) -> Reply:
     """Show one request to those it was asked of and to readers of its run."""
-    identity = call.identity
-    identity.require_known()
     run_id, key = call.run_id(), call.key()
     call.query({})
     try:
@@ -113,7 +110,6 @@ async def get(call: Call) -> Reply:
 async def list_inputs(call: Call) -> Reply:
     """List requests, newest first: the caller's own, or anybody's for operators."""
     identity = call.identity
-    identity.require_known()
     query = call.query(_LIST)
     status = query.get("status", "pending")
     page = await call.engine.inputs.list(
@@ -133,6 +129,23 @@ def _audience(identity: Identity, one: str | None) -> frozenset[str] | None:
     return frozenset({one})
 
 
+ANSWER_REFUSALS: Final = (
+    RunNotFound,
+    InputNotFound,
+    NotInAudience,
+    SubmissionReused,
+    AlreadyDecided,
+    Expired,
+    Withdrawn,
+    ClaimedByOther,
+    NotClaimed,
+    Stale,
+    BeingValidated,
+    InvalidAnswer,
+    NotValidated,
+)
+"""What whoever answers may be told instead, by the API or by a link."""
+
 OPERATIONS: Final = (
     ServedOperation(
         "POST",
@@ -141,21 +154,7 @@ OPERATIONS: Final = (
         "Decide a request for input, exactly once (§8)",
         "to be one of those asked",
         {200: "answer-reply.json", 202: "answer-reply.json"},
-        (
-            RunNotFound,
-            InputNotFound,
-            NotInAudience,
-            SubmissionReused,
-            AlreadyDecided,
-            Expired,
-            Withdrawn,
-            ClaimedByOther,
-            NotClaimed,
-            Stale,
-            BeingValidated,
-            InvalidAnswer,
-            NotValidated,
-        ),
+        ANSWER_REFUSALS,
         request="answer-request.json",
         replays=True,
         handler=answer,

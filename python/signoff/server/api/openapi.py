@@ -51,9 +51,14 @@ class ApiOperation:
         replies: by status, the file of the schema, e.g. `run-reply.json`, or a schema.
         problems: what it may refuse with, beside what every operation may.
         request: the file of the body's schema, or a schema; None: it takes no body.
-        query: what the query may have.
+        query: what the query may have; an empty value is as good as none.
         replays: the same request again has the same effect once, and is replied to with `Idempotency-Replayed`.
+        anybody: who is nobody is served, too.
         of_a_run: it does something to the run of its path, which may not be there.
+        pages: by status, what the HTML page says that is replied, where people open the address.
+        form: what the fields of an HTML form are that is taken in place of `request`; None: it takes none.
+        octets: what a body is that is no JSON; None: it takes none.
+        gives_octets: what is replied that is no JSON; None: nothing.
     """
 
     method: str
@@ -67,6 +72,11 @@ class ApiOperation:
     query: Sequence[QueryParameter] = ()
     replays: bool = False
     of_a_run: bool = False
+    anybody: bool = False
+    pages: Mapping[int, str] = field(default_factory=dict)
+    form: str | None = None
+    octets: str | None = None
+    gives_octets: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +193,18 @@ def _operation(description: ApiDescription, operation: ApiOperation, components:
     if operation.of_a_run:
         written["x-verb"] = operation.path.rpartition("/")[2]
     if operation.grant is not None:
-        written |= {"description": f"Needs: {operation.grant}.", "security": [{"token": []}]}
+        security: list[JsonObject] = [*([{}] if operation.anybody else []), {"token": []}]
+        written |= {"description": f"Needs: {operation.grant}.", "security": security}
     if parameters := _parameters(description, operation, components):
         written["parameters"] = parameters
     if operation.request is not None:
-        body = {"application/json": {"schema": components.schema(operation.request)}}
+        body: JsonObject = {"application/json": {"schema": components.schema(operation.request)}}
+        if operation.form is not None:
+            fields = {"type": "object", "description": operation.form}
+            body["application/x-www-form-urlencoded"] = {"schema": fields}
         written["requestBody"] = {"required": True, "content": body}
+    if operation.octets is not None:
+        written["requestBody"] = {"required": True, "description": operation.octets, "content": {"*/*": {}}}
     written["responses"] = _responses(description, operation, components)
     return written
 
@@ -216,6 +232,10 @@ def _responses(description: ApiDescription, operation: ApiOperation, components:
         }
         if operation.replays and status == 200:
             written["200"]["headers"] = {"Idempotency-Replayed": _REPLAYED}
+    if operation.gives_octets is not None:
+        written["200"] = {"description": operation.gives_octets, "content": {"application/octet-stream": {}}}
+    elif not operation.replies and not operation.pages:
+        written["204"] = {"description": _SUCCESS[204]}
     problems = [*description.run_problems, *operation.problems] if operation.of_a_run else [*operation.problems]
     if operation.grant is not None:
         problems += description.problems
@@ -231,10 +251,13 @@ def _responses(description: ApiDescription, operation: ApiOperation, components:
             "description": "; ".join(f"`{code}`: {title}" for code, title in sorted(titles.items())) + ".",
             "content": {"application/problem+json": {"schema": schema}},
         }
-    return written
+    for status, says in sorted(operation.pages.items()):
+        reply = written.setdefault(str(status), {"description": says})
+        reply.setdefault("content", {})["text/html"] = {"schema": {"type": "string", "description": says}}
+    return dict(sorted(written.items()))
 
 
-_SUCCESS: Final = {200: "Done.", 201: "Made.", 202: "Taken up, or under way."}
+_SUCCESS: Final = {200: "Done.", 201: "Made.", 202: "Taken up, or under way.", 204: "Nothing to say."}
 _REPLAYED: Final = {
     "description": "`true`: this is the reply to a request that was replied to before; nothing was done again.",
     "schema": {"const": "true"},

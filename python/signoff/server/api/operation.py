@@ -12,14 +12,15 @@ from typing import Final
 
 from signoff.server.api.call import Call
 from signoff.server.api.openapi import ApiOperation, QueryParameter
-from signoff.server.http.reply import Reply
+from signoff.server.http.reply import PiecedReply, Reply
 
-Handler = Callable[[Call], Awaitable[Reply]]
+Handler = Callable[[Call], Awaitable[Reply | PiecedReply]]
 
-TIME: Final = {"type": "string", "format": "date-time"}
+TIME: Final = {"$ref": "common.json#/$defs/instant"}
+LINE: Final = {"$ref": "common.json#/$defs/line"}
 NAME: Final = {"$ref": "common.json#/$defs/name"}
 PAGE: Final = (
-    QueryParameter("cursor", {"type": "string", "minLength": 1, "maxLength": 512}, "Where the next page begins."),
+    QueryParameter("cursor", {**LINE, "minLength": 1, "maxLength": 512}, "Where the next page begins."),
     QueryParameter("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}, "How many at most."),
 )
 

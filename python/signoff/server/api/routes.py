@@ -9,24 +9,49 @@ from typing import Final
 from starlette.routing import Route
 
 from signoff.errors import MethodNotAllowed
+from signoff.links import PATH
 from signoff.server.access.authenticator import Authenticator
-from signoff.server.access.identity import ANONYMOUS
-from signoff.server.api import about, doctor, drafts, events, input_verbs, inputs, prune, runs, verbs
+from signoff.server.access.identity import ANONYMOUS, Identity
+from signoff.server.api import (
+    about,
+    approvals,
+    doctor,
+    drafts,
+    events,
+    files,
+    input_verbs,
+    inputs,
+    links,
+    notifications,
+    outputs,
+    prune,
+    runs,
+    tokens,
+    verbs,
+)
+from signoff.server.api.answer_links import LinkEndpoint
 from signoff.server.api.call import Call
 from signoff.server.api.operation import ServedOperation
 from signoff.server.config import ServerConfig
-from signoff.server.http.reply import Receive, Reply, Scope, Send
+from signoff.server.http.reply import PiecedReply, Receive, Reply, Scope, Send
 from signoff.service.engine import Engine
+from signoff.service.links import Links
 
 # Paths are tried in this order. Answers come first, being what people wait for.
 OPERATIONS: Final = (
     *inputs.OPERATIONS,
     *input_verbs.OPERATIONS,
     *drafts.OPERATIONS,
+    *files.OPERATIONS,
+    *approvals.OPERATIONS,
+    *links.OPERATIONS,
     *runs.OPERATIONS,
+    *outputs.OPERATIONS,
     *verbs.OPERATIONS,
     *events.OPERATIONS,
     *prune.OPERATIONS,
+    *tokens.OPERATIONS,
+    *notifications.OPERATIONS,
     *doctor.OPERATIONS,
     *about.OPERATIONS,
 )
@@ -39,6 +64,12 @@ def routes(engine: Engine, config: ServerConfig, authenticator: Authenticator) -
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = operation
     return [Route(path, Endpoint(engine, config, authenticator, methods)) for path, methods in paths.items()]
+
+
+def link_route(engine: Engine, config: ServerConfig, authenticator: Authenticator) -> Route:
+    """Return the route of signed links, which takes and gives HTML, and knows who calls by the link."""
+    links = Links(engine.store, engine.committer, engine.clock, config.keyring)
+    return Route(f"{PATH}{{token}}", LinkEndpoint(engine, config, authenticator, links))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +90,20 @@ class Endpoint:
         head = method == "HEAD"
         operation = self.operations.get("GET" if head else method)
         if operation is None:
-            reply = self._of_no_operation(method)
+            reply: Reply | PiecedReply = self._of_no_operation(method)
         else:
             # Of what is for everybody it does not matter who calls, nor whether that can be found out.
-            identity = ANONYMOUS if operation.grant is None else await self.authenticator.identify(scope)
-            reply = await operation.handler(Call(self.engine, self.config, identity, scope, receive))
+            identity = ANONYMOUS if operation.grant is None else await self._caller(scope, operation)
+            by_token = self.authenticator.by_token
+            reply = await operation.handler(Call(self.engine, self.config, identity, scope, receive, by_token))
         await reply.send(send, head=head)
+
+    async def _caller(self, scope: Scope, operation: ServedOperation) -> Identity:
+        identity = await self.authenticator.identify(scope)
+        self.authenticator.admit(scope, identity)
+        if not operation.anybody:
+            identity.require_known()  # before anything is said of what was sent
+        return identity
 
     def _of_no_operation(self, method: str) -> Reply:
         names = ["HEAD"] if "GET" in self.operations else []

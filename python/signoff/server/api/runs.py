@@ -11,6 +11,7 @@ from signoff.errors import (
     FailedRun,
     Forbidden,
     InvalidInput,
+    JournalTooLong,
     JournalUnreadable,
     RunConflict,
     RunNotFound,
@@ -20,7 +21,7 @@ from signoff.paths import run_path
 from signoff.server.access.identity import Identity
 from signoff.server.api.call import Call
 from signoff.server.api.openapi import QueryParameter
-from signoff.server.api.operation import NAME, PAGE, TIME, ServedOperation
+from signoff.server.api.operation import LINE, NAME, PAGE, TIME, ServedOperation
 from signoff.server.http.address import url_of
 from signoff.server.http.query import Repeated, limit
 from signoff.server.http.reply import Reply, ok
@@ -36,6 +37,8 @@ _WAIT: Final = QueryParameter(
     {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_S, "default": 0},
     "Seconds to wait for the end.",
 )
+
+_SECONDS: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,40})?")
 
 _START = Shape(
     required={"workflow": name},
@@ -66,7 +69,6 @@ def stream_of(run_id: str) -> str:
 
 async def start(call: Call) -> Reply:
     """Start a run; idempotent by `run_id`."""
-    call.identity.require_known()
     body = await call.members(_START)
     call.identity.require("run:start", body["workflow"])
     try:
@@ -93,7 +95,6 @@ async def start(call: Call) -> Reply:
 
 async def list_runs(call: Call) -> Reply:
     """List runs, newest first: one's own, those of a workflow that the caller may list, or all for operators."""
-    call.identity.require_known()
     query = call.query(_LIST)
     workflow = query.get("workflow")
     where = RunFilter(
@@ -174,7 +175,7 @@ async def result(call: Call) -> Reply:
 
 
 def _wait(value: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", value) or float(value) > LONGEST_WAIT_S:
+    if not _SECONDS.fullmatch(value) or float(value) > LONGEST_WAIT_S:
         raise WrongValue(f"must be a number of seconds from 0 to {LONGEST_WAIT_S}")
     return float(value)
 
@@ -185,6 +186,14 @@ async def history(call: Call) -> Reply:
     call.identity.require_operator()
     call.query({})
     return ok({"run_id": run_id, "entries": await call.engine.runs.history(run_id)})
+
+
+async def audit(call: Call) -> Reply:
+    """Export what a run's journal proves, for operators and auditors."""
+    run_id = call.run_id()
+    call.identity.require("run:audit", run_id)
+    call.query({})
+    return Reply(200, await call.engine.audit.export(run_id))
 
 
 OPERATIONS: Final = (
@@ -212,12 +221,10 @@ OPERATIONS: Final = (
             QueryParameter("status", {"$ref": "run-row.json#/$defs/run_status"}, "In any of these.", repeated=True),
             QueryParameter("created_after", TIME, "Started after this time."),
             QueryParameter("created_before", TIME, "Started before this time."),
-            QueryParameter(
-                "tag", {"type": "string", "minLength": 1, "maxLength": 128}, "With all of them.", repeated=True
-            ),
+            QueryParameter("tag", {**LINE, "minLength": 1, "maxLength": 128}, "With all of them.", repeated=True),
             QueryParameter(
                 "started_by",
-                {"type": "string", "minLength": 1},
+                {"anyOf": [{"const": "me"}, {"$ref": "common.json#/$defs/principal"}]},
                 "Started by this person, such as user:alice; me: by the caller.",
             ),
             *PAGE,
@@ -254,5 +261,15 @@ OPERATIONS: Final = (
         {200: "history-reply.json"},
         (RunNotFound, JournalUnreadable),
         handler=history,
+    ),
+    ServedOperation(
+        "GET",
+        "/v1/runs/{run_id}/audit",
+        "getEvidence",
+        "Export a run's evidence, signed (§11.17)",
+        "`run:audit:{run_id}`",
+        {200: "evidence-bundle.json"},
+        (RunNotFound, JournalUnreadable, JournalTooLong),
+        handler=audit,
     ),
 )

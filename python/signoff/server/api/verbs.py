@@ -40,7 +40,7 @@ class VerbHandler:
             call.identity.require(verb.grant, run_id)
         body = await call.members(verb.shape)
         try:
-            row = await call.engine.runs.act(verb.name, run_id, call.identity.by(), **body)
+            row = await call.engine.runs.act(verb.name, run_id, call.identity.by(), call.identity.via, **body)
         except SignoffError as error:
             if "run" not in error.extra:
                 raise

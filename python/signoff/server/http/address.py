@@ -6,12 +6,18 @@ server may give no `raw_path` at all.
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
-from signoff.server.http.reply import Scope
+from signoff.errors import BadRequest
+from signoff.server.http.reply import Scope, header
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine."""
+
+HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+"""A host as it may stand in a URL, with or without a port."""
 
 
 def raw_path(scope: Scope) -> bytes:
@@ -42,6 +48,24 @@ def url_of(path: str, scope: Scope, public_url: str | None) -> bytes:
     return (
         quote(scope.get("root_path", "")) if public_url is None else public_url.rstrip("/")
     ).encode() + path.encode()
+
+
+def base_of(scope: Scope, public_url: str | None) -> str:
+    """Return the URL of this application, for addresses that are opened elsewhere: in a mail, by another program.
+
+    Args:
+        public_url: where others reach this application. None: by the host of the request, and the scheme of its
+            connection, since anybody can send `X-Forwarded-Proto`.
+
+    Raises:
+        BadRequest: there is none, and the request does not name a host.
+    """
+    if public_url is not None:
+        return public_url.rstrip("/")
+    host = header(scope, b"host") or ""
+    if not HOST.fullmatch(host):
+        raise BadRequest("The request names no host, so where this server is cannot be told. Nothing was made.")
+    return f"{scope.get('scheme', 'http')}://{host}{quote(scope.get('root_path', ''))}"
 
 
 def below(raw: bytes, scope: Scope) -> bytes:

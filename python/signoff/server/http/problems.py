@@ -53,6 +53,8 @@ def problem(error: Exception) -> Reply:
         headers.append((b"www-authenticate", b"Bearer"))
     if error.status == 503:
         headers.append((b"retry-after", b"1"))
+    if error.status == 429:
+        headers.append((b"retry-after", b"%d" % error.extra.get("retry_after", 1)))
     if "allow" in error.extra:
         headers.append((b"allow", error.extra["allow"].encode("ascii")))
     return Reply(error.status, _body(document(error)), tuple(headers))

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final, Protocol
 
 from signoff.server.http.reply import ASGI, Header, Message, Scope
+from signoff.signing import without_tokens
 
 log = logging.getLogger("signoff.server")
 access_log = logging.getLogger("uvicorn.access")
@@ -263,7 +264,7 @@ class Exchange:
         if shared.log_access:
             scope = self._scope
             access_log.info(
-                '%s - "%s %s HTTP/%s" %d', scope["client"], scope["method"], scope["raw_path"].decode("ascii"),
-                scope["http_version"], status,
+                '%s - "%s %s HTTP/%s" %d', scope["client"], scope["method"],
+                without_tokens(scope["raw_path"].decode("ascii")), scope["http_version"], status,
             )  # fmt: skip
         return head

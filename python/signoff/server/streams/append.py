@@ -5,6 +5,7 @@ Durable Streams §5.2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,7 +66,7 @@ def append_headers(written: WriteResult) -> tuple[Header, ...]:
     return tuple(headers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AppendPlan:
     """What to do about appends with one head, whatever their bodies.
 
@@ -77,6 +78,9 @@ class AppendPlan:
         content_type: checked.
         header_lines: of every response.
         until: when (milliseconds since the epoch) whoever sends this head may no longer append.
+        again: says the same anew, when something was revoked since it was said.
+        changes: holds how often what callers may do has changed, so that plans notice; shared by all plans.
+        asked_at: that number when `until` was said.
     """
 
     streams: StreamService
@@ -85,6 +89,9 @@ class AppendPlan:
     content_type: str
     header_lines: bytes
     until: float
+    again: Callable[[], float]
+    changes: list[int]
+    asked_at: int
 
     @property
     def repeats(self) -> bool:
@@ -94,6 +101,8 @@ class AppendPlan:
     def begin(self, request: FastRequest) -> bool:
         """Append; False: ask the application, nothing was done."""
         now = self.streams.clock.now_ms()
+        if self.asked_at != self.changes[0]:
+            self.asked_at, self.until = self.changes[0], self.again()
         if now >= self.until:
             return False
         options = self.options

@@ -6,6 +6,8 @@ the headers every response has, is in `__call__`. Live reads are in `live.py`.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable, iscoroutine
@@ -15,12 +17,17 @@ from urllib.parse import urlsplit
 
 from signoff.errors import (
     BadRequest,
+    Forbidden,
     MethodNotAllowed,
     NotFound,
     NotSupported,
     ServerBusy,
+    StreamNotFound,
+    TooManyRequests,
+    Unauthorized,
     UnsupportedMediaType,
 )
+from signoff.paths import is_file
 from signoff.server.fast.port import FastLane
 from signoff.server.http import body
 from signoff.server.http.address import below, raw_below
@@ -29,7 +36,7 @@ from signoff.server.streams import live as live_reads
 from signoff.server.streams import wire
 from signoff.server.streams.append import AppendOptions, AppendPlan, append_headers, append_status, header_lines
 from signoff.server.streams.long_replies import LongReplies, LongReply, ReplyLost
-from signoff.server.streams.read import Limits, StreamRead
+from signoff.server.streams.read import Limits, Permission, StreamRead
 from signoff.server.streams.wire import ALLOW_HEADERS, Headers
 from signoff.server.subscriptions.endpoints import PREFIX, ControlEndpoints
 from signoff.service.streams.streams import StreamService
@@ -45,6 +52,8 @@ what is read live may go on; None: ask each time, and no end. Who gives somethin
 
 Called once more, with the method GET, for a stream that is to be forked: a fork shows what its source holds.
 """
+
+log = logging.getLogger(__name__)
 
 ROOT: Final = "/v1/stream/"
 
@@ -96,6 +105,9 @@ class StreamEndpoints:
         self._origins = origins
         self._preflight = _preflight(allow_headers)
         self._live = 0
+        self._permissions: set[Permission] = set()
+        self._changes = [0]
+        self._rechecks: set[asyncio.Future[None]] = set()
         self._long_replies = LongReplies()
 
     @property
@@ -117,9 +129,8 @@ class StreamEndpoints:
                 return None
             options = AppendOptions.read(headers)
             declared = content_type.check(headers.text(b"content-type") or "")
-            until = self._authorize(scope, path, "POST")
-            if isawaitable(until):
-                _forget(until)
+            changes, until = self._changes[0], self._until(scope, path)
+            if until is None:
                 return None
         except Exception:  # whatever it is, the application meets it too and can answer
             return None
@@ -128,7 +139,38 @@ class StreamEndpoints:
         if int(headers.get(b"content-length", b"0")) > self._limits.max_body:
             return None
         lines = header_lines((*wire.SAFE, wire.EMBEDDABLE, *wire.cors(self._origins, headers, "POST")))
-        return AppendPlan(self._streams, path, options, declared, lines, 0 if until is None else until)
+
+        def again() -> float:
+            try:
+                return self._until(scope, path) or 0
+            except Exception:  # whatever it is, the application meets it too and can answer
+                return 0
+
+        return AppendPlan(self._streams, path, options, declared, lines, until, again, self._changes, changes)
+
+    def _until(self, scope: Scope, path: str) -> float | None:
+        """Return until when appends are allowed, as far as that is known at once; None: it is not."""
+        until = self._authorize(scope, path, "POST")
+        if isawaitable(until):
+            _forget(until)
+            return None
+        return 0 if until is None else until
+
+    def access_changed(self) -> None:
+        """Check anew who may append and read live: something was revoked. Readers who may not read on are let go."""
+        self._changes[0] += 1
+        for permission in self._permissions:
+            check = asyncio.ensure_future(self._recheck(permission))
+            self._rechecks.add(check)
+            check.add_done_callback(self._rechecks.discard)
+
+    async def _recheck(self, permission: Permission) -> None:
+        try:
+            await self._allowed(permission.scope, permission.path, "GET")
+        except (Unauthorized, Forbidden, TooManyRequests):
+            permission.withdraw()
+        except Exception as error:  # whatever it is: what cannot be found out does not end a read that was allowed
+            log.warning("cannot check anew who reads %s: %s", permission.path, error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -146,7 +188,8 @@ class StreamEndpoints:
             else:
                 path = self._path(raw)
                 if paths.engine_owned(path):
-                    response.always = (*wire.SAFE, wire.NOT_EMBEDDABLE, *cors)
+                    kept = (wire.NOT_EMBEDDABLE, *((wire.DOWNLOAD,) if is_file(path) else ()))
+                    response.always = (*wire.SAFE, *kept, *cors)
                 until = await self._allowed(scope, path, scope["method"])
                 reply = await self._serve(_StreamRequest(path, headers, scope, receive, response, until))
             if reply is not None:
@@ -162,6 +205,8 @@ class StreamEndpoints:
         if paths.reserved(request.path):
             raise NotSupported("Subscriptions are not served here.")
         method: str = request.scope["method"]
+        if is_file(request.path) and method in {"GET", "HEAD"}:
+            await self._check_whole(request.path)
         match method:
             case "POST":
                 return await self._post(request)
@@ -179,6 +224,15 @@ class StreamEndpoints:
                 raise MethodNotAllowed(
                     f"A stream takes {wire.METHODS}, not {method[:20]}. Nothing was done.", allow=wire.METHODS
                 )
+
+    async def _check_whole(self, path: str) -> None:
+        """Refuse to show a file that is not whole.
+
+        Raises:
+            StreamNotFound: it is not, or is not there.
+        """
+        if not (await self._streams.head(path)).closed:
+            raise StreamNotFound("There is no file at this path, or it is not whole yet.")
 
     async def _allowed(self, scope: Scope, path: str, method: str) -> float | None:
         until = self._authorize(scope, path, method)
@@ -249,6 +303,8 @@ class StreamEndpoints:
                 "Nothing was created."
             )
         await self._allowed(request.scope, source, "GET")
+        if is_file(source):
+            await self._check_whole(source)
         return fork.branch(source, token, sub_offset)
 
     async def _post(self, request: _StreamRequest) -> Reply:
@@ -277,6 +333,7 @@ class StreamEndpoints:
             query,
             private=paths.engine_owned(request.path),
             authorized=not self._shared or b"authorization" in request.headers,
+            permission=Permission(request.scope, request.path),
             until=request.until,
         )
         if query.live is None:
@@ -284,6 +341,7 @@ class StreamEndpoints:
         if self._live >= self._limits.max_readers:
             raise ServerBusy("As many live readers as this server serves are connected. Try again later.")
         self._live += 1
+        self._permissions.add(read.permission)
         try:
             if query.live == "long-poll":
                 return await request.deliver(await live_reads.long_poll(read, request.receive))
@@ -291,6 +349,7 @@ class StreamEndpoints:
             return None
         finally:
             self._live -= 1
+            self._permissions.discard(read.permission)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from signoff.errors import SignoffError, StreamNotFound
+from signoff.errors import SignoffError, StreamNotFound, Unauthorized
 from signoff.server.http.reply import Header, Receive, Reply, Send
 from signoff.server.streams import wire
 from signoff.server.streams.long_replies import PIECE, KeptReply, LongReply, ReplyLost, departed, in_pieces
@@ -35,6 +35,7 @@ async def long_poll(read: StreamRead, receive: Receive) -> Reply | LongReply | N
     """Return what there is after the offset, or what comes within the time; None if the client left."""
     token = read.query.offset
     with read.streams.hub.watch(read.path) as reader:
+        read.permission.attach(reader)
         chunk = await read.chunk(token)
         reader.channel.observe(chunk.head)
         if chunk.end == chunk.start and not chunk.closed:
@@ -44,6 +45,8 @@ async def long_poll(read: StreamRead, receive: Receive) -> Reply | LongReply | N
                 chunk = await _await_news(read, reader, chunk)
             finally:
                 departure.cancel()
+            if read.permission.withdrawn:
+                raise Unauthorized("What let you read this was revoked. Get a new token.")
             if reader.gone:
                 return None
     cursor: tuple[Header, ...] = ()
@@ -79,6 +82,7 @@ async def sse(read: StreamRead, receive: Receive, send: Send) -> None:
     """Send what there is after the offset, and then what comes, until the stream or the connection ends."""
     limits = read.limits
     with read.streams.hub.watch(read.path) as reader:
+        read.permission.attach(reader)
         feed = _EventFeed(read, reader, send)
         await feed.begin()
         departure = asyncio.create_task(_listen(receive, reader))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from signoff.errors import ServerBusy, SignoffError
-from signoff.server.http.reply import Header, Reply
+from signoff.server.http.reply import Header, Reply, Scope
 from signoff.server.streams import wire
 from signoff.server.streams.long_replies import PIECE, KeptReply, LongReplies, LongReply
 from signoff.server.streams.wire import Query
+from signoff.service.streams.channel import Reader
 from signoff.service.streams.streams import CHUNK_BYTES, Chunk, StreamService
 from signoff.streams import compaction, live, offset
 
@@ -41,6 +42,33 @@ class Limits:
     max_readers: int = 8_000
 
 
+class Permission:
+    """Whether a live read that was allowed still is.
+
+    Args:
+        scope: of the request.
+        path: of the stream.
+    """
+
+    def __init__(self, scope: Scope, path: str) -> None:
+        self.scope = scope
+        self.path = path
+        self.withdrawn = False
+        self._reader: Reader | None = None
+
+    def attach(self, reader: Reader) -> None:
+        """Have this reader let go when the permission is withdrawn."""
+        self._reader = reader
+        if self.withdrawn:
+            reader.leave()
+
+    def withdraw(self) -> None:
+        """Let the reader go."""
+        self.withdrawn = True
+        if self._reader is not None:
+            self._reader.leave()
+
+
 @dataclass(frozen=True, slots=True)
 class StreamRead:
     """One GET of a stream.
@@ -48,6 +76,7 @@ class StreamRead:
     Attributes:
         private: the stream belongs to people, so nobody may keep a copy.
         authorized: who calls decided whether this may be read, so a shared cache may not keep a copy.
+        permission: of whoever calls, which may be withdrawn while they read live.
         until: when (milliseconds since the epoch) whoever calls may no longer read; None: there is no end.
     """
 
@@ -58,6 +87,7 @@ class StreamRead:
     query: Query
     private: bool
     authorized: bool
+    permission: Permission
     until: float | None = None
 
     def within(self, seconds: float) -> float:

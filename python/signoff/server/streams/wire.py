@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
 from signoff.errors import BadRequest, PayloadTooLarge, ProducerFenced, ProducerGap, SignoffError, StreamClosed
-from signoff.server.http.address import raw_below, raw_path
+from signoff.server.http.address import HOST, raw_below, raw_path
 from signoff.server.http.problems import problem
 from signoff.server.http.reply import Header, Reply, Scope
 from signoff.streams import compaction, live, offset, producer
@@ -46,6 +45,9 @@ EMBEDDABLE: Final[Header] = (b"cross-origin-resource-policy", b"cross-origin")
 NOT_EMBEDDABLE: Final[Header] = (b"cross-origin-resource-policy", b"same-origin")
 """What people are asked and told is not for foreign pages, not even unseen; `fetch` with CORS is not concerned."""
 
+DOWNLOAD: Final[Header] = (b"content-disposition", b"attachment")
+"""On what people have sent: a browser keeps it as a file, and shows it nowhere."""
+
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 UP_TO_DATE: Final[Header] = (b"stream-up-to-date", b"true")
 CLOSED: Final[Header] = (b"stream-closed", b"true")
@@ -65,7 +67,6 @@ _ONCE: Final = frozenset(
         b"stream-fork-offset", b"stream-fork-sub-offset", b"stream-compaction",
     }
 )  # fmt: skip
-_HOST: Final = re.compile(rb"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _MOST_PARAMETERS: Final = 64
 
 
@@ -229,6 +230,6 @@ def location(scope: Scope, headers: Headers, public_url: str | None) -> Header:
         return b"location", public_url.rstrip("/").encode() + raw_below(scope)
     path = raw_path(scope)
     host = headers.get(b"host", b"")
-    if not _HOST.fullmatch(host):
+    if not HOST.fullmatch(host.decode("latin-1")):
         return b"location", path
     return b"location", scope.get("scheme", "http").encode() + b"://" + host + path

@@ -16,6 +16,7 @@ import orjson
 
 from signoff.errors import BadRequest, MethodNotAllowed, NotFound, SignoffError, Unauthorized
 from signoff.server.http import body, query
+from signoff.server.http.address import HOST
 from signoff.server.http.problems import document, problem
 from signoff.server.http.reply import JSON_TYPE, Header, Receive, Reply, Scope, header, ok
 from signoff.service.subscriptions.subscriptions import Subscriptions
@@ -32,7 +33,6 @@ LONGEST_WORKER: Final = 200
 
 _ID: Final = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:@~-]{1,200}")
 _NO_STORE: Final[Header] = (b"cache-control", b"no-store")
-_HOST: Final = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 _WORDS: Final = {"bad_request": "INVALID_REQUEST", "invalid_ack": "INVALID_OFFSET"}
 """Codes that the protocol's implementations write otherwise than ours in capitals."""
@@ -253,7 +253,7 @@ def _decoded(raw: bytes) -> str:
 
 def _root_url(scope: Scope, root: str) -> str:
     host = header(scope, b"host") or ""
-    if not _HOST.fullmatch(host):
+    if not HOST.fullmatch(host):
         host = "localhost"
     return f"{scope.get('scheme', 'http')}://{host}{scope.get('root_path', '')}{root}"
 

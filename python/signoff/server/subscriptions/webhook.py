@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -21,6 +21,7 @@ import orjson
 from signoff.clock import Clock
 from signoff.errors import WebhookUrlRejected
 from signoff.server.subscriptions.resolver import SystemResolver
+from signoff.service import ed25519
 from signoff.service.subscriptions.delivery import DeliveryResult
 from signoff.streams.subscriptions.target import Address, Targets, WebhookTarget, check, literal, parse
 
@@ -58,13 +59,7 @@ class HttpWebhooks:
 
     def public_key(self, seed: bytes) -> dict[str, str]:
         """Return the JSON Web Key (RFC 8037) that verifies what `seed` signs; its `kid` is its thumbprint."""
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
-
-        x = _base64url(self._key(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
-        # RFC 7638 §3.2: the members that make the key, in the order of their names.
-        thumbprint = hashlib.sha256(orjson.dumps({"crv": "Ed25519", "kty": "OKP", "x": x})).digest()
-        kid = f"ds_{_base64url(thumbprint)}"
-        return {"kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "alg": "EdDSA", "x": x}
+        return ed25519.public_key(seed)
 
     async def check(self, url: str) -> None:
         """Refuse a URL that will not be called. A name that cannot be resolved now may be later: it is not refused.
@@ -80,10 +75,14 @@ class HttpWebhooks:
 
     async def post(self, url: str, body: bytes, seed: bytes, timeout_s: float) -> DeliveryResult:
         """Send a signed body; whatever goes wrong is a DeliveryResult."""
+        return await self.call(url, body, {"webhook-signature": self.sign(body, seed)}, timeout_s)
+
+    async def call(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> DeliveryResult:
+        """Send a body with headers that sign it; whatever goes wrong is a DeliveryResult."""
         try:
             async with asyncio.timeout(timeout_s):
                 target = parse(url)
-                return await self._post(url, target, await self._addresses(target), body, seed)
+                return await self._post(url, target, await self._addresses(target), body, headers)
         except WebhookUrlRejected as error:
             return DeliveryResult(ok=False, why=error.detail)
         except TimeoutError:
@@ -106,34 +105,34 @@ class HttpWebhooks:
         return addresses
 
     async def _post(
-        self, url: str, target: WebhookTarget, addresses: Sequence[Address], body: bytes, seed: bytes
+        self, url: str, target: WebhookTarget, addresses: Sequence[Address], body: bytes, signed: Mapping[str, str]
     ) -> DeliveryResult:
         failure: httpx.HTTPError = httpx.ConnectError("no address")
         for address in addresses:
             try:
-                return await self._send(url, target, address, body, seed)
+                return await self._send(url, target, address, body, signed)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error  # the name may have another address that answers
         raise failure
 
     async def _send(
-        self, url: str, target: WebhookTarget, address: Address, body: bytes, seed: bytes
+        self, url: str, target: WebhookTarget, address: Address, body: bytes, signed: Mapping[str, str]
     ) -> DeliveryResult:
-        timeout = httpx.Timeout(None, connect=CONNECT_S)
         there = httpx.URL(url).copy_with(host=str(address))
         headers = {
             "host": httpx.URL(url).netloc.decode("ascii"),
             "content-type": "application/json",
             "accept-encoding": "identity",
             "user-agent": "signoff",
-            "webhook-signature": self.sign(body, seed),
+            **signed,
         }
+        extensions = {"sni_hostname": target.host, "timeout": {"connect": CONNECT_S}}
+        request = httpx.Request("POST", there, content=body, headers=headers, extensions=extensions)
+        # One a delivery: a connection is never reused for another name at the same address. Not a client, which would
+        # log the address, and that may be all that its receiver asks for.
         async with (
-            # One client a delivery: a connection is never reused for another name at the same address.
-            httpx.AsyncClient(verify=self._context(), trust_env=False, follow_redirects=False, timeout=timeout) as web,
-            web.stream(
-                "POST", there, content=body, headers=headers, extensions={"sni_hostname": target.host}
-            ) as response,
+            httpx.AsyncHTTPTransport(verify=self._context(), trust_env=False) as way,
+            aclosing(await way.handle_async_request(request)) as response,
         ):
             if not response.is_success:
                 return DeliveryResult(ok=False, why=f"the receiver answered {response.status_code}")

@@ -129,6 +129,11 @@ class Hub:
         elif head.closed:
             self._ended(head.path, head.tail)
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether every live reader was stopped."""
+        return self._closed
+
     async def close(self) -> None:
         """Stop every live reader, and stop listening."""
         self._closed = True

@@ -21,7 +21,18 @@ from signoff.service.streams.writer import AppendEnded, AppendNow, Committer, St
 from signoff.stores.base import WorkflowStore
 from signoff.streams import compaction, expiry, json_mode, offset
 from signoff.streams import path as paths
-from signoff.streams.stream import Append, Branch, Close, Create, Delete, Head, Payload, ProducerMark, Touch
+from signoff.streams.stream import (
+    Append,
+    Branch,
+    Close,
+    Create,
+    Delete,
+    Head,
+    Payload,
+    ProducerMark,
+    StreamCommand,
+    Touch,
+)
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +211,10 @@ class StreamService:
         """
         _check_writable(path)
         await self._writer.write(path, Delete())
+
+    async def write_output(self, path: str, command: StreamCommand) -> WriteResult:
+        """Write to an output or a file of a run, which nobody but the engine may; refused is what `append` refuses."""
+        return await self._writer.write(path, command)
 
     async def head(self, path: str) -> Head:
         """Return the head of a stream, without renewing its time to live (§5.5).

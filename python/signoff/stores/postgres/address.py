@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
@@ -36,12 +36,12 @@ class PostgresAddress:
         user: as whom we connect; empty: the URL does not say.
     """
 
-    dsn: str
+    dsn: str = field(repr=False)
     shown: str
     schema: str = "signoff"
     pool: int = 8
     lanes: int = 2
-    listen: str | None = None
+    listen: str | None = field(default=None, repr=False)
     statement_timeout_ms: int = 30_000
     connect_timeout_s: int = 10
     application_name: str = "signoff"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -64,7 +64,7 @@ class Options:
 
     address: NodeAddress
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     database: int = 0
     prefix: str = "signoff"
     shards: int = 1

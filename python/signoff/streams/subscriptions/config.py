@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import orjson
@@ -42,7 +42,7 @@ class Config:
     type: Literal["webhook", "pull-wake"]
     pattern: str | None = None
     streams: tuple[str, ...] = ()
-    webhook: str | None = None
+    webhook: str | None = field(default=None, repr=False)  # an address may be all that a receiver asks for
     wake_stream: str | None = None
     lease_ttl_ms: int = LEASE_MS
     description: str | None = None

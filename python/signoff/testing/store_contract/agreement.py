@@ -98,9 +98,11 @@ class ScriptPlay:
     async def _group(self, store: WorkflowStore, moves: Iterable[Move]) -> None:
         changes: list[Change] = []
         expected: list[Outcome | None] = []
+        heads = {path: self._model.stream(path) for path in SHARED}
+        placed = {path: head.tail for path, head in heads.items() if head is not None}
         for move in moves:
             self._numbers += 1
-            change = concrete(move, self._model, self._numbers)
+            change = concrete(move, self._model, self._numbers, placed)
             if change is not None and len(changes) < store.lanes.group:
                 changes.append(change)
                 expected.append(None if isinstance(move, Spoil) else self._model.commit(change))

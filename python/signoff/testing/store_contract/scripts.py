@@ -6,6 +6,7 @@ Change of it with the model's knowledge when its turn comes, so that chains of w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -182,11 +183,13 @@ _leases = st.builds(
 scripts: Final[st.SearchStrategy[Script]] = st.lists(st.lists(_moves, max_size=6) | _leases, max_size=10)
 
 
-def concrete(move: Move, model: Model, number: int) -> Change | None:
+def concrete(move: Move, model: Model, number: int, placed: Mapping[str, int]) -> Change | None:
     """Make a Change of a move, given what is there; None: there is nothing to write to.
 
     Args:
         number: of the Change; it is its mark, and every version it writes.
+        placed: how far the shared streams had grown before the moves that are written together with this one. Who
+            compacts one has read it, and a store may place later what is posted to it meanwhile.
     """
     change: Change | None
     match move:
@@ -202,7 +205,7 @@ def concrete(move: Move, model: Model, number: int) -> Change | None:
         case Erase():
             change = _erase(move, model, number)
         case Compact():
-            change = _compact(move, model)
+            change = _compact(move, model, placed)
         case Spoil(name):
             bad = Subject(name, number, b"", terms=("x" * 513,))
             change = Change(SubjectWrite(bad, _version(model, name)))
@@ -286,11 +289,11 @@ def _family(decision: Write | Remove, wrong: int) -> Change:
     return Change(FamilyWrite(tuple(writes)))
 
 
-def _compact(move: Compact, model: Model) -> Change | None:
+def _compact(move: Compact, model: Model, placed: Mapping[str, int]) -> Change | None:
     before = _head(model, move.path)
-    if before is None:
+    if before is None or (move.path in SHARED and move.path not in placed):
         return None
-    at = max(before.tail - move.back, before.rows_at)  # rows never go back
+    at = max(placed.get(move.path, before.tail) - move.back, before.rows_at)  # rows never go back
     rows = (LiveRow("t", f"k{at % 2}", at, b"row at %d" % at),)
     changes = RowChanges(move.clear, (("t", f"k{(at + 1) % 2}"),), rows, at)
     base = at if move.drop and before.fork is None and at >= before.base else None

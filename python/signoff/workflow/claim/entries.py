@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from signoff.frozen import frozen
 from signoff.workflow.entry import DecidedBy, Notification
@@ -16,6 +16,7 @@ class InputClaimed(Notification):
     id: str
     by: DecidedBy
     until: int
+    evidence: dict[str, Any] | None = None
 
 
 @frozen
@@ -26,3 +27,4 @@ class InputReleased(Notification):
     id: str
     by: DecidedBy
     reason: str | None = None
+    evidence: dict[str, Any] | None = None

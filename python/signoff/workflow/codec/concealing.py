@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from signoff.pointers import unescaped
+
 MASK = "**********"
 """What people see of a secret."""
 
@@ -89,7 +91,7 @@ class _Concealing:
             return None
         found: Any = self._root
         for part in ref[2:].split("/"):
-            name = part.replace("~1", "/").replace("~0", "~")
+            name = unescaped(part)
             found = found.get(name) if isinstance(found, dict) else None
         return found
 

@@ -25,6 +25,7 @@ class CommentAdded(Notification):
     comment_id: str
     text: str
     by: DecidedBy
+    evidence: dict[str, Any] | None = None
 
 
 def said_already(comments: Iterable[dict[str, Any]], comment_id: str, by: DecidedBy) -> bool:

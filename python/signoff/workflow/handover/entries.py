@@ -21,6 +21,7 @@ class InputDelegated(Notification):
     reason: str
     by: DecidedBy
     forbid: bool = False
+    evidence: dict[str, Any] | None = None
 
 
 @frozen
@@ -32,6 +33,7 @@ class InputReassigned(Notification):
     to: tuple[str, ...]
     reason: str
     by: DecidedBy
+    evidence: dict[str, Any] | None = None
 
 
 @frozen
@@ -43,3 +45,4 @@ class InputAmended(Notification):
     changes: dict[str, Any]
     reason: str
     by: DecidedBy
+    evidence: dict[str, Any] | None = None

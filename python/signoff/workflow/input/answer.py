@@ -40,6 +40,7 @@ class Answer(Generic[T_co]):
         votes: of a request with a quorum, all that were there when it was decided, in the order in which they came;
             the last is the one that decided. Empty if an operator decided alone.
         sent_by: whose answer it was that a policy decided about; None: nobody's.
+        reason: why a policy has decided so; None: no policy did, or it has not said.
     """
 
     value: T_co
@@ -48,6 +49,7 @@ class Answer(Generic[T_co]):
     at: datetime
     votes: tuple[Vote[T_co], ...] = ()
     sent_by: DecidedBy | None = None
+    reason: str | None = None
 
 
 def who_answered(answer: Answer[Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 from signoff.errors import InputExpired as InputExpiredError
 from signoff.workflow import codec
 from signoff.workflow.input.actions import Action, Actions, Offered, offered, offered_apart
+from signoff.workflow.input.announce import Announcements, check_announce
 from signoff.workflow.input.answer import UNSET, Answer, Unset, who_answered
 from signoff.workflow.input.entries import (
     InputAnswered,
@@ -135,6 +136,8 @@ class Requests(Offer):
             validate_timeout: how long that may take; 30 s unless given.
             decide: a policy that is asked once before people are, without arguments, on a worker as `validate` is. It
                 returns `Decided`, or None to leave it to people.
+            announce: an output of the run that is to say so to a chat: a `dict` with `output`, its name, and
+                `tool_call_id`; see `Announce`. It is written once people are asked, by the step `announce.NAME`.
 
         Example:
             >>> answer = await ctx.await_input("approve", Decision, title="Approve?", to=["group:finance"])
@@ -161,17 +164,20 @@ def ask_people(
     title: str,
     options: RequestOptions,
     policy: dict[str, Any] | None = None,
+    tool: tuple[str, Any] | None = None,
 ) -> InputRequest[Any]:
     """Ask for an input; see `Requests.await_input`.
 
     Args:
         offer: what may be chosen.
         policy: rules that follow from where it is asked.
+        tool: its name and its arguments, if it is about a tool.
     """
     check_options(options)
+    check_announce(options.get("announce"))
     to = tuple(options.get("to", ()))
     forbid, apart = _forbidden(options.get("forbid", ()))
-    checks = Checks.of(offer, options)
+    checks = Checks.of(offer, options, remembered=bool(policy and policy.get("tool", {}).get("remember")))
     spec = {
         "title": title,
         "description": options.get("description"),
@@ -199,6 +205,9 @@ def ask_people(
     request: InputRequest[Any] = InputRequest(commands, id_, offer, asked)
     request.hook, request.checks = hook, checks
     commands.inputs[id_] = request
+    if announced := options.get("announce"):
+        commands.announced = commands.announced or Announcements(commands)
+        commands.announced.add(request, announced, tool)
     return request
 
 

@@ -16,8 +16,10 @@ from urllib.parse import unquote
 import jsonschema_rs as rules
 import orjson
 
+from signoff.pointers import escaped, unescaped
+from signoff.workflow.input import attachment
 from signoff.workflow.input.formats import CHECKS, KEYWORDS, NAMES
-from signoff.workflow.input.messages import FITS_NOT, KINDS, SINGLE, message, messages
+from signoff.workflow.input.messages import FITS_NOT, KINDS, NO_FILE, SINGLE, message, messages
 
 MOST_COMPLAINTS = 50
 MOST_LOOKS = 2_000
@@ -109,7 +111,7 @@ class _Form:
         """Return the part of the schema at a JSON pointer; False where there is none."""
         part = self.root
         for token in place.split("/")[1:]:
-            name = token.replace("~1", "/").replace("~0", "~")
+            name = unescaped(token)
             if isinstance(part, list) and name.isdigit() and int(name) < len(part):
                 part = part[int(name)]
             elif isinstance(part, dict) and name in part:
@@ -187,6 +189,11 @@ class _Complaints:
             if rule in schema and not self._form.keeps({rule: schema[rule]}, value):
                 self._say(path, message(rule, schema[rule]))
                 return
+        if schema.get("format") == attachment.FORMAT:
+            # A person sees a file, not the members of what refers to it.
+            for said in attachment.broken_limits(schema.get(attachment.KEYWORD), value) or [NO_FILE]:
+                self._say(path, said)
+            return
         for rule in ("anyOf", "oneOf"):
             if rule in schema and not self._chosen(schema, rule, place, value):
                 self._alternatives(schema, rule, place, value, path)
@@ -228,10 +235,10 @@ class _Complaints:
     def _places(self, schema: dict[str, Any], place: str, name: str) -> Iterator[str]:
         """Yield where the schema says what a member of this name must be."""
         if name in schema.get("properties", {}):
-            yield f"{place}/properties/{_token(name)}"
+            yield f"{place}/properties/{escaped(name)}"
         for pattern in schema.get("patternProperties", {}):
             if self._form.keeps({"pattern": pattern}, name):
-                yield f"{place}/patternProperties/{_token(pattern)}"
+                yield f"{place}/patternProperties/{escaped(pattern)}"
 
     def _spare(self, rule: Any, place: str, members: dict[str, Any], path: str) -> None:
         for name, member in members.items():
@@ -365,11 +372,7 @@ def _is_kind(value: Any, kind: str) -> bool:
 
 
 def _under(path: str, name: str) -> str:
-    return f"{path}/{_token(name)}"
-
-
-def _token(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    return f"{path}/{escaped(name)}"
 
 
 def _quoted(pointer: str) -> str:

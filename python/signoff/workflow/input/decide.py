@@ -30,11 +30,12 @@ from signoff.streams import offset
 from signoff.workflow.claim import lease
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, LoadWhole, Remember
 from signoff.workflow.entry import DecidedBy
+from signoff.workflow.input.answer_faults import faults_of
 from signoff.workflow.input.audience import judged_sender
-from signoff.workflow.input.choices import may_be_left_out, schema_for
 from signoff.workflow.input.entries import InputAnswered
+from signoff.workflow.input.evidence import seen
 from signoff.workflow.input.state import InputState
-from signoff.workflow.input.submission import BACK, AnswerRequest, EncodedAnswer
+from signoff.workflow.input.submission import AnswerRequest, EncodedAnswer, FileFaults
 from signoff.workflow.validation.decide import JudgedAnswer, is_judged, kept_of_refusal, not_judged, refusal
 from signoff.workflow.validation.entries import InputRefused, InputSubmitted
 from signoff.workflow.view import View
@@ -47,8 +48,7 @@ SCOPE: Final = "answer"
 VALIDATING: Final = "validating"
 """The outcome of an answer that is being judged."""
 
-MOST_BACK = 64 << 10
-"""Bytes that the value of `back` may have as JSON."""
+ANOTHER: Final = "is another one now: the run of the one you saw was deleted and its id used again, or it was rewound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,14 @@ class Who:
         principals: `user:{sub}` and `group:{g}` of a person; empty for the local operator.
         by: as it will stand in the row.
         operator: may answer without being asked.
+        via: what proves who it is, for the evidence and nobody else: `token:{jti}` or `link:{id}`; None: nothing that
+            has a name.
     """
 
     principals: frozenset[str]
     by: DecidedBy
     operator: bool = False
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,14 @@ class Accepted:
 
 
 def answer(
-    loaded: Loaded, key: str, request: AnswerRequest, who: Who, now_ms: int, *, encoded: EncodedAnswer | None = None
+    loaded: Loaded,
+    key: str,
+    request: AnswerRequest,
+    who: Who,
+    now_ms: int,
+    *,
+    encoded: EncodedAnswer | None = None,
+    files: FileFaults | None = None,
 ) -> AppendEntries[Accepted] | AlreadyDone[Accepted] | LoadWhole:
     """Decide what becomes of an answer. One that comes after the deadline ends the request, and is refused then.
 
@@ -125,6 +135,7 @@ def answer(
         who: the person, or the operator, that answers.
         now_ms: now, in milliseconds.
         encoded: the submission, if it is encoded already.
+        files: says what is wrong with the attachments of the value; None: it has none.
 
     Whoever's answer is judged counts as who decides that request, and may not decide what is kept apart from it.
 
@@ -153,23 +164,28 @@ def answer(
             "this answer was not recorded. Send it under a new id.",
             row=state.row,
         )
-    if offset.decode(request.seen_offset) > loaded.public_tail:
+    # What was seen of another request is no offset of this run's stream.
+    if request.is_for(state.row) and offset.decode(request.seen_offset) > loaded.public_tail:
         check_audience(state, who)
         raise _not_seen(request)
     at = loaded.time(now_ms)
     apart = [] if goes_back(state, request) is not None else _apart(loaded.view, state)
-    if isinstance(decide_answer(state, request, who, at, apart), ExpireNow):
+    if isinstance(decide_answer(state, request, who, at, apart, files=files), ExpireNow):
         return expire_now(loaded, state, at)
     remember = Remember(SCOPE, request.submission_id, digest, Accepted.dumps)
+    evidence = seen(state, request.seen_offset, who.via)
     if goes_back(state, request) is not None:
         accepted = partial(_accepted, key, request, "accepted")
         may = partial(check_audience, who=who)
-        return go_back(loaded, state, request, at, by=who.by, may=may, remember=remember, reply=accepted)
+        return go_back(
+            loaded, state, request, at, by=who.by, may=may, evidence=evidence, remember=remember, reply=accepted
+        )
     sent = (at, key, request.submission_id, digest, request.action, value, who.by)
     if is_judged(state, request):
         submitted = partial(_accepted, key, request, VALIDATING)
-        return AppendEntries((InputSubmitted(*sent),), submitted, wake_at=loaded.wake_at)
-    entries = count.entries_of(state, InputAnswered(*sent), asked=not who.principals.isdisjoint(state.to))
+        return AppendEntries((InputSubmitted(*sent, evidence=evidence),), submitted, wake_at=loaded.wake_at)
+    answered = InputAnswered(*sent, evidence=evidence)
+    entries = count.entries_of(state, answered, asked=not who.principals.isdisjoint(state.to))
     outcome = "accepted" if isinstance(entries[-1], InputAnswered) else "voted"
     return AppendEntries(
         entries,
@@ -235,8 +251,8 @@ def settled(loaded: Loaded, key: str, request: AnswerRequest, who: Who, digest: 
         return None
     if not state.pending:
         raise already_decided(state.row)
-    if offset.decode(request.seen_offset) < offset.decode(state.row["revised"]):
-        raise _stale(state.row)
+    if not request.is_for(state.row) or offset.decode(request.seen_offset) < offset.decode(state.row["revised"]):
+        raise _stale(state.row, request)
     check_audience(state, who)
     raise not_judged(state.row)
 
@@ -277,7 +293,13 @@ def _not_seen(request: AnswerRequest) -> BadRequest:
 
 
 def decide_answer(
-    state: InputState, request: AnswerRequest, who: Who, now_ms: int, apart: Sequence[InputState] = ()
+    state: InputState,
+    request: AnswerRequest,
+    who: Who,
+    now_ms: int,
+    apart: Sequence[InputState] = (),
+    *,
+    files: FileFaults | None = None,
 ) -> Accept | ExpireNow:
     """Decide what becomes of an answer; nothing is changed.
 
@@ -287,12 +309,13 @@ def decide_answer(
         who: the caller.
         now_ms: now, in milliseconds.
         apart: the requests that are not to be decided by the same people.
+        files: says what is wrong with the attachments of the value; None: it has none.
 
     Raises:
         NotInAudience: the caller was not asked, or is forbidden to answer.
         AlreadyDecided, Expired, Withdrawn: it is decided; with the current `row`.
         ClaimedByOther, NotClaimed: somebody else works on it, or somebody has to first.
-        Stale: it was revised after the person saw it; with the current `row`.
+        Stale: it was revised after the person saw it, or they saw another; with the current `row`.
         BeingValidated: another answer is being judged, or one by the caller to what is kept apart; with the current
             `row`.
         InvalidAnswer: the action is not offered, or the value does not match the schema; with `errors`.
@@ -303,9 +326,11 @@ def decide_answer(
         raise already_decided(row)
     if is_late(state, now_ms):
         return ExpireNow()
+    if not request.is_for(row):
+        raise _stale(row, request)
     lease.check_claim(state, who.by, now_ms)
     if offset.decode(request.seen_offset) < offset.decode(row["revised"]):
-        raise _stale(row)
+        raise _stale(row, request)
     if state.validating:
         raise BeingValidated(
             f"Another answer to {row['id']} is being checked just now; yours was not recorded. Look again in a moment.",
@@ -318,8 +343,7 @@ def decide_answer(
                 f"{row['id']}; nothing was recorded of this. Look again in a moment.",
                 row=row,
             )
-    errors = _faults(row, request)
-    if errors:
+    if errors := faults_of(row, request, files):
         raise InvalidAnswer(
             "The answer does not match what was asked; nothing was recorded and the request is still open.",
             errors=errors,
@@ -328,10 +352,9 @@ def decide_answer(
     return Accept()
 
 
-def _stale(row: dict[str, Any]) -> Stale:
-    return Stale(
-        f"The request {row['id']} was revised after you saw it; your answer was not recorded. Look again.", row=row
-    )
+def _stale(row: dict[str, Any], request: AnswerRequest) -> Stale:
+    what = "was revised after you saw it" if request.is_for(row) else ANOTHER
+    return Stale(f"The request {row['id']} {what}; your answer was not recorded. Look again.", row=row)
 
 
 def check_audience(state: InputState, who: Who) -> None:
@@ -363,21 +386,3 @@ def already_decided(row: dict[str, Any]) -> AlreadyDecided | Expired | Withdrawn
         case "withdrawn":
             return Withdrawn(f"The request {row['id']} was taken back; nothing was recorded.", row=row)
     return AlreadyDecided(f"The request {row['id']} is already decided; nothing was recorded.", row=row)
-
-
-def _faults(row: dict[str, Any], request: AnswerRequest) -> list[dict[str, str]]:
-    if request.action not in row["actions"]:
-        return [{"pointer": "", "message": f"Choose one of: {', '.join(row['actions'])}."}]
-    if request.value is None and may_be_left_out(row, request.action):
-        return []
-    if request.action == BACK:
-        size = len(orjson.dumps(request.value))
-        what = f"Going back takes {MOST_BACK} bytes of what was filled in at most, not {size}."
-        return [{"pointer": "", "message": what}] if size > MOST_BACK else []
-    schema = schema_for(row, request.action)
-    if schema is None:
-        what = f"“{row['choices'][request.action]['label']}” takes nothing to fill in: leave the value out."
-        return [{"pointer": "", "message": what}]
-    from signoff.workflow.input.complaints import complaints  # noqa: PLC0415 - its library is loaded by the first answer
-
-    return complaints(schema, request.value)

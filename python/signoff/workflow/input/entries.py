@@ -58,6 +58,8 @@ class InputAnswered(Notification):
         shown: the value as people fill it in, if that is another form.
         reason: why a policy has decided so.
         votes: the submissions that decided it together, of a request with a quorum; the last is this one.
+        evidence: what whoever sent it saw, and by what they are known (`evidence.py`); None: nobody sent it, or an
+            earlier release wrote it.
     """
 
     type: ClassVar[str] = "input.answered"
@@ -71,6 +73,7 @@ class InputAnswered(Notification):
     shown: Any = SAME
     reason: str | None = None
     votes: tuple[str, ...] = ()
+    evidence: dict[str, Any] | None = None
 
     @property
     def txid(self) -> str | None:
@@ -129,3 +132,4 @@ class InputRecalled(Notification):
     id: str
     reason: str
     by: DecidedBy
+    evidence: dict[str, Any] | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from signoff.errors import WorkflowError
 from signoff.streams import offset
 from signoff.streams.state import Operation
+from signoff.workflow.approval.remember import with_grant
 from signoff.workflow.claim import lease
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input import state
@@ -100,7 +101,7 @@ def _answered(projector: Projector, run: RunFold, entry: InputAnswered) -> None:
     if entry.id not in run.inputs:
         return
     before, txid = request_of(projector, entry.id), projector.txid_of(entry)
-    finish(projector, run, entry, lambda request: _become(request, entry), txid)
+    finish(projector, run, entry, lambda request: with_grant(_become(request, entry), entry, run.row), txid)
     people = who_decided(request_of(projector, entry.id))
     for other in before.policy.get("apart", ()):
         if people and other in run.inputs:

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 
 import orjson
 
-from signoff.workflow.input import scalar_fields
+from signoff.pointers import escaped
+from signoff.workflow.input import attachment, scalar_fields
 from signoff.workflow.input.scalar_fields import FormField, readable
 from signoff.workflow.input.settled import Settled, settle
 
@@ -174,6 +175,8 @@ class _Forming:
                 return {"kind": "checkbox"}
             case "array":
                 return self._rows(settled, pointer, ui)
+            case "object" if schema.get("format") == attachment.FORMAT:
+                return scalar_fields.attached(schema.get(attachment.KEYWORD))
             case "object":
                 return self._members(settled, pointer, ui)
             case None if isinstance(schema.get("properties"), dict):
@@ -191,7 +194,7 @@ class _Forming:
         required = required if isinstance(required, list) else []
         fields = [
             self._field(
-                name, member, f"{pointer}/{_token(name)}", settled.within, _hints(ui, name), there=name in required
+                name, member, f"{pointer}/{escaped(name)}", settled.within, _hints(ui, name), there=name in required
             )
             for name, member in properties.items()
             if name != without
@@ -318,10 +321,6 @@ def _tag(schema: dict[str, Any], branches: list[dict[str, Any]]) -> str | None:
 def _label(name: str, schema: dict[str, Any]) -> str:
     title = schema.get("title")
     return title if isinstance(title, str) and title else readable(name) or "Answer"
-
-
-def _token(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _hints(ui: Any, name: str) -> Any:

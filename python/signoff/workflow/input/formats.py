@@ -38,6 +38,9 @@ from pydantic import (
 )
 from pydantic_core import MultiHostUrl
 
+from signoff.workflow.input.attachment import KEYWORD as ATTACHMENT
+from signoff.workflow.input.attachment import broken_limits
+
 _TIMES: dict[str, Any] = {"date-time": datetime, "date": date, "time": time, "duration": timedelta}
 _READ_BY_PYDANTIC: dict[str, Any] = {
     "decimal": Decimal,
@@ -187,6 +190,22 @@ class DecimalKeyword:
             raise ValueError
 
 
+class AttachmentKeyword:
+    """The keyword `attachment`: which files may be attached."""
+
+    def __init__(self, _schema: dict[str, Any], rules: Any, _path: list[str | int]) -> None:
+        self._rules = rules
+
+    def validate(self, value: Any) -> None:
+        """Refuse a file that is too large, or of another type.
+
+        Raises:
+            ValueError: it is.
+        """
+        if broken_limits(self._rules, value):
+            raise ValueError
+
+
 class BoundKeyword:
     """A keyword `formatMinimum` and its siblings: bounds of dates and times."""
 
@@ -207,6 +226,7 @@ class BoundKeyword:
 
 KEYWORDS: dict[str, Any] = {
     "decimal": DecimalKeyword,
+    ATTACHMENT: AttachmentKeyword,
     **{f"format{name}": type(f"Format{name}", (BoundKeyword,), {"limit": name}) for name in _LIMITS},
 }
 """The keywords of our own, by name."""

@@ -10,6 +10,7 @@ import orjson
 from signoff.workflow.input.formats import NAMES, broken_rules
 
 FITS_NOT = "This does not fit."
+NO_FILE = "This is no attached file; attach it again."
 
 KINDS = {
     "string": "text",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Required, TypedDict
 
 from signoff.workflow.durations import Duration
 from signoff.workflow.input.times import Calendar, Default, Escalation, Reminder, When
@@ -13,6 +13,22 @@ from signoff.workflow.vote.quorum import Quorum
 if TYPE_CHECKING:
     from signoff.workflow.input.answer import Answer
     from signoff.workflow.input.request import InputRequest
+
+
+class Announce(TypedDict, total=False):
+    """Where a request is announced to a reader of the AI SDK's chunks.
+
+    Attributes:
+        output: the name of the output of the run, of the format `ui-message`.
+        tool_call_id: of the tool call that is asked about, which the output has by then; the id of the request unless
+            given.
+        close: the message ends with it, and with others that the code asks for at once, as `useChat` expects before it
+            sends the answers; True unless given.
+    """
+
+    output: Required[str]
+    tool_call_id: str
+    close: bool
 
 
 class RequestOptions(TypedDict, total=False):
@@ -36,6 +52,7 @@ class RequestOptions(TypedDict, total=False):
     validate: Callable[..., Any] | None
     validate_timeout: Duration | None
     decide: Callable[[], Any] | None
+    announce: Announce | None
 
 
 _NAMES: Final = frozenset(RequestOptions.__annotations__)

@@ -228,7 +228,7 @@ class InputRequest(Generic[T_co]):
             return
         judged = self.submission
         sent_by = judged.by if judged is not None and entry.by.kind == "policy" else None
-        self._answer = Answer(value, entry.action, entry.by, moment(entry.at), votes, sent_by)
+        self._answer = Answer(value, entry.action, entry.by, moment(entry.at), votes, sent_by, entry.reason)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():

@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, Final
 
 import orjson
 
+from signoff.workflow.input.attachment import limits_of
 from signoff.workflow.input.schema import NO_OFFSET, OFFSET
 
 FormField = dict[str, Any]
+
+
+def typed(kind: str, text: str) -> Any:
+    """Read what a person has typed into a field of one line.
+
+    Args:
+        kind: of the field.
+        text: not empty.
+
+    Raises:
+        ValueError: it is not of the kind.
+
+    Example:
+        >>> typed("integer", "12"), typed("decimal", "0.10"), typed("date", "2026-03-01")
+        (12, '0.10', '2026-03-01')
+    """
+    try:
+        match kind:
+            case "integer":
+                return int(text)
+            case "number":
+                return _finite(float(text) if set(text) & set(".eE") else int(text))
+            case "decimal":
+                return str(_finite(Decimal(text)))
+            case "json":
+                return json.loads(text, parse_constant=_no_json)
+    except (InvalidOperation, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _finite(number: float | Decimal) -> float | Decimal:
+    if not isfinite(number):
+        raise ValueError("it is no number")
+    return number
+
+
+def _no_json(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
 
 _RADIOS: Final = 5
 """More options than these are a select."""
@@ -108,6 +152,12 @@ def number(schema: dict[str, Any], *, whole: bool) -> FormField:
 def counts(schema: dict[str, Any], names: dict[str, str]) -> FormField:
     """Return the rules that count something, under the names that a form has for them."""
     return {name: schema[rule] for name, rule in names.items() if _is_count(schema.get(rule))}
+
+
+def attached(rules: Any) -> FormField:
+    """Return the field of a file that is attached."""
+    limits = limits_of(rules)
+    return {"kind": "attachment", **{name: one for name, one in limits.items() if one}}
 
 
 def readable(name: str) -> str:

@@ -35,6 +35,19 @@ def schema_of(type_: Any) -> dict[str, Any]:
     return found
 
 
+def given_schema(written: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON Schema that the code gives itself, if it can be a form.
+
+    Raises:
+        TypeError: it asks for what cannot be checked when an answer comes; the message says what.
+    """
+    from signoff.workflow.input.complaints import check_schema  # noqa: PLC0415
+
+    schema = {"$schema": DIALECT, **written}
+    check_schema(schema)
+    return schema
+
+
 def takes_null(type_: Any) -> bool:
     """Tell whether the schema of a type lets null pass."""
     from signoff.workflow.input.complaints import complaints  # noqa: PLC0415

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from signoff.pointers import unescaped
+
 _MOST_TURNS: Final = 50
 _SHAPING: Final = frozenset(
     {"$ref", "type", "const", "enum", "anyOf", "oneOf", "allOf", "properties", "additionalProperties", "items"}
@@ -62,7 +64,7 @@ def _target(root: Any, reference: Any) -> dict[str, Any] | None:
         return None
     part = root
     for token in unquote(reference[1:]).split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
+        name = unescaped(token)
         if isinstance(part, list) and name.isdecimal() and int(name) < len(part):
             part = part[int(name)]
         elif isinstance(part, dict) and name in part:

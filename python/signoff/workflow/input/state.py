@@ -198,6 +198,8 @@ def ask(entry: InputRequested, run_id: str, workflow: str, revised: str) -> Inpu
     row = with_choices(row, spec.get("choices"))
     if policy.get("claim_required"):
         row["claim_required"] = True
+    if tool := policy.get("tool"):
+        row["tool"] = {"name": tool["name"], "call_id": tool["call"]}
     return InputState(row, entry.to, entry.forbid, entry.deadline, entry.expose, entry.at, policy)
 
 

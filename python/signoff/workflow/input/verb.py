@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from signoff.errors import InputNotFound, SignoffError
-from signoff.shapes import Shape
-from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded
+from signoff.errors import InputNotFound, SignoffError, Stale
+from signoff.shapes import Shape, moment
+from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, with_evidence
 from signoff.workflow.entry import Entry
-from signoff.workflow.input.decide import Who
+from signoff.workflow.input.decide import ANOTHER, Who
+from signoff.workflow.input.evidence import shown_to
 from signoff.workflow.input.state import InputState
 from signoff.workflow.verb import Body, Member
 from signoff.workflow.view import View
 
 ASKED: Final = "asked"
 """Who may do what those may who were asked; the rule looks at who it is."""
+
+ASKED_AT: Final = "asked_at"
+"""The member of every verb's body that names the request, of all that stand at its place one after the other."""
 
 InputRow = dict[str, Any]
 RequestDecision = AppendEntries[InputRow] | AlreadyDone[InputRow]
@@ -42,6 +46,7 @@ class RequestVerb:
         refusals: what it may refuse with, beside what every one may.
         said: what the command says afterwards; `{run}` and `{key}` name the request, `{status}` is what it is then,
             `{to}` who is asked, `{by}` and `{until}` are of the claim.
+        recalled: says in which scope, and under which id, the run may remember something that the rule has to know.
     """
 
     name: str
@@ -52,18 +57,19 @@ class RequestVerb:
     members: tuple[Member, ...] = ()
     refusals: tuple[type[SignoffError], ...] = ()
     said: str = "The request {key} is {status}."
+    recalled: Callable[[InputState], tuple[str, str] | None] | None = None
 
     @property
     def shape(self) -> Shape:
-        """Return how the body is checked."""
+        """Return how the body is checked; whoever sends it may say which request they saw."""
         required = {member.name: member.check for member in self.members if member.required}
-        return Shape(required, {one.name: one.check for one in self.members if not one.required})
+        optional = {one.name: one.check for one in self.members if not one.required}
+        return Shape(required, {**optional, ASKED_AT: moment})
 
     @property
-    def request(self) -> str | dict[str, Any]:
-        """Return the file of the body's schema, or a schema where the body has no members."""
-        empty = {"type": "object", "additionalProperties": False}
-        return f"input-{self.name}-request.json" if self.members else empty
+    def request(self) -> str:
+        """Return the file of the body's schema."""
+        return f"input-{self.name}-request.json"
 
 
 def decide_on(verb: RequestVerb, run: Loaded, key: str, now_ms: int, *, body: Body, who: Who) -> RequestDecision:
@@ -71,12 +77,16 @@ def decide_on(verb: RequestVerb, run: Loaded, key: str, now_ms: int, *, body: Bo
 
     Raises:
         InputNotFound: nobody asked this.
+        Stale: it is not the request that `asked_at` of the body names; with the current `row`.
         Whatever `verb.refusals` says.
     """
     request = run.view.inputs.get(key)
     if request is None:
         raise InputNotFound(f"The run {run.run.row['id']!r} has no request {key[:140]!r}.")
-    return verb.decide(run, request, body, who, now_ms)
+    if body.get(ASKED_AT, request.row["asked_at"]) != request.row["asked_at"]:
+        raise Stale(f"The request {key} {ANOTHER}; nothing was done. Look again.", row=request.row)
+    decision = verb.decide(run, request, body, who, now_ms)
+    return with_evidence(decision, who.by, shown_to(request, who.via))  # type: ignore[return-value]
 
 
 def written(run: Loaded, request: InputState, *entries: Entry) -> AppendEntries[InputRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+from contextlib import suppress
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +15,7 @@ from signoff.workflow.definition import WorkflowDefinition
 from signoff.workflow.determinism import user_frame
 from signoff.workflow.entry import SAME, Entry, Error
 from signoff.workflow.failure import causes_of, error_of
-from signoff.workflow.loop import CancelledError
+from signoff.workflow.loop import CancelledError, Halt
 from signoff.workflow.offer import Feeds
 from signoff.workflow.run.entries import (
     REMARKS,
@@ -117,6 +118,9 @@ class Execution:
             return
         commands = self._commands
         commands.loop.drain(self._ending or self._main)
+        if commands.announced is not None and commands.loop.failure is None and not self._main.done():
+            with suppress(Halt):  # where code and journal disagree; the failure says so
+                commands.announced.tell()
         failure = commands.loop.failure
         if failure is not None:
             if isinstance(failure, NonDeterminism):

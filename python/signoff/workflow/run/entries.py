@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import Any, ClassVar
 
 from signoff.frozen import frozen
+from signoff.workflow.denial.entries import InputDenied
 from signoff.workflow.entry import SAME, Command, DecidedBy, Encoded, Error, Notification
 
 
@@ -17,11 +18,15 @@ class ForkedFrom:
         run_id: the other run.
         keep: how many entries of its effective journal this one begins with.
         at: when, in milliseconds.
+        n: the position of the last entry that the other's journal had then; None: an earlier release wrote this.
+        hash: that entry's hash (`workflow/chain.py`); None: it has none.
     """
 
     run_id: str
     keep: int
     at: int
+    n: int | None = None
+    hash: str | None = None
 
 
 @frozen
@@ -89,6 +94,7 @@ class CancelRequested(Notification):
     type: ClassVar[str] = "run.cancel_requested"
     reason: str | None = None
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+    evidence: dict[str, Any] | None = None
 
 
 @frozen
@@ -101,6 +107,7 @@ class RunTerminated(Notification):
     type: ClassVar[str] = "run.terminated"
     reason: str | None = None
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+    evidence: dict[str, Any] | None = None
 
 
 @frozen
@@ -156,6 +163,7 @@ class RunRetried(Notification):
     anew: tuple[str, ...] = ()
     since: int | None = None
     otherwise: int | None = None
+    evidence: dict[str, Any] | None = None
 
 
 @frozen
@@ -175,6 +183,7 @@ class RunRewound(Notification):
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
     anew: tuple[str, ...] = ()
     submission_id: str | None = None
+    evidence: dict[str, Any] | None = None
 
     @property
     def txid(self) -> str | None:
@@ -189,6 +198,7 @@ class RunPaused(Notification):
     type: ClassVar[str] = "run.paused"
     reason: str | None = None
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+    evidence: dict[str, Any] | None = None
 
 
 @frozen
@@ -198,10 +208,13 @@ class RunResumed(Notification):
     type: ClassVar[str] = "run.resumed"
     reason: str | None = None
     by: DecidedBy = field(default_factory=lambda: DecidedBy("operator"))
+    evidence: dict[str, Any] | None = None
 
 
 OUTCOMES = (RunCompleted, RunFailed, RunCancelled)
 """How the code itself ends a run."""
 
-REMARKS = frozenset({RunDescribed, RunBlocked, RunUnblocked, RunRetried, RunRewound, RunPaused, RunResumed})
+REMARKS = frozenset(
+    {RunDescribed, RunBlocked, RunUnblocked, RunRetried, RunRewound, RunPaused, RunResumed, InputDenied}
+)
 """What is noted about a run and says nothing to its code, which takes no turn at it."""

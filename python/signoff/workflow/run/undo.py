@@ -143,7 +143,7 @@ def fork(loaded: Loaded, body: Body, by: DecidedBy, now_ms: int) -> StartAnother
     keep = before_end(entries) if place is None else _place(loaded, place, after=after)
     at = loaded.time(now_ms)
     run_id = body.get("run_id") or codec.digest([started.run_id, keep, at])[:20]
-    begin = replace(started, run_id=run_id, forked_from=ForkedFrom(started.run_id, keep, at))
+    begin = replace(started, run_id=run_id, forked_from=ForkedFrom(started.run_id, keep, at, *loaded.last))
     shared = entries[1:keep]
     # It is the other run that was paused.
     held = next((entry for entry in reversed(shared) if isinstance(entry, RunPaused | RunResumed)), None)

@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from signoff.errors import UnsupportedValue
+from signoff.errors import PayloadTooLarge, UnsupportedValue
 from signoff.workflow.durations import Duration, duration_ms
 
 
@@ -60,7 +60,7 @@ class Retry:
             rng: where jitter comes from; without it there is none.
         """
         # By `type`: `isinstance` would ask the exception for its `__class__`, which is its author's code.
-        if attempt >= self.attempts or issubclass(type(error), (*self.never, UnsupportedValue)):
+        if attempt >= self.attempts or issubclass(type(error), (*self.never, UnsupportedValue, PayloadTooLarge)):
             return None
         most = duration_ms(self.most)
         first = duration_ms(self.first)

@@ -36,6 +36,7 @@ class Checks:
         informed: `validate` is given the `Submission` too.
         context: the context variables that the code had set when it asked.
         policy: what the request's policy says of it, for those who do not have the code.
+        remembered: an approval that somebody has given for the next times too may decide, after `decide`.
     """
 
     validate: Validator | None
@@ -44,10 +45,14 @@ class Checks:
     informed: bool
     context: Context = field(repr=False)
     policy: dict[str, Any] = field(default_factory=dict)
+    remembered: bool = False
 
     @classmethod
-    def of(cls, offered: Offered, options: RequestOptions) -> Checks:
+    def of(cls, offered: Offered, options: RequestOptions, *, remembered: bool = False) -> Checks:
         """Return what the options of a request say.
+
+        Args:
+            remembered: see `Checks`.
 
         Raises:
             TypeError: `validate` or `decide` is no function that could be called.
@@ -65,8 +70,8 @@ class Checks:
         which = None
         if validate is not None or any(map(code_judges, offered.all_types)):
             which = ALL if informed or any(map(offered.null_is_value, offered.names)) else VALUES
-        policy = ({"validated": which} if which else {}) | ({"decides": True} if decide else {})
-        return cls(validate, decide, timeout_ms, informed, copy_context(), policy)
+        policy = ({"validated": which} if which else {}) | ({"decides": True} if decide or remembered else {})
+        return cls(validate, decide, timeout_ms, informed, copy_context(), policy, remembered)
 
 
 NO_CHECKS: Final = Checks(None, None, TIMEOUT_MS, False, Context())

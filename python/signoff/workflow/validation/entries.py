@@ -19,6 +19,7 @@ class InputSubmitted(Notification):
     action: str
     value: Encoded
     by: DecidedBy
+    evidence: dict[str, Any] | None = None
 
 
 @frozen

@@ -47,7 +47,8 @@ def entries_of(state: InputState, answer: InputAnswered, *, asked: bool) -> tupl
     """
     if state.row["quorum"] is None or not asked:
         return (answer,)
-    vote = InputVoted(answer.at, answer.id, answer.submission_id, answer.digest, answer.action, answer.value, answer.by)
+    sent = (answer.at, answer.id, answer.submission_id, answer.digest, answer.action, answer.value, answer.by)
+    vote = InputVoted(*sent, evidence=answer.evidence)
     after = voted(state, vote)
     if not decisive(after, answer.action):
         return (vote,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from signoff.frozen import frozen
 from signoff.workflow.entry import DecidedBy, Encoded, Notification
@@ -19,6 +19,7 @@ class InputVoted(Notification):
     action: str
     value: Encoded
     by: DecidedBy
+    evidence: dict[str, Any] | None = None
 
     @property
     def txid(self) -> str:

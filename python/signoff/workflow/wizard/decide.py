@@ -33,6 +33,7 @@ def go_back(
     *,
     by: DecidedBy,
     may: Callable[[InputState], None],
+    evidence: dict[str, Any],
     remember: Remember[Any],
     reply: Callable[[View, int], Any],
 ) -> AppendEntries[Any] | LoadWhole:
@@ -44,6 +45,7 @@ def go_back(
         request: the answer `back`, with what is filled in of that page.
         at: of the entries, in milliseconds.
         by: who goes back.
+        evidence: of what that person saw, and by what they are known.
         may: raises if that person may not answer a request.
         remember, reply: as for any answer.
 
@@ -63,12 +65,13 @@ def go_back(
     may(before)
     _undoes_nobody(state, entries[keep:], to, by)
     value = as_begun(before.row, answered.action, codec.shown(answered.filled_in))
+    sent = request.submission_id
     written: list[Entry] = [
-        RunRewound(at, keep, to, reason=BACK, by=by, anew=(to,), submission_id=request.submission_id),
-        WizardPrefilled(at, to, value, request.submission_id),
+        RunRewound(at, keep, to, reason=BACK, by=by, anew=(to,), submission_id=sent, evidence=evidence),
+        WizardPrefilled(at, to, value, sent),
     ]
     if request.value is not None:
-        written.append(WizardPrefilled(at, here, as_begun(state.row, BACK, request.value), request.submission_id))
+        written.append(WizardPrefilled(at, here, as_begun(state.row, BACK, request.value), sent))
     return AppendEntries(tuple(written), reply, release=True, remember=remember)
 
 
