@@ -22,8 +22,15 @@ export default defineConfig(
     },
   },
   {
-    files: ["src/react/**/*.{ts,tsx}", "test/**/*.tsx"],
+    files: ["src/react/**/*.{ts,tsx}", "test/**/*.tsx", "console/src/**/*.{ts,tsx}"],
     extends: [reactHooks.configs.flat.recommended],
+  },
+  {
+    files: ["src/react/auto-form/**/*.{ts,tsx}"],
+    rules: {
+      // A kind of field that is not known is JSON (§5.6.3 of the protocol): the default is a rule.
+      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+    },
   },
   {
     files: ["scripts/**/*.mjs"],

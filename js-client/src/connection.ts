@@ -17,7 +17,7 @@ import type { SignoffProblem } from "./problem.js";
 import type { Network } from "./network.js";
 import { rowDefinitions } from "./rows.js";
 import type { Row } from "./rows.js";
-import { after } from "./timer.js";
+import { Silence } from "./silence.js";
 
 type RowTypes = typeof rowDefinitions;
 
@@ -50,7 +50,7 @@ export interface ConnectionOptions {
 export class Connection {
   readonly #db: StreamDB<RowTypes>;
   readonly #events: ConnectionEvents;
-  readonly #options: ConnectionOptions;
+  readonly #silence: Silence;
   /** The values of all rows. StreamDB's own collections add columns, and names of ours could be the application's. */
   readonly #state = new MaterializedState();
   readonly #rows = new Map<string, Map<string, Row>>();
@@ -59,19 +59,17 @@ export class Connection {
   #ready = false;
   #sawClosure = false;
   #done = false;
-  /** When something was last heard, and for how long nothing need be. */
-  #heardAt = Date.now();
-  #allowance: number;
-  #stopWatch: (() => void) | undefined;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
-    this.#options = options;
     this.#events = events;
-    this.#allowance = options.patience;
+    this.#silence = new Silence({
+      ...options,
+      onDead: () => { this.#lose(localProblem("timeout", "The server did not answer in time")); },
+    });
     const stream = new WatchedStream(
       {
         url: options.url,
-        fetch: this.#fetch,
+        fetch: this.#silence.fetch,
         contentType: "application/json",
         warnOnHttp: false,
         // One try an attempt: patience, jitter and wake-ups are ours.
@@ -90,12 +88,10 @@ export class Connection {
         queueMicrotask(() => { this.#emit(); });
       },
     });
-    this.#watch();
     this.#db.preload().then(
       () => {
         this.#ready = true;
-        this.#hear();
-        this.#watch();
+        this.#silence.ready();
         this.#emit();
       },
       (error: unknown) => { this.#lose(problemFrom(error)); },
@@ -112,51 +108,21 @@ export class Connection {
     }
   }
 
+  /** When the rows were last known to be complete: whenever anything was heard since they were. */
+  get completeAt(): number | undefined {
+    return this.#silence.completeAt;
+  }
+
   /** Call the connection dead unless something is heard within `ms`. */
   expectBatch(ms: number): void {
-    this.#heardAt = Date.now();
-    this.#allowance = ms;
-    this.#watch();
+    if (!this.#sawClosure) this.#silence.expect(ms);
   }
 
   close(): void {
     if (this.#done) return;
     this.#done = true;
-    this.#disarm();
+    this.#silence.stop();
     this.#db.close();
-  }
-
-  /** `fetch` that hears every byte: the server's keep-alive comments are all that tells a quiet connection from a dead one. */
-  readonly #fetch: typeof fetch = async (input, init) => {
-    const reply = await this.#options.fetch(input, init);
-    this.#hear();
-    if (reply.body === null) return reply;
-    const listening = new TransformStream<Uint8Array, Uint8Array>({
-      transform: (chunk, onward) => {
-        this.#hear();
-        onward.enqueue(chunk);
-      },
-    });
-    return new Response(reply.body.pipeThrough(listening), reply);
-  };
-
-  #hear(): void {
-    this.#heardAt = Date.now();
-    this.#allowance = this.#ready ? this.#options.silence : this.#options.patience;
-  }
-
-  /** Look when the allowance would be used up, and again as long as it was not. */
-  #watch(): void {
-    this.#disarm();
-    if (this.#done || this.#sawClosure) return;
-    // Either way round: a clock that was set is no reason to wait for an hour.
-    const left = this.#allowance - Math.abs(Date.now() - this.#heardAt);
-    this.#stopWatch = after(Math.max(left, 1), () => {
-      // The client package pauses in the background; something is due again when the page comes to the front.
-      if (this.#options.network.hidden) this.#heardAt = Date.now();
-      if (Math.abs(Date.now() - this.#heardAt) < this.#allowance) this.#watch();
-      else this.#lose(localProblem("timeout", "The server did not answer in time"));
-    });
   }
 
   #note(event: ChangeEvent): void {
@@ -180,7 +146,7 @@ export class Connection {
     this.#dirty.clear();
     this.#events.onRows(this.#rows);
     if (!this.#sawClosure) return;
-    this.#disarm();
+    this.#silence.stop();
     this.#events.onEnded();
   }
 
@@ -200,11 +166,6 @@ export class Connection {
     if (this.#done) return;
     this.close();
     this.#events.onLost(problem);
-  }
-
-  #disarm(): void {
-    this.#stopWatch?.();
-    this.#stopWatch = undefined;
   }
 }
 

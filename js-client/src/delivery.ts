@@ -26,23 +26,27 @@ export interface DeliveryOptions {
   readonly report: (event: SubmissionEvent) => void;
   /** Hears who the author is, if the answer did not say; before it is first sent. */
   readonly authored: (by: string | null) => void;
+  /** Do one try when it is this page's turn; undefined if it need not, or the signal came first. */
+  readonly inTurn: (by: string | null, attempt: number, work: () => Promise<Verdict>) => Promise<Verdict | undefined>;
 }
 
 /** An answer to deliver; `by` is missing while it could not be told who is signed in. */
 export type Deliverable = Omit<StoredSubmission, "by" | "outcome" | "at"> & Partial<Pick<StoredSubmission, "by">>;
 
-/** Resolve with the outcome; with undefined if the signal ended the delivery first. Never rejects. */
+/** Resolve with the outcome; with undefined if the signal ended the delivery first, or it need not be. Never rejects. */
 export async function deliver(answer: Deliverable, options: DeliveryOptions): Promise<Outcome | undefined> {
   let by = answer.by;
   for (let attempt = 1; !options.signal.aborted; attempt++) {
     options.report({ type: "tried", attempt });
-    let verdict: Verdict;
+    let verdict: Verdict | undefined;
     try {
       if (by === undefined) {
         by = await options.transport.person();
         options.authored(by);
       }
-      verdict = await send(answer, by, options);
+      const author = by;
+      verdict = await options.inTurn(author, attempt, () => send(answer, author, options));
+      if (verdict === undefined) return undefined;
     } catch (error) {
       verdict = { kind: "unreachable", problem: networkProblem(error) };
     }
@@ -69,8 +73,9 @@ export function isForAnother(outcome: Outcome): boolean {
 const FINAL: readonly string[] = [personChanged.code, "invalid_name", "no_address"];
 
 async function send(answer: Deliverable, by: string | null, { transport, known }: DeliveryOptions): Promise<Verdict> {
-  const { runId, key, submissionId, action, value, seenOffset } = answer;
-  const body: AnswerRequest = { submission_id: submissionId, action, value: value ?? null, seen_offset: seenOffset };
+  const { runId, key, submissionId, action, value, seenOffset, askedAt } = answer;
+  const which = askedAt === undefined ? {} : { asked_at: askedAt };
+  const body: AnswerRequest = { submission_id: submissionId, action, value: value ?? null, seen_offset: seenOffset, ...which };
   const reply = await transport.call<AnswerReply>("POST", ["v1", "runs", runId, "inputs", key, "answer"], body, by);
   if (!reply.ok) {
     const { problem } = reply;
@@ -82,7 +87,7 @@ async function send(answer: Deliverable, by: string | null, { transport, known }
 }
 
 /** Wait, but not past the moment at which the network or the person comes back. */
-function pause(ms: number, { network, signal }: Pick<DeliveryOptions, "network" | "signal">): Promise<void> {
+export function pause(ms: number, { network, signal }: Pick<DeliveryOptions, "network" | "signal">): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       cancel();

@@ -3,20 +3,23 @@
  * read the run, the request itself, asked for again and again while it is open.
  */
 import { delay } from "./backoff.js";
+import type { HandedStream } from "./handed.js";
 import type { Timing, WatchableStream } from "./live.js";
 import type { Network, WakeReason } from "./network.js";
-import { badReply, isObject } from "./problem.js";
+import { SignoffError, badReply, isObject } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputReply, InputRow } from "./protocol.js";
 import { rowsOf } from "./stream-view.js";
 import { after } from "./timer.js";
-import type { Transport } from "./transport.js";
+import type { Result, Transport } from "./transport.js";
 import type { ConnectionState } from "./view.js";
 
 export interface SourceState {
   readonly connection: ConnectionState;
   readonly error: SignoffProblem | undefined;
   readonly row: InputRow | undefined;
+  /** Set while the row may be old: when it was last known, as RFC 3339 in UTC. */
+  readonly asOf?: string | undefined;
 }
 
 export interface SourceOptions {
@@ -35,6 +38,7 @@ export class InputSource {
   #state: SourceState = NOTHING;
   #stream: WatchableStream | undefined;
   #stopPolling: (() => void) | undefined;
+  #askedAt: string | undefined;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -49,7 +53,7 @@ export class InputSource {
     const stream = this.#options.openStream();
     this.#stream = stream;
     const read = (): void => {
-      const { connection, error, rows } = stream.state;
+      const { connection, error, rows, asOf } = stream.state;
       if (error?.status === 403) {
         this.#stopPolling ??= this.#poll(listener);
         return;
@@ -61,7 +65,7 @@ export class InputSource {
         this.#stopPolling = undefined;
       }
       const row = rowsOf<InputRow>(rows, "input").find(({ id }) => id === this.#options.key);
-      this.#state = { connection, error, row };
+      this.#state = { connection, error, row, asOf };
       listener();
     };
     const release = stream.retain(read);
@@ -76,6 +80,7 @@ export class InputSource {
   /** Forget what was known: whoever opens it next is told nothing old. */
   reset(): void {
     this.#state = NOTHING;
+    this.#askedAt = undefined;
   }
 
   /**
@@ -138,18 +143,38 @@ export class InputSource {
   }
 
   async #ask(): Promise<SourceState> {
-    const { transport, runId, key } = this.#options;
-    const reply = await transport.call<InputReply>("GET", ["v1", "runs", runId, "inputs", key]);
+    const reply = await askInput(this.#options);
     if (!reply.ok) {
       const { problem } = reply;
       const final = problem.status >= 400 && problem.status < 500 && problem.status !== 429;
-      return { connection: final ? "failed" : "reconnecting", error: problem, row: this.#state.row };
+      return this.#old(final ? "failed" : "reconnecting", problem);
     }
-    const { input } = reply.body;
-    if (!isObject(input)) return { connection: "reconnecting", error: badReply, row: this.#state.row };
-    const row = input as unknown as InputRow;
+    const { row } = reply;
+    this.#askedAt = new Date().toISOString();
     return { connection: isOpen(row) ? "live" : "ended", error: undefined, row };
   }
+
+  #old(connection: ConnectionState, error: SignoffProblem): SourceState {
+    return { connection, error, row: this.#state.row, asOf: this.#askedAt };
+  }
+}
+
+type Asked = Pick<SourceOptions, "runId" | "key" | "transport">;
+
+/** Ask for a request as it is now. */
+async function askInput({ transport, runId, key }: Asked): Promise<Result<{ readonly row: InputRow }>> {
+  const reply = await transport.call<InputReply>("GET", ["v1", "runs", runId, "inputs", key]);
+  if (!reply.ok) return reply;
+  const { input } = reply.body;
+  return isObject(input) ? { ok: true, row: input as unknown as InputRow } : { ok: false, problem: badReply };
+}
+
+/** Read a request once, as what is known of its run; rejects with a SignoffError. */
+export async function readInput(asked: Asked): Promise<HandedStream> {
+  const asOf = new Date().toISOString();
+  const reply = await askInput(asked);
+  if (!reply.ok) throw new SignoffError(reply.problem);
+  return { stream: `runs/${asked.runId}`, asOf, rows: [["input", [reply.row]]] };
 }
 
 /** True while a request can still be answered. */

@@ -6,26 +6,34 @@
  */
 import { deliver, isForAnother } from "./delivery.js";
 import type { Deliverable, DeliveryOptions } from "./delivery.js";
-import { InputSource, isOpen } from "./input-source.js";
+import { handoverOf } from "./handed.js";
+import type { HandedRows, Read } from "./handed.js";
+import { newId } from "./ids.js";
+import { InputSource, isOpen, readInput } from "./input-source.js";
 import type { SourceOptions } from "./input-source.js";
 import { writeJson } from "./json.js";
 import { localProblem, networkProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
 import type { InputRow } from "./protocol.js";
 import { isOlder } from "./rows.js";
+import type { Sight } from "./rows.js";
+import { rowsOf } from "./stream-view.js";
 import type { StoredSubmission, SubmissionStore } from "./storage.js";
 import { decided, idle, mayAnswer, reduce, sameAnswer, sameBody } from "./submission.js";
-import type { Accepted, Given, Outcome, Submission, SubmissionEvent, Voted } from "./submission.js";
+import type { Accepted, Given, Outcome, Submission, SubmissionEvent, Verdict, Voted } from "./submission.js";
 import { after } from "./timer.js";
+import type { Settlement, Turns } from "./turns.js";
 import { View } from "./view.js";
-import type { ConnectionState, Readable, Registration } from "./view.js";
+import type { ConnectionState, ReadableOnce, Registration } from "./view.js";
 
-/** Which state of a request a person has been shown. */
-export type Shown = Pick<InputRow, "revised" | "revision">;
+/** Which request a person has been shown, and in which state. */
+export type Shown = Sight;
 
 export interface InputSnapshot {
   readonly connection: ConnectionState;
   readonly error?: SignoffProblem;
+  /** Set while what is shown may be old: when it was last known to be complete, as RFC 3339 in UTC, by this device's clock, or that of the server which rendered the page. */
+  readonly asOf?: string;
   /** The request as it stands now; undefined until it is known. */
   readonly request?: InputRow;
   readonly submission: Submission;
@@ -42,11 +50,11 @@ export interface Answer {
   readonly action: string;
   readonly value?: unknown;
   /** The row the person had before them, if it is not `shown`. */
-  readonly seen?: Pick<InputRow, "revised">;
+  readonly seen?: Pick<InputRow, "revised"> & Partial<Pick<InputRow, "asked_at">>;
 }
 
 /** A request to subscribe to and to answer. Its methods may be passed around unbound. */
-export interface InputView extends Readable<InputSnapshot> {
+export interface InputView extends ReadableOnce<InputSnapshot> {
   /**
    * Give an answer; resolves with what came of it and never rejects.
    *
@@ -60,8 +68,9 @@ export interface InputView extends Readable<InputSnapshot> {
   readonly seen: (row: Shown) => void;
 }
 
-export interface InputOptions extends SourceOptions, Omit<DeliveryOptions, "known" | "report" | "authored">, Registration {
+export interface InputOptions extends SourceOptions, Omit<DeliveryOptions, "known" | "report" | "authored" | "inTurn">, Registration {
   readonly store: SubmissionStore;
+  readonly turns: Turns;
   /** Called when an answer was stored, or is no longer. */
   readonly onStored: () => void;
   /** How long a view nobody looks at remembers what was shown, in milliseconds. */
@@ -103,14 +112,28 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     this.#source = new InputSource(options);
   }
 
+  readonly read = async (): Promise<Read<InputSnapshot>> => {
+    const rows = [await readInput(this.#options)];
+    return { rows, snapshot: this.getInitialSnapshot(rows) };
+  };
+
+  protected override beginning(handed: HandedRows): InputSnapshot | undefined {
+    const { runId, key } = this.#options;
+    const handover = handoverOf(handed, `runs/${runId}`);
+    if (handover === undefined) return undefined;
+    const request = rowsOf<InputRow>(handover.rows, "input").find(({ id }) => id === key);
+    return { connection: "connecting", asOf: handover.asOf, ...(request === undefined ? {} : { request }), submission: this.#submission };
+  }
+
   readonly answer = (asked: Answer): Promise<Submission> => {
     let given: Omit<Given, "submissionId">;
     const refusal = (code: string, title: string): Promise<Submission> =>
       Promise.resolve({ status: "refused", problem: localProblem(code, title) });
     try {
-      const seenOffset = asked.seen?.revised ?? this.#shown?.revised ?? this.getSnapshot().request?.revised;
-      if (seenOffset === undefined) return refusal("not_shown", "The request has not been shown yet");
-      given = { action: asked.action, value: plain(asked.value), seenOffset };
+      const seen = asked.seen ?? this.#shown ?? this.getSnapshot().request;
+      if (seen === undefined) return refusal("not_shown", "The request has not been shown yet");
+      const { revised: seenOffset, asked_at: askedAt } = seen;
+      given = { action: asked.action, value: plain(asked.value), seenOffset, ...(askedAt === undefined ? {} : { askedAt }) };
       if (this.#flight !== undefined) {
         if (sameBody(this.#flight.answer, given)) return this.#flight.promise;
         return refusal("answer_in_flight", "Another answer is on its way");
@@ -125,7 +148,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     // What the workflow has said of an id it says for ever: what it did not take is judged anew under another.
     const again = this.#last !== undefined && this.#last.by === by && sameAnswer(this.#last, given) && this.#submission.status !== "invalid";
     const last = again ? this.#last : undefined;
-    const whole = { ...given, submissionId: last?.submissionId ?? newId(), runId, key };
+    const whole = { ...given, submissionId: last?.submissionId ?? newId(), runId, key, givenAt: new Date().toISOString() };
     // Before anything else, the token above all: a reload may come while it is waited for.
     const kept = by === undefined ? whole : this.#keep({ ...whole, by });
     return this.#fly(kept, false);
@@ -138,9 +161,9 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     this.#forgetRefusal();
   };
 
-  readonly seen = ({ revised, revision }: Shown): void => {
-    if (this.#shown !== undefined && this.#shown.revised >= revised) return;
-    this.#shown = { revised, revision };
+  readonly seen = (row: Shown): void => {
+    if (this.#shown !== undefined && !isOlder(this.#shown, row)) return;
+    this.#shown = shownOf(row);
     this.#update();
   };
 
@@ -150,7 +173,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   }
 
   /** Somebody is signed in: another one's answer is neither sent nor shown any longer, but waits for its author. */
-  personIs(person: string | null): void {
+  override personIs(person: string | null): void {
     if (this.#author === undefined || this.#author === person) return;
     this.#author = undefined;
     this.#last = undefined;
@@ -162,6 +185,19 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
       flight.controller.abort();
       this.#land(flight, { type: "forgotten" });
     }
+  }
+
+  /** Another tab has sent the same answer. */
+  settledElsewhere({ submissionId, outcome }: Settlement): void {
+    const flight = this.#flight;
+    if (flight?.answer.submissionId !== submissionId) return;
+    flight.controller.abort();
+    // Nobody looks here, and the tab that sent it has kept what must be read.
+    if (flight.resumed && !this.watched) {
+      this.#land(flight, { type: "forgotten" });
+      return;
+    }
+    this.#settle(flight, outcome);
   }
 
   protected override onFirst(): void {
@@ -226,20 +262,49 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
         this.#last = flight.answer;
         this.#author = by;
       },
+      inTurn: (by, attempt, work) => this.#inTurn(flight, by, attempt, work),
     });
+    const ended = flight.controller.signal.aborted;
     // Whatever listened for the client's end need not any more.
     flight.controller.abort();
-    if (outcome === undefined) return this.#submission;
-    this.#file(flight, outcome);
-    if (this.#flight !== flight) return this.#submission;
-    // After a refusal for the id itself, or for what was seen, the next answer is another one.
-    if (outcome.status === "stale" || isReused(outcome) || isForAnother(outcome)) this.#last = undefined;
-    if ("row" in outcome) this.#replied = outcome.row;
-    this.#land(flight, { type: "settled", outcome });
+    if (outcome === undefined && !ended && this.#flight === flight) this.#land(flight, { type: "forgotten" });
+    if (outcome === undefined || this.#flight !== flight) return this.#submission;
+    this.#settle(flight, outcome);
     if (counts(outcome) && (await this.#source.awaitTxId(flight.answer.submissionId))) {
       this.#apply({ type: "confirmed" });
     }
     return this.#submission;
+  }
+
+  /** Try once, unless another tab has: what comes of it is in the store before the next tab has its turn. */
+  async #inTurn(flight: Flight, by: string | null, attempt: number, work: () => Promise<Verdict>): Promise<Verdict | undefined> {
+    const { runId, key, store, turns, onStored } = this.#options;
+    return turns.take(by, runId, key, flight.controller.signal, async () => {
+      const answer = { ...flight.answer, by };
+      const stored = flight.resumed || attempt > 1 ? await store.reload(answer) : undefined;
+      if (flight.controller.signal.aborted) return undefined;
+      if (stored?.submissionId !== answer.submissionId) {
+        // Whoever gave it here sends it, even if the person has cleared the browser's storage; its id counts once.
+        if (flight.resumed) return undefined;
+      } else if (stored.outcome !== undefined) return { kind: "settled", outcome: stored.outcome };
+      const verdict = await work();
+      if (verdict.kind === "settled") {
+        this.#file(flight, verdict.outcome);
+        await store.written();
+        if (!isForAnother(verdict.outcome)) turns.tell({ runId, key, submissionId: answer.submissionId, outcome: verdict.outcome });
+      } else if (verdict.kind !== "judged") {
+        flight.answer = store.tried(answer);
+        onStored();
+      }
+      return verdict;
+    });
+  }
+
+  #settle(flight: Flight, outcome: Outcome): void {
+    // After a refusal for the id itself, or for what was seen, the next answer is another one.
+    if (outcome.status === "stale" || isReused(outcome) || isForAnother(outcome)) this.#last = undefined;
+    if ("row" in outcome) this.#replied = outcome.row;
+    this.#land(flight, { type: "settled", outcome });
   }
 
   #keep(answer: StoredSubmission): StoredSubmission {
@@ -253,7 +318,9 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     const { by } = answer;
     if (by === undefined || isForAnother(outcome)) return;
     const { store, onStored } = this.#options;
-    const gone = !this.watched && (resumed || this.#looked);
+    // It may have waited for a day: in a tab in the background nobody sees what it came to, and the browser may end that.
+    const unread = !this.watched || (this.#options.network.hidden && (answer.tries ?? 0) > 0);
+    const gone = unread && (resumed || this.#looked);
     if (counts(outcome) || !gone) store.remove({ ...answer, by });
     else if (store.load(by, answer.runId, answer.key)?.submissionId === answer.submissionId) {
       store.save({ ...answer, by, outcome, at: new Date().toISOString() });
@@ -285,7 +352,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
   }
 
   #update(): void {
-    const { connection, error, row: streamed } = this.#source.state;
+    const { connection, error, asOf, row: streamed } = this.#source.state;
     if (streamed && this.#replied && !isBehind(streamed, this.#replied)) this.#replied = undefined;
     const request = this.#replied ?? streamed ?? this.getSnapshot().request;
     if (isCaughtUp(this.#submission, streamed)) this.#submission = reduce(this.#submission, { type: "confirmed" });
@@ -296,6 +363,7 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
     this.#publishIfNew({
       connection,
       ...(error === undefined ? {} : { error }),
+      ...(asOf === undefined ? {} : { asOf }),
       ...(request === undefined ? {} : { request }),
       submission: this.#submission,
       ...(this.#shown === undefined ? {} : { shown: this.#shown }),
@@ -304,25 +372,24 @@ export class LiveInputView extends View<InputSnapshot> implements InputView {
 
   #publishIfNew(next: InputSnapshot): void {
     const now = this.getSnapshot();
-    const names = ["connection", "error", "request", "submission", "shown"] as const;
+    const names = ["connection", "error", "asOf", "request", "submission", "shown"] as const;
     if (names.some((name) => now[name] !== next[name])) this.publish(next);
   }
 }
 
-function shownOf({ revised, revision }: InputRow): Shown {
-  return { revised, revision };
+function shownOf({ asked_at, revised, revision }: Shown): Shown {
+  return { asked_at, revised, revision };
 }
 
 /** True if a reply's row is newer than the stream's. */
 function isBehind(streamed: InputRow, replied: InputRow): boolean {
-  if (streamed.revised !== replied.revised || streamed.revision !== replied.revision) return isOlder(streamed, replied);
-  return isOpen(streamed) && !isOpen(replied);
+  return isOlder(streamed, replied) || (!isOlder(replied, streamed) && isOpen(streamed) && !isOpen(replied));
 }
 
 /** True if the stream shows an accepted answer's request as settled. */
 function isCaughtUp(submission: Submission, streamed: InputRow | undefined): boolean {
   if (submission.status !== "accepted" || streamed === undefined) return false;
-  return !isOpen(streamed) && streamed.revision >= submission.row.revision;
+  return !isOpen(streamed) && !isOlder(streamed, submission.row);
 }
 
 /** True if the server has recorded an answer, as such or as a vote. */
@@ -330,10 +397,10 @@ function counts(outcome: Outcome): outcome is Accepted | Voted {
   return outcome.status === "accepted" || outcome.status === "voted";
 }
 
-/** True if a settled request asks again: its run was rewound to before the answer, and shows the request anew since. */
+/** True if a settled request asks again: its run was rewound to before the answer, or another run has its id, and asks. */
 function isReopened(submission: Submission, request: InputRow): boolean {
   if (submission.status !== "accepted" && submission.status !== "decided") return false;
-  return isOpen(request) && request.revised > submission.row.revised;
+  return isOpen(request) && isOlder(submission.row, request);
 }
 
 function isReused(outcome: Submission): boolean {
@@ -343,11 +410,4 @@ function isReused(outcome: Submission): boolean {
 /** The value as it will travel; throws a SignoffError if it cannot. */
 function plain(value: unknown): unknown {
   return JSON.parse(writeJson(value)) as unknown;
-}
-
-/** A new submission id; `randomUUID` exists in secure contexts only. */
-function newId(): string {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -10,6 +10,8 @@ import { delay, liveBackoff, recoverBackoff } from "./backoff.js";
 import type { Backoff } from "./backoff.js";
 import { Connection } from "./connection.js";
 import type { RowReader } from "./connection.js";
+import type { Handed } from "./handed.js";
+import type { Keeper } from "./kept-rows.js";
 import type { Network, WakeReason } from "./network.js";
 import type { SignoffProblem } from "./problem.js";
 import type { Row } from "./rows.js";
@@ -38,6 +40,11 @@ export interface Timing {
   readonly notFoundTries: number;
   /** How often to look whether an inbox or listing that does not exist yet has come to be. */
   readonly poll: number;
+  /** How often to look for an output that no step has opened yet. */
+  readonly look: number;
+  /** How long a draft waits for more before it is saved, and how long at most while somebody types. */
+  readonly draft: number;
+  readonly draftMost: number;
 }
 
 export const defaultTiming: Timing = {
@@ -51,6 +58,9 @@ export const defaultTiming: Timing = {
   token: 10_000,
   notFoundTries: 4,
   poll: 5_000,
+  look: 1_000,
+  draft: 1_000,
+  draftMost: 5_000,
 };
 
 /** What a missing stream means: not there yet, or (an inbox nobody ever wrote to) simply empty. */
@@ -63,6 +73,8 @@ export interface LiveState {
   readonly connection: ConnectionState;
   readonly error: SignoffProblem | undefined;
   readonly rows: Rows;
+  /** Set while the rows may be old: when they were last known to be complete, as RFC 3339 in UTC. */
+  readonly asOf?: string | undefined;
 }
 
 /** A stream as views use it. */
@@ -70,10 +82,16 @@ export type WatchableStream = Pick<LiveStream, "state" | "retain" | "awaitTxId">
 
 interface LiveOptions {
   readonly url: string;
+  /** Its path, `runs/claim-1`. */
+  readonly name: string;
   readonly fetch: typeof fetch;
   readonly network: Network;
   readonly timing: Timing;
   readonly whenMissing: WhenMissing;
+  /** Where the last rows are kept for when the page is opened offline. */
+  readonly keeper: Keeper | undefined;
+  /** What the page was rendered with. */
+  readonly handed: Handed;
   /** Called when nobody looks any more and the connection is closed. */
   readonly onIdle: () => void;
 }
@@ -96,13 +114,29 @@ export class LiveStream {
   #cancelRetry: (() => void) | undefined;
   #cancelShut: (() => void) | undefined;
   #stopListening: (() => void) | undefined;
+  /** When the rows were last known to be complete, in milliseconds. */
+  #completeAt: number | undefined;
+  /** What stands on show for each row of the present connection: itself, or the equal one that was there before. */
+  readonly #shownAs = new WeakMap<Row, Row>();
+  /** True while the rows are those of an earlier page, or of the server that rendered this one. */
+  #fromElsewhere = false;
 
   constructor(options: LiveOptions) {
     this.#options = options;
+    this.begin();
   }
 
   get state(): LiveState {
     return this.#state;
+  }
+
+  /** Begin with what the page was rendered with, until there is more. */
+  begin(): void {
+    const handover = this.#options.handed.of(this.#options.name);
+    if (handover === undefined || this.#completeAt !== undefined || this.#state.connection === "failed") return;
+    this.#fromElsewhere = true;
+    this.#completeAt = Date.parse(handover.asOf);
+    this.#set(handover);
   }
 
   /** Look at the stream until the returned function is called; `listener` hears of every change. */
@@ -134,6 +168,12 @@ export class LiveStream {
     this.#failures = 0;
     this.#set({ connection: "connecting", error: undefined });
     this.#connect();
+    void this.#options.keeper?.load().then((known) => {
+      if (known === undefined || this.#completeAt !== undefined || this.#state.connection === "failed") return;
+      this.#fromElsewhere = true;
+      this.#completeAt = Date.parse(known.asOf);
+      this.#set({ connection: "reconnecting", rows: known.rows, asOf: known.asOf });
+    });
     return this.#options.network.onWake((reason) => { this.#wake(reason); });
   }
 
@@ -161,12 +201,14 @@ export class LiveStream {
     this.#stopListening?.();
     this.#stopListening = undefined;
     this.#drop();
+    this.#options.keeper?.left();
     this.#options.onIdle();
   }
 
   #drop(): void {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
+    this.#completeAt = this.#connection?.completeAt ?? this.#completeAt;
     this.#connection?.close();
     this.#connection = undefined;
   }
@@ -179,7 +221,7 @@ export class LiveStream {
       {
         onRows: (rows) => { this.#received(rows); },
         onEnded: () => {
-          this.#set({ connection: "ended", error: undefined });
+          this.#set({ connection: "ended", error: undefined, asOf: undefined });
         },
         onLost: (problem) => { this.#lost(problem); },
       },
@@ -187,13 +229,44 @@ export class LiveStream {
   }
 
   #received(rows: RowReader): void {
+    if (this.#liveSince === undefined) this.#options.handed.overtaken(this.#options.name);
     this.#liveSince ??= Date.now();
     this.#missing = 0;
     this.#failures = 0;
-    this.#set({ connection: "live", error: undefined, rows: carryOver(this.#state.rows, rows) });
+    this.#completeAt = Date.now();
+    this.#fromElsewhere = false;
+    this.#set({ connection: "live", error: undefined, rows: this.#carryOver(rows), asOf: undefined });
+    this.#options.keeper?.changed(() => ({
+      rows: this.#state.rows,
+      asOf: new Date(this.#connection?.completeAt ?? this.#completeAt ?? 0).toISOString(),
+    }));
+  }
+
+  /** Take over new rows, keeping the very objects and lists that did not change. */
+  #carryOver(next: RowReader): Rows {
+    const previous = this.#state.rows;
+    const lists = new Map<string, readonly Row[]>();
+    let same = previous.size === next.size;
+    for (const [type, rows] of next) {
+      const before = previous.get(type);
+      const changed = [...rows.values()].some((row) => !this.#shownAs.has(row));
+      const old = changed ? new Map(before?.map((row) => [row.id, row])) : undefined;
+      const list = stableList(before, [...rows.values()].map((row) => this.#shownAs.get(row) ?? this.#keep(old?.get(row.id), row)));
+      same &&= list === before;
+      lists.set(type, list);
+    }
+    return same ? previous : lists;
+  }
+
+  /** Look once at a row that has come: as long as it is not replaced, nothing need be compared again. */
+  #keep(old: Row | undefined, row: Row): Row {
+    const shown = old !== undefined && deepEquals(old, row) ? old : row;
+    this.#shownAs.set(row, shown);
+    return shown;
   }
 
   #lost(problem: SignoffProblem): void {
+    this.#completeAt = this.#connection?.completeAt ?? this.#completeAt;
     this.#connection = undefined;
     if (this.#liveSince !== undefined && Date.now() - this.#liveSince > STEADY_MS) this.#attempt = 0;
     this.#liveSince = undefined;
@@ -202,7 +275,7 @@ export class LiveStream {
     } else if (isFinal(problem.status)) {
       this.#fail(problem);
     } else {
-      this.#set({ connection: "reconnecting", error: problem });
+      this.#set({ connection: "reconnecting", error: problem, asOf: this.#asOf });
       this.#retryIn(delay(this.#options.timing.live, this.#attempt++, problem.retryAfterMs));
     }
   }
@@ -210,7 +283,8 @@ export class LiveStream {
   #notFound(problem: SignoffProblem): void {
     const { whenMissing, timing } = this.#options;
     if (whenMissing === "empty") {
-      this.#set({ connection: "live", error: undefined, rows: EMPTY });
+      this.#options.handed.overtaken(this.#options.name);
+      this.#set({ connection: "live", error: undefined, rows: EMPTY, asOf: undefined });
       this.#retryIn(timing.poll);
     } else if (this.#missing++ < timing.notFoundTries) {
       this.#retryIn(delay(timing.live, this.#missing - 1));
@@ -224,7 +298,18 @@ export class LiveStream {
     const failures = this.#failures++;
     this.#mayRecoverAt = Date.now() + delay(live, failures);
     this.#retryIn(delay(recover, failures, problem.retryAfterMs));
-    this.#set({ connection: "failed", error: problem });
+    // Not signed in may pass; not allowed, or not there, is no matter of the network.
+    const denied = problem.status !== 401;
+    if (denied) {
+      this.#options.keeper?.drop();
+      this.#options.handed.overtaken(this.#options.name);
+    }
+    const none = denied && this.#fromElsewhere ? { rows: EMPTY, asOf: undefined } : { asOf: this.#asOf };
+    this.#set({ connection: "failed", error: problem, ...none });
+  }
+
+  get #asOf(): string | undefined {
+    return this.#completeAt === undefined ? undefined : new Date(this.#completeAt).toISOString();
   }
 
   #retryIn(ms: number): void {
@@ -234,33 +319,44 @@ export class LiveStream {
 
   #set(change: Partial<LiveState>): void {
     const next = { ...this.#state, ...change };
-    const { connection, error, rows } = this.#state;
-    if (next.connection === connection && next.error === error && next.rows === rows) return;
+    const { connection, error, rows, asOf } = this.#state;
+    if (next.connection === connection && next.error === error && next.rows === rows && next.asOf === asOf) return;
     this.#state = next;
     for (const listener of [...this.#listeners]) listener();
   }
 }
 
+type Common = Pick<LiveOptions, "fetch" | "network" | "timing" | "handed">;
+
 /** Hands out the one live stream of each address. */
 export class LiveStreams {
   readonly #streams = new Map<string, LiveStream>();
-  readonly #common: Pick<LiveOptions, "fetch" | "network" | "timing">;
+  readonly #common: Common;
+  readonly #keeperOf: (url: string) => Keeper | undefined;
 
-  constructor(common: Pick<LiveOptions, "fetch" | "network" | "timing">) {
+  constructor({ keeperOf, ...common }: Common & { readonly keeperOf: (url: string) => Keeper | undefined }) {
     this.#common = common;
+    this.#keeperOf = keeperOf;
   }
 
-  at(url: string, whenMissing: WhenMissing): LiveStream {
+  at(name: string, url: string, whenMissing: WhenMissing): LiveStream {
     const present = this.#streams.get(url);
     if (present !== undefined) return present;
     const stream = new LiveStream({
       ...this.#common,
+      name,
       url,
       whenMissing,
+      keeper: this.#keeperOf(url),
       onIdle: () => { this.#streams.delete(url); },
     });
     this.#streams.set(url, stream);
     return stream;
+  }
+
+  /** Rows were handed to the page: what is being opened may begin with them. */
+  begin(): void {
+    for (const stream of [...this.#streams.values()]) stream.begin();
   }
 
   /** A stream that cannot be: its address is no address. */
@@ -281,22 +377,3 @@ export class LiveStreams {
 function isFinal(status: number): boolean {
   return status >= 400 && status < 500 && ![404, 408, 410, 425, 429].includes(status);
 }
-
-/** Take over new rows, keeping the very objects and lists that did not change. */
-function carryOver(previous: Rows, next: RowReader): Rows {
-  const lists = new Map<string, readonly Row[]>();
-  let same = previous.size === next.size;
-  for (const [type, rows] of next) {
-    const before = previous.get(type);
-    const old = new Map(before?.map((row) => [row.id, row]));
-    const list = stableList(before, [...rows].map(([key, row]) => keep(old.get(key), row)));
-    same &&= list === before;
-    lists.set(type, list);
-  }
-  return same ? previous : lists;
-}
-
-function keep(old: Row | undefined, row: Row): Row {
-  return old === row || (old !== undefined && deepEquals(old, row)) ? old : row;
-}
-

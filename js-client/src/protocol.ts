@@ -30,6 +30,85 @@ export interface AnswerRequest {
   readonly value: unknown;
   /** The `revised` of the row the person was shown, or a later offset up to which all was shown. */
   readonly seen_offset: string;
+  /**
+   * The `asked_at` of that row: which request the answer is for, of all that stand at its place one after the other.
+   */
+  readonly asked_at?: string;
+}
+
+/** A page of remembered approvals (§7.14). */
+export interface ApprovalList {
+  readonly approvals: readonly ({
+    /** `RUN/KEY`: the request that it was given with. */
+    readonly id: string;
+    readonly run_id: string;
+    /** The request's key. */
+    readonly input: string;
+    readonly workflow: string;
+    readonly tool: string;
+    readonly scope: "run" | "tool";
+    /** Who started the run; `tool` holds in the runs of the same. */
+    readonly starter: string | null;
+    readonly until: string | null;
+    readonly same_args: boolean;
+    readonly by: DecidedBy;
+    readonly at: string;
+    readonly revoked: {
+      readonly by: DecidedBy;
+      readonly at: string;
+      readonly reason: string | null;
+    } | null;
+  })[];
+  /** For the next page; null at the end. */
+  readonly cursor: string | null;
+}
+
+/** A file that is attached to an answer (§8.13). */
+export interface Attachment {
+  /**
+   * The path of the stream that has the bytes, below the stream root; its last segment is the id of the file, unique in
+   * the run.
+   */
+  readonly stream: string;
+  /** As whoever sent it called it: one line, without a path. */
+  readonly name: string;
+  /** Media type, as whoever sent it said. */
+  readonly type: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Digest of the bytes. */
+  readonly sha256: string;
+}
+
+/** A file, which is sent before the answer; its value refers to it (attachment.json). */
+export interface AttachmentField {
+  /**
+   * The member's name, the number of an item of a tuple, `*` in rows, empty for the whole value: the last segment of
+   * the pointer, not escaped.
+   */
+  readonly name: string;
+  /** JSON Pointer into the value; in rows `*` stands for the number or the name of the row. */
+  readonly pointer: string;
+  readonly kind: "attachment";
+  /** What the field is called. */
+  readonly label: string;
+  /** What helps to fill it in. */
+  readonly description?: string;
+  /** It has to be filled in; else it may be left blank. */
+  readonly required: boolean;
+  /** What it starts with, where the request has no `initial` for it. */
+  readonly default?: unknown;
+  /** What is sent where it is left blank; absent: the member is left out. */
+  readonly blank?: null;
+  /** Bytes that it may have. */
+  readonly maxBytes: number;
+  /** Media types that it may have, such as `application/pdf` or `image/*`; absent: any. */
+  readonly types?: readonly string[];
+}
+
+/** A file that was kept (§8.13). */
+export interface AttachmentReply {
+  readonly attachment: Attachment;
 }
 
 /** Yes or no. A required one without a default wants to be decided; what knows on and off only sends off as false. */
@@ -159,12 +238,18 @@ export interface DoctorReply {
 export interface DraftReply {
   /** Null: there is none any more. */
   readonly draft: DraftRow | null;
+  /** Only where the request said `over`. False: another draft stands there, which is `draft`; nothing was changed. */
+  readonly saved?: boolean;
 }
 
 /** The body of a draft (§7.9). */
 export interface DraftRequest {
   /** Any JSON of 64 KiB at most; null: nothing is kept any more. */
   readonly value: unknown;
+  /**
+   * When the draft was saved whose place this one takes; null: none was known. Unless given, it takes the place of any.
+   */
+  readonly over?: string | null;
 }
 
 /** What a person has filled in of a request and not sent: the row `draft`, whose key is `run_id/name:n` (§5.7). */
@@ -195,6 +280,47 @@ export interface EventRequest {
   readonly payload?: unknown;
   /** Waits with a key take only events with that key. */
   readonly key?: string | null;
+}
+
+/** The evidence of a run (§11.17). */
+export interface EvidenceBundle {
+  readonly format: "signoff-evidence-1";
+  readonly hash: "sha-256";
+  readonly run_id: string;
+  /**
+   * Of a fork: the run its first entries are copied from, and that run's last entry then; null members: an earlier
+   * release made it.
+   */
+  readonly forked_from: {
+    readonly run_id: string;
+    readonly n: number | null;
+    readonly hash: string | null;
+  } | null;
+  readonly signoff: string;
+  readonly exported_at: number;
+  readonly length: number;
+  readonly head: string | null;
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly entries: readonly ({
+    readonly hash: string | null;
+    readonly entry: JournalEntry;
+  })[];
+  readonly decisions: readonly Readonly<Record<string, unknown>>[];
+  readonly denials: readonly Readonly<Record<string, unknown>>[];
+  readonly revocations: readonly Readonly<Record<string, unknown>>[];
+  readonly signature: string;
+}
+
+/** An event that is tried again. */
+export interface FailingEvent {
+  /** As receivers are told it. */
+  readonly id: string;
+  readonly event: "asked" | "reminded" | "escalated" | "revised" | "decided" | "expired" | "withdrawn";
+  readonly run_id: string;
+  readonly key: string;
+  /** Why it was not taken, without secrets. */
+  readonly error: string;
+  readonly attempts: number;
 }
 
 /** A value that may be chosen. */
@@ -292,6 +418,7 @@ export type FormField =
   | ListField
   | TupleField
   | MapField
+  | AttachmentField
   | JsonField;
 
 /** The server's health (§10.6). */
@@ -339,6 +466,8 @@ export interface InputChoice {
 export interface InputClaimRequest {
   /** For how long: seconds, or a text such as `30m`, from a second to a day. */
   readonly for?: number | string;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
 }
 
 /** The body of a comment (§7.8). */
@@ -347,6 +476,8 @@ export interface InputCommentRequest {
   readonly text: string;
   /** The same id again says nothing twice; made up unless given. */
   readonly comment_id?: string | null;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
 }
 
 /** The body of a delegation (§7.13). */
@@ -355,6 +486,8 @@ export interface InputDelegateRequest {
   readonly to: string;
   /** Why; everybody who sees the request sees it. */
   readonly reason: string;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
 }
 
 /** Something that happened to a request: what, when, who did it and why. */
@@ -382,12 +515,16 @@ export interface InputReassignRequest {
   readonly to: readonly string[];
   /** Why; everybody who sees the request sees it. */
   readonly reason: string;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
 }
 
 /** The body of a release (§7.11). */
 export interface InputReleaseRequest {
   /** Why; told where an operator does it. */
   readonly reason?: string;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
 }
 
 /** One request (§7.5). */
@@ -409,6 +546,16 @@ export interface InputReviseRequest {
   readonly deadline?: string | number | null;
   /** Why; everybody who sees the request sees it. */
   readonly reason: string;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
+}
+
+/** The body of a revocation (§7.14). */
+export interface InputRevokeRequest {
+  /** Why; kept with the approval. */
+  readonly reason?: string | null;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
 }
 
 /** A request for a person's input: the row `input`, whose key is `name:n`, in an inbox `run_id/name:n` (§5.3). */
@@ -449,6 +596,18 @@ export interface InputRow {
   readonly claim: Claim | null;
   /** Only where nobody answers who has not claimed it. */
   readonly claim_required?: true;
+  /** Only of a request about a tool that is to be called (§7.14). */
+  readonly tool?: {
+    readonly name: string;
+    /** The id of the call, as the model gives it. */
+    readonly call_id: string | null;
+    /** Only where whoever approved it has done so for the next times too. */
+    readonly remembered?: {
+      readonly scope: "run" | "tool";
+      readonly until: string | null;
+      readonly same_args: boolean;
+    };
+  };
   readonly deadline: string | null;
   /** Grows by one with every revision. */
   readonly revision: number;
@@ -498,6 +657,13 @@ export interface InputTimed {
 export interface InputWithdrawRequest {
   /** Why; everybody who sees the request sees it. */
   readonly reason: string;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
+}
+
+/** One entry of a journal (§11). */
+export interface JournalEntry {
+  readonly type: "run.started" | "step.scheduled" | "step.cancelled" | "timer.started" | "timer.cancelled" | "event.awaited" | "event.abandoned" | "input.requested" | "input.revised" | "input.withdrawn" | "row.published" | "patch.marked" | "run.completed" | "run.failed" | "run.cancelled" | "step.completed" | "step.failed" | "timer.fired" | "event.received" | "event.timed_out" | "input.answered" | "input.reminded" | "input.escalated" | "input.expired" | "input.recalled" | "input.submitted" | "input.refused" | "input.returned" | "input.claimed" | "input.released" | "input.voted" | "input.delegated" | "input.reassigned" | "input.amended" | "input.denied" | "comment.added" | "wizard.prefilled" | "run.cancel_requested" | "run.terminated" | "run.described" | "run.blocked" | "run.unblocked" | "run.retried" | "run.paused" | "run.resumed" | "run.rewound";
 }
 
 /** What the list of fields cannot say: any JSON. */
@@ -522,6 +688,28 @@ export interface JsonField {
   readonly blank?: null;
   /** The JSON Schema of it; absent where it is that of the whole value, or cannot stand alone. */
   readonly schema?: Readonly<Record<string, unknown>>;
+}
+
+/** A signed link that was made (§8.12). */
+export interface LinkReply {
+  /** By which it is revoked (§14.9), and named in evidence. */
+  readonly id: string;
+  /** What to send to the person; whoever has it acts as them. */
+  readonly url: string;
+  /** When it ends. */
+  readonly expires_at: string;
+}
+
+/** The body that makes a signed link (§8.12). */
+export interface LinkRequest {
+  /** As whom its holder answers: a person, or a person and groups of theirs that were asked. */
+  readonly for: string | readonly string[];
+  /** The only actions that may be chosen with it; all that the request offers, unless given. */
+  readonly actions?: readonly string[];
+  /** Seconds until it ends; a week unless given. */
+  readonly expires_in?: number;
+  /** Whether one answer alone is taken through it. */
+  readonly once?: boolean;
 }
 
 /** Rows of one kind. */
@@ -552,6 +740,18 @@ export interface ListField {
   readonly unique?: true;
   /** The field of one row. */
   readonly item: FormField;
+}
+
+/** §4.14. To open a connection, `join` is required and not empty, and `leave` has no meaning. */
+export interface LiveRequest {
+  readonly join?: readonly {
+    readonly id: string;
+    readonly path: string;
+    readonly offset: string;
+    readonly cursor?: string;
+    readonly authorization?: string;
+  }[];
+  readonly leave?: readonly string[];
 }
 
 /** Rows of a name and a value each. */
@@ -599,6 +799,48 @@ export interface MapKey {
   readonly options?: readonly FieldOption[];
 }
 
+/** Who calls (§14.11). */
+export interface MeReply {
+  /** The principal of the person; null: nobody, or the operator of this machine. */
+  readonly person: string | null;
+  /** All under which this person can be asked. */
+  readonly principals: readonly string[];
+  /** May do everything. */
+  readonly operator: boolean;
+  /** What is allowed, as in a token (§14.2). */
+  readonly grants: readonly string[];
+  /**
+   * What says who calls: a `token`; the `host`, an application around this one; or, without a key, nothing need
+   * (`open`).
+   */
+  readonly sign_in: "token" | "host" | "open";
+}
+
+/** Somebody who is told of requests, and how far. */
+export interface NotifyTarget {
+  readonly id: string;
+  /** How: a webhook; a function of the application; mail and chat, as a server is configured. */
+  readonly kind: "webhook" | "function" | "apprise";
+  /** The only ones; null: all. */
+  readonly workflows: readonly string[] | null;
+  /** The only ones; null: all. */
+  readonly events: readonly ("asked" | "reminded" | "escalated" | "revised" | "decided" | "expired" | "withdrawn")[] | null;
+  readonly paused: boolean;
+  /** Events that are not told yet; those not read yet are counted whatever they are of. */
+  readonly backlog: number;
+  /** When what fails at present failed first; null: nothing does. */
+  readonly failing_since: string | null;
+  readonly last_error: string | null;
+  /** When what fails is tried again. */
+  readonly next_attempt: string | null;
+  /** What fails at present, the first 20. */
+  readonly failing: readonly FailingEvent[];
+  /** How many events were given up, and are kept for `retry`. */
+  readonly failed: number;
+  /** Of these the last 20, the last first. */
+  readonly given_up: readonly UntoldEvent[];
+}
+
 /** A number, sent as such. */
 export interface NumberField {
   /**
@@ -629,6 +871,20 @@ export interface NumberField {
   readonly exclusiveMax?: number;
   /** A multiple of this. */
   readonly step?: number;
+}
+
+/** The outputs of a run (§10.21). */
+export interface OutputsReply {
+  readonly run_id: string;
+  /** By name. */
+  readonly outputs: readonly {
+    /** The last segment of its path. */
+    readonly name: string;
+    /** What it holds: `application/json`, or text. */
+    readonly content_type: string;
+    /** Nothing is written to it any more. */
+    readonly closed: boolean;
+  }[];
 }
 
 /** What is wrong with one place of a value (§8.8). */
@@ -711,6 +967,26 @@ export interface ResultReply {
   readonly run: RunRow;
   /** Absent while the run goes on, and for callers who may not see it. */
   readonly output?: unknown;
+}
+
+/** What was revoked (§14.7). */
+export interface RevokeReply {
+  /** `jti:…`, `link:…` or `sub:…`. */
+  readonly revoked: string;
+}
+
+/** The body that revokes (§14.9): one token by its `jti`, one signed link by its id, or all tokens of a person. */
+export interface RevokeRequest {
+  /** Of the token. */
+  readonly jti?: string;
+  /** The id of a signed link. */
+  readonly link?: string;
+  /** Whose tokens. */
+  readonly sub?: string;
+  /** With `sub`: tokens issued later stay good; now unless given. */
+  readonly before?: string;
+  /** When what is revoked has ended by itself, so that it need not be remembered any longer. */
+  readonly until?: string;
 }
 
 /** The body of what undoes a part of a run (§10.17). */
@@ -843,6 +1119,38 @@ export interface StepRow {
 /** What a step is at (§5.2). */
 export type StepStatus = "running" | "retrying" | "completed" | "failed" | "cancelled";
 
+/** A webhook that was added (§10.20). */
+export interface TargetAdded {
+  readonly target: NotifyTarget;
+  /** What its messages are signed with; shown this once. */
+  readonly secrets: readonly string[];
+}
+
+/** Who is told of requests (§10.20). */
+export interface TargetList {
+  readonly targets: readonly NotifyTarget[];
+}
+
+/** A target after something was done to it (§10.20). */
+export interface TargetReply {
+  /** As it was, if it is there no more. */
+  readonly target: NotifyTarget;
+  /** Of how many events, for `retry` and `skip`. */
+  readonly count: number | null;
+}
+
+/** A webhook to add (§10.20). */
+export interface TargetRequest {
+  readonly id: string;
+  readonly url: string;
+  /** One is made if none is given. */
+  readonly secrets?: readonly string[];
+  /** The only ones it is told of. */
+  readonly workflows?: readonly string[];
+  /** The only ones it is told of. */
+  readonly events?: readonly ("asked" | "reminded" | "escalated" | "revised" | "decided" | "expired" | "withdrawn")[];
+}
+
 /** A text: of one line, of several, or one that is not shown as it is typed. */
 export interface TextField {
   /**
@@ -955,6 +1263,17 @@ export interface UnionField {
   readonly variants: readonly FieldVariant[];
 }
 
+/** An event that was not taken. */
+export interface UntoldEvent {
+  /** As receivers are told it. */
+  readonly id: string;
+  readonly event: "asked" | "reminded" | "escalated" | "revised" | "decided" | "expired" | "withdrawn";
+  readonly run_id: string;
+  readonly key: string;
+  /** Why it was not taken, without secrets. */
+  readonly error: string;
+}
+
 /** The reply to what was done to a run (§10.4). */
 export interface VerbReply {
   readonly run: RunRow;
@@ -1029,4 +1348,5 @@ export interface InputVerbs {
   readonly reassign: { readonly body: InputReassignRequest; readonly reply: InputReply };
   readonly revise: { readonly body: InputReviseRequest; readonly reply: InputReply };
   readonly comment: { readonly body: InputCommentRequest; readonly reply: InputReply };
+  readonly revoke: { readonly body: InputRevokeRequest; readonly reply: InputReply };
 }

@@ -19,6 +19,9 @@ export interface Row {
 /** What is wrong with one place of an answer; `pointer` is a JSON Pointer, `""` the whole value. */
 export type AnswerError = PointerError;
 
+/** Which request, in which state: what a person has before them. Its place alone does not tell: a run's id may be used again. */
+export type Sight = Pick<InputRow, "asked_at" | "revised" | "revision">;
+
 /** The key of a request inside its run, `approve:0`, whatever stream the row came from. */
 export function inputKey(row: Pick<InputRow, "name" | "n">): string {
   return `${row.name}:${row.n}`;
@@ -48,7 +51,8 @@ function isRow(value: unknown): value is Row {
   return typeof value === "object" && value !== null && "id" in value && typeof value.id === "string";
 }
 
-/** True if one state of a request came before another; one that is asked anew begins to count its revisions anew. */
-export function isOlder(one: InputRow, other: InputRow): boolean {
+/** True if one state of a request came before another; one that is asked anew begins to count its revisions anew, by another run its offsets too. */
+export function isOlder(one: Sight, other: Sight): boolean {
+  if (one.asked_at !== other.asked_at) return one.asked_at < other.asked_at;
   return one.revised === other.revised ? one.revision < other.revision : one.revised < other.revised;
 }

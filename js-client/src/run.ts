@@ -4,7 +4,7 @@ import type { InputRow, ProgressRow, RunRow, RunStatus, StepRow } from "./protoc
 import type { Row } from "./rows.js";
 import { overall, rowsOf } from "./stream-view.js";
 import type { States } from "./stream-view.js";
-import type { ConnectionState, Readable } from "./view.js";
+import type { ConnectionState, ReadableOnce } from "./view.js";
 
 /** How a run ended. */
 export type RunOutcome = "completed" | "failed" | "cancelled";
@@ -13,6 +13,8 @@ export interface RunSnapshot {
   /** `ended`: the stream is closed and all of it is here. Only `run.status` says how the run ended. */
   readonly connection: ConnectionState;
   readonly error?: SignoffProblem;
+  /** Set while what is shown may be old: when it was last known to be complete, as RFC 3339 in UTC, by this device's clock, or that of the server which rendered the page. */
+  readonly asOf?: string;
   readonly run?: RunRow;
   /**
    * How the run ended; missing while it has not. The stream of a failed run stays open (`live`), because an operator
@@ -28,7 +30,7 @@ export interface RunSnapshot {
 }
 
 /** A run to subscribe to. */
-export type RunView = Readable<RunSnapshot>;
+export type RunView = ReadableOnce<RunSnapshot>;
 
 function isOutcome(status: RunStatus): status is RunOutcome {
   return status === "completed" || status === "failed" || status === "cancelled";

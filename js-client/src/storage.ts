@@ -1,8 +1,7 @@
 /**
- * Where an answer survives a reload until it is settled, and a late refusal until it was read.
+ * Where an answer is kept until it is settled, and a late refusal until it was read.
  *
- * The default is the tab's sessionStorage. Pass `localStorage` to survive a closed tab: two tabs
- * that resume the same answer send the same submission id, and the server counts it once.
+ * The default is the browser's IndexedDB (browser-storage.ts), which outlives its being closed; any storage of texts will do.
  *
  * Every item's name holds the person whose answer it is, so that whoever uses the browser next
  * neither sees nor overwrites it.
@@ -19,6 +18,20 @@ export interface SubmissionStorage {
   removeItem(key: string): void;
 }
 
+/**
+ * How long what is kept lasts: `browser` outlives the browser's being closed, `storage` lasts as long as the storage that was
+ * given or the tab's sessionStorage does, `memory` as long as the page.
+ */
+export type Kept = "browser" | "storage" | "memory";
+
+/** A storage that other pages change, too: what is written depends on what is there at that moment. */
+export interface SharedStorage extends SubmissionStorage {
+  readonly kept: Kept;
+  update(name: string, change: (present: string | null) => string | null | undefined): void;
+  reread(name: string): Promise<string | null>;
+  written(): Promise<void>;
+}
+
 /** An answer that has been given and not yet settled, or settled while nobody looked. */
 export interface StoredSubmission {
   readonly runId: string;
@@ -27,86 +40,145 @@ export interface StoredSubmission {
   readonly action: string;
   readonly value: unknown;
   readonly seenOffset: string;
+  /** Which request it is for, by when it was asked; what an older client has kept does not say. */
+  readonly askedAt?: string;
   /** Whose answer it is: the token's `sub`, null without one, `""` if it cannot be told. Nobody else may send it. */
   readonly by: string | null;
+  /** When it was given, as RFC 3339 in UTC. */
+  readonly givenAt?: string;
+  /** How often it was sent in vain. */
+  readonly tries?: number;
   /** What it came to, if that was a refusal that nobody has read. */
   readonly outcome?: Failed;
   /** When that was, as RFC 3339 in UTC. */
   readonly at?: string;
 }
 
-const PREFIX = "signoff:answer:";
+/** Whose text it is, and about which request. */
+export interface Owned {
+  readonly runId: string;
+  readonly key: string;
+  readonly by: string | null;
+}
+
+/** What the names of all texts of one kind begin with that are for one server. */
+export function prefixOf(kind: string, base: string): string {
+  return `${kind}${JSON.stringify([base]).slice(0, -1)},`;
+}
+
+export interface PersonalTextsOptions<T extends Owned> {
+  readonly storage: SubmissionStorage | SharedStorage;
+  /** What the names begin with, before the server's address. */
+  readonly kind: string;
+  readonly base: string;
+  /** False if the storage lasts no longer than the page. */
+  readonly durable: boolean;
+  /** True for what a page has kept that is still of use. */
+  readonly isOne: (value: unknown) => value is T;
+}
 
 /**
- * The unsettled answers of one server, one a person and request.
+ * What people have given or typed for one server, one item a person and request.
  *
- * Never throws. What the storage does not take (full, forbidden, or nobody to keep it for) is kept
- * in memory, and `durable` is false from then on.
+ * Never throws. What the storage does not take (full, forbidden, or nobody to keep it for) is kept in memory, and `kept` says
+ * so from then on.
  */
-export class SubmissionStore {
-  readonly #storage: SubmissionStorage;
-  readonly #base: string;
+export class PersonalTexts<T extends Owned> {
+  readonly #options: PersonalTextsOptions<T>;
   readonly #memory = memoryStorage();
   #durable: boolean;
 
-  constructor(storage: SubmissionStorage, base: string, durable = true) {
-    this.#storage = storage;
-    this.#base = base;
-    this.#durable = durable;
+  constructor(options: PersonalTextsOptions<T>) {
+    this.#options = options;
+    this.#durable = options.durable;
   }
 
-  /** False if an answer would not outlive, or has not outlived, the page. */
-  get durable(): boolean {
-    return this.#durable;
+  /** How long what is kept now lasts; `memory` once something could not be kept elsewhere. */
+  get kept(): Kept {
+    const { storage } = this.#options;
+    if (!this.#durable) return "memory";
+    return isShared(storage) ? storage.kept : "storage";
   }
 
-  /** The answer of a person to a request. */
-  load(by: string | null, runId: string, key: string): StoredSubmission | undefined {
-    return this.#read(this.#name(by, runId, key));
+  /** True if there may be some of anybody. */
+  get holdsAny(): boolean {
+    return this.#allNames().length > 0;
   }
 
-  save(submission: StoredSubmission): void {
-    const name = this.#name(submission.by, submission.runId, submission.key);
-    const text = JSON.stringify(submission);
+  load(owner: Owned): T | undefined {
+    return this.#read(this.#name(owner));
+  }
+
+  /** All of one person, in no particular order. */
+  list(by: string | null): T[] {
+    const { kind, base } = this.#options;
+    const names = this.#names(`${kind}${JSON.stringify([base, by]).slice(0, -1)},`);
+    return names.map((name) => this.#read(name)).filter((found) => found !== undefined);
+  }
+
+  save(item: T): void {
+    const { storage } = this.#options;
+    const name = this.#name(item);
+    const text = JSON.stringify(item);
     try {
       // Nobody could be told from the next person at this browser.
-      if (submission.by === "") throw new Error("nobody to keep it for");
-      this.#storage.setItem(name, text);
+      if (item.by === "") throw new Error("nobody to keep it for");
+      storage.setItem(name, text);
       this.#memory.removeItem(name);
     } catch {
       this.#durable = false;
       this.#memory.setItem(name, text);
-      // An older answer must not come back in this one's place.
-      this.#forget(name);
+      // An older one must not come back in this one's place.
+      this.#changeIn(storage, name, () => null);
     }
   }
 
-  /** Remove an answer, unless another one has taken its place. */
-  remove({ by, runId, key, submissionId }: Pick<StoredSubmission, "by" | "runId" | "key" | "submissionId">): void {
-    if (this.load(by, runId, key)?.submissionId !== submissionId) return;
-    const name = this.#name(by, runId, key);
-    this.#memory.removeItem(name);
-    this.#forget(name);
+  /** Change an item by what stands there at that moment: null removes it, undefined leaves it. */
+  change(owner: Owned, change: (present: T | undefined) => T | null | undefined): void {
+    const name = this.#name(owner);
+    for (const storage of [this.#options.storage, this.#memory]) {
+      this.#changeIn(storage, name, (text) => {
+        const next = change(this.#parse(name, text));
+        return next === null || next === undefined ? next : JSON.stringify(next);
+      });
+    }
   }
 
-  /** All answers of one person, in no particular order. */
-  list(by: string | null): StoredSubmission[] {
-    const names = this.#names(`${PREFIX}${JSON.stringify([this.#base, by]).slice(0, -1)},`);
-    return names.map((name) => this.#read(name)).filter((found) => found !== undefined);
+  /** The item as other tabs know it, too. */
+  async reload(owner: Owned): Promise<T | undefined> {
+    const { storage } = this.#options;
+    const name = this.#name(owner);
+    if (!isShared(storage) || this.#memory.getItem(name) !== null) return this.#read(name);
+    return this.#parse(name, await storage.reread(name));
   }
 
-  /** True if there may be answers of anybody. */
-  get holdsAny(): boolean {
-    return this.#names(`${PREFIX}${JSON.stringify([this.#base]).slice(0, -1)},`).length > 0;
+  /** Wait until what was changed so far is where other tabs find it. */
+  async written(): Promise<void> {
+    const { storage } = this.#options;
+    if (isShared(storage)) await storage.written();
   }
 
-  #name(by: string | null, runId: string, key: string): string {
-    return PREFIX + JSON.stringify([this.#base, by, runId, key]);
+  /** Remove everybody's; or only what is of no more use. */
+  async clear(which: "all" | "useless" = "all"): Promise<void> {
+    for (const name of this.#allNames()) {
+      if (which === "useless" && this.#read(name) !== undefined) continue;
+      for (const storage of [this.#options.storage, this.#memory]) this.#changeIn(storage, name, () => null);
+    }
+    await this.written();
+  }
+
+  #name({ by, runId, key }: Owned): string {
+    const { kind, base } = this.#options;
+    return kind + JSON.stringify([base, by, runId, key]);
+  }
+
+  #allNames(): string[] {
+    return this.#names(prefixOf(this.#options.kind, this.#options.base));
   }
 
   #names(prefix: string): string[] {
     const found = new Set<string>();
-    for (const storage of [this.#storage, this.#memory]) {
+    for (const storage of [this.#options.storage, this.#memory]) {
       try {
         for (let index = 0; index < storage.length; index++) {
           const name = storage.key(index);
@@ -119,30 +191,109 @@ export class SubmissionStore {
     return [...found];
   }
 
-  #read(name: string): StoredSubmission | undefined {
+  #read(name: string): T | undefined {
     try {
-      const parsed: unknown = JSON.parse(this.#memory.getItem(name) ?? this.#storage.getItem(name) ?? "null");
-      // Somebody else's answer under this name would be sent, or shown, as this person's.
-      return isStored(parsed) && this.#name(parsed.by, parsed.runId, parsed.key) === name ? parsed : undefined;
+      return this.#parse(name, this.#memory.getItem(name) ?? this.#options.storage.getItem(name));
     } catch {
       return undefined;
     }
   }
 
-  #forget(name: string): void {
+  #parse(name: string, text: string | null): T | undefined {
     try {
-      this.#storage.removeItem(name);
+      const parsed: unknown = JSON.parse(text ?? "null");
+      // Somebody else's under this name would be sent, or shown, as this person's.
+      return this.#options.isOne(parsed) && this.#name(parsed) === name ? parsed : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #changeIn(storage: SubmissionStorage | SharedStorage, name: string, change: (present: string | null) => string | null | undefined): void {
+    try {
+      if (isShared(storage)) {
+        storage.update(name, change);
+        return;
+      }
+      const next = change(storage.getItem(name));
+      if (next === null) storage.removeItem(name);
+      else if (next !== undefined) storage.setItem(name, next);
     } catch {
       // What could not be stored need not be removed.
     }
   }
 }
 
+/** What the names of all answers begin with. */
+export const ANSWERS = "signoff:answer:";
+
+/** The unsettled answers of one server. Never throws. */
+export class SubmissionStore {
+  readonly #texts: PersonalTexts<StoredSubmission>;
+
+  constructor(storage: SubmissionStorage | SharedStorage, base: string, durable = true) {
+    this.#texts = new PersonalTexts({ storage, kind: ANSWERS, base, durable, isOne: isStored });
+  }
+
+  /** How long an answer lasts that is given now; `memory` once one could not be kept elsewhere. */
+  get kept(): Kept {
+    return this.#texts.kept;
+  }
+
+  /** The answer of a person to a request. */
+  load(by: string | null, runId: string, key: string): StoredSubmission | undefined {
+    return this.#texts.load({ by, runId, key });
+  }
+
+  save(submission: StoredSubmission): void {
+    this.#texts.save(submission);
+  }
+
+  /** Remove an answer, unless another one has taken its place. */
+  remove(answer: Pick<StoredSubmission, "by" | "runId" | "key" | "submissionId">): void {
+    this.#texts.change(answer, (present) => (present?.submissionId === answer.submissionId ? null : undefined));
+  }
+
+  /** Count one more try that came to nothing; gives the answer as it is kept now. */
+  tried<A extends StoredSubmission>(answer: A): A {
+    this.#texts.change(answer, (present) => {
+      if (present?.submissionId !== answer.submissionId || present.outcome !== undefined) return undefined;
+      return { ...present, tries: (present.tries ?? 0) + 1 };
+    });
+    return { ...answer, tries: this.#texts.load(answer)?.tries ?? (answer.tries ?? 0) + 1 };
+  }
+
+  /** The answer to the same request as other tabs know it, too. */
+  reload(owner: Pick<StoredSubmission, "by" | "runId" | "key">): Promise<StoredSubmission | undefined> {
+    return this.#texts.reload(owner);
+  }
+
+  /** Wait until what was changed so far is where other tabs find it. */
+  written(): Promise<void> {
+    return this.#texts.written();
+  }
+
+  /** All answers of one person, in no particular order. */
+  list(by: string | null): StoredSubmission[] {
+    return this.#texts.list(by);
+  }
+
+  /** True if there may be answers of anybody. */
+  get holdsAny(): boolean {
+    return this.#texts.holdsAny;
+  }
+}
+
+export function isShared(storage: SubmissionStorage | SharedStorage): storage is SharedStorage {
+  return "reread" in storage;
+}
+
 function isStored(value: unknown): value is StoredSubmission {
   if (!isObject(value)) return false;
-  const { runId, key, submissionId, action, seenOffset, by, outcome, at } = value;
-  const texts = [runId, key, submissionId, action, seenOffset, by === null ? "" : by, at === undefined ? "" : at];
-  return texts.every((text) => typeof text === "string") && (outcome === undefined || isFailed(outcome));
+  const { runId, key, submissionId, action, seenOffset, askedAt = "", by, outcome, at = "", givenAt = "", tries = 0 } = value;
+  const texts = [runId, key, submissionId, action, seenOffset, askedAt, by === null ? "" : by, at, givenAt];
+  if (typeof tries !== "number" || !texts.every((text) => typeof text === "string")) return false;
+  return outcome === undefined || isFailed(outcome);
 }
 
 function isFailed(value: unknown): value is Failed {

@@ -24,6 +24,8 @@ export interface Given {
   readonly action: string;
   readonly value: unknown;
   readonly seenOffset: string;
+  /** Which request it is for, by when it was asked; absent where the page did not say, and of what an older client has kept. */
+  readonly askedAt?: string;
 }
 
 interface InFlight {
@@ -74,7 +76,7 @@ export interface Invalid {
   readonly problem: SignoffProblem;
 }
 
-/** The request changed after the person saw it; `row` is what to show before asking again. */
+/** The request changed after the person saw it, or it is another one now; `row` is what to show before asking again. */
 export interface Stale {
   readonly status: "stale";
   readonly action: string;
@@ -147,7 +149,7 @@ export function mayAnswer(state: Submission): boolean {
   return ["idle", "invalid", "refused", "voted"].includes(state.status);
 }
 
-function sending(given: Omit<Given, "seenOffset">, attempt: number): Submission & { status: "sending" } {
+function sending(given: Omit<Given, "seenOffset" | "askedAt">, attempt: number): Submission & { status: "sending" } {
   const { submissionId, action, value } = given;
   return { status: "sending", submissionId, action, value, attempt };
 }
@@ -210,7 +212,7 @@ function isDecided(code: string): code is DecidedOutcome {
 
 /** True if two answers are one and the same, so that one submission id may stand for both. */
 export function sameAnswer(a: Omit<Given, "submissionId">, b: Omit<Given, "submissionId">): boolean {
-  return a.seenOffset === b.seenOffset && sameBody(a, b);
+  return a.askedAt === b.askedAt && a.seenOffset === b.seenOffset && sameBody(a, b);
 }
 
 /** True if two answers say the same, whatever their authors had seen. */

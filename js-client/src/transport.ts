@@ -2,6 +2,7 @@
 import { writeJson } from "./json.js";
 import { SignoffError, localProblem, networkProblem, parseObject, readProblem } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
+import { fetchWithProgress } from "./sending.js";
 import { within } from "./timer.js";
 
 /**
@@ -26,7 +27,21 @@ export type Result<T> = ({ readonly ok: true } & T) | { readonly ok: false; read
 
 const CALL_TIMEOUT_MS = 30_000;
 
+/** What `bytes` sends, or asks for. */
+export interface Bytes {
+  readonly body?: Blob;
+  /** The media type of the body. */
+  readonly type?: string;
+  readonly query?: Record<string, string>;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((sent: number, of: number) => void) | undefined;
+  /** The reply is no JSON. */
+  readonly blob?: boolean;
+}
+
 export interface TransportOptions {
+  /** Nobody has given a `fetch` of their own, which all requests have to take. */
+  readonly ownFetch?: boolean;
   /** Who is signed in, whatever the tokens say. */
   readonly person?: string | undefined;
   /** How long the token provider may take, in milliseconds. */
@@ -48,6 +63,7 @@ export class Transport {
   events: TransportEvents | undefined;
   readonly #token: TokenProvider | undefined;
   readonly #fetch: typeof fetch;
+  readonly #ownFetch: boolean;
   readonly #tokenTimeout: number;
   readonly #givenPerson: string | undefined;
   /** Whom the last token spoke for; undefined before the first was given. */
@@ -59,7 +75,7 @@ export class Transport {
     base: string,
     token: TokenProvider | undefined,
     fetchImpl: typeof fetch | undefined,
-    { person, tokenTimeout = 10_000 }: TransportOptions = {},
+    { person, tokenTimeout = 10_000, ownFetch = false }: TransportOptions = {},
   ) {
     this.base = absolute(base);
     // Without this check a token given as text is a sign-in that fails for ever, and every answer waits for it.
@@ -67,6 +83,7 @@ export class Transport {
       throw new TypeError("createSignoff: token must be a function that gives the token, such as () => fetchToken(), not the token itself");
     }
     this.#token = token;
+    this.#ownFetch = ownFetch;
     this.#fetch = fetchImpl ?? ((...args) => globalThis.fetch(...args));
     this.#tokenTimeout = tokenTimeout;
     this.#givenPerson = person;
@@ -113,7 +130,7 @@ export class Transport {
   async call<Body>(method: "GET" | "POST", path: string | readonly string[], body?: unknown, as?: string | null): Promise<Reply<keyof Body & string>> {
     try {
       const address = typeof path === "string" ? path : this.address(...path);
-      const content = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: writeJson(body) };
+      const content = body === undefined ? { cache: "no-store" as const } : { headers: { "Content-Type": "application/json" }, body: writeJson(body) };
       const reply = await this.#request(address, { method, signal: AbortSignal.timeout(CALL_TIMEOUT_MS), ...content }, as);
       const text = await reply.text();
       if (!reply.ok) {
@@ -125,13 +142,30 @@ export class Transport {
     }
   }
 
-  async #request(input: Parameters<typeof fetch>[0], init: RequestInit | undefined, as: string | null | undefined): Promise<Response> {
-    const first = await this.#send(input, init, await this.#ask(false), as);
+  /** Send bytes, or ask for some. Never rejects. Takes as long as it takes, until the signal comes. */
+  async bytes<Names extends string>(method: "GET" | "PUT" | "DELETE", path: readonly string[], { body, type, query, signal, onProgress, blob = false }: Bytes): Promise<Reply<Names> & { readonly blob?: Blob }> {
+    try {
+      const address = this.address(...path) + (query === undefined ? "" : `?${new URLSearchParams(query)}`);
+      const headers = body === undefined ? {} : { "Content-Type": type === undefined || type === "" ? "application/octet-stream" : type };
+      const init: RequestInit = { method, headers, ...(body === undefined ? {} : { body }), ...(signal === undefined ? {} : { signal }) };
+      const told = onProgress !== undefined && this.#ownFetch && typeof XMLHttpRequest === "function";
+      const reply = await this.#request(address, init, undefined, told ? fetchWithProgress(onProgress) : this.#fetch);
+      if (!reply.ok) return { ok: false, problem: readProblem(reply.status, await reply.text(), reply.headers.get("Retry-After")) };
+      const { status, headers: found } = reply;
+      if (blob) return { ok: true, status, headers: found, body: {} as Members<Names>, blob: await reply.blob() };
+      return { ok: true, status, headers: found, body: parseObject(await reply.text()) as Members<Names> };
+    } catch (error) {
+      return { ok: false, problem: networkProblem(error) };
+    }
+  }
+
+  async #request(input: Parameters<typeof fetch>[0], init: RequestInit | undefined, as: string | null | undefined, by = this.#fetch): Promise<Response> {
+    const first = await this.#send(input, init, await this.#ask(false), as, by);
     if (first.status !== 401) return this.#heard(first);
     const token = await this.#ask(true);
     if (token === null) return this.#heard(first);
     await first.body?.cancel();
-    return this.#heard(await this.#send(input, init, token, as));
+    return this.#heard(await this.#send(input, init, token, as, by));
   }
 
   #heard(reply: Response): Response {
@@ -156,12 +190,12 @@ export class Transport {
     return token;
   }
 
-  #send(input: Parameters<typeof fetch>[0], init: RequestInit | undefined, token: string | null, as: string | null | undefined): Promise<Response> {
+  #send(input: Parameters<typeof fetch>[0], init: RequestInit | undefined, token: string | null, as: string | null | undefined, by: typeof fetch): Promise<Response> {
     if (as !== undefined && (this.#givenPerson ?? subject(token)) !== as) throw new SignoffError(personChanged);
-    if (token === null) return this.#fetch(input, init);
+    if (token === null) return by(input, init);
     const headers = new Headers(init?.headers);
     headers.set("Authorization", `Bearer ${token}`);
-    return this.#fetch(input, { ...init, headers });
+    return by(input, { ...init, headers });
   }
 }
 

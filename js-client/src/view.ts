@@ -5,6 +5,8 @@
  * what React's useSyncExternalStore and every other framework's signals ask for.
  */
 
+import type { HandedRows, Read } from "./handed.js";
+
 /** How a view stands with its stream(s). */
 export type ConnectionState = "connecting" | "live" | "reconnecting" | "ended" | "failed";
 
@@ -12,8 +14,22 @@ export type ConnectionState = "connecting" | "live" | "reconnecting" | "ended" |
 export interface Readable<S> {
   readonly subscribe: (listener: () => void) => () => void;
   readonly getSnapshot: () => S;
-  /** What it showed when it was made, and shows wherever nothing can be known, as while rendering on a server. */
-  readonly getInitialSnapshot: () => S;
+  /**
+   * What it shows wherever nothing can be known, as while rendering on a server.
+   *
+   * @param handed is what was read for the page, and is shown then
+   */
+  readonly getInitialSnapshot: (handed?: HandedRows) => S;
+}
+
+/** A readable value that can be read once, without watching it. */
+export interface ReadableOnce<S> extends Readable<S> {
+  /**
+   * Read it as it is now, on a server that renders a page: `rows` are for `<SignoffProvider rows={…}>` in the browser.
+   *
+   * Rejects with a SignoffError where it may not be read, is not there, or the server cannot be reached.
+   */
+  readonly read: () => Promise<Read<S>>;
 }
 
 /** How a view tells whoever hands it out whether it is in use. */
@@ -29,6 +45,8 @@ export class View<S> implements Readable<S> {
   #snapshot: S;
   readonly #initial: S;
   readonly #listeners = new Set<() => void>();
+  /** What was shown of each handover: a snapshot stays the same object. */
+  readonly #ofHanded = new WeakMap<HandedRows, { readonly snapshot: S }>();
 
   constructor(initial: S) {
     this.#snapshot = initial;
@@ -47,7 +65,30 @@ export class View<S> implements Readable<S> {
 
   readonly getSnapshot = (): S => this.#snapshot;
 
-  readonly getInitialSnapshot = (): S => this.#initial;
+  readonly getInitialSnapshot = (handed?: HandedRows): S => {
+    if (handed === undefined) return this.#initial;
+    const known = this.#ofHanded.get(handed) ?? { snapshot: this.beginning(handed) ?? this.#initial };
+    this.#ofHanded.set(handed, known);
+    return known.snapshot;
+  };
+
+  /** Rows were handed to the page: begin with them, unless somebody looks, who hears of them from the streams. */
+  handed(rows: HandedRows): void {
+    const begun = this.watched ? undefined : this.beginning(rows);
+    if (begun !== undefined) this.publish(begun);
+  }
+
+  /** What to show of rows that were handed to the page; undefined if nothing of it was. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars
+  protected beginning(_handed: HandedRows): S | undefined {
+    return undefined;
+  }
+
+  /** Somebody (else) is signed in. */
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars
+  personIs(_person: string | null): void {
+    // Most views are the same for everybody.
+  }
 
   /** True while somebody looks. */
   protected get watched(): boolean {

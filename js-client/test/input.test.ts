@@ -61,7 +61,7 @@ describe("an answer", () => {
     const outcome = await view.answer(approve);
     expect(outcome).toMatchObject({ status: "accepted", offset: "0000000000000009", confirmed: true });
     expect(server.received).toStrictEqual([
-      { submission_id: server.effects[0], action: "approve", value: { approved: true }, seen_offset: "0000000000000002" },
+      { submission_id: server.effects[0], action: "approve", value: { approved: true }, seen_offset: "0000000000000002", asked_at: inputRow().asked_at },
     ]);
     expect(view.getSnapshot().request).toMatchObject({ status: "answered", decided_by: { id: "user:alice" } });
     expect([...new Set(seen)]).toStrictEqual(["sending", "accepted"]);
@@ -575,7 +575,7 @@ describe("a request that changes under the person's eyes", () => {
     const view = await open();
     const revised = await revise({ show: { amount: 9_000 } });
     const changed = await until(view, ({ request }) => request?.revision === 1);
-    expect(changed.shown).toStrictEqual({ revision: 0, revised: "0000000000000002" });
+    expect(changed.shown).toStrictEqual({ asked_at: inputRow().asked_at, revision: 0, revised: "0000000000000002" });
 
     server.acts = [staleReply(revised)];
     expect(await view.answer(approve)).toStrictEqual({ status: "stale", ...approve, row: revised });
@@ -620,6 +620,49 @@ describe("a request that changes under the person's eyes", () => {
     stops.push(view.subscribe(() => undefined));
     const now = await until(view, ({ request }) => request?.revision === 1);
     expect(now.shown?.revision).toBe(1);
+  });
+});
+
+describe("a request of a run whose id another has got", () => {
+  const later = (change: Partial<InputRow> = {}): InputRow => inputRow({ asked_at: "2026-03-01T10:00:00.000Z", show: { amount: 9_000 }, ...change });
+
+  /** The run was deleted, and another asks at the same place and offset. */
+  async function replace(row: InputRow): Promise<void> {
+    server.row = row;
+    await streams.append("runs/r1", message("input", "update", row.id, row));
+  }
+
+  it("is not the one that was shown, and takes no answer that was meant for that", async () => {
+    const view = await open();
+    await replace(later());
+    await until(view, ({ request }) => request?.asked_at === later().asked_at);
+    expect(await view.answer(approve)).toStrictEqual({ status: "stale", ...approve, row: later() });
+    expect(server.effects).toStrictEqual([]);
+    view.acknowledge();
+    expect(view.getSnapshot().shown?.asked_at).toBe(later().asked_at);
+    expect((await view.answer(approve)).status).toBe("accepted");
+    const [first, second] = server.received;
+    expect([first?.asked_at, second?.asked_at]).toStrictEqual([inputRow().asked_at, later().asked_at]);
+    expect(second?.submission_id).not.toBe(first?.submission_id);
+  });
+
+  it("is asked anew, though its offsets begin anew, to whoever had answered before", async () => {
+    const view = await open();
+    await view.answer(approve);
+    await replace(later({ revised: "0000000000000001" }));
+    expect(await until(view, ({ submission }) => submission.status === "idle")).toMatchObject({ request: later({ revised: "0000000000000001" }) });
+    view.seen(later({ revised: "0000000000000001" }));
+    expect(view.getSnapshot().shown?.asked_at).toBe(later().asked_at);
+    view.seen(inputRow());
+    expect(view.getSnapshot().shown?.asked_at).toBe(later().asked_at);
+  });
+
+  it("is answered as it stands by whoever does not say which they were shown", async () => {
+    const view = await open();
+    await replace(later());
+    const { revised } = later();
+    expect((await view.answer({ ...approve, seen: { revised } })).status).toBe("accepted");
+    expect(server.received[0]).not.toHaveProperty("asked_at");
   });
 });
 

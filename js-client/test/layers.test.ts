@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -17,9 +17,14 @@ function walk(entry: string, seen = new Map<string, string[]>()): Map<string, st
   const imports = importsOf(entry);
   seen.set(entry, imports.filter((name) => !name.startsWith(".")));
   for (const name of imports.filter((found) => found.startsWith("."))) {
-    walk(join(dirname(entry), name.replace(/\.js$/, ".ts")), seen);
+    walk(source(join(dirname(entry), name)), seen);
   }
   return seen;
+}
+
+/** The file that a module is made from. */
+function source(module: string): string {
+  return ["ts", "tsx"].map((ending) => module.replace(/js$/, ending)).find((file) => existsSync(file)) ?? module;
 }
 
 describe("the import graph", () => {
@@ -33,9 +38,10 @@ describe("the import graph", () => {
   });
 
   it("of the hooks knows React and the core's public face alone", () => {
-    const hooks = readdirSync(join(src, "react")).flatMap((file) => importsOf(join(src, "react", file)));
-    const foreign = hooks.filter((name) => !name.startsWith("./"));
-    expect([...new Set(foreign)].sort()).toStrictEqual(["../index.js", "react"]);
+    const files = readdirSync(join(src, "react"), { recursive: true, encoding: "utf8" }).filter((file) => /(?<!\.d)\.tsx?$/.test(file)).map((file) => join(src, "react", file));
+    const place = (file: string, name: string): string => (name.startsWith(".") ? relative(src, join(dirname(file), name)) : name);
+    const foreign = files.flatMap((file) => importsOf(file).map((name) => place(file, name))).filter((name) => !name.startsWith("react/"));
+    expect([...new Set(foreign)].sort()).toStrictEqual(["index.js", "react"]);
   });
 
   it("of the state machine reaches no clock, no network and no storage", () => {
@@ -45,7 +51,7 @@ describe("the import graph", () => {
 
   it("leaves no module unreachable", () => {
     const reached = new Set([...walk(join(src, "index.ts")).keys(), ...walk(join(src, "react", "index.ts")).keys()]);
-    const all = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+    const all = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => /(?<!\.d)\.tsx?$/.test(file));
     expect(all.map((file) => join(src, file)).filter((file) => !reached.has(file))).toStrictEqual([]);
   });
 });

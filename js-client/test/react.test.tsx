@@ -23,7 +23,8 @@ beforeEach(async () => {
   server = await new AnswerServer(streams, inputRow()).start();
   await streams.create("runs/r1", message("run", "insert", "r1", runRow()), message("input", "insert", "approve:0", inputRow()));
   counted = countingFetch();
-  client = createSignoff({ url: server.url, timing: quick, fetch: counted.fetch });
+  // The server here has one connection a stream, as any Durable Streams server has.
+  client = createSignoff({ url: server.url, timing: quick, fetch: counted.fetch, connections: "stream" });
 });
 
 afterEach(async () => {

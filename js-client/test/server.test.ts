@@ -1,7 +1,7 @@
 /** The client against the real server: the whole way from asking to the end of the run. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSignoff, inputKey, memoryStorage } from "../src/index.js";
-import type { InputView, Signoff, SignoffOptions } from "../src/index.js";
+import type { CommentRow, InputView, Readable, Signoff, SignoffOptions } from "../src/index.js";
 import { SilentProxy, quick } from "./support/network.js";
 import { SignoffServer, tokenOf } from "./support/signoff.js";
 import { eventually, until } from "./support/until.js";
@@ -93,6 +93,20 @@ describe("a run on a real server", () => {
     await until(inbox, (now) => now.requests.every(({ run_id }) => run_id !== runId));
   });
 
+  it("is claimed, talked about, and what has no method is asked for by fetch", async () => {
+    const alice = connect({ token: () => tokenOf("alice", { groups: ["finance"] }) });
+    const runId = await startRun(76);
+    const inbox = alice.inbox("group:finance");
+    stops.push(inbox.subscribe(() => undefined));
+    await until(inbox, (now) => now.requests.some(({ run_id }) => run_id === runId));
+    expect(await alice.actOnInput("claim", runId, "approve:0")).toMatchObject({ ok: true, input: { claim: { by: { id: "user:alice" } } } });
+    expect(await alice.actOnInput("comment", runId, "approve:0", { text: "Mine." })).toMatchObject({ ok: true });
+    const said = (now: typeof inbox extends Readable<infer S> ? S : never) => now.rows<CommentRow>("comment").filter(({ run_id }) => run_id === runId);
+    expect(said(await until(inbox, (now) => said(now).length > 0))).toMatchObject([{ text: "Mine.", by: { id: "user:alice" } }]);
+    expect(await alice.actOnInput("withdraw", runId, "approve:0", { reason: "no" })).toMatchObject({ ok: false, problem: { status: 403 } });
+    expect(await (await alice.fetch("/v1/me")).json()).toMatchObject({ person: "user:alice", operator: false });
+  });
+
   it("refuses those who were not asked", async () => {
     const runId = await startRun();
     const carol = connect({ token: () => tokenOf("carol", { grants: ["run:read:*"] }) });
@@ -110,6 +124,31 @@ describe("a run on a real server", () => {
     await until(view, ({ request }) => request?.revision === 1);
     const stale = await view.answer(approve);
     expect(stale).toMatchObject({ status: "stale", row: { revision: 1, show: { amount: 9_000 } } });
+    view.acknowledge();
+    expect((await view.answer(approve)).status).toBe("accepted");
+  });
+
+  it("deleted while an answer waits for the network takes none to the run that gets its id", async () => {
+    const runId = await startRun();
+    const operator = connect();
+    let reached = true;
+    const client = connect({ fetch: (...call) => (reached ? fetch(...call) : Promise.reject(new TypeError("no network"))) });
+    const view = await open(client, runId);
+    const first = view.getSnapshot().request;
+    reached = false;
+    const answered = view.answer(approve);
+    await until(client.undelivered, ({ queued }) => queued.length === 1);
+    for (const verb of ["terminate", "delete"] as const) expect(await operator.act(verb, runId)).toMatchObject({ ok: true });
+    expect(await operator.startRun({ workflow: "expense", input: 120, runId })).toMatchObject({ ok: true, created: true });
+    const now = await open(operator, runId);
+    const second = now.getSnapshot().request;
+    expect([second?.revised, second?.show]).toStrictEqual([first?.revised, first?.show]);
+
+    reached = true;
+    const refused = await answered;
+    expect(refused).toMatchObject({ status: "stale", row: { asked_at: second?.asked_at, status: "pending" } });
+    const reply = await operator.fetch(`/v1/runs/${runId}/inputs/approve:0`);
+    expect(await reply.json()).toMatchObject({ input: { status: "pending", asked_at: second?.asked_at } });
     view.acknowledge();
     expect((await view.answer(approve)).status).toBe("accepted");
   });

@@ -21,6 +21,14 @@ describe("the store of unfinished answers", () => {
     expect(store.load("alice", "r1", "approve:0")).toBeUndefined();
   });
 
+  it("takes what an older client has kept, which does not say for which request it was", () => {
+    const store = new SubmissionStore(memoryStorage(), "http://a");
+    const newer = { ...answer, key: "other:0", askedAt: "2026-03-01T09:30:00.000Z" };
+    for (const one of [answer, newer]) store.save(one);
+    expect(store.load("alice", "r1", "approve:0")).toStrictEqual(answer);
+    expect(store.load("alice", "r1", "other:0")).toStrictEqual(newer);
+  });
+
   it("keeps servers apart and leaves other items alone", () => {
     const storage = memoryStorage();
     storage.setItem("theme", "dark");
@@ -29,7 +37,7 @@ describe("the store of unfinished answers", () => {
     expect(new SubmissionStore(storage, "http://a").list("alice")).toStrictEqual([answer]);
   });
 
-  it.each(["", "{", "null", "[]", '{"runId":"r1"}', JSON.stringify({ ...answer, seenOffset: 7 })])("ignores %j", (text) => {
+  it.each(["", "{", "null", "[]", '{"runId":"r1"}', JSON.stringify({ ...answer, seenOffset: 7 }), JSON.stringify({ ...answer, askedAt: 7 })])("ignores %j", (text) => {
     const storage = memoryStorage();
     new SubmissionStore(storage, "http://a").save(answer);
     storage.setItem(storage.key(0) ?? "", text);
@@ -83,11 +91,11 @@ describe("the store of unfinished answers", () => {
   it("keeps in memory alone, and says so, what it cannot tell whose it is", () => {
     const storage = memoryStorage();
     const store = new SubmissionStore(storage, "http://a");
-    expect(store.durable).toBe(true);
+    expect(store.kept).toBe("storage");
     store.save({ ...answer, by: "" });
     expect(storage.length).toBe(0);
     expect(store.list("")).toHaveLength(1);
-    expect(store.durable).toBe(false);
+    expect(store.kept).toBe("memory");
   });
 
   it("falls back to memory when the storage is full, and leaves no older answer to come back", () => {
@@ -104,7 +112,7 @@ describe("the store of unfinished answers", () => {
     store.save({ ...answer, submissionId: "s2" });
     expect(store.list("alice").map(({ submissionId }) => submissionId)).toStrictEqual(["s2"]);
     expect(new SubmissionStore(storage, "http://a").list("alice")).toStrictEqual([]);
-    expect(store.durable).toBe(false);
+    expect(store.kept).toBe("memory");
   });
 
   it("does without a storage that refuses", () => {
@@ -114,7 +122,7 @@ describe("the store of unfinished answers", () => {
     const store = new SubmissionStore({ length: 1, key: no, getItem: no, setItem: no, removeItem: no }, "http://a");
     store.save(answer);
     expect(store.list("alice")).toStrictEqual([answer]);
-    expect(store.durable).toBe(false);
+    expect(store.kept).toBe("memory");
     store.remove(answer);
     expect(store.load("alice", "r1", "approve:0")).toBeUndefined();
     expect(store.list("alice")).toStrictEqual([]);

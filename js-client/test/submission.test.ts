@@ -127,5 +127,6 @@ describe("two answers", () => {
   it("share a submission id only if the same was seen, too", () => {
     expect(sameAnswer(given, { ...given })).toBe(true);
     expect(sameAnswer(given, { ...given, seenOffset: "0000000000000009" })).toBe(false);
+    expect(sameAnswer(given, { ...given, askedAt: "2026-03-01T09:30:00.000Z" })).toBe(false);
   });
 });

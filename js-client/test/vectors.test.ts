@@ -15,7 +15,7 @@ import { until } from "./support/until.js";
 interface AnswerCase {
   readonly name: string;
   readonly row: InputRow;
-  readonly body: { readonly submission_id: string; readonly action: string; readonly value: unknown; readonly seen_offset: string };
+  readonly body: { readonly submission_id: string; readonly action: string; readonly value: unknown; readonly seen_offset: string; readonly asked_at?: string };
   readonly reply: { readonly status: number; readonly headers: Record<string, string>; readonly body: Record<string, unknown> };
   readonly client_state: string;
 }

@@ -1,7 +1,7 @@
 /**
  * A small real server for the answer endpoint, in front of a real stream server.
  *
- * It counts each submission id once, as the protocol says, and plays the network's tricks from a
+ * It counts each submission id once, and for the request it is for, as the protocol says, and plays the network's tricks from a
  * table: what a proxy, a crash or a lost reply would do to the next requests.
  */
 import { createServer, request as httpRequest } from "node:http";
@@ -16,6 +16,7 @@ export interface AnswerBody {
   readonly action: string;
   readonly value: unknown;
   readonly seen_offset: string;
+  readonly asked_at?: string;
 }
 
 /** What happens to one request. */
@@ -89,6 +90,10 @@ export class AnswerServer {
       this.#forward(request, reply);
       return;
     }
+    if (url === "/v1/live") {
+      send(reply, 404, { code: "not_found", title: "No" });
+      return;
+    }
     if (request.method === "GET" && url.endsWith("/result")) {
       const { status, body } = this.results.shift() ?? { status: 404, body: {} };
       send(reply, status, body);
@@ -121,6 +126,10 @@ export class AnswerServer {
         await this.#act(this.heldAct, body, reply);
         return;
       case "accept": {
+        if (body.asked_at !== undefined && body.asked_at !== this.row.asked_at && !this.effects.includes(body.submission_id)) {
+          send(reply, 409, { code: "stale", title: "It is another one now", row: this.row });
+          return;
+        }
         const replayed = await this.#accept(body);
         const value = { outcome: "accepted", offset: "0000000000000009", txid: body.submission_id, row: this.row };
         send(reply, 200, value, replayed ? { "Idempotency-Replayed": "true" } : {});

@@ -25,9 +25,9 @@ export function until<S>(view: Watchable<S>, condition: (snapshot: S) => boolean
 }
 
 /** Wait until `condition` holds, looking again every few milliseconds. */
-export async function eventually(condition: () => boolean, what: string, ms = 8_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, what = "the condition", ms = 8_000): Promise<void> {
   const deadline = Date.now() + ms;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

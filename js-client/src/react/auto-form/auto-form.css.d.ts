@@ -1,0 +1,2 @@
+// A compiler that looks at what is imported for its effect alone finds that there is something: TypeScript 6 does.
+export {};
