@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 import signoff
-from signoff import Answer, App, Context, InputExpired, Retry, step
+from signoff import Action, Answer, App, Context, InputExpired, Retry, step
 
 HOUSE_CURRENCY = "EUR"
 FREE_UP_TO = Decimal(50)  # in euros; nobody is asked for less
@@ -111,30 +111,17 @@ class Report(BaseModel):
     findings: list[Finding]
 
 
-class Decision(BaseModel):
-    """What the person says.
+class Refusal(BaseModel):
+    """What is said to decline a claim: why. To approve one nothing has to be said."""
 
-    That declining needs a comment stands in the JSON Schema, so every client can show it and the server insists on it.
-    """
+    model_config = ConfigDict(extra="forbid")
 
-    model_config = ConfigDict(
-        title="Decision",
-        extra="forbid",
-        json_schema_extra={
-            "if": {"properties": {"approved": {"const": False}}, "required": ["approved"]},
-            "then": {"properties": {"comment": {"minLength": 1}}, "required": ["comment"]},
-        },
+    comment: str = Field(
+        title="Why not?",
+        description="The claimant will read it.",
+        min_length=5,  # “No.” is no reason
+        json_schema_extra={"contentMediaType": "text/plain"},
     )
-
-    approved: bool = Field(title="Your decision")
-    comment: str = Field("", title="Comment", description="The claimant will read it. Say why if you decline.")
-
-
-# How a form may present the decision; what an answer has to be is in the schema alone.
-FORM = {
-    "approved": {"ui:widget": "radio", "ui:enumNames": ["Approve", "Decline"]},
-    "comment": {"ui:widget": "textarea", "ui:emptyValue": ""},
-}
 
 
 class Booking(BaseModel):
@@ -157,11 +144,11 @@ class Receipt(BaseModel):
     comment: str = ""
 
     @classmethod
-    def of(cls, outcome: Literal["paid", "declined"], claim: Claim, answer: Answer[Decision] | None) -> Receipt:
+    def of(cls, outcome: Literal["paid", "declined"], claim: Claim, answer: Answer[Refusal | None] | None) -> Receipt:
         """Begin a receipt with who decided; no answer: nobody was asked."""
         receipt = cls(outcome=outcome, currency=claim.currency)
         if answer:
-            receipt.decided_by, receipt.comment = answer.by.id, answer.value.comment
+            receipt.decided_by, receipt.comment = answer.by.id, answer.value.comment if answer.value else ""
         return receipt
 
 
@@ -194,24 +181,26 @@ def in_euros(amount: Decimal, currency: str) -> Decimal:
 # -- the steps: plain functions, run once each, retried if they fail ---------------------------------------------------
 
 
-@step(expose=True)  # whoever may see the run may see the report
+@step(label="House rules", expose=True)  # whoever may see the run may see the report
 def check_claim(claim: Claim) -> Report:
     """Apply the house rules."""
     return Report(claim=claim, amount=in_euros(claim.total, claim.currency), findings=list(findings(claim)))
 
 
-@step(retry=Retry(attempts=5, first="0.2s"), timeout="10s")
+@step(label="Exchange rate", retry=Retry(attempts=5, first="0.2s"), timeout="10s")
 async def fetch_rate(currency: str) -> Decimal:
     """Ask for the rate of the day."""
     await asyncio.sleep(0.15)
     return Decimal(RATES[currency])
 
 
+@step(label="Line on the bank statement")
 def write_memo(claim: Claim) -> str:
     """Write the line that the claimant finds on the bank statement."""
     return f"{claim.id.upper()} / {claim.cost_centre} / {claim.title}"
 
 
+@step(label="Payment")
 def reimburse(claim: Claim, rate: Decimal, memo: str) -> Booking:
     """Write the payment into the ledger.
 
@@ -257,7 +246,7 @@ async def expense(ctx: Context, claim: Claim) -> Receipt:
             claim, answer = await approval(ctx, report)
         except InputExpired:
             return Receipt(outcome="expired", currency=claim.currency)
-        if not answer.value.approved:
+        if answer.action == "decline":
             return Receipt.of("declined", claim, answer)
 
     async with asyncio.timeout(60):
@@ -276,7 +265,7 @@ def question(report: Report) -> str:
     return f"Approve “{report.claim.title}”?"
 
 
-async def approval(ctx: Context, report: Report) -> tuple[Claim, Answer[Decision]]:
+async def approval(ctx: Context, report: Report) -> tuple[Claim, Answer[Refusal | None]]:
     """Ask the finance team, and keep what they read true: an amended claim is checked again and shown anew.
 
     Returns the claim as it was when somebody decided. Who had not seen the newest version cannot decide: the server
@@ -284,13 +273,12 @@ async def approval(ctx: Context, report: Report) -> tuple[Claim, Answer[Decision
     """
     request = ctx.await_input(
         "approve",
-        Decision,
+        actions={"approve": None, "decline": Action(Refusal, intent="negative")},
         title=question(report),
         show=report,
         to=["group:finance"],
         deadline="3d",
         expose=True,
-        ui=FORM,
     )
     answered = asyncio.ensure_future(request)
     while not answered.done():

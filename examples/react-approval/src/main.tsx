@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
+import "@signoff/client/react/auto-form.css";
 import "./styles/tokens.css";
 import "./styles/layout.css";
 import "./styles/parts.css";

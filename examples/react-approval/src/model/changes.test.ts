@@ -26,14 +26,14 @@ const report: Report = {
 const plain = (text: string | null) => text?.replace(/\s/g, " ") ?? null;
 
 describe("requestChanges", () => {
-  const row = { title: "Well?", description: null, deadline: null, actions: ["submit"], initial: null, show: null } as unknown as InputRow;
+  const row = { title: "Well?", description: null, deadline: null, actions: ["submit"], choices: { submit: { label: "Send" } }, initial: null, show: null } as unknown as InputRow;
 
   it("names all that a person sees of a request", () => {
     expect(requestChanges(row, { ...row })).toEqual([]);
-    const next = { ...row, title: "Sure?", actions: ["approve", "reject"], initial: { a: 1 }, show: "new" };
+    const next = { ...row, title: "Sure?", actions: ["approve", "reject"], choices: { approve: { label: "Approve", intent: "positive" as const, confirm: null } }, initial: { a: 1 }, show: "new" };
     expect(requestChanges(row, next)).toEqual([
       { what: "What is asked", before: "Well?", after: "Sure?" },
-      { what: "Possible answers", before: "Send decision", after: "Approve, Reject" },
+      { what: "Possible answers", before: "Send", after: "Approve, reject" },
       { what: "Proposed answer", before: null, after: '{"a":1}' },
       { what: "Value", before: null, after: "new" },
     ]);

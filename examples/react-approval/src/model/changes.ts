@@ -1,26 +1,17 @@
 /** What a revision changed, in words: a person who read the old one should not have to search. */
 
 import type { InputRow } from "@signoff/client";
-import { labelOfAction } from "./actions";
+import type { Change } from "@signoff/client/react";
 import { day, moment, money, words } from "./format";
 import { type Claim, type LineItem, type Report, asReport } from "./claim";
 
-export interface Change {
-  /** What changed. */
-  what: string;
-  /** Null: it was not there. */
-  before: string | null;
-  /** Null: it is gone. */
-  after: string | null;
-}
-
 /** Compare the revision of a request that was read with the one that stands now: all that a person sees of it. */
 export function requestChanges(before: InputRow, after: InputRow): Change[] {
-  const texts = ({ title, description, deadline, actions }: InputRow): Record<string, string | null> => ({
+  const texts = ({ title, description, deadline, actions, choices }: InputRow): Record<string, string | null> => ({
     "What is asked": title,
     Description: description,
     Deadline: deadline === null ? null : moment(deadline),
-    "Possible answers": actions.map(labelOfAction).join(", "),
+    "Possible answers": actions.map((action) => choices[action]?.label ?? action).join(", "),
   });
   return [...compare(texts(before), texts(after)), ...compare({ "Proposed answer": text(before.initial) }, { "Proposed answer": text(after.initial) }), ...changesBetween(before.show, after.show)];
 }

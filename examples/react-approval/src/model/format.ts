@@ -26,23 +26,47 @@ function numberFormat(options: Intl.NumberFormatOptions, locale: Locale): Intl.N
   return cached("number", locale, options, () => new Intl.NumberFormat(locale, options));
 }
 
+/** An amount in its pieces, so that amounts below each other can have their decimal signs below each other. */
+export interface Money {
+  /** The currency, where it stands in front, and all before the decimal sign. */
+  whole: string;
+  /** The decimal sign and what follows; empty for a currency without. */
+  fraction: string;
+  /** The currency, where it stands behind. */
+  after: string;
+}
+
+/** Write an amount with its currency; see `moneyParts`. */
+export function money(amount: string | number | null, currency: string, locale?: Locale): string {
+  const { whole, fraction, after } = moneyParts(amount, currency, locale);
+  return whole + fraction + after;
+}
+
 /**
  * Write an amount with its currency, every digit of it: nothing is rounded. A currency Intl does not know is written
  * behind the number.
  */
-export function money(amount: string | number | null, currency: string, locale?: Locale): string {
+export function moneyParts(amount: string | number | null, currency: string, locale?: Locale): Money {
   const text = String(amount);
-  if (amount === null || !/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return "–";
+  if (amount === null || !/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return { whole: "–", fraction: "", after: "" };
   const digits = Math.min(/\.(\d*?)0*$/.exec(text)?.[1]?.length ?? 0, 20);
   try {
     const style = { style: "currency", currency, currencyDisplay: "code" } as const;
     const usual = numberFormat(style, locale).resolvedOptions().maximumFractionDigits ?? 2;
-    return numberFormat({ ...style, maximumFractionDigits: Math.max(usual, digits) }, locale)
-      .format(text as `${number}`)
-      .replace(/\u00a0/g, "\u202f");
+    return pieces(numberFormat({ ...style, maximumFractionDigits: Math.max(usual, digits) }, locale), text);
   } catch {
-    return `${numberFormat({ maximumFractionDigits: Math.max(2, digits) }, locale).format(text as `${number}`)}\u202f${currency}`;
+    const { whole, fraction } = pieces(numberFormat({ maximumFractionDigits: Math.max(2, digits) }, locale), text);
+    return { whole, fraction, after: `\u202f${currency}` };
   }
+}
+
+function pieces(format: Intl.NumberFormat, text: string): Money {
+  const parts = format.formatToParts(text as `${number}`);
+  const decimal = parts.findIndex(({ type }) => type === "decimal");
+  const end = parts.findLastIndex(({ type }) => type === "integer" || type === "fraction") + 1;
+  const joined = (from: number, to: number) => parts.slice(from, to).map(({ value }) => value).join("").replace(/\u00a0/g, "\u202f");
+  const whole = decimal < 0 ? end : decimal;
+  return { whole: joined(0, whole), fraction: joined(whole, end), after: joined(end, parts.length) };
 }
 
 /** Write a calendar day, such as `2026-05-03`, without letting the time zone move it. */

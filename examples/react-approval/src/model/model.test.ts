@@ -73,7 +73,8 @@ describe("timeline", () => {
 describe("worklist", () => {
   it("reads a run's tags", () => {
     expect(runItem(run)).toMatchObject({ title: "Two days: in Oslo", who: "Łukasz" });
-    expect(runItem(run).amount).toContain("12.50");
+    expect(runItem(run).amount).toMatchObject({ fraction: ".50" });
+    expect(runItem(run).text).toContain("12.50");
     expect(runItem({ ...run, tags: [] })).toMatchObject({ title: "exp-1", who: "", amount: null });
   });
 

@@ -3,7 +3,7 @@
 import type { InputRow } from "@signoff/client";
 import { type Person, nameOf } from "./identity";
 
-const VERBS: Partial<Record<string, Verb>> = { approve: "approved", reject: "rejected" };
+const VERBS: Partial<Record<string, Verb>> = { approve: "approved", decline: "declined", reject: "rejected" };
 
 type Verb = "approved" | "declined" | "rejected" | "answered";
 

@@ -2,12 +2,12 @@
 
 import type { InputRow, RunRow } from "@signoff/client";
 import { type Finding, asReport } from "./claim";
-import { money } from "./format";
+import { type Money, moneyParts } from "./format";
 
 export interface Item {
   title: string;
   who: string;
-  amount: string | null;
+  amount: Money | null;
   findings: readonly Finding[];
   /** Everything a search looks through, in lower case. */
   text: string;
@@ -19,7 +19,7 @@ export function requestItem(request: InputRow): Item {
   if (!report) return item({ title: request.title, who: request.run_id, amount: null, findings: [] }, [request.run_id]);
   const { claim } = report;
   return item(
-    { title: claim.title, who: claim.claimant.name, amount: money(claim.total, claim.currency), findings: report.findings },
+    { title: claim.title, who: claim.claimant.name, amount: moneyParts(claim.total, claim.currency), findings: report.findings },
     [claim.id, claim.claimant.department, claim.claimant.email, claim.purpose, request.run_id],
   );
 }
@@ -31,7 +31,7 @@ export function runItem(run: RunRow): Item {
     {
       title: tagOf(run, "title") ?? run.id,
       who: tagOf(run, "from") ?? "",
-      amount: total !== undefined && currency !== undefined ? money(total, currency) : null,
+      amount: total !== undefined && currency !== undefined ? moneyParts(total, currency) : null,
       findings: [],
     },
     [run.id, run.status, ...run.tags],
@@ -52,6 +52,7 @@ export function matches(text: string, search: string): boolean {
 }
 
 function item(shown: Omit<Item, "text">, more: string[]): Item {
-  const text = [shown.title, shown.who, shown.amount ?? "", ...more].join(" ").toLocaleLowerCase();
+  const { whole, fraction, after } = shown.amount ?? { whole: "", fraction: "", after: "" };
+  const text = [shown.title, shown.who, whole + fraction + after, ...more].join(" ").toLocaleLowerCase();
   return { ...shown, text };
 }

@@ -1,6 +1,6 @@
 /** Requests waiting for this person: the list, and beside it the one that is open. */
 
-import type { InputRow } from "@signoff/client";
+import type { ConnectionState, InputRow, SignoffProblem } from "@signoff/client";
 import { inputKey } from "@signoff/client";
 import { useInbox } from "@signoff/client/react";
 import { useDeferredValue, useMemo, useState } from "react";
@@ -10,29 +10,23 @@ import type { Person } from "../model/identity";
 import { inboxesOf } from "../model/identity";
 import { type Route, hrefOf } from "../model/route";
 import { matches, requestItem } from "../model/worklist";
-import { Ago, Badge, Empty, Loading, Said } from "../parts/basics";
+import { Ago, Amount, Badge, Empty, Loading, Said } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
 import { Guard } from "../parts/Guard";
-import { List, Search } from "../parts/List";
+import { Count, List, Search } from "../parts/List";
 import { RequestPage } from "./RequestPage";
 
 const SOON = 24 * 60 * 60 * 1000;
 
 export function InboxPage({ route, me }: { route: Route & { page: "inbox" | "request" }; me: Person }) {
   const principals = useMemo(() => inboxesOf(me), [me]);
-  const { requests, connection, error } = useInbox(principals);
+  const { requests, connection, error, asOf } = useInbox(principals);
   const open = route.page === "request" ? `${route.runId}/${route.key}` : null;
   return (
     <main className="split" data-open={open !== null} id="main">
       <section className="pane list-pane" aria-labelledby="waiting">
-        <header className="pane-head">
-          <h1 id="waiting">
-            Waiting for you <span className="count">{requests.length}</span>
-          </h1>
-          <ConnectionStatus connection={connection} error={error} />
-        </header>
         <Guard what="The list" of={me.id}>
-          <Requests requests={requests} connecting={connection === "connecting"} open={open} />
+          <Requests requests={requests} connection={connection} error={error} asOf={asOf} open={open} />
         </Guard>
       </section>
       {route.page === "request" ? (
@@ -41,9 +35,9 @@ export function InboxPage({ route, me }: { route: Route & { page: "inbox" | "req
         </Guard>
       ) : (
         <section className="pane detail-pane unopened" aria-label="Request">
-          <Empty title={requests.length > 0 ? "Choose a request" : "Nothing to decide"}>
-            {requests.length > 0 && (
-              <p>
+          <Empty title={requests.length > 0 ? "Choose a request" : connection === "connecting" ? "One moment" : "Nothing to decide"}>
+            {requests.length > 1 && (
+              <p className="keys">
                 Walk the list with <kbd>j</kbd> and <kbd>k</kbd>, open with <kbd>Enter</kbd>, search with <kbd>/</kbd>.
               </p>
             )}
@@ -56,27 +50,44 @@ export function InboxPage({ route, me }: { route: Route & { page: "inbox" | "req
 
 interface RequestsProps {
   requests: readonly InputRow[];
-  connecting: boolean;
+  connection: ConnectionState;
+  error: SignoffProblem | undefined;
+  asOf: string | undefined;
   open: string | null;
 }
 
-function Requests({ requests, connecting, open }: RequestsProps) {
+function Requests({ requests, connection, error, asOf, open }: RequestsProps) {
   const [search, setSearch] = useState("");
   const [flagged, setFlagged] = useState(false);
   const wanted = useDeferredValue(search);
   const entries = useMemo(() => requests.map((request) => ({ request, item: requestItem(request) })), [requests]);
   const found = entries.filter(({ item }) => matches(item.text, wanted) && (!flagged || item.findings.length > 0));
 
-  if (connecting && requests.length === 0) return <Loading label="Looking for requests" />;
+  const head = (
+    <header className="pane-head">
+      <h1 id="waiting">
+        Waiting for you <Count shown={found.length} all={entries.length} />
+      </h1>
+      <ConnectionStatus connection={connection} error={error} asOf={asOf} />
+    </header>
+  );
   if (requests.length === 0) {
     return (
-      <Empty title="Nothing is waiting for you">
-        <p>New requests appear here by themselves.</p>
-      </Empty>
+      <>
+        {head}
+        {connection === "connecting" ? (
+          <Loading label="Looking for requests" />
+        ) : (
+          <Empty title="Nothing is waiting for you">
+            <p>New requests appear here by themselves.</p>
+          </Empty>
+        )}
+      </>
     );
   }
   return (
     <>
+      {head}
       <div className="filters">
         <Search label="Search requests" value={search} onChange={setSearch} />
         <label className="check">
@@ -106,7 +117,7 @@ function Requests({ requests, connecting, open }: RequestsProps) {
               <span className="row-title">
                 <Said>{item.title}</Said>
               </span>
-              <span className="row-amount">{item.amount}</span>
+              <Amount of={item.amount} />
               <span className="row-who">
                 <Said>{item.who}</Said> · <Ago at={request.asked_at} brief />
               </span>
@@ -126,11 +137,12 @@ function Requests({ requests, connecting, open }: RequestsProps) {
   );
 }
 
-/** Only a deadline that is near deserves a place in the list. */
+/** Every deadline has its place in the list; only one that is near is loud. */
 function Deadline({ request }: { request: InputRow }) {
   const now = useNow(60_000);
-  if (request.deadline === null || now === null || Date.parse(request.deadline) - now > SOON) return null;
-  return <Badge tone="bad">Due {relative(request.deadline, now, "short")}</Badge>;
+  if (request.deadline === null) return null;
+  const due = <time dateTime={request.deadline}>Due {relative(request.deadline, now, "short")}</time>;
+  return now === null || Date.parse(request.deadline) - now > SOON ? <span className="due">{due}</span> : <Badge tone="bad">{due}</Badge>;
 }
 
 function keyOf(request: InputRow): string {

@@ -2,22 +2,20 @@
 
 import type { ConnectionState, InputRow, SignoffProblem } from "@signoff/client";
 import { inputKey as keyOfInput } from "@signoff/client";
-import { useInput, useRun } from "@signoff/client/react";
-import { useEffect, useRef } from "react";
-import { useArming } from "../model/arming";
+import { AutoForm, useArming, useDraft, useInput, useRun } from "@signoff/client/react";
+import { useEffect } from "react";
+import { requestChanges } from "../model/changes";
 import { useNow } from "../model/clock";
 import { relative } from "../model/format";
-import type { Person } from "../model/identity";
+import { type Person, nameOf } from "../model/identity";
 import { hrefOf } from "../model/route";
 import { useTitle } from "../parts/useTitle";
 import { Ago, Empty, Loading, Notice } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
 import { Guard } from "../parts/Guard";
-import { isSomething } from "../parts/PlainView";
 import { Shown } from "../parts/ReportView";
 import { Timeline } from "../parts/Timeline";
-import { DecisionPanel } from "./DecisionPanel";
-import { useReading } from "./useReading";
+import { Outcome } from "./Outcome";
 
 interface Props {
   runId: string;
@@ -27,17 +25,18 @@ interface Props {
 }
 
 export function RequestPage({ runId, inputKey, me, next }: Props) {
-  const { run, steps, inputs, connection, error } = useRun(runId);
+  const { run, steps, inputs, connection, error, asOf } = useRun(runId);
   const input = useInput(runId, inputKey);
-  const { shown, changes, showNewest } = useReading(input.request);
-  const heading = useRef<HTMLHeadingElement>(null);
-  useTitle(shown?.title);
+  const { request } = input;
+  const draft = useDraft(runId, inputKey);
+  useTitle(request?.title);
 
+  const id = request?.id;
   useEffect(() => {
-    heading.current?.focus();
-  }, [shown?.id, shown?.revision]);
+    document.querySelector<HTMLElement>(".signoff-title")?.focus();
+  }, [id]);
 
-  if (!shown) {
+  if (!request) {
     return (
       <section className="pane detail-pane" aria-label="Request">
         <Back />
@@ -46,62 +45,67 @@ export function RequestPage({ runId, inputKey, me, next }: Props) {
     );
   }
   return (
-    <article className="pane detail-pane" aria-labelledby="request-title">
-      <header className="detail-head">
-        <Back />
-        <h1 id="request-title" tabIndex={-1} ref={heading} dir="auto">
-          {shown.title}
-        </h1>
-        <p className="faint">
-          Asked <Ago at={shown.asked_at} />
-          <Deadline request={shown} /> · <a href={hrefOf({ page: "run", runId })}>Run {runId}</a>
-        </p>
-        <ConnectionStatus connection={connection} error={error} />
-      </header>
-      <div className="detail-body">
-        <div>
-          {(shown.description !== null || isSomething(shown.show)) && (
-            <div className="detail-main">
-              {shown.description !== null && <p dir="auto">{shown.description}</p>}
-              <Shown value={shown.show} of={`${shown.id}/${shown.revised}`} />
+    <AutoForm
+      className="pane detail-pane"
+      input={input}
+      me={`user:${me.id}`}
+      nameOf={nameOf}
+      words={WORDS}
+      headingLevel={1}
+      autosave={draft}
+      describe={requestChanges}
+      show={(value, before, { id, revised }) => <Shown value={value} before={before} of={`${id}/${revised}`} />}
+      outcome={(outcome) => <Outcome me={me} outcome={outcome} />}
+    >
+      {({ request: shown, ...parts }) => (
+        <>
+          {parts.notice}
+          <header className="detail-head">
+            <Back />
+            {parts.title}
+            <p className="faint">
+              Asked <Ago at={shown.asked_at} />
+              <Deadline request={shown} /> · <a href={hrefOf({ page: "run", runId })}>Run {runId}</a>
+            </p>
+            <ConnectionStatus connection={connection} error={error} asOf={asOf} />
+          </header>
+          <div className="detail-body">
+            <div>
+              {shown.status === "pending" && (
+                <button
+                  type="button"
+                  className="button jump"
+                  onClick={() => {
+                    document.querySelector(".signoff-decision")?.scrollIntoView({ behavior: "smooth" });
+                  }}
+                >
+                  Go to the decision
+                </button>
+              )}
+              {(parts.description ?? parts.shown) && (
+                <div className="detail-main">
+                  {parts.description}
+                  {parts.shown}
+                </div>
+              )}
             </div>
-          )}
-          {shown.status === "pending" && (
-            <button
-              type="button"
-              className="button jump"
-              onClick={() => {
-                document.getElementById("decision")?.scrollIntoView({ behavior: "smooth" });
-              }}
-            >
-              Go to the decision
-            </button>
-          )}
-        </div>
-        <div className="detail-side">
-          <Guard what="The form" of={shown.id}>
-            <DecisionPanel
-              me={me}
-              shown={shown}
-              input={input}
-              changes={changes}
-              onReview={() => {
-                showNewest();
-                input.acknowledge();
-              }}
-            />
-          </Guard>
-          {next && input.request?.status !== "pending" && <Next request={next} />}
-          {run && (
-            <Guard what="The timeline" of={runId}>
-              <Timeline run={run} steps={steps} inputs={inputs} me={me} />
-            </Guard>
-          )}
-        </div>
-      </div>
-    </article>
+            <div className="detail-side">
+              {parts.decision}
+              {next && request.status !== "pending" && <Next request={next} />}
+              {run && (
+                <Guard what="The timeline" of={runId}>
+                  <Timeline run={run} steps={steps} inputs={inputs} me={me} />
+                </Guard>
+              )}
+            </div>
+          </div>
+        </>
+      )}
+    </AutoForm>
   );
 }
+
+const WORDS = { decision: "Decision" };
 
 /** It may appear where the button was that sent the answer. */
 function Next({ request }: { request: InputRow }) {

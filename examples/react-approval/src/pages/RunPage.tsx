@@ -18,7 +18,7 @@ import { Timeline } from "../parts/Timeline";
 import { useTitle } from "../parts/useTitle";
 
 export function RunPage({ runId, me }: { runId: string; me: Person }) {
-  const { run, steps, inputs, connection, error } = useRun(runId);
+  const { run, steps, inputs, connection, error, asOf } = useRun(runId);
   const check = lastCheck(steps);
   const shown = asReport(inputs.at(-1)?.show) ?? asReport(check) ?? inputs.at(-1)?.show ?? check;
   const report = asReport(shown);
@@ -52,7 +52,7 @@ export function RunPage({ runId, me }: { runId: string; me: Person }) {
         <p className="faint">
           <RunBadge run={run} /> {run.id}, begun <Ago at={run.created_at} />
         </p>
-        <ConnectionStatus connection={connection} error={error} />
+        <ConnectionStatus connection={connection} error={error} asOf={asOf} />
       </header>
       <div className="detail-body">
         <div>

@@ -1,16 +1,16 @@
 /** All runs of the workflow, and beside them the one that is open. */
 
-import type { RunRow } from "@signoff/client";
+import type { ConnectionState, RunRow, SignoffProblem } from "@signoff/client";
 import { useRuns } from "@signoff/client/react";
 import { useDeferredValue, useMemo, useState } from "react";
 import { isOver } from "../model/timeline";
 import { type Route, hrefOf } from "../model/route";
 import type { Person } from "../model/identity";
 import { matches, runItem } from "../model/worklist";
-import { Ago, Empty, Loading, Said } from "../parts/basics";
+import { Ago, Amount, Empty, Loading, Said } from "../parts/basics";
 import { ConnectionStatus } from "../parts/Connection";
 import { Guard } from "../parts/Guard";
-import { List, Search } from "../parts/List";
+import { Count, List, Search } from "../parts/List";
 import { RunBadge } from "../parts/Status";
 import { RunPage } from "./RunPage";
 
@@ -18,19 +18,13 @@ const FILTERS = { finished: "Finished", open: "Under way", all: "All" } as const
 type Filter = keyof typeof FILTERS;
 
 export function RunsPage({ route, me }: { route: Route & { page: "runs" | "run" }; me: Person }) {
-  const { runs, connection, error } = useRuns("expense");
+  const { runs, connection, error, asOf } = useRuns("expense");
   const open = route.page === "run" ? route.runId : null;
   return (
     <main className="split" data-open={open !== null} id="main">
       <section className="pane list-pane" aria-labelledby="runs">
-        <header className="pane-head">
-          <h1 id="runs">
-            Claims <span className="count">{runs.length}</span>
-          </h1>
-          <ConnectionStatus connection={connection} error={error} />
-        </header>
         <Guard what="The list" of={me.id}>
-          <Runs runs={runs} connecting={connection === "connecting"} open={open} />
+          <Runs runs={runs} connection={connection} error={error} asOf={asOf} open={open} />
         </Guard>
       </section>
       {open === null ? (
@@ -46,18 +40,43 @@ export function RunsPage({ route, me }: { route: Route & { page: "runs" | "run" 
   );
 }
 
-function Runs({ runs, connecting, open }: { runs: readonly RunRow[]; connecting: boolean; open: string | null }) {
+interface RunsProps {
+  runs: readonly RunRow[];
+  connection: ConnectionState;
+  error: SignoffProblem | undefined;
+  asOf: string | undefined;
+  open: string | null;
+}
+
+function Runs({ runs, connection, error, asOf, open }: RunsProps) {
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("finished");
   const wanted = useDeferredValue(search);
   const entries = useMemo(() => runs.map((run) => ({ run, item: runItem(run) })), [runs]);
-  const found = entries
-    .filter(({ run, item }) => passes(run, filter) && matches(item.text, wanted))
+  const searched = entries.filter(({ item }) => matches(item.text, wanted));
+  const found = searched
+    .filter(({ run }) => passes(run, filter))
     .sort((a, b) => b.run.updated_at.localeCompare(a.run.updated_at));
 
-  if (connecting && runs.length === 0) return <Loading label="Looking for claims" />;
+  const head = (
+    <header className="pane-head">
+      <h1 id="runs">
+        Claims <Count shown={found.length} all={entries.length} />
+      </h1>
+      <ConnectionStatus connection={connection} error={error} asOf={asOf} />
+    </header>
+  );
+  if (connection === "connecting" && runs.length === 0) {
+    return (
+      <>
+        {head}
+        <Loading label="Looking for claims" />
+      </>
+    );
+  }
   return (
     <>
+      {head}
       <div className="filters">
         <Search label="Search claims" value={search} onChange={setSearch} />
         <fieldset className="choice small" aria-label="Which claims">
@@ -71,7 +90,9 @@ function Runs({ runs, connecting, open }: { runs: readonly RunRow[]; connecting:
                   setFilter(name as Filter);
                 }}
               />
-              <span>{label}</span>
+              <span>
+                {label} <small className="count">{searched.filter(({ run }) => passes(run, name as Filter)).length}</small>
+              </span>
             </label>
           ))}
         </fieldset>
@@ -85,7 +106,7 @@ function Runs({ runs, connecting, open }: { runs: readonly RunRow[]; connecting:
               <span className="row-title">
                 <Said>{item.title}</Said>
               </span>
-              <span className="row-amount">{item.amount}</span>
+              <Amount of={item.amount} />
               <span className="row-who">
                 <Said>{item.who === "" ? run.id : item.who}</Said> · <Ago at={run.updated_at} brief />
               </span>

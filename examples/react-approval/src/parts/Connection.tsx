@@ -1,4 +1,5 @@
 import type { ConnectionState, SignoffProblem } from "@signoff/client";
+import { Ago } from "./basics";
 
 const TEXT: Record<ConnectionState, string> = {
   connecting: "Connecting …",
@@ -8,13 +9,27 @@ const TEXT: Record<ConnectionState, string> = {
   failed: "Not connected",
 };
 
-/** Say whether what is on the screen is the present. */
-export function ConnectionStatus({ connection, error }: { connection: ConnectionState; error?: SignoffProblem | undefined }) {
+interface Props {
+  connection: ConnectionState;
+  error?: SignoffProblem | undefined;
+  /** When what is shown was last known to be complete, if it may be old. */
+  asOf?: string | undefined;
+}
+
+/** Say whether what is on the screen is the present, and if not, how old it is. */
+export function ConnectionStatus({ connection, error, asOf }: Props) {
   return (
-    <p className="connection" data-state={connection} role="status" aria-label="Connection">
+    <p className="connection" data-state={connection}>
       <i aria-hidden="true" />
-      {TEXT[connection]}
-      {connection === "failed" && error && <span className="visually-hidden">: {error.title}</span>}
+      <span role="status" aria-label="Connection">
+        {TEXT[connection]}
+        {connection === "failed" && error && <span className="visually-hidden">: {error.title}</span>}
+      </span>
+      {asOf !== undefined && (
+        <span>
+          · as it was <Ago at={asOf} brief />
+        </span>
+      )}
     </p>
   );
 }

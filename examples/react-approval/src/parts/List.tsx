@@ -41,6 +41,11 @@ export function List<Entry>({ label, entries, keyOf, children }: Props<Entry>) {
   );
 }
 
+/** How many entries there are; where some are filtered out, how many are shown. */
+export function Count({ shown, all }: { shown: number; all: number }) {
+  return <span className="count">{shown === all ? all : `${shown} of ${all}`}</span>;
+}
+
 export function Search({ label, value, onChange }: { label: string; value: string; onChange: (value: string) => void }) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {

@@ -7,32 +7,36 @@ import { Guard } from "./Guard";
 import { PlainView } from "./PlainView";
 
 /** What a request shows: a claim the way claims look, anything else by its members. */
-export function Shown({ value, of }: { value: unknown; of: string }) {
+export function Shown({ value, before = value, of }: { value: unknown; before?: unknown; of: string }) {
   const report = asReport(value);
   if (!report) return <PlainView value={value} />;
   return (
     <Guard what="The claim" of={of} instead={<PlainView value={value} />}>
-      <ReportView report={report} />
+      <ReportView report={report} before={asReport(before) ?? report} />
     </Guard>
   );
 }
 
-export function ReportView({ report }: { report: Report }) {
+/** Where the claim was other before it was amended, that is marked. */
+export function ReportView({ report, before = report }: { report: Report; before?: Report }) {
   const { claim } = report;
+  const old = before.claim;
   const findings = findingsByItem(report);
   return (
     <section className="report" aria-label="Claim">
       <dl className="facts">
         <Fact name="Claimed" wide>
-          <strong className="amount">{money(claim.total, claim.currency)}</strong>
+          <strong className="amount">
+            <Marked now={money(claim.total, claim.currency)} was={money(old.total, old.currency)} />
+          </strong>
           {claim.currency !== HOUSE_CURRENCY && <span className="faint">about {money(report.amount, HOUSE_CURRENCY)}</span>}
         </Fact>
         <Fact name="Claimant">
-          <Said>{claim.claimant.name}</Said>
+          <Marked now={claim.claimant.name} was={old.claimant.name} />
           <span className="faint">{claim.claimant.department}</span>
         </Fact>
         <Fact name="Cost centre">
-          {claim.cost_centre}
+          <Marked now={claim.cost_centre} was={old.cost_centre} />
           <span className="faint">
             {claim.id}, handed in {day(claim.submitted)}
           </span>
@@ -46,7 +50,7 @@ export function ReportView({ report }: { report: Report }) {
       </dl>
       {claim.purpose && (
         <blockquote className="purpose" dir="auto">
-          {claim.purpose}
+          <Marked now={claim.purpose} was={old.purpose} />
         </blockquote>
       )}
       <Findings report={report} />
@@ -64,16 +68,21 @@ export function ReportView({ report }: { report: Report }) {
           </tr>
         </thead>
         <tbody>
-          {claim.items.map((item, index) => (
+          {claim.items.map((item, index) => {
+            const was = counterpart(old.items, claim.items, index);
+            return (
             <tr key={index}>
               <td className="faint">{day(item.date)}</td>
               <td>
-                <Said>{item.description}</Said>
+                <Marked now={item.description} was={was ? item.description : null} />
                 <ItemDetails item={item} findings={findings.get(index) ?? []} />
               </td>
-              <td className="number">{money(item.amount, claim.currency)}</td>
+              <td className="number">
+                <Marked now={money(item.amount, claim.currency)} was={money(was?.amount ?? item.amount, old.currency)} />
+              </td>
             </tr>
-          ))}
+            );
+          })}
         </tbody>
         <tfoot>
           <tr>
@@ -85,6 +94,30 @@ export function ReportView({ report }: { report: Report }) {
         </tfoot>
       </table>
     </section>
+  );
+}
+
+/** What an item was before: items are known by their description, the second of one by being the second. */
+function counterpart(before: readonly LineItem[], now: readonly LineItem[], index: number): LineItem | undefined {
+  const same = ({ description }: LineItem) => description === now[index]?.description;
+  return before.filter(same)[now.slice(0, index).filter(same).length];
+}
+
+/** A text, and what stood there before; null: nothing did. */
+function Marked({ now, was }: { now: string; was: string | null }) {
+  if (now === was) return <Said>{now}</Said>;
+  return (
+    <>
+      {was !== null && was !== "" && (
+        <del>
+          <span className="visually-hidden">before: </span>
+          <Said>{was}</Said>
+        </del>
+      )}{" "}
+      <ins>
+        <Said>{now}</Said>
+      </ins>
+    </>
   );
 }
 

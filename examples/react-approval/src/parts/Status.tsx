@@ -14,9 +14,12 @@ const TONES = {
   cancelled: "plain",
 } as const;
 
+/** What the engine calls sleeping is under way for whoever waits for their money. */
+const LABELS: Partial<Record<RunRow["status"], string>> = { running: "Under way", sleeping: "Under way" };
+
 /** Say in one word how a run stands; a finished claim says how it ended. */
 export function RunBadge({ run }: { run: RunRow }) {
   const outcome = run.status === "completed" ? asReceipt(run.output)?.outcome : undefined;
   const tone = outcome && outcome !== "paid" ? "plain" : TONES[run.status];
-  return <Badge tone={tone}>{words(outcome ?? run.status)}</Badge>;
+  return <Badge tone={tone}>{outcome === undefined ? (LABELS[run.status] ?? words(run.status)) : words(outcome)}</Badge>;
 }

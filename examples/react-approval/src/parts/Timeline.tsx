@@ -126,7 +126,7 @@ function tell(moment: Moment, now: number | null, me: Person): Telling {
         more: commentOf(moment.input.value) ?? reasonOf(moment.input),
       };
     case "sleeping":
-      return { state: "active", what: "Sleeping" };
+      return { state: "active", what: "A short pause" };
     case "blocked":
     case "ended":
       return tellEnd(moment.run);

@@ -1,9 +1,8 @@
-/** Answers that were refused when their page had gone: what did not count, and why, until its author has read it. */
+/** Answers that wait to be sent, and those refused when their page had gone: what did not count, and why, until it was read. */
 
-import type { UndeliveredAnswer } from "@signoff/client";
-import { useUndelivered } from "@signoff/client/react";
-import { labelOfAction } from "../model/actions";
-import { useArming, useDisturbing } from "../model/arming";
+import type { QueuedAnswer, UndeliveredAnswer } from "@signoff/client";
+import { useArming, useDisturbing, useUndelivered } from "@signoff/client/react";
+import { words } from "../model/format";
 import type { Person } from "../model/identity";
 import { hrefOf } from "../model/route";
 import { aboutUndelivered, whyUndelivered } from "../model/undelivered";
@@ -11,12 +10,13 @@ import { Ago, Notice, Said } from "./basics";
 import { PlainView } from "./PlainView";
 
 export function Undelivered({ me }: { me: Person }) {
-  const { answers, dismiss } = useUndelivered();
+  const { answers, queued, dismiss } = useUndelivered();
   const sight = answers.map(({ submissionId }) => submissionId).join(" ");
   const { armed, guard } = useArming(sight);
   useDisturbing(sight);
   return (
     <aside className="undelivered" aria-label="Not delivered" aria-live="polite">
+      <Waiting queued={queued} />
       {answers.map((answer) => (
         <Notice key={answer.submissionId} tone="warn" title={titleOf(answer)}>
           <p>
@@ -45,9 +45,29 @@ export function Undelivered({ me }: { me: Person }) {
   );
 }
 
+/** What was answered here and has not reached the server: it goes out by itself, from whichever tab is open then. */
+function Waiting({ queued }: { queued: readonly QueuedAnswer[] }) {
+  const [first] = queued;
+  if (first === undefined) return null;
+  const one = queued.length === 1;
+  return (
+    <Notice tone="busy" title={one ? "An answer waits to be sent" : `${queued.length} answers wait to be sent`}>
+      <p>
+        {one ? "It goes" : "They go"} out when the server can be reached
+        {first.givenAt !== "" && (
+          <>
+            ; {one ? "given" : "the first was given"} <Ago at={first.givenAt} />
+          </>
+        )}
+        .
+      </p>
+    </Notice>
+  );
+}
+
 /** The button of a plain answer says nothing of what was answered. */
 function titleOf({ action }: UndeliveredAnswer): string {
-  return action === "submit" ? "Your answer did not count" : `Your answer did not count: ${labelOfAction(action)}`;
+  return action === "submit" ? "Your answer did not count" : `Your answer did not count: ${words(action)}`;
 }
 
 function What({ answer: { value, at } }: { answer: UndeliveredAnswer }) {

@@ -2,7 +2,7 @@
 
 import { type ReactNode, useEffect, useRef } from "react";
 import { useNow } from "../model/clock";
-import { instant, relative } from "../model/format";
+import { type Money, instant, relative } from "../model/format";
 
 /** Text by people, in whatever script it is written: it must not push its surroundings around. */
 export function Said({ children }: { children: string }) {
@@ -17,6 +17,21 @@ export function Ago({ at, brief = false }: { at: string; brief?: boolean }) {
     <time dateTime={at} title={instant(at)}>
       {relative(at, now === null ? null : Math.max(now, Date.parse(at)), brief ? "narrow" : "long")}
     </time>
+  );
+}
+
+/** An amount in a list: the decimal signs stand below each other. */
+export function Amount({ of }: { of: Money | null }) {
+  return (
+    <span className="row-amount">
+      {of && (
+        <>
+          {of.whole}
+          <span className="fraction">{of.fraction}</span>
+          {of.after && <span className="after">{of.after}</span>}
+        </>
+      )}
+    </span>
   );
 }
 
