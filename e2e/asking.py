@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from signoff import App, Context
+from signoff import App, Context, Refused
 
 app = App()
 
@@ -64,8 +64,25 @@ class Transfer(BaseModel):
     how: Literal["slowly", "quickly"] = "slowly"
 
 
+EVIL = (
+    "\"'><script>window.__xss = 1</script><img src=x onerror='window.__xss = 1'><svg onload='window.__xss = 1'>"
+    "</textarea></title></style></option>"
+)
+
+
+class Hostile(BaseModel):
+    """A form whose every word tries to run."""
+
+    text: str = Field(EVIL, title=EVIL, description=EVIL)
+    long: str = Field(EVIL, title=EVIL, max_length=900)
+    number: int = Field(title=EVIL)
+    pick: Literal['"><script>window.__xss = 1</script>', "b"] = Field("b", title=EVIL, description=EVIL)
+    names: dict[str, str] = Field({EVIL: EVIL}, title=EVIL)
+    rows: list[str] = Field([EVIL], title=EVIL)
+
+
 TYPES: dict[str, Any] = {"text": str, "yes": bool, "number": float, "integer": int, "decimal": Decimal, "order": Order}
-TYPES |= {"either": Card | Cash, "numbers": Numbers, "texts": list[str], "transfer": Transfer}
+TYPES |= {"either": Card | Cash, "numbers": Numbers, "texts": list[str], "transfer": Transfer, "hostile": Hostile}
 
 
 @app.workflow(expose=["output"])
@@ -78,6 +95,25 @@ async def ask(ctx: Context, question: dict[str, Any]) -> dict[str, Any]:
     )
     value = answer.value.model_dump(mode="json") if isinstance(answer.value, BaseModel) else answer.value
     return {"action": answer.action, "value": value}
+
+
+class Seat(BaseModel):
+    """What only the workflow's own code can judge."""
+
+    email: str = Field(title="E-mail", min_length=1)
+
+
+async def free(seat: Seat) -> None:
+    """Refuse what is taken."""
+    if seat.email.startswith("bora"):
+        raise Refused({"/email": "That address is taken."})
+
+
+@app.workflow(expose=["output"])
+async def seat(ctx: Context) -> str:
+    """Ask for an address that is free."""
+    answer = await ctx.await_input("ask", Seat, title="Who comes?", to=["group:finance"], validate=free)
+    return answer.value.email
 
 
 def look(number: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -23,13 +24,20 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "examples" / "react-approval"
 
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
 
 class Product:
     """`signoff dev` with the example's page: can be killed and started again on the same data."""
 
-    def __init__(self, data: Path, app: str = "workflow:app", folder: Path = EXAMPLE) -> None:
+    def __init__(
+        self, data: Path, app: str = "workflow:app", folder: Path = EXAMPLE, options: tuple[str, ...] = ()
+    ) -> None:
         self.data = data
-        self.app, self.folder = app, folder
+        self.app, self.folder, self.options = app, folder, options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -43,7 +51,7 @@ class Product:
                 [
                     *(sys.executable, "-m", "signoff.cli", "dev", self.app),
                     *("--store", f"sqlite:///{self.data / 'signoff.db'}"),
-                    *("--port", str(self.port), "--page", str(EXAMPLE / "dist")),
+                    *("--port", str(self.port), "--page", str(EXAMPLE / "dist"), *self.options),
                 ],
                 cwd=self.folder,
                 env={**os.environ, "SIGNOFF_EXAMPLE_DATA": str(self.data)},
@@ -73,23 +81,27 @@ class Product:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(20)
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the API as the local operator."""
+    def call(self, method: str, path: str, body: Any = None, who: str | None = None) -> Any:
+        """Call the API as the local operator, or as somebody of finance."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{path}", data, {"content-type": "application/json"}, method=method)
+        headers = {"content-type": "application/json", **({} if who is None else {"authorization": unsecured(who)})}
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as reply:
             return json.loads(reply.read())
 
     def claim(self) -> str:
         """Start a run for a claim that needs a person; return its id."""
-        claim = large_claim()
+        return self.hand_in(large_claim())
+
+    def hand_in(self, claim: dict[str, Any]) -> str:
+        """Start a run for a claim that needs a person; return its id."""
         self.call("POST", "/v1/runs", {"workflow": "expense", "input": claim, "run_id": claim["id"]})
         until(lambda: self.call("GET", f"/v1/runs/{claim['id']}")["inputs"], "the run asks for approval")
         return str(claim["id"])
 
-    def ask(self, run_id: str, /, **question: Any) -> str:
+    def ask(self, run_id: str, /, workflow: str = "ask", **question: Any) -> str:
         """Start a run that asks; return the page's address of its request."""
-        self.call("POST", "/v1/runs", {"workflow": "ask", "run_id": run_id, "input": question})
+        self.call("POST", "/v1/runs", {"workflow": workflow, "run_id": run_id, "input": question or None})
         until(lambda: self.call("GET", f"/v1/runs/{run_id}")["inputs"], "the run asks")
         return f"#/request/{run_id}/ask%3A0"
 
@@ -125,10 +137,24 @@ class Product:
             database.close()
 
 
+def unsecured(who: str) -> str:
+    """Return the header of a token that nobody has signed, which a server without a key takes from this machine."""
+    parts = ({"alg": "none"}, {"sub": who, "groups": ["finance"]})
+    head, claims = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return f"Bearer {head}.{claims}."
+
+
 def large_claim() -> dict[str, Any]:
     """Return a claim that somebody has to approve."""
     claims = [json.loads(line) for line in (EXAMPLE / "claims.jsonl").read_text().splitlines()]
     return dict(next(claim for claim in claims if claim["currency"] == "EUR" and claim["total"] > 100))
+
+
+def some_claims(*currencies: str) -> list[dict[str, Any]]:
+    """Return a claim that somebody has to approve, in each of the currencies."""
+    claims = [json.loads(line) for line in (EXAMPLE / "claims.jsonl").read_text().splitlines()]
+    most = {one["currency"]: one for one in sorted(claims, key=lambda claim: float(claim["total"]))}
+    return [dict(most[currency]) for currency in currencies]
 
 
 def until(condition: Callable[[], object], what: str, timeout_s: float = 20) -> None:
@@ -161,12 +187,8 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, or Playwright's own where there is none."""
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -209,6 +231,52 @@ def visits(chromium: Browser, product: Product) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert problems == []
+
+
+Console = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def consoled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A running product; shared, so every test has runs of its own."""
+    product = Product(tmp_path_factory.mktemp("consoled"), "consoled:app", HERE)
+    product.start()
+    yield product
+    product.kill()
+
+
+@pytest.fixture
+def console(chromium: Browser, consoled: Product) -> Iterator[Console]:
+    """Open the console as somebody, each in a profile of their own; what nobody caught fails the test, as does a breach
+    of the policy of its content."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def open_console(at: str = "", who: str = "", groups: str = "finance", **options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "console", lambda message: problems.append(message.text) if "Content Security" in message.text else None
+        )
+        page.goto(f"{consoled.url}/console/?as={who}&groups={groups if who else ''}{at}")
+        return page
+
+    yield open_console
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def asked(product: Product, run_id: str, workflow: str = "approve", **question: Any) -> str:
+    """Start a run that asks; return the console's address of its request."""
+    product.call(
+        "POST", "/v1/runs", {"workflow": workflow, "run_id": run_id, "input": {"title": f"Pay {run_id}?", **question}}
+    )
+    until(lambda: product.call("GET", f"/v1/runs/{run_id}")["inputs"], "the run asks")
+    return f"#/inbox/{run_id}/approve%3A0"
 
 
 def settled(page: Page) -> None:

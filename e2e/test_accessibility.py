@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from e2e.conftest import EXAMPLE, Product, settled
+from e2e.test_approval import outcome
 
 AXE: Path = EXAMPLE / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -34,12 +35,14 @@ def test_axe_finds_nothing(chromium: Browser, product: Product, scheme: Any, siz
         expect(page.get_by_role("list", name="Requests waiting for you")).to_be_visible()
         assert violations(page) == []
         page.goto(f"{product.url}/?as=alice#/request/{claim}/approve%3A0")
-        expect(page.get_by_role("button", name="Send decision")).to_be_visible()
+        expect(page.get_by_role("button", name="Approve")).to_be_enabled()
         assert violations(page) == []
-        page.get_by_role("radio", name="Decline", exact=True).check()
+        page.get_by_role("button", name="Decline").click()
+        expect(page.get_by_role("textbox", name="Why not?")).to_be_visible()
+        assert violations(page) == []
         settled(page)
-        page.get_by_role("button", name="Send decision").click()
-        expect(page.get_by_role("textbox", name="Comment")).to_have_attribute("aria-invalid", "true")
+        page.get_by_role("button", name="Decline").click()
+        expect(page.get_by_role("textbox", name="Why not?")).to_have_attribute("aria-invalid", "true")
         assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.goto(f"{product.url}/?as=alice#/runs/{claim}")
@@ -60,9 +63,9 @@ def test_axe_finds_nothing_in_any_form(chromium: Browser, asking: Product) -> No
         page = context.new_page()
         for of, more in forms.items():
             page.goto(f"{asking.url}/?as=alice{asking.ask(f'axe-{of}', of=of, show=shown, **more)}")
-            expect(page.get_by_role("button", name="Send decision")).to_be_enabled(timeout=20_000)
+            expect(page.get_by_role("button", name="Submit")).to_be_enabled(timeout=20_000)
             assert violations(page) == [], of
-            page.get_by_role("button", name="Send decision").click()
+            page.get_by_role("button", name="Submit").click()
             expect(page.locator("[aria-invalid=true]").first).to_be_visible()
             assert violations(page) == [], of
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -80,16 +83,18 @@ def test_the_keyboard_suffices(chromium: Browser, product: Product) -> None:
         expect(link).to_be_visible()
         _tab_to(page, "a[href*='request']")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("button", name="Send decision")).to_be_visible()
-        _tab_to(page, "input[type=radio]")
-        page.keyboard.press("Space")
+        decline = page.get_by_role("button", name="Decline")
+        expect(decline).to_be_enabled(timeout=20_000)
+        _tab_to(page, "[data-action=decline]")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Decline")).to_be_focused()
         _tab_to(page, "textarea")
         page.keyboard.type("By keyboard.")
-        _tab_to(page, ".actions button")
-        expect(page.get_by_role("button", name="Send decision")).to_be_enabled(timeout=20_000)
+        _tab_to(page, "[data-action=decline]")
+        expect(decline).to_be_enabled(timeout=20_000)
         page.keyboard.press("Enter")
-        status = page.get_by_role("region", name="Decision").get_by_role("status")
-        expect(status).to_contain_text("You approved this")
+        expect(outcome(page)).to_contain_text("You declined this")
+        expect(page.get_by_role("heading", name="You declined this")).to_be_focused()
         assert product.entries(claim, "input.answered")[0]["value"]["comment"] == "By keyboard."
     finally:
         context.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-from e2e.conftest import Product, Visit, large_claim, settled, until
+from e2e.conftest import Product, Visit, large_claim, settled, some_claims, until
 
 
 def address(claim: str) -> str:
@@ -13,12 +13,13 @@ def address(claim: str) -> str:
 
 
 def decide(page: Page, verdict: str, comment: str = "") -> None:
-    """Fill the form and send it."""
-    page.get_by_role("radio", name=verdict, exact=True).check()
-    if comment:
-        page.get_by_role("textbox", name="Comment").fill(comment)
+    """Press the button; who declines is asked why, and presses again."""
     settled(page)
-    page.get_by_role("button", name="Send decision").click()
+    page.get_by_role("button", name=verdict).click()
+    if verdict == "Decline":
+        page.get_by_role("textbox", name="Why not?").fill(comment)
+        settled(page)
+        page.get_by_role("button", name=verdict).click()
 
 
 def answers_of(page: Page) -> list[int]:
@@ -28,19 +29,30 @@ def answers_of(page: Page) -> list[int]:
     return replies
 
 
+def replied(page: Page, replies: list[int], *statuses: int) -> None:
+    """Wait for the replies, and no others: the stream may have shown what they say before."""
+    until(lambda: page.evaluate("1") and len(replies) >= len(statuses), "the server has replied")
+    assert replies == list(statuses)
+
+
 def outcome(page: Page) -> Locator:
     """Find where the page says what became of the decision."""
-    return page.get_by_role("region", name="Decision").get_by_role("status")
+    return page.get_by_role("region", name="Decision").locator(".signoff-outcome")
 
 
 def test_approve_and_watch_it_finish(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice")
     page.get_by_role("list", name="Requests waiting for you").get_by_role("link").first.click()
-    decide(page, "Approve", "Fine.")
+    decide(page, "Approve")
     expect(outcome(page)).to_contain_text("You approved this")
     timeline = page.get_by_role("region", name="Timeline")
+    expect(timeline).to_contain_text("A short pause", timeout=15_000)
     expect(timeline).to_contain_text("Completed", timeout=15_000)
+    names = timeline.get_by_role("listitem").locator(".what")
+    asked = ["Handed in", "House rules", "Asked finance", "You approved this"]
+    told = [*asked, "Exchange rate", "Line on the bank statement", "Payment", "Completed"]
+    assert sorted(names.all_inner_texts()) == sorted(told), "what people call it, not what the code does"
     assert product.paid(claim) == 1
     row = product.row(claim)
     assert row["output"]["decided_by"] == "user:alice"
@@ -65,25 +77,28 @@ def test_a_422_is_shown_at_the_field_and_corrected(product: Product, visit: Visi
     claim = product.claim()
     page = visit("alice", address(claim))
     replies = answers_of(page)
-    decide(page, "Decline")
-    comment = page.get_by_role("textbox", name="Comment")
+    page.get_by_role("button", name="Decline").click()
+    comment = page.get_by_role("textbox", name="Why not?")
+    comment.fill("No.")
+    settled(page)
+    page.get_by_role("button", name="Decline").click()
     expect(comment).to_have_attribute("aria-invalid", "true")
-    assert replies == [422]
+    expect(comment).to_be_focused()
+    replied(page, replies, 422)
     assert product.entries(claim, "input.answered") == []
     comment.fill("Not this quarter.")
     settled(page)
-    page.get_by_role("button", name="Send decision").click()
+    page.get_by_role("button", name="Decline").click()
     expect(outcome(page)).to_contain_text("You declined this")
-    assert replies == [422, 200]
+    replied(page, replies, 422, 200)
     assert product.reaches(claim, "completed")["output"]["comment"] == "Not this quarter."
 
 
 def test_a_double_click_is_one_submission(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
-    page.get_by_role("radio", name="Approve", exact=True).check()
     settled(page)
-    page.get_by_role("button", name="Send decision").dblclick()
+    page.get_by_role("button", name="Approve").dblclick()
     expect(outcome(page)).to_contain_text("You approved this")
     product.reaches(claim, "completed")
     assert len(product.entries(claim, "input.answered")) == 1
@@ -93,7 +108,7 @@ def test_a_double_click_is_one_submission(product: Product, visit: Visit) -> Non
 def test_the_loser_of_two_tabs_sees_who_decided(product: Product, visit: Visit) -> None:
     claim = product.claim()
     first, second = visit("alice", address(claim)), visit("bora", address(claim))
-    second.get_by_role("radio", name="Decline", exact=True).check()
+    second.get_by_role("button", name="Decline").click()
     # The second tab's view of the world stands still, as on a train: its click is decided by the server alone.
     second.route("**/v1/stream/**", lambda route: route.abort())
     held: list[Route] = []
@@ -102,9 +117,9 @@ def test_the_loser_of_two_tabs_sees_who_decided(product: Product, visit: Visit) 
         held.append(route)
 
     second.route("**/answer", hold)
-    second.get_by_role("textbox", name="Comment").fill("I say no.")
+    second.get_by_role("textbox", name="Why not?").fill("I say no.")
     settled(second)
-    second.get_by_role("button", name="Send decision").click()
+    second.get_by_role("button", name="Decline").click()
     until(lambda: second.evaluate("1") and held, "the second tab has clicked")
     decide(first, "Approve")
     expect(outcome(first)).to_contain_text("You approved this")
@@ -117,7 +132,7 @@ def test_the_loser_of_two_tabs_sees_who_decided(product: Product, visit: Visit) 
 def test_another_tab_follows_without_reload(product: Product, visit: Visit) -> None:
     claim = product.claim()
     first, second = visit("alice", address(claim)), visit("bora", address(claim))
-    expect(second.get_by_role("button", name="Send decision")).to_be_visible()
+    expect(second.get_by_role("button", name="Approve")).to_be_visible()
     decide(first, "Approve")
     expect(outcome(second)).to_contain_text("Alice approved this")
     expect(second.get_by_role("region", name="Timeline")).to_contain_text("Completed", timeout=15_000)
@@ -147,10 +162,10 @@ def test_a_reload_in_the_middle_keeps_the_answer(product: Product, visit: Visit)
 def test_offline_during_the_click_is_accepted_once_when_back(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
-    page.get_by_role("radio", name="Approve", exact=True).check()
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
     page.context.set_offline(True)
     settled(page)
-    page.get_by_role("button", name="Send decision").click()
+    page.get_by_role("button", name="Approve").click()
     expect(outcome(page)).to_contain_text("Waiting for the network")
     assert product.entries(claim, "input.answered") == []
     page.context.set_offline(False)
@@ -163,10 +178,10 @@ def test_offline_during_the_click_is_accepted_once_when_back(product: Product, v
 def test_an_answer_that_is_refused_when_its_page_has_gone_is_told(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
-    page.get_by_role("radio", name="Approve", exact=True).check()
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
     page.context.set_offline(True)
     settled(page)
-    page.get_by_role("button", name="Send decision").click()
+    page.get_by_role("button", name="Approve").click()
     expect(outcome(page)).to_contain_text("Waiting for the network")
     page.get_by_role("link", name="All claims").click()
     other = visit("bora", address(claim))
@@ -176,6 +191,12 @@ def test_an_answer_that_is_refused_when_its_page_has_gone_is_told(product: Produ
     told = page.get_by_role("complementary", name="Not delivered")
     expect(told).to_contain_text("Bora had decided already", timeout=15_000)
     expect(told).to_contain_text(large_claim()["title"])
+    page.set_viewport_size({"width": 375, "height": 667})
+    settled(page)
+    above, below = told.bounding_box(), page.locator("#main").bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"], "on a phone it covers nothing"
     told.get_by_role("button", name="Dismiss").click()
     expect(told).not_to_contain_text("Bora")
     page.reload()
@@ -186,7 +207,7 @@ def test_an_answer_that_is_refused_when_its_page_has_gone_is_told(product: Produ
 def test_killed_between_ask_and_answer(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
-    expect(page.get_by_role("button", name="Send decision")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
     product.kill()
     decide(page, "Approve")
     product.start()
@@ -233,12 +254,12 @@ def test_a_revision_while_reading_is_stale_then_approved(product: Product, visit
     assert product.entries(claim, "input.answered") == []
     changed = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
     expect(changed).to_be_visible()
-    expect(page.get_by_role("button", name="Send decision")).to_be_disabled()
+    expect(page.get_by_role("button", name="Approve")).to_be_disabled()
     page.get_by_role("button", name="Review again").click()
     expect(page.get_by_role("heading", name="An amended title")).to_be_visible()
     decide(page, "Approve")
     expect(outcome(page)).to_contain_text("You approved this")
-    assert replies == [409, 200]
+    replied(page, replies, 409, 200)
     assert product.reaches(claim, "completed")["output"]["outcome"] == "paid"
 
 
@@ -249,13 +270,40 @@ def test_who_was_not_asked_cannot_answer(product: Product, visit: Visit) -> None
     expect(outcome(page)).to_contain_text("You are not among those asked")
     assert product.entries(claim, "input.answered") == []
     inbox = visit("chidi")
+    expect(inbox.get_by_text("Nothing is waiting for you")).to_be_visible()
     expect(inbox.get_by_text(claim)).to_have_count(0)
+    expect(inbox.locator("kbd")).to_have_count(0)
+
+
+def test_the_list_counts_what_it_shows_and_says_until_when(product: Product, visit: Visit) -> None:
+    chosen = some_claims("EUR", "JPY", "KRW", "USD")
+    for claim in chosen:
+        product.hand_in(claim)
+    page = visit("alice", address(chosen[0]["id"]), viewport={"width": 1280, "height": 800})
+    rows = page.get_by_role("list", name="Requests waiting for you").get_by_role("link")
+    expect(rows).to_have_count(4)
+    heading = page.get_by_role("heading", name="Waiting for you")
+    expect(heading).to_have_text("Waiting for you 4")
+    expect(rows.get_by_text("Due in 3 days")).to_have_count(4)
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    expect(page.get_by_text("Live", exact=True).filter(visible=True)).to_have_count(1)
+    ends = rows.locator(".fraction").evaluate_all("all => all.map(one => one.getBoundingClientRect().left)")
+    assert len(ends) == 4
+    assert max(ends) - min(ends) < 0.5, "decimal signs stand below each other, also of a currency without decimals"
+    page.get_by_role("searchbox").fill(chosen[1]["id"])
+    expect(heading).to_have_text("Waiting for you 1 of 4")
+    page.goto(f"{product.url}/?as=alice#/runs")
+    expect(page.get_by_role("heading", name="Claims")).to_have_text("Claims 0 of 4")
+    which = page.get_by_role("group", name="Which claims").locator("label")
+    expect(which).to_have_text(["Finished 0", "Under way 4", "All 4"])
+    which.nth(1).click()
+    expect(page.get_by_role("heading", name="Claims")).to_have_text("Claims 4")
 
 
 def test_ctrl_c_stops_cleanly_with_readers_connected(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
-    expect(page.get_by_role("button", name="Send decision")).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
     assert product.stop() == 0
     product.start()
     decide(page, "Approve")

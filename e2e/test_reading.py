@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from e2e.conftest import Product, Visit, large_claim, settled, until
-from e2e.test_approval import address, answers_of, outcome
+from e2e.test_approval import address, answers_of, outcome, replied
 
 SIZES = {"wide": ViewportSize(width=1280, height=800), "phone": ViewportSize(width=390, height=844)}
 
@@ -47,18 +47,17 @@ def test_a_double_click_does_not_acknowledge_and_approve(product: Product, visit
     claim = product.claim()
     page = visit("alice", address(claim), viewport=size)
     replies = answers_of(page)
-    page.get_by_role("radio", name="Approve", exact=True).check()
-    send = page.get_by_role("button", name="Send decision")
+    send = page.get_by_role("button", name="Approve")
     expect(send).to_be_enabled()
     send.scroll_into_view_if_needed()
-    before = box(page, "Send decision")
+    before = box(page, "Approve")
     amend(product, claim)
     notice = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
     expect(notice).to_contain_text("Amended, 1.")
     # It moves nothing, shares no place with what answers, and has the focus.
-    assert box(page, "Send decision") == before
+    assert box(page, "Approve") == before
     assert not overlap(box(page, "Review again"), before)
-    assert page.evaluate("document.querySelector('.amended').contains(document.activeElement)")
+    assert page.evaluate("document.querySelector('.signoff-amended').contains(document.activeElement)")
     expect(send).to_be_disabled()
     # A double click where the button was that answers does nothing, and the notice stays.
     page.mouse.dblclick(*middle(before))
@@ -69,21 +68,21 @@ def test_a_double_click_does_not_acknowledge_and_approve(product: Product, visit
     review = middle(box(page, "Review again"))
     page.mouse.dblclick(*review)
     expect(notice).to_be_hidden()
-    assert not overlap({"x": review[0], "y": review[1], "width": 1, "height": 1}, box(page, "Send decision"))
+    assert not overlap({"x": review[0], "y": review[1], "width": 1, "height": 1}, box(page, "Approve"))
     expect(page.get_by_text("Amended, 1.")).to_be_visible()
     # What answers is disarmed for a second, wherever the pointer is.
-    page.mouse.dblclick(*middle(box(page, "Send decision")))
+    page.mouse.dblclick(*middle(box(page, "Approve")))
     assert replies == []
     expect(send).to_be_enabled()
     send.click()
     expect(outcome(page)).to_contain_text("You approved this")
-    assert replies == [200]
+    replied(page, replies, 200)
 
 
 def test_a_change_of_the_change_is_read_again(product: Product, visit: Visit) -> None:
     claim = product.claim()
     page = visit("alice", address(claim))
-    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
     again = page.get_by_role("button", name="Review again")
     amend(product, claim, 1)
     expect(again).to_be_enabled()
@@ -98,10 +97,31 @@ def test_a_change_of_the_change_is_read_again(product: Product, visit: Visit) ->
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_what_is_typed_while_it_changes_stays(product: Product, visit: Visit, size: ViewportSize) -> None:
+    claim = product.claim()
+    page = visit("alice", address(claim), viewport=size)
+    decline, reason = page.get_by_role("button", name="Decline"), page.get_by_role("textbox", name="Why not?")
+    decline.click()
+    reason.fill("The receipt")
+    amend(product, claim)
+    notice = page.get_by_role("alert").filter(has_text="This request changed while you were reading")
+    expect(notice).to_contain_text("Amended, 1.")
+    reason.press_sequentially(" is missing.")
+    expect(decline).to_be_disabled()
+    page.get_by_role("button", name="Review again").click()
+    # What changed is marked where it stands.
+    expect(page.locator("blockquote ins")).to_have_text("Amended, 1.")
+    decline.click()
+    expect(outcome(page)).to_contain_text("You declined this")
+    assert product.entries(claim, "input.answered")[0]["value"] == {"comment": "The receipt is missing."}
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_however_much_has_changed_the_way_on_is_in_sight(product: Product, visit: Visit, size: ViewportSize) -> None:
     claim = product.claim()
     page = visit("alice", address(claim), viewport=size)
-    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+    page.locator(".timeline li").last.scroll_into_view_if_needed()
     newer = large_claim()
     newer |= {"title": "Another title. " * 9, "purpose": "Another purpose. " * 9, "cost_centre": "CC-1"}
     newer["claimant"] |= {"name": "Another name", "department": "Another department"}
@@ -119,11 +139,10 @@ def test_nothing_answers_in_the_first_second(product: Product, visit: Visit) -> 
     page = visit("alice")
     replies = answers_of(page)
     page.get_by_role("list", name="Requests waiting for you").get_by_role("link").first.click()
-    page.get_by_role("button", name="Send decision").wait_for()
+    page.get_by_role("button", name="Approve").wait_for()
     # By keyboard, as fast as a program can.
-    page.evaluate("document.querySelector('input[type=radio]').click()")
-    page.evaluate("document.querySelector('.actions button').click()")
-    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    page.evaluate("document.querySelector('[data-action=approve]').click()")
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
     assert replies == []
     assert product.entries(claim, "input.answered") == []
 
@@ -131,45 +150,47 @@ def test_nothing_answers_in_the_first_second(product: Product, visit: Visit) -> 
 def test_enter_on_a_choice_or_in_a_text_does_not_send(asking: Product, call_on: Visit) -> None:
     page = call_on("alice", asking.ask("enter", of="text"))
     replies = answers_of(page)
-    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
-    page.get_by_role("textbox", name="Your answer").fill("yes")
+    expect(page.get_by_role("button", name="Submit")).to_be_enabled()
+    page.get_by_role("textbox", name="Answer").fill("yes")
     page.keyboard.press("Enter")
     page.goto(f"{asking.url}/?as=alice{asking.ask('enter-2', of='yes')}")
-    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    expect(page.get_by_role("button", name="Submit")).to_be_enabled()
     page.get_by_role("radio", name="Yes").check()
     page.keyboard.press("Enter")
     settled(page)
-    page.get_by_role("button", name="Send decision").click()
+    page.get_by_role("button", name="Submit").click()
     expect(outcome(page)).to_contain_text("You answered this")
-    assert replies == [200]
+    replied(page, replies, 200)
     assert asking.answered("enter-2")["value"] is True
 
 
-def test_a_refusal_moves_no_choice_under_the_pointer(product: Product, visit: Visit) -> None:
-    claim = product.claim()
-    page = visit("alice", address(claim))
-    page.get_by_role("radio", name="Decline", exact=True).check()
-    send = page.get_by_role("button", name="Send decision")
+def test_a_refusal_moves_no_choice_under_the_pointer(asking: Product, call_on: Visit) -> None:
+    page = call_on("alice", asking.ask("moved", of="transfer", initial={"payee": {"kind": "cash"}}))
+    slowly = page.get_by_role("radiogroup", name="How").get_by_role("radio", name="slowly")
+    expect(slowly).to_be_checked()
+    send = page.get_by_role("button", name="Submit")
     expect(send).to_be_enabled()
-    before = box(page, "Send decision")
+    send.scroll_into_view_if_needed()
+    before = box(page, "Submit")
     page.mouse.click(*middle(before))
-    expect(page.get_by_role("textbox", name="Comment")).to_have_attribute("aria-invalid", "true")
+    amount = page.get_by_role("group", name="Payee").get_by_role("textbox", name="Amount")
+    expect(amount).to_have_attribute("aria-invalid", "true")
     for _ in range(3):  # impatient clicks where the button was
         page.mouse.click(*middle(before))
-    expect(page.get_by_role("radio", name="Decline", exact=True)).to_be_checked()
-    assert product.entries(claim, "input.answered") == []
+    expect(slowly).to_be_checked()
+    assert asking.entries("moved", "input.answered") == []
 
 
 def test_a_form_that_shrinks_puts_no_armed_button_under_the_pointer(asking: Product, call_on: Visit) -> None:
     page = call_on("alice", asking.ask("shrinks", of="texts", initial=[f"Line {n}" for n in range(3)]))
     replies = answers_of(page)
-    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    expect(page.get_by_role("button", name="Submit")).to_be_enabled()
     # Taking a row away moves what stands below it up, to where the pointer is.
     for number in (3, 2, 1):
-        page.get_by_role("button", name=f"Remove Your answer {number}").click()
-        page.mouse.click(*middle(box(page, "Send decision")))
+        page.get_by_role("button", name=f"Remove Item {number}").click()
+        page.mouse.click(*middle(box(page, "Submit")))
     assert replies == []
-    expect(page.get_by_role("button", name="Send decision")).to_be_enabled()
+    expect(page.get_by_role("button", name="Submit")).to_be_enabled()
 
 
 def test_what_lies_above_the_page_and_goes_leaves_no_armed_button_behind(asking: Product, call_on: Visit) -> None:
@@ -178,19 +199,19 @@ def test_what_lies_above_the_page_and_goes_leaves_no_armed_button_behind(asking:
     page.get_by_role("radio", name="Yes").check()
     page.context.set_offline(True)
     settled(page)
-    page.get_by_role("button", name="Send decision").click()
+    page.get_by_role("button", name="Submit").click()
     expect(outcome(page)).to_contain_text("Waiting for the network")
     page.evaluate("at => { location.hash = at; }", "#/")
     other = call_on("bora", first)
     other.get_by_role("radio", name="No", exact=True).check()
     settled(other)
-    other.get_by_role("button", name="Send decision").click()
+    other.get_by_role("button", name="Submit").click()
     expect(outcome(other)).to_contain_text("You answered this")
     page.context.set_offline(False)
     told = page.get_by_role("complementary", name="Not delivered")
     expect(told).to_contain_text("Bora had decided already", timeout=15_000)
     page.evaluate("at => { location.hash = at; }", second)
-    send = page.get_by_role("button", name="Send decision")
+    send = page.get_by_role("button", name="Submit")
     expect(send).to_be_enabled()
     told.get_by_role("button", name="Dismiss").click()
     expect(send).to_be_disabled()
@@ -202,7 +223,7 @@ def test_what_lies_above_the_page_and_goes_leaves_no_armed_button_behind(asking:
 def test_each_action_has_a_button_of_its_own(asking: Product, call_on: Visit, action: str) -> None:
     run = f"two-{action}"
     page = call_on("alice", asking.ask(run, of="yes", actions=["approve", "reject"]))
-    buttons = page.locator(".actions button")
+    buttons = page.locator(".signoff-actions button")
     expect(buttons).to_have_text(["Approve", "Reject"])
     if action == "approve":
         page.get_by_role("radio", name="Yes").check()
@@ -216,5 +237,5 @@ def test_the_focus_goes_to_the_outcome(asking: Product, call_on: Visit) -> None:
     page = call_on("alice", asking.ask("focus", of="yes"))
     page.get_by_role("radio", name="Yes").check()
     settled(page)
-    page.get_by_role("button", name="Send decision").click()
+    page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", name="You answered this")).to_be_focused()

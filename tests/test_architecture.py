@@ -25,15 +25,18 @@ MOST_LINES_OF_A_FUNCTION: Final = 60
 MOST_METHODS: Final = 20
 
 LONG_MODULES: Final = {
+    "client/client.py": "one class: all there is to ask a server",
     "errors.py": "the tree of errors is to be seen whole, and journals name its classes by this module",
     "runtime/driver.py": "the states of a driver and all that leads from one to another",
     "runtime/local.py": "one class: the port of a worker, all of which meets the services",
+    "server/streams/endpoints.py": "one class: all that may be asked of a stream, over one set of services",
     "workflow/aio.py": "asyncio's functions, as workflow code finds them",
     "workflow/loop.py": "one class: an event loop as asyncio asks for it",
 }
 """What is longer than usual, and why it is not parted."""
 
 LARGE_CLASSES: Final = {
+    "SignoffClient": "each method is something to ask a server",
     "WorkflowLoop": "asyncio's event loop has these methods",
     "Connection": "asyncio's protocol, the parser's callbacks and what exchanges ask for",
     "MemoryStore": "the store port has these methods, in five facets",
@@ -45,11 +48,19 @@ LARGE_CLASSES: Final = {
 
 LAZY: Final = {
     "cli": "a command loads what it needs",
+    "server/access/jwks.py": "as tokens.py beside it",
+    "tokens.py": "cryptography, for whoever mints",
+    "links.py": "cryptography comes with the first link",
+    "signing.py": "as above",
+    "server/forms/markdown.py": "Markdown is read for the first link that is opened",
+    "service/ed25519.py": "cryptography comes with the first bundle",
+    "server/notify/people_messenger.py": "apprise is an extra, and takes a while",
     "server/access/tokens.py": "cryptography comes with the first token",
     "server/subscriptions/webhook.py": "cryptography comes with the first webhook",
     "stores/open.py": "a backend is loaded when a URL names it",
+    "workflow/approval/arguments.py": "what checks arguments is loaded by the first tool with a schema",
     "workflow/codec/kinds.py": "pydantic's URLs are loaded by who has one",
-    "workflow/input/decide.py": "what checks answers is loaded by the first answer",
+    "workflow/input/answer_faults.py": "what checks answers is loaded by the first answer",
     "workflow/input/schema.py": "as above, by the first schema",
 }
 """Where something may be imported within a function, and why it cannot stand at the top."""
@@ -66,11 +77,17 @@ ENTRIES: Final = re.compile(r"workflow/\w+/entries\.py")
 """An entry is called after what happened, and so is the error that the code gets for it."""
 
 
-OF_THE_WHOLE: Final = {"conformance", "docs", "histories", "protocol", "servers", "test_architecture.py"}
-"""Tests of what is no one part of the package: the protocol, the documents, clients, servers, the shape of the code."""
+OF_THE_WHOLE: Final = {"conformance", "docs", "histories", "packaging", "protocol", "servers", "test_architecture.py"}
+"""Tests of what is no one part of the package: the protocol, the documents, clients, servers, what is published, the
+shape of the code."""
 
 SCENARIOS: Final = {
+    "aisdk/test_chat.py": "the chat of the AI SDK reads runs, in Node",
+    "adapters/test_killed.py": "agents whose process dies while people decide about their tools",
+    "adapters/test_missing.py": "adapters whose framework is not installed",
     "cli/test_commands.py": "command after command on one server or one store, as somebody works with them",
+    "runtime/test_approvals.py": "tools that wait for people, policies and remembered approvals",
+    "runtime/test_tools.py": "tools beside secrets, validators, quorums, deadlines and policies that fail",
     "runtime/test_boundaries.py": "something happens between any two commits of a run",
     "runtime/test_chaos.py": "workers with many good runs and all kinds of bad ones",
     "runtime/test_clocks.py": "waits of worker, service and store by a clock that jumps",
@@ -89,6 +106,12 @@ SCENARIOS: Final = {
     "runtime/test_wizard.py": "people who go back and forth between pages",
     "server/api/test_input_policy.py": "claims, votes, handing on and one's own runs over HTTP",
     "server/api/test_input_races.py": "people at one request at the same instant",
+    "security/test_openapi.py": "whatever may be sent, and what may not, against the OpenAPI document",
+    "security/test_secrets.py": "secrets, and all that a server says and logs",
+    "security/test_table.py": "every endpoint and stream, against everybody who might call",
+    "server/access/test_rotation.py": "secrets that are exchanged while people call",
+    "server/notify/test_senders.py": "processes that tell one webhook, and one of which dies",
+    "server/access/test_revocation.py": "revoked tokens in the API, the fast lane and live reads",
     "server/fast/test_lane.py": "the fast lane and the application, answer by answer",
     "server/fast/test_lane_faults.py": "the fast lane among conflicts, failures and clients that leave",
     "server/streams/test_compaction.py": "compaction as HTTP shows it",
@@ -275,6 +298,10 @@ BACKEND: Final = re.compile(r"stores/(?!open)(\w+)/")
 """A backend's own: no other knows it, so two may call like parts alike, such as what writes."""
 
 
+HOMONYMS: Final = {"Rejected": "a Change that a store cannot keep, and a tool that may not run: no code meets both"}
+"""Names that mean two things all the same, and why that misleads nobody."""
+
+
 def one_each(where: Sequence[str]) -> bool:
     """Tell whether a name is a part of several backends, and of each once."""
     backends = [found.group(1) for place in where if (found := BACKEND.match(place))]
@@ -292,6 +319,7 @@ def test_one_name_means_one_thing() -> None:
         if len(where) > 1
         and not (len(where) == 2 and "errors.py" in where and any(map(ENTRIES.fullmatch, where)))
         and not one_each(where)
+        and name not in HOMONYMS
     }
     assert twice == {}
 

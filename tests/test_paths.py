@@ -13,6 +13,7 @@ from signoff.streams.path import engine_owned
         (paths.journal_path("r1"), "runs/r1/journal"),
         (paths.inbox_path("user:alice"), "inbox/user:alice"),
         (paths.listing_path("expense"), "workflows/expense"),
+        (paths.notifications_path("r1"), "notifications/1"),
     ],
 )
 def test_the_engines_streams_are_where_the_protocol_says_and_its_own(path: str, where: str) -> None:

@@ -64,7 +64,7 @@ def at_terminal(folder: Path, *arguments: str, **variables: str) -> Iterator[Ter
     process = subprocess.Popen(
         [sys.executable, "-m", "signoff.cli", *arguments],
         cwd=folder,
-        env=environment(TERM="dumb", COLUMNS="200", **variables),
+        env=environment(**{"TERM": "dumb", "COLUMNS": "200", **variables}),
         stdin=own,
         stdout=own,
         stderr=own,

@@ -61,6 +61,29 @@ async def plain(ctx: Context) -> dict:
 """
 
 
+ATTACHING = """
+from typing import Annotated
+
+from pydantic import BaseModel
+from signoff import App, Attachment, AttachmentLimits, Context
+
+app = App()
+
+class Claim(BaseModel):
+    scan: Annotated[Attachment, AttachmentLimits(max_bytes=100, types=("application/pdf",))]
+    more: list[Attachment] = []
+
+async def content(scan: Attachment) -> str:
+    return (await scan.read()).decode()
+
+@app.workflow(expose=("output",))
+async def claim(ctx: Context) -> list:
+    answer = await ctx.await_input("claim", Claim, title="What for?", to=["group:finance"])
+    scan = answer.value.scan
+    return [scan.name, scan.type, await ctx.step("content", content, scan), len(answer.value.more)]
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an application."""
@@ -199,6 +222,17 @@ def test_without_a_terminal_nobody_is_asked(folder: Path, dev: Running) -> None:
     assert json.loads(said.stdout)["row"]["action"] == "approve"
 
 
+def test_what_was_seen_of_another_request_is_not_answered(folder: Path, dev: Running) -> None:
+    _asked(dev, "tool", "twice")
+    row = httpx.get(f"{dev.url}/v1/runs/twice/inputs/tool:0", trust_env=False).json()["input"]
+    told = ["answer", "twice", "tool:0", "--action", "approve", "--json", "--seen-offset", row["revised"]]
+    said = run(folder, *told, "--asked-at", "2026-01-01T00:00:00.000Z", SIGNOFF_SERVER=dev.url)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "is another one now" in said.stderr
+    said = run(folder, *told, "--asked-at", row["asked_at"], SIGNOFF_SERVER=dev.url)
+    assert json.loads(said.stdout)["row"]["action"] == "approve"
+
+
 def test_an_action_that_is_not_offered_is_said_before_anything_is_asked(folder: Path, dev: Running) -> None:
     with at_terminal(folder, "answer", "open", "plain:0", "--action", "edit", SIGNOFF_SERVER=dev.url) as terminal:
         terminal.sees("--action is one of submit, reject.")
@@ -304,3 +338,26 @@ def test_an_answer_that_nobody_checks_while_the_run_is_paused_is_told_of(keyed: 
     assert said.startswith("Being checked: Name? (submit). The run is paused")
     _boss(keyed, "resume", "held")
     assert _said(keyed, "alice", *how, "--action", "submit")[1] == "Accepted: Name? (submit, by user:alice)\n"
+
+
+def test_a_file_is_attached_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(ATTACHING)
+    (tmp_path / "a.pdf").write_text("%PDF-1.7")
+    (tmp_path / "b.txt").write_text("text")
+    (tmp_path / "large.pdf").write_text("x" * 101)
+    with running(tmp_path, "dev", "flow:app", "--port", "0", "--data", "data") as dev:
+        _asked(dev, "claim", "attached")
+        with at_terminal(tmp_path, "answer", "attached", "claim:0", SIGNOFF_SERVER=dev.url) as terminal:
+            _talk(
+                terminal,
+                ("Scan (path of a file, at most 100 bytes, application/pdf): ", "none.pdf"),
+                ("none.pdf cannot be read: No such file or directory.", "b.txt"),
+                ("This file is text/plain; taken are: application/pdf.", "large.pdf"),
+                ("This file has 101 bytes; at most 100 bytes are taken.", "a.pdf"),
+                ("Add one? [y/N]: ", "y"),
+                ("Item (path of a file, at most 10 MiB): ", "b.txt"),
+                ("Another one? [y/N]: ", ""),
+            )
+            terminal.sees("Accepted: What for?")
+            assert terminal.ends() == 0
+        assert _output(dev, "attached") == ["a.pdf", "application/pdf", "%PDF-1.7", 1]

@@ -182,7 +182,7 @@ def test_the_second_signal_ends_all_of_them_at_once(tmp_path: Path) -> None:
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(10) == -signal.SIGTERM
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 2.4, "sooner than the first one alone would have"
         for one in waiting:
             one.close()
 

@@ -21,6 +21,12 @@ from asyncio import gather
 @app.workflow
 async def two(ctx: Context) -> None:
     await gather(*(ctx.await_input("ok", bool, title="Fine?", to=[f"user:{who}"]) for who in ("alice", "bora")))
+
+@app.workflow
+async def agent(ctx: Context) -> None:
+    for _ in range(2):
+        await ctx.approve_tool("send", {"to": "a"}, remember=["run", "tool"])
+    await ctx.approve_tool("ask", {})
 """
 
 
@@ -74,3 +80,24 @@ def test_of_several_it_has_to_be_named(folder: Path, dev: Running) -> None:
     assert "Missing option --reason" in missing.stderr
     done = on("withdraw", "w2", "ok:1", "--reason", "moot", "--json")
     assert json.loads(done.stdout)["input"]["reason"] == "moot"
+
+
+def test_what_is_approved_for_the_next_times_too_is_listed_and_revoked(folder: Path, dev: Running) -> None:
+    def on(*arguments: str) -> Any:
+        return run(folder, *arguments, SIGNOFF_SERVER=dev.url)
+
+    _asks(folder, dev, "agent", "a1")
+    value = '{"remember": "tool", "same_args": true, "until": "2999-01-01T00:00:00Z"}'
+    assert on("answer", "a1", "tool.send:0", "--action", "approve", "--value", value).returncode == 0
+    listed = on("approvals", "list")
+    words = ("a1", "tool.send:0", "send", "agent of nobody, same arguments", "local", "2999-01-01")
+    assert [word for word in words if word not in listed.stdout] == [], listed.stdout
+    assert json.loads(on("approvals", "list", "--by", "user:alice", "--json").stdout)["approvals"] == []
+    done = on("approvals", "revoke", "a1", "tool.send:0", "--reason", "a mistake")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "The approval of tool.send:0 is revoked.\n", "")
+    [approval] = json.loads(on("approvals", "list", "--json").stdout)["approvals"]
+    assert (approval["id"], approval["revoked"]["reason"]) == ("a1/tool.send:0", "a mistake")
+    for key, said in (("tool.ask:0", "No approval was remembered of tool.ask:0"), ("no:0", "has no request 'no:0'")):
+        refused = on("approvals", "revoke", "a1", key)
+        assert refused.returncode == 1
+        assert said in refused.stderr

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from signoff.cli.command import command as signoff_command
+from signoff.cli.misuse import Misuse
 from signoff.cli.serving import Serving
 from signoff.server.config import ServerConfig
 from tests.cli.commands import Running, running
@@ -38,12 +39,18 @@ def test_dev_and_server_take_the_same_options() -> None:
         for name in ("dev", "server")
     }
     assert {name for name, _ in taken["dev"] & taken["server"]} >= {one.name for one in fields(Serving)}
-    apart = {"app", "data", "reload", "activation_limit", "workers"}
+    apart = {"app", "data", "reload", "activation_limit", "max_output", "workers"}
     assert {name for name, _ in taken["dev"] ^ taken["server"]} == apart
 
 
 def test_each_option_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SIGNOFF_SECRET", "SIGNOFF_AUDIENCE", "SIGNOFF_PUBLIC_URL", "SIGNOFF_WEBHOOK_TARGETS"):
+    for name in (
+        "SIGNOFF_SECRET",
+        "SIGNOFF_AUDIENCE",
+        "SIGNOFF_PUBLIC_URL",
+        "SIGNOFF_WEBHOOK_TARGETS",
+        "SIGNOFF_NOTIFY",
+    ):
         monkeypatch.delenv(name, raising=False)
     assert Serving().config() == ServerConfig()
     pages = Serving(allow_origin=["https://app.example"], allow_header=["x-request-id"]).config()
@@ -90,3 +97,21 @@ async def _stop_while_reading(server: Running) -> list[bytes]:
     for _, writer in lines:
         writer.close()
     return answers
+
+
+def test_messages_to_people_need_a_public_address_and_a_file_that_is_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SIGNOFF_PUBLIC_URL", raising=False)
+    path = tmp_path / "notify.toml"
+    path.write_text('[chat]\nurl = "json://sesame/{to}"\n[chat.people]\n"user:alice" = "alice"\n')
+    with pytest.raises(Misuse, match="SIGNOFF_PUBLIC_URL"):
+        Serving(notify=str(path)).config()
+    with pytest.raises(Misuse, match="No such file"):
+        Serving(notify=f"{path}x", public_url="https://app.example").config()
+    monkeypatch.setenv("SIGNOFF_NOTIFY", str(path))
+    assert [one.id for one in Serving(public_url="https://app.example").config().notify] == ["chat"]
+    path.write_text('[chat]\nurl = "jsno://sesame/{to}"\n[chat.people]\n"user:alice" = "alice"\n')
+    with pytest.raises(Misuse, match="apprise does not understand") as refused:
+        Serving(public_url="https://app.example").config()
+    assert "sesame" not in str(refused.value)

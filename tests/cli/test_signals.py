@@ -144,6 +144,7 @@ def test_a_process_that_stood_still_for_long_goes_on(tmp_path: Path) -> None:
         assert worker.wait(20) == 0
 
 
+@pytest.mark.timeout(700)
 def test_tests_that_are_started_in_the_background_can_interrupt_what_they_start() -> None:
     chosen = ["tests/cli/test_commands.py", "-k", "stopped or interrupted or signal or worked_on"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
@@ -152,7 +153,7 @@ def test_tests_that_are_started_in_the_background_can_interrupt_what_they_start(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert told.returncode == 0, told.stdout

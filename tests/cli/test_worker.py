@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.commands import running
+from tests.cli.commands import run, running
 from tests.servers import fresh_url
 
 
@@ -21,3 +21,28 @@ def test_a_worker_says_what_it_works_on_without_the_password(folder: Path) -> No
         _, errors = worker.stop()
     assert worker.line.endswith(f" from {url}")
     assert "ecret" not in worker.line + errors
+
+
+def test_a_worker_bounds_what_steps_write(folder: Path) -> None:
+    (folder / "flow.py").write_text(
+        """
+from signoff import App, Context, current_step
+
+app = App()
+
+def build() -> None:
+    with current_step().output("log", format="text") as log:
+        log.write("too long")
+
+@app.workflow
+async def ci(ctx: Context) -> None:
+    await ctx.step("build", build)
+"""
+    )
+    url = f"sqlite:///{folder}/ci.db"
+    with running(folder, "worker", "flow:app", "--store", url, "--max-output", "7"):
+        ended = run(folder, "start", "ci", "--run-id", "r1", "--wait", "--store", url)
+    assert ended.returncode == 3
+    assert (
+        "The output runs/r1/out/log has 0 bytes, and one has at most 7: 8 bytes more were not written." in ended.stderr
+    )

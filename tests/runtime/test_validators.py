@@ -86,7 +86,7 @@ PROGRAM = textwrap.dedent(
             return found
 
         engine.store.commit, engine.store.claim = committed, claimed
-        await Worker(app, engine, lease_ms=500, poll_ms=50).run()
+        await Worker(app, engine, lease_ms=1_500, poll_ms=50).run()
 
     asyncio.run(main())
     """

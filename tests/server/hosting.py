@@ -25,6 +25,7 @@ from signoff.stores.base import PartsWanted, WorkflowStore
 from signoff.stores.change import Committed
 from signoff.stores.open import open_store
 from signoff.testing.store_contract.laws import settle
+from signoff.timestamps import rfc3339
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.entries import InputRequested
 
@@ -71,6 +72,18 @@ class Host:
         await settle(self.engine.store)
         return await self.engine.inputs.get(run_id, name)
 
+    async def ask_again(self, **how: Any) -> dict[str, Any]:
+        """Delete the run that asks, and let another that gets its id ask at the same place; return the row."""
+        before = await self.engine.inputs.get("r1", "approve:0")
+        for verb in ("terminate", "delete"):
+            reply = await self.post(f"/v1/runs/r1/{verb}", {}, **bearer("boss", "operator"))
+            assert reply.status_code == 200, reply.text
+        while rfc3339(self.engine.clock.now_ms()) <= before["asked_at"]:
+            await asyncio.sleep(0.001)
+        after = await self.ask(**how)
+        assert after["revised"] == before["revised"]  # offsets do not tell the two apart
+        return after
+
     async def record(self, run_id: str, *entries: Entry) -> None:
         """Write entries to a run's journal, as a worker would."""
         loaded = await self.engine.store.load(run_name(run_id), PartsWanted(PartKind.INPUT))
@@ -82,9 +95,10 @@ class Host:
             await self.engine.store.place()
 
     async def everything(self) -> Any:
-        """Return all that is stored about runs, to compare before and after."""
+        """Return all that is stored about runs but who was refused, to compare before and after."""
         runs = (await self.engine.runs.list(RunFilter(), 500)).items
-        journals = [await self.engine.runs.history(run["id"]) for run in runs]
+        histories = [await self.engine.runs.history(run["id"]) for run in runs]
+        journals = [[entry for entry in history if entry["type"] != "input.denied"] for history in histories]
         inputs = (await self.engine.inputs.list(audience=None, status=None, limit=500)).items
         return runs, journals, inputs
 
@@ -96,7 +110,19 @@ async def hosting(
     """Serve a store for the time of the block."""
     opened = open_store(store) if isinstance(store, str) else store
     engine = await Engine.open(opened, workflows=workflows)
-    listening = socket.create_server(("127.0.0.1", 0))
+    try:
+        async with serving(engine, config) as host:
+            yield host
+    finally:
+        await engine.close()
+
+
+@asynccontextmanager
+async def serving(
+    engine: Engine, config: ServerConfig | None = None, listening: socket.socket | None = None
+) -> AsyncIterator[Host]:
+    """Serve an engine for the time of the block; on a socket of its own unless one is given."""
+    listening = listening or socket.create_server(("127.0.0.1", 0))
     settings = uvicorn.Config(
         create_app(engine, config=config),
         http=Listener(HttpLimits()).protocol(),
@@ -108,7 +134,7 @@ async def hosting(
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(settings)
-    serving = asyncio.create_task(server._serve([listening]))
+    task = asyncio.create_task(server._serve([listening]))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
@@ -116,8 +142,7 @@ async def hosting(
     finally:
         server.should_exit = True
         await engine.hub.close()
-        await serving
-        await engine.close()
+        await task
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -11,20 +11,18 @@ from tests.server.hosting import KEYED, SECRET
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_loopback_needs_no_key(host: str) -> None:
-    check_binding(host, None)
+    check_binding(host, ServerConfig())
     assert ServerConfig().keyless
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "signoff.example"])
 def test_a_network_needs_a_key(host: str) -> None:
-    check_binding(host, SECRET)
+    check_binding(host, KEYED)
     with pytest.raises(Forbidden, match="SIGNOFF_SECRET"):
-        check_binding(host, None)
+        check_binding(host, ServerConfig())
 
 
 def test_a_short_key_is_refused() -> None:
-    with pytest.raises(Forbidden, match="at least 32"):
-        check_binding("127.0.0.1", b"short")
     for secret in (b"", b"short", b"x" * 31):
         with pytest.raises(Forbidden, match="at least 32"):
             ServerConfig(secret=secret)

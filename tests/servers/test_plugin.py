@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.servers import BACKENDS
 
 ROOT = Path(__file__).parents[2]
@@ -16,11 +18,12 @@ SOME = ("tests/stores", "tests/service/test_copying.py", "tests/conformance/test
 def collected(*options: str) -> list[str]:
     """Return the ids of tests of those folders."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *SOME, *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return [line for line in done.stdout.splitlines() if "::" in line]
 
 
+@pytest.mark.timeout(1_800)
 def test_the_parts_are_the_whole() -> None:
     parts = {name: collected(f"--store-backend={name}") for name in (*BACKENDS, "none")}
     assert Counter(one for part in parts.values() for one in part) == Counter(collected())

@@ -14,6 +14,8 @@ from signoff import App, Context
 from signoff.clock import ManualClock, SystemClock
 from signoff.errors import StoreError, StoreUnavailable
 from signoff.service import copying as module
+from signoff.service import ed25519
+from signoff.service.audit import Audit
 from signoff.service.copying import NOTES, Inventory, StoreCopying
 from signoff.service.engine import Engine
 from signoff.service.kinds import Kind, free_record, put_record
@@ -24,6 +26,7 @@ from signoff.streams import offset
 from signoff.streams.stream import Branch, Payload, ProducerMark
 from signoff.testing.store_contract.filled import comparable, dumped, everything, fill
 from signoff.testing.store_contract.laws import done, head, known, start, write
+from signoff.workflow import bundle
 from tests.runtime.scene import Scene, person, working
 from tests.servers import BACKENDS, fresh_url
 
@@ -107,6 +110,11 @@ async def expense(ctx: Context, amount: int) -> list[Any]:
     return [checked, first.value]
 
 
+async def _evidence(engine: Engine, run_id: str) -> bytes:
+    """Return the evidence bundle of a run, as of one time."""
+    return await Audit(engine.store, engine.committer, ManualClock()).export(run_id)
+
+
 async def test_runs_go_on_after_the_move_and_offsets_of_browsers_hold(pair: Pair) -> None:
     engine = await Engine.open(pair.source)
     on = Scene(engine)
@@ -118,14 +126,17 @@ async def test_runs_go_on_after_the_move_and_offsets_of_browsers_hold(pair: Pair
     await engine.streams.create("chat/1", message)
     await engine.streams.append("chat/1", message, producer=ProducerMark("p", 0, 0))
     await engine.streams.create("chat/2", Payload("application/json", b"", 0), fork=Branch("chat/1"))
+    await on.placed()
     paths = ("runs/r1", "inbox/group:finance", "chat/1", "chat/2", "workflows/expense")
     heads = {path: await engine.streams.head(path) for path in paths}
     history = await on.entries("r1")
+    evidence = [await _evidence(engine, run_id) for run_id in ("r0", "r1")]
     await engine.close()
     await pair.copy()
     engine = await Engine.open(pair.target)
     on = Scene(engine)
     try:
+        assert [await _evidence(engine, run_id) for run_id in ("r0", "r1")] == evidence
         for path in paths:
             assert await engine.streams.head(path) == heads[path], "a reader goes on at its offset, by its ETag"
             chunk = await engine.streams.read(path, offset.encode(heads[path].tail))
@@ -139,6 +150,8 @@ async def test_runs_go_on_after_the_move_and_offsets_of_browsers_hold(pair: Pair
                 await on.reaches(f"r{n}", "completed")
                 assert [entry["output"] for entry in await on.entries(f"r{n}", "run.completed")] == [[n, "yes"]]
         assert (await on.entries("r1"))[: len(history)] == history
+        proven = bundle.verify(await _evidence(engine, "r1"), ed25519.is_good)
+        assert (proven.entries, proven.hashed_from) == (len(await on.entries("r1")), 0)
         chunk = await engine.streams.read("runs/r1", offset.encode(heads["runs/r1"].tail))
         assert b'"completed"' in chunk.data
         repeated = await engine.streams.append("chat/1", message, producer=ProducerMark("p", 0, 0))

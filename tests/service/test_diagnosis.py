@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from signoff.service.diagnosis import HealthFacts, HealthFinding, SeenWorker, WaitingRun, judge, judge_clocks
+from signoff.service.diagnosis import (
+    HealthFacts,
+    HealthFinding,
+    SeenWorker,
+    ToldTarget,
+    WaitingRun,
+    judge,
+    judge_clocks,
+)
 
 NOW = 1_800_000_000_000
 WORKER = SeenWorker("host:1", ("expense",), NOW + 10_000)
@@ -41,6 +49,10 @@ def waiting(workflow: str = "expense", since: int = NOW - 1_500, run_id: str = "
     return WaitingRun(run_id, workflow, since)
 
 
+def told(*, since: int | None = None, paused: bool = False, given_up: int = 0) -> ToldTarget:
+    return ToldTarget("crm", paused, since, "the receiver answered 500", given_up)
+
+
 @pytest.mark.parametrize(
     ("facts", "check", "level", "said"),
     [
@@ -55,6 +67,10 @@ def waiting(workflow: str = "expense", since: int = NOW - 1_500, run_id: str = "
         ({"blocked": {"a": 1, "b": 2}}, "blocked", "wrong", "3 runs are blocked: b 2, a 1"),
         ({"failed": {"value_error": 1_000}}, "failed", "note", "1000 runs or more are failed"),
         ({"unplaced": 1_000}, "posts", "wrong", "what people see is behind"),
+        ({"told": (told(since=NOW - 1_000),)}, "notifications", "note", "crm has not taken what it is told"),
+        ({"told": (told(since=NOW - 90_000),)}, "notifications", "wrong", "for 90 s: the receiver answered 500"),
+        ({"told": (told(since=NOW - 90_000, paused=True),)}, "notifications", "note", "crm is paused"),
+        ({"told": (told(given_up=2),)}, "notifications", "note", "never told of 2 events"),
     ],
 )
 def test_what_is_amiss_is_said_with_what_to_do(facts: dict[str, Any], check: str, level: str, said: str) -> None:
@@ -67,6 +83,7 @@ def test_what_is_amiss_is_said_with_what_to_do(facts: dict[str, Any], check: str
 def test_runs_that_have_just_become_ready_are_no_trouble() -> None:
     assert [finding.level for finding in found(ready=(waiting(),)).values()] == ["ok"]
     assert [finding.level for finding in found(unplaced=3).values()] == ["ok"]
+    assert [finding.level for finding in found(told=(told(),)).values()] == ["ok"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -228,3 +229,38 @@ async def test_what_is_asked_again_after_a_rewind_is_a_request_for_scripts() -> 
         alice.will(answer("number", 5))
         alice.will(answer("other", 2))
         assert await run.result() == 7
+
+
+async def test_requests_are_waited_for_through_a_step_that_takes_real_time() -> None:
+    app = App()
+
+    @app.workflow(expose=("output",))
+    async def slowly(ctx: Context) -> list[bool]:
+        answers = []
+        for _ in range(2):
+            await ctx.step("think", time.sleep, 0.3)
+            answers.append((await ctx.await_input("sure", bool, title="Sure?", to=["group:finance"])).value)
+        return answers
+
+    async with TestEngine(app) as engine:
+        run = await engine.start("slowly")
+        alice = engine.person("user:alice", groups=["finance"])
+        asked = []
+        while requests := await run.until_asked():
+            asked += [request.key for request in requests]
+            await alice.answers(requests[0], True)
+        assert asked == ["sure:0", "sure:1"]
+        assert await run.result() == [True, True]
+
+
+async def test_whoever_waits_to_be_asked_in_vain_is_told() -> None:
+    app = App()
+
+    @app.workflow
+    async def waits(ctx: Context) -> None:
+        await ctx.await_event("paid")
+
+    async with TestEngine(app) as engine:
+        run = await engine.start("waits")
+        with pytest.raises(Stuck, match="Nothing more happens"):
+            await run.until_asked()

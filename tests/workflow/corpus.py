@@ -12,14 +12,17 @@ import anyio
 from signoff import (
     Action,
     App,
+    Approved,
     Before,
     Context,
     Default,
+    Edited,
     Escalation,
     EventTimedOut,
     InputExpired,
     InputWithdrawn,
     Quorum,
+    Rejected,
     Reminder,
     Retry,
     StepFailed,
@@ -532,3 +535,21 @@ async def decided_together(ctx: Context, size: int) -> list[Any]:
         return [error.code, await ctx.step("after", work, size)]
     again = await ctx.await_input("again", bool, title="Sure?", to=["group:board"], forbid=answers, claim_required=True)
     return [[answer.value, [vote.value for vote in answer.votes]] for answer in (*answers, again)]
+
+
+@app.workflow
+async def tools(ctx: Context, size: int) -> list[Any]:
+    async def call(tool: str, number: int) -> Any:
+        policy = None if tool == "read" else lambda _tool, _args: None  # nobody runs it
+        args = {"n": number}
+        match await ctx.approve_tool(tool, args, to=["user:alice"], policy=policy, output=f"turn-{number}"):
+            case Approved(args) | Edited(args):
+                return await ctx.step("call", work, args["n"])
+            case Rejected(reason):
+                return reason
+            case responded:
+                return responded.text
+
+    found = await asyncio.gather(*(call(tool, 0) for tool in ("read", "write", "write")))
+    await ctx.step("think", work, size)
+    return [*found, await call("write", 1)]

@@ -10,6 +10,7 @@ import weakref
 from contextvars import ContextVar
 from typing import Any
 
+import anyio
 import pytest
 
 from signoff import Context, NonDeterminism, NotAllowedInWorkflow
@@ -261,3 +262,64 @@ def test_code_that_swallows_its_end_cannot_hide_that_it_has_changed() -> None:
         machine.advance(drive.journal)
     machine.close()
     assert machine.outcome is None
+
+
+def test_a_dropped_machine_ends_generators_whose_cleanup_waits_where_they_were() -> None:
+    seen: list[str] = []
+
+    async def flow(ctx: Context) -> None:
+        async def pages() -> Any:
+            token = variable.set("inner")
+            try:
+                with anyio.CancelScope():
+                    await ctx.sleep(60)
+                    yield 1
+            finally:
+                with anyio.CancelScope(shield=True):
+                    try:
+                        await ctx.sleep(60)
+                    finally:
+                        variable.reset(token)
+                        seen.append(variable.get())
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep_forever)
+            async for _ in pages():
+                pass
+
+    drive = Drive(flow)
+    drive.machine.close()
+    del drive
+    gc.collect()
+    assert seen == ["unset"]
+
+
+def test_a_dropped_machine_ends_generators_that_the_code_has_let_be_where_they_were() -> None:
+    seen: list[Any] = []
+
+    async def flow(ctx: Context) -> None:
+        async def pages() -> Any:
+            token = variable.set("inner")
+            try:
+                with anyio.CancelScope():
+                    yield 1
+            finally:
+                variable.reset(token)
+                task = asyncio.current_task()
+                seen.append((variable.get(), task and task.get_name()))
+
+        async def reader() -> None:
+            kept.append(pages())
+            await anext(kept[0])
+            await ctx.sleep(60)
+
+        kept: list[Any] = []
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reader(), name="reader")
+
+    drive = Drive(flow)
+    drive.machine.close()
+    assert seen == [("unset", "reader")]
+    del drive
+    gc.collect()
+    assert len(seen) == 1

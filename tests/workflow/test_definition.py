@@ -132,3 +132,31 @@ def test_tags_are_bounded_as_those_of_a_start_are(tags: list[Any]) -> None:
 
     with pytest.raises(ValueError, match="32 tags"):
         App().workflow(tags=tags)(flow)
+
+
+def test_an_application_takes_the_workflows_of_another() -> None:
+    ours, theirs = App(), App()
+
+    @theirs.workflow
+    async def asks(ctx: Context) -> None: ...
+
+    ours.include(theirs)
+    ours.include(theirs)
+    assert ours.get("asks") is theirs.get("asks")
+
+
+def test_an_included_name_must_be_free() -> None:
+    ours, theirs = App(), App()
+
+    @theirs.workflow
+    async def first(ctx: Context) -> None: ...
+
+    @theirs.workflow(name="taken")
+    async def second(ctx: Context) -> None: ...
+
+    @ours.workflow(name="taken")
+    async def third(ctx: Context) -> None: ...
+
+    with pytest.raises(ValueError, match="two workflows called taken"):
+        ours.include(theirs)
+    assert ours.names() == ("taken",)

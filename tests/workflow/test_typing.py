@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -69,7 +70,7 @@ def test_what_is_typed_also_runs() -> None:
 
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = Path(__file__).with_name("typed_answers.py")
+SAMPLES = [str(Path(__file__).with_name(f"typed_{what}.py")) for what in ("answers", "tools")]
 
 
 def _check(*command: str) -> str:
@@ -85,20 +86,25 @@ def _check(*command: str) -> str:
         timeout=240,
         check=False,
     )
-    return done.stdout if done.returncode else ""
+    return f"{done.stdout}{done.stderr}" or f"exit code {done.returncode}" if done.returncode else ""
 
 
-def test_mypy_tells_answers_of_several_types_apart() -> None:
-    assert _check("mypy", "--warn-unused-ignores", str(SAMPLE)) == ""
+def test_mypy_tells_answers_and_decisions_of_several_types_apart() -> None:
+    assert _check("mypy", "--warn-unused-ignores", *SAMPLES) == ""
 
 
 def test_pyright_agrees(tmp_path: Path) -> None:
+    for sample in SAMPLES:  # it looks at nothing that is not below its settings
+        shutil.copy(sample, tmp_path)
     settings = {
-        "include": [str(SAMPLE)],
         "extraPaths": [str(ROOT / "python"), str(ROOT)],
         "typeCheckingMode": "standard",
         "reportUnnecessaryTypeIgnoreComment": "error",
         "enableTypeIgnoreComments": False,
     }
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
-    assert _check("pyright", "--pythonpath", sys.executable, "--project", str(tmp_path)) == ""
+    (tmp_path / "wrong.py").write_text("from signoff import Rejected\n\nRejected(7, 7, 7)\n")
+    said = _check("pyright", "--pythonpath", sys.executable, "--project", str(tmp_path))
+    errors = [line.strip() for line in said.splitlines() if " - error: " in line]
+    assert len(errors) == 3
+    assert all("wrong.py" in error for error in errors), said

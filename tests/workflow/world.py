@@ -17,6 +17,7 @@ from signoff.workflow.run.cut import effective
 from signoff.workflow.run.entries import CancelRequested, RunBlocked, RunStarted, RunUnblocked
 from signoff.workflow.step.entries import StepCompleted, StepFailed
 from signoff.workflow.timer.entries import TimerFired
+from signoff.workflow.validation.entries import InputReturned
 from signoff.workflow.vote.entries import InputVoted
 
 Choose = Callable[[int], int]
@@ -24,6 +25,9 @@ Choose = Callable[[int], int]
 
 POLICIES = {"board:0", "check:0"}
 """Requests of one shape, with which people do more than answer."""
+
+TOOLS = {"tool.read:0": False, "tool.write:0": True, "tool.write:1": True, "tool.write:2": True}
+"""Requests of one shape about tools, and whether a policy is asked before people are."""
 
 START = 1_700_000_000_000
 ERROR = Error("broken", "it broke", "tests.Broken")
@@ -96,6 +100,9 @@ class World:
         by = DecidedBy("person", "user:alice")
         found: list[Callable[[], Entry]] = []
         for id_ in self.machine.open_inputs:
+            if id_ in TOOLS:
+                found += self._about_a_tool(id_)
+                continue
             sent = (self.now, id_, f"s{self.told}", "d", "submit", self.told % 2 == 0, by)
             found.append(partial(InputAnswered, *sent, votes=self._votes(id_)))
             if id_ in POLICIES:
@@ -106,6 +113,15 @@ class World:
                 found.append(partial(InputReassigned, self.now, id_, ("group:all",), "away", by))
                 found.append(partial(InputAmended, self.now, id_, {"deadline": self.now + 90_000}, "late", by))
         return found
+
+    def _about_a_tool(self, id_: str) -> list[Callable[[], Entry]]:
+        if TOOLS[id_] and not any(isinstance(one, InputReturned) and one.id == id_ for one in self.journal):
+            policy = DecidedBy("policy", "policy")
+            decided = partial(InputAnswered, self.now, id_, f"policy:{id_}", "d", "approve", None, policy)
+            return [decided, *[partial(InputReturned, self.now, id_)] * 3]
+        by = DecidedBy("person", "user:alice")
+        said = [("approve", None), ("edit", {"n": self.told}), ("reject", "no"), ("respond", "done")]
+        return [partial(InputAnswered, self.now, id_, f"s{self.told}", "d", *one, by) for one in said]
 
     def _votes(self, id_: str) -> tuple[str, ...]:
         return tuple(

@@ -10,7 +10,7 @@ import pytest
 from signoff.errors import Forbidden
 from signoff.server.access.origins import OriginPolicy
 from signoff.server.config import ServerConfig
-from tests.server.hosting import KEYED, SECRET, hosting, problem
+from tests.server.hosting import KEYED, SECRET, bearer, hosting, problem
 
 
 async def test_without_a_key_only_this_machine_is_addressed() -> None:
@@ -125,3 +125,39 @@ def test_a_server_without_a_key_serves_this_machine_alone(client: str, allowed: 
     else:
         with pytest.raises(Forbidden, match="SIGNOFF_SECRET"):
             origins.check(scope)
+
+
+FOREIGN = (
+    "https://evil.example",
+    "https://app.example.evil.example",
+    "http://app.example",
+    "https://app.example:444",
+    "null",
+    "*",
+)
+
+
+async def test_no_page_is_let_in_that_was_not_named_and_none_with_its_cookies() -> None:
+    """Streams say `*`, which a browser takes for requests without cookies alone (0141); all else names the page."""
+    config = ServerConfig(secret=SECRET, origins=("https://app.example",), rate=0)
+    async with hosting(config=config) as host:
+        await host.ask("r1")
+        boss = bearer("boss", "operator")
+        for path in ("/v1/runs", "/v1/runs/r1/inputs/approve:0/answer", "/v1/answer/a.b.c", "/health", "/nowhere"):
+            for method in ("OPTIONS", "GET", "POST"):
+                asks = {"access-control-request-method": "POST"} if method == "OPTIONS" else boss
+                own = await host.http.request(method, path, headers={**asks, "origin": "https://app.example"})
+                assert own.headers["access-control-allow-origin"] == "https://app.example", (method, path)
+                assert "origin" in own.headers["vary"]
+                assert "access-control-allow-credentials" not in own.headers
+                for origin in FOREIGN:
+                    other = await host.http.request(method, path, headers={**asks, "origin": origin})
+                    assert not [name for name in other.headers if name.startswith("access-control-")], (path, origin)
+        for path in ("runs/r1", "runs/r1/journal", "none", "__ds/jwks.json"):
+            for method in ("OPTIONS", "GET", "POST"):
+                asks = {"access-control-request-method": "POST"} if method == "OPTIONS" else boss
+                for origin in ("https://app.example", *FOREIGN):
+                    reply = await host.http.request(method, f"/v1/stream/{path}", headers={**asks, "origin": origin})
+                    assert reply.headers["access-control-allow-origin"] == "*", (method, path)
+                    assert "access-control-allow-credentials" not in reply.headers
+                    assert "set-cookie" not in reply.headers

@@ -22,7 +22,7 @@ KEYLESS = ServerConfig()
 
 
 def identify(config: ServerConfig, headers: dict[str, str]) -> Identity:
-    return TokenVerifier(config.secret, config.audience).identify(headers.get("authorization"))
+    return TokenVerifier(config.keyring, config.audience).identify(headers.get("authorization"))
 
 
 # -- tokens ------------------------------------------------------------------------------------------------------------
@@ -192,6 +192,11 @@ REFUSED = {
     "garbage": {"authorization": "Bearer a.b.c"},
     "not ascii": {"authorization": "Bearer \xff\xfe"},
 }
+
+
+def test_a_token_may_say_that_it_was_issued_before_there_were_clocks() -> None:
+    token = jwt.encode({"sub": "alice", "iat": -(10**400)}, SECRET, "HS256")
+    assert identify(KEYED, {"authorization": f"Bearer {token}"}).sub == "alice"
 
 
 @pytest.mark.parametrize("case", REFUSED)

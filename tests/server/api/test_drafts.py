@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from signoff.clock import ManualClock
-from signoff.service.drafts import FIRST_LOOK_MS, MOST_BYTES, Drafts
+from signoff.service.drafts import FIRST_LOOK_MS, MOST_BYTES, Drafts, Over
 from signoff.timestamps import rfc3339
 from signoff.workflow.entry import DecidedBy
 from signoff.workflow.input.decide import Who
@@ -139,3 +139,37 @@ async def test_only_those_who_may_answer_have_drafts_of_a_bounded_size(store: st
         problem(await host.post(DRAFT, {}, **ALICE), 400, "bad_request")
         problem(await host.post(DRAFT.replace("approve", "other"), {"value": 1}, **BOSS), 404, "input_not_found")
         assert await drafts(host, ALICE) == []
+
+
+async def test_it_takes_the_place_of_the_one_it_names_and_of_no_other(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask()
+        desk = (await host.post(DRAFT, {"value": "desk", "over": None}, **ALICE)).json()
+        assert (desk["saved"], desk["draft"]["value"]) == (True, "desk")
+        phone = (await host.post(DRAFT, {"value": "phone", "over": desk["draft"]["saved_at"]}, **ALICE)).json()
+        assert phone["saved"]
+        assert phone["draft"]["saved_at"] > desk["draft"]["saved_at"]
+        for late in ("typed on a train", None):
+            refused = (await host.post(DRAFT, {"value": late, "over": desk["draft"]["saved_at"]}, **ALICE)).json()
+            assert refused == {"draft": phone["draft"], "saved": False}
+        again = (await host.post(DRAFT, {"value": "phone", "over": None}, **ALICE)).json()
+        assert again == {"draft": phone["draft"], "saved": True}
+        assert await drafts(host, ALICE) == [("insert", "desk"), ("update", "phone")]
+        gone = (await host.post(DRAFT, {"value": None, "over": phone["draft"]["saved_at"]}, **ALICE)).json()
+        assert gone == {"draft": None, "saved": True}
+        after = (await host.post(DRAFT, {"value": "after", "over": phone["draft"]["saved_at"]}, **ALICE)).json()
+        assert after["saved"], "what was thrown away is in nobody's way"
+        problem(await host.post(DRAFT, {"value": 1, "over": 5}, **ALICE), 400, "bad_request")
+
+
+async def test_drafts_of_one_moment_are_told_apart(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        await host.ask()
+        still = Drafts(host.engine.store, host.engine.committer, ManualClock(host.engine.clock.now_ms()))
+        alice = Who(frozenset({"user:alice", "group:finance"}), DecidedBy("person", "user:alice"), False)
+        times = [(await still.save("r1", "approve:0", text, alice)).row for text in ("one", "other")]
+        assert times[0] is not None
+        assert times[1] is not None
+        assert times[0]["saved_at"] < times[1]["saved_at"]
+        kept = await still.save("r1", "approve:0", "late", alice, Over(times[0]["saved_at"]))
+        assert (kept.row, kept.saved) == (times[1], False)

@@ -18,6 +18,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "release": {},
     "delegate": {"to": "user:dan", "reason": "away"},
     "comment": {"text": "mine"},
+    "revoke": {"reason": "a mistake"},
+}
+OF_OPERATORS: dict[str, dict[str, Any]] = {
+    "withdraw": {"reason": "moot"},
+    "reassign": {"to": ["user:dan"], "reason": "away"},
+    "revise": {"title": "Really?", "reason": "a typo"},
 }
 
 
@@ -44,6 +50,22 @@ async def test_a_stranger_learns_nothing(store: str, verb: str) -> None:
         assert {reply.status_code for reply in replies} == {403}
         assert len({reply.content for reply in replies}) == 1
         assert await host.everything() == before
+
+
+@pytest.mark.parametrize("verb", REQUEST_VERBS)
+async def test_what_is_meant_for_a_request_of_a_deleted_run_is_not_done_to_the_one_that_stands_there(verb: str) -> None:
+    async with hosting("memory:", KEYED) as host:
+        row = await host.ask()
+        before = await host.everything()
+        body, late = (BODIES | OF_OPERATORS)[verb], {"asked_at": "2026-01-01T00:00:00.000Z"}
+        refused = problem(await host.post(at(verb), body | late, **BOSS), 409, "stale")
+        assert ("nothing was done" in refused["detail"], refused["row"]) == (True, row)
+        problem(await host.post(at(verb), body | {"asked_at": "yesterday"}, **BOSS), 400, "bad_request")
+        stranger = await host.post(at(verb), body | late, **bearer("mallory"))
+        assert (stranger.status_code, "row" in stranger.json()) == (403, False)
+        assert await host.everything() == before
+        done = await host.post(at(verb), body | {"asked_at": row["asked_at"]}, **BOSS)
+        assert done.json().get("code") != "stale"
 
 
 async def test_a_vote_is_told_as_one(store: str) -> None:

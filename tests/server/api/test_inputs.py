@@ -57,6 +57,29 @@ async def test_an_answer_is_accepted_once_and_told_again(store: str) -> None:
         assert types == ["run.started", "input.requested", "input.answered"]
 
 
+async def test_an_answer_to_a_request_of_a_deleted_run_is_none_to_the_run_that_has_its_id(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        before = await host.ask()
+        alice = bearer("alice", "run:read:r1", groups=FINANCE)
+        waited = submission(before, asked_at=before["asked_at"])
+        taken = {**waited, "submission_id": "s0"}
+        assert (await host.post(ANSWER, taken, **alice)).status_code == 200
+        now = await host.ask_again()
+        for late in (waited, taken, {**waited, "seen_offset": "9" * 16}):  # not even what the deleted run had taken
+            refused = problem(await host.post(ANSWER, late, **alice), 409, "stale")
+            assert "is another one now" in refused["detail"]
+            assert "your answer was not recorded" in refused["detail"]
+            assert refused["row"] == now
+        assert await host.engine.inputs.get("r1", "approve:0") == now
+        [_, _, denied] = await host.engine.runs.history("r1")
+        assert (denied["type"], denied["reason"]) == ("input.denied", "stale")
+        assert "digest" not in denied["evidence"]  # what it asks was not seen, though the offset would do
+        mine = submission(now, asked_at=now["asked_at"])
+        assert (await host.post(ANSWER, mine, **alice)).json()["outcome"] == "accepted"
+        again = await host.post(ANSWER, mine, **alice)
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
+
+
 async def test_of_many_answers_one_is_accepted(store: str) -> None:
     async with hosting(store) as host:
         row = await host.ask()
@@ -199,6 +222,8 @@ ANSWERS: list[tuple[dict[str, Any], str]] = [
     ({"seen_offset": 5}, "seen_offset"),
     ({"seen_offset": "yesterday"}, "seen_offset"),
     ({"seen_offset": "-2"}, "seen_offset"),
+    ({"asked_at": None}, "asked_at"),
+    ({"asked_at": "2026-03-01"}, "asked_at"),
     ({"by": "alice"}, "by"),
 ]
 
@@ -369,8 +394,9 @@ async def test_a_verdict_against_whatever_else_decides_has_one_outcome(store: st
     app = App()
 
     @app.workflow
-    async def sign_up(ctx: Context) -> None:
-        until = "80ms" if other == "deadline" else None
+    async def sign_up(ctx: Context, number: int) -> None:
+        # Some before, some after a machine that has much to do could have judged.
+        until = ("80ms", "300ms", "1s", "10s")[number % 4] if other == "deadline" else None
         await ctx.await_input("page", Page, title="Who?", validate=check, deadline=until)
 
     async def interfere(host: Host, at: str) -> None:
@@ -382,8 +408,9 @@ async def test_a_verdict_against_whatever_else_decides_has_one_outcome(store: st
         elif other == "cancel":
             await host.post(f"{at}/cancel", {})
 
-    async def race(host: Host, run: str, email: str) -> str:
-        await host.engine.runs.start("sign_up", None, run_id=run)
+    async def race(host: Host, number: int) -> str:
+        run, email = f"r{number}", "free" if number % 3 else "taken"
+        await host.engine.runs.start("sign_up", number, run_id=run)
         row = await asked(host, run)
         at, body = f"/v1/runs/{run}", page(email, seen=row["revised"])
         reply, _ = await asyncio.gather(host.post(f"{at}/inputs/page:0/answer", body), interfere(host, at))
@@ -403,8 +430,7 @@ async def test_a_verdict_against_whatever_else_decides_has_one_outcome(store: st
         working = asyncio.create_task(worker.run())
         outcomes: list[str] = []
         for first in range(0, rounds, 25):
-            races = [race(host, f"r{n}", "free" if n % 3 else "taken") for n in range(first, first + 25)]
-            outcomes += await asyncio.gather(*races)
+            outcomes += await asyncio.gather(*(race(host, n) for n in range(first, first + 25)))
         await worker.drain()
         await working
     assert len(outcomes) == rounds

@@ -10,15 +10,19 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from signoff import errors
+from signoff.links import PATH, make
 from signoff.server.api.about import PUBLISHED
+from signoff.server.api.answer_links import DESCRIBED
 from signoff.server.api.document import written
 from signoff.server.api.openapi import ApiDescription, ApiOperation, JsonObject, QueryParameter, build, component
 from signoff.server.api.routes import OPERATIONS, Endpoint, routes
+from signoff.signing import Keyring
 from tests.protocol.material import SCHEMAS, load
-from tests.server.hosting import KEYED, hosting, problem
+from tests.server.hosting import KEYED, SECRET, hosting, problem
 
 DOCUMENT: dict[str, Any] = json.loads(PUBLISHED.read_text())
 OPEN_TO_ALL = {"/health", "/v1/openapi.json"}
+LINKS = "/v1/answer/{token}"
 PLAIN = ApiDescription("Test", "1", "A test.", {"id": {"type": "string"}})
 
 
@@ -43,19 +47,46 @@ def test_every_route_is_described_and_every_description_is_a_route() -> None:
     described = [(operation.method, operation.path) for operation in OPERATIONS]
     assert len(described) == len(set(described))
     assert served == set(described)
-    assert {(m.upper(), path) for path, methods in DOCUMENT["paths"].items() for m in methods} == served
+    links = {(operation.method, operation.path) for operation in DESCRIBED}
+    assert links == {(method, f"{PATH}{{token}}") for method in ("GET", "HEAD", "OPTIONS", "POST")}
+    published = {(m.upper(), path) for path, methods in DOCUMENT["paths"].items() for m in methods}
+    assert published == served | links
+
+
+async def test_the_pages_of_links_are_as_described() -> None:
+    async with hosting("memory:", KEYED) as host:
+        await host.ask(to=("user:alice",))
+        described = DOCUMENT["paths"]["/v1/answer/{token}"]
+        good = f"{PATH}{make(Keyring((SECRET,)), 'r1', 'approve:0', 'user:alice').token}"
+        for method, path, how in (
+            ("GET", good, {}),
+            ("GET", f"{PATH}none", {}),
+            ("HEAD", good, {}),
+            ("OPTIONS", good, {}),
+            ("POST", good, {"data": {"add": ""}}),
+            ("POST", good, {"data": {"nothing": ""}}),
+            ("POST", good, {"content": b"x"}),
+            ("POST", good, {"json": {}}),
+            ("POST", f"{PATH}none", {"json": {}}),
+        ):
+            reply = await host.http.request(method, path, **how)
+            responses = described[method.lower()]["responses"]
+            kinds = set(responses[str(reply.status_code)].get("content", {}))
+            told = reply.headers.get("content-type", "").partition(";")[0]
+            assert told in kinds if told else not kinds
 
 
 def test_what_is_for_everybody_needs_nothing() -> None:
     assert {operation.path for operation in OPERATIONS if operation.grant is None} == OPEN_TO_ALL
     for path, methods in DOCUMENT["paths"].items():
         for operation in methods.values():
-            assert ("security" in operation) == (path not in OPEN_TO_ALL)
+            assert ("security" in operation) == (path not in {*OPEN_TO_ALL, LINKS})
 
 
 def test_every_reply_and_body_of_the_protocol_is_referred_to() -> None:
     bodies = {component(name) for name in SCHEMAS if name.endswith(("-reply.json", "-request.json", "-list.json"))}
-    assert bodies <= set(DOCUMENT["components"]["schemas"])
+    of_streams = {"LiveRequest"}  # which are described elsewhere
+    assert bodies - of_streams <= set(DOCUMENT["components"]["schemas"])
 
 
 def test_what_is_refused_is_described_with_its_status_and_code() -> None:
@@ -105,7 +136,7 @@ async def test_bodies_with_a_member_nobody_knows_are_refused_as_described() -> N
         for operation in OPERATIONS:
             if operation.request is None:
                 continue
-            path = operation.path.format(run_id="r1", topic="paid", key="approve:0")
+            path = operation.path.format(run_id="r1", topic="paid", key="approve:0", target="crm")
             problem(await host.post(path, {"colour": "red"}), 400, "bad_request")
             described = DOCUMENT["paths"][operation.path]["post"]
             schema = described["requestBody"]["content"]["application/json"]["schema"]

@@ -25,7 +25,7 @@ async def patient(ctx: Context) -> str:
 
 def program(name: str, *arguments: str) -> None:
     """Run a program of PostgreSQL."""
-    subprocess.run([find_program(name), *arguments], check=True, capture_output=True, timeout=120)
+    subprocess.run([find_program(name), *arguments], check=True, capture_output=True, timeout=240)
 
 
 async def test_a_dump_is_a_whole_store(own_postgres: PostgresServer, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from signoff.workflow.decision import AppendEntries
 from signoff.workflow.input.act import REQUEST_VERBS, withdraw
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRecalled, InputRequested
 from signoff.workflow.input.entries import InputWithdrawn as Ended
+from signoff.workflow.input.evidence import shown_to
 from signoff.workflow.input.verb import decide_on
 from tests.workflow.drive import Drive
 from tests.workflow.input.requests import ALICE, LOCAL, SCHEMA
@@ -27,7 +28,8 @@ def test_what_is_withdrawn_is_told_with_its_reason() -> None:
     run = loaded(ASKED)
     decision = decide_on(REQUEST_VERBS[0], run, "approve:0", 2_000, body={"reason": "moot"}, who=LOCAL)
     assert isinstance(decision, AppendEntries)
-    assert decision.entries == (InputRecalled(2_000, "approve:0", "moot", LOCAL.by),)
+    shown = shown_to(run.view.inputs["approve:0"], LOCAL.via)
+    assert decision.entries == (InputRecalled(2_000, "approve:0", "moot", LOCAL.by, shown),)
     row, of_run = written(run, decision)
     assert (row["status"], row["reason"], row["decided_by"]["kind"]) == ("withdrawn", "moot", "operator")
     assert of_run["status"] == "running"

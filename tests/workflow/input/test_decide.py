@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from signoff.errors import (
     BadRequest,
     Expired,
     InputNotFound,
+    NotClaimed,
     NotInAudience,
     SignoffError,
     Stale,
@@ -17,9 +19,11 @@ from signoff.errors import (
     Withdrawn,
 )
 from signoff.streams import offset
+from signoff.timestamps import rfc3339
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, Remembered
 from signoff.workflow.entry import DecidedBy
-from signoff.workflow.input.decide import MOST_BACK, Accept, Accepted, ExpireNow, Who, answer, decide_answer
+from signoff.workflow.input.answer_faults import MOST_BACK
+from signoff.workflow.input.decide import Accept, Accepted, ExpireNow, Who, answer, decide_answer
 from signoff.workflow.input.entries import InputAnswered, InputExpired, InputRequested
 from signoff.workflow.input.state import ask
 from signoff.workflow.input.submission import AnswerRequest
@@ -90,6 +94,11 @@ def test_nobody_can_have_seen_what_is_not_written() -> None:
         answer(asked(), "go:0", AnswerRequest("s1", "submit", True, offset.encode(99)), ALICE, 2_000)
 
 
+def test_what_was_seen_of_another_request_is_stale_however_far_its_stream_went() -> None:
+    with pytest.raises(Stale, match="is another one now"):
+        answer(asked(), "go:0", AnswerRequest("s1", "submit", True, offset.encode(99), rfc3339(1_099)), ALICE, 2_000)
+
+
 def test_what_nobody_asked_cannot_be_answered() -> None:
     with pytest.raises(InputNotFound, match="has no request 'no:0'"):
         answer(asked(), "no:0", YES, ALICE, 2_000)
@@ -119,6 +128,13 @@ def test_checks_come_in_order() -> None:
     with pytest.raises(NotInAudience):
         decide_answer(STATES["answered"], everything_wrong, eve, 10_000)
     late = pending(deadline=5_000)
+    anothers = replace(everything_wrong, asked_at=rfc3339(999))
+    assert decide_answer(late, anothers, ALICE, 5_000) == ExpireNow()
+    unclaimed = pending(policy={"claim_required": True})
+    with pytest.raises(Stale, match="is another one now"):
+        decide_answer(unclaimed, anothers, ALICE, 4_999)
+    with pytest.raises(NotClaimed):
+        decide_answer(unclaimed, everything_wrong, ALICE, 4_999)
     assert decide_answer(late, everything_wrong, ALICE, 5_000) == ExpireNow()
     with pytest.raises(Stale) as stale:
         decide_answer(late, everything_wrong, ALICE, 4_999)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from signoff import InvalidAnswer
 from signoff.errors import BadRequest, Stale
 from signoff.streams import offset
+from signoff.timestamps import rfc3339
 from signoff.workflow.input.decide import Accept, decide_answer
 from signoff.workflow.input.submission import AnswerRequest, parse_answer
 from tests.workflow.input.requests import ALICE, pending
@@ -21,6 +22,7 @@ BODY = {"submission_id": "s1", "action": "approve", "value": None, "seen_offset"
 def test_a_body_is_read() -> None:
     assert parse_answer(BODY) == AnswerRequest("s1", "approve", None, offset.encode(5))
     assert parse_answer(BODY | {"seen_offset": "-1"}).seen_offset == "-1"
+    assert parse_answer(BODY | {"asked_at": rfc3339(0)}).asked_at == "1970-01-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,10 @@ def test_a_body_is_read() -> None:
         (BODY | {"seen_offset": "now"}, "seen_offset"),
         (BODY | {"seen_offset": "5"}, "seen_offset"),
         (BODY | {"seen_offset": "\u0660" * 16}, "seen_offset"),
+        (BODY | {"asked_at": None}, "asked_at"),
+        (BODY | {"asked_at": 0}, "asked_at"),
+        (BODY | {"asked_at": "1970-01-01T00:00:00Z"}, "asked_at"),
+        (BODY | {"asked_at": "1970-01-01T00:00:00.000Z\n"}, "asked_at"),
         (BODY | {"value": orjson.loads("[" * 70 + "]" * 70)}, "value"),
         (BODY | {"value": orjson.loads('{"a":' * 70 + "1" + "}" * 70)}, "value"),
     ],

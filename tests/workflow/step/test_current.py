@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 from contextvars import Context as Variables
 from contextvars import ContextVar, copy_context
 
@@ -53,3 +54,13 @@ def test_what_a_step_sets_stays_there() -> None:
         tenant.set("carol")
     assert tenant.get() == before.get(tenant, "nobody")
     assert variables[tenant] == "alice"
+
+
+def test_what_the_loop_of_a_workflow_keeps_for_itself_is_not_for_its_steps() -> None:
+    library: ContextVar[str] = ContextVar("current_async_library_cvar")  # as anyio and httpx know it
+    variables = Variables()
+    variables.run(decimal.setcontext, decimal.Context(prec=3))
+    variables.run(library.set, "signoff")
+    with EnteredStep(StepInfo("r1", "pay", 0, 1), variables):
+        assert decimal.getcontext().prec == decimal.DefaultContext.prec
+        assert library.get("asyncio") == "asyncio"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from signoff.errors import AlreadyDecided
@@ -10,6 +12,7 @@ from signoff.workflow.decision import AppendEntries, Loaded, LoadWhole
 from signoff.workflow.entry import Entry
 from signoff.workflow.input.decide import answer
 from signoff.workflow.input.entries import InputAnswered
+from signoff.workflow.input.evidence import seen
 from signoff.workflow.input.state import InputState
 from signoff.workflow.input.submission import AnswerRequest
 from signoff.workflow.projection import refold
@@ -42,8 +45,9 @@ def test_the_run_is_cut_right_before_the_answer(half: object) -> None:
     run = run_of(*HISTORY)
     decision = answer(run, "b:0", back(run, half), ALICE, 9_000)
     assert isinstance(decision, AppendEntries)
+    saw = seen(run.view.inputs["b:0"], back(run).seen_offset, None)
     expected = [
-        RunRewound(9_000, 2, "a:0", reason="back", by=ALICE.by, anew=("a:0",), submission_id="s2"),
+        RunRewound(9_000, 2, "a:0", reason="back", by=ALICE.by, anew=("a:0",), submission_id="s2", evidence=saw),
         WizardPrefilled(9_000, "a:0", 1, "s2"),
         *([] if half is None else [WizardPrefilled(9_000, "b:0", half, "s2")]),
     ]
@@ -70,5 +74,6 @@ def check(_state: InputState) -> None:
 def test_there_is_nothing_to_go_back_to() -> None:
     run = run_of(started(), HISTORY[1], page(2_000, "b", "a:0"))
     state = run.view.inputs["b:0"]
+    none: Any = None
     with pytest.raises(AlreadyDecided, match="undone already"):
-        go_back(run, state, back(run), 9_000, by=ALICE.by, may=check, remember=None, reply=None)  # type: ignore[arg-type]
+        go_back(run, state, back(run), 9_000, by=ALICE.by, may=check, evidence={}, remember=none, reply=none)

@@ -1,0 +1,1 @@
+"""The AI SDK, in both supported majors, reads what runs write, unmodified."""
