@@ -159,12 +159,30 @@ class Appender(asyncio.Protocol):
             self._transport.write(following)
 
 
-class SseReader(asyncio.Protocol):
-    """Read one stream live, and note when each event with the mark `#` arrived."""
+def alone(path: str) -> bytes:
+    """Ask for a stream live, on a connection of its own."""
+    return request("GET", f"{path}?offset=now&live=sse")
 
-    def __init__(self, path: str, arrived: Callable[[], None]) -> None:
-        self._request = request("GET", f"{path}?offset=now&live=sse")
+
+def together(*paths: str) -> bytes:
+    """Ask for streams live that share a connection."""
+    joins = [{"id": str(n), "path": path.removeprefix(stream("")), "offset": "now"} for n, path in enumerate(paths)]
+    return request("POST", "/v1/live", json.dumps({"join": joins}))
+
+
+class SseReader(asyncio.Protocol):
+    """Read live, and note when each event with the mark `#` arrived.
+
+    Args:
+        asked: the request.
+        streams: how many there are on it.
+    """
+
+    def __init__(self, asked: bytes, arrived: Callable[[], None], streams: int = 1) -> None:
+        self._request = asked
         self._arrived = arrived
+        self._streams = streams
+        self._begun = b""
         self._transport: asyncio.Transport
         self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -176,7 +194,9 @@ class SseReader(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; an append is never parted, being small."""
         if not self.live.done():
-            if b"upToDate" in data:
+            self._begun += data
+            if self._begun.count(b"upToDate") >= self._streams:
+                self._begun = b""
                 self.live.set_result(None)
         elif b"#" in data:
             self._arrived()
@@ -262,7 +282,9 @@ async def across(server: Server, rounds: int) -> Figures:
         return await fan_out(server, 1, rounds, other)
 
 
-async def fan_out(server: Server, readers: int, rounds: int, other: Server | None = None) -> Figures:
+async def fan_out(
+    server: Server, readers: int, rounds: int, other: Server | None = None, asked: Callable[[str], bytes] = alone
+) -> Figures:
     """Append to a stream that many read live, at another server if there is one; return percentiles in ms."""
     path = stream("fan")
     await call(server, request("PUT", path))
@@ -275,7 +297,7 @@ async def fan_out(server: Server, readers: int, rounds: int, other: Server | Non
         if len(times) % readers == 0:
             everybody.set()
 
-    made = await _attach(other or server, [path] * readers, arrived)
+    made = await _attach(other or server, [asked(path)] * readers, arrived)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     post = request("POST", path, MESSAGE.replace("x", "#"))
     cpu = server.cpu_s()
@@ -298,12 +320,12 @@ async def fan_out(server: Server, readers: int, rounds: int, other: Server | Non
     }
 
 
-async def _attach(server: Server, paths: list[str], arrived: Callable[[], None]) -> list[SseReader]:
+async def _attach(server: Server, asked: list[bytes], arrived: Callable[[], None], streams: int = 1) -> list[SseReader]:
     loop = asyncio.get_running_loop()
     made = []
-    for n, path in enumerate(paths):
+    for n, one_asked in enumerate(asked):
         _, one = await loop.create_connection(
-            lambda path=path: SseReader(path, arrived),  # type: ignore[misc]
+            lambda asked=one_asked: SseReader(asked, arrived, streams),  # type: ignore[misc]
             "127.0.0.1",
             server.port,
         )
@@ -339,13 +361,23 @@ async def catch_up(server: Server, messages: int, rounds: int) -> Figures:
     return {"best_ms": min(times)}
 
 
-async def idle_readers(server: Server, readers: int) -> Figures:
-    """Attach readers to a hundred streams where nothing happens; return KB of memory for each."""
+async def idle_readers(server: Server, readers: int, streams: int | None = None) -> Figures:
+    """Attach readers to a hundred streams where nothing happens; return KB of memory for each.
+
+    Args:
+        streams: how many each of them reads over one connection; None: one, on a connection of its own.
+    """
     paths = [stream(f"idle-{n}") for n in range(100)]
     await call(server, *(request("PUT", path) for path in paths))
-    warm = await _attach(server, paths, _nothing)
+    every = streams or 1
+
+    def asked(n: int) -> bytes:
+        some = [paths[(n + k) % 100] for k in range(every)]
+        return alone(some[0]) if streams is None else together(*some)
+
+    warm = await _attach(server, [asked(n) for n in range(100)], _nothing, every)
     before = server.memory_kb()
-    made = await _attach(server, [paths[n % 100] for n in range(readers)], _nothing)
+    made = await _attach(server, [asked(n) for n in range(readers)], _nothing, every)
     grown = server.memory_kb() - before
     begin = time.perf_counter()
     await call(server, request("POST", paths[0], MESSAGE))
@@ -405,9 +437,12 @@ def lines(scale: int) -> list[Line]:
         Line("fan-out to 500", lambda s: fan_out(s, 500, rounds), "p50_ms", "<= 1.5 x", theirs=False),
         Line("fan-out to 2,000", lambda s: fan_out(s, 2000, rounds // 4), "p50_ms", "holds", theirs=False),
         Line("append to delivery", lambda s: fan_out(s, 1, 400 // scale), "p50_ms", "<= 3 ms", theirs=False),
+        Line("append to live", lambda s: fan_out(s, 1, 400 // scale, asked=together), "p50_ms", "<= 3 ms", theirs=None),
         Line("between processes", lambda s: across(s, 200 // scale), "p50_ms", "<= 50 ms", theirs=None),
         Line("catch-up of 100,000", lambda s: catch_up(s, 100_000, 5), "best_ms", "<= 1 x"),
         Line("idle readers, 5,000", lambda s: idle_readers(s, 5_000), "kb", "<= 30 KB", theirs=None),
+        Line("live of 1, 3,000", lambda s: idle_readers(s, 3_000, 1), "kb", "holds", theirs=None),
+        Line("live of 3, 2,000", lambda s: idle_readers(s, 2_000, 3), "kb", "holds", theirs=None),
     ]
 
 
