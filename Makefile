@@ -3,14 +3,17 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 EXAMPLE := examples/react-approval
+NEXT := examples/next
+CONSOLE := python/signoff/server/console/index.html
+export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: help demo test check fix bench setup setup-python setup-js setup-browser setup-servers clean
+.PHONY: help demo test check docs fix bench setup setup-python setup-js setup-browser setup-servers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: setup-python-demo $(EXAMPLE)/dist/index.html ## Start the product with the example on the embedded store
-	@exec $(PY) $(EXAMPLE)/demo.py
+demo: setup-python-demo $(EXAMPLE)/dist/index.html $(CONSOLE) ## Start the product with the examples on the embedded store
+	@exec $(PY) examples/demo.py
 
 test: setup setup-servers ## Run every suite against real servers and a real browser
 	@.ci/suites
@@ -25,6 +28,11 @@ check: setup ## Lint, types, import rules, and the shape of the code
 	npm --prefix js-client run --silent typecheck
 	npm --prefix $(EXAMPLE) run --silent lint
 	npm --prefix $(EXAMPLE) run --silent typecheck
+	npm --prefix $(NEXT) run --silent lint
+	npm --prefix $(NEXT) run --silent typecheck
+
+docs: setup-python js-client/node_modules/.package-lock.json ## Build the documentation as a site, in site/, and check its links
+	@.venv/bin/python .ci/docs
 
 fix: setup-python ## Format, apply the safe fixes, write anew what is made from the schemas
 	.venv/bin/ruff check --fix .
@@ -55,7 +63,8 @@ setup-python-demo: .venv/.demo
 	@.ci/setup pyright
 	@touch $@ .venv/.demo
 
-setup-js: js-client/dist/index.js $(EXAMPLE)/dist/index.html tests/conformance/node_modules/.package-lock.json
+setup-js: js-client/dist/index.js $(CONSOLE) $(EXAMPLE)/dist/index.html $(NEXT)/.next/BUILD_ID \
+  tests/conformance/node_modules/.package-lock.json tests/aisdk/node_modules/.package-lock.json
 
 js-client/node_modules/.package-lock.json: js-client/package.json js-client/package-lock.json
 	@.ci/setup npm js-client && touch $@
@@ -63,14 +72,27 @@ js-client/node_modules/.package-lock.json: js-client/package.json js-client/pack
 js-client/dist/index.js: js-client/node_modules/.package-lock.json $(shell find js-client/src -type f 2>/dev/null)
 	@npm --prefix js-client run --silent build && touch $@
 
+# Part of the Python package: whoever installs a wheel has it.
+$(CONSOLE): js-client/dist/index.js $(shell find js-client/console -type f 2>/dev/null)
+	@npm --prefix js-client run --silent build:console && touch $@
+
 $(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package.json $(EXAMPLE)/package-lock.json js-client/dist/index.js
 	@.ci/setup npm $(EXAMPLE) && touch $@
 
 $(EXAMPLE)/dist/index.html: $(EXAMPLE)/node_modules/.package-lock.json $(EXAMPLE)/index.html $(shell find $(EXAMPLE)/src -type f 2>/dev/null)
 	@npm --prefix $(EXAMPLE) run --silent build && touch $@
 
+$(NEXT)/node_modules/.package-lock.json: $(NEXT)/package.json $(NEXT)/package-lock.json js-client/dist/index.js
+	@.ci/setup npm $(NEXT) && touch $@
+
+$(NEXT)/.next/BUILD_ID: $(NEXT)/node_modules/.package-lock.json $(NEXT)/next.config.ts $(shell find $(NEXT)/app $(NEXT)/lib -type f 2>/dev/null)
+	@log=$$(npm --prefix $(NEXT) run --silent build 2>&1) || { echo "$$log"; exit 1; }; touch $@
+
 tests/conformance/node_modules/.package-lock.json: tests/conformance/package.json tests/conformance/package-lock.json
 	@.ci/setup npm tests/conformance && touch $@
+
+tests/aisdk/node_modules/.package-lock.json: tests/aisdk/package.json tests/aisdk/package-lock.json
+	@.ci/setup npm tests/aisdk && touch $@
 
 setup-browser: setup-python
 	@.ci/setup browser
@@ -80,5 +102,5 @@ setup-servers:
 	@.ci/setup servers || true
 
 clean: ## Remove everything that was built or installed here
-	rm -rf .venv js-client/{node_modules,dist} $(EXAMPLE)/{node_modules,dist} tests/conformance/node_modules .demo
+	rm -rf .venv js-client/{node_modules,dist} python/signoff/server/console $(EXAMPLE)/{node_modules,dist} $(NEXT)/{node_modules,.next} tests/conformance/node_modules tests/aisdk/node_modules .demo site
 	find . -name __pycache__ -not -path '*/node_modules/*' -prune -exec rm -rf {} +
