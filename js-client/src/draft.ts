@@ -3,7 +3,8 @@
  *
  * What is typed here comes first until it is saved; then whatever was saved last, wherever that was. Until the server has it,
  * it is kept on the device (kept-drafts.ts). It takes the place of the draft that it was typed over and of no other: where
- * something newer was saved elsewhere meanwhile, both stay, and the person says which. A draft ends with its request.
+ * something newer was saved elsewhere meanwhile, both stay, and the person says which. A draft ends with its request, and is
+ * of none that stands in its place later.
  */
 import { delay } from "./backoff.js";
 import type { Backoff } from "./backoff.js";
@@ -19,7 +20,7 @@ import type { WatchableStream } from "./live.js";
 import type { Network } from "./network.js";
 import { badReply, isObject, isPassing } from "./problem.js";
 import type { SignoffProblem } from "./problem.js";
-import type { DraftReply, DraftRow } from "./protocol.js";
+import type { DraftReply, DraftRequest, DraftRow, InputRow } from "./protocol.js";
 import type { RequestView } from "./request.js";
 import { withoutSecrets } from "./secrets.js";
 import { rowsOf } from "./stream-view.js";
@@ -43,7 +44,7 @@ export interface DraftOptions extends FedOptions {
 }
 
 /** What was typed and is not saved; `value` undefined: what is saved is to be thrown away. */
-interface Typed extends Pick<KeptDraft, "id" | "over" | "revised" | "typedAt"> {
+interface Typed extends Pick<KeptDraft, "id" | "over" | "typedAt">, Partial<Pick<KeptDraft, "askedAt" | "revised">> {
   readonly value: unknown;
   /** Since when something is not saved, in milliseconds. */
   readonly since: number;
@@ -217,11 +218,11 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
 
   #type(value: unknown): void {
     const before = this.#typed;
-    const { revised } = this.#options.request().getSnapshot().request ?? {};
+    const { request } = this.#options.request().getSnapshot();
     this.#person = this.#by();
     this.#typed = {
       id: newId(), value, over: before === undefined ? (this.#saved?.saved_at ?? null) : before.over,
-      ...(revised === undefined ? {} : { revised }), typedAt: new Date().toISOString(), since: before?.since ?? Date.now(),
+      ...(request === undefined ? {} : { askedAt: request.asked_at, revised: request.revised }), typedAt: new Date().toISOString(), since: before?.since ?? Date.now(),
     };
     this.#problem = undefined;
     this.departed();
@@ -245,9 +246,9 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
     const { runId, key, shelf, request } = this.#options;
     const [typed, by, { request: row }] = [this.#typed, this.#by(), request().getSnapshot()];
     if (typed === undefined || typed.id === this.#shelved || by === undefined || by === "" || row === undefined) return;
-    const { id, value, over, typedAt, revised } = typed;
+    const { id, value, over, typedAt, askedAt = row.asked_at, revised = row.revised } = typed;
     this.#shelved = id;
-    shelf.save({ runId, key, by, id, over, typedAt, revised: revised ?? row.revised, value: withoutSecrets(value, row) });
+    shelf.save({ runId, key, by, id, over, typedAt, askedAt, revised, value: withoutSecrets(value, row) });
     if (value === undefined && by === null) this.#settled(typed, null);
   }
 
@@ -263,8 +264,8 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
     }
     this.#person = by;
     if (typed !== undefined && kept.id !== typed.id && kept.typedAt < typed.typedAt) return false;
-    const { id, over, typedAt, revised } = kept;
-    this.#typed = { id, over, typedAt, ...(revised === undefined ? {} : { revised }), value: kept.id === typed?.id ? typed.value : kept.value, since: typed?.since ?? Date.now() };
+    const { id, over, typedAt, askedAt, revised } = kept;
+    this.#typed = { id, over, typedAt, askedAt, revised, value: kept.id === typed?.id ? typed.value : kept.value, since: typed?.since ?? Date.now() };
     this.#shelved = id;
     if (id !== typed?.id || over !== typed.over) this.#conflict = this.#problem = undefined;
     this.departed();
@@ -280,15 +281,16 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
       if (this.#by() !== person) return this.#forNext();
       const { request: row } = request().getSnapshot();
       const value = (row === undefined ? typed.value : withoutSecrets(typed.value, row)) ?? null;
+      const body: DraftRequest = { value, over: typed.over, ...(typed.askedAt === undefined ? {} : { asked_at: typed.askedAt }) };
       const before = this.#sent;
       this.#sent = [...before, writeJson(value)].slice(-MOST_SENT);
       // Never under another person's name.
-      const reply = await transport.call<DraftReply>("POST", ["v1", "runs", runId, "inputs", key, "draft"], { value, over: typed.over }, person);
+      const reply = await transport.call<DraftReply>("POST", ["v1", "runs", runId, "inputs", key, "draft"], body, person);
       // Meanwhile it became another's page: what was said of a draft is not for them.
       if (this.#by() !== person) return this.#forNext();
       if (reply.ok) {
         const { draft, saved } = reply.body;
-        if (draft !== null && !isDraft(draft)) return this.#fail(badReply);
+        if (draft !== null && !isDraft(draft)) return this.#fail(typed, badReply);
         if (saved !== false || draft === null) {
           this.#settled(typed, draft);
           return true;
@@ -302,7 +304,7 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
       if (isForAnother({ status: "refused", problem })) return false;
       if (!this.#passes(problem)) {
         if ([404, 409, 410].includes(problem.status)) this.#options.shelf.settle({ ...typed, runId, key, by: person ?? null }, null);
-        return this.#fail(problem);
+        return this.#fail(typed, problem);
       }
       this.#away = true;
       this.#update();
@@ -369,8 +371,9 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
     this.#told = draft;
   }
 
-  #fail(problem: SignoffProblem): false {
-    this.#problem = problem;
+  #fail(typed: Typed, problem: SignoffProblem): false {
+    // What was typed since then, or for another request, is yet to be tried.
+    if (this.#typed?.id === typed.id) this.#problem = problem;
     return false;
   }
 
@@ -382,22 +385,20 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
 
   #update(): void {
     const { runId, key, shelf } = this.#options;
-    this.#shelve();
     const { request } = this.#options.request().getSnapshot();
+    this.#end(request);
+    this.#shelve();
     const stream = this.#stream?.state;
     const nobody = this.#person === null || this.#person === "";
     const connection = nobody ? "ended" : (stream?.connection ?? "connecting");
     const error = stream?.error;
     const about = { connection, ...(error === undefined ? {} : { error }) } as const;
     if (request !== undefined && !isOpen(request)) {
-      // Gone with the answer, whoever gave it.
-      const by = this.#by();
-      if (this.#typed !== undefined && by !== undefined && by !== "") shelf.settle({ ...this.#typed, runId, key, by }, null);
-      this.#drop();
       this.show({ ...about, status: "off", elsewhere: false, outdated: false });
       return;
     }
-    const saved = this.#newest(stream === undefined ? undefined : rowsOf<DraftRow>(stream.rows, "draft").find((row) => row.run_id === runId && row.input === key));
+    const newest = this.#newest(stream === undefined ? undefined : rowsOf<DraftRow>(stream.rows, "draft").find((row) => row.run_id === runId && row.input === key));
+    const saved = request === undefined || newest?.asked_at === request.asked_at ? newest : undefined;
     this.#saved = saved;
     const typed = this.#typed;
     const other = this.#other();
@@ -416,6 +417,18 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
       ...(other === undefined ? {} : { other: otherOf(other) }),
       ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     });
+  }
+
+  /** What was typed goes with its request: once that is answered, by whomever, or another stands in its place. */
+  #end(request: InputRow | undefined): void {
+    const { runId, key, shelf } = this.#options;
+    const [typed, by] = [this.#typed, this.#by()];
+    if (typed === undefined || request === undefined) return;
+    const { askedAt = request.asked_at } = typed;
+    if (askedAt === request.asked_at && isOpen(request)) return;
+    // Another tab may know of a later request than this page.
+    if (askedAt <= request.asked_at && by !== undefined && by !== "") shelf.settle({ ...typed, runId, key, by }, null);
+    this.#drop();
   }
 
   /** What stands in the way, as it was saved last. */

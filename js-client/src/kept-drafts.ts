@@ -24,8 +24,9 @@ export interface KeptDraft {
   readonly value?: unknown;
   /** When the draft was saved that it was typed over; null: there was none. */
   readonly over: string | null;
-  /** Which state of the request it was typed for. */
-  readonly revised?: string;
+  /** Which request it was typed for, of all that stand at its place one after the other, and in which state. */
+  readonly askedAt: string;
+  readonly revised: string;
   /** As RFC 3339 in UTC, by this device's clock. */
   readonly typedAt: string;
 }
@@ -122,7 +123,7 @@ export class DraftShelf {
 /** True for a text that is not too old: what nobody came back to for a month is of no more use. */
 function isKept(value: unknown): value is KeptDraft {
   if (!isObject(value)) return false;
-  const { runId, key, by, id, over, typedAt, revised = "" } = value;
-  if (![runId, key, by ?? "", id, over ?? "", typedAt, revised].every((text) => typeof text === "string")) return false;
+  const { runId, key, by, id, over, typedAt, askedAt, revised } = value;
+  if (![runId, key, by ?? "", id, over ?? "", typedAt, askedAt, revised].every((text) => typeof text === "string")) return false;
   return Date.now() - Date.parse(typedAt as string) < LONGEST_MS;
 }

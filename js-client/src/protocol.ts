@@ -246,6 +246,8 @@ export interface DraftReply {
 export interface DraftRequest {
   /** Any JSON of 64 KiB at most; null: nothing is kept any more. */
   readonly value: unknown;
+  /** The `asked_at` of the row that was shown: of which request it is meant. */
+  readonly asked_at?: string;
   /**
    * When the draft was saved whose place this one takes; null: none was known. Unless given, it takes the place of any.
    */
@@ -258,6 +260,8 @@ export interface DraftRow {
   readonly run_id: string;
   /** The request it is a draft of. */
   readonly input: string;
+  /** The `asked_at` of that request: of which one it is, of all that stand at its place one after the other. */
+  readonly asked_at: string;
   /** The `revised` of the request when this was saved. */
   readonly revised: string;
   readonly saved_at: string;

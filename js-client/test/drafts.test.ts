@@ -283,6 +283,40 @@ describe("what is typed offline", () => {
     await eventually(async () => (await onDevice()).length === 0);
   });
 
+  it("is of no request that stands in its place later", async () => {
+    const runId = await ask();
+    await typed(runId, "for the first");
+    const operator = connect({ storage: memoryStorage() });
+    await operator.terminate(runId);
+    expect(await operator.act("delete", runId)).toMatchObject({ ok: true });
+    await operator.startRun({ workflow: "expense", input: 1, runId });
+    away = false;
+    // One page looks at the request, the other does not.
+    const [view] = [await open(page(), runId), page()];
+    await eventually(async () => (await onDevice()).length === 0);
+    await until(view, ({ status }) => status === "empty");
+    view.save("for the second");
+    await saved(runId, "for the second");
+  });
+
+  it("waits for the request that another tab knows of already", async () => {
+    const runId = await ask();
+    await typed(runId, "typed");
+    const texts = new Texts(indexedDB, "drafts");
+    for (const name of (await texts.all("signoff:draft:")).keys()) {
+      await texts.update(name, (text) => JSON.stringify({ ...JSON.parse(text ?? "") as object, askedAt: "2999-01-01T00:00:00.000Z" }));
+    }
+    texts.close();
+    away = false;
+    const unsaved: typeof fetch = async (...args) => {
+      if (new Request(...args).url.endsWith("/draft")) throw new TypeError("cut off");
+      return fetch(...args);
+    };
+    const view = await open(page("alice", { fetch: unsaved }), runId);
+    expect(view.getSnapshot().value).toBeUndefined();
+    expect(await onDevice()).toHaveLength(1);
+  });
+
   it("says which state of the request it was typed for", async () => {
     const runId = await ask();
     await typed(runId, "for the first");

@@ -4,7 +4,10 @@ import { DraftShelf } from "../src/kept-drafts.js";
 import type { KeptDraft } from "../src/kept-drafts.js";
 import { memoryStorage } from "../src/storage.js";
 
-const draft: KeptDraft = { runId: "r1", key: "approve:0", by: "alice", id: "1", value: "typed", over: null, typedAt: new Date().toISOString() };
+const draft: KeptDraft = {
+  runId: "r1", key: "approve:0", by: "alice", id: "1", value: "typed", over: null, typedAt: new Date().toISOString(),
+  askedAt: "2026-03-01T09:30:00.000Z", revised: "0000000000000004",
+};
 
 describe("a text that the storage refuses", () => {
   it("is kept for the page, and the older one does not come back", () => {

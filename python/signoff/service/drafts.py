@@ -3,7 +3,8 @@
 A draft is a record of its own and a row in a stream that only its author reads: however often a page saves, neither the
 run nor its journal is touched. It goes when its request is decided. Who answers through this process has it go at once;
 for all else each draft is due now and then, and whoever comes first looks whether anybody is still asked. So it is with
-runs that are deleted: a draft knows when its run began, and is never taken for one of a later run of the same id.
+runs that are deleted or rewound: a draft knows when its request was asked, and is never taken for one of a request that
+stands in its place later.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from signoff.stores.change import Change, Conflict, Name, Post, Subject, Subject
 from signoff.streams import state
 from signoff.streams.state import Operation
 from signoff.timestamps import rfc3339
-from signoff.workflow.input.decide import Who, already_decided, check_audience
+from signoff.workflow.input.decide import Who, already_decided, check_audience, check_which
 from signoff.workflow.input.state import InputState
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ class Drafts:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def save(self, run_id: str, key: str, value: Any, who: Who, over: Over | None = None) -> Saved:
+    async def save(
+        self, run_id: str, key: str, value: Any, who: Who, over: Over | None = None, *, asked_at: str | None = None
+    ) -> Saved:
         """Keep what a person has filled in of a pending request, in place of what they had; durable.
 
         Args:
@@ -102,6 +105,7 @@ class Drafts:
             who: the person.
             over: which draft it takes the place of; where another is kept that says something else, that one stays.
                 None: whatever is kept.
+            asked_at: that of the request it was typed for; None: of the one that is there.
 
         Returns:
             the row that is kept now, if any, and whether it is this one.
@@ -109,11 +113,13 @@ class Drafts:
         Raises:
             RunNotFound, InputNotFound: nobody asked this.
             NotInAudience: this person was not asked, or is nobody who has drafts.
+            Stale: another request is there now; with its `row`.
             AlreadyDecided, Expired, Withdrawn: the request is decided; with its `row`.
             PayloadTooLarge: it is larger than a draft may be.
         """
-        began, asked = await asked_of(self._store, run_id, key)
+        _, asked = await asked_of(self._store, run_id, key)
         check_audience(asked, who)
+        check_which(asked, asked_at, "kept")
         author = next((one for one in who.principals if one.startswith("user:")), None)
         if author is None:
             raise NotInAudience("Only a person has drafts: call with a token that has a `sub`. Nothing was kept.")
@@ -126,7 +132,7 @@ class Drafts:
             now = self._clock.now_ms()
             stored = await self._store.load(name)
             before = None if stored is None else stored.subject
-            if over is not None and before is not None and (stays := _stays(before, began, over, value)) is not None:
+            if over is not None and before is not None and (stays := _stays(before, asked, over, value)) is not None:
                 return stays
             if value is None:
                 if before is None or await self._forget(before, now):
@@ -135,7 +141,7 @@ class Drafts:
             # No two of a person's are of one moment, on whatever server: that tells them apart.
             now = now if before is None else max(now, before.sort + 1)
             row = _row(run_id, key, asked, value, now)
-            written = _record(name, row, began, before, now)
+            written = _record(name, row, before, now)
             operation = Operation.INSERT if before is None else Operation.UPDATE
             message = state.change(operation, "draft", row["id"], row, timestamp=rfc3339(now))
             change = _written(written, before, Post(drafts_path(author), message, 1))
@@ -181,8 +187,8 @@ class Drafts:
         """Let a draft go if nobody is asked any more, or put it off."""
         now, kept = self._clock.now_ms(), orjson.loads(record.state)
         try:
-            began, asked = await asked_of(self._store, kept["run_id"], kept["input"])
-            if began != kept["run_began"] or not asked.pending:
+            _, asked = await asked_of(self._store, kept["run_id"], kept["input"])
+            if not (_is_of(kept, asked) and asked.pending):
                 return await self._forget(record, now)
         except (RunNotFound, InputNotFound):
             return await self._forget(record, now)
@@ -198,14 +204,18 @@ class Drafts:
         return not isinstance(await self._committer.commit(change), Conflict)
 
 
-def _stays(before: Subject, began: int, over: Over, value: Any) -> Saved | None:
+def _stays(before: Subject, asked: InputState, over: Over, value: Any) -> Saved | None:
     """Return what is kept, if another is not to take its place: it is not the one that is `over`, or says the same."""
     kept = orjson.loads(before.state)
-    if kept.pop("run_began") != began:
+    if not _is_of(kept, asked):
         return None
     if _same(kept["value"], value):
         return Saved(kept)
     return None if kept["saved_at"] == over.saved_at else Saved(kept, saved=False)
+
+
+def _is_of(kept: dict[str, Any], asked: InputState) -> bool:
+    return bool(kept["asked_at"] == asked.row["asked_at"])
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -217,6 +227,7 @@ def _row(run_id: str, key: str, asked: InputState, value: Any, now: int) -> dict
         "id": f"{run_id}/{key}",
         "run_id": run_id,
         "input": key,
+        "asked_at": asked.row["asked_at"],
         "revised": asked.row["revised"],
         "saved_at": rfc3339(now),
         "value": value,
@@ -235,10 +246,9 @@ def _run_term(run_id: str) -> str:
     return f"drafts/{run_id}"
 
 
-def _record(name: Name, row: dict[str, Any], began: int, before: Subject | None, now: int) -> Subject:
+def _record(name: Name, row: dict[str, Any], before: Subject | None, now: int) -> Subject:
     expect = 0 if before is None else before.version
-    kept = orjson.dumps({**row, "run_began": began})
-    record = free_record(Kind.DRAFT, name.id, kept, expect=expect, due_at=now + FIRST_LOOK_MS)
+    record = free_record(Kind.DRAFT, name.id, orjson.dumps(row), expect=expect, due_at=now + FIRST_LOOK_MS)
     return replace(record, terms=(_term(row["run_id"], row["input"]), _run_term(row["run_id"])), sort=now)
 
 

@@ -117,6 +117,37 @@ async def test_it_goes_with_its_run_and_is_none_of_the_next(store: str) -> None:
         assert (await drafts(host, ALICE))[2:] == [("insert", "anew")]
 
 
+async def test_what_was_typed_for_another_request_is_stale(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        first = await host.ask()
+        kept = (await host.post(DRAFT, {"value": "mine", "asked_at": first["asked_at"]}, **ALICE)).json()["draft"]
+        assert kept["asked_at"] == first["asked_at"]
+        await again(host)
+        late = await host.post(DRAFT, {"value": "late", "over": None, "asked_at": first["asked_at"]}, **ALICE)
+        row = problem(late, 409, "stale")["row"]
+        assert row["asked_at"] > first["asked_at"]
+        assert [one for one in await drafts(host, ALICE) if one[1] == "late"] == []
+        anew = await host.post(DRAFT, {"value": "anew", "over": None, "asked_at": row["asked_at"]}, **ALICE)
+        assert anew.json()["saved"], "what was kept for another is in nobody's way"
+        problem(await host.post(DRAFT, {"value": 1, "asked_at": "yesterday"}, **ALICE), 400, "bad_request")
+
+
+async def test_it_ends_with_its_request_when_a_run_is_rewound(store: str) -> None:
+    async with hosting(store, KEYED) as host:
+        first = await host.ask()
+        await host.post(DRAFT, {"value": "mine"}, **ALICE)
+        while rfc3339(host.engine.clock.now_ms()) <= first["asked_at"]:
+            await asyncio.sleep(0.001)
+        rewound = await host.post("/v1/runs/r1/rewind", {"to": "approve:0"}, **BOSS)
+        assert rewound.status_code == 200, rewound.text
+        await host.ask()
+        late = await host.post(DRAFT, {"value": "late", "asked_at": first["asked_at"]}, **ALICE)
+        problem(late, 409, "stale")
+        clock = ManualClock(host.engine.clock.now_ms() + FIRST_LOOK_MS + 1)
+        assert await Drafts(host.engine.store, host.engine.committer, clock).sweep() == 1
+        assert await drafts(host, ALICE) == [("insert", "mine"), ("delete", None)]
+
+
 async def test_what_is_left_of_a_deleted_run_goes_in_the_end(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with hosting(store, KEYED) as host:
         await host.ask()

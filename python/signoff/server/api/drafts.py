@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from signoff.errors import AlreadyDecided, Expired, InputNotFound, NotInAudience, RunNotFound, Withdrawn
+from signoff.errors import AlreadyDecided, Expired, InputNotFound, NotInAudience, RunNotFound, Stale, Withdrawn
 from signoff.server.api.call import Call
 from signoff.server.api.inputs import hidden_from_strangers
 from signoff.server.api.operation import ServedOperation
 from signoff.server.http.reply import Reply, ok
 from signoff.service.drafts import Over
 from signoff.shapes import Shape, anything, maybe, moment
+from signoff.workflow.input.verb import ASKED_AT
 
-_SHAPE: Final = Shape({"value": anything}, {"over": maybe(moment)})
+_SHAPE: Final = Shape({"value": anything}, {"over": maybe(moment), ASKED_AT: moment})
 
 
 async def save(call: Call) -> Reply:
@@ -21,7 +22,8 @@ async def save(call: Call) -> Reply:
     body = await call.members(_SHAPE)
     async with hidden_from_strangers(call, run_id, key):
         over = Over(body["over"]) if "over" in body else None
-        kept = await call.engine.inputs.drafts.save(run_id, key, body["value"], call.identity.who(), over)
+        drafts = call.engine.inputs.drafts
+        kept = await drafts.save(run_id, key, body["value"], call.identity.who(), over, asked_at=body.get(ASKED_AT))
     return ok({"draft": kept.row} if over is None else {"draft": kept.row, "saved": kept.saved})
 
 
@@ -33,7 +35,7 @@ OPERATIONS: Final = (
         "Keep what a person has filled in of a request and not sent, for nobody else (§7.9)",
         "to be one of those asked",
         {200: "draft-reply.json"},
-        (RunNotFound, InputNotFound, NotInAudience, AlreadyDecided, Expired, Withdrawn),
+        (RunNotFound, InputNotFound, NotInAudience, AlreadyDecided, Expired, Withdrawn, Stale),
         request="draft-request.json",
         handler=save,
     ),

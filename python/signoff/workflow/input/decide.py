@@ -378,6 +378,16 @@ def check_asked(state: InputState, who: Who) -> None:
         raise NotInAudience(f"You are not among those who were asked {state.row['id']}; nothing was recorded.")
 
 
+def check_which(state: InputState, asked_at: str | None, done: str) -> None:
+    """Refuse what is meant for another request, which stood at this one's place before.
+
+    Raises:
+        Stale: `asked_at` is another's; with the current `row`. `done` says in a word what was not.
+    """
+    if asked_at not in {None, state.row["asked_at"]}:
+        raise Stale(f"The request {state.row['id']} {ANOTHER}; nothing was {done}. Look again.", row=state.row)
+
+
 def already_decided(row: dict[str, Any]) -> AlreadyDecided | Expired | Withdrawn:
     """Return the refusal of whatever comes to a request that is decided."""
     match row["status"]:

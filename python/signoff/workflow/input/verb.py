@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from signoff.errors import InputNotFound, SignoffError, Stale
+from signoff.errors import InputNotFound, SignoffError
 from signoff.shapes import Shape, moment
 from signoff.workflow.decision import AlreadyDone, AppendEntries, Loaded, with_evidence
 from signoff.workflow.entry import Entry
-from signoff.workflow.input.decide import ANOTHER, Who
+from signoff.workflow.input.decide import Who, check_which
 from signoff.workflow.input.evidence import shown_to
 from signoff.workflow.input.state import InputState
 from signoff.workflow.verb import Body, Member
@@ -83,8 +83,7 @@ def decide_on(verb: RequestVerb, run: Loaded, key: str, now_ms: int, *, body: Bo
     request = run.view.inputs.get(key)
     if request is None:
         raise InputNotFound(f"The run {run.run.row['id']!r} has no request {key[:140]!r}.")
-    if body.get(ASKED_AT, request.row["asked_at"]) != request.row["asked_at"]:
-        raise Stale(f"The request {key} {ANOTHER}; nothing was done. Look again.", row=request.row)
+    check_which(request, body.get(ASKED_AT), "done")
     decision = verb.decide(run, request, body, who, now_ms)
     return with_evidence(decision, who.by, shown_to(request, who.via))  # type: ignore[return-value]
 
