@@ -110,6 +110,7 @@ DESCRIBED: Final = (
         ),
         request="answer-request.json",
         form="`action`, `submission_id`, `seen_offset`, `asked_at`, and the fields of the page that GET shows.",
+        form_files="The same, and files. Only where the request takes some (§8.13): else 415.",
         pages={
             200: "What became of the answer; or the form with more rows, if `add` asks for them.",
             202: "It is being checked.",

@@ -57,6 +57,7 @@ class ApiOperation:
         of_a_run: it does something to the run of its path, which may not be there.
         pages: by status, what the HTML page says that is replied, where people open the address.
         form: what the fields of an HTML form are that is taken in place of `request`; None: it takes none.
+        form_files: when such a form may have files; None: never.
         octets: what a body is that is no JSON; None: it takes none.
         gives_octets: what is replied that is no JSON; None: nothing.
     """
@@ -75,6 +76,7 @@ class ApiOperation:
     anybody: bool = False
     pages: Mapping[int, str] = field(default_factory=dict)
     form: str | None = None
+    form_files: str | None = None
     octets: str | None = None
     gives_octets: str | None = None
 
@@ -202,6 +204,8 @@ def _operation(description: ApiDescription, operation: ApiOperation, components:
         if operation.form is not None:
             fields = {"type": "object", "description": operation.form}
             body["application/x-www-form-urlencoded"] = {"schema": fields}
+            if operation.form_files is not None:
+                body["multipart/form-data"] = {"schema": {**fields, "description": operation.form_files}}
         written["requestBody"] = {"required": True, "content": body}
     if operation.octets is not None:
         written["requestBody"] = {"required": True, "description": operation.octets, "content": {"*/*": {}}}
