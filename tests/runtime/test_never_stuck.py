@@ -325,7 +325,8 @@ async def test_a_loop_without_end_stops_its_run_and_not_the_worker(url: str) -> 
 
     app = app_of(body)
     app.workflow(name="other", expose=("output",))(other)
-    async with stage(app, url) as on:
+    # How often it goes round decides here, not for how long: on a busy machine the watchdog would be first.
+    async with stage(app, url, activation_s=60) as on:
         run = await on.start("flow")
         assert (await on.reaches(run, "failed"))["error"]["code"] == "not_allowed_in_workflow"
         assert (await on.reaches(await on.start("other"), "completed"))["output"] == "done"

@@ -160,12 +160,12 @@ async def test_an_answer_is_taken_and_waits_for_the_resumption(url: str) -> None
 @pytest.mark.parametrize("first", ["answer", "pause"])
 async def test_an_answer_and_a_pause_at_once_are_both_kept(url: str, first: str) -> None:
     gate = Gate()
-    gate.let("after")
     async with stage(app_of(gate), url) as on:
         run = await on.start("asking")
         asked = await on.asks(run, "ok:0")
         both = [on.answer(asked, {"ok": True}), pause(on, run)]
         await asyncio.gather(*(both if first == "answer" else reversed(both)))
+        gate.let("after")
         await settled(on, run)
         row = await on.engine.runs.get(run)
         assert row["status"] == "paused"
