@@ -6,8 +6,10 @@ import pytest
 
 from signoff import App, Context, PublicError
 from signoff.errors import CancelledRun, FailedRun, RunNotFound
+from signoff.service.runs import Runs
+from signoff.stores.change import Subject
 from signoff.workflow.entry import DecidedBy
-from tests.runtime.scene import scene, stage
+from tests.runtime.scene import scene, stage, working
 
 OPERATOR = DecidedBy("operator", "local")
 
@@ -95,6 +97,59 @@ async def test_a_cancellation_is_raised(url: str) -> None:
         assert told.value.extra["error"]["code"] == "terminated"
         with pytest.raises(RunNotFound):
             await on.engine.outcomes.get("nowhere")
+
+
+async def counts(ctx: Context, fails: bool) -> int:
+    total = 0
+    for number in range(10):
+        total += await ctx.step("add", add, number)
+    if fails:
+        raise PublicError("It does not add up.")
+    return total
+
+
+async def add(number: int) -> int:
+    return number
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_whoever_waits_looks_at_the_run_only_when_its_own_row_has_changed(
+    url: str, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps it takes: another page that waits costs next to nothing."""
+    app, looks = App(), 0
+    app.workflow(expose=("output",))(counts)
+    record = Runs.record
+
+    async def look(self: Runs, run_id: str) -> Subject:
+        nonlocal looks
+        looks += 1
+        return await record(self, run_id)
+
+    async with scene(url) as on:
+        run = await on.start("counts", fails)
+        monkeypatch.setattr(Runs, "record", look)
+        waiting = asyncio.create_task(on.engine.outcomes.get(run, wait_s=30))
+        while not on.engine.hub.watched:
+            await asyncio.sleep(0)
+        async with working(app, on):
+            if fails:
+                with pytest.raises(FailedRun, match="does not add up"):
+                    await waiting
+            else:
+                assert (await waiting).output == 45
+        assert looks <= 5
+
+
+async def test_the_end_is_heard_of_in_another_process(shared_url: str) -> None:
+    app = App()
+    app.workflow(expose=("output",))(counts)
+    async with stage(app, shared_url) as on, scene(shared_url) as other:
+        added = await on.start("counts", False)
+        assert (await other.engine.outcomes.get(added, wait_s=30)).output == 45
+        failed = await on.start("counts", True)
+        with pytest.raises(FailedRun, match="does not add up"):
+            await other.engine.outcomes.get(failed, wait_s=30)
 
 
 async def test_nobody_waits_longer_than_asked_nor_than_the_process_lives() -> None:

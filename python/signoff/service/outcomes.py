@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from signoff.errors import CancelledRun, FailedRun
 from signoff.paths import run_path
 from signoff.service.act import read_journal
 from signoff.service.run_change import RunSnapshot
 from signoff.service.runs import Runs
+from signoff.service.streams.channel import Reader
 from signoff.service.streams.hub import Hub
 from signoff.stores.base import WorkflowStore
 from signoff.workflow import codec
 from signoff.workflow.run.entries import RunCompleted, RunFailed
 from signoff.workflow.run.status import ENDED
 from signoff.workflow.view import RunFold, View
+
+_OF_RUN: Final = b'"type":"run"'
+"""What a message has that is of the row `run`; rows of steps say nothing of how the run stands."""
+
+
+async def _run_changes(reader: Reader, position: int, deadline: float) -> None:
+    """Wait until there may be another row `run` after a position, or the time of the loop has come."""
+    channel, loop = reader.channel, asyncio.get_running_loop()
+    while await reader.wait(position, deadline - loop.time()) and not (channel.ended or channel.closed):
+        frames = channel.after(position)
+        if frames is None or any(_OF_RUN in frame.batch.data for frame in frames):
+            return
+        position = channel.tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +87,13 @@ class Outcomes:
         with self._hub.watch(run_path(run_id)) as reader:
             while True:
                 record = await self._runs.record(run_id)
-                left = deadline - loop.time()
                 row = RunFold.loads(record.state).row
-                if row["status"] in ENDED or left <= 0 or reader.channel.ended:
+                if row["status"] in ENDED or loop.time() >= deadline or reader.channel.ended:
                     return row
                 stream = await self._store.load_stream(run_path(run_id))
                 if stream is not None:
                     reader.channel.observe(stream.head)
-                await reader.wait(RunSnapshot(record, View()).public_tail, left)
+                await _run_changes(reader, RunSnapshot(record, View()).public_tail, deadline)
 
     async def _completed(self, row: dict[str, Any], *, operator: bool) -> RunOutcome:
         if "output" in row:
