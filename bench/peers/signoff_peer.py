@@ -45,15 +45,9 @@ async def approval(ctx: Context) -> bool:
 
 
 async def until(engine: Engine, run_id: str, status: str) -> None:
-    """Wait, by its own stream, until a run has a status."""
-    woken = asyncio.Event()
-    subscription = engine.store.bus().subscribe(f"stream:runs/{run_id}", woken.set)
-    try:
-        while (await engine.runs.get(run_id))["status"] != status:
-            await woken.wait()
-            woken.clear()
-    finally:
-        subscription.close()
+    """Wait until a run has a status."""
+    while (await engine.runs.get(run_id))["status"] != status:
+        await asyncio.sleep(0.01)
 
 
 async def main() -> None:
@@ -64,8 +58,7 @@ async def main() -> None:
 
     async def run(steps: int) -> None:
         run_id = (await engine.runs.start("sequence", steps)).run["id"]
-        while (await engine.runs.get(run_id))["status"] != "completed":
-            await asyncio.sleep(0.01)  # a look at every step would be measured with it
+        await engine.outcomes.get(run_id, wait_s=600)
 
     await run(20)
     begin = time.perf_counter()
@@ -85,7 +78,7 @@ async def main() -> None:
         begin = time.perf_counter()
         request = AnswerRequest(f"bench-{n}", row["actions"][0], True, row["revised"])
         await engine.inputs.answer(run_id, "approve:0", request, OPERATOR)
-        await until(engine, run_id, "completed")
+        await engine.outcomes.get(run_id, wait_s=60)
         took.append((time.perf_counter() - begin) * 1000)
     print(json.dumps({"sequential": sequential, "concurrent": concurrent, "answer_ms": statistics.median(took)}))
     await worker.drain()

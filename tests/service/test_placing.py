@@ -73,6 +73,20 @@ async def test_what_another_has_left_is_placed_within_a_second() -> None:
     await engine.close()
 
 
+async def test_a_store_is_asked_once_for_what_it_places_in_one_transaction() -> None:
+    """And again for the rest of what is more."""
+    store, clock = LaterStore(), ManualClock()
+    for number in range(2_500):
+        store.waiting.append(Post("inbox/a", b"%d" % number, 1))
+    engine = await Engine.open(store, clock)
+    await until_placed(store)
+    assert store.asked == 3
+    await engine.committer.commit(send("s", 0, "inbox/a", b"last"))
+    await until_placed(store)
+    await engine.close()
+    assert store.asked == 5, "for the commit, and for what may be left at the end"
+
+
 async def test_a_store_that_is_away_is_asked_again() -> None:
     """Nothing is lost by it, and nobody who commits notices."""
     store, clock = LaterStore(), ManualClock()

@@ -25,6 +25,9 @@ _EVERY_S: Final = 1.0
 _PAUSE_S: Final = 0.003
 """Seconds between two placings: what is committed meanwhile goes together, and shares a flush."""
 
+_MOST: Final = 1_000
+"""Posts that are placed in one transaction."""
+
 
 class Placer:
     """What places posts over one store.
@@ -77,7 +80,9 @@ class Placer:
         try:
             while self._again:
                 self._again = False
-                while await self._store.place():  # noqa: ASYNC110 - the store alone knows what others have sent
+                placed = await self._store.place(limit=_MOST)
+                self._again |= placed >= _MOST
+                if placed:
                     await asyncio.sleep(_PAUSE_S)
             self._outage.over()
         except SignoffError as error:

@@ -76,6 +76,28 @@ async def test_what_happens_to_a_request_is_told_in_order_and_never_the_answer(u
     assert asked.id != decided.id
 
 
+async def test_a_store_that_is_busy_with_requests_is_looked_at_now_and_then(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told here, so the looks are all there is to it: each of them reads from the store."""
+    app, looks = application(), 0
+    monkeypatch.setattr(module, "APART_S", 3_600)
+
+    async def look(self: Notifier) -> None:
+        nonlocal looks
+        looks += 1
+
+    monkeypatch.setattr(Notifier, "_look", look)
+    async with stage(app, url) as on:
+        notifier = Notifier(on.engine.store, on.engine.targets, on.engine.clock, {})
+        notifier.start()
+        for number in range(5):
+            run_id = await on.start("expense", str(number))
+            await on.answer(await on.asks(run_id, "approval:0"), value=True)
+        assert looks == 1
+        await notifier.close()
+
+
 async def test_people_are_called_only_to_what_a_policy_leaves_to_them(url: str) -> None:
     app, told = App(), []
 

@@ -60,6 +60,21 @@ async def test_more_topics_than_a_notice_holds_make_everybody_look(opened: OpenS
     await until(lambda: bool(heard))
 
 
+async def test_notices_wait_for_each_other_only_where_there_are_many(
+    opened: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an answer brings about is told at once; a process that tells all the time tells in batches."""
+    bus, now = (await opened()).bus(), 1_000.0
+    monkeypatch.setattr("signoff.stores.postgres.bus.time.monotonic", lambda: now)
+    assert [bus._wait() for _ in range(3)] == [0.0] * 3
+    for _ in range(10):
+        waited = bus._wait()
+        assert waited == pytest.approx(0.002)
+        now += waited
+    now += 60
+    assert [bus._wait() for _ in range(3)] == [0.0] * 3
+
+
 async def test_who_has_lost_the_connection_hears_again(opened: OpenStore, ask: Ask) -> None:
     """And looks for what was told meanwhile; who reads and writes on a lost one hardly notices."""
     one, other = await opened(), await opened()

@@ -35,6 +35,9 @@ LEASE_MS: Final = 30_000
 POLL_S: Final = 2.0
 """Seconds between two looks when nobody hints at news."""
 
+APART_S: Final = 0.05
+"""Seconds between two looks, whatever comes: a store that is busy with requests is not made busier by each."""
+
 AT_ONCE: Final = 16
 """Events, each of another request, under way to one target at a time."""
 
@@ -134,7 +137,9 @@ class Notifier:
             await asyncio.gather(*self._telling.values(), return_exceptions=True)
 
     async def _pause(self) -> None:
-        """Wait for news, or a while."""
+        """Wait for news, or a while; call it right after a look."""
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
         woken = asyncio.ensure_future(self._news.wait())
         slept = asyncio.ensure_future(sleep(self._clock, POLL_S, idle=True))
         try:
@@ -143,6 +148,7 @@ class Notifier:
             for one in (woken, slept):
                 one.cancel()
             await asyncio.gather(woken, slept, return_exceptions=True)
+        await asyncio.sleep(max(0.0, looked_at + APART_S - loop.time()))
         self._news.clear()
 
     async def _announce(self) -> None:

@@ -29,7 +29,10 @@ _LARGEST: Final = 7_900
 """Bytes of a notice at most; the server takes 7,999."""
 
 _APART_S: Final = 0.002
-"""Seconds between two notices of one process: what comes meanwhile goes together."""
+"""Seconds between two notices of one process that tells much: what comes meanwhile goes together."""
+
+_AT_ONCE: Final = 4
+"""Notices after a while of silence that need not wait for each other: an answer and all it brings about."""
 
 _POLL_S: Final = 0.1
 _AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -71,6 +74,7 @@ class ServerBus(LocalBus):
         self._open = False
         self._others: dict[str, float] = {}
         self._deaf = False
+        self._counted_to = 0.0  # up to when notices of one every _APART_S would be told
         self._untold = False  # something was told to nobody, since nobody was known
         self._outage = OutageLog(log, "wake-ups of other processes are not heard")
 
@@ -124,9 +128,15 @@ class ServerBus(LocalBus):
                     await self._ask(_TELL, self._channel, text)
                 except StoreError as error:
                     log.debug("wake-ups for other processes were lost: %s", error)
-                await asyncio.sleep(_APART_S)
+                await asyncio.sleep(self._wait())
         finally:
             self._telling = None
+
+    def _wait(self) -> float:
+        """Count a notice, and return how many seconds the next one has to wait."""
+        now = time.monotonic()
+        self._counted_to = max(self._counted_to, now) + _APART_S
+        return max(0.0, self._counted_to - now - (_AT_ONCE - 1) * _APART_S)
 
     # -- hearing ---------------------------------------------------------------------------------------------------
 

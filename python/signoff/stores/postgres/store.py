@@ -49,9 +49,9 @@ _PIECE_ROWS: Final = 2_000
 _PIECE_BYTES: Final = 4 << 20
 """About how much of deleted streams goes in one transaction: some milliseconds."""
 
-_PLACING_S: Final = 0.01
-"""Seconds until one looks again whether the other process that places posts has ended: it looks again itself and mostly
-places ours too, so this is for when it dies, or had looked just before ours came."""
+_PLACING_S: Final = 0.003
+"""Seconds until one looks again whether the other process that places posts has ended: it may have looked just before
+ours came."""
 
 _random: Final = Random()  # noqa: S311 - it must differ, not be hard to guess
 
