@@ -64,7 +64,8 @@ setup-python-demo: .venv/.demo
 	@touch $@ .venv/.demo
 
 setup-js: js-client/dist/index.js $(CONSOLE) $(EXAMPLE)/dist/index.html $(NEXT)/.next/BUILD_ID \
-  tests/conformance/node_modules/.package-lock.json tests/aisdk/node_modules/.package-lock.json
+  tests/conformance/node_modules/.package-lock.json tests/aisdk/node_modules/.package-lock.json \
+  tests/agui/node_modules/.package-lock.json
 
 js-client/node_modules/.package-lock.json: js-client/package.json js-client/package-lock.json
 	@.ci/setup npm js-client && touch $@
@@ -94,6 +95,9 @@ tests/conformance/node_modules/.package-lock.json: tests/conformance/package.jso
 tests/aisdk/node_modules/.package-lock.json: tests/aisdk/package.json tests/aisdk/package-lock.json
 	@.ci/setup npm tests/aisdk && touch $@
 
+tests/agui/node_modules/.package-lock.json: tests/agui/package.json tests/agui/package-lock.json
+	@.ci/setup npm tests/agui && touch $@
+
 setup-browser: setup-python
 	@.ci/setup browser
 
@@ -102,5 +106,5 @@ setup-servers:
 	@.ci/setup servers || true
 
 clean: ## Remove everything that was built or installed here
-	rm -rf .venv js-client/{node_modules,dist} python/signoff/server/console $(EXAMPLE)/{node_modules,dist} $(NEXT)/{node_modules,.next} tests/conformance/node_modules tests/aisdk/node_modules .demo site
+	rm -rf .venv js-client/{node_modules,dist} python/signoff/server/console $(EXAMPLE)/{node_modules,dist} $(NEXT)/{node_modules,.next} tests/{conformance,aisdk,agui}/node_modules .demo site
 	find . -name __pycache__ -not -path '*/node_modules/*' -prune -exec rm -rf {} +

@@ -82,6 +82,7 @@ OF_THE_WHOLE: Final = {"conformance", "docs", "histories", "packaging", "protoco
 shape of the code."""
 
 SCENARIOS: Final = {
+    "agui/test_http_agent.py": "the client of AG-UI starts runs and answers them, in Node",
     "aisdk/test_chat.py": "the chat of the AI SDK reads runs, in Node",
     "adapters/test_killed.py": "agents whose process dies while people decide about their tools",
     "adapters/test_missing.py": "adapters whose framework is not installed",

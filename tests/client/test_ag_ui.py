@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-from ag_ui.core import EventType, ResumeEntry, RunAgentInput, TextPart, UserMessage
+from ag_ui.core import (
+    AssistantMessage,
+    EventType,
+    FunctionCall,
+    ResumeEntry,
+    RunAgentInput,
+    TextPart,
+    ToolCall,
+    UserMessage,
+)
 from ag_ui.encoder import EventEncoder
 from pydantic import BaseModel
 
 from signoff import App, Approved, Context, Edited, current_step
 from signoff.client import SignoffClient
-from signoff.client.ag_ui import events
+from signoff.client.ag_ui import events, last_text
 from signoff.runtime.worker import Worker
 from tests.docs.test_snippets import blocks
 from tests.server.hosting import KEYED, Host, bearer, hosting
@@ -89,14 +98,20 @@ async def serving() -> AsyncIterator[tuple[Host, SignoffClient]]:
             await working
 
 
-async def turn(client: SignoffClient, run_id: str, *resume: ResumeEntry, workflow: str = "agent") -> list[Any]:
-    """Post, and return what comes, as a page reads it."""
+async def turn(
+    client: SignoffClient,
+    run_id: str,
+    *resume: ResumeEntry,
+    workflow: str = "agent",
+    has: Sequence[AssistantMessage] = (),
+    input_of: Callable[[RunAgentInput], Any] = last_text,
+) -> list[Any]:
+    """Post, as a page that has these messages, and return what comes, as it reads it."""
     said: list[Any] = [TextPart(text="write "), TextPart(text="mails")]
-    asked = RunAgentInput(
-        thread_id="t", run_id=run_id, messages=[UserMessage(id="m", content=said)], resume=list(resume) or None
-    )
+    messages: list[Any] = [UserMessage(id="m", content=said), *has]
+    asked = RunAgentInput(thread_id="t", run_id=run_id, messages=messages, resume=list(resume) or None)
     async with asyncio.timeout(30):
-        told = [event async for event in events(client, workflow, asked)]
+        told = [event async for event in events(client, workflow, asked, input_of=input_of)]
     assert all(EventEncoder().encode(event).startswith("data: {") for event in told)
     assert told[0].type == EventType.RUN_STARTED
     return told[1:]
@@ -131,7 +146,10 @@ async def test_a_run_is_started_interrupted_and_taken_to_its_end() -> None:
         ]
         first, second = interrupts(told)
         assert (first.reason, first.tool_call_id) == ("tool_call", "ann")
-        assert first.response_schema["properties"]["action"] == {"enum": ["approve", "edit", "reject", "respond"]}
+        properties = first.response_schema["properties"]
+        assert properties["action"] == {"enum": ["approve", "edit", "reject", "respond"]}
+        assert properties["editedArgs"]["properties"].keys() == {"to", "text"}
+        assert first.response_schema["anyOf"] == [{"required": ["action"]}, {"required": ["approved"]}]
 
         again = await turn(client, "r1")
         assert text(again) == text(told), "the same post again starts nothing, and tells the same"
@@ -146,6 +164,53 @@ async def test_a_run_is_started_interrupted_and_taken_to_its_end() -> None:
         assert second.id == other[0].id, "an interrupt is called the same for as long as nothing has changed"
         answered = [one for one in await host.engine.runs.history("r1") if one["type"] == "input.answered"]
         assert [one["by"]["id"] for one in answered] == ["user:alice", "user:alice"]
+
+
+def call(id_: str, arguments: str) -> ToolCall:
+    return ToolCall(id=id_, type="function", function=FunctionCall(name="send_mail", arguments=arguments))
+
+
+ANN, BOB = '{"to":"ann","text":"Hi"}', '{"to":"bob","text":"Hi"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "has", "rest", "arguments"),
+    [
+        ("", [], "You said: (earlier) write mails ", [("ann", ANN), ("bob", BOB)]),
+        ("You said: (ear", [], "lier) write mails ", [("ann", ANN), ("bob", BOB)]),
+        ("You said: (earlier) write mails ", [], "", [("ann", ANN), ("bob", BOB)]),
+        ("You said: (earlier) write mails ", [call("ann", "")], "", [("ann", ANN), ("bob", BOB)]),
+        ("You said: (earlier) write mails ", [call("ann", ANN)], "", [("bob", BOB)]),
+    ],
+)
+async def test_a_page_that_posts_again_is_told_what_it_does_not_have(
+    content: str, has: list[ToolCall], rest: str, arguments: list[tuple[str, str]]
+) -> None:
+    def all_said(asked: RunAgentInput) -> str:
+        said = [last_text(asked) if one.role == "user" else str(one.content) for one in asked.messages]
+        return " ".join(reversed(said))
+
+    earlier = AssistantMessage(id="r0/1", role="assistant", content="(earlier)")
+    partly = AssistantMessage(id="r1/1", role="assistant", content=content, tool_calls=has)
+    async with serving() as (_, client):
+        whole = await turn(client, "r1", has=[earlier], input_of=all_said)
+        told = await turn(client, "r1", has=[earlier, partly], input_of=all_said)
+    assert text(whole) == ["You said: (earlier) write mails "]
+    assert text(told) == [rest]
+    calls = [one for one in told if one.type == EventType.TOOL_CALL_ARGS]
+    assert [(one.tool_call_id, one.delta) for one in calls] == arguments
+    starts = [one for one in told if one.type == EventType.TOOL_CALL_START]
+    assert [(one.tool_call_id, one.parent_message_id) for one in starts] == [("ann", "r1/1"), ("bob", "r1/1")]
+    assert interrupts(told) == interrupts(whole)
+
+
+async def test_a_tool_call_that_an_earlier_run_told_of_is_not_told_again() -> None:
+    async with serving() as (_, client):
+        first, _ = interrupts(await turn(client, "r1"))
+        has = AssistantMessage(id="r1/1", role="assistant", tool_calls=[call("ann", ANN), call("bob", BOB)])
+        told = await turn(client, "r2", resolved(first, {"approved": True}), has=[has])
+        assert [one.type for one in told] == [EventType.RUN_FINISHED]
+        assert [one.tool_call_id for one in interrupts(told)] == ["bob"]
 
 
 async def test_what_is_refused_or_left_to_others() -> None:

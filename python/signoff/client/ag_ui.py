@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -45,15 +45,17 @@ async def events(
     Args:
         client: acts as whoever posted this: hand their token on.
         workflow: what is started.
-        asked: what was posted. The same again does nothing twice.
+        asked: what was posted. The same again does nothing twice, and tells a page that lost its connection the rest.
         output: the name of the output whose text the page is to show; it may hold chunks of the AI SDK.
-        input_of: makes the input of the workflow.
+        input_of: makes the input of the workflow, of what was posted without what the page has of this very run.
 
     Example:
         >>> told = (encoder.encode(event) async for event in events(client, "agent", asked))
         >>> return StreamingResponse(told, media_type=encoder.get_content_type())
     """
     yield core.RunStartedEvent(thread_id=asked.thread_id, run_id=asked.run_id, protocol_version="1.0")
+    mine = [one for one in asked.messages if one.id.rpartition("/")[0] == asked.run_id]
+    asked = asked.model_copy(update={"messages": [one for one in asked.messages if one not in mine]})
     try:
         offset, known = "-1", set[str]()
         for entry in asked.resume or ():
@@ -61,7 +63,8 @@ async def events(
             known.add(key)
         if not asked.resume:
             run = (await client.start(workflow, input_of(asked), run_id=asked.run_id))["run"]["id"]
-        async for event in _Conversation(client, asked, run, f"runs/{run}/out/{output}", offset).events(known):
+        conversation = _Conversation(client, asked, run, f"runs/{run}/out/{output}", offset)
+        async for event in conversation.events(known, _texts(mine)):
             yield event
     except SignoffError as error:
         yield core.RunErrorEvent(message=error.detail or error.title, code=error.code)
@@ -93,6 +96,25 @@ def _decision(payload: Any) -> dict[str, Any]:
     raise BadRequest('Answer with {"action", "value"}, or {"approved", "editedArgs", "reason"}. Nothing was recorded.')
 
 
+def _schema(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what an answer is to be like; for a tool also as AG-UI has it, with `editedArgs` where people may edit."""
+    ours = {"action": {"enum": row["actions"]}, "value": row["schema"]}
+    if not row.get("tool"):
+        return {"type": "object", "properties": ours, "required": ["action"]}
+    theirs = {"approved": {"type": "boolean"}, "reason": {"type": "string"}}
+    if "edit" in row["actions"]:
+        theirs["editedArgs"] = row["choices"]["edit"]["schema"]
+    either = [{"required": ["action"]}, {"required": ["approved"]}]
+    return {"type": "object", "properties": ours | theirs, "anyOf": either}
+
+
+def _texts(messages: Iterable[core.Message]) -> dict[str, str]:
+    """Return the texts of messages, and the arguments of their tool calls, by their ids."""
+    said = [one for one in messages if one.role == "assistant"]
+    calls = {call.id: call.function.arguments for one in said for call in one.tool_calls or ()}
+    return {one.id: one.content or "" for one in said} | calls
+
+
 class _Conversation:
     """One run of AG-UI: what the workflow's run does, from where a page has seen it up to where it waits or ends."""
 
@@ -100,11 +122,17 @@ class _Conversation:
         self._client, self._asked, self._run, self._output = client, asked, run, output
         self._offsets = {f"runs/{run}": "-1", output: offset}
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
-        self._writing, self._said = "", 0
+        self._writing, self._said, self._had = "", 0, dict[str, str]()
         self._rests = False  # it has ended, or waits for people and nothing else goes on
 
-    async def events(self, known: set[str]) -> AsyncIterator[core.BaseEvent]:
-        """Yield what the run does as events of AG-UI, without the tool calls of requests that are `known`."""
+    async def events(self, known: set[str], had: dict[str, str]) -> AsyncIterator[core.BaseEvent]:
+        """Yield what the run does as events of AG-UI.
+
+        Args:
+            known: requests whose tool calls the page has been told of.
+            had: texts that it has of this run, by their ids: it adds whatever comes to them.
+        """
+        self._had = had
         queue: asyncio.Queue[tuple[str, StreamBatch | SignoffError]] = asyncio.Queue()
         tasks = [asyncio.create_task(self._read(queue, path)) for path in self._offsets]
         try:
@@ -158,7 +186,23 @@ class _Conversation:
                     self._said += 1
                     self._writing = f"{self._asked.run_id}/{self._said}"
                     yield core.TextMessageStartEvent(message_id=self._writing, role="assistant")
-                yield core.TextMessageContentEvent(message_id=self._writing, delta=text)
+                if rest := self._rest(self._writing, text):
+                    yield core.TextMessageContentEvent(message_id=self._writing, delta=rest)
+
+    def _rest(self, id_: str, text: str) -> str:
+        """Return what the page does not have of a text that goes on with this."""
+        had = self._had.get(id_, "")
+        self._had[id_] = had[len(text) :]
+        return text[len(had) :]
+
+    def _call(self, id_: str, tool: str, arguments: str) -> Iterator[core.BaseEvent]:
+        """Tell of a tool call, as one of the last message's; not if an earlier run has told of it."""
+        if _texts(self._asked.messages).get(id_) != arguments:
+            parent = f"{self._asked.run_id}/{self._said}"
+            yield core.ToolCallStartEvent(tool_call_id=id_, tool_call_name=tool, parent_message_id=parent)
+            if rest := self._rest(id_, arguments):
+                yield core.ToolCallArgsEvent(tool_call_id=id_, delta=rest)
+            yield core.ToolCallEndEvent(tool_call_id=id_)
 
     def _pending(self) -> list[dict[str, Any]]:
         return [row for (kind, _), row in self._rows.items() if kind == "input" and row["status"] == "pending"]
@@ -178,22 +222,20 @@ class _Conversation:
             interrupts = [self._interrupt(row) for row in self._pending()]
             for row, one in zip(self._pending(), interrupts, strict=True):
                 if (call := one.tool_call_id) is not None and row["id"] not in known:
-                    yield core.ToolCallStartEvent(tool_call_id=call, tool_call_name=row["tool"]["name"])
-                    yield core.ToolCallArgsEvent(tool_call_id=call, delta=orjson.dumps(row["show"]).decode())
-                    yield core.ToolCallEndEvent(tool_call_id=call)
+                    for event in self._call(call, row["tool"]["name"], orjson.dumps(row["show"]).decode()):
+                        yield event
             finished["outcome"] = core.RunFinishedInterruptOutcome(interrupts=interrupts)
         yield core.RunFinishedEvent(**finished)
 
     def _interrupt(self, row: dict[str, Any]) -> core.Interrupt:
         shown = [self._run, row["id"], row["asked_at"], row["revised"], self._offsets[self._output]]
         tool = row.get("tool")
-        answer = {"action": {"enum": row["actions"]}, "value": row["schema"]}
         return core.Interrupt(
             id=orjson.dumps(shown).hex(),
             reason="tool_call" if tool else "input_required",
             message=row["title"],
             tool_call_id=(tool["call_id"] or f"{self._run}/{row['id']}") if tool else None,
-            response_schema={"type": "object", "properties": answer, "required": ["action"]},
+            response_schema=_schema(row),
             expires_at=row["deadline"],
             metadata={"signoff": row},
         )

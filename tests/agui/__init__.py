@@ -1,0 +1,1 @@
+"""AG-UI's own client, unmodified, starts runs and answers them."""
