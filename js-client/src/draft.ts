@@ -44,14 +44,19 @@ export interface DraftOptions extends FedOptions {
 }
 
 /** What was typed and is not saved; `value` undefined: what is saved is to be thrown away. */
-interface Typed extends Pick<KeptDraft, "id" | "over" | "typedAt">, Partial<Pick<KeptDraft, "askedAt" | "revised">> {
+interface Typed extends Pick<KeptDraft, "id" | "over" | "typedAt"> {
   readonly value: unknown;
+  /** What of it may leave the page, and for which request it is; missing until the row of that is known. */
+  readonly told?: Pick<KeptDraft, "value" | "askedAt" | "revised">;
   /** Since when something is not saved, in milliseconds. */
   readonly since: number;
 }
 
 /** How many of the texts whose replies were lost are remembered. */
 const MOST_SENT = 4;
+
+/** What the server says where nobody will ever want the draft; others say the like of themselves, such as a proxy. */
+const ENDS: readonly string[] = ["run_not_found", "input_not_found", "already_decided", "expired", "withdrawn", "stale"];
 
 const NOTHING: DraftSnapshot = { connection: "connecting", status: "loading", elsewhere: false, outdated: false };
 
@@ -218,11 +223,10 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
 
   #type(value: unknown): void {
     const before = this.#typed;
-    const { request } = this.#options.request().getSnapshot();
     this.#person = this.#by();
     this.#typed = {
       id: newId(), value, over: before === undefined ? (this.#saved?.saved_at ?? null) : before.over,
-      ...(request === undefined ? {} : { askedAt: request.asked_at, revised: request.revised }), typedAt: new Date().toISOString(), since: before?.since ?? Date.now(),
+      typedAt: new Date().toISOString(), since: before?.since ?? Date.now(),
     };
     this.#problem = undefined;
     this.departed();
@@ -243,12 +247,12 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
 
   /** Keep what was typed on the device, once it is known whose it is and what of it is secret. */
   #shelve(): void {
-    const { runId, key, shelf, request } = this.#options;
-    const [typed, by, { request: row }] = [this.#typed, this.#by(), request().getSnapshot()];
-    if (typed === undefined || typed.id === this.#shelved || by === undefined || by === "" || row === undefined) return;
-    const { id, value, over, typedAt, askedAt = row.asked_at, revised = row.revised } = typed;
+    const { runId, key, shelf } = this.#options;
+    const [typed, by] = [this.#typed, this.#by()];
+    if (typed?.told === undefined || typed.id === this.#shelved || by === undefined || by === "") return;
+    const { id, value, over, typedAt, told } = typed;
     this.#shelved = id;
-    shelf.save({ runId, key, by, id, over, typedAt, askedAt, revised, value: withoutSecrets(value, row) });
+    shelf.save({ runId, key, by, id, over, typedAt, ...told });
     if (value === undefined && by === null) this.#settled(typed, null);
   }
 
@@ -264,8 +268,8 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
     }
     this.#person = by;
     if (typed !== undefined && kept.id !== typed.id && kept.typedAt < typed.typedAt) return false;
-    const { id, over, typedAt, askedAt, revised } = kept;
-    this.#typed = { id, over, typedAt, askedAt, revised, value: kept.id === typed?.id ? typed.value : kept.value, since: typed?.since ?? Date.now() };
+    const { id, over, typedAt, askedAt, revised, value } = kept;
+    this.#typed = { id, over, typedAt, told: { value, askedAt, revised }, value: id === typed?.id ? typed.value : value, since: typed?.since ?? Date.now() };
     this.#shelved = id;
     if (id !== typed?.id || over !== typed.over) this.#conflict = this.#problem = undefined;
     this.departed();
@@ -273,15 +277,15 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
   }
 
   async #post(): Promise<boolean> {
-    const { transport, runId, key, network, backoff, closed, request } = this.#options;
+    const { transport, runId, key, network, backoff, closed } = this.#options;
     const person = this.#person === undefined ? await this.#who() : this.#person;
     for (let attempt = 0; !closed.aborted; attempt++) {
       const typed = this.#typed;
       if (typed === undefined || !this.isBusy()) return typed === undefined;
       if (this.#by() !== person) return this.#forNext();
-      const { request: row } = request().getSnapshot();
-      const value = (row === undefined ? typed.value : withoutSecrets(typed.value, row)) ?? null;
-      const body: DraftRequest = { value, over: typed.over, ...(typed.askedAt === undefined ? {} : { asked_at: typed.askedAt }) };
+      if (typed.told === undefined) return false;
+      const value = typed.told.value ?? null;
+      const body: DraftRequest = { value, over: typed.over, asked_at: typed.told.askedAt };
       const before = this.#sent;
       this.#sent = [...before, writeJson(value)].slice(-MOST_SENT);
       // Never under another person's name.
@@ -303,7 +307,7 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
       const { problem } = reply;
       if (isForAnother({ status: "refused", problem })) return false;
       if (!this.#passes(problem)) {
-        if ([404, 409, 410].includes(problem.status)) this.#options.shelf.settle({ ...typed, runId, key, by: person ?? null }, null);
+        if (ENDS.includes(problem.code)) this.#options.shelf.settle({ ...typed, runId, key, by: person ?? null }, null);
         return this.#fail(typed, problem);
       }
       this.#away = true;
@@ -331,7 +335,7 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
     const { runId, key, shelf } = this.#options;
     this.#sent = [];
     this.#hear(draft);
-    this.#whole = draft === null ? undefined : { savedAt: draft.saved_at, value: typed.value, revised: typed.revised };
+    this.#whole = draft === null ? undefined : { savedAt: draft.saved_at, value: typed.value, revised: typed.told?.revised };
     this.#ownAt = this.#toldAt;
     const by = this.#by();
     if (by !== undefined && by !== "") shelf.settle({ ...typed, runId, key, by }, draft);
@@ -386,6 +390,7 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
   #update(): void {
     const { runId, key, shelf } = this.#options;
     const { request } = this.#options.request().getSnapshot();
+    this.#place(request);
     this.#end(request);
     this.#shelve();
     const stream = this.#stream?.state;
@@ -403,9 +408,8 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
     const typed = this.#typed;
     const other = this.#other();
     const elsewhere = typed === undefined && saved !== undefined && this.#ownAt !== undefined && saved.saved_at > this.#ownAt;
-    const own = typed ?? (this.#whole?.savedAt === saved?.saved_at ? this.#whole : undefined);
-    const value = own === undefined ? saved?.value : own.value;
-    const revised = own === undefined ? saved?.revised : own.revised;
+    const known = this.#whole !== undefined && this.#whole.savedAt === saved?.saved_at ? this.#whole : saved;
+    const { value, revised } = typed === undefined ? known ?? {} : { value: typed.value, revised: typed.told?.revised };
     this.show({
       ...about,
       status: this.#status(connection, value),
@@ -419,12 +423,21 @@ export class LiveDraftView extends FedView<DraftSnapshot> implements DraftView {
     });
   }
 
+  /** What was typed before anything was known of its request is for the first that is known. */
+  #place(request: InputRow | undefined): void {
+    const typed = this.#typed;
+    if (request === undefined || typed === undefined || typed.told !== undefined) return;
+    const { asked_at: askedAt, revised } = request;
+    this.#typed = { ...typed, told: { value: withoutSecrets(typed.value, request), askedAt, revised } };
+    this.#saveIn(this.#options.timing.draft);
+  }
+
   /** What was typed goes with its request: once that is answered, by whomever, or another stands in its place. */
   #end(request: InputRow | undefined): void {
     const { runId, key, shelf } = this.#options;
     const [typed, by] = [this.#typed, this.#by()];
-    if (typed === undefined || request === undefined) return;
-    const { askedAt = request.asked_at } = typed;
+    if (typed?.told === undefined || request === undefined) return;
+    const { askedAt } = typed.told;
     if (askedAt === request.asked_at && isOpen(request)) return;
     // Another tab may know of a later request than this page.
     if (askedAt <= request.asked_at && by !== undefined && by !== "") shelf.settle({ ...typed, runId, key, by }, null);

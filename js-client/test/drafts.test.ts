@@ -299,6 +299,40 @@ describe("what is typed offline", () => {
     await saved(runId, "for the second");
   });
 
+  it("before anything is known of the request is for the first that is known, and leaves the page without secrets", async () => {
+    const runId = await ask("login", null);
+    const sent: string[] = [];
+    let late = true;
+    const slow: typeof fetch = async (...args) => {
+      const request = new Request(...args);
+      if (request.url.endsWith("/draft")) sent.push(await request.clone().text());
+      else if (request.url.includes(runId) || request.url.includes("/live")) while (late) await new Promise((go) => { setTimeout(go, 5); });
+      return fetch(...args);
+    };
+    const view = watch(page("alice", { fetch: slow }), runId);
+    view.save({ user: "alice", pin: "1234", spare: ["5678"], old: "9012" });
+    expect(await view.flush()).toBe(false);
+    expect(sent).toStrictEqual([]);
+    late = false;
+    await until(view, ({ status }) => status === "saved");
+    expect(view.getSnapshot().value).toMatchObject({ pin: "1234" });
+    expect(sent.map((body) => JSON.parse(body) as unknown)).toMatchObject([{ value: { user: "alice" }, asked_at: expect.any(String) as string }]);
+    expect(sent.join()).not.toMatch(/1234|5678|9012/);
+  });
+
+  it("stays where something else than Signoff says that there is nothing", async () => {
+    const runId = await ask();
+    await typed(runId, "kept");
+    away = false;
+    const proxy: typeof fetch = async () => Promise.resolve(new Response("<h1>Not found</h1>", { status: 404 }));
+    const shown = watch(page("alice", { fetch: proxy }), runId);
+    await until(shown, ({ status }) => status === "failed");
+    expect(await onDevice()).toHaveLength(1);
+    for (const client of clients) client.close();
+    page();
+    await saved(runId, "kept");
+  });
+
   it("waits for the request that another tab knows of already", async () => {
     const runId = await ask();
     await typed(runId, "typed");

@@ -198,7 +198,7 @@ class Drafts:
         return False
 
     async def _forget(self, record: Subject, now: int) -> bool:
-        author, _, key = record.name.id.partition(" ")
+        author, _, key = record.name.id.rpartition(" ")  # a user's name may have spaces, a request's key has none
         gone = Post(drafts_path(author), state.delete("draft", key, timestamp=rfc3339(now)), 1)
         change = Change(SubjectDelete(record.name, record.version), (gone,), new_mark())
         return not isinstance(await self._committer.commit(change), Conflict)

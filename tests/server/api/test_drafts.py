@@ -64,6 +64,16 @@ async def test_nobody_else_reads_it(store: str) -> None:
         assert await drafts(host, ALICE) == [("insert", "mine")]
 
 
+async def test_it_goes_from_the_stream_of_its_author_whatever_their_name(store: str) -> None:
+    named = bearer("alice smith", groups=("finance",))
+    async with hosting(store, KEYED) as host:
+        await host.ask()
+        await host.post(DRAFT, {"value": "private"}, **named)
+        assert (await host.post(DRAFT, {"value": None}, **named)).json() == {"draft": None}
+        assert await drafts(host, named, "user:alice smith") == [("insert", "private"), ("delete", None)]
+        assert await drafts(host, ALICE) == []
+
+
 async def test_it_goes_with_the_answer(store: str) -> None:
     async with hosting(store, KEYED) as host:
         row = await host.ask()
