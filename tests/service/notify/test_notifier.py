@@ -247,9 +247,6 @@ async def test_what_was_sent_and_not_noted_is_sent_again_and_two_tell_once(
         async with telling(app, on):
             await on.asks(await on.start("expense", "Lunch?"), "approval:0")
             await until(lambda: told)
-        target, subject = await on.engine.targets.load("app.tell")
-        target.until = 0  # the lease of the one that ended is over
-        assert await on.engine.targets.put(target, subject.version) is not None
         async with telling(app, on), telling(app, on):
             await until(lambda: len(told) == 2)
             for n in range(20):
@@ -258,6 +255,95 @@ async def test_what_was_sent_and_not_noted_is_sent_again_and_two_tell_once(
             await until(lambda: all_told(on))
     assert told[0] == told[1]
     assert len(told) == len(set(told)) + 1
+
+
+async def test_one_that_is_cut_by_a_close_leaves_its_target_to_the_next_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one is on the same clock, so it would wait for what the first had not given up."""
+    monkeypatch.setattr(module, "CLOSE_S", 0.3)
+    app, told, go, ended = application(), [], asyncio.Event(), asyncio.Event()
+
+    @app.on_request
+    async def tell(event: RequestEvent) -> None:
+        told.append(event)
+        if event.title == "slow":
+            await go.wait()
+        elif not ended.is_set():
+            await asyncio.Event().wait()
+
+    def ids(title: str) -> list[str]:
+        return [event.id for event in told if event.title == title]
+
+    async with stage(app, url) as on:
+        async with telling(app, on) as first:
+            for title in ("hangs", "slow"):
+                await on.asks(await on.start("expense", title), "approval:0")
+            await until(lambda: len(told) == 2)
+            closing = asyncio.ensure_future(first.close())
+            await asyncio.sleep(0)
+            go.set()
+            await closing
+        target, _ = await on.engine.targets.load("app.tell")
+        assert (target.holder, target.until) == ("", 0)
+        [waiting] = target.waiting.values()
+        assert ([event.id for event in waiting.events], waiting.attempts) == (ids("hangs"), 0)
+        ended.set()
+        async with telling(app, on):
+            await until(lambda: all_told(on))
+    assert (len(ids("slow")), len(ids("hangs")), len(set(ids("hangs")))) == (1, 2, 1)
+
+
+async def test_others_are_told_at_once_while_one_hangs(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_S", 3_600)
+    monkeypatch.setattr(module, "TIMEOUT_S", 3_600)
+    app, told, over = application(), [], asyncio.Event()
+
+    @app.on_request
+    async def tell(event: RequestEvent) -> None:
+        told.append(event.title)
+        if event.title == "hangs":
+            await over.wait()
+
+    async with stage(app, url) as on, telling(app, on):
+        titles = ["hangs", "one", "two"]
+        while titles:
+            await on.start("expense", titles[0])
+            await until(lambda: told[-1:] == titles[:1])
+            del titles[0]
+        over.set()
+        await until(lambda: all_told(on))
+
+
+async def test_a_telling_that_waits_for_one_that_hangs_looks_now_and_then(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_S", 3_600)
+    monkeypatch.setattr(module, "TIMEOUT_S", 3_600)
+    monkeypatch.setattr(module, "CLOSE_S", 0.05)
+    app, told, looks, look = application(), [], 0, module._Telling._read
+
+    @app.on_request
+    async def tell(event: RequestEvent) -> None:
+        told.append(event.title)
+        await asyncio.Event().wait()
+
+    async def counted(self: module._Telling, target: NotifyTarget) -> bool:
+        nonlocal looks
+        looks += 1
+        return await look(self, target)
+
+    monkeypatch.setattr(module._Telling, "_read", counted)
+    async with stage(app, url) as on, telling(app, on):
+        await on.start("expense", "hangs")
+        await until(lambda: told)
+        monkeypatch.setattr(module, "APART_S", 3_600)
+        before = looks
+        for number in range(5):
+            run_id = await on.start("expense", str(number))
+            await on.answer(await on.asks(run_id, "approval:0"), value=True)
+            await on.reaches(run_id, "completed")
+        assert looks <= before + 1  # one may have been about to look
 
 
 async def test_streams_of_notifications_do_not_grow_once_all_are_told(

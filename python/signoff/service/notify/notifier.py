@@ -12,7 +12,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from signoff.clock import Clock, sleep
 from signoff.errors import BadRequest, Conflict409, NotFound, SignoffError
@@ -46,6 +46,9 @@ AGAIN_AT_ONCE: Final = 8
 
 CLOSE_S: Final = 1.0
 """Seconds that what is under way gets when the process ends in peace; what takes longer is told again by another."""
+
+RELEASE_S: Final = 2.0
+"""Seconds that a target's record gets then, to say how far it was told and that another may go on."""
 
 READ_BYTES: Final = 64 * 1024
 
@@ -101,6 +104,7 @@ class Notifier:
         self._news = asyncio.Event()
         self._closing = asyncio.Event()
         self._telling: dict[str, asyncio.Task[None]] = {}
+        self._hearing: set[_Telling] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -108,17 +112,17 @@ class Notifier:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="signoff-notifier")
 
     async def close(self) -> None:
-        """Stop; what is still under way after `CLOSE_S` is told again by whoever comes next."""
+        """Stop; what is still under way after `CLOSE_S` is told again by whoever comes next, at once."""
         self._closing.set()
         if self._telling:
-            await asyncio.wait(self._telling.values(), timeout=CLOSE_S)
+            await asyncio.wait(self._telling.values(), timeout=CLOSE_S + RELEASE_S)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         bus = self._store.bus()
-        interests = [bus.subscribe(stream_topic(path), self._news.set) for path in NOTIFICATIONS]
+        interests = [bus.subscribe(stream_topic(path), self._hear) for path in NOTIFICATIONS]
         outage = OutageLog(log, "cannot look after notifications")
         try:
             while True:
@@ -135,6 +139,12 @@ class Notifier:
             for task in self._telling.values():
                 task.cancel()
             await asyncio.gather(*self._telling.values(), return_exceptions=True)
+
+    def _hear(self) -> None:
+        """Have the streams looked at, also by each telling that is under way."""
+        self._news.set()
+        for telling in self._hearing:
+            telling.news.set()
 
     async def _pause(self) -> None:
         """Wait for news, or a while; call it right after a look."""
@@ -200,7 +210,11 @@ class Notifier:
             if self._held(target):
                 return  # another process was faster since we looked
             telling = _Telling(self._targets, self._clock, self._messengers[target.kind], self._chance, self._closing)
-            await telling.run(target, subject.version, self._name)
+            self._hearing.add(telling)
+            try:
+                await telling.run(target, subject.version, self._name)
+            finally:
+                self._hearing.discard(telling)
         except NotFound:
             pass
         except SignoffError as error:
@@ -224,6 +238,9 @@ class _Telling:
     """One target's telling, by the process that holds it.
 
     Operators write the record too. Then it is read anew, and what has happened since is noted in it.
+
+    Attributes:
+        news: set by whoever hears that there may be some.
     """
 
     def __init__(
@@ -234,16 +251,18 @@ class _Telling:
         chance: Callable[[], float],
         closing: asyncio.Event,
     ) -> None:
+        self.news = asyncio.Event()
         self._targets = targets
         self._clock = clock
         self._messenger = messenger
         self._chance = chance
         self._closing = closing
+        self._looked_at = 0.0
         self._under_way: dict[asyncio.Task[str | None], RequestEvent] = {}
         self._unwritten: list[tuple[RequestEvent, str | None]] = []
 
     async def run(self, target: NotifyTarget, version: int, holder: str) -> None:
-        """Tell until there is nothing to do, or somebody else holds the target.
+        """Tell until there is nothing to do, somebody else holds the target, or this process ends.
 
         Raises:
             NotFound: it was removed.
@@ -251,6 +270,10 @@ class _Telling:
         target.holder = holder
         try:
             while True:
+                self.news.clear()
+                self._looked_at = asyncio.get_running_loop().time()
+                if self._closing.is_set():
+                    await self._cut(target)
                 stopping = target.paused or self._closing.is_set()
                 more = not stopping and await self._read(target)
                 begin = [] if stopping else self._next(target)
@@ -325,11 +348,38 @@ class _Telling:
             telling.cancel()
 
     async def _ended(self, target: NotifyTarget) -> None:
-        """Wait for some of what is under way, and note how it went."""
+        """Wait for some of what is under way, for news there is room for, or for a close; note what has ended."""
         if not self._under_way:
             return
-        done, _ = await asyncio.wait(self._under_way, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
+        wakes: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._closing.wait())]
+        if not target.paused and target.backlog < MOST_WAITING and len(self._under_way) < AT_ONCE:
+            wakes.append(asyncio.ensure_future(self._heard()))
+        try:
+            await asyncio.wait([*self._under_way, *wakes], timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in wakes:
+                one.cancel()
+            await asyncio.gather(*wakes, return_exceptions=True)
+        self._note_ended(target)
+
+    async def _heard(self) -> None:
+        """Wait for news, and until it is time for another look."""
+        await self.news.wait()
+        await asyncio.sleep(max(0.0, self._looked_at + APART_S - asyncio.get_running_loop().time()))
+
+    async def _cut(self, target: NotifyTarget) -> None:
+        """Give what is under way a little longer, note how it went, and give the rest up: another tells that again."""
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(self._under_way, timeout=CLOSE_S)
+        self._note_ended(target)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        self._under_way.clear()
+
+    def _note_ended(self, target: NotifyTarget) -> None:
+        for task in [task for task in self._under_way if task.done()]:
             event, why = self._under_way.pop(task), task.result()
             self._unwritten.append((event, why))
             if self._note(target, event, why):
