@@ -165,6 +165,59 @@ async def test_of_two_who_send_it_at_once_one_is_told_so(store: str) -> None:
         assert await on.engine.files.read(run_id, "f1") == DATA
 
 
+ROUNDS = 25
+
+
+async def outcomes(engines: list[Engine], run_id: str, file: str) -> list[dict[str, Any]]:
+    """Send the same file through all of these at once; return what those were told that were taken."""
+    told = await asyncio.gather(*(sent(one, run_id, file) for one in engines), return_exceptions=True)
+    refused = [one for one in told if isinstance(one, BaseException)]
+    assert all(isinstance(one, StreamConflict) for one in refused), refused
+    return [one for one in told if isinstance(one, dict)]
+
+
+@pytest.mark.parametrize("senders", [2, 4])
+async def test_of_several_who_send_the_same_at_once_one_is_taken(store: str, senders: int) -> None:
+    async with scene(store) as on, working(app, on):
+        run_id, _ = await asked(on)
+        for number in range(ROUNDS):
+            told = await outcomes([on.engine] * senders, run_id, f"f{number}")
+            assert told, number
+            found = await on.engine.files.find(run_id, f"f{number}")
+            assert all(one == found.reference for one in told)
+            assert await on.engine.files.read(run_id, f"f{number}") == DATA
+
+
+async def test_of_two_servers_to_which_the_same_is_sent_at_once_one_takes_it(shared_url: str) -> None:
+    async with scene(shared_url) as on, scene(shared_url) as other, working(app, on):
+        run_id, _ = await asked(on)
+        for number in range(ROUNDS):
+            told = await outcomes([on.engine, other.engine], run_id, f"f{number}")
+            assert told, number
+            for engine in (on.engine, other.engine):
+                assert (await engine.files.find(run_id, f"f{number}")).reference == told[0]
+                assert await engine.files.read(run_id, f"f{number}") == DATA
+
+
+async def test_what_an_overtaken_sending_makes_late_is_replaced(store: str) -> None:
+    async with scene(store) as on, working(app, on):
+        run_id, _ = await asked(on)
+        path, streams_ = f"runs/{run_id}/files/f1", on.engine.streams
+
+        async def body() -> AsyncIterator[bytes]:
+            # As if one that was overtaken had taken this stream away, and made its own.
+            await streams_.write_output(path, Delete())
+            await streams_.write_output(path, Create(path, "late", Payload("application/octet-stream", b"", 0), 7))
+            yield DATA
+
+        with pytest.raises(StreamConflict):
+            await on.engine.files.upload(run_id, "claim:0", "f1", body(), person(), name="r.bin")
+        assert await streams(on.engine, run_id) == [path]  # no sending takes away what is another's
+        assert (await streams_.head(path)).tail == 0  # nor writes to it
+        assert (await sent(on.engine, run_id))["size"] == len(DATA)
+        assert await on.engine.files.read(run_id, "f1") == DATA
+
+
 async def test_a_run_that_is_deleted_meanwhile_keeps_nothing(store: str) -> None:
     async with scene(store) as on, working(app, on):
         run_id, _ = await asked(on)

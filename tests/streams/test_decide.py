@@ -160,3 +160,16 @@ def test_delete_and_touch() -> None:
     assert decide(OPEN, Touch(), None, NOW) == Unchanged(OPEN)
     mortal = OPEN.changed(ttl_s=1)
     assert decide(mortal, Touch(), None, NOW) == Write(mortal.changed(version=8, touched_at=NOW), 7, 10)
+
+
+@pytest.mark.parametrize("head", [OPEN, CLOSED, OPEN.changed(deleted=True)])
+@pytest.mark.parametrize("command", [Append(HELLO, of="a0"), Close(of="a0"), Delete("a0")])
+def test_what_has_taken_the_place_of_the_stream_that_is_meant_is_left_alone(head: Head, command: StreamCommand) -> None:
+    with pytest.raises(StreamNotFound, match="another has taken its place"):
+        decide(head, command, None, NOW)
+
+
+@pytest.mark.parametrize("command", [Append(HELLO), Close(), Delete()])
+def test_the_stream_that_is_meant_is_written_like_any(command: Append | Close | Delete) -> None:
+    meant = command._replace(of="a1") if isinstance(command, Append) else replace(command, of="a1")
+    assert decide(OPEN, meant, None, NOW) == decide(OPEN, command, None, NOW)

@@ -27,6 +27,7 @@ from signoff.service.file_records import (
     stream_of,
     written,
 )
+from signoff.service.file_streams import standing, take_away
 from signoff.service.kinds import Kind, forget_record, run_name
 from signoff.service.outputs import Deleter
 from signoff.service.rounds import go_round
@@ -142,8 +143,10 @@ class FileLives:
         except InputNotFound:  # it was taken back, and may be asked anew
             began, asked = files.began, None
         if files.began not in {None, began} or (began is None and asked is None):
-            await self._committer.commit(forget_record(record))
-            return await self._delete_those(files, set(files.files))
+            streams = await self._streams_of(files, set(files.files))
+            if isinstance(await self._committer.commit(forget_record(record)), Conflict):
+                return 0
+            return await self._delete_those(streams)
         before = now - FIRST_LOOK_MS
         ended = asked is None or not asked.pending
         unused = {id_: one for id_, one in files.files.items() if not one.used and one.at <= before}
@@ -151,14 +154,27 @@ class FileLives:
         after = replace(files.without(left), began=began)
         settled = ended and all(one.used for one in after.files.values())
         change = written(after, record, now, None if settled else now + FIRST_LOOK_MS)
+        streams = await self._streams_of(files, left)
         if isinstance(await self._committer.commit(change), Conflict):
             return 0
-        return await self._delete_those(files, left)
+        return await self._delete_those(streams)
 
-    async def _delete_those(self, files: RequestFiles, ids: set[str]) -> int:
-        for file in ids:
-            await self._delete(stream_of(files, file))
-        return len(ids)
+    async def _streams_of(self, files: RequestFiles, ids: set[str]) -> dict[str, str | None]:
+        """Return the incarnations that are there, by path, before the record says that they go.
+
+        What is sent anew under their ids after that is spared.
+        """
+        found: dict[str, str | None] = {}
+        for path in (stream_of(files, file) for file in ids):
+            found[path] = None
+            with suppress(StreamDeleted):
+                found[path] = await standing(self._streams, path)
+        return found
+
+    async def _delete_those(self, streams: dict[str, str | None]) -> int:
+        for path, incarnation in streams.items():
+            await take_away(self._streams, path, incarnation)
+        return len(streams)
 
     async def _delete(self, path: str) -> None:
         with suppress(StreamNotFound, StreamDeleted):

@@ -29,6 +29,8 @@ MOST_TOTAL: Final = 256 << 20
 FIRST_LOOK_MS: Final = 3_600_000
 """How long a file is waited for, in milliseconds, and how long one is kept that no answer has, after the request."""
 
+USED: Final = "Another file was sent under this id; nothing was kept. Send it under a new id."
+
 _PAGE: Final = 200
 
 
@@ -118,7 +120,7 @@ class RequestFiles:
         """
         before = self.files.get(file)
         if before is not None and (before.whole or before.by != stored.by):
-            raise StreamConflict("Another file was sent under this id; nothing was kept. Send it under a new id.")
+            raise StreamConflict(USED)
         others = {id_: one for id_, one in self.files.items() if id_ != file}
         if len(others) >= MOST_FILES:
             raise PayloadTooLarge(f"A request takes {MOST_FILES} files at most; nothing was kept.", limit=MOST_FILES)

@@ -32,18 +32,20 @@ from signoff.service.commit import GroupCommitter
 from signoff.service.file_lives import FileLives
 from signoff.service.file_records import (
     FIRST_LOOK_MS,
+    USED,
     RequestFiles,
     StoredFile,
     files_name,
     records_of,
     written,
 )
+from signoff.service.file_streams import standing, take_away
 from signoff.service.kinds import run_name
 from signoff.service.streams.streams import StreamService
 from signoff.stores.base import LoadedSubject, WorkflowStore
 from signoff.stores.change import Conflict, Subject
 from signoff.streams import json_mode, offset
-from signoff.streams.stream import Append, Close, Create, Delete, Payload
+from signoff.streams.stream import Append, Close, Create, Payload
 from signoff.workflow.input.attachment import UNKNOWN_TYPE, file_name
 from signoff.workflow.input.decide import Who
 from signoff.workflow.input.uploaded import (
@@ -125,11 +127,11 @@ class Files:
         new = StoredFile(
             file_path(run_id, file), file_name(name), type_, most if size is None else size, "", who.by, now, sender
         )
-        known = (await self._files(run_id, key, began)).files.get(file)
-        if known is not None and known.whole:
+        entered = await self._change(run_id, key, began, lambda files: _entered(files, file, new))
+        if (known := entered.files[file]).whole:
             return await self._again(known, new, body, most), True
-        await self._change(run_id, key, began, lambda files: files.with_file(file, new))
         try:
+            await self._make(run_id, key, began, file, sender)
             count, digest = await self._write(new.stream, sender, body, most)
             done = replace(new, size=count, sha256=digest)
             began_then, asked = await asked_of(self._store, run_id, key)
@@ -152,47 +154,71 @@ class Files:
             digest.update(piece)
         same = (known.by, known.name, known.type, known.sha256) == (new.by, new.name, new.type, digest.hexdigest())
         if not same:
-            raise StreamConflict("Another file was sent under this id; nothing was kept. Send it under a new id.")
+            raise StreamConflict(USED)
         return known.reference
+
+    async def _make(self, run_id: str, key: str, began: int, file: str, sender: str) -> None:
+        """Make the stream of a file, in place of what earlier sendings have left.
+
+        Of several that send a file at once, in one process or in many, the one that the record names last goes on. What
+        stands at the path while the record still names this one was made by an earlier one: a later one is in the
+        record before it makes anything. So nothing that a later one has made is ever taken away. An earlier one may
+        make a stream even now, but once only: it looks at the record, too, before it tries again.
+
+        Raises:
+            StreamConflict: a later one goes on.
+        """
+        path = file_path(run_id, file)
+        # No reader is told the media type that somebody claims.
+        create = Create(path, sender, Payload(UNKNOWN_TYPE, b"", 0), 1 + secrets.randbits(40))
+        while True:
+            try:
+                left = await standing(self._streams, path)
+            except StreamDeleted as error:
+                raise StreamConflict(USED) from error
+            named = (await self._files(run_id, key, began)).files.get(file)
+            if named is None or named.sender != sender:
+                raise _being_sent()
+            await take_away(self._streams, path, left)
+            with suppress(StreamConflict):  # there is one that is closed already
+                if (await self._streams.write_output(path, create)).head.incarnation == sender:
+                    return
 
     async def _write(self, path: str, sender: str, body: AsyncIterator[bytes], most: int) -> tuple[int, str]:
         """Write the stream of a file, and close it; return how many bytes it has, and their digest."""
-        await self._delete(path)  # what an earlier sending has left
-        # No reader is told the media type that somebody claims.
-        create = Create(path, sender, Payload(UNKNOWN_TYPE, b"", 0), 1 + secrets.randbits(40))
-        if not (await self._streams.write_output(path, create)).new:
-            raise _being_sent()
         count, digest = 0, hashlib.sha256()
         async for piece in _pieces(body, most):
             count += len(piece)
             digest.update(piece)
-            append = Append(json_mode.payload(UNKNOWN_TYPE, piece))
-            await self._written(path, append, sender, count)
-        await self._written(path, Close(), sender, count)
+            append = Append(json_mode.payload(UNKNOWN_TYPE, piece), of=sender)
+            await self._written(path, append, count)
+        await self._written(path, Close(of=sender), count)
         return count, digest.hexdigest()
 
-    async def _written(self, path: str, command: Append | Close, sender: str, count: int) -> None:
+    async def _written(self, path: str, command: Append | Close, count: int) -> None:
         try:
             head = (await self._streams.write_output(path, command)).head
         except (StreamNotFound, StreamDeleted, StreamClosed) as error:
             raise _being_sent() from error
-        if head.incarnation != sender or head.tail != count:
+        if head.tail != count:
             raise _being_sent()
 
     async def _drop(self, run_id: str, key: str, began: int, file: str, sender: str) -> None:
-        """Take away what has come of a file, unless it is being sent anew."""
-        mine = False
+        """Take away what has come of one sending of a file; another's is left alone, and what is whole after all."""
+        whole = False
 
         def without(files: RequestFiles) -> RequestFiles:
-            nonlocal mine
+            nonlocal whole
             found = files.files.get(file)
-            mine = found is not None and found.sender == sender and not found.whole
-            return files.without({file}) if mine else files
+            if found is None or found.sender != sender:
+                return files
+            whole = found.whole
+            return files if whole else files.without({file})
 
         with suppress(SignoffError):  # what cannot be taken away now is swept
             await self._change(run_id, key, began, without)
-            if mine:
-                await self._delete(file_path(run_id, file))
+            if not whole:
+                await take_away(self._streams, file_path(run_id, file), sender)
 
     async def remove(self, run_id: str, key: str, file: str, who: Who) -> None:
         """Take away a file that this person has sent and no answer has; one that an answer has stays.
@@ -205,7 +231,9 @@ class Files:
         found = (await self._files(run_id, key, began)).files.get(file)
         if found is None or found.by != who.by:
             raise _no_file()
-        gone = False
+        gone, path, stream = False, file_path(run_id, file), None
+        with suppress(StreamDeleted):  # looked at before the record is changed: what is sent anew is another stream
+            stream = await standing(self._streams, path)
 
         def without(files: RequestFiles) -> RequestFiles:
             nonlocal gone
@@ -215,7 +243,7 @@ class Files:
 
         await self._change(run_id, key, began, without)
         if gone:
-            await self._delete(file_path(run_id, file))
+            await take_away(self._streams, path, stream)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
@@ -287,10 +315,6 @@ class Files:
                 return
             token = offset.encode(chunk.end)
 
-    async def _delete(self, path: str) -> None:
-        with suppress(StreamNotFound, StreamDeleted):
-            await self._streams.write_output(path, Delete())
-
     # -- records -------------------------------------------------------------------------------------------------------
 
     async def _files(self, run_id: str, key: str, began: int) -> RequestFiles:
@@ -320,6 +344,11 @@ def _current(stored: LoadedSubject | None, run_id: str, key: str, began: int) ->
     return stored.subject, replace(files, began=began) if files.began in {None, began} else RequestFiles(
         run_id, key, began
     )
+
+
+def _entered(files: RequestFiles, file: str, new: StoredFile) -> RequestFiles:
+    known = files.files.get(file)
+    return files if known is not None and known.whole else files.with_file(file, new)
 
 
 def _completed(files: RequestFiles, file: str, done: StoredFile) -> RequestFiles:

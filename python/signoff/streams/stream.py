@@ -255,12 +255,16 @@ class Create:
 
 
 class Append(NamedTuple):
-    """The wish that units be appended (§5.2), and the stream end with them if `close`."""
+    """The wish that units be appended (§5.2), and the stream end with them if `close`.
+
+    `of` is the incarnation that is meant, here and below; another that has taken its place is left alone.
+    """
 
     payload: Payload
     close: bool = False
     seq: str | None = None
     producer: ProducerMark | None = None
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,11 +272,14 @@ class Close:
     """The wish that the stream end as it is (§5.3)."""
 
     producer: ProducerMark | None = None
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
     """The wish that the stream go (§5.4)."""
+
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

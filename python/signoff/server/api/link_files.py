@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -12,7 +13,15 @@ from urllib.parse import unquote
 
 import orjson
 
-from signoff.errors import BadRequest, NotClaimed, NotFound, PayloadTooLarge, SignoffError, UnsupportedMediaType
+from signoff.errors import (
+    BadRequest,
+    NotClaimed,
+    NotFound,
+    PayloadTooLarge,
+    SignoffError,
+    StreamConflict,
+    UnsupportedMediaType,
+)
 from signoff.pointers import escaped
 from signoff.server.http.multipart import FilePart
 from signoff.service.engine import Engine
@@ -24,6 +33,12 @@ MOST_FORM: Final = 16 << 20
 
 FILE: Final = "?f"
 """What the name of a control for files ends with."""
+
+_LOOKS: Final = 40
+_PAUSE_S: Final = 0.05
+"""How often, and how many seconds apart, one looks whether what is being sent by the same form is whole."""
+
+_TWICE: Final = "it was being sent twice at once and did not come through; send it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +58,8 @@ class FormFiles:
     async def send(self, filled: dict[str, list[str]], parts: Sequence[FilePart]) -> list[dict[str, str]]:
         """Send the files, and put what refers to them beside what was filled in.
 
-        The same form again sends nothing again. What is refused because the request is not what it was is left to the
-        answer to say.
+        The same form again sends nothing again, and posted twice at once it refers to the same files. What is refused
+        because the request is not what it was is left to the answer to say.
 
         Returns:
             what is wrong with the files, as `[{"pointer", "message"}]`.
@@ -57,6 +72,8 @@ class FormFiles:
                 reference = await self._sent(hashlib.sha256(named + part.data).hexdigest()[:40], part)
             except (PayloadTooLarge, UnsupportedMediaType, BadRequest) as error:
                 faults.append({"pointer": _pointer(path), "message": f"{part.name}: {error.public_detail}"})
+            except StreamConflict:
+                faults.append({"pointer": _pointer(path), "message": f"{part.name}: {_TWICE}"})
             except SignoffError as error:
                 if "row" not in error.extra:
                     raise
@@ -65,15 +82,33 @@ class FormFiles:
         return faults
 
     async def _sent(self, file: str, part: FilePart) -> dict[str, Any]:
-        with suppress(NotFound):  # it is new, as most are
+        if (known := await self._known(file)) is not None:
+            return known
+        try:
+            try:
+                return await self._upload(file, part)
+            except NotClaimed:
+                await self.engine.inputs.act("claim", self.run_id, self.key, {}, self.who)
+                return await self._upload(file, part)
+        except StreamConflict:  # the same form was posted twice, and the other one sends it
+            for _ in range(_LOOKS):
+                if (known := await self._known(file)) is not None:
+                    return known
+                await asyncio.sleep(_PAUSE_S)
+            return await self._upload(file, part)
+        except SignoffError as error:
+            # The same form may have been faster, and have answered with it.
+            if "row" in error.extra and (known := await self._known(file)) is not None:
+                return known
+            raise
+
+    async def _known(self, file: str) -> dict[str, Any] | None:
+        """Return what refers to a file, if it was sent for this already."""
+        with suppress(NotFound):
             known = await self.engine.files.find(self.run_id, file)
             if (known.by, known.key) == (self.who.by, self.key):
                 return known.reference
-        try:
-            return await self._upload(file, part)
-        except NotClaimed:
-            await self.engine.inputs.act("claim", self.run_id, self.key, {}, self.who)
-            return await self._upload(file, part)
+        return None
 
     async def _upload(self, file: str, part: FilePart) -> dict[str, Any]:
         async def body() -> AsyncIterator[bytes]:
