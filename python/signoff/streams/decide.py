@@ -63,7 +63,7 @@ def decide(
         return _create(head, command, now, sources, new_version)
     if head is None:
         raise StreamNotFound("There is no stream at this path; create it with PUT.")
-    if not isinstance(command, Touch) and command.of not in {None, head.incarnation}:
+    if not isinstance(command, Touch) and command.of is not None and command.of != head.incarnation:
         raise StreamNotFound("The stream that was meant is not there any more; another has taken its place.")
     match command:
         case Append():
