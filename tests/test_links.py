@@ -59,6 +59,8 @@ def test_what_cannot_be_a_link_is_not_made() -> None:
         make(NEW, "r1", "approve", "user:alice")
     with pytest.raises(ValueError, match="at least one action"):
         make(NEW, "r1", "approve:0", "user:alice", actions=[])
+    with pytest.raises(TypeError, match="`actions` of a link is a list of texts"):
+        make(NEW, "r1", "approve:0", "user:alice", actions="approve")
     with pytest.raises(ValueError, match="ends after"):
         make(NEW, "r1", "approve:0", "user:alice", ttl_s=0)
     with pytest.raises(ValueError, match="`asked_at` of a request's row"):

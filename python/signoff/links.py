@@ -13,7 +13,7 @@ from math import ceil
 from typing import Any, Final
 
 from signoff.errors import Gone, NotFound
-from signoff.names import check_name, is_key, is_name, is_principal
+from signoff.names import check_name, check_texts, is_key, is_name, is_principal
 from signoff.signing import Keyring, decoded, new_jti
 from signoff.timestamps import is_rfc3339
 
@@ -101,6 +101,7 @@ def mint(
 
     Raises:
         InvalidName: the run's id is none.
+        TypeError: `actions` is a single text.
         ValueError: the key, the principals, the actions or a time cannot be so, or the link would be too long.
 
     Example:
@@ -130,7 +131,7 @@ def make(
         now_s: seconds since the epoch; None: by this machine's clock.
 
     Raises:
-        InvalidName, ValueError: see `mint`.
+        InvalidName, TypeError, ValueError: see `mint`.
     """
     import jwt  # noqa: PLC0415 - it brings all of cryptography, which only who has a link needs
 
@@ -140,6 +141,8 @@ def make(
         raise ValueError(f"{key!r:.140} is no request's key, such as approve:0.")
     if not all(is_principal(one) for one in people) or sum(one.startswith("user:") for one in people) != 1:
         raise ValueError("A link is for one person, such as user:alice; groups may be named beside.")
+    if actions is not None:
+        check_texts(actions, "`actions` of a link", 'actions=["approve"]')
     if actions is not None and not (actions and all(isinstance(one, str) and one for one in actions)):
         raise ValueError("A link allows at least one action, or None for all that are offered.")
     if not 0 < ttl_s < 1 << 32:

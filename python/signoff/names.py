@@ -16,6 +16,7 @@ decoded once.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -130,3 +131,18 @@ def check_text(text: object, what: str) -> None:
     if not isinstance(text, str):
         raise TypeError(f"The {what} is a text or None, not {type(text).__name__}.")
     text.encode()
+
+
+def check_texts(given: object, what: str, example: str) -> None:
+    """Refuse one text, or what is no collection, where several texts are meant: a text is a sequence, too, of letters.
+
+    Args:
+        given: the argument.
+        what: which it is, e.g. "`to` of a request".
+        example: how it is written.
+
+    Raises:
+        TypeError: saying so.
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise TypeError(f"{what} is a list of texts, e.g. {example}, not {given!r:.100}.")

@@ -17,6 +17,14 @@ from tests.cli.commands import FLOW
 
 REFUSED, USAGE = 1, 2
 
+PLAIN = """from signoff import App
+
+app = App()
+
+@app.workflow
+def buy(ctx): ...
+"""
+
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -29,6 +37,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "broken.py").write_text("raise ValueError('no luck')")
     (tmp_path / "needs.py").write_text("import not_installed_anywhere")
     (tmp_path / "syntax.py").write_text("def")
+    (tmp_path / "plain.py").write_text(PLAIN)
+    (tmp_path / "lacks.py").write_text("import signoff\napp = signoff.Ap()")
     (tmp_path / "bad.json").write_bytes(b"\xff")
     return tmp_path
 
@@ -218,6 +228,8 @@ def test_a_server_is_told_what_it_does_not_understand(
     [
         ("broken", "ValueError: no luck ({place}/broken.py, line 1)."),
         ("syntax", "SyntaxError: invalid syntax (syntax.py, line 1)."),
+        ("plain", "TypeError: The workflow buy must be an `async def` function. ({place}/plain.py, line 5)."),
+        ("lacks", "AttributeError: module 'signoff' has no attribute 'Ap' ({place}/lacks.py, line 2)."),
     ],
 )
 def test_the_place_of_what_cannot_be_imported_is_told_once(

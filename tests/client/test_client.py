@@ -51,6 +51,20 @@ async def test_every_operation() -> None:
         assert types[-1] == "run.cancel_requested"
 
 
+async def test_one_text_is_no_list_of_its_letters() -> None:
+    async with SignoffClient("http://127.0.0.1:1") as client:  # nobody is there to be asked
+        moment = datetime(2000, 1, 1, tzinfo=UTC)
+        for called, name in (
+            (client.start("expense", tags="eu"), "tags"),
+            (client.prune(moment, status="completed"), "status"),
+            (client.prune(moment, tags="eu"), "tags"),
+            (client.prune(moment, runs="r1"), "runs"),
+            (client.mint_link("r1", "approve:0", "user:alice", actions="approve"), "actions"),
+        ):
+            with pytest.raises(TypeError, match=f"`{name}` is a list of texts, e.g. "):
+                await called
+
+
 async def test_refusals_come_as_the_exceptions_they_were() -> None:
     async with hosting() as host, client_of(host) as client:
         row = await host.ask("r1")

@@ -45,6 +45,14 @@ async def test_an_inbox_has_what_one_is_asked_and_nothing_else() -> None:
             await bora.answers(seen, APPROVED)
 
 
+async def test_one_text_is_no_list_of_its_letters() -> None:
+    async with TestEngine(expense_app()) as engine:
+        with pytest.raises(TypeError, match="`groups` of a person is a list of texts"):
+            engine.person("alice", groups="finance")
+        with pytest.raises(TypeError, match="`tags` of a run is a list of texts"):
+            await engine.start("expense", 1, tags="eu")
+
+
 async def test_who_answers_needs_a_run_where_several_ask() -> None:
     async with TestEngine(expense_app()) as engine:
         alice = engine.person("alice", groups=["finance"])

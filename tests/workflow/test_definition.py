@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from signoff import App, Context
+from signoff import App, Context, RequestEvent
 from signoff.errors import InvalidName, UnknownWorkflow, UnsupportedValue
 from signoff.workflow.definition import define
 from signoff.workflow.entry import PYTHON
@@ -78,6 +78,30 @@ def test_what_is_no_workflow_is_refused_where_it_is_written() -> None:
     with pytest.raises(ValueError, match="expose"):
         app.workflow(expose=("steps",))(fine)  # type: ignore[arg-type]
     assert app.names() == ()
+
+
+@pytest.mark.parametrize("name", ["expose", "tags"])
+def test_one_text_is_no_list_of_its_letters(name: str) -> None:
+    app = App()
+    workflow: Any = app.workflow
+
+    async def flow(ctx: Context) -> None: ...
+
+    with pytest.raises(TypeError, match=rf"`{name}` of the workflow flow is a list of texts, .*, not 'output'\."):
+        workflow(**{name: "output"})(flow)
+    assert app.names() == ()
+
+
+@pytest.mark.parametrize("name", ["workflows", "events"])
+def test_a_function_is_told_of_several_not_of_letters(name: str) -> None:
+    app = App()
+    on_request: Any = app.on_request
+
+    async def tell(event: RequestEvent) -> None: ...
+
+    with pytest.raises(TypeError, match=rf"`{name}` of on_request\(\) is a list of texts, .*, not 'asked'\."):
+        on_request(**{name: "asked"})(tell)
+    assert app.listeners == {}
 
 
 def test_a_name_is_taken_once() -> None:

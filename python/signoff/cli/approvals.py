@@ -8,12 +8,15 @@ import typer
 
 from signoff.cli import options, output
 from signoff.cli.request_verbs import COMMANDS
+from signoff.cli.suggest import OurCommands
 from signoff.cli.target import Target, aimed, on
 
 
 def build() -> typer.Typer:
     """Return the sub-commands as one application."""
-    app = typer.Typer(no_args_is_help=True, help="Approvals of tools that were given for the next times too.")
+    app = typer.Typer(
+        cls=OurCommands, no_args_is_help=True, help="Approvals of tools that were given for the next times too."
+    )
     app.command("list")(list_approvals)
     app.command("revoke")(COMMANDS["revoke"])
     return app

@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from signoff import __version__
 from signoff.cli.output import plain
+from signoff.cli.suggest import AllCommands
 from signoff.errors import SignoffError, Unauthorized
 
 REFUSED, USAGE, INTERRUPTED = 1, 2, 130
@@ -53,6 +54,7 @@ _ON_REQUESTS = "Runs and their requests"
 
 def _build(names: Iterable[str]) -> typer.Typer:
     app = typer.Typer(
+        cls=AllCommands,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

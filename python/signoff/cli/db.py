@@ -11,6 +11,7 @@ import typer
 from signoff.cli import options, output
 from signoff.cli.copying import copy
 from signoff.cli.misuse import Misuse
+from signoff.cli.suggest import OurCommands
 from signoff.cli.target import run_here
 from signoff.stores.migrating import Migrating, SchemaStatus
 from signoff.stores.open import open_migrating
@@ -20,7 +21,9 @@ NamedStore = Annotated[str | None, typer.Option("--store", metavar="URL", help="
 
 def build() -> typer.Typer:
     """Return the sub-commands as one application."""
-    app = typer.Typer(no_args_is_help=True, help="Look after a store's schema; copy a store into another.")
+    app = typer.Typer(
+        cls=OurCommands, no_args_is_help=True, help="Look after a store's schema; copy a store into another."
+    )
     for function in (status, upgrade, check, sql, copy):
         app.command()(function)
     return app

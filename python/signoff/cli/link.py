@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from typer.core import TyperGroup
 
 from signoff.cli import options, output
 from signoff.cli.misuse import Misuse
 from signoff.cli.request_verbs import only_request
+from signoff.cli.suggest import OurCommands
 from signoff.cli.target import Target, on
 from signoff.cli.token import named_in
 from signoff.client import DEFAULT_URL, SignoffClient
@@ -21,7 +21,7 @@ from signoff.links import PATH
 _USUAL = "mint"
 
 
-class _LinkCommands(TyperGroup):
+class _LinkCommands(OurCommands):
     """The sub-commands, of which `mint` need not be named: `signoff link RUN KEY`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
 
+import signoff
 from signoff.cli.misuse import Misuse
 from signoff.workflow.definition import App
+
+_NOT_THEIRS = (f"{Path(signoff.__file__).parent}{os.sep}", importlib.__file__, "<frozen importlib")
+"""Where files begin whose lines tell nobody what to mend: this package, and what imports."""
 
 
 def load_app(where: str) -> App:
@@ -71,5 +76,7 @@ def _import(name: str, here: str) -> object:
 def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return ""  # it names the place itself, and was raised in Python's own import
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [one for one in frames if not one.filename.startswith(_NOT_THEIRS)]
+    frame = (theirs or frames)[-1]  # what a decorator of ours refuses stands where it is used
     return f" ({frame.filename}, line {frame.lineno})"

@@ -9,6 +9,7 @@ import typer
 
 from signoff.cli import options, output
 from signoff.cli.misuse import Misuse
+from signoff.cli.suggest import OurCommands
 from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import content
 from signoff.counts import counted
@@ -23,7 +24,9 @@ _SECRETS = Annotated[
 
 def build() -> typer.Typer:
     """Return the sub-commands as one application."""
-    app = typer.Typer(no_args_is_help=True, help="Who is told of requests, and what is done when that fails.")
+    app = typer.Typer(
+        cls=OurCommands, no_args_is_help=True, help="Who is told of requests, and what is done when that fails."
+    )
     for name, function in {
         "list": list_targets,
         "add": add,

@@ -12,6 +12,7 @@ import typer
 from signoff.cli import options, output
 from signoff.cli.misuse import Misuse
 from signoff.cli.stream_facts import Facts, followed, messages, taken
+from signoff.cli.suggest import OurCommands
 from signoff.cli.target import Target, aimed, on
 from signoff.cli.values import content
 from signoff.client import SignoffClient, stream_address
@@ -29,7 +30,9 @@ ContentType = Annotated[str | None, typer.Option("--content-type", metavar="TYPE
 
 def build() -> typer.Typer:
     """Return the sub-commands as one application."""
-    app = typer.Typer(no_args_is_help=True, help="Create, append to, read, follow, fork, close and delete streams.")
+    app = typer.Typer(
+        cls=OurCommands, no_args_is_help=True, help="Create, append to, read, follow, fork, close and delete streams."
+    )
     for function in (create, append, read, tail, head, close, fork, delete):
         app.command()(function)
     return app

@@ -11,6 +11,7 @@ import typer
 from signoff import tokens
 from signoff.cli import options, output
 from signoff.cli.misuse import Misuse
+from signoff.cli.suggest import OurCommands
 from signoff.cli.target import run_here
 from signoff.client import SignoffClient
 
@@ -24,7 +25,7 @@ TokenTtl = Annotated[
 
 def build() -> typer.Typer:
     """Return the sub-commands as one application."""
-    app = typer.Typer(help="Print a token, signed with SIGNOFF_SECRET; or have tokens refused.")
+    app = typer.Typer(cls=OurCommands, help="Print a token, signed with SIGNOFF_SECRET; or have tokens refused.")
     app.callback(invoke_without_command=True)(make)
     app.command("revoke")(revoke)
     return app

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from signoff.errors import Forbidden
+from signoff.names import check_texts
 
 
 def instant(time: datetime) -> str:
@@ -28,3 +30,13 @@ def output_of(reply: dict[str, Any]) -> Any:
         run_id = reply["run"]["id"]
         raise Forbidden(f"The run {run_id!r} is completed. Its output is not exposed; operators alone may see it.")
     return reply["output"]
+
+
+def texts(name: str, given: Sequence[str], example: str) -> list[str]:
+    """Return what a body has of several texts.
+
+    Raises:
+        TypeError: it is one text; that would be taken for a list of its letters.
+    """
+    check_texts(given, f"`{name}`", f'{name}=["{example}"]')
+    return list(given)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from signoff.client.addresses import segment, stream_address
-from signoff.client.bodies import event_body, instant, output_of
+from signoff.client.bodies import event_body, instant, output_of, texts
 from signoff.client.files import FileCalls
 from signoff.client.streams import StreamBatch, WatchedRun, catch_up
 from signoff.client.streams import follow as follow_stream
@@ -65,7 +65,7 @@ class SignoffClient(FileCalls):
         Raises:
             RunConflict: the id is taken by another workflow or input.
         """
-        body: dict[str, Any] = {"workflow": workflow, "input": input, "tags": list(tags)}
+        body: dict[str, Any] = {"workflow": workflow, "input": input, "tags": texts("tags", tags, "eu")}
         if run_id is not None:
             body["run_id"] = run_id
         if start_at is not None:
@@ -261,14 +261,14 @@ class SignoffClient(FileCalls):
         """
         body: dict[str, Any] = {
             "ended_before": instant(ended_before),
-            "status": list(status),
+            "status": texts("status", status, "completed"),
             "workflow": workflow,
-            "tags": list(tags),
+            "tags": texts("tags", tags, "eu"),
             "limit": limit,
             "cursor": cursor,
             "dry_run": dry_run,
         }
-        return await self._post("/v1/prune", body if runs is None else {**body, "runs": list(runs)})
+        return await self._post("/v1/prune", body if runs is None else {**body, "runs": texts("runs", runs, "r1")})
 
     async def revoke_tokens(
         self,
@@ -386,7 +386,7 @@ class SignoffClient(FileCalls):
         """
         body: dict[str, Any] = {"for": to if isinstance(to, str) else list(to), "once": once}
         if actions is not None:
-            body["actions"] = list(actions)
+            body["actions"] = texts("actions", actions, "approve")
         if expires_in is not None:
             body["expires_in"] = expires_in
         return await self._post(f"/v1/runs/{segment(run_id)}/inputs/{segment(key)}/links", body)

@@ -8,7 +8,7 @@ from typing import Any
 
 from signoff.clock import Clock
 from signoff.errors import InvalidInput, UnknownWorkflow, UnsupportedValue, WorkflowError
-from signoff.names import check_name, is_name
+from signoff.names import check_name, check_texts, is_name
 from signoff.service.act import OPEN_INPUTS, VERBS, Actor, loaded, not_found, read_journal, unreadable
 from signoff.service.commit import GroupCommitter
 from signoff.service.kinds import RunFilter, run_name
@@ -90,6 +90,7 @@ class Runs:
             InvalidInput: the workflow's code is at hand, and the input does not fit; `extra["errors"]` tells where.
         """
         self._check_workflow(check_name(workflow, "workflow name"))
+        check_texts(tags, "`tags` of a run", 'tags=["eu"]')
         run_id = check_name(run_id, "run id") if run_id is not None else secrets.token_hex(10)
         started = RunStarted(
             at=self._clock.now_ms(),

@@ -9,7 +9,7 @@ from typing import Any
 
 from signoff.clock import Alarm
 from signoff.errors import SignoffError
-from signoff.names import is_principal
+from signoff.names import check_texts, is_principal
 from signoff.testing.acts import AnswerAct, Asked, NeverAct, PersonAct, VerbAct
 from signoff.testing.acts import answer as answer_act
 from signoff.testing.board import SeenRequest
@@ -113,6 +113,7 @@ class Person:
     """
 
     def __init__(self, stage: Stage, name: str, groups: Iterable[str] = (), *, operator: bool = False) -> None:
+        check_texts(groups, "`groups` of a person", 'groups=["finance"]')
         if not operator and not is_principal(name):
             name = f"user:{name}"
         self.name = name

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
 from signoff.errors import DeterminismWarning, NotAllowedInWorkflow, UnknownWorkflow, UnsupportedValue
-from signoff.names import check_name
+from signoff.names import check_name, check_texts
 from signoff.workflow import codec
 from signoff.workflow.entry import PYTHON, Encoded
 from signoff.workflow.notice import KINDS, OnRequest, RequestEventKind, RequestFunction
@@ -225,6 +225,9 @@ class App:
 
         def register(function: N) -> N:
             label = check_name(name or getattr(function, "__name__", ""), "name of a function told of requests")
+            for what, given, example in (("workflows", workflows, '["expense"]'), ("events", events, '["asked"]')):
+                if given is not None:
+                    check_texts(given, f"`{what}` of on_request()", f"{what}={example}")
             if unknown := set(events or ()) - set(KINDS):
                 raise ValueError(f"There is no event {unknown.pop()!r} of requests; there are {', '.join(KINDS)}.")
             known = self.listeners.get(label)
@@ -293,6 +296,8 @@ def define(
     parameters = list(inspect.signature(fn).parameters.values())
     if not 1 <= len(parameters) <= 2 or any(parameter.kind not in kinds for parameter in parameters):
         raise TypeError(f"The workflow {label} must take the context and at most one input: async def {label}(ctx, x).")
+    check_texts(expose, f"`expose` of the workflow {label}", 'expose=["output"]')
+    check_texts(tags, f"`tags` of the workflow {label}", 'tags=["eu"]')
     if wrong := set(expose) - {"input", "output"}:
         raise ValueError(f"A workflow can expose input and output, not {wrong.pop()!r}.")
     if len(tags) > MOST_TAGS or any(not (isinstance(tag, str) and 1 <= len(tag) <= 128) for tag in tags):

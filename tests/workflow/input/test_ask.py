@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, field_validator
 
-from signoff import Context, InputExpired, InputRequest, InputWithdrawn, InvalidAnswer
+from signoff import Before, Context, Escalation, InputExpired, InputRequest, InputWithdrawn, InvalidAnswer
 from signoff.workflow.input.entries import InputRequested, InputRevised
 from signoff.workflow.input.spec import MOST_ACTIONS, MOST_BYTES, MOST_PRINCIPALS, check_spec
 from tests.workflow.drive import Drive, asked, work
@@ -39,6 +39,50 @@ def test_what_is_too_much_is_refused_in_words(members: dict[str, Any], message: 
 
     error = Drive(flow).error
     assert (error.code, message in error.message) == ("value_error", True), error.message
+
+
+@pytest.mark.parametrize("given", ["group:finance", "", None, 7])
+def test_one_text_is_no_list_of_its_letters(given: Any) -> None:
+    async def asks(ctx: Context) -> None:
+        await ctx.await_input("a", int, title="?", to=given)
+
+    async def forbids(ctx: Context) -> None:
+        await ctx.await_input("a", int, title="?", forbid=given)
+
+    async def escalates(ctx: Context) -> None:
+        await ctx.await_input("a", int, title="?", escalate=[Escalation("1d", given)])
+
+    async def revises(ctx: Context) -> None:
+        ctx.await_input("a", int, title="?").revise(to=given)
+
+    async def proposes(ctx: Context) -> None:
+        await ctx.approve_tool("mail", {}, to=given)
+
+    async def pages(ctx: Context) -> None:
+        await ctx.wizard().ask("a", int, title="?", to=given)
+
+    for flow in (asks, forbids, escalates, revises, proposes, pages):
+        name, example = ("forbid", "[ctx.started_by]") if flow is forbids else ("to", '["group:finance"]')
+        error = Drive(flow).error
+        expected = f"`{name}` of a request is a list of texts, e.g. {name}={example}, not {given!r}."
+        assert (error.code, error.message) == ("type_error", expected), flow
+
+
+def test_one_time_is_no_list_of_times() -> None:
+    options: list[dict[str, Any]] = [
+        {"remind": "1d"},
+        {"remind": Before("1d"), "deadline": "2d"},
+        {"escalate": Escalation("1d", ["user:alice"])},
+        {"escalate": "1d"},
+    ]
+    for given in options:
+
+        async def flow(ctx: Context, given: dict[str, Any] = given) -> None:
+            await ctx.await_input("a", int, title="?", **given)
+
+        error = Drive(flow).error
+        assert error.code == "type_error"
+        assert "`remind` is a list of times" in error.message
 
 
 def test_as_much_as_is_allowed_is_asked() -> None:

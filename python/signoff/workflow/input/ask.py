@@ -23,7 +23,7 @@ from signoff.workflow.input.options import RequestOptions, check_options
 from signoff.workflow.input.request import InputRequest, withdrawal
 from signoff.workflow.input.rules import rules_of
 from signoff.workflow.input.schema import schema_of
-from signoff.workflow.input.spec import check_spec
+from signoff.workflow.input.spec import check_list, check_spec
 from signoff.workflow.input.times import asked_times, check_plan
 from signoff.workflow.offer import Feeds, Offer
 from signoff.workflow.validation.ask import Checks
@@ -175,6 +175,8 @@ def ask_people(
     """
     check_options(options)
     check_announce(options.get("announce"))
+    check_list("to", options.get("to", ()))
+    check_list("forbid", options.get("forbid", ()))
     to = tuple(options.get("to", ()))
     forbid, apart = _forbidden(options.get("forbid", ()))
     checks = Checks.of(offer, options, remembered=bool(policy and policy.get("tool", {}).get("remember")))

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from signoff.errors import UnsupportedValue
-from signoff.names import ID_RULE, is_principal
+from signoff.names import ID_RULE, check_texts, is_principal
 
 MOST_PRINCIPALS = 100
 """Principals in `to` and `forbid` together: each of those asked gets a row in an inbox of their own."""
@@ -18,6 +18,13 @@ MOST_BYTES = 256 << 10
 MOST_ACTIONS = 20
 _LONGEST = {"title": 500, "description": 20_000, "actions": 128}
 """Characters at most, of each action."""
+
+
+_EXAMPLES = {
+    "actions": 'actions=["approve", "reject"]',
+    "to": 'to=["group:finance"]',
+    "forbid": "forbid=[ctx.started_by]",
+}
 
 
 def check_spec(spec: dict[str, Any]) -> None:
@@ -55,9 +62,19 @@ def check_spec(spec: dict[str, Any]) -> None:
         )
 
 
+def check_list(name: str, value: Any) -> None:
+    """Refuse one text for `actions`, `to` or `forbid` of a request, as it was given.
+
+    Raises:
+        TypeError: saying how it is written.
+    """
+    check_texts(value, f"`{name}` of a request", _EXAMPLES[name])
+
+
 def _check_texts(name: str, value: Any) -> None:
+    check_list(name, value)
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise TypeError(f"`{name}` of a request is a list of texts.")
+        raise TypeError(f"`{name}` of a request is a list of texts, e.g. {_EXAMPLES[name]}, not {value!r:.100}.")
     for item in value if name == "actions" else ():
         if len(item) > _LONGEST[name] or not item.isprintable():
             raise ValueError(f"An action has {_LONGEST[name]} printable characters at most: {item!r:.100}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,7 @@ from signoff.workflow.durations import Duration, deadline_ms, duration_ms, momen
 from signoff.workflow.input.actions import Offered
 from signoff.workflow.input.choices import FORM_ACTIONS
 from signoff.workflow.input.schedule import Schedule, Scheduled, in_order
-from signoff.workflow.input.spec import MOST_PRINCIPALS, check_spec
+from signoff.workflow.input.spec import MOST_PRINCIPALS, check_list, check_spec
 from signoff.workflow.input.submission import BACK
 
 Calendar = Callable[[datetime], datetime]
@@ -107,12 +107,14 @@ def check_plan(options: Mapping[str, Any], asked: int) -> None:
         TypeError, ValueError: saying what is wrong.
     """
     remind, escalate = options.get("remind", ()), options.get("escalate", ())
-    if isinstance(remind, str) or not all(isinstance(one, Escalation) for one in escalate):
+    lists = all(isinstance(given, Collection) and not isinstance(given, str) for given in (remind, escalate))
+    if not lists or not all(isinstance(one, Escalation) for one in escalate):
         raise TypeError('`remind` is a list of times, e.g. ["1d"], and `escalate` a list of Escalation(after, to).')
     for what, given, most in (("remind", remind, MOST_REMINDERS), ("escalate", escalate, MOST_ESCALATIONS)):
         if len(given) > most:
             raise ValueError(f"`{what}` of a request has {most} times at most, not {len(given)}.")
     for one in escalate:
+        check_list("to", one.to)
         check_spec({"to": list(one.to)})
         if not one.to:
             raise ValueError("An escalation names at least one principal to ask.")
