@@ -196,7 +196,7 @@ class _Conversation:
         return text[len(had) :]
 
     def _call(self, id_: str, tool: str, arguments: str) -> Iterator[core.BaseEvent]:
-        """Tell of a tool call, as one of the last message's; not if an earlier run has told of it."""
+        """Yield the events of a tool call of the last message, unless an earlier run has sent them."""
         if _texts(self._asked.messages).get(id_) != arguments:
             parent = f"{self._asked.run_id}/{self._said}"
             yield core.ToolCallStartEvent(tool_call_id=id_, tool_call_name=tool, parent_message_id=parent)

@@ -167,7 +167,7 @@ def is_header(name: str) -> bool:
 
 
 def is_jwks_url(url: str) -> bool:
-    """Tell whether keys may be fetched there: nobody between there and here can put in another."""
+    """Return True if keys may be fetched from a URL: over HTTPS, or from this machine, so that none can be swapped."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 

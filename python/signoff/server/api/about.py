@@ -32,7 +32,7 @@ async def describe(call: Call) -> Reply:
 
 
 async def me(call: Call) -> Reply:
-    """Tell who calls, as this server sees it, and how one says who one is; nobody is told that, too."""
+    """Reply with the caller's identity, which may be nobody's, and with how to authenticate here."""
     call.query({})
     identity = call.identity
     return ok(

@@ -373,7 +373,7 @@ def _answer_in(filled: dict[str, list[str]], row: dict[str, Any], action: str) -
 
 
 def _is_blank(value: Any) -> bool:
-    """Tell whether nothing was filled in: a browser sends the fields of a form that is left alone, too."""
+    """Return True if no field has a value: a browser sends the empty fields of a form as well."""
     if isinstance(value, dict | list):
         return all(map(_is_blank, value.values() if isinstance(value, dict) else value))
     return value in (None, "", False)

@@ -166,7 +166,7 @@ def _variant(field: FormField, path: str, filled: Filled) -> Any:
 
 
 def multiple(field: FormField) -> bool:
-    """Tell whether a list is some of several options, each once."""
+    """Return True if a list field offers options, of which each may be chosen once."""
     return bool(field.get("unique")) and field["item"]["kind"] in {"radios", "select"}
 
 

@@ -49,7 +49,7 @@ def paragraphs(words: str) -> Html:
 
 
 def _flat(one: dict[str, Any], first: dict[str, Any]) -> bool:
-    """Tell whether something has the members of the first, and few enough of them, and nothing within: it is a row."""
+    """Return True if an object fits a table's row: it has the members of the first, few of them, and none nested."""
     few = len(first) <= _COLUMNS and one.keys() == first.keys()
     return few and not any(isinstance(member, dict | list) for member in one.values())
 

@@ -35,7 +35,7 @@ from signoff.workflow.input.audience import judged_sender
 from signoff.workflow.input.entries import InputAnswered
 from signoff.workflow.input.evidence import seen
 from signoff.workflow.input.state import InputState
-from signoff.workflow.input.submission import AnswerRequest, EncodedAnswer, FileFaults
+from signoff.workflow.input.submission import AnswerRequest, EncodedAnswer, FileFaults, is_meant
 from signoff.workflow.validation.decide import JudgedAnswer, is_judged, kept_of_refusal, not_judged, refusal
 from signoff.workflow.validation.entries import InputRefused, InputSubmitted
 from signoff.workflow.view import View
@@ -384,7 +384,7 @@ def check_which(state: InputState, asked_at: str | None, done: str) -> None:
     Raises:
         Stale: `asked_at` is another's; with the current `row`. `done` says in a word what was not.
     """
-    if asked_at not in {None, state.row["asked_at"]}:
+    if not is_meant(asked_at, state.row):
         raise Stale(f"The request {state.row['id']} {ANOTHER}; nothing was {done}. Look again.", row=state.row)
 
 

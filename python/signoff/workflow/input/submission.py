@@ -35,7 +35,12 @@ class AnswerRequest:
         The place is the run's id and the key. Another run may have taken the id of one that was deleted, and one that
         was rewound may have asked anew; offsets alone do not tell.
         """
-        return self.asked_at is None or self.asked_at == row["asked_at"]
+        return is_meant(self.asked_at, row)
+
+
+def is_meant(asked_at: str | None, row: Mapping[str, Any]) -> bool:
+    """Return True unless `asked_at` names another request than the one of this row."""
+    return asked_at is None or asked_at == row["asked_at"]
 
 
 FileFaults = Callable[[dict[str, Any], Any], list[dict[str, str]]]
